@@ -1,0 +1,131 @@
+//! What goes to the store.
+//!
+//! In: the cells that one request wrote and what it did to the session's life. Out: [`NewRecord`] and [`Change`], plain data.
+//! Never: I/O, a decision.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    id::VerifierHash,
+    record::{Json, Limits, Principal, WireKey},
+};
+
+/// One cell to write; its revision and its expiry come from the store.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct CellWrite {
+    /// Which cell.
+    pub key: WireKey,
+    /// The value; `null` for a cleared field.
+    pub json: Json,
+    /// How long the cell lives, if not as long as the record.
+    pub ttl: Option<Duration>,
+}
+
+impl CellWrite {
+    /// Writes `json` to `key`, for as long as the record lives.
+    #[must_use]
+    pub const fn new(key: WireKey, json: Json) -> Self {
+        Self { key, json, ttl: None }
+    }
+}
+
+/// What must still be true of a cell for a change to apply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Guard {
+    /// Which cell.
+    pub key: WireKey,
+    /// Its stored revision, also if it has expired; `None`: the cell is absent.
+    pub revision: Option<u64>,
+}
+
+impl Guard {
+    /// `key` is at `revision`, or absent.
+    #[must_use]
+    pub const fn new(key: WireKey, revision: Option<u64>) -> Self {
+        Self { key, revision }
+    }
+}
+
+/// A new verifier for a record: renewing the id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Renewal {
+    /// SHA-256 of the new verifier.
+    pub verifier: VerifierHash,
+    /// Whether the old one stays in `previous_verifier`; only for a periodic renewal.
+    pub keep_previous: bool,
+}
+
+impl Renewal {
+    /// From now on only `verifier` opens the record.
+    #[must_use]
+    pub const fn new(verifier: VerifierHash) -> Self {
+        Self { verifier, keep_previous: false }
+    }
+}
+
+/// A record to create.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct NewRecord {
+    /// SHA-256 of the verifier that will open it.
+    pub verifier: VerifierHash,
+    /// Its cells.
+    pub cells: Vec<CellWrite>,
+    /// Who is signed in.
+    pub principal: Option<Principal>,
+    /// Whether that was proven just now.
+    pub authenticated: bool,
+    /// How long it lives.
+    pub limits: Limits,
+    /// Whether the cookie outlives the browser.
+    pub persistent: bool,
+    /// What a list of sessions shows.
+    pub label: Option<Arc<str>>,
+}
+
+impl NewRecord {
+    /// A record without cells.
+    #[must_use]
+    pub const fn new(verifier: VerifierHash, limits: Limits) -> Self {
+        Self {
+            verifier,
+            cells: Vec::new(),
+            principal: None,
+            authenticated: false,
+            limits,
+            persistent: false,
+            label: None,
+        }
+    }
+}
+
+/// What one commit does to a record, as one atomic step. The default changes nothing but the revision.
+#[derive(Clone, PartialEq, Debug, Default)]
+#[non_exhaustive]
+pub struct Change {
+    /// If the record's generation is another one, nothing is applied.
+    pub expected_generation: Option<u64>,
+    /// If one of them does not hold, nothing is applied.
+    pub guards: Vec<Guard>,
+    /// Cells to remove, before `write`.
+    pub delete: Vec<WireKey>,
+    /// Cells to write; each key once.
+    pub write: Vec<CellWrite>,
+    /// A new verifier; raises the generation.
+    pub renewal: Option<Renewal>,
+    /// Who is signed in from now on.
+    pub principal: Option<Option<Principal>>,
+    /// Who is signed in was proven just now.
+    pub authenticated: bool,
+    /// New limits.
+    pub limits: Option<Limits>,
+    /// Whether the cookie outlives the browser.
+    pub persistent: Option<bool>,
+    /// What a list of sessions shows.
+    pub label: Option<Option<Arc<str>>>,
+    /// The browser was seen just now.
+    pub touch: bool,
+}

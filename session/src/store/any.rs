@@ -1,0 +1,82 @@
+//! A store chosen at run time.
+//!
+//! In: any [`SessionStore`]. Out: [`AnyStore`], itself one, cheap to clone. Never: behaviour of its own.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use super::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated};
+use crate::{
+    change::{Change, NewRecord},
+    id::RecordKey,
+    record::Principal,
+};
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
+trait DynStore: Send + Sync {
+    fn dyn_load<'a>(&'a self, key: &'a RecordKey, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>>;
+    fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created>;
+    fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated>;
+    fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
+}
+
+impl<S: SessionStore> DynStore for S {
+    fn dyn_load<'a>(&'a self, key: &'a RecordKey, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>> {
+        Box::pin(self.load(key, options))
+    }
+
+    fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created> {
+        Box::pin(self.create(key, record))
+    }
+
+    fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated> {
+        Box::pin(self.update(key, change))
+    }
+
+    fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
+        Box::pin(self.delete(key, only_if))
+    }
+}
+
+/// Any [`SessionStore`] behind one type, for choosing the store at run time. Clones share the store.
+///
+/// ```
+/// use actix_typed_session::store::{AnyStore, MemoryStore};
+///
+/// let store = AnyStore::new(MemoryStore::bounded(100_000));
+/// # let _ = store.clone();
+/// ```
+#[derive(Clone)]
+pub struct AnyStore(Arc<dyn DynStore>);
+
+impl AnyStore {
+    /// Boxes `store`.
+    pub fn new(store: impl SessionStore) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyStore").finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for AnyStore {
+    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        self.0.dyn_load(key, options).await
+    }
+
+    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+        self.0.dyn_create(key, record).await
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        self.0.dyn_update(key, change).await
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.0.dyn_delete(key, only_if).await
+    }
+}
