@@ -2,9 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod change;
+mod cookie;
 pub mod id;
 mod keys;
 pub mod record;
 pub mod store;
 
-pub use self::keys::{Key, KeyError};
+pub use self::{
+    cookie::{CookieError, SameSite},
+    keys::{Key, KeyError},
+};
