@@ -78,7 +78,7 @@ fn the_name_and_the_attributes_agree() {
     }
 }
 
-/// (what is wrong, how its error begins, what to do about it)
+/// What is wrong, its error, and what the message says to do.
 fn mistakes() -> Vec<(CookieOptions, CookieError, &'static str)> {
     let named = |name: &str| CookieOptions { name: name.into(), ..options() };
     let with_path = |path: &str| CookieOptions { path: path.into(), ..options() };
@@ -181,7 +181,7 @@ fn a_value_is_sent_up_to_the_octet_that_browsers_accept() {
 #[test]
 fn a_value_cannot_add_attributes_or_headers() {
     let spec = spec(&options());
-    for value in ["a; Domain=evil", "a\r\nX: y", "a\0", "a b", "a,b", "\"a\"", "a\\", "ä"] {
+    for value in ["a;Domain=evil", "a; Domain=evil", "a\r\nX: y", "a\0", "a b", "a,b", "\"a\"", "a\\", "ä"] {
         assert_eq!(set(&spec, value, None), Err(SetError::NotCookieText), "{value:?}");
     }
 }
