@@ -140,7 +140,7 @@ impl Default for CookieOptions {
 }
 
 /// A cookie that browsers accept: its name says what its attributes are.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct CookieSpec {
     name: String,
     /// All but the value and `Max-Age`, from the first `;` on.
@@ -177,6 +177,17 @@ impl CookieSpec {
         let removal = HeaderValue::try_from(format!("{name}={attributes}; Max-Age=0"))
             .map_err(|_| CookieError::PathCharacter(path.clone()))?;
         Ok(Self { name, attributes, removal })
+    }
+
+    /// The cookie of the default options, which cannot be wrong.
+    pub(crate) fn standard() -> Self {
+        Self {
+            name: "__Host-sid".into(),
+            attributes: "; Path=/; Secure; HttpOnly; SameSite=Lax".into(),
+            removal: HeaderValue::from_static(
+                "__Host-sid=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+            ),
+        }
     }
 
     /// The full name, with its prefix: what the tag of an id binds.

@@ -305,10 +305,6 @@ impl Principal {
     pub fn wire_key(&self) -> &str {
         self.0.split_once('=').map_or("", |(key, _)| key)
     }
-
-    pub(crate) fn value(&self) -> &str {
-        self.0.split_once('=').map_or("", |(_, value)| value)
-    }
 }
 
 impl fmt::Debug for Principal {

@@ -251,3 +251,8 @@ fn what_sets_the_cookie_is_not_stored_by_caches() {
         assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), ["no-store"]);
     }
 }
+
+#[test]
+fn the_standard_cookie_is_the_one_of_the_default_options() {
+    assert_eq!(CookieSpec::new(&CookieOptions::default()), Ok(CookieSpec::standard()));
+}

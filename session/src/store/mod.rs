@@ -5,12 +5,14 @@
 //! A store of your own implements [`SessionStore`] and runs `store::conformance` (feature `testing`) in its tests.
 
 mod any;
+mod bounded;
 mod clock;
 mod error;
 mod memory;
 
 use std::{future::Future, sync::Arc};
 
+pub(crate) use self::bounded::{BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
 pub use self::{
