@@ -6,6 +6,8 @@
 
 mod any;
 mod clock;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod error;
 mod memory;
 
