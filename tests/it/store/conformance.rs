@@ -89,3 +89,22 @@ mod running_clock {
 
     actix_typed_session::conformance_tests!(Running);
 }
+
+/// The rules compare records for equality; that is only fair if text gives back what `Record::create` made.
+#[test]
+fn a_record_is_the_same_after_a_store_kept_it() {
+    use actix_typed_session::{
+        change::{Change, NewRecord},
+        id::VerifierHash,
+        record::{Limits, Meta, Outcome, Record},
+    };
+    for odd in [Duration::MAX, Duration::from_nanos(1_000_999_999), Duration::from_millis(u64::MAX)] {
+        let limits = Limits { idle: odd, absolute: odd };
+        let record = Record::create(&NewRecord::new(VerifierHash::from_bytes([1; 32]), limits), BEGIN);
+        assert_eq!(Meta::from_text(&record.meta().to_text().unwrap()).as_ref(), Ok(record.meta()));
+        let mut change = Change::default();
+        change.limits = Some(limits);
+        let Outcome::Done(next) = record.apply(&change, BEGIN) else { panic!("it lives for ever") };
+        assert_eq!(Meta::from_text(&next.meta().to_text().unwrap()).as_ref(), Ok(next.meta()));
+    }
+}
