@@ -10,11 +10,15 @@ mod clock;
 pub mod conformance;
 mod error;
 mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::{future::Future, sync::Arc};
 
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 pub use self::{
     any::AnyStore,
     clock::{Clock, SystemClock},

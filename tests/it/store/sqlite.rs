@@ -1,1 +1,438 @@
-//! The SQLite store.
+//! What the SQLite store promises: the contract, two processes on one file, and no loss by a kill or a full disk.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use actix_typed_session::{
+    change::{CellWrite, Change, Guard, NewRecord},
+    id::{RecordKey, VerifierHash},
+    record::{Json, Limits, Timestamp},
+    store::{
+        Clock, Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind,
+        Updated,
+        conformance::{Damage, Harness},
+        sqlite::{OpenError, Synchronous},
+    },
+};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use super::conformance::{BEGIN, block_on};
+
+mod disk;
+mod processes;
+
+const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn new_record() -> NewRecord {
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
+    new
+}
+
+fn write(key: &str, json: &str) -> Change {
+    let mut change = Change::default();
+    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change
+}
+
+fn increment(from: u64, revision: Option<u64>) -> Change {
+    let mut change = write("shop.visits", &(from + 1).to_string());
+    change.guards = vec![Guard::new("shop.visits".into(), revision)];
+    change
+}
+
+async fn text(store: &SqliteStore, key: &RecordKey, cell: &str) -> Option<String> {
+    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    Some(loaded.record.cell(cell)?.json.as_str().to_owned())
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+    result.unwrap_err().kind()
+}
+
+/// A connection that is not the store's, for looking and for doing harm.
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
+}
+
+struct Sqlite {
+    clock: ManualClock,
+    runtime: tokio::runtime::Runtime,
+    files: Mutex<Vec<TempDir>>,
+}
+
+impl Sqlite {
+    fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        Self { clock: ManualClock::at(BEGIN), runtime, files: Mutex::default() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.files.lock().unwrap().last().unwrap().path().join("sessions.db")
+    }
+
+    async fn open(&self) -> SqliteStore {
+        // The rules wait for hundreds of writes; what a power cut does to them is not what they are about.
+        let options = SqliteStore::options(self.path()).synchronous(Synchronous::Normal);
+        options.busy_timeout(Duration::from_secs(20)).clock(self.clock.clone()).open().await.unwrap()
+    }
+}
+
+impl Harness for Sqlite {
+    type Store = SqliteStore;
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    async fn store(&self) -> SqliteStore {
+        self.files.lock().unwrap().push(TempDir::new().unwrap());
+        self.open().await
+    }
+
+    async fn pass(&self, _: &SqliteStore, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    async fn step_back(&self, _: &SqliteStore, by: Duration) -> bool {
+        let millis = u64::try_from(by.as_millis()).unwrap();
+        self.clock.set(Timestamp::from_millis(self.clock.now().as_millis() - millis));
+        true
+    }
+
+    async fn sibling(&self, _: &SqliteStore) -> Option<SqliteStore> {
+        Some(self.open().await)
+    }
+
+    async fn damage(&self, _: &SqliteStore, key: &RecordKey, damage: Damage) -> bool {
+        let sql = match damage {
+            // TEXT columns of strict tables hold text, but nobody checks that it is UTF-8.
+            Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText | Damage::NewerLayout => {
+                "UPDATE session SET meta = CAST(?2 AS TEXT) WHERE key = ?1"
+            }
+            Damage::Cell | Damage::CellNotText => {
+                "UPDATE cell SET cell = CAST(?2 AS TEXT) WHERE session = ?1 AND wire_key = 'shop.cart'"
+            }
+            // Without the trigger that keeps cells and meta together.
+            Damage::NoMeta => "DELETE FROM session WHERE key = ?1 AND ?2 IS NOT NULL",
+            _ => return false,
+        };
+        let mut connection = raw(&self.path()).await;
+        let drop = "DROP TRIGGER session_ends";
+        if damage == Damage::NoMeta {
+            sqlx::query(drop).execute(&mut connection).await.unwrap();
+        }
+        let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(damage.bytes().to_vec());
+        assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        if damage == Damage::NoMeta {
+            let again = "CREATE TRIGGER session_ends AFTER DELETE ON session \
+                BEGIN DELETE FROM cell WHERE session = OLD.key; END";
+            sqlx::query(again).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        true
+    }
+
+    async fn raw(&self, _: &SqliteStore, key: &RecordKey) -> Option<Vec<u8>> {
+        let all = "SELECT CAST(group_concat(row, x'00') AS BLOB) FROM (
+            SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE key = ?1
+            UNION ALL SELECT hex(wire_key) || hex(cell) FROM cell WHERE session = ?1)";
+        let mut connection = raw(&self.path()).await;
+        let bytes =
+            sqlx::query_scalar(all).bind(key.as_bytes().to_vec()).fetch_one(&mut connection).await.unwrap();
+        Some(bytes)
+    }
+}
+
+mod contract {
+    actix_typed_session::conformance_tests!(super::Sqlite::new());
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let folder = TempDir::new().unwrap();
+    let error = SqliteStore::open(folder.path().join("nowhere/sessions.db")).await.unwrap_err();
+    assert!(matches!(error, OpenError::NoFolder(_)), "{error:?}");
+    assert!(
+        error.to_string().contains("nowhere does not exist; create it first")
+            || error.to_string().contains("nowhere"),
+        "{error}"
+    );
+    assert!(!folder.path().join("nowhere").exists());
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_release_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    drop(store);
+    let mut connection = raw(&path).await;
+    sqlx::query("PRAGMA user_version = 2").execute(&mut connection).await.unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::TooNew { found: 2, supported: 1 }), "{error:?}");
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(version, 2);
+    sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("app.db");
+    std::fs::File::create(&path).unwrap();
+    let mut connection = raw(&path).await;
+    sqlx::query("CREATE TABLE users (name)").execute(&mut connection).await.unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::NotSessions(_)), "{error:?}");
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await.unwrap();
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+    assert_eq!((tables, journal.as_str()), (1, "delete"));
+
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "not a database, but long enough to be looked at ".repeat(100)).unwrap();
+    assert!(matches!(SqliteStore::open(&path).await.unwrap_err(), OpenError::Engine(..)));
+}
+
+#[tokio::test]
+async fn odd_names_are_names() {
+    let folder = TempDir::new().unwrap();
+    for name in ["file:x?mode=memory", ":memory:", "a b%20c.db"] {
+        let path = folder.path().join(name);
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
+        assert!(path.metadata().unwrap().len() > 0, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_reads_the_file_and_its_companions() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["sessions.db", "sessions.db-shm", "sessions.db-wal"]);
+}
+
+#[tokio::test]
+async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::options(&path).busy_timeout(Duration::from_millis(100)).open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut other = raw(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+
+    let bound = Duration::from_secs(10);
+    let writes = async {
+        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+        assert_eq!(
+            kind(store.create(&RecordKey::from_bytes([8; 16]), &new_record()).await),
+            StoreErrorKind::Unavailable
+        );
+        assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
+    };
+    tokio::time::timeout(bound, writes).await.expect("bounded");
+    // Those that queue behind it in this process wait no longer either.
+    let many: Vec<_> = (0..20)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { kind(store.update(&KEY, &write("shop.cart", "[]")).await) })
+        })
+        .collect();
+    let all = async {
+        for one in many {
+            assert_eq!(one.await.unwrap(), StoreErrorKind::Unavailable);
+        }
+    };
+    tokio::time::timeout(bound, all).await.expect("bounded");
+    // Readers never wait for a writer.
+    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+/// Polls a future some times and drops it, as a deadline or a client that leaves does.
+async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut future = Box::pin(future);
+    let mut polled = 0;
+    std::future::poll_fn(|context| {
+        if polled == polls {
+            return std::task::Poll::Ready(None);
+        }
+        polled += 1;
+        let poll = future.as_mut().poll(context);
+        poll.map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_dropped_future_leaves_no_transaction_open() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::options(&path).busy_timeout(Duration::from_secs(10)).open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let (mut done, mut dropped) = (0, 0);
+    for polls in (1..40).cycle().take(400) {
+        let change = write("shop.cart", &format!("[{}]", "0,".repeat(200) + "0"));
+        match abandon(store.update(&KEY, &change), polls).await {
+            Some(answer) => {
+                answer.unwrap();
+                done += 1;
+            }
+            None => dropped += 1,
+        }
+        // Nobody holds the file: another connection gets its lock, and sees whole records only.
+        if polls % 8 == 0 {
+            let mut other = raw(&path).await;
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        }
+    }
+    assert!(dropped > 50 && done > 50, "{done} done, {dropped} dropped: both must happen");
+    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let revision = record.meta().revision;
+    // A dropped update may have been applied or not, but once at most, and whole.
+    assert!((1 + done..=1 + done + dropped).contains(&revision), "{revision}");
+    assert_eq!(record.revision_of("shop.cart"), Some(revision));
+    assert_eq!(
+        store.update(&KEY, &Change::default()).await.unwrap(),
+        Updated::Done { revision: revision + 1 }
+    );
+}
+
+#[tokio::test]
+async fn creates_sweep_expired_records_in_batches() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let store = SqliteStore::options(&path)
+        .synchronous(Synchronous::Normal)
+        .clock(clock.clone())
+        .open()
+        .await
+        .unwrap();
+    let mut short = new_record();
+    short.limits.idle = Duration::from_secs(1);
+    for n in 0..100u8 {
+        store.create(&RecordKey::from_bytes([n; 16]), &short).await.unwrap();
+    }
+    store.create(&RecordKey::from_bytes([200; 16]), &new_record()).await.unwrap();
+    let mut touch = Change::default();
+    touch.touch = true;
+    clock.advance(Duration::from_millis(999));
+    store.update(&RecordKey::from_bytes([50; 16]), &touch).await.unwrap();
+    clock.advance(Duration::from_millis(1));
+    let mut connection = raw(&path).await;
+    let mut left = Vec::new();
+    for n in 201..206u8 {
+        store.create(&RecordKey::from_bytes([n; 16]), &new_record()).await.unwrap();
+        let count = "SELECT (SELECT count(*) FROM session), (SELECT count(DISTINCT session) FROM cell)";
+        let (sessions, with_cells): (i64, i64) =
+            sqlx::query_as(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(sessions, with_cells, "cells go with their session");
+        left.push(sessions);
+    }
+    // 101 and one new, less 32 at a time, until the touched one and the long ones remain.
+    assert_eq!(left, [70, 39, 8, 6, 7].map(|n| n), "{left:?}");
+    assert!(text(&store, &RecordKey::from_bytes([50; 16]), "shop.visits").await.is_some());
+}
+
+#[tokio::test]
+async fn an_update_writes_only_what_changed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut new = new_record();
+    new.cells.extend((0..20).map(|n| CellWrite::new(format!("shop.f{n}").into(), Json::encode(&n).unwrap())));
+    store.create(&KEY, &new).await.unwrap();
+    let mut connection = raw(&path).await;
+    for sql in [
+        "CREATE TABLE written (wire_key)",
+        "CREATE TRIGGER seen_i AFTER INSERT ON cell BEGIN INSERT INTO written VALUES (NEW.wire_key); END",
+        "CREATE TRIGGER seen_u AFTER UPDATE ON cell BEGIN INSERT INTO written VALUES (NEW.wire_key); END",
+        "CREATE TRIGGER seen_d AFTER DELETE ON cell BEGIN INSERT INTO written VALUES (OLD.wire_key); END",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    let mut change = write("shop.f7", "70");
+    change.delete = vec!["shop.f9".into(), "shop.absent".into()];
+    store.update(&KEY, &change).await.unwrap();
+    let written: Vec<String> = sqlx::query_scalar("SELECT wire_key FROM written ORDER BY 1")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(written, ["shop.f7", "shop.f9"]);
+}
+
+#[tokio::test]
+async fn a_huge_value_is_unreadable_and_its_session_can_be_deleted() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut connection = raw(&path).await;
+    let huge = "UPDATE cell SET cell = '1 ' || CAST(zeroblob(20000000) AS TEXT)";
+    sqlx::query(huge).execute(&mut connection).await.unwrap();
+    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unreadable);
+    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
+    store.delete(&KEY, None).await.unwrap();
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn errors_and_debug_show_no_value() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut new = new_record();
+    new.cells = vec![CellWrite::new("shop.secret".into(), Json::from_store("\"s3cr3t\""))];
+    store.create(&KEY, &new).await.unwrap();
+    let mut connection = raw(&path).await;
+    let mut shown = format!("{store:?}");
+    for harm in [
+        "UPDATE cell SET cell = 's3cr3t' || cell",
+        "UPDATE session SET meta = 's3cr3t' || meta",
+        "UPDATE session SET meta = CAST(x'733363723374ff' AS TEXT)",
+        "DROP TABLE cell",
+    ] {
+        sqlx::query(harm).execute(&mut connection).await.unwrap();
+        let error = store.load(&KEY, &LoadOptions::default()).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        shown += &format!("\n{error} {error:?} {source}");
+    }
+    assert!(!shown.contains("s3cr3t") && !shown.contains("BwcHBw"), "{shown}");
+}
+
+#[test]
+fn a_clone_in_another_runtime_shares_the_connections() {
+    let folder = TempDir::new().unwrap();
+    // Runtimes come and go, as those of actix-web's workers do; connections belong to none of them.
+    let store = block_on(SqliteStore::open(folder.path().join("sessions.db"))).unwrap();
+    block_on(store.create(&KEY, &new_record())).unwrap();
+    let other = store.clone();
+    let revision =
+        std::thread::spawn(move || block_on(other.update(&KEY, &write("shop.cart", "[]")))).join().unwrap();
+    assert_eq!(revision.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(block_on(text(&store, &KEY, "shop.cart")).as_deref(), Some("[]"));
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Broken, Damage, Harness, Held, Verdict,
-    kit::{Bench, answer, guarded, new_record, same, same_record, verifier, write},
+    kit::{Bench, answer, failed, guarded, new_record, same, same_record, verifier, write},
 };
 use crate::{
     change::{Change, NewRecord},
@@ -21,7 +21,7 @@ fn errs<T>(
         if damage == Damage::NewerLayout { StoreErrorKind::TooNew } else { StoreErrorKind::Unreadable };
     let seen = match result {
         Err(error) if error.kind() == expected => return Ok(()),
-        Err(error) => format!("{:?}: {error}", error.kind()),
+        Err(error) => failed(call, &error).seen,
         Ok(answer) => describe(answer),
     };
     Err(Broken::new(
@@ -97,7 +97,7 @@ fn cut<H: Harness, T>(
     }
     let seen = match write() {
         Err(error) if error.kind() == StoreErrorKind::UnknownOutcome => return Ok(Some(())),
-        Err(error) => format!("{:?}: {error}", error.kind()),
+        Err(error) => failed(call, &error).seen,
         Ok(_) => "an answer".to_owned(),
     };
     let fix = "a reply that does not come leaves the outcome unknown; never send a write again, and see that the driver does not";
