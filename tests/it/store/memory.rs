@@ -12,7 +12,7 @@ use actix_typed_session::{
 use super::conformance::{BEGIN, block_on};
 
 fn new_record(idle: Duration) -> NewRecord {
-    NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_secs(86_400) })
+    NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_hours(24) })
 }
 
 fn key(n: u32) -> RecordKey {
@@ -29,7 +29,7 @@ fn alive(store: &MemoryStore, n: u32) -> bool {
     block_on(store.load(&key(n), &LoadOptions::default())).unwrap().is_some()
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_full_store_refuses_and_ends_no_live_session() {

@@ -3,19 +3,16 @@
 use std::{
     future::Future,
     path::{Path, PathBuf},
-    sync::Mutex,
     time::Duration,
 };
 
 use actix_typed_session::{
     change::{CellWrite, Change, Guard, NewRecord},
     id::{RecordKey, VerifierHash},
-    record::{Json, Limits, Timestamp},
+    record::{Json, Limits},
     store::{
-        Clock, Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind,
-        Updated,
-        conformance::{Damage, Harness},
-        sqlite::{OpenError, Synchronous},
+        Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
+        sqlite::Synchronous,
     },
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -23,11 +20,13 @@ use tempfile::TempDir;
 
 use super::conformance::{BEGIN, block_on};
 
+mod contract;
 mod disk;
+mod file;
 mod processes;
 
 const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn new_record() -> NewRecord {
     let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
@@ -59,177 +58,6 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
 /// A connection that is not the store's, for looking and for doing harm.
 async fn raw(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
-}
-
-struct Sqlite {
-    clock: ManualClock,
-    runtime: tokio::runtime::Runtime,
-    files: Mutex<Vec<TempDir>>,
-}
-
-impl Sqlite {
-    fn new() -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-        Self { clock: ManualClock::at(BEGIN), runtime, files: Mutex::default() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.files.lock().unwrap().last().unwrap().path().join("sessions.db")
-    }
-
-    async fn open(&self) -> SqliteStore {
-        // The rules wait for hundreds of writes; what a power cut does to them is not what they are about.
-        let options = SqliteStore::options(self.path()).synchronous(Synchronous::Normal);
-        options.busy_timeout(Duration::from_secs(20)).clock(self.clock.clone()).open().await.unwrap()
-    }
-}
-
-impl Harness for Sqlite {
-    type Store = SqliteStore;
-
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
-    }
-
-    async fn store(&self) -> SqliteStore {
-        self.files.lock().unwrap().push(TempDir::new().unwrap());
-        self.open().await
-    }
-
-    async fn pass(&self, _: &SqliteStore, by: Duration) {
-        self.clock.advance(by);
-    }
-
-    async fn step_back(&self, _: &SqliteStore, by: Duration) -> bool {
-        let millis = u64::try_from(by.as_millis()).unwrap();
-        self.clock.set(Timestamp::from_millis(self.clock.now().as_millis() - millis));
-        true
-    }
-
-    async fn sibling(&self, _: &SqliteStore) -> Option<SqliteStore> {
-        Some(self.open().await)
-    }
-
-    async fn damage(&self, _: &SqliteStore, key: &RecordKey, damage: Damage) -> bool {
-        let sql = match damage {
-            // TEXT columns of strict tables hold text, but nobody checks that it is UTF-8.
-            Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText | Damage::NewerLayout => {
-                "UPDATE session SET meta = CAST(?2 AS TEXT) WHERE key = ?1"
-            }
-            Damage::Cell | Damage::CellNotText => {
-                "UPDATE cell SET cell = CAST(?2 AS TEXT) WHERE session = ?1 AND wire_key = 'shop.cart'"
-            }
-            // Without the trigger that keeps cells and meta together.
-            Damage::NoMeta => "DELETE FROM session WHERE key = ?1 AND ?2 IS NOT NULL",
-            _ => return false,
-        };
-        let mut connection = raw(&self.path()).await;
-        let drop = "DROP TRIGGER session_ends";
-        if damage == Damage::NoMeta {
-            sqlx::query(drop).execute(&mut connection).await.unwrap();
-        }
-        let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(damage.bytes().to_vec());
-        assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
-        if damage == Damage::NoMeta {
-            let again = "CREATE TRIGGER session_ends AFTER DELETE ON session \
-                BEGIN DELETE FROM cell WHERE session = OLD.key; END";
-            sqlx::query(again).execute(&mut connection).await.unwrap();
-        }
-        connection.close().await.unwrap();
-        true
-    }
-
-    async fn raw(&self, _: &SqliteStore, key: &RecordKey) -> Option<Vec<u8>> {
-        let all = "SELECT CAST(group_concat(row, x'00') AS BLOB) FROM (
-            SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE key = ?1
-            UNION ALL SELECT hex(wire_key) || hex(cell) FROM cell WHERE session = ?1)";
-        let mut connection = raw(&self.path()).await;
-        let bytes =
-            sqlx::query_scalar(all).bind(key.as_bytes().to_vec()).fetch_one(&mut connection).await.unwrap();
-        Some(bytes)
-    }
-}
-
-mod contract {
-    actix_typed_session::conformance_tests!(super::Sqlite::new());
-}
-
-#[tokio::test]
-async fn a_missing_folder_is_named() {
-    let folder = TempDir::new().unwrap();
-    let error = SqliteStore::open(folder.path().join("nowhere/sessions.db")).await.unwrap_err();
-    assert!(matches!(error, OpenError::NoFolder(_)), "{error:?}");
-    assert!(
-        error.to_string().contains("nowhere does not exist; create it first")
-            || error.to_string().contains("nowhere"),
-        "{error}"
-    );
-    assert!(!folder.path().join("nowhere").exists());
-}
-
-#[tokio::test]
-async fn a_file_of_a_later_release_is_refused_and_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("sessions.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    drop(store);
-    let mut connection = raw(&path).await;
-    sqlx::query("PRAGMA user_version = 2").execute(&mut connection).await.unwrap();
-    let error = SqliteStore::open(&path).await.unwrap_err();
-    assert!(matches!(error, OpenError::TooNew { found: 2, supported: 1 }), "{error:?}");
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(version, 2);
-    sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await.unwrap();
-    let store = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
-}
-
-#[tokio::test]
-async fn a_file_of_something_else_is_refused_and_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("app.db");
-    std::fs::File::create(&path).unwrap();
-    let mut connection = raw(&path).await;
-    sqlx::query("CREATE TABLE users (name)").execute(&mut connection).await.unwrap();
-    let error = SqliteStore::open(&path).await.unwrap_err();
-    assert!(matches!(error, OpenError::NotSessions(_)), "{error:?}");
-    let tables: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await.unwrap();
-    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
-    assert_eq!((tables, journal.as_str()), (1, "delete"));
-
-    let path = folder.path().join("notes.txt");
-    std::fs::write(&path, "not a database, but long enough to be looked at ".repeat(100)).unwrap();
-    assert!(matches!(SqliteStore::open(&path).await.unwrap_err(), OpenError::Engine(..)));
-}
-
-#[tokio::test]
-async fn odd_names_are_names() {
-    let folder = TempDir::new().unwrap();
-    for name in ["file:x?mode=memory", ":memory:", "a b%20c.db"] {
-        let path = folder.path().join(name);
-        let store = SqliteStore::open(&path).await.unwrap();
-        assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
-        assert!(path.metadata().unwrap().len() > 0, "{name}");
-    }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn only_the_owner_reads_the_file_and_its_companions() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = TempDir::new().unwrap();
-    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    let mut names = Vec::new();
-    for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
-        names.push(file.file_name().into_string().unwrap());
-    }
-    names.sort();
-    assert_eq!(names, ["sessions.db", "sessions.db-shm", "sessions.db-wal"]);
 }
 
 #[tokio::test]
@@ -419,7 +247,7 @@ async fn errors_and_debug_show_no_value() {
         sqlx::query(harm).execute(&mut connection).await.unwrap();
         let error = store.load(&KEY, &LoadOptions::default()).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
-        shown += &format!("\n{error} {error:?} {source}");
+        shown = format!("{shown}\n{error} {error:?} {source}");
     }
     assert!(!shown.contains("s3cr3t") && !shown.contains("BwcHBw"), "{shown}");
 }

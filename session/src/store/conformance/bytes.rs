@@ -2,7 +2,7 @@
 
 use super::{
     Harness, Held, Verdict,
-    kit::{Bench, label, new_record, same, same_record, write},
+    kit::{Bench, new_record, same, same_record, write},
 };
 use crate::{
     change::Change,
@@ -92,7 +92,7 @@ pub(super) fn principal_and_label_are_kept_byte_for_byte<H: Harness>(b: &Bench<'
         let principal = Principal::new("shop.user", &Json::from_store(&json));
         let change = Change {
             principal: Some(Some(principal.clone())),
-            label: Some(label(&format!("{json}\0\u{1b}[31m"))),
+            label: Some(Some(format!("{json}\0\u{1b}[31m").into())),
             ..Change::default()
         };
         let record = b.updated(&key, &change, "on a live record")?.record;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, LONG, explained, guarded, label, new_record, same, set, verifier, write},
+    kit::{Bench, LONG, explained, guarded, new_record, same, set, verifier, write},
 };
 use crate::{
     change::{CellWrite, Change, Renewal},
@@ -16,7 +16,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
     let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
     b.created(&key, &new_record(&[("shop.user", "7"), ("shop.cart", "[]"), ("old.cell", "1")]))?;
     let periodic = Renewal { keep_previous: true, ..Renewal::new(verifier(3)) };
-    let shorter = Limits { idle: Duration::from_secs(3600), absolute: Duration::from_secs(7200) };
+    let shorter = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(2) };
     let changes = [
         ("nothing but the revision", Change::default()),
         ("one cell", write("shop.cart", "[1]")),
@@ -25,7 +25,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         (
             "a cell with a time to live",
             Change {
-                write: vec![CellWrite { ttl: Some(Duration::from_secs(60)), ..set("shop.code", "1") }],
+                write: vec![CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "1") }],
                 ..Change::default()
             },
         ),
@@ -60,7 +60,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         ),
         ("persistent", Change { persistent: Some(true), ..Change::default() }),
         ("not persistent", Change { persistent: Some(false), ..Change::default() }),
-        ("a label", Change { label: Some(label("Firefox")), ..Change::default() }),
+        ("a label", Change { label: Some(Some("Firefox".into())), ..Change::default() }),
         ("no label", Change { label: Some(None), ..Change::default() }),
         ("touch", Change { touch: true, ..Change::default() }),
         (
@@ -74,7 +74,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
                 authenticated: true,
                 limits: Some(LONG),
                 persistent: Some(true),
-                label: Some(label("all")),
+                label: Some(Some("all".into())),
                 touch: true,
                 ..guarded(Change::default(), "shop.wish", Some(4))
             },

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, LONG, explained, failed, label, new_record, same, same_record, set, verifier},
+    kit::{Bench, LONG, explained, failed, new_record, same, same_record, set, verifier},
 };
 use crate::{
     change::{CellWrite, Change, Guard, NewRecord, Renewal},
@@ -29,8 +29,8 @@ const TIMES: [Duration; 6] = [
     Duration::ZERO,
     Duration::from_millis(1),
     Duration::from_millis(40),
-    Duration::from_secs(60),
-    Duration::from_secs(86_400),
+    Duration::from_mins(1),
+    Duration::from_hours(24),
     Duration::MAX,
 ];
 
@@ -119,7 +119,7 @@ impl Dice {
         }
         change.limits = self.once_in(8).then(|| self.limits());
         change.persistent = self.once_in(8).then(|| self.once_in(2));
-        change.label = self.once_in(8).then(|| label(self.pick(&["", "a label", "\u{202e}"])));
+        change.label = self.once_in(8).then(|| Some(self.pick(&["", "a label", "\u{202e}"]).into()));
         change
     }
 }

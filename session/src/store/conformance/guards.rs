@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, explained, guarded, label, new_record, same, same_record, set, verifier, write},
+    kit::{Bench, explained, guarded, new_record, same, same_record, set, verifier, write},
 };
 use crate::{
     change::{CellWrite, Change, Renewal},
@@ -26,12 +26,15 @@ fn meant(outcome: &Outcome, applied: bool, case: &str) -> Result<(), Broken> {
     same(case, &matches!(outcome, Outcome::Done(_)), &applied)
 }
 
+/// Guards, and whether they hold.
+type Case<'a> = (&'a [(&'a str, Option<u64>)], bool);
+
 pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let key = b.key(1);
     b.created(&key, &new_record(&[("shop.user", "7"), ("shop.note", "null")]))?;
     b.updated(&key, &write("shop.cart", "[1]"), "on a live record")?;
     // user and note are at revision 1, cart at 2, wish is absent.
-    let cases: [(&[(&str, Option<u64>)], bool); 13] = [
+    let cases: [Case<'_>; 13] = [
         (&[("shop.user", Some(1))], true),
         (&[("shop.user", Some(2))], false),
         (&[("shop.user", Some(0))], false),
@@ -55,7 +58,7 @@ pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) ->
             renewal: Some(Renewal::new(verifier(8))),
             authenticated: true,
             persistent: Some(true),
-            label: Some(label("another")),
+            label: Some(Some("another".into())),
             touch: true,
             ..Change::default()
         };

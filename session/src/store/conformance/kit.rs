@@ -2,7 +2,7 @@
 //!
 //! In: a harness. Out: [`Bench`], whose calls fail as [`Broken`], and readable differences. Never: a rule.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use super::{Broken, Harness};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) const LONG: Limits =
-    Limits { idle: Duration::from_secs(86_400 * 300), absolute: Duration::from_secs(86_400 * 3000) };
+    Limits { idle: Duration::from_hours(24 * 300), absolute: Duration::from_hours(24 * 3000) };
 
 /// One rule's store.
 pub(super) struct Bench<'h, H: Harness> {
@@ -277,8 +277,4 @@ pub(super) fn write(key: &str, json: &str) -> Change {
 pub(super) fn guarded(mut change: Change, key: &str, revision: Option<u64>) -> Change {
     change.guards.push(Guard::new(WireKey::from(key), revision));
     change
-}
-
-pub(super) fn label(text: &str) -> Option<Arc<str>> {
-    Some(text.into())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, LONG, failed, guarded, label, new_record, same, same_record, set, verifier, write},
+    kit::{Bench, LONG, failed, guarded, new_record, same, same_record, set, verifier, write},
 };
 use crate::{
     change::{CellWrite, Change, NewRecord},
@@ -25,11 +25,11 @@ fn idle_for(idle: Duration) -> NewRecord {
 
 pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let mut full = new_record(&[("shop.user", "7"), ("shop.cart", "[{\"sku\":11}]"), ("auth.mfa", "null")]);
-    full.cells.push(CellWrite { ttl: Some(Duration::from_secs(60)), ..set("shop.code", "123456") });
+    full.cells.push(CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "123456") });
     full.principal = Some(Principal::new("shop.user", &Json::from_store("7")));
     full.authenticated = true;
     full.persistent = true;
-    full.label = label("Firefox on Linux");
+    full.label = Some("Firefox on Linux".into());
     for (n, new) in [full, new_record(&[])].iter().enumerate() {
         let key = b.key(u8::try_from(n).unwrap_or_default());
         b.dead(&key, "before `create`", "`Harness::store` makes a store without records")?;
@@ -161,7 +161,8 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
     if !b.harness.stands_still() {
         return watch_the_end(b);
     }
-    let (idle, absolute) = (Duration::from_secs(10), Duration::from_secs(25));
+    let (nearly, idle, absolute) =
+        (Duration::from_millis(9_998), Duration::from_secs(10), Duration::from_secs(25));
     let [loaded, written, limited] = [b.key(1), b.key(2), b.key(3)];
     for key in [loaded, written, limited] {
         b.created(
@@ -169,7 +170,7 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
             &NewRecord { limits: Limits { idle, absolute }, ..new_record(&[("shop.user", "7")]) },
         )?;
     }
-    b.pass(idle - MILLI);
+    b.pass(nearly + MILLI);
     b.live(&loaded, "one millisecond before its idle end")?;
     b.updated(&written, &write("shop.user", "8"), "one millisecond before the idle end")?;
     let touch = Change { touch: true, ..Change::default() };
@@ -178,9 +179,10 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
     b.dead(&loaded, "exactly at its idle end", LIVES)?;
     // Not loaded in between: `update` must find out by itself. A write is not a touch, so the end stayed.
     b.gone(&written, &touch, "exactly at the idle end")?;
-    b.pass(idle - MILLI - MILLI);
+    b.pass(nearly);
     b.updated(&limited, &touch, "within a life that a touch made longer")?;
-    b.pass(absolute - idle - idle + MILLI);
+    // 19,998 ms have passed.
+    b.pass(Duration::from_millis(5_001));
     b.live(&limited, "one millisecond before its absolute end")?;
     b.pass(MILLI);
     b.dead(&limited, "exactly at its absolute end, touched or not", LIVES)?;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, answer, failed, guarded, label, new_record, set, verifier, write},
+    kit::{Bench, answer, failed, guarded, new_record, set, verifier, write},
 };
 use crate::{
     change::{Change, NewRecord, Renewal},
@@ -191,7 +191,7 @@ pub(super) fn one_of_overlapping_creates_is_created<H: Harness>(b: &Bench<'_, H>
         let answers = overlap(b, |writer| {
             let new = NewRecord {
                 verifier: verifier(writer.n),
-                label: label(&writer.n.to_string()),
+                label: Some(writer.n.to_string().into()),
                 ..new_record(&[(&format!("shop.by{}", writer.n), "1")])
             };
             let answer = writer.harness.block_on(writer.store.create(&key, &new));
