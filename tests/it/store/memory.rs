@@ -1,12 +1,15 @@
 //! What the memory store promises beyond the contract.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::{RecordKey, VerifierHash},
-    record::{Json, Limits},
-    store::{Created, LoadOptions, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
+    record::{Json, Limits, Timestamp},
+    store::{Clock, Created, LoadOptions, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
 };
 
 use super::conformance::{BEGIN, block_on};
@@ -100,6 +103,54 @@ fn a_touched_record_is_not_swept_at_its_first_end() {
     clock.advance(MINUTE / 2);
     assert_eq!(store.sweep(), 1);
     assert!(store.is_empty());
+}
+
+/// A clock that is asked while the store is locked, or not: it sees whether another thread gets at the record meanwhile.
+#[derive(Clone, Debug, Default)]
+struct Watching(Arc<Mutex<Watched>>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    store: Option<MemoryStore>,
+    locked: Vec<bool>,
+}
+
+impl Clock for Watching {
+    fn now(&self) -> Timestamp {
+        // Taken out, so that the load below is not watched too.
+        let taken = self.0.lock().unwrap().store.take();
+        if let Some(store) = taken {
+            let other = store.clone();
+            let load = std::thread::spawn(move || alive(&other, 0));
+            // A thread that is not locked out is done in microseconds; one that is, never.
+            let patience = std::time::Instant::now() + Duration::from_millis(200);
+            while !load.is_finished() && std::time::Instant::now() < patience {
+                std::thread::yield_now();
+            }
+            let mut watched = self.0.lock().unwrap();
+            watched.locked.push(!load.is_finished());
+            watched.store = Some(store);
+        }
+        BEGIN
+    }
+}
+
+/// A writer that waited for the lock must not judge by the time at which it came: it would touch back to life what a reader
+/// has already seen dead.
+#[test]
+fn the_time_of_a_write_is_that_of_its_lock() {
+    let clock = Watching::default();
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, MINUTE).unwrap();
+    let last_was_locked = |write: &dyn Fn()| {
+        clock.0.lock().unwrap().store = Some(store.clone());
+        write();
+        let mut watched = clock.0.lock().unwrap();
+        watched.store = None;
+        watched.locked.pop()
+    };
+    assert_eq!(last_was_locked(&|| drop(block_on(store.update(&key(0), &Change::default())))), Some(true));
+    assert_eq!(last_was_locked(&|| drop(create(&store, 0, MINUTE))), Some(true));
 }
 
 #[test]

@@ -114,6 +114,80 @@ async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> 
     .await
 }
 
+/// A session that ended while a writer waited for the file stays ended, however early that writer came.
+#[tokio::test]
+async fn the_time_of_a_write_is_that_of_its_lock() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let options = SqliteStore::options(&path).busy_timeout(Duration::from_mins(1)).clock(clock.clone());
+    let store = options.open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut other = raw(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let mut touch = Change::default();
+    touch.touch = true;
+    // The first is polled first: it waits for the lock before the clock moves.
+    let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
+        clock.advance(DAY);
+        assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), Updated::Gone);
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+}
+
+/// Runs `sql` behind the store's back.
+async fn harm(path: &Path, sql: &[&'static str]) {
+    let mut connection = raw(path).await;
+    for sql in sql {
+        sqlx::query(*sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let before = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    // Meta is written by then, and one cell of two.
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cell WHEN NEW.wire_key = 'shop.z' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    harm(&path, &[refuse]).await;
+    let mut change = write("shop.cart", "[]");
+    change.write.extend(write("shop.z", "1").write);
+    for _ in 0..3 {
+        assert_eq!(kind(store.update(&KEY, &change).await), StoreErrorKind::Unavailable);
+        assert_eq!(store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record, before);
+    }
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_an_unknown_outcome_and_is_not_sent_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    // A constraint that is looked at with COMMIT, and counts how often that happens.
+    harm(
+        &path,
+        &[
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+            "CREATE TRIGGER orphan AFTER UPDATE ON session BEGIN INSERT INTO child VALUES (1); END",
+        ],
+    )
+    .await;
+    for _ in 0..3 {
+        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::UnknownOutcome);
+    }
+    harm(&path, &["DROP TRIGGER orphan"]).await;
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
 #[tokio::test]
 async fn a_dropped_future_leaves_no_transaction_open() {
     let folder = TempDir::new().unwrap();

@@ -177,3 +177,35 @@ async fn layout(connection: &mut SqliteConnection, path: &Path) -> Result<i64, O
         _ => Err(OpenError::NotSessions(path.to_path_buf())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::SqliteStore;
+
+    async fn asked(connections: &Connections, pragma: &'static str) -> Option<String> {
+        let mut lease = connections.lease().await.ok()?;
+        sqlx::query_scalar(pragma).fetch_one(&mut *lease).await.ok()
+    }
+
+    /// Nothing but a power cut shows what this is for.
+    #[test]
+    fn a_write_waits_for_the_disk_by_default() -> Result<(), Box<dyn std::error::Error>> {
+        const LEVEL: &str = "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous";
+        const JOURNAL: &str = "SELECT journal_mode FROM pragma_journal_mode";
+        let path = std::env::temp_dir().join(format!("synchronous-{}.db", std::process::id()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let tested = runtime.block_on(async {
+            let (writer, _) = open(&SqliteStore::options(&path)).await?;
+            assert_eq!(asked(&writer, LEVEL).await.as_deref(), Some("2"));
+            assert_eq!(asked(&writer, JOURNAL).await.as_deref(), Some("wal"));
+            let (writer, _) = open(&SqliteStore::options(&path).synchronous(Synchronous::Normal)).await?;
+            assert_eq!(asked(&writer, LEVEL).await.as_deref(), Some("1"));
+            Ok(())
+        });
+        for end in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(path.with_extension(format!("db{end}")));
+        }
+        tested
+    }
+}

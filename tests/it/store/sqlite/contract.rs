@@ -103,3 +103,11 @@ impl Harness for Sqlite {
 }
 
 actix_typed_session::conformance_tests!(Sqlite::new());
+
+#[test]
+fn every_rule_is_looked_at_but_lost_replies_which_a_file_does_not_have() {
+    assert_eq!(
+        actix_typed_session::store::conformance::check_all(&Sqlite::new()),
+        ["an_unknown_outcome_is_never_sent_again"]
+    );
+}
