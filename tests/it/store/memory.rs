@@ -105,6 +105,18 @@ fn a_touched_record_is_not_swept_at_its_first_end() {
     assert!(store.is_empty());
 }
 
+#[test]
+fn a_record_whose_life_was_shortened_leaves_memory_at_its_new_end() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, 10 * MINUTE).unwrap();
+    let mut shorten = Change::default();
+    shorten.limits = Some(new_record(MINUTE).limits);
+    assert!(matches!(block_on(store.update(&key(0), &shorten)), Ok(Updated::Done { .. })));
+    clock.advance(MINUTE);
+    assert_eq!((store.sweep(), store.len()), (1, 0));
+}
+
 /// A clock that is asked while the store is locked, or not: it sees whether another thread gets at the record meanwhile.
 #[derive(Clone, Debug, Default)]
 struct Watching(Arc<Mutex<Watched>>);
@@ -149,8 +161,11 @@ fn the_time_of_a_write_is_that_of_its_lock() {
         watched.store = None;
         watched.locked.pop()
     };
-    assert_eq!(last_was_locked(&|| drop(block_on(store.update(&key(0), &Change::default())))), Some(true));
-    assert_eq!(last_was_locked(&|| drop(create(&store, 0, MINUTE))), Some(true));
+    assert_eq!(
+        last_was_locked(&|| assert!(block_on(store.update(&key(0), &Change::default())).is_ok())),
+        Some(true)
+    );
+    assert_eq!(last_was_locked(&|| assert_eq!(create(&store, 0, MINUTE), Ok(Created::Exists))), Some(true));
 }
 
 #[test]

@@ -95,6 +95,7 @@ pub(super) fn create_without_time_to_live_leaves_nothing<H: Harness>(b: &Bench<'
         )?;
         b.dead(&key, "after a `create` without time to live", LIVES)?;
         b.gone(&key, &Change::default(), "after a `create` without time to live")?;
+        same("`create` where nothing was left", &b.create(&key, &new_record(&[]))?, &Created::Created)?;
     }
     Ok(Held::Held)
 }

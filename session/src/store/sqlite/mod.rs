@@ -16,7 +16,9 @@ use std::{
 
 pub use self::layout::OpenError;
 use self::{connections::Connections, rows::Rows};
-use super::{Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, SystemClock, Updated};
+use super::{
+    Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
+};
 use crate::{
     change::{Change, NewRecord},
     id::RecordKey,
@@ -84,7 +86,7 @@ impl SqliteOptions {
     }
 
     /// How long a write waits for other writers, of this process and of others together, before it answers
-    /// [`Unavailable`](super::StoreErrorKind::Unavailable).
+    /// [`Unavailable`](StoreErrorKind::Unavailable).
     ///
     /// The default, 1.5 s, is shorter than the two seconds that a request has for saving. So a busy file is reported as "nothing
     /// was changed", and not as an outcome that nobody knows.
@@ -105,7 +107,7 @@ impl SqliteOptions {
         self
     }
 
-    /// How large the file may grow; then [`Full`](super::StoreErrorKind::Full). The default is as large as the disk allows.
+    /// How large the file may grow; then [`Full`](StoreErrorKind::Full). The default is as large as the disk allows.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
@@ -155,9 +157,12 @@ impl SessionStore for SqliteStore {
         // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
-        let record = Rows::of(&mut lease, key).load().await?;
-        lease.give_back();
-        Ok(record.filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
+        let record = Rows::of(&mut lease, key).load().await;
+        // A record that cannot be read, as every one of a later release, says nothing against the connection.
+        if record.as_ref().err().is_none_or(|error| error.kind() != StoreErrorKind::Unavailable) {
+            lease.give_back();
+        }
+        Ok(record?.filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
     }
 
     async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {

@@ -128,6 +128,26 @@ async fn processes_that_open_a_new_file_at_once_all_succeed() {
     }
 }
 
+/// The same within one process, often enough that each step of opening meets every other one.
+#[test]
+fn threads_that_open_a_new_file_at_once_all_succeed() {
+    for _ in 0..40 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("sessions.db");
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    let store = block_on(open(&path));
+                    block_on(store.create(&KEY, &new_record())).unwrap();
+                });
+            }
+        });
+        assert_eq!(block_on(async { visits(&open(&path).await).await }), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_kill_loses_nothing_that_was_acknowledged() {
     let folder = TempDir::new().unwrap();
