@@ -109,6 +109,7 @@ is_found! {
     never_deletes: NeverDeletesOnCondition by delete_may_ask_for_the_principal;
     not_atomic: NotAtomic by overlapping_guarded_increments_are_exact overlapping_sets_of_other_cells_are_all_kept
         one_of_overlapping_renewals_is_done one_of_overlapping_creates_is_created;
+    torn_load: TornLoad by a_record_is_of_one_moment;
     resurrects: Resurrects by nothing_comes_back_after_a_delete;
     reprinted_numbers: ReprintsNumbers by cells_are_kept_byte_for_byte;
     empty_on_garbage: EmptyOnGarbage by garbage_is_an_error_and_stays_as_it_is;

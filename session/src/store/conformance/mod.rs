@@ -244,7 +244,8 @@ table! { $
         overlapping_sets_of_other_cells_are_all_kept
         one_of_overlapping_renewals_is_done
         one_of_overlapping_creates_is_created
-        nothing_comes_back_after_a_delete;
+        nothing_comes_back_after_a_delete
+        a_record_is_of_one_moment;
     faults:
         garbage_is_an_error_and_stays_as_it_is
         an_unknown_outcome_is_never_sent_again;

@@ -244,3 +244,42 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
     }
     Ok(Held::Held)
 }
+
+/// Every change writes the same number into two cells and the label: a record in which they differ is of two moments.
+pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const CELLS: [&str; 2] = ["a.first", "z.last"];
+    let key = b.key(1);
+    let paired = |n: u64| Change {
+        write: CELLS.map(|cell| set(cell, &n.to_string())).to_vec(),
+        label: Some(Some(n.to_string().into())),
+        ..Change::default()
+    };
+    let whole = |record: &Record| {
+        let label = record.meta().label.as_deref().and_then(|label| label.parse().ok());
+        let (first, last) = (record.cell("a.first"), record.cell("z.last"));
+        let one = first == last && number(record, "a.first") == label;
+        if one && first.is_some_and(|cell| cell.revision == record.meta().revision) {
+            return Ok(());
+        }
+        let seen = format!("{first:?} and {last:?} in a record at revision {}", record.meta().revision);
+        let fix = "read meta and all cells in one step: one statement, one command, or one transaction";
+        Err(Broken::new("cells and meta of one change, in a record read among writes", seen, fix))
+    };
+    b.created(&key, &new_record(&[]))?;
+    b.updated(&key, &paired(0), "on a live record")?;
+    let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
+    overlap(b, |writer| {
+        for round in 0..ROUNDS {
+            if writer.n < WRITERS / 2 {
+                writer.update(&key, &paired(round * 100 + u64::from(writer.n)))?;
+                continue;
+            }
+            whole(&writer.load(&key)?.ok_or_else(gone)?.record)?;
+            if let Updated::Conflict(current) = writer.update(&key, &guarded(paired(0), "a.first", None))? {
+                whole(&current.record)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Held::Held)
+}

@@ -46,6 +46,8 @@ pub(super) enum Fault {
     Overwrites,
     DeletesAnyone,
     NeverDeletesOnCondition,
+    /// `load` reads meta, and a moment later the cells.
+    TornLoad,
     /// Loads, waits a moment, writes.
     NotAtomic,
     /// An update puts back what a delete removed meanwhile.
@@ -166,7 +168,12 @@ impl Sketch {
 
     fn load_now(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
         let alive = |record: &Record| self.is(Fault::LoadsTheDead) || !record.is_expired(self.judged_at());
-        let Some(record) = self.get(key)?.filter(alive) else { return Ok(None) };
+        let Some(mut record) = self.get(key)?.filter(alive) else { return Ok(None) };
+        if self.is(Fault::TornLoad) {
+            std::thread::sleep(Duration::from_millis(1));
+            let later = self.get(key)?.map(|later| later.cells().to_vec()).unwrap_or_default();
+            record = Record::from_parts(record.meta().clone(), later);
+        }
         self.shared.loaded.lock().unwrap().entry(*key).or_insert_with(|| record.clone());
         Ok(Some(Loaded::new(record, self.now())))
     }
