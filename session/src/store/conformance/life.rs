@@ -87,15 +87,13 @@ pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &
 pub(super) fn create_without_time_to_live_leaves_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let none = [Limits { idle: Duration::ZERO, ..LONG }, Limits { absolute: Duration::ZERO, ..LONG }];
     for (n, limits) in (1..).zip(none) {
-        let key = b.key(n);
-        same(
-            "`create` without time to live",
-            &b.create(&key, &NewRecord { limits, ..new_record(&[]) })?,
-            &Created::Created,
-        )?;
+        let (key, stillborn) = (b.key(n), NewRecord { limits, ..new_record(&[]) });
+        same("`create` without time to live", &b.create(&key, &stillborn)?, &Created::Created)?;
         b.dead(&key, "after a `create` without time to live", LIVES)?;
-        b.gone(&key, &Change::default(), "after a `create` without time to live")?;
         same("`create` where nothing was left", &b.create(&key, &new_record(&[]))?, &Created::Created)?;
+        b.delete(&key)?;
+        b.create(&key, &stillborn)?;
+        b.gone(&key, &Change::default(), "after a `create` without time to live")?;
     }
     Ok(Held::Held)
 }

@@ -144,17 +144,18 @@ async fn prepare(options: &SqliteConnectOptions, path: &Path, wait: Duration) ->
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let engine = |error| OpenError::Engine(path.to_path_buf(), error);
-    let mut from = layout(connection, path).await?;
+    let found = layout(connection, path).await?;
     // Changes the file, so only once it is known to be ours. Readers then never wait for writers, nor writers for readers.
-    let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL");
-    wal.fetch_one(&mut *connection).await.map_err(engine)?;
-    if from == LAYOUT {
-        return Ok(());
-    }
+    let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
+    wal.map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
+    if found == LAYOUT { Ok(()) } else { upgrade(connection, path).await }
+}
+
+async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let engine = |error| OpenError::Engine(path.to_path_buf(), error);
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(engine)?;
     // Looked at again under the lock: another process may have been faster.
-    from = layout(connection, path).await?;
+    let from = layout(connection, path).await?;
     for step in STEPS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
         sqlx::raw_sql(*step).execute(&mut *connection).await.map_err(engine)?;
     }
@@ -183,6 +184,19 @@ mod tests {
     use super::*;
     use crate::store::SqliteStore;
 
+    /// Runs a test on a file of its own.
+    fn on_a_file(
+        name: &str,
+        test: impl AsyncFnOnce(PathBuf) -> Result<(), Box<dyn std::error::Error>>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let tested = runtime.block_on(test(folder.join("sessions.db")));
+        fs::remove_dir_all(folder)?;
+        tested
+    }
+
     async fn asked(connections: &Connections, pragma: &'static str) -> Option<String> {
         let mut lease = connections.lease().await.ok()?;
         sqlx::query_scalar(pragma).fetch_one(&mut *lease).await.ok()
@@ -193,19 +207,28 @@ mod tests {
     fn a_write_waits_for_the_disk_by_default() -> Result<(), Box<dyn std::error::Error>> {
         const LEVEL: &str = "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous";
         const JOURNAL: &str = "SELECT journal_mode FROM pragma_journal_mode";
-        let path = std::env::temp_dir().join(format!("synchronous-{}.db", std::process::id()));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let tested = runtime.block_on(async {
+        on_a_file("synchronous", async |path| {
             let (writer, _) = open(&SqliteStore::options(&path)).await?;
             assert_eq!(asked(&writer, LEVEL).await.as_deref(), Some("2"));
             assert_eq!(asked(&writer, JOURNAL).await.as_deref(), Some("wal"));
             let (writer, _) = open(&SqliteStore::options(&path).synchronous(Synchronous::Normal)).await?;
             assert_eq!(asked(&writer, LEVEL).await.as_deref(), Some("1"));
             Ok(())
-        });
-        for end in ["", "-wal", "-shm"] {
-            let _ = fs::remove_file(path.with_extension(format!("db{end}")));
-        }
-        tested
+        })
+    }
+
+    /// Both have seen an empty file; the second has its turn when the tables are there.
+    #[test]
+    fn an_upgrade_that_comes_second_finds_its_work_done() -> Result<(), Box<dyn std::error::Error>> {
+        on_a_file("upgrade", async |path| {
+            create_private(&path)?;
+            let options = SqliteConnectOptions::new().filename(&path);
+            let (mut first, mut second) = (options.connect().await?, options.connect().await?);
+            assert_eq!((layout(&mut first, &path).await?, layout(&mut second, &path).await?), (0, 0));
+            upgrade(&mut first, &path).await?;
+            upgrade(&mut second, &path).await?;
+            assert_eq!(layout(&mut second, &path).await?, LAYOUT);
+            Ok(())
+        })
     }
 }
