@@ -113,7 +113,7 @@ impl Found {
         if slot.is_some() {
             return Err(syn::Error::new(
                 self.word.span(),
-                format!("duplicate session option `{}`", self.key.word),
+                format!("duplicate session option `{}`; write it once", self.key.word),
             ));
         }
         let value = read(&self, input)?;

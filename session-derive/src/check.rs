@@ -22,9 +22,13 @@ pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     some_field(errors, written);
     version_given_and_in_range(errors, written);
     schema_name(errors, written, schema);
-    no_serde(errors, &written.item.attrs);
+    no_serde(errors, &written.item.attrs, "remove it");
     for (written, field) in written.fields.iter().zip(&schema.fields) {
-        no_serde(errors, &written.field.attrs);
+        no_serde(
+            errors,
+            &written.field.attrs,
+            "remove it, or give the field a type that is serialized in this way",
+        );
         no_cfg(errors, written);
         owned_type(errors, schema, field);
         one_null(errors, field);
@@ -48,7 +52,10 @@ fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
         Data::Struct(data) => match data.fields {
             Fields::Named(_) => return true,
             Fields::Unnamed(_) | Fields::Unit => errors
-                .at(&item.ident, "`SessionState` needs named fields: each one is stored under its own wire key"),
+                .at(&item.ident, format!(
+                    "`SessionState` needs named fields: each one is stored under its own wire key; write `struct {} {{ .. }}`",
+                    item.ident
+                )),
         },
         Data::Enum(data) => errors.at(
             data.enum_token,
@@ -64,8 +71,8 @@ fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
 }
 
 fn not_generic(errors: &Errors, written: &Written<'_>) {
-    let message =
-        "`SessionState` cannot be generic: one schema name must always mean one set of stored types";
+    let message = "`SessionState` cannot be generic: one schema name must always mean one set of stored types; \
+                   write the types out";
     let generics = &written.item.generics;
     match (generics.params.first(), &generics.where_clause) {
         (Some(parameter), _) => errors.at(parameter, message),
@@ -102,9 +109,15 @@ fn version_given_and_in_range(errors: &Errors, written: &Written<'_>) {
 
 fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let name = schema.name.text.as_str();
-    let fix = if written.name.is_some() { "" } else { "; give it another with `name = \"..\"`" };
+    let fix = if written.name.is_some() { "" } else { "; name it with `#[session(name = \"..\")]`" };
     if name.starts_with('$') || keys::RESERVED_SCHEMAS.contains(&name) {
-        errors.at(&schema.name.at, format!("schema name {name:?} is used by the library{fix}"));
+        errors.at(
+            &schema.name.at,
+            format!(
+                "schema name {name:?} is used by the library{}",
+                if fix.is_empty() { "; pick another" } else { fix }
+            ),
+        );
         return;
     }
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
@@ -119,7 +132,7 @@ fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     }
 }
 
-fn no_serde(errors: &Errors, attrs: &[Attribute]) {
+fn no_serde(errors: &Errors, attrs: &[Attribute], otherwise: &str) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
         let mut word = None;
         if let Meta::List(_) = &attr.meta {
@@ -131,7 +144,7 @@ fn no_serde(errors: &Errors, attrs: &[Attribute]) {
         let fix = match word.as_deref() {
             Some("default") => "use `#[session(default)]`",
             Some("rename" | "alias") => "use `#[session(key = \"..\")]`",
-            _ => "remove it, or give the field a type that is serialized in this way",
+            _ => otherwise,
         };
         let word = word.map_or_else(String::new, |word| format!("({word})"));
         errors.at(attr, format!("`#[serde{word}]` has no effect on session fields; {fix}"));
@@ -142,7 +155,7 @@ fn no_cfg(errors: &Errors, written: &WrittenField<'_>) {
     for attr in written.field.attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
         errors.at(
             attr,
-            "session fields cannot be behind `#[cfg]`: binaries built with different features share one store",
+            "session fields cannot be behind `#[cfg]`: binaries built with different features share one store; remove it",
         );
     }
 }
@@ -240,7 +253,7 @@ fn no_default_on_option(errors: &Errors, written: &WrittenField<'_>, field: &Fie
     if let (Some(default), true) = (&written.default, field.is_option()) {
         errors.at(
             &default.word,
-            "`Option` fields already read as `None`; a default would make \"cleared\" unreadable",
+            "`Option` fields already read as `None`; a default would make \"cleared\" unreadable; remove it",
         );
     }
 }
@@ -298,9 +311,9 @@ fn wire_key(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
         if written.key.is_some() { "" } else { "; give the field a key with `#[session(key = \"..\")]`" };
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if key.starts_with('$') {
-        errors.at(&field.key.at, "wire keys starting with `$` are reserved for the library");
+        errors.at(&field.key.at, "wire keys starting with `$` are reserved for the library; pick another");
     } else if key.contains('@') {
-        errors.at(&field.key.at, "`@` inside a wire key is reserved for versions");
+        errors.at(&field.key.at, "`@` inside a wire key is reserved for versions; pick another key");
     } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed) {
         errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`{fix}"));
     }
@@ -314,7 +327,7 @@ fn wire_keys_differ(errors: &Errors, schema: &Schema<'_>) {
             // `a` twice in one struct is the compiler's to report.
             Some(first) if ident::word(first) != ident::word(field.ident) => {
                 let first = ident::word(first);
-                errors.at(&field.key.at, format!("wire key {key:?} is already used by field `{first}`"));
+                errors.at(&field.key.at, format!("wire key {key:?} is already used by field `{first}`; pick another with `#[session(key = \"..\")]`"));
             }
             Some(_) => {}
             None => drop(seen.insert(key, field.ident)),
@@ -360,30 +373,23 @@ fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>
 }
 
 fn methods_differ(errors: &Errors, schema: &Schema<'_>) {
-    let mut seen: BTreeMap<String, (&str, &Ident)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, (&str, String)> = BTreeMap::new();
     for field in &schema.fields {
-        let methods = [
-            ("getter", Some(field.getter.clone())),
-            ("setter", Some(field.setter())),
-            ("update method", field.updater()),
-            ("clear method", field.clearer()),
-            ("take method", field.taker()),
-        ];
-        for (role, method) in methods.into_iter().filter_map(|(role, method)| Some((role, method?))) {
+        let second = ident::word(field.ident);
+        for (role, method) in field.methods() {
             let name = ident::word(&method);
-            let Some((first_role, first)) = seen.insert(name.clone(), (role, field.ident)) else { continue };
-            let (first, second) = (ident::word(first), ident::word(field.ident));
-            if first == second {
-                continue;
-            }
-            let at = if role == "getter" { method.span() } else { field.ident.span() };
-            errors.push(syn::Error::new(
-                at,
-                format!(
-                    "the {role} of `{second}` and the {first_role} of `{first}` would both be called `{name}`; rename one \
-                     field, or its getter with `#[session(getter = \"..\")]`"
+            match seen.get(&name) {
+                // `a` twice in one struct is the compiler's to report.
+                Some((_, first)) if *first == second => {}
+                Some((first_role, first)) => errors.at(
+                    if role == "getter" { &field.getter } else { field.ident },
+                    format!(
+                        "the {role} of `{second}` and the {first_role} of `{first}` would both be called `{name}`; rename \
+                         one field, or its getter with `#[session(getter = \"..\")]`"
+                    ),
                 ),
-            ));
+                None => drop(seen.insert(name, (role, second.clone()))),
+            }
         }
     }
 }

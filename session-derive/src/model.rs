@@ -31,6 +31,10 @@ pub(crate) struct Text {
 }
 
 /// A field as decided.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the user's; no state machine hides in them"
+)]
 pub(crate) struct Field<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) vis: &'a Visibility,
@@ -121,7 +125,7 @@ fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         getter: getter
             .as_ref()
             .and_then(|getter| ident::parse(&getter.value.value(), getter.value.span()).ok())
-            .map_or_else(|| ident::generated(ident), |getter| ident::generated(&getter)),
+            .unwrap_or_else(|| (*ident).clone()),
         default: match (default.as_ref().map(|default| &default.value), spelling) {
             (Some(Some(expr)), _) => Default::Expr(expr),
             (_, Spelling::Option(_)) => Default::None,
@@ -172,6 +176,18 @@ impl Field<'_> {
 
     pub(crate) fn taker(&self) -> Option<Ident> {
         (self.flash && self.is_option()).then(|| ident::method("take_", self.ident))
+    }
+
+    /// The methods that are generated for this field, and what messages call them.
+    pub(crate) fn methods(&self) -> Vec<(&'static str, Ident)> {
+        let methods = [
+            ("getter", Some(self.getter.clone())),
+            ("setter", Some(self.setter())),
+            ("update method", self.updater()),
+            ("clear method", self.clearer()),
+            ("take method", self.taker()),
+        ];
+        methods.into_iter().filter_map(|(role, method)| Some((role, method?))).collect()
     }
 }
 

@@ -18,7 +18,8 @@ use crate::model::{Default, Field, Spelling};
 /// }
 /// ```
 pub(super) fn getter(field: &Field<'_>) -> Method {
-    let Field { ident, vis, ty, getter, .. } = field;
+    let Field { ident, vis, ty, .. } = field;
+    let getter = ident::generated(&field.getter);
     let (returns, body) = match field.spelling {
         Spelling::Scalar => (quote!(#ty), quote!(self.0.get().#ident)),
         Spelling::String => (quote!(&::core::primitive::str), quote!(&self.0.get().#ident)),
@@ -46,7 +47,7 @@ pub(super) fn getter(field: &Field<'_>) -> Method {
         #[must_use]
         #vis fn #getter(&self) -> #returns
     };
-    Method { name: getter.clone(), head, body }
+    Method { name: getter, head, body }
 }
 
 fn line(field: &Field<'_>) -> String {

@@ -23,7 +23,7 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
             "The `{}` section of the visitor's session: a getter and setters for each field of",
             name.text
         ),
-        format!("[`{0}`]. A handler extracts it as `TypedSession<{0}>`.", ident::word(ident)),
+        format!(" [`{0}`]. A handler extracts it as `TypedSession<{0}>`.", ident::word(ident)),
     );
     quote! {
         #[doc = #section]

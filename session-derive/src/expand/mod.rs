@@ -9,7 +9,7 @@ mod schema;
 mod setters;
 mod stub;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use crate::model::{Field, Schema};
@@ -33,6 +33,11 @@ pub(crate) fn stub(schema: &Schema<'_>) -> TokenStream {
     let handle = handle::handle(schema);
     let methods = handle::methods(schema, stub::methods(schema));
     quote!(#state #handle #methods)
+}
+
+/// `3`, not `3usize`: people read the expansion too.
+fn number(number: usize) -> Literal {
+    Literal::usize_unsuffixed(number)
 }
 
 /// A method of the handle. Its body stands apart, so that the stub can leave it out.
@@ -60,5 +65,6 @@ fn methods(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
 fn docs(field: &Field<'_>, line: &str) -> TokenStream {
     let own = &field.docs;
     let gap = (!own.is_empty()).then(|| quote!(#[doc = ""]));
+    let line = format!(" {line}");
     quote!(#(#own)* #gap #[doc = #line])
 }

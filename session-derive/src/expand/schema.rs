@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::assert;
+use super::{assert, number};
 use crate::ident;
 use crate::model::{Default, Schema};
 
@@ -35,7 +35,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 /// ```
 fn table(schema: &Schema<'_>) -> TokenStream {
     let Schema { krate, name, version, .. } = schema;
-    let (name, gate) = (&name.text, schema.gate());
+    let (name, gate, version) = (&name.text, schema.gate(), number(usize::from(*version)));
     let fields = schema.stored().into_iter().map(|field| {
         let (name, key) = (ident::word(field.ident), schema.wire_key(field));
         let principal = field.principal.then(|| quote!(.principal()));
@@ -95,7 +95,7 @@ fn encode(schema: &Schema<'_>) -> TokenStream {
     let last = schema.fields.len().saturating_sub(1);
     let arms = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
-        let index = if field.index == last { quote!(_) } else { field.index.to_token_stream() };
+        let index = if field.index == last { quote!(_) } else { number(field.index).into_token_stream() };
         quote!(#index => #value::encode(&self.#ident))
     });
     quote! {

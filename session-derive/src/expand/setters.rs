@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{Method, docs};
+use super::{Method, docs, number};
 use crate::ident;
 use crate::model::{Field, Schema, Spelling};
 
@@ -50,7 +50,7 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         }
     };
     let set = if field.principal { quote!(set_principal) } else { quote!(set) };
-    let index = field.index;
+    let index = number(field.index);
     method(
         field,
         field.setter(),
@@ -67,7 +67,8 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
 /// }
 /// ```
 fn update(field: &Field<'_>, name: Ident) -> Method {
-    let Field { ident, ty, index, .. } = field;
+    let Field { ident, ty, .. } = field;
+    let index = number(field.index);
     let line = format!(
         "Changes `{}` from its present value. The closure runs at once, and again on fresh data if another request was \
          faster.",
@@ -89,7 +90,7 @@ fn update(field: &Field<'_>, name: Ident) -> Method {
 /// }
 /// ```
 fn clear(field: &Field<'_>, name: Ident) -> Method {
-    let Field { ident, index, .. } = field;
+    let (ident, index) = (field.ident, number(field.index));
     let word = ident::word(ident);
     let (set, line) = if field.principal {
         (quote!(set_principal), format!("Signs the user out: `{word}` becomes `None`, and the session ends."))
@@ -112,7 +113,8 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
 /// }
 /// ```
 fn take(field: &Field<'_>, name: Ident) -> Method {
-    let Field { ident, ty, index, .. } = field;
+    let Field { ident, ty, .. } = field;
+    let index = number(field.index);
     let line = format!("Takes `{}` out, to show it; from then on it reads as `None`.", ident::word(ident));
     method(
         field,
