@@ -366,7 +366,7 @@ fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>
     );
     match &written.getter {
         Some(getter) => {
-            errors.at(&getter.value, format!("a getter named `{name}` {trouble}; pick another name"))
+            errors.at(&getter.value, format!("a getter named `{name}` {trouble}; pick another name"));
         }
         None => errors.at(field.ident, message),
     }

@@ -20,7 +20,7 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     let debug = format!("TypedSession({:?})", name.text);
     let (section, link) = (
         format!(
-            "The `{}` section of the visitor's session: a getter and setters for each field of",
+            " The `{}` section of the visitor's session: a getter and setters for each field of",
             name.text
         ),
         format!(" [`{0}`]. A handler extracts it as `TypedSession<{0}>`.", ident::word(ident)),
