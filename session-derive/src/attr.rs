@@ -265,3 +265,44 @@ fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
         syn::Error::new(start, format!("`crate` takes a path without quotes: `{}`", option.key.example))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said about `#[session(..)]` with these options on a struct.
+    fn messages(options: &str) -> Vec<String> {
+        let options: proc_macro2::TokenStream = options.parse().unwrap();
+        let item: DeriveInput = syn::parse_quote!(
+            #[session(#options)]
+            struct Shop {}
+        );
+        let errors = Errors::new();
+        read(&errors, &item);
+        errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn goes_on_behind_the_next_comma() {
+        for (options, expected) in [
+            ("", &[][..]),
+            ("version = 1,", &[]),
+            ("version = 1, name = \"a\", crate = crate", &[]),
+            (",", &["expected an option"]),
+            ("= 3, colour", &["expected an option", "`colour`"]),
+            ("colour, color = 3, hue(1, 2)", &["`colour`", "`color`", "`hue`"]),
+            ("version =, name", &["`version` takes a value", "`name` takes a value"]),
+            ("version = 1 2, name = 3", &["expected a comma", "`name` takes a string"]),
+            ("version = 1; name = 3, crate = 4", &["expected a comma", "`crate` takes a path"]),
+            ("version = 1 name = \"a\"", &["expected a comma"]),
+            ("version = , version = 1, version = 2", &["`version` takes a value", "duplicate"]),
+            ("crate, crate = ::a::b::<u8>", &["`crate` takes a value", "`crate` takes a path"]),
+        ] {
+            let found = messages(options);
+            assert_eq!(found.len(), expected.len(), "{options}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.contains(expected), "{options}: {found}");
+            }
+        }
+    }
+}

@@ -290,7 +290,11 @@ mod tests {
                 .unwrap();
             return;
         }
-        assert_eq!(expansion, include_str!("expand/shop.expanded.rs"));
+        let on_file = include_str!("expand/shop.expanded.rs");
+        for (at, (now, on_file)) in expansion.lines().zip(on_file.lines()).enumerate() {
+            assert_eq!(now, on_file, "line {}", at + 1);
+        }
+        assert_eq!(expansion.len(), on_file.len());
     }
 
     /// What is reserved is what the handle has, so that a method added to the one is missed in the other.

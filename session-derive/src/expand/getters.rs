@@ -8,7 +8,7 @@ use super::{Method, docs};
 use crate::ident;
 use crate::model::{Default, Field, Spelling};
 
-/// ```ignore
+/// ```text
 /// /// The field's docs.
 /// ///
 /// /// Reads as the default until it is first set.

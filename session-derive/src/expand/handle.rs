@@ -8,7 +8,7 @@ use quote::quote;
 use crate::ident;
 use crate::model::Schema;
 
-/// ```ignore
+/// ```text
 /// pub struct ShopHandle(Tracked<Shop>);
 /// impl Deref for ShopHandle { type Target = Shop; .. }
 /// impl From<Tracked<Shop>> for ShopHandle { .. }
@@ -66,7 +66,7 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     }
 }
 
-/// ```ignore
+/// ```text
 /// impl ShopHandle {
 ///     // the getters and setters of each field, then
 ///     pub fn update(&mut self, update: impl Fn(&mut Shop) + 'static);

@@ -27,7 +27,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     }
 }
 
-/// ```ignore
+/// ```text
 /// fn schema() -> &'static Schema {
 ///     static SCHEMA: Schema = Schema::new("shop", "$shop", 1, &[Field::new("user", "shop.user").principal()]);
 ///     &SCHEMA
@@ -53,7 +53,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
     }
 }
 
-/// ```ignore
+/// ```text
 /// fn decode_section(cells: &mut Cells<'_>) -> Result<Self, CellError> {
 ///     // In the order of the wire keys.
 ///     Ok(Self { user: <Option<u64> as FieldValue>::read(cells, || None)? })
@@ -82,7 +82,7 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
     }
 }
 
-/// ```ignore
+/// ```text
 /// fn encode_field(&self, field: usize) -> Result<Json, EncodeError> {
 ///     match field {
 ///         0 => <Vec<Line> as FieldValue>::encode(&self.cart),

@@ -19,7 +19,7 @@ pub(super) fn setters(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
     std::iter::once(set(schema, field)).chain(update).chain(clear).chain(take).collect()
 }
 
-/// ```ignore
+/// ```text
 /// #[track_caller]
 /// pub fn set_cart(&mut self, value: Vec<Line>) {
 ///     self.0.set(0, value, |state| &mut state.cart);
@@ -60,7 +60,7 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     )
 }
 
-/// ```ignore
+/// ```text
 /// #[track_caller]
 /// pub fn update_cart(&mut self, update: impl Fn(&mut Vec<Line>) + 'static) {
 ///     self.0.update_field(0, |state| &mut state.cart, update);
@@ -83,7 +83,7 @@ fn update(field: &Field<'_>, name: Ident) -> Method {
     )
 }
 
-/// ```ignore
+/// ```text
 /// #[track_caller]
 /// pub fn clear_notice(&mut self) {
 ///     self.0.set(1, None, |state| &mut state.notice);
@@ -106,7 +106,7 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
     )
 }
 
-/// ```ignore
+/// ```text
 /// #[track_caller]
 /// pub fn take_notice(&mut self) -> Option<String> {
 ///     self.0.take(1, |state| &mut state.notice)

@@ -89,7 +89,7 @@ impl ::actix_typed_session::SessionState for Shop {
         }
     }
 }
-///The `shop` section of the visitor's session: a getter and setters for each field of
+/// The `shop` section of the visitor's session: a getter and setters for each field of
 /// [`Shop`]. A handler extracts it as `TypedSession<Shop>`.
 pub struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
 #[automatically_derived]

@@ -35,7 +35,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     }
 }
 
-/// ```ignore
+/// ```text
 /// pub fn cart(&self) -> &[Line] {
 ///     unreachable!()
 /// }

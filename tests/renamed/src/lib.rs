@@ -23,8 +23,8 @@ pub struct Shop {
     pub name: String,
 }
 
-/// A handler.
-pub async fn handler(mut shop: TypedSession<Shop>) -> usize {
+/// What a handler does.
+pub fn visit(shop: &mut TypedSession<Shop>) -> usize {
     shop.set_user(3);
     shop.set_notice("added");
     shop.set_name("a");
