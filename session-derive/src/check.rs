@@ -51,11 +51,14 @@ fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
     match &item.data {
         Data::Struct(data) => match data.fields {
             Fields::Named(_) => return true,
-            Fields::Unnamed(_) | Fields::Unit => errors
-                .at(&item.ident, format!(
-                    "`SessionState` needs named fields: each one is stored under its own wire key; write `struct {} {{ .. }}`",
+            Fields::Unnamed(_) | Fields::Unit => errors.at(
+                &item.ident,
+                format!(
+                    "`SessionState` needs named fields: each one is stored under its own wire key; write \
+                     `struct {} {{ .. }}`",
                     item.ident
-                )),
+                ),
+            ),
         },
         Data::Enum(data) => errors.at(
             data.enum_token,
@@ -109,15 +112,10 @@ fn version_given_and_in_range(errors: &Errors, written: &Written<'_>) {
 
 fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let name = schema.name.text.as_str();
-    let fix = if written.name.is_some() { "" } else { "; name it with `#[session(name = \"..\")]`" };
+    let fix =
+        if written.name.is_some() { "pick another" } else { "name it with `#[session(name = \"..\")]`" };
     if name.starts_with('$') || keys::RESERVED_SCHEMAS.contains(&name) {
-        errors.at(
-            &schema.name.at,
-            format!(
-                "schema name {name:?} is used by the library{}",
-                if fix.is_empty() { "; pick another" } else { fix }
-            ),
-        );
+        errors.at(&schema.name.at, format!("schema name {name:?} is used by the library; {fix}"));
         return;
     }
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
@@ -126,7 +124,7 @@ fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
         errors.at(
             &schema.name.at,
             format!(
-                "schema name {name:?} is invalid: use 1 to 32 of `a-z`, `0-9`, `_`, starting with a letter{fix}"
+                "schema name {name:?} is invalid: use 1 to 32 of `a-z`, `0-9`, `_`, starting with a letter; {fix}"
             ),
         );
     }
@@ -155,7 +153,8 @@ fn no_cfg(errors: &Errors, written: &WrittenField<'_>) {
     for attr in written.field.attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
         errors.at(
             attr,
-            "session fields cannot be behind `#[cfg]`: binaries built with different features share one store; remove it",
+            "session fields cannot be behind `#[cfg]`: binaries built with different features share one store; \
+             remove it",
         );
     }
 }
@@ -212,7 +211,8 @@ fn one_null(errors: &Errors, field: &Field<'_>) {
             ),
             _ if matches!(model::Spelling::of(inner), model::Spelling::Option(_)) => errors.at(
                 inner,
-                "JSON `null` cannot tell the two `None`s apart; use one `Option`, or an enum with a variant for each",
+                "JSON `null` cannot tell the two `None`s apart; use one `Option`, or an enum with a variant for \
+                 each",
             ),
             _ => {}
         }
@@ -221,7 +221,7 @@ fn one_null(errors: &Errors, field: &Field<'_>) {
 
 fn string_keys_in_maps(errors: &Errors, field: &Field<'_>) {
     for key in model::parts(field.ty).into_iter().filter_map(model::map_key) {
-        if matches!(model::peel(key), Type::Tuple(_) | Type::Array(_)) || model::is_collection(key) {
+        if model::is_not_one_value(key) {
             errors.at(
                 key,
                 format!(
@@ -266,7 +266,10 @@ fn principal_and_flash_are_options(errors: &Errors, written: &WrittenField<'_>, 
     if written.principal.is_some() {
         errors.at(
             field.ty,
-            format!("a principal field must be an `Option`, since at first nobody is signed in; write `Option<{ty}>`"),
+            format!(
+                "a principal field must be an `Option`, since at first nobody is signed in; write \
+                 `Option<{ty}>`"
+            ),
         );
     } else if written.flash.is_some() {
         errors.at(
@@ -300,22 +303,24 @@ fn one_principal(errors: &Errors, written: &Written<'_>) {
     for (_, second) in principals {
         errors.at(
             &second.word,
-            format!("`{first}` is already the principal of this schema: one session belongs to one user; remove one"),
+            format!(
+                "`{first}` is already the principal of this schema: one session belongs to one user; remove \
+                 one of the two"
+            ),
         );
     }
 }
 
 fn wire_key(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let key = field.key.text.as_str();
-    let fix =
-        if written.key.is_some() { "" } else { "; give the field a key with `#[session(key = \"..\")]`" };
+    let fix = if written.key.is_some() { "pick another" } else { "name it with `#[session(key = \"..\")]`" };
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if key.starts_with('$') {
         errors.at(&field.key.at, "wire keys starting with `$` are reserved for the library; pick another");
     } else if key.contains('@') {
         errors.at(&field.key.at, "`@` inside a wire key is reserved for versions; pick another key");
     } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed) {
-        errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`{fix}"));
+        errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`; {fix}"));
     }
 }
 
@@ -327,7 +332,13 @@ fn wire_keys_differ(errors: &Errors, schema: &Schema<'_>) {
             // `a` twice in one struct is the compiler's to report.
             Some(first) if ident::word(first) != ident::word(field.ident) => {
                 let first = ident::word(first);
-                errors.at(&field.key.at, format!("wire key {key:?} is already used by field `{first}`; pick another with `#[session(key = \"..\")]`"));
+                errors.at(
+                    &field.key.at,
+                    format!(
+                        "wire key {key:?} is already used by field `{first}`; pick another with \
+                         `#[session(key = \"..\")]`"
+                    ),
+                );
             }
             Some(_) => {}
             None => drop(seen.insert(key, field.ident)),
@@ -354,6 +365,14 @@ fn getter_is_a_name(errors: &Errors, written: &WrittenField<'_>) {
 
 fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let name = ident::word(&field.getter);
+    let known = match &written.getter {
+        Some(getter) => ident::parse(&getter.value.value(), getter.value.span()).is_ok(),
+        None => !written.damaged,
+    };
+    if !known {
+        // What is wrong with the name that was meant has been said.
+        return;
+    }
     let Some((_, owner)) = keys::RESERVED.iter().find(|(reserved, _)| *reserved == name) else { return };
     let trouble = match owner {
         Owner::Handle => format!("would hide the handle's own `{name}`"),

@@ -233,11 +233,12 @@ pub(crate) fn map_key(ty: &Type) -> Option<&Type> {
     generic_types(path).first().copied().filter(|_| is_map)
 }
 
-/// Whether `ty` is spelled as a collection, whose JSON is a list or an object.
-pub(crate) fn is_collection(ty: &Type) -> bool {
+/// Whether the JSON of `ty` is not a string or a number, as far as its spelling says.
+pub(crate) fn is_not_one_value(ty: &Type) -> bool {
     const COLLECTIONS: &[&str] =
         &["HashMap", "BTreeMap", "HashSet", "BTreeSet", "VecDeque", "BinaryHeap", "LinkedList"];
-    matches!(Spelling::of(ty), Spelling::Vec(_))
+    matches!(peel(ty), Type::Tuple(_) | Type::Array(_))
+        || matches!(Spelling::of(ty), Spelling::Vec(_) | Spelling::Option(_))
         || plain_path(ty).is_some_and(|path| is_std(path, "collections", COLLECTIONS))
 }
 
