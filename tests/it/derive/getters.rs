@@ -100,3 +100,30 @@ async fn defaults() {
     // Fields and the state's own methods are there too, to read.
     assert_eq!(handle.seen, 4);
 }
+
+/// Names that would be taken if the other field had the method; it has not, so they are free.
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Free {
+    #[session(default)]
+    a: u8,
+    #[session(default)]
+    clear_a: u8,
+    b: Option<u8>,
+    #[session(default)]
+    take_b: u8,
+    #[session(principal)]
+    user: Option<u8>,
+    #[session(default)]
+    update_user: u8,
+}
+
+#[actix_web::test]
+async fn names_that_are_free() {
+    let mut handle = fresh::<Free>().await;
+    handle.set_clear_a(1);
+    handle.set_take_b(2);
+    handle.set_update_user(3);
+    assert_eq!((handle.clear_a(), handle.take_b(), handle.update_user()), (1, 2, 3));
+    assert_eq!((handle.a(), handle.b(), handle.user()), (0, None, None));
+}
