@@ -1,4 +1,5 @@
 //! Tests that need more than one module.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
+mod derive;
 mod store;

@@ -1,0 +1,131 @@
+//! In: every mistake found, in any order. Out: one `syn::Error` with all of them, or the certainty that there is none.
+//!
+//! Never stops at the first mistake, and never lets one be forgotten: an [`Errors`] that is dropped unasked panics.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use quote::ToTokens;
+
+/// The mistakes in one use of the derive.
+pub(crate) struct Errors(RefCell<Option<Vec<syn::Error>>>);
+
+impl Errors {
+    pub(crate) fn new() -> Self {
+        Self(RefCell::new(Some(Vec::new())))
+    }
+
+    /// A mistake, with the caret on all of `tokens`.
+    pub(crate) fn at(&self, tokens: impl ToTokens, message: impl Display) {
+        self.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    pub(crate) fn push(&self, error: syn::Error) {
+        if let Some(list) = self.0.borrow_mut().as_mut() {
+            list.push(error);
+        }
+    }
+
+    /// All mistakes in one, in the order in which they were found.
+    pub(crate) fn finish(self) -> Result<(), syn::Error> {
+        let all = self.0.borrow_mut().take().into_iter().flatten();
+        let all = all.reduce(|mut all, next| {
+            all.combine(next);
+            all
+        });
+        all.map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Errors {
+    fn drop(&mut self) {
+        // A bug of this crate, found by its first test; no input leads here.
+        assert!(
+            std::thread::panicking() || self.0.borrow().is_none(),
+            "the errors of a derive were never looked at"
+        );
+    }
+}
+
+/// What to do about a word that is none of `options`: "did you mean `version`?" or "expected one of ..".
+pub(crate) fn suggest(word: &str, options: &[&str]) -> String {
+    let near = |option: &&&str| distance(word, option) <= (word.chars().count() / 3).max(2);
+    match options.iter().filter(near).min_by_key(|option| distance(word, option)) {
+        Some(option) => format!("did you mean `{option}`?"),
+        None => format!("expected one of `{}`", options.join("`, `")),
+    }
+}
+
+/// A type as the user would write it: tokens print with a space between each two.
+pub(crate) fn source(tokens: impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, written) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" ;", ";"),
+        ("& ", "&"),
+    ] {
+        text = text.replace(spaced, written);
+    }
+    text
+}
+
+/// How many letters to insert, delete or replace to get from `a` to `b` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
+        for (above, y) in row.iter_mut().skip(1).zip(b.chars()) {
+            left = (diagonal + usize::from(x != y)).min(left + 1).min(*above + 1);
+            diagonal = std::mem::replace(above, left);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "key", 3),
+            ("key", "", 3),
+            ("version", "version", 0),
+            ("verison", "version", 2),
+            ("ley", "key", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} -> {b}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_or_all_of_them() {
+        let options = ["name", "version", "crate"];
+        assert_eq!(suggest("verison", &options), "did you mean `version`?");
+        assert_eq!(suggest("nam", &options), "did you mean `name`?");
+        assert_eq!(suggest("colour", &options), "expected one of `name`, `version`, `crate`");
+    }
+
+    #[test]
+    fn types_as_written() {
+        for text in ["Vec<Line>", "::std::vec::Vec<(u8, [u8; 4])>", "&'static str", "HashMap<String, u8>"] {
+            let ty: syn::Type = syn::parse_str(text).unwrap();
+            assert_eq!(source(ty), text);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "never looked at")]
+    fn unasked_errors_panic() {
+        Errors::new().at(quote::quote!(x), "a mistake");
+    }
+}

@@ -1,0 +1,21 @@
+//! In: a field. Out: its type seen as a value that can be stored, which is where the compiler asserts that it can be.
+//!
+//! Never a path without the user's own type tokens: they are the caret. Reading and writing both go through this one
+//! path, so a missing `Serialize` or `Deserialize` is two equal errors, of which the compiler shows one.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::{Field, Schema};
+
+/// `<Vec<Line> as FieldValue>`
+pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
+    let (krate, ty) = (&schema.krate, field.ty);
+    quote!(<#ty as #krate::__private::FieldValue>)
+}
+
+/// `<Vec<Line> as Default>`
+pub(super) fn with_default(field: &Field<'_>) -> TokenStream {
+    let ty = field.ty;
+    quote!(<#ty as ::core::default::Default>)
+}

@@ -1,0 +1,127 @@
+//! In: the schema as decided. Out: `ShopHandle`, which handlers extract: the struct, its few own methods, its traits.
+//!
+//! Never shows a value in `Debug`, and never has a field that a field of the state could be mistaken for.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::ident;
+use crate::model::Schema;
+
+/// ```text
+/// pub struct ShopHandle(Tracked<Shop>);
+/// impl Deref for ShopHandle { type Target = Shop; .. }
+/// impl From<Tracked<Shop>> for ShopHandle { .. }
+/// impl Debug for ShopHandle { .. }
+/// impl FromRequest for ShopHandle { .. }
+/// ```
+pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
+    let Schema { ident, vis, krate, handle, name, .. } = schema;
+    let debug = format!("TypedSession({:?})", name.text);
+    let (section, link) = (
+        format!(
+            " The `{}` section of the visitor's session: a getter and setters for each field of",
+            name.text
+        ),
+        format!(" [`{0}`]. A handler extracts it as `TypedSession<{0}>`.", ident::word(ident)),
+    );
+    quote! {
+        #[doc = #section]
+        #[doc = #link]
+        #vis struct #handle(#krate::__private::Tracked<#ident>);
+
+        #[automatically_derived]
+        impl ::core::ops::Deref for #handle {
+            type Target = #ident;
+            fn deref(&self) -> &#ident {
+                self.0.get()
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::convert::From<#krate::__private::Tracked<#ident>> for #handle {
+            fn from(tracked: #krate::__private::Tracked<#ident>) -> Self {
+                Self(tracked)
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #handle {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(#debug)
+            }
+        }
+
+        #[automatically_derived]
+        impl #krate::__private::actix_web::FromRequest for #handle {
+            type Error = #krate::Error;
+            type Future = #krate::__private::Extract<#ident>;
+            fn from_request(
+                request: &#krate::__private::actix_web::HttpRequest,
+                _: &mut #krate::__private::actix_web::dev::Payload,
+            ) -> Self::Future {
+                #krate::__private::extract(request)
+            }
+        }
+    }
+}
+
+/// ```text
+/// impl ShopHandle {
+///     // the getters and setters of each field, then
+///     pub fn update(&mut self, update: impl Fn(&mut Shop) + 'static);
+///     pub fn try_update<R>(&mut self, update: impl Fn(&mut Shop) -> R + 'static) -> impl Future<Output = Result<R, Error>>;
+///     pub fn session(&self) -> Session;
+/// }
+/// ```
+pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let handle = &schema.handle;
+    let own = own_methods(schema);
+    quote! {
+        #[automatically_derived]
+        // A setter that no handler calls yet is no mistake of the user's.
+        #[allow(dead_code)]
+        // The field's own declaration was already judged.
+        #[allow(deprecated, non_snake_case)]
+        impl #handle {
+            #(#fields)*
+            #own
+        }
+    }
+}
+
+fn own_methods(schema: &Schema<'_>) -> TokenStream {
+    let Schema { ident, vis, krate, .. } = schema;
+    quote! {
+        /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
+        /// faster.
+        #[track_caller]
+        #vis fn update(&mut self, update: impl ::core::ops::Fn(&mut #ident) + 'static) {
+            self.0.update(update);
+        }
+
+        /// Changes several fields together, commits now, and returns what the closure returned on the data that was
+        /// stored.
+        ///
+        /// # Errors
+        ///
+        /// When the session cannot be stored, or ended while this request ran.
+        #[track_caller]
+        #vis fn try_update<R, F>(
+            &mut self,
+            update: F,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<R, #krate::Error>> + use<R, F>
+        where
+            R: 'static,
+            F: ::core::ops::Fn(&mut #ident) -> R + 'static,
+        {
+            self.0.try_update(update)
+        }
+
+        /// The session's life-cycle: renew, purge, save, and who is signed in.
+        #[must_use]
+        #vis fn session(&self) -> #krate::Session {
+            self.0.session()
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! In: the schema as decided. Out: `impl SessionState for Shop`.
+//!
+//! Never names a field's cell at run time: reading goes by order, writing by index, both that of the wire keys.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use super::{assert, number};
+use crate::ident;
+use crate::model::{Default, Schema};
+
+pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
+    let Schema { ident: state, krate, handle, .. } = schema;
+    let table = table(schema);
+    let decode = decode(schema);
+    let encode = encode(schema);
+    quote! {
+        #[automatically_derived]
+        // The field's own declaration was already judged.
+        #[allow(deprecated)]
+        impl #krate::SessionState for #state {
+            type Handle = #handle;
+            #table
+            #decode
+            #encode
+        }
+    }
+}
+
+/// ```text
+/// fn schema() -> &'static Schema {
+///     static SCHEMA: Schema = Schema::new("shop", "$shop", 1, &[Field::new("user", "shop.user").principal()]);
+///     &SCHEMA
+/// }
+/// ```
+fn table(schema: &Schema<'_>) -> TokenStream {
+    let Schema { krate, name, version, .. } = schema;
+    let (name, gate, version) = (&name.text, schema.gate(), number(usize::from(*version)));
+    let fields = schema.stored().into_iter().map(|field| {
+        let (name, key) = (ident::word(field.ident), schema.wire_key(field));
+        let principal = field.principal.then(|| quote!(.principal()));
+        let reset = field.reset_on_sign_in.then(|| quote!(.reset_on_sign_in()));
+        let flash = field.flash.then(|| quote!(.flash()));
+        let lenient = field.lenient.then(|| quote!(.lenient()));
+        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient)
+    });
+    quote! {
+        fn schema() -> &'static #krate::__private::Schema {
+            static SCHEMA: #krate::__private::Schema =
+                #krate::__private::Schema::new(#name, #gate, #version, &[#(#fields),*]);
+            &SCHEMA
+        }
+    }
+}
+
+/// ```text
+/// fn decode_section(cells: &mut Cells<'_>) -> Result<Self, CellError> {
+///     // In the order of the wire keys.
+///     Ok(Self { user: <Option<u64> as FieldValue>::read(cells, || None)? })
+/// }
+/// ```
+fn decode(schema: &Schema<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    let fields = schema.stored().into_iter().map(|field| {
+        let (ident, value) = (field.ident, assert::value(schema, field));
+        let default = match field.default {
+            Default::None => quote!(::core::option::Option::None),
+            Default::OfType => {
+                let ty = assert::with_default(field);
+                quote!(#ty::default())
+            }
+            Default::Expr(expr) => expr.to_token_stream(),
+        };
+        quote!(#ident: #value::read(cells, || #default)?)
+    });
+    quote! {
+        fn decode_section(
+            cells: &mut #krate::__private::Cells<'_>,
+        ) -> ::core::result::Result<Self, #krate::__private::CellError> {
+            ::core::result::Result::Ok(Self { #(#fields),* })
+        }
+    }
+}
+
+/// ```text
+/// fn encode_field(&self, field: usize) -> Result<Json, EncodeError> {
+///     match field {
+///         0 => <Vec<Line> as FieldValue>::encode(&self.cart),
+///         _ => <Option<u64> as FieldValue>::encode(&self.user),
+///     }
+/// }
+/// ```
+fn encode(schema: &Schema<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    let last = schema.fields.len().saturating_sub(1);
+    let arms = schema.stored().into_iter().map(|field| {
+        let (ident, value) = (field.ident, assert::value(schema, field));
+        let index = if field.index == last { quote!(_) } else { number(field.index).into_token_stream() };
+        quote!(#index => #value::encode(&self.#ident))
+    });
+    quote! {
+        fn encode_field(
+            &self,
+            field: ::core::primitive::usize,
+        ) -> ::core::result::Result<#krate::__private::Json, #krate::__private::EncodeError> {
+            match field { #(#arms),* }
+        }
+    }
+}

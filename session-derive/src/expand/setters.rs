@@ -1,0 +1,138 @@
+//! In: a field. Out: `set_`, `update_`, `clear_` and `take_`, as far as the field has them.
+//!
+//! Never touches the value itself: all of them call one method of the tracked state, which records the operation.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::{Method, docs, number};
+use crate::ident;
+use crate::model::{Field, Schema, Spelling};
+
+pub(super) fn setters(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
+    let update = field.updater().map(|name| update(field, name));
+    let clear = field.clearer().map(|name| clear(field, name));
+    let take = match field.spelling {
+        Spelling::Option(_) => field.taker().map(|name| take(field, name)),
+        _ => None,
+    };
+    std::iter::once(set(schema, field)).chain(update).chain(clear).chain(take).collect()
+}
+
+/// ```text
+/// #[track_caller]
+/// pub fn set_cart(&mut self, value: Vec<Line>) {
+///     self.0.set(0, value, |state| &mut state.cart);
+/// }
+/// ```
+fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
+    let Field { ident, ty, .. } = field;
+    let krate = &schema.krate;
+    let (accepts, value) = match field.spelling {
+        Spelling::String => {
+            (quote!(impl ::core::convert::Into<#ty>), quote!(::core::convert::Into::<#ty>::into(value)))
+        }
+        Spelling::Option(_) => {
+            (quote!(impl #krate::IntoField<#ty>), quote!(#krate::IntoField::<#ty>::into_field(value)))
+        }
+        Spelling::Scalar | Spelling::Vec(_) | Spelling::Other => (quote!(#ty), quote!(value)),
+    };
+    let word = ident::word(ident);
+    let line = if field.principal {
+        format!("Sets `{word}`: who is signed in. The session's id is renewed by itself.")
+    } else {
+        match field.updater() {
+            Some(update) => format!(
+                "Sets `{word}`, whatever it is now: of two requests that overlap, the later one wins. To build on its \
+                 value, use `{update}`."
+            ),
+            None => format!("Sets `{word}`, whatever it is now."),
+        }
+    };
+    let set = if field.principal { quote!(set_principal) } else { quote!(set) };
+    let index = number(field.index);
+    method(
+        field,
+        field.setter(),
+        &line,
+        &quote!((&mut self, value: #accepts)),
+        quote!(self.0.#set(#index, #value, |state| &mut state.#ident);),
+    )
+}
+
+/// ```text
+/// #[track_caller]
+/// pub fn update_cart(&mut self, update: impl Fn(&mut Vec<Line>) + 'static) {
+///     self.0.update_field(0, |state| &mut state.cart, update);
+/// }
+/// ```
+fn update(field: &Field<'_>, name: Ident) -> Method {
+    let Field { ident, ty, .. } = field;
+    let index = number(field.index);
+    let line = format!(
+        "Changes `{}` from its present value. The closure runs at once, and again on fresh data if another request was \
+         faster.",
+        ident::word(ident)
+    );
+    method(
+        field,
+        name,
+        &line,
+        &quote!((&mut self, update: impl ::core::ops::Fn(&mut #ty) + 'static)),
+        quote!(self.0.update_field(#index, |state| &mut state.#ident, update);),
+    )
+}
+
+/// ```text
+/// #[track_caller]
+/// pub fn clear_notice(&mut self) {
+///     self.0.set(1, None, |state| &mut state.notice);
+/// }
+/// ```
+fn clear(field: &Field<'_>, name: Ident) -> Method {
+    let (ident, index) = (field.ident, number(field.index));
+    let word = ident::word(ident);
+    let (set, line) = if field.principal {
+        (quote!(set_principal), format!("Signs the user out: `{word}` becomes `None`, and the session ends."))
+    } else {
+        (quote!(set), format!("Clears `{word}`: it reads as `None`."))
+    };
+    method(
+        field,
+        name,
+        &line,
+        &quote!((&mut self)),
+        quote!(self.0.#set(#index, ::core::option::Option::None, |state| &mut state.#ident);),
+    )
+}
+
+/// ```text
+/// #[track_caller]
+/// pub fn take_notice(&mut self) -> Option<String> {
+///     self.0.take(1, |state| &mut state.notice)
+/// }
+/// ```
+fn take(field: &Field<'_>, name: Ident) -> Method {
+    let Field { ident, ty, .. } = field;
+    let index = number(field.index);
+    let line = format!("Takes `{}` out, to show it; from then on it reads as `None`.", ident::word(ident));
+    method(
+        field,
+        name,
+        &line,
+        &quote!((&mut self) -> #ty),
+        quote!(self.0.take(#index, |state| &mut state.#ident)),
+    )
+}
+
+fn method(field: &Field<'_>, name: Ident, line: &str, signature: &TokenStream, body: TokenStream) -> Method {
+    let vis = field.vis;
+    let docs = docs(field, line);
+    // `track_caller`: a write that comes too late is reported with its place in the handler.
+    let head = quote! {
+        #docs
+        #[track_caller]
+        #vis fn #name #signature
+    };
+    Method { name, head, body }
+}

@@ -1,0 +1,56 @@
+//! In: a schema with mistakes. Out: code that type-checks like the real one and does nothing.
+//!
+//! Never a method whose name or type is in doubt: the compiler would add errors of its own.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Method;
+use crate::model::{Field, Schema};
+use crate::{check, ident, keys};
+
+pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
+    let Schema { ident, krate, handle, .. } = schema;
+    quote! {
+        #[automatically_derived]
+        impl #krate::SessionState for #ident {
+            type Handle = #handle;
+            fn schema() -> &'static #krate::__private::Schema {
+                ::core::unreachable!()
+            }
+            fn decode_section(
+                _: &mut #krate::__private::Cells<'_>,
+            ) -> ::core::result::Result<Self, #krate::__private::CellError> {
+                ::core::unreachable!()
+            }
+            fn encode_field(
+                &self,
+                _: ::core::primitive::usize,
+            ) -> ::core::result::Result<#krate::__private::Json, #krate::__private::EncodeError> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
+
+/// ```text
+/// pub fn cart(&self) -> &[Line] {
+///     unreachable!()
+/// }
+/// ```
+pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
+    let mut taken: BTreeSet<String> = keys::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let known = schema.fields.iter().filter(|field| check::is_owned(field.ty));
+    let methods: Vec<Method> = known.flat_map(|field: &Field<'_>| super::methods(schema, field)).collect();
+    methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
+        |Method { head, .. }| {
+            quote! {
+                // The body that would use the arguments is not there.
+                #[allow(unused_variables)]
+                #head { ::core::unreachable!() }
+            }
+        },
+    )
+}

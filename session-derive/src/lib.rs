@@ -1,0 +1,354 @@
+//! The derive macro of `actix-typed-session`; use it from there.
+//!
+//! In: a struct. Out: an implementation of `SessionState` and a handle with getters and setters. Never panics on any
+//! input, and never stops at the first mistake.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))] // in a test this is how to fail
+
+mod attr;
+mod check;
+mod errors;
+mod expand;
+mod ident;
+mod keys;
+mod krate;
+mod model;
+
+use proc_macro::TokenStream;
+use syn::DeriveInput;
+
+/// Turns a struct into a session schema: a handle with getters and setters, which handlers extract.
+///
+/// ```
+/// use actix_typed_session::{SessionState, TypedSession};
+///
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// pub struct Shop {
+///     /// Who is signed in.
+///     #[session(principal)]
+///     user: Option<u64>,
+///     #[session(default)]
+///     cart: Vec<u32>,
+///     #[session(flash)]
+///     notice: Option<String>,
+/// }
+///
+/// async fn add(mut shop: TypedSession<Shop>) -> String {
+///     shop.update_cart(|cart| cart.push(11)); // runs again on fresh data if another request was faster
+///     shop.set_notice("added");
+///     format!("{} in the cart", shop.cart().len())
+/// }
+/// ```
+///
+/// # What is generated
+///
+/// Beside `Shop` stands `ShopHandle`, which is what `TypedSession<Shop>` means. It derefs to `&Shop`, so fields and
+/// `&self` methods of `Shop` are there too. For each field, with the field's docs and visibility:
+///
+/// | Method | For | Does |
+/// |---|---|---|
+/// | `cart()` | every field | reads; cannot fail |
+/// | `set_cart(value)` | every field | writes, whatever was there: the last writer wins |
+/// | `update_cart(closure)` | every field but the principal | changes from the present value, exactly once |
+/// | `clear_cart()` | `Option` | sets to `None` |
+/// | `take_cart()` | `flash` | takes the value out, to show it |
+///
+/// And on the handle itself, with the visibility of the struct: `update(closure)` for several fields together,
+/// `try_update(closure).await` to commit now and learn the result, and `session()` for the life-cycle. A getter of one of
+/// these names is an error; see `getter` below.
+///
+/// # Types
+///
+/// A field's type is stored as JSON: it implements `serde::Serialize` and `serde::Deserialize`. A session starts empty, so
+/// every field is an `Option` or has a `default`.
+///
+/// Getters and setters follow the **spelling** of the type, since a derive sees no more than that:
+///
+/// | Spelled | Getter returns | Setter takes |
+/// |---|---|---|
+/// | `bool`, `char`, numbers, `NonZeroU8` .. | the value | the value |
+/// | `String` | `&str` | `impl Into<String>` |
+/// | `Vec<T>` | `&[T]` | `Vec<T>` |
+/// | `Option<T>` | as for `T`, in an `Option` | `T`, `Option<T>`; `&str` for `Option<String>` |
+/// | anything else, aliases too | `&T` | the value |
+///
+/// Paths such as `std::option::Option` and `::alloc::string::String` are recognized. If `Option`, `String` or `Vec` is a
+/// type of yours, write it with its path (`self::Option`), and the standard library's with its own.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// type Points = Option<u32>; // an alias is "anything else"
+///
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Game {
+///     level: Option<u32>,
+///     #[session(default)]
+///     points: Points,
+/// }
+///
+/// fn read(game: &GameHandle) {
+///     let _: Option<u32> = game.level();
+///     let _: &Option<u32> = game.points();
+/// }
+/// ```
+///
+/// # On the struct
+///
+/// ## `version = 1`
+///
+/// The version of the schema, an integer literal from 1 to 65535. It is the only option that every state needs.
+///
+/// ## `name = ".."`
+///
+/// The name of the schema in the store, 1 to 32 of `a-z`, `0-9`, `_`, starting with a letter. Without it, it is the name of
+/// the type in `snake_case`. Two types of one name cannot share a session, so a library should choose one that is its own.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(name = "acme_shop", version = 1)]
+/// struct State {
+///     user: Option<u64>, // stored as `acme_shop.user`
+/// }
+/// ```
+///
+/// ## `crate = path`
+///
+/// Where the library is, if not at `::actix_typed_session`: for a crate that re-exports it, or renames it in `Cargo.toml`.
+///
+/// ```
+/// mod framework {
+///     pub use actix_typed_session as sessions;
+/// }
+///
+/// #[derive(framework::sessions::SessionState)]
+/// #[session(version = 1, crate = framework::sessions)]
+/// struct Shop {
+///     user: Option<u64>,
+/// }
+/// ```
+///
+/// # On a field
+///
+/// ## `default` and `default = expression`
+///
+/// What the field reads as until it is first set: `Default::default()` of its type, or the expression, which is computed
+/// anew each time and never stored by reading.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(default)]
+///     visits: u32,
+///     #[session(default = "en".to_owned())]
+///     language: String,
+/// }
+/// ```
+///
+/// ## `key = ".."`
+///
+/// The field's name in the store, 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`. Without it, it is the name of the field. Renaming
+/// a field and keeping its data is this option with the old name.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(key = "nick")]
+///     display_name: Option<String>, // stored as `shop.nick`
+/// }
+/// ```
+///
+/// ## `getter = ".."`
+///
+/// Another name for the getter, where the field's own is taken. Setters keep the field's name.
+///
+/// ```
+/// # use actix_typed_session::{SessionState, TypedSession};
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(getter = "opening_session")]
+///     session: Option<String>,
+/// }
+///
+/// async fn handler(mut shop: TypedSession<Shop>) {
+///     shop.set_session("morning");
+///     shop.opening_session();
+///     shop.session(); // the session's life-cycle
+/// }
+/// ```
+///
+/// ## `principal`
+///
+/// Who is signed in: an `Option` that identifies a user. Setting it renews the session's id by itself, clearing it ends the
+/// session. One field of one schema may be the principal.
+///
+/// ```
+/// # use actix_typed_session::{SessionState, TypedSession};
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Auth {
+///     #[session(principal)]
+///     user: Option<u64>,
+/// }
+///
+/// async fn sign_in(mut auth: TypedSession<Auth>) {
+///     auth.set_user(42);
+/// }
+/// async fn sign_out(mut auth: TypedSession<Auth>) {
+///     auth.clear_user();
+/// }
+/// ```
+///
+/// ## `reset_on_sign_in`
+///
+/// The field is cleared when somebody signs in; others are kept, such as the cart that was filled before.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Auth {
+///     #[session(principal)]
+///     user: Option<u64>,
+///     #[session(reset_on_sign_in)]
+///     return_to: Option<String>,
+/// }
+/// ```
+///
+/// ## `flash`
+///
+/// An `Option` that is shown once: `take_notice()` returns it and leaves `None`.
+///
+/// ```
+/// # use actix_typed_session::{SessionState, TypedSession};
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(flash)]
+///     notice: Option<String>,
+/// }
+///
+/// async fn page(mut shop: TypedSession<Shop>) -> String {
+///     shop.take_notice().unwrap_or_default()
+/// }
+/// ```
+///
+/// ## `lenient`
+///
+/// A stored value that cannot be read reads as the default, and is reported. Without it, it is an error for the request, and
+/// never overwritten: unreadable is not empty.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(default, lenient)]
+///     recently_seen: Vec<u32>,
+/// }
+/// ```
+#[proc_macro_derive(SessionState, attributes(session))]
+pub fn session_state(input: TokenStream) -> TokenStream {
+    derive(&syn::parse_macro_input!(input as DeriveInput)).into()
+}
+
+fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+    let errors = errors::Errors::new();
+    let written = attr::read(&errors, item);
+    let schema = model::decide(&written);
+    check::all(&errors, &written, &schema);
+    match errors.finish() {
+        Ok(()) => expand::all(&schema),
+        Err(errors) => {
+            let errors = errors.into_compile_error();
+            let stub = expand::stub(&schema);
+            quote::quote!(#errors #stub)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `expand/shop.expanded.rs` is the expansion of `expand/shop.input.rs`, for people to read and for this test to keep true.
+    /// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes it anew.
+    #[test]
+    fn the_expansion_is_the_one_on_file() {
+        let item: DeriveInput = syn::parse_str(include_str!("expand/shop.input.rs")).unwrap();
+        let file: syn::File = syn::parse2(derive(&item)).unwrap();
+        let expansion = prettyplease::unparse(&file);
+        if std::env::var_os("SNAPSHOT").is_some_and(|mode| mode == "overwrite") {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/expand/shop.expanded.rs"), &expansion)
+                .unwrap();
+            return;
+        }
+        let on_file = include_str!("expand/shop.expanded.rs");
+        for (at, (now, on_file)) in expansion.lines().zip(on_file.lines()).enumerate() {
+            assert_eq!(now, on_file, "line {}", at + 1);
+        }
+        assert_eq!(expansion.len(), on_file.len());
+    }
+
+    /// What is reserved is what the handle has, so that a method added to the one is missed in the other.
+    #[test]
+    fn reserved_names_are_the_own_methods_of_the_handle() {
+        let item: DeriveInput = syn::parse_quote! {
+            #[session(version = 1)]
+            struct Shop {
+                user: Option<u64>,
+            }
+        };
+        let file: syn::File = syn::parse2(derive(&item)).unwrap();
+        let mut own: Vec<String> = file
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                syn::Item::Impl(item) if item.trait_.is_none() => Some(&item.items),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|item| match item {
+                syn::ImplItem::Fn(method) => Some(method.sig.ident.to_string()),
+                _ => None,
+            })
+            .filter(|name| !name.ends_with("user"))
+            .collect();
+        own.sort();
+        let mut reserved: Vec<&str> = keys::RESERVED
+            .iter()
+            .filter(|(_, owner)| *owner == keys::Owner::Handle)
+            .map(|(name, _)| *name)
+            .collect();
+        reserved.sort_unstable();
+        assert_eq!(own, reserved);
+    }
+
+    /// Every option of the table is read by `attr`, or refused as not yet available.
+    #[test]
+    fn every_word_of_the_table_is_read() {
+        for key in keys::KEYS {
+            let option: proc_macro2::TokenStream =
+                if key.available { key.example.parse().unwrap() } else { key.word.parse().unwrap() };
+            let (on_struct, on_field) = match key.place {
+                keys::Place::Struct => (quote::quote!(#[session(#option)]), None),
+                keys::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
+            };
+            let item: DeriveInput = syn::parse_quote!(#on_struct struct Shop { #on_field user: Option<u64> });
+            let errors = errors::Errors::new();
+            attr::read(&errors, &item);
+            let message = errors.finish().err().map(|error| error.to_string());
+            match message {
+                None => assert!(key.available, "{}", key.word),
+                Some(message) => assert!(!key.available && message.contains("not available"), "{message}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// Underlined: `Vec<Line>`, once, with what `Line` needs.
+use actix_typed_session::SessionState;
+
+struct Line;
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(default)]
+    cart: Vec<Line>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// Underlined: `u8`.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    hits: u8,
+}
+
+fn main() {}

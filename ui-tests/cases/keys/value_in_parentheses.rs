@@ -1,0 +1,10 @@
+// Underlined: `version`.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(version(3))]
+struct Shop {
+    user: Option<u64>,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+// Underlined: `principal`.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(principal = true)]
+    user: Option<u64>,
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// Underlined: `shop.hits = 3`.
+use actix_typed_session::{SessionState, TypedSession};
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(principal)]
+    user: Option<u64>,
+    #[session(default)]
+    hits: u32,
+    nick: Option<String>,
+}
+
+async fn handler(shop: TypedSession<Shop>) {
+    shop.hits = 3;
+}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,21 @@
+// Underlined: the closure, with `move` as the help.
+use actix_typed_session::{SessionState, TypedSession};
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(principal)]
+    user: Option<u64>,
+    #[session(default)]
+    hits: u32,
+    nick: Option<String>,
+}
+
+async fn handler(mut shop: TypedSession<Shop>) {
+    let more = 2;
+    shop.update_hits(|hits| *hits += more);
+}
+
+fn main() {
+    let _ = handler;
+}

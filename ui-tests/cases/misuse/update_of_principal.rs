@@ -1,0 +1,20 @@
+// Underlined: `update_user`: who is signed in is set, not edited.
+use actix_typed_session::{SessionState, TypedSession};
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(principal)]
+    user: Option<u64>,
+    #[session(default)]
+    hits: u32,
+    nick: Option<String>,
+}
+
+async fn handler(mut shop: TypedSession<Shop>) {
+    shop.update_user(|user| *user = None);
+}
+
+fn main() {
+    let _ = handler;
+}

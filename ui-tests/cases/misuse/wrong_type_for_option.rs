@@ -1,0 +1,20 @@
+// Underlined: `3`.
+use actix_typed_session::{SessionState, TypedSession};
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    #[session(principal)]
+    user: Option<u64>,
+    #[session(default)]
+    hits: u32,
+    nick: Option<String>,
+}
+
+async fn handler(mut shop: TypedSession<Shop>) {
+    shop.set_nick(3);
+}
+
+fn main() {
+    let _ = handler;
+}

@@ -1,0 +1,10 @@
+// Underlined: `into`.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Shop {
+    into: Option<u64>,
+}
+
+fn main() {}

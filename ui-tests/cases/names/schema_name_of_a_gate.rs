@@ -1,0 +1,10 @@
+// Underlined: `"$shop"`.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(name = "$shop", version = 1)]
+struct Shop {
+    user: Option<u64>,
+}
+
+fn main() {}
