@@ -15,6 +15,9 @@ use subtle::ConstantTimeEq;
 
 use crate::keys::{KeyRing, TAG_BYTES, Tag};
 
+#[cfg(test)]
+mod tests;
+
 const SELECTOR_BYTES: usize = 16;
 const VERIFIER_BYTES: usize = 32;
 const SELECTOR_CHARS: usize = 22;

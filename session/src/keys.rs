@@ -16,6 +16,9 @@ use sha2::Sha256;
 
 use crate::id::{NoRandomness, Randomness};
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) const TAG_BYTES: usize = 16;
 pub(crate) type Tag = [u8; TAG_BYTES];
 

@@ -91,6 +91,14 @@ pub struct Limits {
     pub absolute: Duration,
 }
 
+impl Limits {
+    /// As a store keeps them; a record says the same before it was stored and after.
+    fn in_whole_millis(self) -> Self {
+        let whole = |duration| Duration::from_millis(millis(duration));
+        Self { idle: whole(self.idle), absolute: whole(self.absolute) }
+    }
+}
+
 /// The name of a cell, `shop.cart`: schema name, dot, field key.
 #[derive(Clone)]
 pub struct WireKey(KeyText);
@@ -305,10 +313,6 @@ impl Principal {
     pub fn wire_key(&self) -> &str {
         self.0.split_once('=').map_or("", |(key, _)| key)
     }
-
-    pub(crate) fn value(&self) -> &str {
-        self.0.split_once('=').map_or("", |(_, value)| value)
-    }
 }
 
 impl fmt::Debug for Principal {
@@ -441,7 +445,7 @@ impl Record {
                 renewed: now,
                 authenticated: new.authenticated.then_some(now),
                 signed_in: u64::from(new.principal.is_some()),
-                limits: new.limits,
+                limits: new.limits.in_whole_millis(),
                 persistent: new.persistent,
                 principal: new.principal.clone(),
                 label: new.label.clone(),
@@ -564,7 +568,7 @@ impl Record {
             meta.authenticated = Some(now);
         }
         if let Some(limits) = change.limits {
-            meta.limits = limits;
+            meta.limits = limits.in_whole_millis();
         }
         if let Some(persistent) = change.persistent {
             meta.persistent = persistent;

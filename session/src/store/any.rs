@@ -11,10 +11,10 @@ use crate::{
     record::Principal,
 };
 
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
-trait DynStore: Send + Sync {
+pub(super) trait DynStore: Send + Sync {
     fn dyn_load<'a>(&'a self, key: &'a RecordKey, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>>;
     fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created>;
     fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated>;
@@ -54,6 +54,10 @@ impl AnyStore {
     /// Boxes `store`.
     pub fn new(store: impl SessionStore) -> Self {
         Self(Arc::new(store))
+    }
+
+    pub(super) fn as_dyn(&self) -> &dyn DynStore {
+        &*self.0
     }
 }
 

@@ -26,7 +26,8 @@ const SHARDS: usize = 32;
 
 /// Sessions in this process's memory: for tests, for development, and for one process whose sessions may end with it.
 ///
-/// Clones share the records. An expired record leaves memory as its shard, or the one before it, is next written to.
+/// Clones share the records. Every `create` and `update` also looks for expired records in one of 32 parts of the store, in
+/// turn: an expired record leaves memory at the latest with the 32nd write after its end, whichever sessions are written.
 ///
 /// ```
 /// use actix_typed_session::store::MemoryStore;
@@ -94,8 +95,19 @@ impl MemoryStore {
     }
 
     /// Drops every expired record now; says how many.
+    #[allow(clippy::must_use_candidate)] // the number is news, not the point
     pub fn sweep(&self) -> usize {
         self.0.sweep_all(self.0.clock.now())
+    }
+}
+
+impl Shard {
+    /// Signing in and out all day must not fill memory with the ends of sessions that are no more.
+    fn forget_old_ends(&mut self) {
+        if self.ends.len() > 2 * self.records.len() + 64 {
+            self.ends =
+                self.records.iter().map(|(key, record)| Reverse((record.meta().expires(), *key))).collect();
+        }
     }
 }
 
@@ -135,33 +147,35 @@ impl Inner {
         self.shards.iter().map(|shard| self.sweep(&mut lock(shard), now)).sum()
     }
 
-    fn sweep_one_more(&self, now: Timestamp) {
+    fn sweep_one_more(&self) {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed);
         #[allow(clippy::indexing_slicing)] // a remainder of the length
-        self.sweep(&mut lock(&self.shards[next % SHARDS]), now);
+        self.sweep(&mut lock(&self.shards[next % SHARDS]), self.clock.now());
     }
 
     fn remove(&self, shard: &mut Shard, key: &RecordKey) {
         if shard.records.remove(key).is_some() {
             self.records.fetch_sub(1, Ordering::SeqCst);
+            shard.forget_old_ends();
         }
     }
 
     fn load(&self, key: &RecordKey) -> Option<Loaded> {
-        let now = self.clock.now();
         let shard = self.shard(key);
+        let now = self.clock.now();
         let record = shard.records.get(key).filter(|record| !record.is_expired(now))?;
         Some(Loaded { record: record.clone(), now })
     }
 
     fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
-        let now = self.clock.now();
         if self.records.load(Ordering::SeqCst) < self.limit {
-            self.sweep_one_more(now);
+            self.sweep_one_more();
         } else {
-            self.sweep_all(now);
+            self.sweep_all(self.clock.now());
         }
         let mut shard = self.shard(key);
+        // Asked under the lock: a writer that waited must not judge by an earlier time than whoever went before it.
+        let now = self.clock.now();
         self.sweep(&mut shard, now);
         if shard.records.contains_key(key) {
             return Ok(Created::Exists);
@@ -181,8 +195,11 @@ impl Inner {
     }
 
     fn update(&self, key: &RecordKey, change: &Change) -> Updated {
-        let now = self.clock.now();
+        // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
+        self.sweep_one_more();
         let mut shard = self.shard(key);
+        // Asked under the lock, as in `create`: else a session that one reader saw expired could be touched back to life.
+        let now = self.clock.now();
         let Some(record) = shard.records.get_mut(key) else { return Updated::Gone };
         match record.apply(change, now) {
             Outcome::Done(next) => {
@@ -191,6 +208,7 @@ impl Inner {
                 *record = Arc::from(next);
                 if sooner {
                     shard.ends.push(Reverse((end, *key)));
+                    shard.forget_old_ends();
                 }
                 Updated::Done { revision }
             }
@@ -236,5 +254,27 @@ impl fmt::Debug for MemoryStore {
             .field("len", &self.len())
             .field("limit", &self.0.limit)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{id::VerifierHash, record::Limits};
+
+    #[test]
+    fn signing_in_and_out_all_day_does_not_fill_memory() {
+        let store = MemoryStore::bounded(10);
+        let hours = Duration::from_hours(24);
+        let new = NewRecord::new(VerifierHash::from_bytes([0; 32]), Limits { idle: hours, absolute: hours });
+        for n in 0..100_000_u128 {
+            let key = RecordKey::from_bytes(n.to_le_bytes());
+            assert!(matches!(store.0.create(&key, &new), Ok(Created::Created)));
+            store.0.delete(&key, None);
+        }
+        let ends: usize = store.0.shards.iter().map(|shard| lock(shard).ends.len()).sum();
+        assert!(ends < 10_000, "{ends} ends of sessions that are no more");
     }
 }

@@ -5,14 +5,22 @@
 //! A store of your own implements [`SessionStore`] and runs `store::conformance` (feature `testing`) in its tests.
 
 mod any;
+mod bounded;
 mod clock;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod error;
 mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::{future::Future, sync::Arc};
 
+pub(crate) use self::bounded::{BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 pub use self::{
     any::AnyStore,
     clock::{Clock, SystemClock},

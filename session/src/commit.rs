@@ -1,0 +1,477 @@
+//! Decides what a request's operations do to the store and to the cookie.
+//!
+//! In: what the load found, the operations, and the store's answers one by one. Out: the next [`Step`]. Never: I/O, actix, a
+//! clock of its own. The table in `ARCHITECTURE.md` is this file in words.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use crate::{
+    Error, ErrorKind,
+    change::{Change, NewRecord, Renewal},
+    id::{NoRandomness, Randomness, RecordKey, SessionId},
+    patch::{Base, Fold, Recorded},
+    record::{Limits, Outcome, Record},
+    store::{Created, Loaded, StoreError, Updated},
+};
+
+/// How long a write with a superseded cookie is refused: until then the browser is about to learn the new one.
+pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_secs(60);
+
+/// A browser seen again after less than this part of the idle time is not recorded.
+const TOUCH_PART: u32 = 10;
+
+/// New selectors tried before the randomness is called broken.
+const MINTS: u32 = 3;
+
+/// The first wait after a repeated conflict; doubled each time, and drawn from zero to there ("full jitter").
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+
+/// What the load found.
+#[derive(Clone, Debug)]
+pub(crate) enum Arrival {
+    /// No cookie of ours, or no live record under it.
+    Nobody,
+    /// The record that the cookie opens.
+    Live(SessionId, Loaded),
+    /// A record whose verifier has been replaced since the browser got this cookie, that long ago.
+    Superseded(Duration),
+    /// A record that cannot be read; all that can be done with it is to delete it.
+    Unreadable(SessionId),
+}
+
+/// What does not change from commit to commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) limits: Limits,
+    pub(crate) persistent: bool,
+    pub(crate) max_record: usize,
+    /// From the first store call of a commit to its last retry.
+    pub(crate) deadline: Duration,
+    pub(crate) random: Randomness,
+}
+
+/// One commit's share of a request.
+pub(crate) struct Request {
+    pub(crate) arrival: Arrival,
+    pub(crate) operations: Vec<Rc<Recorded>>,
+    /// The operations as the handlers saw them.
+    pub(crate) local: Fold,
+    /// Something was saved earlier in this request.
+    pub(crate) saved_before: bool,
+    /// The response head has not been sent: a cookie can still be set.
+    pub(crate) cookie_possible: bool,
+    /// Nobody will look at the session after it.
+    pub(crate) last: bool,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Create(RecordKey, Box<NewRecord>),
+    Update(RecordKey, Box<Change>),
+    Delete(RecordKey),
+    /// Wait a random time up to this long, then call [`Commit::after_wait`].
+    Wait(Duration),
+    Finish(Finish),
+}
+
+/// The store's answer to a [`Step`].
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Created(Created),
+    Updated(Updated),
+    Deleted,
+}
+
+/// How a commit ended.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    pub(crate) result: Result<Done, Error>,
+    pub(crate) cookie: CookieAction,
+    pub(crate) after: After,
+}
+
+/// What a commit that did not fail did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Done {
+    /// There was nothing to do.
+    Nothing,
+    Stored,
+    /// The session ended meanwhile; the writes count as done just before that.
+    Gone,
+}
+
+/// What to send the browser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CookieAction {
+    Keep,
+    Set { id: SessionId, max_age: Option<Duration> },
+    Remove,
+}
+
+/// What the request's session is from now on.
+#[derive(Clone, Debug)]
+pub(crate) enum After {
+    /// As it arrived.
+    Same,
+    Nobody,
+    Live(SessionId, Loaded),
+    /// Stored, but what else is in the record now is not known: load before the next use.
+    Load(SessionId),
+}
+
+/// A commit in progress.
+pub(crate) struct Commit<'a> {
+    request: Request,
+    rules: &'a Rules,
+    stage: Stage,
+    attempts: u32,
+}
+
+enum Stage {
+    Touch,
+    Update(Box<Attempt>),
+    /// Creating, and then deleting the session that was left for it.
+    Create {
+        id: SessionId,
+        new: Box<NewRecord>,
+        mints: u32,
+        delete: Option<RecordKey>,
+    },
+    /// Deleting, and then perhaps creating.
+    Delete {
+        create: bool,
+    },
+    DeleteLeft {
+        id: SessionId,
+        max_age: Option<Duration>,
+    },
+}
+
+struct Attempt {
+    id: SessionId,
+    /// The record that the change was made for.
+    on: Loaded,
+    change: Change,
+    cookie: CookieAction,
+}
+
+impl<'a> Commit<'a> {
+    pub(crate) fn new(request: Request, rules: &'a Rules) -> Self {
+        Self { request, rules, stage: Stage::Delete { create: false }, attempts: 0 }
+    }
+
+    /// Whether it depends on cells that were read, so that commits of one session had better queue.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.request.local.patch.is_guarded()
+    }
+
+    /// The first step.
+    pub(crate) fn begin(&mut self) -> Step {
+        let local = &self.request.local;
+        match self.request.arrival.clone() {
+            Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purged => {
+                self.stage = Stage::Delete { create: local.patch.writes_a_value() };
+                Step::Delete(id.key)
+            }
+            Arrival::Live(id, _) if local.left => self.create_from_local(Some(id.key)),
+            Arrival::Live(id, loaded) => self.begin_update(id, loaded),
+            Arrival::Superseded(ago)
+                if local.sign_in.is_none()
+                    && (local.patch.writes() || local.purged)
+                    && ago < SUPERSEDED_WINDOW =>
+            {
+                self.fail(Error::new(ErrorKind::Superseded))
+            }
+            Arrival::Nobody | Arrival::Superseded(_) => self.create_from_local(None),
+            Arrival::Unreadable(_) if self.request.operations.is_empty() => finish(Done::Nothing),
+            Arrival::Unreadable(_) => self.fail(Error::new(ErrorKind::Unreadable)),
+        }
+    }
+
+    /// The step after the store's answer to the one before.
+    pub(crate) fn next(&mut self, answer: Result<Answer, StoreError>, elapsed: Duration) -> Step {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.store_failed(error),
+        };
+        let stage = std::mem::replace(&mut self.stage, Stage::Delete { create: false });
+        match (stage, answer) {
+            (Stage::Touch, Answer::Updated(updated)) => {
+                if !matches!(updated, Updated::Done { .. }) {
+                    tracing::debug!("a session ended before it could be touched");
+                }
+                finish(Done::Nothing)
+            }
+            (Stage::Update(attempt), Answer::Updated(updated)) => self.updated(*attempt, updated, elapsed),
+            (Stage::Create { id, new, delete, .. }, Answer::Created(Created::Created)) => {
+                self.created(id, &new, delete)
+            }
+            (Stage::Create { new, mints, delete, .. }, Answer::Created(Created::Exists)) => {
+                self.create_again(new, mints, delete)
+            }
+            (Stage::Delete { create: true }, Answer::Deleted) => self.create_from_local(None),
+            (Stage::Delete { create: false }, Answer::Deleted) => Step::Finish(Finish {
+                result: Ok(Done::Stored),
+                cookie: CookieAction::Remove,
+                after: After::Nobody,
+            }),
+            (Stage::DeleteLeft { id, max_age }, Answer::Deleted) => Step::Finish(Finish {
+                result: Ok(Done::Stored),
+                cookie: CookieAction::Set { id, max_age },
+                after: After::Load(id),
+            }),
+            // An answer to another question: the shell is broken, and nothing more must be written.
+            _ => self.fail(Error::new(ErrorKind::StoreUnavailable)),
+        }
+    }
+
+    /// The step after [`Step::Wait`]: the same update again.
+    pub(crate) fn after_wait(&mut self) -> Step {
+        match &self.stage {
+            Stage::Update(attempt) => Step::Update(attempt.id.key, Box::new(attempt.change.clone())),
+            _ => self.fail(Error::new(ErrorKind::StoreUnavailable)),
+        }
+    }
+
+    fn begin_update(&mut self, id: SessionId, loaded: Loaded) -> Step {
+        let local = &self.request.local;
+        let as_loaded = local.patch.is_same()
+            && local.sign_in.is_none()
+            && !local.renew
+            && local.lifetime.is_none()
+            && (!self.request.saved_before || !local.patch.writes());
+        if as_loaded {
+            return self.touch(id, &loaded);
+        }
+        let local = self.request.local.clone();
+        self.attempt(id, loaded, &local, false)
+    }
+
+    fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Step {
+        if !touch_is_due(loaded) {
+            return finish(Done::Nothing);
+        }
+        let mut change = Change::default();
+        change.touch = true;
+        self.stage = Stage::Touch;
+        Step::Update(id.key, Box::new(change))
+    }
+
+    /// Makes `fold` a change of the record in `on`. `late`: another request renewed since the load.
+    fn attempt(&mut self, id: SessionId, on: Loaded, fold: &Fold, late: bool) -> Step {
+        let record = &on.record;
+        let (write, guards) = fold.patch.against(Some(record));
+        let renews = !late && (fold.renew || fold.sign_in.is_some() || fold.lifetime.is_some());
+        if write.is_empty() && !renews && fold.lifetime.is_none() {
+            let after = After::Live(id, on);
+            return Step::Finish(Finish { result: Ok(Done::Stored), cookie: CookieAction::Keep, after });
+        }
+        if renews && !self.request.cookie_possible {
+            return self.fail(Error::new(ErrorKind::TooLate));
+        }
+        let mut change = Change::default();
+        change.expected_generation = Some(record.meta().generation);
+        change.guards = guards;
+        change.write = write;
+        change.touch = true;
+        if let Some(sign_in) = &fold.sign_in {
+            change.principal = Some(Some(sign_in.principal.clone()));
+            change.authenticated = true;
+        }
+        if let Some((limits, persistent)) = fold.lifetime {
+            change.limits = Some(limits);
+            change.persistent = Some(persistent);
+        }
+        let mut renewed = id;
+        let mut cookie = CookieAction::Keep;
+        if renews {
+            renewed = match id.with_new_verifier(self.rules.random) {
+                Ok(id) => id,
+                Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+            };
+            change.renewal = Some(Renewal::new(renewed.verifier_hash()));
+            let meta = record.meta();
+            let (limits, persistent) = fold.lifetime.unwrap_or((meta.limits, meta.persistent));
+            cookie = CookieAction::Set { id: renewed, max_age: persistent.then_some(limits.absolute) };
+        }
+        if let Err(error) = self.check_size(record, &change) {
+            return self.fail(error);
+        }
+        let step = Step::Update(id.key, Box::new(change.clone()));
+        self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, cookie }));
+        step
+    }
+
+    fn check_size(&self, record: &Record, change: &Change) -> Result<(), Error> {
+        let replaced = |key: &str| record.cell(key).map_or(0, |cell| key.len() + cell.json.as_str().len());
+        let size = change.write.iter().fold(record.size(), |size, write| {
+            size.saturating_sub(replaced(write.key.as_str()))
+                + write.key.as_str().len()
+                + write.json.as_str().len()
+        });
+        too_large(size, self.rules.max_record)
+    }
+
+    fn updated(&mut self, attempt: Attempt, updated: Updated, elapsed: Duration) -> Step {
+        let signs_in = self.request.local.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
+        match updated {
+            Updated::Done { revision } => {
+                let Attempt { id, on, change, cookie } = attempt;
+                let after =
+                    if self.request.last { After::Load(id) } else { merged(id, &on, &change, revision) };
+                Step::Finish(Finish { result: Ok(Done::Stored), cookie, after })
+            }
+            // A sign-in never fails because of a race: it opens a session of its own.
+            Updated::Gone if signs_in => self.create_from_replay(),
+            Updated::Gone => Step::Finish(Finish {
+                // The writes count as done just before the session ended.
+                result: Ok(Done::Gone),
+                cookie: CookieAction::Keep,
+                after: After::Nobody,
+            }),
+            Updated::Conflict(current) => self.rebase(current, signs_in, elapsed),
+        }
+    }
+
+    fn rebase(&mut self, current: Loaded, signs_in: bool, elapsed: Duration) -> Step {
+        let Arrival::Live(id, loaded) = &self.request.arrival else {
+            return self.fail(Error::new(ErrorKind::StoreUnavailable));
+        };
+        let (id, loaded) = (*id, loaded.record.clone());
+        let late = current.record.meta().generation != loaded.meta().generation;
+        if late && signs_in {
+            return self.create_from_replay();
+        }
+        if elapsed >= self.rules.deadline {
+            return self.fail(Error::new(ErrorKind::Contended));
+        }
+        let base = Base { record: Some(&current.record), now: current.now, late: late.then_some(&*loaded) };
+        let fold = match Fold::replay(&self.request.operations, base) {
+            Ok(fold) => fold,
+            Err(error) => return self.fail(error),
+        };
+        self.attempts += 1;
+        let step = self.attempt(id, current, &fold, late);
+        // The record just answered is current, so the first time there is nothing to wait for.
+        match step {
+            Step::Update(..) if self.attempts > 1 => {
+                let doubled = FIRST_WAIT.saturating_mul(1 << (self.attempts - 1).min(10));
+                Step::Wait(doubled.min(LONGEST_WAIT))
+            }
+            step => step,
+        }
+    }
+
+    /// A new session from the operations as the handlers saw them; they stood on no record.
+    fn create_from_local(&mut self, delete: Option<RecordKey>) -> Step {
+        let local = self.request.local.clone();
+        self.create(&local, delete)
+    }
+
+    /// A new session from all operations of this request, on nothing.
+    fn create_from_replay(&mut self) -> Step {
+        match Fold::replay(&self.request.operations, Base::EMPTY) {
+            Ok(fold) => self.create(&fold, None),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn create(&mut self, fold: &Fold, delete: Option<RecordKey>) -> Step {
+        if !fold.patch.writes_a_value() {
+            return finish(Done::Nothing);
+        }
+        if !self.request.cookie_possible {
+            return self.fail(Error::new(ErrorKind::TooLate));
+        }
+        let id = match SessionId::mint(self.rules.random) {
+            Ok(id) => id,
+            Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+        };
+        let (limits, persistent) = fold.lifetime.unwrap_or((self.rules.limits, self.rules.persistent));
+        let mut new = NewRecord::new(id.verifier_hash(), limits);
+        new.cells = fold.patch.against(None).0;
+        new.persistent = persistent;
+        new.principal = fold.sign_in.as_ref().map(|sign_in| sign_in.principal.clone());
+        new.authenticated = new.principal.is_some();
+        let size = new.cells.iter().map(|cell| cell.key.as_str().len() + cell.json.as_str().len()).sum();
+        if let Err(error) = too_large(size, self.rules.max_record) {
+            return self.fail(error);
+        }
+        let step = Step::Create(id.key, Box::new(new.clone()));
+        self.stage = Stage::Create { id, new: Box::new(new), mints: 1, delete };
+        step
+    }
+
+    /// Somebody else's record has this selector: take another one.
+    fn create_again(&mut self, mut new: Box<NewRecord>, mints: u32, delete: Option<RecordKey>) -> Step {
+        if mints >= MINTS {
+            tracing::error!("new session ids collide: the operating system's randomness is broken");
+            return self.fail(Error::new(ErrorKind::NoRandomness));
+        }
+        let id = match SessionId::mint(self.rules.random) {
+            Ok(id) => id,
+            Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+        };
+        new.verifier = id.verifier_hash();
+        let step = Step::Create(id.key, new.clone());
+        self.stage = Stage::Create { id, new, mints: mints + 1, delete };
+        step
+    }
+
+    fn created(&mut self, id: SessionId, new: &NewRecord, delete: Option<RecordKey>) -> Step {
+        let max_age = new.persistent.then_some(new.limits.absolute);
+        if let Some(left) = delete {
+            self.stage = Stage::DeleteLeft { id, max_age };
+            return Step::Delete(left);
+        }
+        Step::Finish(Finish {
+            result: Ok(Done::Stored),
+            cookie: CookieAction::Set { id, max_age },
+            after: After::Load(id),
+        })
+    }
+
+    fn store_failed(&mut self, error: StoreError) -> Step {
+        if matches!(self.stage, Stage::Touch) {
+            tracing::warn!(error = %error, "a session could not be touched; it may end early");
+            return finish(Done::Nothing);
+        }
+        self.fail(Error::from(error))
+    }
+
+    fn fail(&self, error: Error) -> Step {
+        Step::Finish(Finish { result: Err(error), cookie: CookieAction::Keep, after: After::Same })
+    }
+}
+
+/// Whether the browser was last seen long enough ago to be recorded again.
+pub(crate) fn touch_is_due(loaded: &Loaded) -> bool {
+    let meta = loaded.record.meta();
+    loaded.now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+}
+
+const fn finish(done: Done) -> Step {
+    Step::Finish(Finish { result: Ok(done), cookie: CookieAction::Keep, after: After::Same })
+}
+
+fn too_large(size: usize, max: usize) -> Result<(), Error> {
+    if size > max {
+        return Err(Error::new(ErrorKind::TooLarge).because(format!(
+            "the session would hold {size} bytes, and the limit is {max}; store less, or raise `max_record_bytes`"
+        )));
+    }
+    Ok(())
+}
+
+/// The record after a change, if nobody else wrote between the one it was made for and the change.
+fn merged(id: SessionId, on: &Loaded, change: &Change, revision: u64) -> After {
+    if revision != on.record.meta().revision + 1 {
+        return After::Load(id);
+    }
+    match on.record.apply(change, on.now) {
+        Outcome::Done(record) => After::Live(id, Loaded::new(Arc::<Record>::from(record), on.now)),
+        Outcome::Conflict | Outcome::Gone => After::Load(id),
+    }
+}

@@ -1,0 +1,45 @@
+//! A commit that has begun runs to its end, whoever goes away.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// A future that, once polled, is handed to the worker when its owner drops it.
+///
+/// actix drops a request's future when the client resets the connection; half a commit is worse than a whole one.
+pub(crate) struct RunToEnd<F: Future<Output: 'static> + 'static> {
+    future: Option<Pin<Box<F>>>,
+    begun: bool,
+}
+
+impl<F: Future<Output: 'static> + 'static> RunToEnd<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: Some(Box::pin(future)), begun: false }
+    }
+}
+
+impl<F: Future<Output: 'static> + 'static> Future for RunToEnd<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.begun = true;
+        let Some(future) = &mut self.future else { return Poll::Pending };
+        let polled = future.as_mut().poll(context);
+        if polled.is_ready() {
+            self.future = None;
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output: 'static> + 'static> Drop for RunToEnd<F> {
+    fn drop(&mut self) {
+        let Some(future) = self.future.take().filter(|_| self.begun) else { return };
+        // Outside of an actix worker there is nobody to hand it to, and a panicking thread has stopped trusting itself.
+        if !std::thread::panicking() && actix_web::rt::System::is_registered() {
+            actix_web::rt::spawn(async move { drop(future.await) });
+        }
+    }
+}

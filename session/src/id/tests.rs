@@ -1,0 +1,245 @@
+//! Ids: minted, written, read, and shown to nobody.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::keys::Key;
+
+const NAME: &str = "__Host-sid";
+
+fn key(first: u8) -> Key {
+    let bytes: Vec<u8> = (0..32).map(|n| first.wrapping_add(n)).collect();
+    Key::try_from(bytes.as_slice()).unwrap()
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new(&key(1), &[])
+}
+
+fn mint() -> SessionId {
+    SessionId::mint(Randomness::System).unwrap()
+}
+
+fn read(value: impl AsRef<[u8]>) -> Option<SessionId> {
+    SessionId::from_cookie(NAME, value.as_ref(), &ring())
+}
+
+#[test]
+fn the_text_of_an_id_is_fixed() {
+    fn count(bytes: &mut [u8]) {
+        (0..).zip(bytes).for_each(|(n, byte)| *byte = n);
+    }
+    let id = SessionId::mint(Randomness::Chosen(count)).unwrap();
+    let text = id.to_cookie(NAME, &ring());
+    // Cookies in browsers were written by earlier releases: if this changes, everybody is logged out.
+    assert_eq!(
+        text,
+        "1.AAECAwQFBgcICQoLDA0ODw.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.9hIe73xusIr0VckamoqNwA"
+    );
+    assert_eq!(text.len(), COOKIE_CHARS);
+    assert_eq!(read(&text), Some(id));
+}
+
+#[test]
+fn every_flipped_bit_is_rejected() {
+    let text = mint().to_cookie(NAME, &ring());
+    for at in 0..text.len() {
+        for bit in 0..8 {
+            let mut bytes = text.clone().into_bytes();
+            *bytes.get_mut(at).unwrap() ^= 1 << bit;
+            assert_eq!(read(&bytes), None, "bit {bit} of octet {at}");
+        }
+    }
+}
+
+#[test]
+fn every_other_character_is_rejected() {
+    let text = mint().to_cookie(NAME, &ring());
+    for at in 0..text.len() {
+        for byte in 0..=255 {
+            let mut bytes = text.clone().into_bytes();
+            let old = std::mem::replace(bytes.get_mut(at).unwrap(), byte);
+            assert_eq!(read(&bytes).is_some(), byte == old, "octet {at} as {byte}");
+        }
+    }
+}
+
+#[test]
+fn every_other_length_is_rejected() {
+    let text = mint().to_cookie(NAME, &ring());
+    for length in 0..text.len() {
+        assert_eq!(read(text.get(..length).unwrap()), None, "the first {length}");
+        assert_eq!(read(text.get(text.len() - length..).unwrap()), None, "the last {length}");
+        let hole = [text.get(..length).unwrap(), text.get(length + 1..).unwrap()].concat();
+        assert_eq!(read(hole), None, "without {length}");
+    }
+    for more in ["A", "=", ".", " ", ".A"] {
+        assert_eq!(read(format!("{text}{more}")), None);
+        assert_eq!(read(format!("{more}{text}")), None);
+    }
+}
+
+#[test]
+fn dots_elsewhere_are_rejected_at_the_right_length() {
+    let text = mint().to_cookie(NAME, &ring());
+    let parts: Vec<_> = text.split('.').collect();
+    for order in [[0, 2, 1, 3], [1, 0, 2, 3], [0, 3, 2, 1], [3, 2, 1, 0]] {
+        let moved = order.map(|n| *parts.get(n).unwrap()).join(".");
+        assert_eq!(moved.len(), COOKIE_CHARS);
+        assert_eq!(read(moved), None);
+    }
+    for (from, to) in [(1, 2), (24, 25), (68, 67)] {
+        let mut bytes = text.clone().into_bytes();
+        bytes.swap(from, to);
+        assert_eq!(read(&bytes), None, "{from} and {to}");
+    }
+}
+
+#[test]
+fn a_second_spelling_of_the_same_bytes_is_rejected() {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let text = mint().to_cookie(NAME, &ring());
+    // The last character of a part has unused bits: (where it ends, how many).
+    for (end, unused) in [(23, 4), (67, 2), (90, 4)] {
+        let value = ALPHABET.find(char::from(*text.as_bytes().get(end).unwrap())).unwrap();
+        assert_eq!(value % (1 << unused), 0);
+        for other in 1..1 << unused {
+            let mut bytes = text.clone().into_bytes();
+            *bytes.get_mut(end).unwrap() = *ALPHABET.as_bytes().get(value + other).unwrap();
+            assert_eq!(read(&bytes), None, "octet {end}, bits {other}");
+        }
+    }
+}
+
+#[test]
+fn a_tag_of_zeros_or_of_another_id_is_rejected() {
+    let (one, two) = (mint().to_cookie(NAME, &ring()), mint().to_cookie(NAME, &ring()));
+    let cut = COOKIE_CHARS - TAG_CHARS;
+    assert_eq!(read(one.get(..cut).unwrap().to_owned() + &"A".repeat(TAG_CHARS)), None);
+    assert_eq!(read(one.get(..cut).unwrap().to_owned() + two.get(cut..).unwrap()), None);
+}
+
+#[test]
+fn the_tag_binds_the_name() {
+    let id = mint();
+    for name in ["__Secure-sid", "insecure-sid", "__Host-sid2", "__Host-si", "__host-sid", ""] {
+        assert_eq!(read(id.to_cookie(name, &ring())), None, "{name}");
+    }
+}
+
+#[test]
+fn the_first_key_tags_and_every_key_verifies() {
+    let id = mint();
+    let (new, old, other) = (key(1), key(2), key(3));
+    let rotated = KeyRing::new(&new, &[other.clone(), old.clone()]);
+    let from = |value: &str, keys: &KeyRing| SessionId::from_cookie(NAME, value.as_bytes(), keys);
+
+    let before = id.to_cookie(NAME, &KeyRing::new(&old, &[]));
+    assert_eq!(from(&before, &rotated), Some(id));
+    assert_eq!(from(&before, &KeyRing::new(&new, &[other])), None);
+
+    let after = id.to_cookie(NAME, &rotated);
+    assert_ne!(after, before);
+    assert_eq!(after, id.to_cookie(NAME, &KeyRing::new(&new, &[])));
+    assert_eq!(from(&after, &KeyRing::new(&old, &[])), None);
+    assert_eq!(from(&after, &KeyRing::new(&old, &[new])), Some(id));
+}
+
+#[test]
+fn a_new_verifier_keeps_the_record() {
+    let old = mint();
+    let new = old.with_new_verifier(Randomness::System).unwrap();
+    assert_eq!(old.key, new.key);
+    assert_ne!(old, new);
+    assert_ne!(old.verifier_hash(), new.verifier_hash());
+}
+
+#[test]
+fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
+    const COUNT: usize = 100_000;
+    let keys = ring();
+    let (mut selectors, mut verifiers) = (HashSet::new(), HashSet::new());
+    let mut seen = vec![HashSet::new(); COOKIE_CHARS];
+    for _ in 0..COUNT {
+        let id = mint();
+        selectors.insert(id.key);
+        verifiers.insert(id.verifier);
+        for (at, character) in seen.iter_mut().zip(id.to_cookie(NAME, &keys).bytes()) {
+            at.insert(character);
+        }
+    }
+    assert_eq!((selectors.len(), verifiers.len()), (COUNT, COUNT));
+    for (at, characters) in seen.iter().enumerate() {
+        let expected = match at {
+            // The version and the dots.
+            0 | 1 | 24 | 68 => 1,
+            // The last character of 16 bytes carries two bits, that of 32 bytes four.
+            23 | 90 => 4,
+            67 => 16,
+            _ => 64,
+        };
+        assert_eq!(characters.len(), expected, "position {at}");
+    }
+}
+
+#[test]
+fn debug_shows_the_public_id_and_nothing_else() {
+    let id = mint();
+    let text = id.to_cookie(NAME, &ring());
+    let [_, selector, verifier, tag] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let hash = URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes());
+    let public = PublicId::of(id.key);
+    for (shown, expected) in [
+        (format!("{id:?}"), format!("SessionId({selector}, ..)")),
+        (format!("{:?}", id.key), format!("RecordKey({selector})")),
+        (format!("{public:?}"), format!("PublicId({selector})")),
+        (format!("{public}"), selector.to_owned()),
+        (format!("{:?}", id.verifier_hash()), "VerifierHash(..)".to_owned()),
+        (format!("{:?}", Randomness::System), "System".to_owned()),
+    ] {
+        assert_eq!(shown, expected);
+        for secret in [verifier, tag, &hash] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_public_id_is_read_back_and_nothing_else_is() {
+    let public = PublicId::of(mint().key);
+    let text = public.to_string();
+    assert_eq!(text.parse(), Ok(public));
+    for wrong in [
+        String::new(),
+        "x".into(),
+        format!("{text}A"),
+        format!(" {text}"),
+        format!("{text}=="),
+        "ä".repeat(11),
+    ] {
+        assert_eq!(wrong.parse::<PublicId>(), Err(NotAPublicId), "{wrong}");
+    }
+}
+
+#[test]
+fn a_verifier_hash_survives_a_store() {
+    let hash = mint().verifier_hash();
+    let json = serde_json::to_string(&hash).unwrap();
+    assert_eq!(serde_json::from_str::<VerifierHash>(&json).unwrap(), hash);
+    for wrong in ["\"\"", "\"x\"", "1", "null", &json.replacen('"', "\"A", 1), &json.replace('"', "")] {
+        assert!(serde_json::from_str::<VerifierHash>(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_hash_is_sha_256_of_the_verifier() {
+    fn zeros(bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+    let id = SessionId::mint(Randomness::Chosen(zeros)).unwrap();
+    // head -c 32 /dev/zero | openssl dgst -sha256 -binary | basenc --base64url
+    let expected = "Zmh6rfhivXdsj8GLjp-OIAiXFIVu4jOzkCpZHQ1fKSU";
+    assert_eq!(URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes()), expected);
+}

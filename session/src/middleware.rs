@@ -1,0 +1,211 @@
+//! Carries the request to the state, and the commit to the response.
+//!
+//! In: requests and responses of the application inside. Out: the session in the request's extensions, `Set-Cookie`, and the
+//! error response of a commit that failed. Never: a decision; those are `commit`'s.
+
+use std::{
+    fmt,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    rc::Rc,
+};
+
+use actix_web::{
+    HttpMessage, HttpResponse, ResponseError,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::{
+        StatusCode,
+        header::{HeaderMap, HeaderValue, SET_COOKIE},
+    },
+};
+
+use crate::{
+    Error, Key, SessionMiddlewareBuilder, app::App, cookie::protect, extract::Carried, finish::RunToEnd,
+    store::SessionStore, visit::Visit,
+};
+
+/// Gives every request its session and stores what became of it.
+///
+/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
+///
+/// ```
+/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+/// use actix_web::{App, HttpServer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SessionMiddleware {
+    app: App,
+}
+
+impl SessionMiddleware {
+    /// With every default; see [`SessionMiddlewareBuilder`] for what they are and why.
+    pub fn new(store: impl SessionStore, key: Key) -> Self {
+        SessionMiddlewareBuilder::of(store, key).finish_with_defaults()
+    }
+
+    /// To change some of the defaults.
+    pub fn builder(store: impl SessionStore, key: Key) -> SessionMiddlewareBuilder {
+        SessionMiddlewareBuilder::of(store, key)
+    }
+
+    pub(crate) const fn over(app: App) -> Self {
+        Self { app }
+    }
+}
+
+impl fmt::Debug for SessionMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionMiddleware").field("cookie", &self.app.cookie.name()).finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(SessionService { service: Rc::new(service), app: Rc::new(self.app.clone()) }))
+    }
+}
+
+/// [`SessionMiddleware`] around the service of one worker.
+pub struct SessionService<S> {
+    service: Rc<S>,
+    app: Rc<App>,
+}
+
+impl<S> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let visit = Visit::new(self.app.clone());
+        request.extensions_mut().insert(Carried(visit.clone()));
+        if self.app.eager {
+            let service = self.service.clone();
+            return Box::pin(async move {
+                let cookies = visit.cookies(request.headers());
+                // Whoever needs the session gets the error; the others do without.
+                let _ = visit.load(cookies).await;
+                let answer = service.call(request).await;
+                conclude(visit, answer).await
+            });
+        }
+        let inner = self.service.call(request);
+        Box::pin(async move {
+            let answer = inner.await;
+            if visit.is_consulted() {
+                conclude(visit, answer).await
+            } else {
+                answer.map(ServiceResponse::map_into_left_body)
+            }
+        })
+    }
+}
+
+/// Commits, and makes the answer what it must be then.
+async fn conclude<B>(
+    visit: Rc<Visit>,
+    answer: Result<ServiceResponse<B>, actix_web::Error>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let mut failed = visit.unacknowledged();
+    if visit.needs_commit() {
+        let committed = RunToEnd::new(visit.clone().commit(true)).await;
+        failed = failed.or(committed.err());
+    }
+    let set_cookie = visit.send_head();
+    if let Some(error) = &failed {
+        tracing::error!(%error, "a request was answered with a session error");
+    }
+    match (answer, failed) {
+        (Ok(response), None) => {
+            let mut response = response.map_into_left_body();
+            decorate(response.headers_mut(), set_cookie);
+            Ok(response)
+        }
+        (Ok(response), Some(error)) => {
+            let mut replaced = error.error_response();
+            decorate(replaced.headers_mut(), set_cookie);
+            Ok(response.into_response(replaced).map_into_right_body())
+        }
+        (Err(error), None) if set_cookie.is_none() => Err(error),
+        (Err(error), None) => Err(Decorated { answer: Answer::Inner(error), set_cookie }.into()),
+        // The session's failure says why nothing was stored; it goes before what the inner middleware said.
+        (Err(_), Some(error)) => Err(Decorated { answer: Answer::Session(error), set_cookie }.into()),
+    }
+}
+
+fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
+    protect(headers, set_cookie.is_some());
+    if let Some(value) = set_cookie {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// An error of an inner middleware, which has no response yet, with the headers that its response must carry.
+#[derive(Debug)]
+struct Decorated {
+    answer: Answer,
+    set_cookie: Option<HeaderValue>,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Inner(actix_web::Error),
+    Session(Error),
+}
+
+impl fmt::Display for Decorated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.answer {
+            Answer::Inner(error) => error.fmt(f),
+            Answer::Session(error) => error.fmt(f),
+        }
+    }
+}
+
+impl ResponseError for Decorated {
+    fn status_code(&self) -> StatusCode {
+        match &self.answer {
+            Answer::Inner(error) => error.as_response_error().status_code(),
+            Answer::Session(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = match &self.answer {
+            Answer::Inner(error) => error.error_response(),
+            Answer::Session(error) => error.error_response(),
+        };
+        decorate(response.headers_mut(), self.set_cookie.clone());
+        response
+    }
+}

@@ -1,0 +1,208 @@
+//! What the derive knows of a state.
+//!
+//! In: the user's struct, through `#[derive(SessionState)]`. Out: [`Schema`] and [`SessionState`]. Never: I/O, a value.
+
+use std::ops::Deref;
+
+use actix_web::FromRequest;
+
+use crate::{
+    Error,
+    evolve::{CellError, Cells},
+    record::Json,
+    state::Tracked,
+};
+
+/// A struct whose fields live in the visitor's session. Written by `#[derive(SessionState)]`, not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session state",
+    label = "not a session state",
+    note = "put `#[derive(SessionState)]` and `#[session(version = 1)]` on your struct, and extract `TypedSession<YourStruct>`"
+)]
+pub trait SessionState: Sized + 'static {
+    /// The extractor for this state: its getters and setters.
+    type Handle: From<Tracked<Self>> + FromRequest<Error = Error> + Deref<Target = Self>;
+
+    /// Name, version and fields.
+    fn schema() -> &'static Schema;
+
+    /// Reads every field, in the order of the schema.
+    ///
+    /// # Errors
+    /// When a stored cell does not fit its field.
+    #[doc(hidden)]
+    fn decode_section(cells: &mut Cells<'_>) -> Result<Self, CellError>;
+
+    /// Writes the field that stands at this place in the schema.
+    ///
+    /// # Errors
+    /// When the field's `Serialize` fails.
+    #[doc(hidden)]
+    fn encode_field(&self, field: usize) -> Result<Json, serde_json::Error>;
+}
+
+/// The session of one visitor, seen as `T`: what a handler takes as an argument.
+///
+/// This is a name for the handle that the derive generated beside `T`; look there for the getters and setters.
+pub type TypedSession<T> = <T as SessionState>::Handle;
+
+/// What a state stores: its name, its version, its fields.
+#[derive(Debug)]
+pub struct Schema {
+    name: &'static str,
+    gate: &'static str,
+    version: u16,
+    fields: &'static [Field],
+}
+
+/// One field of a [`Schema`].
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // four independent marks, each an attribute of the user's
+pub struct Field {
+    name: &'static str,
+    key: &'static str,
+    principal: bool,
+    flash: bool,
+    reset_on_sign_in: bool,
+    lenient: bool,
+}
+
+impl Schema {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, gate: &'static str, version: u16, fields: &'static [Field]) -> Self {
+        Self { name, gate, version, fields }
+    }
+
+    /// The name that all its wire keys begin with.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The version of this binary.
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// Its fields, in the order of their wire keys.
+    #[must_use]
+    pub const fn fields(&self) -> &'static [Field] {
+        self.fields
+    }
+
+    /// The cell that holds the oldest version able to read the section whole.
+    pub(crate) const fn gate(&self) -> &'static str {
+        self.gate
+    }
+
+    /// What this binary writes to the gate: the version before this one may still be running.
+    pub(crate) const fn oldest_reader(&self) -> u16 {
+        if self.version > 1 { self.version - 1 } else { 1 }
+    }
+
+    pub(crate) fn field(&self, index: usize) -> Option<&'static Field> {
+        self.fields.get(index)
+    }
+
+    pub(crate) fn principal(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.principal)
+    }
+}
+
+impl Field {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, key: &'static str) -> Self {
+        Self { name, key, principal: false, flash: false, reset_on_sign_in: false, lenient: false }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn principal(mut self) -> Self {
+        self.principal = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn flash(mut self) -> Self {
+        self.flash = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn reset_on_sign_in(mut self) -> Self {
+        self.reset_on_sign_in = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// The field's name in the struct.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its wire key, `shop.cart`.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    pub(crate) const fn is_principal(&self) -> bool {
+        self.principal
+    }
+
+    pub(crate) const fn resets(&self) -> bool {
+        self.reset_on_sign_in
+    }
+
+    pub(crate) const fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+}
+
+/// What a setter of an `Option<T>` field takes: `3`, `Some(3)`, `None`, and text for `Option<String>`.
+#[diagnostic::on_unimplemented(
+    message = "a session field of type `{V}` cannot be set to `{Self}`",
+    label = "not the field's type",
+    note = "pass the value, `Some(value)` or `None`"
+)]
+pub trait IntoField<V>: sealed::Sealed<V> {
+    /// The field's value.
+    fn into_field(self) -> V;
+}
+
+mod sealed {
+    pub trait Sealed<V> {}
+    impl<T> Sealed<Option<T>> for T {}
+    impl<T> Sealed<Self> for Option<T> {}
+    impl Sealed<Option<String>> for &str {}
+}
+
+impl<T> IntoField<Option<T>> for T {
+    fn into_field(self) -> Option<T> {
+        Some(self)
+    }
+}
+
+impl<T> IntoField<Self> for Option<T> {
+    fn into_field(self) -> Self {
+        self
+    }
+}
+
+impl IntoField<Option<String>> for &str {
+    fn into_field(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}

@@ -1,0 +1,255 @@
+//! The tracked state behind a `TypedSession<T>`.
+//!
+//! In: calls of getters and setters. Out: the value as of now, and recorded operations. Never: a decision about what to save.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    rc::Rc,
+};
+
+use crate::{
+    Error, ErrorKind, Session,
+    evolve::View,
+    patch::{Operation, Place, Ran, Replay},
+    record::Json,
+    schema::{Field, Schema, SessionState},
+    visit::Visit,
+};
+
+/// One handle's view of its section: what generated getters and setters call.
+///
+/// Values form a chain: a read that meets a newer state appends it, so references given out before stay good.
+pub struct Tracked<T> {
+    visit: Rc<Visit>,
+    head: Box<Node<T>>,
+}
+
+struct Node<T> {
+    /// The visit's stamp when this value was right.
+    stamp: u64,
+    value: T,
+    newer: OnceCell<Box<Node<T>>>,
+}
+
+impl<T> Node<T> {
+    fn boxed(stamp: u64, value: T) -> Box<Self> {
+        Box::new(Self { stamp, value, newer: OnceCell::new() })
+    }
+}
+
+impl<T: SessionState> Tracked<T> {
+    /// The state in a loaded session.
+    pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
+        visit.register::<T>()?;
+        let head = Node::boxed(visit.stamp(), visit.read::<T>()?);
+        Ok(Self { visit, head })
+    }
+
+    /// The state as of now, operations of other handles included.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        let now = self.visit.stamp();
+        let mut node = &*self.head;
+        while node.stamp != now {
+            node = match node.newer.get() {
+                Some(newer) => newer,
+                None => match self.visit.read::<T>() {
+                    Ok(value) => node.newer.get_or_init(|| Node::boxed(now, value)),
+                    // The visit remembers the error and answers the request with it.
+                    Err(_) => break,
+                },
+            };
+        }
+        &node.value
+    }
+
+    /// The same to change in place; nobody holds a reference, so the chain is cut.
+    fn current(&mut self) -> &mut T {
+        let now = self.visit.stamp();
+        while self.head.stamp != now {
+            self.head = match self.head.newer.take() {
+                Some(newer) => newer,
+                None => match self.visit.read::<T>() {
+                    Ok(value) => Node::boxed(now, value),
+                    Err(_) => break,
+                },
+            };
+        }
+        &mut self.head.value
+    }
+
+    /// After this handle's own operation its value is the current one.
+    fn stay_current(&mut self) {
+        self.head.stamp = self.visit.stamp();
+    }
+
+    /// A blind write of one field.
+    #[track_caller]
+    pub fn set<V>(&mut self, field: usize, value: V, place: fn(&mut T) -> &mut V) {
+        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
+        let state = self.current();
+        let before = state.encode_field(field).ok();
+        *place(state) = value;
+        match state.encode_field(field) {
+            Ok(json) => {
+                let same = before.as_ref() == Some(&json);
+                self.visit.set(here, json, same, at);
+                self.stay_current();
+            }
+            Err(_) => self.visit.poison(not_serializable(here)),
+        }
+    }
+
+    /// A write of the field that says who is signed in.
+    #[track_caller]
+    pub fn set_principal<V>(&mut self, field: usize, value: Option<V>, place: fn(&mut T) -> &mut Option<V>) {
+        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
+        let signs_in = value.is_some();
+        let state = self.current();
+        *place(state) = value;
+        let operation = match state.encode_field(field) {
+            Ok(json) if signs_in => Operation::SignIn(here, json),
+            Ok(_) => Operation::SignOut(here),
+            Err(_) => return self.visit.poison(not_serializable(here)),
+        };
+        // What it does to the other fields is the fold's to say; the next read decodes anew.
+        self.visit.record(operation, at);
+    }
+
+    /// Reads a flash field away.
+    #[track_caller]
+    pub fn take<V>(&mut self, field: usize, place: fn(&mut T) -> &mut Option<V>) -> Option<V> {
+        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
+        let taken = place(self.current()).take()?;
+        self.visit.take(here, at);
+        self.stay_current();
+        Some(taken)
+    }
+
+    /// Changes one field by a closure.
+    #[track_caller]
+    pub fn update_field<V: 'static>(
+        &mut self,
+        field: usize,
+        place: fn(&mut T) -> &mut V,
+        update: impl Fn(&mut V) + 'static,
+    ) {
+        self.run(Some(field), move |state| update(place(state)), Location::caller());
+    }
+
+    /// Changes the state by a closure.
+    #[track_caller]
+    pub fn update(&mut self, update: impl Fn(&mut T) + 'static) {
+        self.run(None, update, Location::caller());
+    }
+
+    /// Changes the state by a closure, commits, and returns what the closure returned on the data that was stored.
+    #[track_caller]
+    pub fn try_update<R: 'static, F: Fn(&mut T) -> R + 'static>(
+        &mut self,
+        update: F,
+    ) -> impl Future<Output = Result<R, Error>> + use<T, R, F> {
+        let result = Rc::new(RefCell::new(None));
+        let slot = result.clone();
+        self.run(None, move |state| drop(slot.borrow_mut().replace(update(state))), Location::caller());
+        let session = self.session();
+        async move {
+            session.save().await?;
+            result.take().ok_or_else(|| Error::new(ErrorKind::ClosurePanicked))
+        }
+    }
+
+    fn run(&mut self, read: Option<usize>, run: impl Fn(&mut T) + 'static, at: &'static Location<'static>) {
+        let closure = Closure { read, run, state: PhantomData };
+        match closure.run_on(self.current()) {
+            Ok(ran) => {
+                self.visit.updated(Rc::new(closure), ran, at);
+                self.stay_current();
+            }
+            Err(error) => self.visit.poison(error),
+        }
+    }
+
+    /// The session's life-cycle.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::of(self.visit.clone())
+    }
+}
+
+impl<T: SessionState> fmt::Debug for Tracked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TypedSession({:?})", T::schema().name())
+    }
+}
+
+/// A closure over `T`, kept to run again.
+struct Closure<T, F> {
+    /// The field it was given; `None`: the whole state.
+    read: Option<usize>,
+    run: F,
+    state: PhantomData<fn(T)>,
+}
+
+impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
+    /// Runs it in place and says what it changed: encoded before, encoded after, both by this binary.
+    fn run_on(&self, state: &mut T) -> Result<Ran, Error> {
+        let schema = T::schema();
+        let fields = match self.read {
+            Some(field) => field..field + 1,
+            None => 0..schema.fields().len(),
+        };
+        let encode = |state: &T, field| {
+            state.encode_field(field).map_err(|_| not_serializable(Place { schema, field }))
+        };
+        let before: Vec<Json> = fields.clone().map(|field| encode(state, field)).collect::<Result<_, _>>()?;
+        catch_unwind(AssertUnwindSafe(|| (self.run)(state)))
+            .map_err(|_| Error::new(ErrorKind::ClosurePanicked))?;
+        let mut wrote = Vec::new();
+        for (field, before) in fields.zip(before) {
+            let after = encode(state, field)?;
+            if before != after {
+                wrote.push((field, after));
+            }
+        }
+        if wrote.iter().any(|(field, _)| schema.field(*field).is_some_and(Field::is_principal)) {
+            return Err(Error::new(ErrorKind::PrincipalInUpdate));
+        }
+        Ok(Ran { schema, read: self.read, wrote })
+    }
+}
+
+impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
+    fn schema(&self) -> &'static Schema {
+        T::schema()
+    }
+
+    fn run(&self, view: View<'_>) -> Result<Ran, Error> {
+        self.run_on(&mut decode::<T>(view)?)
+    }
+}
+
+/// The state that `view` shows, if this binary may read it.
+pub(crate) fn decode<T: SessionState>(view: View<'_>) -> Result<T, Error> {
+    let schema = T::schema();
+    view.gate(schema).map_err(|too_new| {
+        Error::new(ErrorKind::SchemaTooNew).because(format!(
+            "the section `{}` of the session needs version {} of its schema, and this binary has version {}; it is left as it is",
+            schema.name(),
+            too_new.needed,
+            schema.version()
+        ))
+    })?;
+    T::decode_section(&mut view.cells(schema))
+        .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
+}
+
+/// serde's own message may quote the value, so only the field is named.
+pub(crate) fn not_serializable(place: Place) -> Error {
+    Error::new(ErrorKind::NotSerializable)
+        .because(format!("the session field `{}` could not be serialised to JSON", place.key()))
+}

@@ -1,0 +1,104 @@
+//! Rules about bytes: a store carries text, it does not understand it.
+
+use super::{
+    Harness, Held, Verdict,
+    kit::{Bench, new_record, same, same_record, write},
+};
+use crate::{
+    change::Change,
+    record::{Json, Principal},
+};
+
+/// JSON that changes when it is parsed and printed, or that meets an engine's quoting.
+fn awkward() -> Vec<(String, String)> {
+    let text = |n: usize| format!("\"{}\"", "abcdefgh".repeat(n / 8));
+    let values = [
+        "123456789012345678901234567890",
+        "18446744073709551615",
+        "1e400",
+        "-1E-400",
+        "-0.0",
+        "-0",
+        "1.10",
+        "1E+2",
+        "0.1000000000000000055511151231257827021181583404541015625",
+        r#""\u0000""#,
+        r#""\ud83d\ude00 \/ \u00e9""#,
+        "\"\u{e9}\u{4e2d}\u{1f600}\u{202e}\u{feff}\"",
+        r#"{"b":1,"a":2,"b":3}"#,
+        "{ \"spaced\" : [ 1 ,\t2 ] }",
+        "[]",
+        "\"\"",
+        "null",
+        "true",
+        "\"'; drop table session; --\"",
+        r#""7 8@9 \"quoted\" $1 ?1 :a %s {0}""#,
+        "\"line\u{2028}\\n\\r\\n*3\\r\\n$3\\r\\n\"",
+    ];
+    let mut cells: Vec<_> = values.iter().map(|v| (*v).to_owned()).collect();
+    cells.push(text(64 * 1024));
+    let mut cells: Vec<(String, String)> =
+        cells.into_iter().enumerate().map(|(n, json)| (format!("raw.v{n}"), json)).collect();
+    // Keys of schemas that this program does not know may be any text.
+    let keys = [
+        "\u{e9}.\u{4e2d}\u{6587}",
+        "$shop",
+        "a b.c d",
+        "q'uo\"te",
+        "shop.user",
+        "SHOP.USER",
+        "%_*?[a]",
+        "e\u{301}.x",
+    ];
+    cells.extend(keys.into_iter().enumerate().map(|(n, key)| (key.to_owned(), n.to_string())));
+    cells
+}
+
+pub(super) fn cells_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let cells = awkward();
+    let pairs: Vec<(&str, &str)> = cells.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
+    let (whole, piecemeal) = (b.key(1), b.key(2));
+    let new = new_record(&pairs);
+    let created = b.created(&whole, &new)?.record;
+    same_record("after `create`", &created, &crate::record::Record::create(&new, created.meta().created))?;
+    b.created(&piecemeal, &new_record(&[]))?;
+    for (key, json) in &pairs {
+        b.updated(&piecemeal, &write(key, json), "on a live record")?;
+    }
+    for record in [b.live(&whole, "still")?.record, b.live(&piecemeal, "still")?.record] {
+        for (key, json) in &pairs {
+            let seen = record.cell(key).map(|cell| cell.json.as_str());
+            let short = |text: Option<&str>| text.map(|t| (t.len(), t.chars().take(60).collect::<String>()));
+            if seen != Some(json) {
+                same(&format!("cell {key:?}, byte for byte"), &short(seen), &short(Some(json)))?;
+                same(&format!("cell {key:?} beyond its first 60 characters"), &false, &true)?;
+            }
+        }
+    }
+    // A write of one cell leaves the bytes of all others.
+    let before = b.live(&whole, "still")?.record;
+    let after = b.updated(&whole, &write("raw.v0", "0"), "on a live record")?.record;
+    let others = |record: &crate::record::Record| {
+        record.cells().iter().filter(|(key, _)| key.as_str() != "raw.v0").cloned().collect::<Vec<_>>()
+    };
+    same("all other cells after a write of one", &others(&after), &others(&before))?;
+    Ok(Held::Held)
+}
+
+pub(super) fn principal_and_label_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[]))?;
+    for (_, json) in awkward() {
+        let principal = Principal::new("shop.user", &Json::from_store(&json));
+        let change = Change {
+            principal: Some(Some(principal.clone())),
+            label: Some(Some(format!("{json}\0\u{1b}[31m").into())),
+            ..Change::default()
+        };
+        let record = b.updated(&key, &change, "on a live record")?.record;
+        let seen = record.meta().principal.as_ref().map(Principal::as_str);
+        same("the principal is kept", &(seen == Some(principal.as_str())), &true)?;
+        same("the label is kept", &(Some(&record.meta().label) == change.label.as_ref()), &true)?;
+    }
+    Ok(Held::Held)
+}

@@ -1,0 +1,160 @@
+//! Rules about engines that hold garbage and replies that never come.
+
+use super::{
+    Broken, Damage, Harness, Held, Verdict,
+    kit::{Bench, answer, failed, guarded, new_record, same, same_record, verifier, write},
+};
+use crate::{
+    change::{Change, NewRecord},
+    id::RecordKey,
+    record::{Json, Principal, Record},
+    store::{Created, SessionStore, StoreError, StoreErrorKind, Updated},
+};
+
+fn errs<T>(
+    call: &str,
+    damage: Damage,
+    result: Result<T, StoreError>,
+    describe: impl Fn(T) -> String,
+) -> Result<(), Broken> {
+    let expected =
+        if damage == Damage::NewerLayout { StoreErrorKind::TooNew } else { StoreErrorKind::Unreadable };
+    let seen = match result {
+        Err(error) if error.kind() == expected => return Ok(()),
+        Err(error) => failed(call, &error).seen,
+        Ok(answer) => describe(answer),
+    };
+    Err(Broken::new(
+        format!("`{call}` answers `{expected:?}` for a record with the damage {damage:?}"),
+        seen,
+        "what cannot be read is neither empty nor absent: answer an error and leave it as it is",
+    ))
+}
+
+pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let mut supported = false;
+    for (n, damage) in (1..).zip(Damage::ALL) {
+        let (key, bystander) = (b.key(n), b.key(100 + n));
+        let who = Principal::new("shop.user", &Json::from_store("7"));
+        let new = NewRecord {
+            principal: Some(who.clone()),
+            ..new_record(&[("shop.user", "7"), ("shop.cart", "[]")])
+        };
+        b.created(&key, &new)?;
+        b.created(&bystander, &new)?;
+        if !b.harness.block_on(b.harness.damage(&b.store, &key, damage)) {
+            b.delete(&key)?;
+            continue;
+        }
+        supported = true;
+        let raw = || b.harness.block_on(b.harness.raw(&b.store, &key));
+        let before = raw();
+        errs("load", damage, b.try_load(&key), |loaded| match loaded {
+            None => "`None`: the visitor would be signed out".to_owned(),
+            Some(loaded) => format!("a record with {} cells", loaded.record.cells().len()),
+        })?;
+        let changes = [
+            write("shop.cart", "[1]"),
+            Change { touch: true, ..Change::default() },
+            guarded(write("shop.cart", "[1]"), "shop.cart", Some(77)),
+            Change { expected_generation: Some(77), ..Change::default() },
+        ];
+        for change in changes {
+            errs("update", damage, b.try_update(&key, &change), |seen| answer(&seen))?;
+        }
+        // Neither an error nor `Exists` is wrong; a new record in its place is.
+        if let Ok(seen) = b.try_create(&key, &new_record(&[])) {
+            same(&format!("`create` on a record with the damage {damage:?}"), &seen, &Created::Exists)?;
+        }
+        // Whose it is cannot be read. An error says that it is not gone, and so does success of a delete that did not match.
+        let _ = b.harness.block_on(b.store.delete(&key, Some(&who)));
+        errs("load", damage, b.try_load(&key), |_| {
+            "no error any more: something was written or deleted".to_owned()
+        })?;
+        same(&format!("what the engine holds with the damage {damage:?}"), &raw(), &before)?;
+
+        b.delete(&key)?;
+        b.dead(
+            &key,
+            "after `delete` of a damaged record",
+            "`delete` removes whatever is there, readable or not",
+        )?;
+        let record = b.created(&key, &new)?.record;
+        same_record("after a damaged one", &record, &Record::create(&new, record.meta().created))?;
+        b.live(&bystander, "beside a damaged one")?;
+    }
+    Ok(if supported { Held::Held } else { Held::Skipped })
+}
+
+/// Sends one write whose reply is lost. `None`: the harness cannot do that.
+fn cut<H: Harness, T>(
+    b: &Bench<'_, H>,
+    call: &str,
+    write: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<Option<()>, Broken> {
+    if !b.harness.block_on(b.harness.cut_reply(&b.store)) {
+        return Ok(None);
+    }
+    let seen = match write() {
+        Err(error) if error.kind() == StoreErrorKind::UnknownOutcome => return Ok(Some(())),
+        Err(error) => failed(call, &error).seen,
+        Ok(_) => "an answer".to_owned(),
+    };
+    let fix = "a reply that does not come leaves the outcome unknown; never send a write again, and see that the driver does not";
+    Err(Broken::new(format!("`{call}` answers `UnknownOutcome` when its reply is lost"), seen, fix))
+}
+
+pub(super) fn an_unknown_outcome_is_never_sent_again<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let (key, other) = (b.key(1), b.key(2));
+    let before = b.created(&key, &new_record(&[("shop.visits", "0")]))?.record;
+    let revision = before.revision_of("shop.visits");
+    let unguarded = write("shop.visits", "1");
+    for change in [
+        guarded(unguarded.clone(), "shop.visits", revision),
+        unguarded,
+        Change { touch: true, ..Change::default() },
+    ] {
+        let start = b.live(&key, "before a lost reply")?.record.meta().revision;
+        if cut(b, "update", || b.try_update(&key, &change))?.is_none() {
+            return Ok(Held::Skipped);
+        }
+        let seen = b.live(&key, "after a lost reply")?.record.meta().revision;
+        at_most_once(start, seen)?;
+    }
+    at_most_once_created(b, &other)?;
+    // The connection is in order again: replies belong to their own calls.
+    let start = b.live(&key, "after a lost reply")?.record;
+    let after = b.updated(&key, &write("shop.visits", "9"), "after a lost reply")?.record;
+    same("revision of the next write", &after.meta().revision, &(start.meta().revision + 1))?;
+    Ok(Held::Held)
+}
+
+fn at_most_once(start: u64, seen: u64) -> Result<(), Broken> {
+    if seen == start || seen == start + 1 {
+        return Ok(());
+    }
+    Err(Broken::new(
+        format!("revision {start} or {}: the change once or not at all", start + 1),
+        format!("revision {seen}"),
+        "the write was sent again after its reply was lost; turn off the driver's resends",
+    ))
+}
+
+/// A late second `create` would bring back a session that was purged meanwhile.
+fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, key: &RecordKey) -> Result<(), Broken> {
+    let new = NewRecord { verifier: verifier(5), ..new_record(&[("shop.user", "7")]) };
+    cut(b, "create", || b.try_create(key, &new))?;
+    if let Some(loaded) = b.load(key)? {
+        same_record(
+            "of a `create` whose reply was lost",
+            &loaded.record,
+            &Record::create(&new, loaded.record.meta().created),
+        )?;
+    }
+    b.delete(key)?;
+    b.dead(key, "after a delete, whatever became of the `create` before it", "never send a `create` again")?;
+    match b.update(key, &write("shop.user", "8"))? {
+        Updated::Gone => Ok(()),
+        other => Err(Broken::new("`Gone`", answer(&other), "never send a `create` again")),
+    }
+}

@@ -1,0 +1,141 @@
+//! Rules about what a change does.
+
+use std::time::Duration;
+
+use super::{
+    Broken, Harness, Held, Verdict,
+    kit::{Bench, LONG, explained, guarded, new_record, same, set, verifier, write},
+};
+use crate::{
+    change::{CellWrite, Change, Renewal},
+    record::{Json, Limits, Principal},
+};
+
+pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
+    b.created(&key, &new_record(&[("shop.user", "7"), ("shop.cart", "[]"), ("old.cell", "1")]))?;
+    let periodic = Renewal { keep_previous: true, ..Renewal::new(verifier(3)) };
+    let shorter = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(2) };
+    let changes = [
+        ("nothing but the revision", Change::default()),
+        ("one cell", write("shop.cart", "[1]")),
+        ("a new cell", write("shop.wish", "[]")),
+        ("a cleared cell", write("shop.user", "null")),
+        (
+            "a cell with a time to live",
+            Change {
+                write: vec![CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "1") }],
+                ..Change::default()
+            },
+        ),
+        ("the same cell without one", write("shop.code", "1")),
+        (
+            "many cells",
+            Change { write: (0..40).map(|n| set(&format!("many.c{n}"), "0")).collect(), ..Change::default() },
+        ),
+        (
+            "deleted cells, one of them absent",
+            Change { delete: vec!["old.cell".into(), "no.cell".into()], ..Change::default() },
+        ),
+        ("a renewal", Change { renewal: Some(Renewal::new(verifier(2))), ..Change::default() }),
+        ("a periodic renewal", Change { renewal: Some(periodic), ..Change::default() }),
+        (
+            "a renewal that forgets the verifier before",
+            Change { renewal: Some(Renewal::new(verifier(4))), ..Change::default() },
+        ),
+        ("a principal", Change { principal: Some(of("7")), authenticated: true, ..Change::default() }),
+        ("the same principal", Change { principal: Some(of("7")), ..Change::default() }),
+        ("another principal", Change { principal: Some(of("8")), ..Change::default() }),
+        ("no principal", Change { principal: Some(None), ..Change::default() }),
+        ("a principal again", Change { principal: Some(of("9")), ..Change::default() }),
+        ("authenticated", Change { authenticated: true, ..Change::default() }),
+        ("limits", Change { limits: Some(shorter), ..Change::default() }),
+        (
+            "limits without end",
+            Change {
+                limits: Some(Limits { idle: Duration::MAX, absolute: Duration::from_millis(u64::MAX) }),
+                ..Change::default()
+            },
+        ),
+        ("persistent", Change { persistent: Some(true), ..Change::default() }),
+        ("not persistent", Change { persistent: Some(false), ..Change::default() }),
+        ("a label", Change { label: Some(Some("Firefox".into())), ..Change::default() }),
+        ("no label", Change { label: Some(None), ..Change::default() }),
+        ("touch", Change { touch: true, ..Change::default() }),
+        (
+            "all at once",
+            Change {
+                expected_generation: Some(4),
+                delete: vec!["shop.wish".into()],
+                write: vec![set("shop.cart", "[2]"), set("a.first", "0"), set("z.last", "0")],
+                renewal: Some(Renewal::new(verifier(5))),
+                principal: Some(None),
+                authenticated: true,
+                limits: Some(LONG),
+                persistent: Some(true),
+                label: Some(Some("all".into())),
+                touch: true,
+                ..guarded(Change::default(), "shop.wish", Some(4))
+            },
+        ),
+    ];
+    for (what, change) in changes {
+        b.pass(Duration::from_millis(3));
+        let before = b.live(&key, "before an update")?;
+        let seen = b.update(&key, &change)?;
+        let after = b.live(&key, "after an update")?;
+        let outcome = explained(&before.record, &change, &seen, Some(&after.record), (before.now, after.now))
+            .map_err(|broken| Broken { expected: format!("{what}: {}", broken.expected), ..broken })?;
+        same(&format!("{what} is applied"), &matches!(outcome, crate::record::Outcome::Done(_)), &true)?;
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn a_cell_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const FIX: &str = "store the cell's expiry to the millisecond, keep the cell when it has expired, and return the \
+        store's own time as `Loaded::now`";
+    let (key, ttl) = (b.key(1), Duration::from_millis(120));
+    let mut new = new_record(&[]);
+    new.cells.push(CellWrite { ttl: Some(ttl), ..set("shop.code", "1") });
+    let begun = b.created(&key, &new)?.record.meta().created;
+    let end = begun.saturating_add(ttl);
+    let look = |expected: Option<bool>| {
+        let loaded = b.live(&key, "that holds a cell with a time to live")?;
+        same(
+            "the cell's stored expiry",
+            &loaded.record.cell("shop.code").map(|cell| cell.expires),
+            &Some(Some(end)),
+        )?;
+        let alive = loaded.record.live_cell("shop.code", loaded.now).is_some();
+        let expected = expected.unwrap_or(loaded.now < end);
+        if alive == expected {
+            return Ok(alive);
+        }
+        let seen = format!("alive: {alive}, at {:?}, which it ends at {end:?}", loaded.now);
+        Err(Broken::new(format!("alive: {expected}"), seen, FIX))
+    };
+    if b.harness.stands_still() {
+        b.pass(ttl.saturating_sub(Duration::from_millis(1)));
+        look(Some(true))?;
+        b.pass(Duration::from_millis(1));
+        look(Some(false))?;
+    } else {
+        look(None)?;
+        b.pass(ttl);
+        look(Some(false))?;
+    }
+    same("revision of the expired cell", &b.live(&key, "still")?.record.revision_of("shop.code"), &Some(1))?;
+    Ok(Held::Held)
+}
+
+pub(super) fn deletes_come_before_writes<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[("shop.cart", "[1]"), ("shop.wish", "[2]")]))?;
+    let change = Change { delete: vec!["shop.cart".into(), "shop.wish".into()], ..write("shop.cart", "[3]") };
+    let record = b.updated(&key, &change, "on a live record")?.record;
+    let cell = |key: &str| record.cell(key).map(|cell| (cell.revision, cell.json.as_str().to_owned()));
+    same("a cell that one change deletes and writes", &cell("shop.cart"), &Some((2, "[3]".to_owned())))?;
+    same("a cell that it only deletes", &cell("shop.wish"), &None)?;
+    Ok(Held::Held)
+}

@@ -1,0 +1,231 @@
+//! Changes that nobody thought of: the store and `Record::apply` side by side.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Broken, Harness, Held, Verdict,
+    kit::{Bench, LONG, explained, failed, new_record, same, same_record, set, verifier},
+};
+use crate::{
+    change::{CellWrite, Change, Guard, NewRecord, Renewal},
+    id::RecordKey,
+    record::{Json, Limits, Outcome, Principal, Record},
+    store::{Created, SessionStore},
+};
+
+const STEPS: u32 = 300;
+const CELLS: [&str; 7] = ["$shop", "shop.a", "shop.b", "shop.c", "shop.\u{e9}", "auth.mfa", "a"];
+const VALUES: [&str; 8] = [
+    "0",
+    "null",
+    "1e400",
+    "-0.0",
+    "123456789012345678901",
+    r#""\u0000""#,
+    r#"{"b":1,"a":[]}"#,
+    "\"\u{1f600}\"",
+];
+const TIMES: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(1),
+    Duration::from_millis(40),
+    Duration::from_mins(1),
+    Duration::from_hours(24),
+    Duration::MAX,
+];
+
+/// xorshift64*: the same changes in every run, and no dependency for it.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+        usize::try_from(high).unwrap_or_default() % sides.max(1)
+    }
+
+    /// True once in `n`.
+    fn once_in(&mut self, n: usize) -> bool {
+        self.roll(n) == 0
+    }
+
+    fn pick<T: Copy + Default>(&mut self, from: &[T]) -> T {
+        from.get(self.roll(from.len())).copied().unwrap_or_default()
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.roll(256)).unwrap_or_default()
+    }
+
+    fn principal(&mut self) -> Option<Principal> {
+        (!self.once_in(3))
+            .then(|| Principal::new("shop.user", &Json::from_store(self.pick(&["7", "8", "\"\u{e9}\""]))))
+    }
+
+    /// Mostly long, now and then none at all.
+    fn limits(&mut self) -> Limits {
+        if self.once_in(3) { Limits { idle: self.pick(&TIMES), absolute: self.pick(&TIMES) } } else { LONG }
+    }
+
+    fn writes(&mut self) -> Vec<CellWrite> {
+        let mut writes = BTreeMap::new();
+        for _ in 0..self.roll(4) {
+            let key = self.pick(&CELLS);
+            let ttl = self.once_in(4).then(|| self.pick(&TIMES));
+            writes.insert(key, CellWrite { ttl, ..set(key, self.pick(&VALUES)) });
+        }
+        writes.into_values().collect()
+    }
+
+    fn new_record(&mut self) -> NewRecord {
+        NewRecord {
+            verifier: verifier(self.byte()),
+            cells: self.writes(),
+            principal: self.principal(),
+            authenticated: self.once_in(2),
+            limits: self.limits(),
+            persistent: self.once_in(2),
+            label: self.once_in(2).then(|| "generated".into()),
+        }
+    }
+
+    /// Guards mostly hold, or nothing would ever be applied.
+    fn change(&mut self, record: Option<&Record>) -> Change {
+        let mut change = Change { write: self.writes(), touch: self.once_in(3), ..Change::default() };
+        for _ in 0..self.roll(3) {
+            let key = self.pick(&CELLS);
+            let holds = record.and_then(|record| record.revision_of(key));
+            let near = record.map_or(1, |record| record.meta().revision);
+            let revision =
+                if self.once_in(8) { self.pick(&[None, Some(0), Some(1), Some(near)]) } else { holds };
+            change.guards.push(Guard::new(key.into(), revision));
+        }
+        if self.once_in(4) {
+            let holds = record.map_or(1, |record| record.meta().generation);
+            change.expected_generation = Some(if self.once_in(4) { holds + 1 } else { holds });
+        }
+        if self.once_in(5) {
+            change.delete = vec![self.pick(&CELLS).into(), self.pick(&CELLS).into()];
+        }
+        if self.once_in(5) {
+            change.renewal =
+                Some(Renewal { keep_previous: self.once_in(2), ..Renewal::new(verifier(self.byte())) });
+        }
+        if self.once_in(5) {
+            change.principal = Some(self.principal());
+            change.authenticated = self.once_in(2);
+        }
+        change.limits = self.once_in(8).then(|| self.limits());
+        change.persistent = self.once_in(8).then(|| self.once_in(2));
+        change.label = self.once_in(8).then(|| Some(self.pick(&["", "a label", "\u{202e}"]).into()));
+        change
+    }
+}
+
+/// What must be under one key.
+type Model = Option<Record>;
+
+fn step<H: Harness>(
+    b: &Bench<'_, H>,
+    witness: &RecordKey,
+    key: &RecordKey,
+    model: &Model,
+    dice: &mut Dice,
+) -> Result<Model, Broken> {
+    let now = || Ok::<_, Broken>(b.live(witness, "that nobody touches")?.now);
+    let from = now()?;
+    // What has ended by itself counts as gone; an end in between is for `explained` to judge.
+    let model = model.as_ref().filter(|record| !record.is_expired(from));
+    match (dice.roll(12), model) {
+        (0, _) => {
+            let who = if dice.once_in(2) { dice.principal() } else { None };
+            let met = who.is_none() || model.is_some_and(|record| record.meta().principal == who);
+            b.harness
+                .block_on(b.store.delete(key, who.as_ref()))
+                .map_err(|error| failed("delete", &error))?;
+            return Ok(if met { None } else { model.cloned() });
+        }
+        (1 | 2, Some(record)) if !record.is_expired(from) => {
+            let answer = b.create(key, &dice.new_record())?;
+            if now()? < record.meta().expires() {
+                same("`create` on a live record", &answer, &Created::Exists)?;
+            }
+            return Ok(Some(record.clone()));
+        }
+        (_, None) if !dice.once_in(3) => {
+            // Under an expired record both answers are right; it is deleted first, so that only one is.
+            b.delete(key)?;
+            let new = dice.new_record();
+            same("`create` where nothing is", &b.create(key, &new)?, &Created::Created)?;
+            return match b.load(key)? {
+                Some(loaded) => {
+                    let expected = Record::create(&new, loaded.record.meta().created);
+                    same_record("after `create`", &loaded.record, &expected)?;
+                    Ok(Some(expected))
+                }
+                None if Record::create(&new, from).is_expired(now()?) => Ok(None),
+                None => Err(Broken::new(
+                    "a live record after `create`",
+                    "`load` answers `None`",
+                    "store the record",
+                )),
+            };
+        }
+        _ => {}
+    }
+    let change = dice.change(model);
+    let Some(before) = model else {
+        b.gone(key, &change, "where no live record is")?;
+        return Ok(None);
+    };
+    let seen = b.update(key, &change)?;
+    let after = b.load(key)?.map(|loaded| loaded.record);
+    match explained(before, &change, &seen, after.as_deref(), (from, now()?))? {
+        Outcome::Done(next) => Ok(Some(*next)),
+        Outcome::Conflict => Ok(Some(before.clone())),
+        Outcome::Gone => Ok(None),
+    }
+}
+
+pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let witness = b.key(0);
+    let endless = Limits { idle: Duration::MAX, absolute: Duration::MAX };
+    b.created(&witness, &NewRecord { limits: endless, ..new_record(&[]) })?;
+    let keys = [b.key(1), b.key(2), b.key(3)];
+    let mut models: [Model; 3] = Default::default();
+    let mut dice = Dice(0x5e55_1015);
+    for n in 0..STEPS {
+        if dice.once_in(3) {
+            // A server's clock is waited for, so only a little of it.
+            let longest = if b.harness.stands_still() { TIMES.len() - 1 } else { 3 };
+            b.pass(TIMES.get(dice.roll(longest)).copied().unwrap_or_default());
+        }
+        let which = dice.roll(keys.len());
+        let (Some(key), Some(model)) = (keys.get(which), models.get_mut(which)) else { continue };
+        *model = step(b, &witness, key, model, &mut dice)
+            .map_err(|broken| Broken { expected: format!("step {n}: {}", broken.expected), ..broken })?;
+        let now = b.live(&witness, "that nobody touches")?.now;
+        for (key, model) in keys.iter().zip(&models) {
+            match (b.load(key)?, model) {
+                (Some(loaded), Some(model)) if !model.is_expired(now) => {
+                    same_record(&format!("after step {n}"), &loaded.record, model)?;
+                }
+                (None, Some(model)) if b.harness.stands_still() && !model.is_expired(now) => {
+                    b.live(key, &format!("after step {n}"))?;
+                }
+                (Some(_), None) => b.dead(key, &format!("after step {n}"), "no step created it")?,
+                (Some(_), Some(_)) if b.harness.stands_still() => {
+                    b.dead(
+                        key,
+                        &format!("after its end, after step {n}"),
+                        "compare with `Record::is_expired`",
+                    )?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(Held::Held)
+}

@@ -1,0 +1,131 @@
+//! Rules about when a change is applied.
+
+use std::time::Duration;
+
+use super::{
+    Broken, Harness, Held, Verdict,
+    kit::{Bench, explained, guarded, new_record, same, same_record, set, verifier, write},
+};
+use crate::{
+    change::{CellWrite, Change, Renewal},
+    id::RecordKey,
+    record::Outcome,
+    store::Updated,
+};
+
+/// Sends `change`, and sees that answer and record are what `apply` says.
+fn agrees<H: Harness>(b: &Bench<'_, H>, key: &RecordKey, change: &Change) -> Result<Outcome, Broken> {
+    let before = b.live(key, "before an update")?;
+    let seen = b.update(key, change)?;
+    let after = b.live(key, "after an update")?;
+    explained(&before.record, change, &seen, Some(&after.record), (before.now, after.now))
+}
+
+/// Applied or not, as the name says; `apply` itself is the judge, this only sees that the case is the one that is meant.
+fn meant(outcome: &Outcome, applied: bool, case: &str) -> Result<(), Broken> {
+    same(case, &matches!(outcome, Outcome::Done(_)), &applied)
+}
+
+/// Guards, and whether they hold.
+type Case<'a> = (&'a [(&'a str, Option<u64>)], bool);
+
+pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[("shop.user", "7"), ("shop.note", "null")]))?;
+    b.updated(&key, &write("shop.cart", "[1]"), "on a live record")?;
+    // user and note are at revision 1, cart at 2, wish is absent.
+    let cases: [Case<'_>; 13] = [
+        (&[("shop.user", Some(1))], true),
+        (&[("shop.user", Some(2))], false),
+        (&[("shop.user", Some(0))], false),
+        (&[("shop.user", Some(u64::MAX))], false),
+        (&[("shop.user", None)], false),
+        (&[("shop.wish", None)], true),
+        (&[("shop.wish", Some(0))], false),
+        (&[("shop.wish", Some(1))], false),
+        // A cleared cell is there.
+        (&[("shop.note", None)], false),
+        (&[("shop.note", Some(1))], true),
+        (&[("shop.user", Some(1)), ("shop.cart", Some(2)), ("shop.wish", None)], true),
+        (&[("shop.user", Some(1)), ("shop.cart", Some(1)), ("shop.wish", None)], false),
+        (&[("shop.wish", None), ("shop.wish2", None), ("shop.user", Some(9))], false),
+    ];
+    for (guards, holds) in cases {
+        // Everything a change can do, so that a conflict that applies some of it is seen.
+        let mut change = Change {
+            delete: vec!["shop.gone".into()],
+            write: vec![set("shop.other", "1")],
+            renewal: Some(Renewal::new(verifier(8))),
+            authenticated: true,
+            persistent: Some(true),
+            label: Some(Some("another".into())),
+            touch: true,
+            ..Change::default()
+        };
+        for (cell, revision) in guards {
+            change = guarded(change, cell, *revision);
+        }
+        meant(&agrees(b, &key, &change)?, holds, &format!("guards {guards:?} hold"))?;
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn a_guard_compares_the_revision_of_an_expired_cell<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let (key, ttl) = (b.key(1), Duration::from_millis(30));
+    let mut new = new_record(&[]);
+    new.cells.push(CellWrite { ttl: Some(ttl), ..set("shop.code", "123") });
+    b.created(&key, &new)?;
+    b.pass(ttl + ttl);
+    meant(
+        &agrees(b, &key, &guarded(write("a.b", "1"), "shop.code", None))?,
+        false,
+        "an expired cell counts as absent",
+    )?;
+    meant(
+        &agrees(b, &key, &guarded(write("a.b", "1"), "shop.code", Some(1)))?,
+        true,
+        "its revision still holds",
+    )?;
+    Ok(Held::Held)
+}
+
+pub(super) fn the_expected_generation_holds_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[("shop.user", "7")]))?;
+    let expect = |generation| Change { expected_generation: Some(generation), ..write("shop.user", "8") };
+    for (generation, holds) in [(1, true), (0, false), (2, false), (u64::MAX, false)] {
+        meant(&agrees(b, &key, &expect(generation))?, holds, &format!("generation {generation} of 1 holds"))?;
+    }
+    let renew = Change { renewal: Some(Renewal::new(verifier(2))), ..expect(1) };
+    meant(&agrees(b, &key, &renew)?, true, "a renewal of generation 1")?;
+    meant(&agrees(b, &key, &renew)?, false, "the same renewal again")?;
+    meant(&agrees(b, &key, &expect(2))?, true, "generation 2 holds after a renewal")?;
+    // The generation does not hold, but the guard does.
+    meant(&agrees(b, &key, &guarded(expect(1), "shop.wish", None))?, false, "a held guard makes up for it")?;
+    Ok(Held::Held)
+}
+
+pub(super) fn a_conflict_shows_the_current_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?;
+    let stale = guarded(write("shop.visits", "-1"), "shop.visits", Some(0));
+    for round in 1..6 {
+        // Load and conflict, so that a store which remembers either is found out by the writes after it.
+        let before = b.live(&key, "before a conflict")?;
+        for _ in 0..2 {
+            let seen = b.update(&key, &stale)?;
+            let Updated::Conflict(current) = &seen else {
+                explained(&before.record, &stale, &seen, Some(&before.record), (before.now, before.now))?;
+                continue;
+            };
+            same_record("that `Conflict` returns", &current.record, &before.record)?;
+        }
+        b.updated(&key, &write("shop.cart", &format!("[{round}]")), "on a live record")?;
+        b.updated(
+            &key,
+            &Change { label: Some(None), ..write("shop.visits", &round.to_string()) },
+            "on a live record",
+        )?;
+    }
+    Ok(Held::Held)
+}

@@ -1,0 +1,280 @@
+//! What the rules are written with.
+//!
+//! In: a harness. Out: [`Bench`], whose calls fail as [`Broken`], and readable differences. Never: a rule.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::{Broken, Harness};
+use crate::{
+    change::{CellWrite, Change, Guard, NewRecord},
+    id::{RecordKey, VerifierHash},
+    record::{Json, Limits, Outcome, Record, Timestamp, WireKey},
+    store::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
+};
+
+pub(super) const LONG: Limits =
+    Limits { idle: Duration::from_hours(24 * 300), absolute: Duration::from_hours(24 * 3000) };
+
+/// One rule's store.
+pub(super) struct Bench<'h, H: Harness> {
+    pub(super) harness: &'h H,
+    pub(super) store: H::Store,
+    rule: &'static str,
+}
+
+impl<'h, H: Harness> Bench<'h, H> {
+    pub(super) fn new(harness: &'h H, rule: &'static str) -> Self {
+        Self { harness, store: harness.block_on(harness.store()), rule }
+    }
+
+    /// The rule's `n`-th key; rules have different ones, should a harness fail to make stores that are empty.
+    pub(super) fn key(&self, n: u8) -> RecordKey {
+        let mut bytes = [n; 16];
+        for (at, byte) in self.rule.bytes().enumerate() {
+            // FNV-1a over the low bytes: all that is needed is that names differ.
+            if let Some(to) = bytes.get_mut(1 + at % 15) {
+                *to = (*to ^ byte).wrapping_mul(0x93).rotate_left(3);
+            }
+        }
+        RecordKey::from_bytes(bytes)
+    }
+
+    pub(super) fn try_load(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
+        self.harness.block_on(self.store.load(key, &LoadOptions::default()))
+    }
+
+    pub(super) fn try_update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        self.harness.block_on(self.store.update(key, change))
+    }
+
+    pub(super) fn try_create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+        self.harness.block_on(self.store.create(key, new))
+    }
+
+    pub(super) fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, Broken> {
+        self.try_load(key).map_err(|error| failed("load", &error))
+    }
+
+    /// Loads what must be there.
+    pub(super) fn live(&self, key: &RecordKey, when: &str) -> Result<Loaded, Broken> {
+        self.load(key)?.ok_or_else(|| {
+            Broken::new(
+                format!("a live record {when}"),
+                "`load` answers `None`",
+                "nothing but its end or a `delete` ends a record; compare with `Record::is_expired`",
+            )
+        })
+    }
+
+    /// Sees that there is nothing.
+    pub(super) fn dead(&self, key: &RecordKey, when: &str, fix: &str) -> Result<(), Broken> {
+        match self.load(key)? {
+            None => Ok(()),
+            Some(loaded) => Err(Broken::new(
+                format!("`load` answers `None` {when}"),
+                format!("a record at {:?}, which ends at {:?}", loaded.now, loaded.record.meta().expires()),
+                fix,
+            )),
+        }
+    }
+
+    pub(super) fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, Broken> {
+        self.try_create(key, new).map_err(|error| failed("create", &error))
+    }
+
+    /// Creates a record that was not there, and loads it.
+    pub(super) fn created(&self, key: &RecordKey, new: &NewRecord) -> Result<Loaded, Broken> {
+        match self.create(key, new)? {
+            Created::Created => self.live(key, "after `create`"),
+            Created::Exists => Err(Broken::new(
+                "`Created` for a key that has no record",
+                "`Exists`",
+                "`Harness::store` must make a store without records, and `delete` must remove them",
+            )),
+        }
+    }
+
+    pub(super) fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
+        self.try_update(key, change).map_err(|error| failed("update", &error))
+    }
+
+    /// Updates what must be there and allow it; the revision is checked against the record that is there then.
+    pub(super) fn updated(&self, key: &RecordKey, change: &Change, when: &str) -> Result<Loaded, Broken> {
+        match self.update(key, change)? {
+            Updated::Done { revision } => {
+                let loaded = self.live(key, when)?;
+                same(
+                    "`Done { revision }` is the record's revision",
+                    &loaded.record.meta().revision,
+                    &revision,
+                )?;
+                Ok(loaded)
+            }
+            other => Err(Broken::new(
+                format!("`Done` {when}"),
+                answer(&other),
+                "the record is live and every guard holds: apply the change",
+            )),
+        }
+    }
+
+    /// Sees that an update answers `Gone`.
+    pub(super) fn gone(&self, key: &RecordKey, change: &Change, when: &str) -> Result<(), Broken> {
+        match self.update(key, change)? {
+            Updated::Gone => Ok(()),
+            other => Err(Broken::new(
+                format!("`Gone` {when}"),
+                answer(&other),
+                "`update` never creates: there is no unconditional write, which makes a logout final",
+            )),
+        }
+    }
+
+    pub(super) fn delete(&self, key: &RecordKey) -> Result<(), Broken> {
+        self.harness.block_on(self.store.delete(key, None)).map_err(|error| failed("delete", &error))
+    }
+
+    pub(super) fn pass(&self, by: Duration) {
+        self.harness.block_on(self.harness.pass(&self.store, by));
+    }
+}
+
+pub(super) fn failed(call: &str, error: &StoreError) -> Broken {
+    let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+    Broken::new(
+        format!("`{call}` answers"),
+        format!("{:?}: {error}{why}", error.kind()),
+        "nothing is wrong with the engine here; see the error's source",
+    )
+}
+
+/// What an answer was, without values.
+pub(super) fn answer(updated: &Updated) -> String {
+    match updated {
+        Updated::Done { revision } => format!("`Done {{ revision: {revision} }}`"),
+        Updated::Conflict(loaded) => format!("`Conflict` at revision {}", loaded.record.meta().revision),
+        Updated::Gone => "`Gone`".to_owned(),
+    }
+}
+
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expected: &T) -> Result<(), Broken> {
+    if seen == expected {
+        return Ok(());
+    }
+    let fix = "what a store keeps is what `Record::create` and `Record::apply` return, and nothing else";
+    Err(Broken::new(format!("{what}: {expected:?}"), format!("{seen:?}"), fix))
+}
+
+/// Sees that two records are one, down to the bytes of every cell.
+pub(super) fn same_record(when: &str, seen: &Record, expected: &Record) -> Result<(), Broken> {
+    if seen == expected {
+        return Ok(());
+    }
+    let (mut wanted, mut got) = (String::new(), String::new());
+    if seen.meta() != expected.meta() {
+        let _ = write!(wanted, "\n    {:?}", expected.meta());
+        let _ = write!(got, "\n    {:?}", seen.meta());
+    }
+    for (key, cell) in expected.cells() {
+        if seen.cell(key.as_str()) != Some(cell) {
+            let _ = write!(wanted, "\n    {key} = {}", shortened(&cell.to_text()));
+            let there =
+                seen.cell(key.as_str()).map_or_else(|| "absent".to_owned(), |c| shortened(&c.to_text()));
+            let _ = write!(got, "\n    {key} = {there}");
+        }
+    }
+    for (key, cell) in seen.cells().iter().filter(|(key, _)| expected.cell(key.as_str()).is_none()) {
+        let _ = write!(wanted, "\n    {key} = absent");
+        let _ = write!(got, "\n    {key} = {}", shortened(&cell.to_text()));
+    }
+    Err(Broken::new(
+        format!("the record {when} is what `Record::create` and `Record::apply` make of it{wanted}"),
+        format!("these parts differ{got}"),
+        "call `Record::apply`, or do exactly what it does; keep text as text, never parse and print it",
+    ))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}.. ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+        None => text.to_owned(),
+    }
+}
+
+/// Sees that a store's answer and what it then holds are what `apply` says, at some instant from `from` to `to`.
+///
+/// A clock that stands still leaves one instant; a server's clock leaves the few milliseconds that the call took.
+pub(super) fn explained(
+    before: &Record,
+    change: &Change,
+    seen: &Updated,
+    after: Option<&Record>,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Outcome, Broken> {
+    let last = to.as_millis().min(from.as_millis().saturating_add(10_000));
+    let instants = (from.as_millis()..=last).map(Timestamp::from_millis);
+    let mut first = None;
+    for now in instants {
+        let outcome = before.apply(change, now);
+        let explains = match (&outcome, seen) {
+            (Outcome::Done(next), Updated::Done { revision }) => {
+                *revision == next.meta().revision
+                    && after.map_or_else(|| next.is_expired(to), |after| *after == **next)
+            }
+            (Outcome::Conflict, Updated::Conflict(current)) => {
+                *current.record == *before
+                    && after.map_or_else(|| before.is_expired(to), |after| after == before)
+            }
+            (Outcome::Gone, Updated::Gone) => after.is_none(),
+            _ => false,
+        };
+        if explains {
+            return Ok(outcome);
+        }
+        first.get_or_insert(outcome);
+    }
+    let context = format!("`Record::apply` for {change:?} on revision {}", before.meta().revision);
+    if let (Some(Outcome::Done(next)), Updated::Done { .. }, Some(after)) = (&first, seen, after) {
+        same_record("after `update`", after, next)?;
+    }
+    if let (Some(Outcome::Conflict), Updated::Conflict(current)) = (&first, seen) {
+        same_record("that `Conflict` returns", &current.record, before)?;
+        if let Some(after) = after {
+            same_record("after a `Conflict`", after, before)?;
+        }
+    }
+    let wanted = match first {
+        Some(Outcome::Done(next)) => format!("`Done {{ revision: {} }}`", next.meta().revision),
+        Some(Outcome::Conflict) => "`Conflict`, and the record as it was".to_owned(),
+        Some(Outcome::Gone) => "`Gone`, and no record".to_owned(),
+        None => "a clock that does not run back".to_owned(),
+    };
+    let there = after.map_or_else(|| "no record".to_owned(), |r| format!("revision {}", r.meta().revision));
+    Err(Broken::new(
+        format!("{wanted} ({context})"),
+        format!("{}, then {there}", answer(seen)),
+        "`update` is `Record::apply` on the record of that moment, as one atomic step",
+    ))
+}
+
+pub(super) fn verifier(n: u8) -> VerifierHash {
+    VerifierHash::from_bytes([n; 32])
+}
+
+pub(super) fn new_record(cells: &[(&str, &str)]) -> NewRecord {
+    let cells = cells.iter().map(|(key, json)| set(key, json)).collect();
+    NewRecord { cells, ..NewRecord::new(verifier(1), LONG) }
+}
+
+pub(super) fn set(key: &str, json: &str) -> CellWrite {
+    CellWrite::new(WireKey::from(key), Json::from_store(json))
+}
+
+pub(super) fn write(key: &str, json: &str) -> Change {
+    Change { write: vec![set(key, json)], ..Change::default() }
+}
+
+pub(super) fn guarded(mut change: Change, key: &str, revision: Option<u64>) -> Change {
+    change.guards.push(Guard::new(WireKey::from(key), revision));
+    change
+}

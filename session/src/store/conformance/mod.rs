@@ -1,0 +1,252 @@
+//! The store contract as a suite that the author of any store runs.
+//!
+//! In: a [`Harness`], which makes empty stores and moves their time. Out: one test per rule, or a [`Report`]. Never: actix, a test
+//! runtime, knowledge of any particular store.
+//!
+//! ```
+//! use std::{future::Future, time::Duration};
+//!
+//! use actix_typed_session::{
+//!     record::Timestamp,
+//!     store::{ManualClock, MemoryStore, conformance::Harness},
+//! };
+//!
+//! struct Memory {
+//!     runtime: tokio::runtime::Runtime,
+//!     clock: ManualClock,
+//! }
+//!
+//! impl Memory {
+//!     fn new() -> Self {
+//!         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//!         Self { runtime, clock: ManualClock::at(Timestamp::from_millis(1_700_000_000_000)) }
+//!     }
+//! }
+//!
+//! impl Harness for Memory {
+//!     type Store = MemoryStore;
+//!
+//!     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+//!         self.runtime.block_on(future)
+//!     }
+//!
+//!     async fn store(&self) -> MemoryStore {
+//!         MemoryStore::unbounded().with_clock(self.clock.clone())
+//!     }
+//!
+//!     async fn pass(&self, _: &MemoryStore, by: Duration) {
+//!         self.clock.advance(by);
+//!     }
+//! }
+//!
+//! // In a test file: one `#[test]` per rule, so that a failure names the rule.
+//! actix_typed_session::conformance_tests!(Memory::new());
+//!
+//! // Or all of it at once.
+//! actix_typed_session::store::conformance::check_all(&Memory::new());
+//! ```
+
+mod bytes;
+mod faults;
+mod fields;
+mod generated;
+mod guards;
+mod harness;
+mod kit;
+mod life;
+mod races;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+pub use self::harness::{Damage, Harness};
+use self::kit::Bench;
+
+/// A rule that a store does not keep.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Broken {
+    /// The rule, which is also the name of its test.
+    pub rule: &'static str,
+    /// What a store that keeps the rule does.
+    pub expected: String,
+    /// What this store did.
+    pub seen: String,
+    /// What to look at first.
+    pub fix: String,
+}
+
+impl Broken {
+    fn new(expected: impl Into<String>, seen: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { rule: "", expected: expected.into(), seen: seen.into(), fix: fix.into() }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, expected, seen, fix } = self;
+        write!(
+            f,
+            "the store breaks the rule `{rule}`\n  expected: {expected}\n  seen:     {seen}\n  fix:      {fix}"
+        )
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// How a rule that is not broken ended.
+enum Held {
+    Held,
+    /// The harness lacks what the rule needs.
+    Skipped,
+}
+
+type Verdict = Result<Held, Broken>;
+
+/// What became of every rule.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Kept.
+    pub held: Vec<&'static str>,
+    /// Not looked at, because the harness cannot do what the rule needs, such as losing a reply.
+    pub skipped: Vec<&'static str>,
+    /// Not kept.
+    pub broken: Vec<Broken>,
+}
+
+/// Runs every rule and says what became of each; for those who want to expect a failure.
+pub fn report<H: Harness>(harness: &H) -> Report {
+    let mut report = Report::default();
+    for (rule, run) in rules::<H>() {
+        match run_one(harness, rule, run) {
+            Ok(Held::Held) => report.held.push(rule),
+            Ok(Held::Skipped) => report.skipped.push(rule),
+            Err(broken) => report.broken.push(broken),
+        }
+    }
+    report
+}
+
+/// Runs every rule. Returns the names of those that the harness could not check.
+///
+/// Call it from a plain `#[test]`: it runs futures itself, by [`Harness::block_on`].
+///
+/// # Panics
+/// When a rule is broken, with every broken rule, what was expected, what was seen, and what to look at.
+pub fn check_all<H: Harness>(harness: &H) -> Vec<&'static str> {
+    let Report { skipped, broken, .. } = report(harness);
+    fail_if_any(&broken);
+    skipped
+}
+
+/// Runs the rule of this name; what [`conformance_tests!`](crate::conformance_tests) expands to.
+///
+/// # Panics
+/// When the rule is broken, or there is none of this name.
+pub fn check<H: Harness>(harness: &H, rule: &str) {
+    let found = rules::<H>().into_iter().find(|(name, _)| *name == rule);
+    let broken = match found {
+        Some((name, run)) => run_one(harness, name, run).err(),
+        None => {
+            Some(Broken::new("a rule of the suite", rule, "pick a name from `store::conformance::names()`"))
+        }
+    };
+    fail_if_any(broken.as_slice());
+}
+
+/// The names of all rules.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    NAMES.to_vec()
+}
+
+#[allow(clippy::panic)] // a test kit: this is how a test fails
+fn fail_if_any(broken: &[Broken]) {
+    if !broken.is_empty() {
+        let all: Vec<String> = broken.iter().map(ToString::to_string).collect();
+        panic!("{}", all.join("\n"));
+    }
+}
+
+type Run<H> = fn(&Bench<'_, H>) -> Verdict;
+
+fn run_one<H: Harness>(harness: &H, rule: &'static str, run: Run<H>) -> Verdict {
+    let verdict = catch_unwind(AssertUnwindSafe(|| run(&Bench::new(harness, rule)))).unwrap_or_else(|_| {
+        Err(Broken::new(
+            "an answer or a typed error",
+            "a panic (its message is above)",
+            "a store returns `StoreError` for whatever it meets",
+        ))
+    });
+    verdict.map_err(|broken| Broken { rule, ..broken })
+}
+
+/// The one table of rules: the suite, the macro and the list of names are made from it.
+macro_rules! table {
+    ($dollar:tt $($module:ident: $($rule:ident)+;)+) => {
+        const NAMES: &[&str] = &[$($(stringify!($rule)),+),+];
+
+        fn rules<H: Harness>() -> Vec<(&'static str, Run<H>)> {
+            vec![$($((stringify!($rule), $module::$rule::<H> as Run<H>)),+),+]
+        }
+
+        /// One `#[test]` per rule of the store contract, each on a harness of its own.
+        ///
+        /// The argument is an expression that makes a [`Harness`](crate::store::conformance::Harness); see
+        /// [`store::conformance`](crate::store::conformance).
+        #[macro_export]
+        macro_rules! conformance_tests {
+            ($dollar harness:expr) => {
+                $($(
+                    #[test]
+                    fn $rule() {
+                        $dollar crate::store::conformance::check(&$dollar harness, stringify!($rule));
+                    }
+                )+)+
+            };
+        }
+    };
+}
+
+table! { $
+    life:
+        create_then_load_gives_the_record
+        create_on_an_existing_record_changes_nothing
+        create_on_an_expired_record_hands_out_nothing_old
+        create_without_time_to_live_leaves_nothing
+        update_on_a_missing_record_creates_nothing
+        update_on_an_expired_record_is_gone
+        update_that_leaves_no_time_deletes
+        a_record_is_dead_exactly_at_its_end
+        a_touch_never_moves_back
+        delete_is_idempotent
+        delete_may_ask_for_the_principal
+        records_do_not_meet;
+    guards:
+        guards_hold_or_nothing_is_applied
+        a_guard_compares_the_revision_of_an_expired_cell
+        the_expected_generation_holds_or_nothing_is_applied
+        a_conflict_shows_the_current_record;
+    fields:
+        every_field_of_a_change_is_stored
+        a_cell_is_dead_exactly_at_its_end
+        deletes_come_before_writes;
+    bytes:
+        cells_are_kept_byte_for_byte
+        principal_and_label_are_kept_byte_for_byte;
+    generated:
+        generated_changes_agree_with_apply;
+    races:
+        overlapping_guarded_increments_are_exact
+        overlapping_sets_of_other_cells_are_all_kept
+        one_of_overlapping_renewals_is_done
+        one_of_overlapping_creates_is_created
+        nothing_comes_back_after_a_delete
+        a_record_is_of_one_moment;
+    faults:
+        garbage_is_an_error_and_stays_as_it_is
+        an_unknown_outcome_is_never_sent_again;
+}

@@ -1,0 +1,286 @@
+//! Rules about writers that overlap, on threads of the operating system and on every handle that the harness has.
+
+use std::sync::{
+    Barrier,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{
+    Broken, Harness, Held, Verdict,
+    kit::{Bench, answer, failed, guarded, new_record, set, verifier, write},
+};
+use crate::{
+    change::{Change, NewRecord, Renewal},
+    id::RecordKey,
+    record::Record,
+    store::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
+};
+
+const WRITERS: u8 = 8;
+const ROUNDS: u64 = 12;
+
+const ATOMIC: &str =
+    "load, check and write in one atomic step: a transaction that locks before it reads, or one script";
+
+/// One writer: a store handle, and a number.
+struct Writer<'a, H: Harness> {
+    harness: &'a H,
+    store: &'a H::Store,
+    n: u8,
+}
+
+impl<H: Harness> Writer<'_, H> {
+    fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
+        self.harness.block_on(self.store.update(key, change)).map_err(|error| overloaded("update", &error))
+    }
+
+    fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, Broken> {
+        self.harness
+            .block_on(self.store.load(key, &LoadOptions::default()))
+            .map_err(|error| overloaded("load", &error))
+    }
+}
+
+fn overloaded(call: &str, error: &StoreError) -> Broken {
+    Broken {
+        fix: format!("{WRITERS} writers at once are not many: let them wait for each other"),
+        ..failed(call, error)
+    }
+}
+
+/// Runs `WRITERS` of them at once, every other one on the sibling handle if there is one.
+fn overlap<H: Harness, T: Send>(
+    b: &Bench<'_, H>,
+    run: impl Fn(Writer<'_, H>) -> Result<T, Broken> + Sync,
+) -> Result<Vec<T>, Broken> {
+    let sibling = b.harness.block_on(b.harness.sibling(&b.store));
+    let start = Barrier::new(usize::from(WRITERS));
+    let (harness, run, start) = (b.harness, &run, &start);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..WRITERS)
+            .map(|n| {
+                let store = sibling.as_ref().filter(|_| n % 2 == 1).unwrap_or(&b.store);
+                scope.spawn(move || {
+                    start.wait();
+                    run(Writer { harness, store, n })
+                })
+            })
+            .collect();
+        let died =
+            || Broken::new("an answer", "a panic (its message is above)", "a store returns `StoreError`");
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(died()))).collect()
+    })
+}
+
+fn number(record: &Record, key: &str) -> Option<u64> {
+    record.cell(key)?.json.as_str().parse().ok()
+}
+
+/// A `Conflict` must say what is in the way: a record for which the guard still holds is an old one.
+fn contradicts(change: &Change, current: &Record) -> Result<(), Broken> {
+    let generation_holds = change.expected_generation.is_none_or(|g| g == current.meta().generation);
+    if generation_holds && change.guards.iter().all(|g| current.revision_of(g.key.as_str()) == g.revision) {
+        return Err(Broken::new(
+            "a `Conflict` with the current record, in which a guard does not hold",
+            format!(
+                "a record at revision {}, in which every guard holds: an old one",
+                current.meta().revision
+            ),
+            "return the record that the guards were compared with, not one from a cache or from before the step",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    let begun = b.created(&key, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?.record;
+    overlap(b, |writer| {
+        // All from one record, so that all but one must conflict, however fast the store is.
+        let mut record = begun.clone();
+        let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
+        let mut left = ROUNDS;
+        while left > 0 {
+            let next = number(&record, "shop.visits").unwrap_or_default() + 1;
+            let change = guarded(
+                write("shop.visits", &next.to_string()),
+                "shop.visits",
+                record.revision_of("shop.visits"),
+            );
+            match writer.update(&key, &change)? {
+                Updated::Done { .. } => {
+                    left -= 1;
+                    record = writer.load(&key)?.ok_or_else(gone)?.record;
+                }
+                Updated::Conflict(current) => {
+                    contradicts(&change, &current.record)?;
+                    record = current.record;
+                }
+                Updated::Gone => return Err(gone()),
+            }
+        }
+        Ok(())
+    })?;
+    let total = u64::from(WRITERS) * ROUNDS;
+    let record = b.live(&key, "after overlapping updates")?.record;
+    let seen = (number(&record, "shop.visits"), record.meta().revision);
+    if seen != (Some(total), total + 1) {
+        let expected = format!("{total} increments and revision {}", total + 1);
+        return Err(Broken::new(expected, format!("{:?} and revision {}", seen.0, seen.1), ATOMIC));
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn overlapping_sets_of_other_cells_are_all_kept<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[]))?;
+    overlap(b, |writer| {
+        for round in 0..ROUNDS / 2 {
+            let cell = format!("shop.c{}_{round}", writer.n);
+            match writer.update(&key, &write(&cell, &round.to_string()))? {
+                Updated::Done { .. } => {}
+                other => {
+                    let fix = "a change without guards cannot conflict";
+                    return Err(Broken::new("`Done` for a set without guards", answer(&other), fix));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let record = b.live(&key, "after overlapping updates")?.record;
+    let total = u64::from(WRITERS) * (ROUNDS / 2);
+    let kept = u64::try_from(record.cells().len()).unwrap_or_default();
+    if (kept, record.meta().revision) != (total, total + 1) {
+        let seen = format!("{kept} cells at revision {}", record.meta().revision);
+        return Err(Broken::new(format!("{total} cells at revision {}", total + 1), seen, ATOMIC));
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn one_of_overlapping_renewals_is_done<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let key = b.key(1);
+    b.created(&key, &new_record(&[("shop.user", "7")]))?;
+    for generation in 1..=ROUNDS {
+        let answers = overlap(b, |writer| {
+            let renewal = Some(Renewal::new(verifier(100 + writer.n)));
+            let change = Change { renewal, expected_generation: Some(generation), ..Change::default() };
+            let answer = writer.update(&key, &change)?;
+            if let Updated::Conflict(current) = &answer {
+                contradicts(&change, &current.record)?;
+            }
+            Ok((writer.n, answer))
+        })?;
+        let done: Vec<u8> = answers
+            .iter()
+            .filter(|(_, answer)| matches!(answer, Updated::Done { .. }))
+            .map(|(n, _)| *n)
+            .collect();
+        let meta = b.live(&key, "after renewals")?.record.meta().clone();
+        let one = done.first().filter(|_| done.len() == 1).map(|n| verifier(100 + n));
+        if one != Some(meta.verifier) || meta.generation != generation + 1 {
+            let expected = format!("one `Done`, its verifier, and generation {}", generation + 1);
+            let seen = format!("{} times `Done`, and generation {}", done.len(), meta.generation);
+            return Err(Broken::new(expected, seen, ATOMIC));
+        }
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn one_of_overlapping_creates_is_created<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    for round in 0..u8::try_from(ROUNDS).unwrap_or(u8::MAX) {
+        let key = b.key(round);
+        let answers = overlap(b, |writer| {
+            let new = NewRecord {
+                verifier: verifier(writer.n),
+                label: Some(writer.n.to_string().into()),
+                ..new_record(&[(&format!("shop.by{}", writer.n), "1")])
+            };
+            let answer = writer.harness.block_on(writer.store.create(&key, &new));
+            Ok((new, answer.map_err(|error| overloaded("create", &error))?))
+        })?;
+        let winners: Vec<_> = answers.into_iter().filter(|(_, answer)| *answer == Created::Created).collect();
+        let record = b.live(&key, "after overlapping creates")?.record;
+        let expected = winners.first().map(|(new, _)| Record::create(new, record.meta().created));
+        if winners.len() != 1 || expected.as_ref() != Some(&*record) {
+            let fix = "insert only if there is nothing, as one step, and look at whether it did";
+            let seen = format!("{} times `Created`, and {} cells", winners.len(), record.cells().len());
+            return Err(Broken::new("one `Created`, and its record", seen, fix));
+        }
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const FINAL: &str =
+        "an update that began before a delete finds no record and answers `Gone`; it never writes one back";
+    for round in 0..u8::try_from(ROUNDS).unwrap_or(u8::MAX) {
+        let key = b.key(round);
+        b.created(&key, &new_record(&[("shop.user", "7")]))?;
+        let deleted = AtomicBool::new(false);
+        overlap(b, |writer| {
+            if writer.n == 0 {
+                // Let the others get going: the first answer that they get is from a live record.
+                let _ = writer.update(&key, &write("shop.first", "1"))?;
+                writer
+                    .harness
+                    .block_on(writer.store.delete(&key, None))
+                    .map_err(|error| overloaded("delete", &error))?;
+                deleted.store(true, Ordering::SeqCst);
+                return Ok(());
+            }
+            let (mut was_gone, mut tries_after) = (false, 0);
+            while tries_after < 3 {
+                let after = deleted.load(Ordering::SeqCst);
+                tries_after += u32::from(after);
+                let change = Change { write: vec![set("shop.late", "1")], touch: true, ..Change::default() };
+                let seen = writer.update(&key, &change)?;
+                if (after || was_gone) && seen != Updated::Gone {
+                    return Err(Broken::new("`Gone` from the delete on", answer(&seen), FINAL));
+                }
+                was_gone |= seen == Updated::Gone;
+            }
+            Ok(())
+        })?;
+        b.dead(&key, "after a delete among updates", FINAL)?;
+    }
+    Ok(Held::Held)
+}
+
+/// Every change writes the same number into two cells and the label: a record in which they differ is of two moments.
+pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const CELLS: [&str; 2] = ["a.first", "z.last"];
+    let key = b.key(1);
+    let paired = |n: u64| Change {
+        write: CELLS.map(|cell| set(cell, &n.to_string())).to_vec(),
+        label: Some(Some(n.to_string().into())),
+        ..Change::default()
+    };
+    let whole = |record: &Record| {
+        let label = record.meta().label.as_deref().and_then(|label| label.parse().ok());
+        let (first, last) = (record.cell("a.first"), record.cell("z.last"));
+        let one = first == last && number(record, "a.first") == label;
+        if one && first.is_some_and(|cell| cell.revision == record.meta().revision) {
+            return Ok(());
+        }
+        let seen = format!("{first:?} and {last:?} in a record at revision {}", record.meta().revision);
+        let fix = "read meta and all cells in one step: one statement, one command, or one transaction";
+        Err(Broken::new("cells and meta of one change, in a record read among writes", seen, fix))
+    };
+    b.created(&key, &new_record(&[]))?;
+    b.updated(&key, &paired(0), "on a live record")?;
+    let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
+    overlap(b, |writer| {
+        for round in 0..ROUNDS {
+            if writer.n < WRITERS / 2 {
+                writer.update(&key, &paired(round * 100 + u64::from(writer.n)))?;
+                continue;
+            }
+            whole(&writer.load(&key)?.ok_or_else(gone)?.record)?;
+            if let Updated::Conflict(current) = writer.update(&key, &guarded(paired(0), "a.first", None))? {
+                whole(&current.record)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Held::Held)
+}

@@ -1,0 +1,173 @@
+//! Connections that are safe to drop in the middle of anything.
+//!
+//! In: how to connect. Out: [`Lease`], a connection of one's own, and what an error of SQLite means. Never: a connection with an
+//! open transaction in the shelf. Only [`Lease::give_back`] puts one there; every other end, a dropped future first of all,
+//! closes it, and SQLite rolls back what was open. (sqlx's own transactions lose count when SQLite rolls back by itself, as it
+//! does on a full disk, and then refuse the connection for ever.)
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep, timeout_at},
+};
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// How often a writer asks whether another process is done. SQLite's own waiting backs off to 100 ms, and then starves beside a
+/// process that writes without a pause; it would also block a thread.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
+
+pub(super) struct Connections {
+    options: SqliteConnectOptions,
+    /// As many as there may be connections; waiters are served in order.
+    permits: Semaphore,
+    shelf: Mutex<Vec<SqliteConnection>>,
+    wait: Duration,
+}
+
+impl Connections {
+    pub(super) fn new(options: SqliteConnectOptions, most: usize, wait: Duration) -> Self {
+        Self { options, permits: Semaphore::new(most), shelf: Mutex::default(), wait }
+    }
+
+    /// A connection, once one is free.
+    pub(super) async fn lease(&self) -> Result<Lease<'_>, StoreError> {
+        self.lease_until(Instant::now() + self.wait).await
+    }
+
+    async fn lease_until(&self, deadline: Instant) -> Result<Lease<'_>, StoreError> {
+        let permit = timeout_at(deadline, self.permits.acquire())
+            .await
+            .map_err(|late| StoreError::new(StoreErrorKind::Unavailable).with_source(late))?
+            .map_err(|closed| StoreError::new(StoreErrorKind::Unavailable).with_source(closed))?;
+        let shelved = self.shelf().pop();
+        let connection = match shelved {
+            Some(connection) => connection,
+            None => self.connect_until(deadline).await?,
+        };
+        Ok(Lease { connection, home: self, _permit: permit })
+    }
+
+    /// Whoever closes the file's last connection holds it for a moment, and so does whoever recovers it after a crash.
+    async fn connect_until(&self, deadline: Instant) -> Result<SqliteConnection, StoreError> {
+        loop {
+            match self.options.connect().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if is_busy(&error) && Instant::now() + ASK_AGAIN < deadline => {
+                    sleep(ASK_AGAIN).await;
+                }
+                Err(error) => return Err(before_commit(error)),
+            }
+        }
+    }
+
+    /// A connection that holds the file's write lock.
+    pub(super) async fn begin(&self) -> Result<Lease<'_>, StoreError> {
+        let deadline = Instant::now() + self.wait;
+        let mut lease = self.lease_until(deadline).await?;
+        loop {
+            match sqlx::query("BEGIN IMMEDIATE").execute(&mut *lease).await {
+                Ok(_) => return Ok(lease),
+                Err(error) if is_busy(&error) && Instant::now() + ASK_AGAIN < deadline => {
+                    sleep(ASK_AGAIN).await;
+                }
+                Err(error) => {
+                    // Busy leaves the connection in order; of anything else, who knows.
+                    if is_busy(&error) {
+                        lease.give_back();
+                    }
+                    return Err(before_commit(error));
+                }
+            }
+        }
+    }
+
+    fn shelf(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that nobody else has. Dropped, it is closed, and with it whatever it had begun.
+pub(super) struct Lease<'c> {
+    // Closed before the permit is free: the order of the fields.
+    connection: SqliteConnection,
+    home: &'c Connections,
+    _permit: SemaphorePermit<'c>,
+}
+
+impl Lease<'_> {
+    /// Puts the connection back. It has no open transaction.
+    pub(super) fn give_back(self) {
+        let Self { connection, home, _permit } = self;
+        home.shelf().push(connection);
+    }
+
+    /// Makes the transaction last.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        match sqlx::query("COMMIT").execute(&mut *self).await {
+            Ok(_) => {
+                self.give_back();
+                Ok(())
+            }
+            // A frame that has no room is written before the one that makes a transaction count: nothing was changed.
+            Err(error) if primary_code(&error) == Some(FULL) => Err(before_commit(error)),
+            Err(error) => Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)),
+        }
+    }
+
+    /// Ends a transaction of which nothing is to stay.
+    pub(super) async fn rollback(mut self) {
+        // If it fails, closing the connection rolls back.
+        if sqlx::query("ROLLBACK").execute(&mut *self).await.is_ok() {
+            self.give_back();
+        }
+    }
+}
+
+impl Deref for Lease<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
+// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
+const BUSY: u32 = 5;
+const CORRUPT: u32 = 11;
+const FULL: u32 = 13;
+const TOO_BIG: u32 = 18;
+const NOT_A_DATABASE: u32 = 26;
+
+/// Without the detail in the upper bits.
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(BUSY)
+}
+
+/// What an error means as long as `COMMIT` was not sent: nothing was changed. Values are bound, so no message can hold one.
+pub(super) fn before_commit(error: sqlx::Error) -> StoreError {
+    let kind = match (&error, primary_code(&error)) {
+        (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _)
+        | (_, Some(CORRUPT | NOT_A_DATABASE)) => StoreErrorKind::Unreadable,
+        (_, Some(FULL | TOO_BIG)) => StoreErrorKind::Full,
+        _ => StoreErrorKind::Unavailable,
+    };
+    StoreError::new(kind).with_source(error)
+}

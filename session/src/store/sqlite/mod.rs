@@ -1,0 +1,229 @@
+//! Sessions in one SQLite file, shared by the processes of one machine.
+//!
+//! In and out: the store contract, by calling [`Record::apply`] between `BEGIN IMMEDIATE` and `COMMIT`. Never: a transaction that
+//! outlives its call, a second try of a write.
+
+mod connections;
+mod layout;
+mod rows;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use self::layout::OpenError;
+use self::{connections::Connections, rows::Rows};
+use super::{
+    Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
+};
+use crate::{
+    change::{Change, NewRecord},
+    id::RecordKey,
+    record::{Outcome, Principal, Record},
+};
+
+/// Sessions in one SQLite file: for one machine, with any number of processes, without a server.
+///
+/// ```no_run
+/// use actix_typed_session::store::SqliteStore;
+///
+/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = SqliteStore::open("/var/lib/shop/sessions.db").await?;
+/// # let _ = store.clone();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The file is created when it is missing, readable by its owner only, and migrated when it was written by an earlier release. Next to it
+/// SQLite keeps `-wal` and `-shm` files; a copy of a running store is taken with `VACUUM INTO` or `sqlite3 .backup`, not with
+/// `cp`. The file must be on a local disk: network file systems do not lock as SQLite needs it.
+///
+/// Clones share the file's connections. Writers of one process queue in the order in which they came; readers wait for nobody.
+/// Expired records leave the file in batches of 32 with every `create`. Dropping one of its futures ends the transaction.
+/// Futures must run in a tokio runtime with time enabled, as actix-web's do.
+///
+/// Nobody who can read this file can use a session: it holds only hashes of verifiers.
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Inner>);
+
+struct Inner {
+    writer: Connections,
+    readers: Connections,
+    clock: Arc<dyn Clock>,
+}
+
+/// When a write counts as done; see [`SqliteOptions::synchronous`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// When the disk has it: a power cut loses nothing that was acknowledged.
+    #[default]
+    Full,
+    /// When the operating system has it: a power cut may lose the last moments, and with them a logout. A crash or a kill of
+    /// the process loses nothing.
+    Normal,
+}
+
+/// How to open a [`SqliteStore`]; every setting has a default.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    busy_timeout: Duration,
+    synchronous: Synchronous,
+    max_bytes: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// Another clock; the default is the operating system's, which all processes of a machine share.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long a write waits for other writers, of this process and of others together, before it answers
+    /// [`Unavailable`](StoreErrorKind::Unavailable).
+    ///
+    /// The default, 1.5 s, is shorter than the two seconds that a request has for saving. So a busy file is reported as "nothing
+    /// was changed", and not as an outcome that nobody knows.
+    #[must_use]
+    pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// When a write counts as done.
+    ///
+    /// The default, [`Full`](Synchronous::Full), waits for the disk with every write (some tenths of a millisecond on an SSD),
+    /// because nothing that was acknowledged may be lost, a logout least of all. [`Normal`](Synchronous::Normal) is several
+    /// times faster and takes that risk at a power cut.
+    #[must_use]
+    pub const fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// How large the file may grow; then [`Full`](StoreErrorKind::Full). The default is as large as the disk allows.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Opens the file; creates or migrates it first.
+    ///
+    /// # Errors
+    /// When its folder is missing, it is not a file of sessions, a later release wrote it, or it cannot be opened.
+    pub async fn open(self) -> Result<SqliteStore, OpenError> {
+        let (writer, readers) = layout::open(&self).await?;
+        Ok(SqliteStore(Arc::new(Inner { writer, readers, clock: self.clock })))
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file at `path` with the default settings; creates or migrates it first.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options(path).open().await
+    }
+
+    /// The settings for opening the file at `path`.
+    #[must_use]
+    pub fn options(path: impl AsRef<Path>) -> SqliteOptions {
+        SqliteOptions {
+            path: path.as_ref().to_path_buf(),
+            clock: Arc::new(SystemClock),
+            busy_timeout: Duration::from_millis(1500),
+            synchronous: Synchronous::Full,
+            max_bytes: None,
+        }
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for SqliteStore {
+    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
+        let now = self.0.clock.now();
+        let mut lease = self.0.readers.lease().await?;
+        let record = Rows::of(&mut lease, key).load().await;
+        // A record that cannot be read, as every one of a later release, says nothing against the connection.
+        if record.as_ref().err().is_none_or(|error| error.kind() != StoreErrorKind::Unavailable) {
+            lease.give_back();
+        }
+        Ok(record?.filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
+    }
+
+    async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        // Asked under the lock, as in `update`: what was decided before somebody waited may be wrong by now.
+        let now = self.0.clock.now();
+        let mut rows = Rows::of(&mut lease, key);
+        rows.sweep(now).await?;
+        let answer = if rows.any().await? { Created::Exists } else { Created::Created };
+        let record = Record::create(new, now);
+        if answer == Created::Created && !record.is_expired(now) {
+            rows.insert(&record).await?;
+        }
+        lease.commit().await?;
+        Ok(answer)
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let now = self.0.clock.now();
+        let mut rows = Rows::of(&mut lease, key);
+        let record = match rows.load().await {
+            Ok(Some(record)) => record,
+            nothing => {
+                lease.rollback().await;
+                return nothing.map(|_| Updated::Gone);
+            }
+        };
+        let answer = match record.apply(change, now) {
+            Outcome::Conflict => {
+                lease.rollback().await;
+                return Ok(Updated::Conflict(Loaded::new(record, now)));
+            }
+            Outcome::Done(next) => {
+                rows.write(change, &next).await?;
+                Updated::Done { revision: next.meta().revision }
+            }
+            Outcome::Gone => {
+                rows.delete().await?;
+                Updated::Gone
+            }
+        };
+        lease.commit().await?;
+        Ok(answer)
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let mut rows = Rows::of(&mut lease, key);
+        if only_if.is_some() {
+            let matches = |record: Record| record.meta().principal.as_ref() == only_if;
+            // What cannot be read may be of this principal: the caller hears that it is not known to be gone.
+            match rows.load().await.map(|record| record.is_some_and(matches)) {
+                Ok(true) => {}
+                other => {
+                    lease.rollback().await;
+                    return other.map(|_| ());
+                }
+            }
+        }
+        rows.delete().await?;
+        lease.commit().await
+    }
+}

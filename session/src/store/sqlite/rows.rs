@@ -1,0 +1,146 @@
+//! One record as rows.
+//!
+//! In: a connection and a key. Out: the record, or rows written. Never: a transaction of its own, a cell that a change does not
+//! name.
+
+use sqlx::{
+    Row, Sqlite, SqliteConnection,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::connections::before_commit;
+use crate::{
+    change::Change,
+    id::RecordKey,
+    record::{Cell, Meta, Record, Timestamp, Unreadable, WireKey},
+    store::{StoreError, StoreErrorKind},
+};
+
+/// One statement, so that meta and cells are of one moment; meta is the row without a wire key. What is larger than 16 MiB is
+/// nothing that we wrote, and is not even read.
+const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE key = ?1 \
+    UNION ALL \
+    SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
+const ANY: &str =
+    "SELECT 1 FROM session WHERE key = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
+const INSERT: &str = "INSERT INTO session (key, meta, expires, principal) VALUES (?1, ?2, ?3, ?4)";
+const UPDATE: &str = "UPDATE session SET meta = ?2, expires = ?3, principal = ?4 WHERE key = ?1";
+const WRITE_CELL: &str = "INSERT INTO cell (session, wire_key, cell) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (session, wire_key) DO UPDATE SET cell = excluded.cell";
+const DELETE_CELL: &str = "DELETE FROM cell WHERE session = ?1 AND wire_key = ?2";
+/// Cells of a session that is there go by the trigger; these may have lost theirs.
+const DELETE_CELLS: &str = "DELETE FROM cell WHERE session = ?1";
+const DELETE: &str = "DELETE FROM session WHERE key = ?1";
+/// A batch that a visitor does not notice, and more than one `create` adds.
+const SWEEP: &str = "DELETE FROM session WHERE key IN (SELECT key FROM session WHERE expires <= ?1 ORDER BY expires LIMIT 32)";
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+pub(super) struct Rows<'c> {
+    connection: &'c mut SqliteConnection,
+    key: &'c RecordKey,
+}
+
+impl<'c> Rows<'c> {
+    pub(super) fn of(connection: &'c mut SqliteConnection, key: &'c RecordKey) -> Self {
+        Self { connection, key }
+    }
+
+    async fn run(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let done = statement.execute(&mut *self.connection).await.map_err(before_commit)?;
+        Ok(done.rows_affected())
+    }
+
+    fn keyed(&self, sql: &'static str) -> Statement<'static> {
+        sqlx::query(sql).bind(self.key.as_bytes().to_vec())
+    }
+
+    /// The record, expired or not.
+    pub(super) async fn load(&mut self) -> Result<Option<Record>, StoreError> {
+        let rows = self.keyed(LOAD).fetch_all(&mut *self.connection).await.map_err(before_commit)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut meta = None;
+        let mut cells = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let text = text(row, 1)?.ok_or(Unreadable::Garbage)?;
+            match text_key(row)? {
+                None => meta = Some(Meta::from_text(text)?),
+                Some(key) => cells.push((key, Cell::from_text(text).ok_or(Unreadable::Garbage)?)),
+            }
+        }
+        let meta = meta.ok_or(Unreadable::Garbage)?;
+        Ok(Some(Record::from_parts(meta, cells)))
+    }
+
+    /// Whether anything is stored, readable or not.
+    pub(super) async fn any(&mut self) -> Result<bool, StoreError> {
+        let row = self.keyed(ANY).fetch_optional(&mut *self.connection).await.map_err(before_commit)?;
+        Ok(row.is_some())
+    }
+
+    pub(super) async fn insert(&mut self, record: &Record) -> Result<(), StoreError> {
+        self.write_meta(INSERT, record.meta()).await?;
+        for (key, cell) in record.cells() {
+            self.write_cell(key, cell).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what `change` made of the record, and nothing else.
+    pub(super) async fn write(&mut self, change: &Change, next: &Record) -> Result<(), StoreError> {
+        self.write_meta(UPDATE, next.meta()).await?;
+        for key in &change.delete {
+            let statement = self.keyed(DELETE_CELL).bind(key.as_str().to_owned());
+            self.run(statement).await?;
+        }
+        for write in &change.write {
+            if let Some(cell) = next.cell(write.key.as_str()) {
+                self.write_cell(&write.key, cell).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete(&mut self) -> Result<(), StoreError> {
+        for sql in [DELETE, DELETE_CELLS] {
+            let statement = self.keyed(sql);
+            self.run(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes some of the records that have ended.
+    pub(super) async fn sweep(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.run(sqlx::query(SWEEP).bind(integer(now))).await.map(|_| ())
+    }
+
+    async fn write_meta(&mut self, sql: &'static str, meta: &Meta) -> Result<(), StoreError> {
+        let text = meta
+            .to_text()
+            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_source(error))?;
+        let principal = meta.principal.as_ref().map(|principal| principal.as_str().to_owned());
+        let statement = self.keyed(sql).bind(text).bind(integer(meta.expires())).bind(principal);
+        self.run(statement).await.map(|_| ())
+    }
+
+    async fn write_cell(&mut self, key: &WireKey, cell: &Cell) -> Result<(), StoreError> {
+        let statement = self.keyed(WRITE_CELL).bind(key.as_str().to_owned()).bind(cell.to_text());
+        self.run(statement).await.map(|_| ())
+    }
+}
+
+fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {
+    row.try_get(column).map_err(before_commit)
+}
+
+fn text_key(row: &SqliteRow) -> Result<Option<WireKey>, StoreError> {
+    Ok(text(row, 0)?.map(WireKey::from))
+}
+
+/// SQLite's integers end earlier than time does; this column only finds what may be swept.
+fn integer(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,124 @@
+//! The suite must fail on stores that are broken. Each of these has one fault, and the rules that must find it.
+
+use std::{future::Future, sync::atomic::Ordering, time::Duration};
+
+use actix_typed_session::{
+    id::RecordKey,
+    record::Meta,
+    store::{
+        ManualClock,
+        conformance::{self, Damage, Harness},
+    },
+};
+
+use self::sketch::{Fault, Shared, Sketch, Stored};
+use super::conformance::{BEGIN, block_on};
+
+mod sketch;
+
+struct Broken {
+    fault: Fault,
+    clock: ManualClock,
+}
+
+impl Harness for Broken {
+    type Store = Sketch;
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        block_on(future)
+    }
+
+    async fn store(&self) -> Sketch {
+        Sketch { fault: self.fault, clock: self.clock.clone(), shared: Shared::default() }
+    }
+
+    async fn pass(&self, _: &Sketch, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    async fn sibling(&self, store: &Sketch) -> Option<Sketch> {
+        Some(store.clone())
+    }
+
+    async fn damage(&self, store: &Sketch, key: &RecordKey, damage: Damage) -> bool {
+        let why = match damage {
+            Damage::Meta | Damage::TruncatedMeta | Damage::NewerLayout => {
+                Meta::from_text(std::str::from_utf8(damage.bytes()).unwrap()).unwrap_err()
+            }
+            _ => return false,
+        };
+        store.shared.records.lock().unwrap().insert(*key, Stored::Bad(why));
+        true
+    }
+
+    async fn cut_reply(&self, store: &Sketch) -> bool {
+        store.shared.cut.store(true, Ordering::SeqCst);
+        true
+    }
+}
+
+fn broken_rules(fault: Fault) -> Vec<String> {
+    let harness = Broken { fault, clock: ManualClock::at(BEGIN) };
+    let report = conformance::report(&harness);
+    for broken in &report.broken {
+        // What a store's author reads: the rule, what was expected, what was seen, and where to look.
+        let text = broken.to_string();
+        assert!([&broken.expected, &broken.seen, &broken.fix].iter().all(|part| !part.is_empty()), "{text}");
+        assert!(text.contains(broken.rule) && text.contains("fix:"), "{text}");
+    }
+    report.broken.into_iter().map(|broken| broken.rule.to_owned()).collect()
+}
+
+#[test]
+fn the_sketch_without_a_fault_keeps_every_rule() {
+    let harness = Broken { fault: Fault::None, clock: ManualClock::at(BEGIN) };
+    assert_eq!(conformance::check_all(&harness), Vec::<&str>::new(), "and every rule was looked at");
+}
+
+macro_rules! is_found {
+    ($($test:ident: $fault:ident by $($rule:ident)+;)+) => {$(
+        #[test]
+        fn $test() {
+            let broken = broken_rules(Fault::$fault);
+            $(assert!(
+                broken.iter().any(|rule| rule == stringify!($rule)),
+                "{:?} must break `{}`; it breaks {broken:?}", Fault::$fault, stringify!($rule),
+            );)+
+        }
+    )+};
+}
+
+is_found! {
+    upserts: Upserts by update_on_a_missing_record_creates_nothing generated_changes_agree_with_apply;
+    ignored_guards: IgnoresGuards by guards_hold_or_nothing_is_applied overlapping_guarded_increments_are_exact
+        a_guard_compares_the_revision_of_an_expired_cell generated_changes_agree_with_apply;
+    ignored_generation: IgnoresGeneration by the_expected_generation_holds_or_nothing_is_applied
+        one_of_overlapping_renewals_is_done generated_changes_agree_with_apply;
+    dropped_cell: DropsACell by create_then_load_gives_the_record every_field_of_a_change_is_stored
+        generated_changes_agree_with_apply;
+    stale_conflict: StaleConflict by a_conflict_shows_the_current_record overlapping_guarded_increments_are_exact;
+    conflict_from_before: ConflictFromBefore by overlapping_guarded_increments_are_exact;
+    touching_conflict: ConflictTouches by guards_hold_or_nothing_is_applied generated_changes_agree_with_apply;
+    late_end: LateEnd by a_record_is_dead_exactly_at_its_end;
+    dead_loaded: LoadsTheDead by a_record_is_dead_exactly_at_its_end;
+    dropped_expired_cell: DropsExpiredCells by generated_changes_agree_with_apply;
+    dropped_cleared_cell: DropsCleared by every_field_of_a_change_is_stored guards_hold_or_nothing_is_applied;
+    kept_without_time: KeepsWithoutTime by update_that_leaves_no_time_deletes;
+    overwrites: Overwrites by create_on_an_existing_record_changes_nothing one_of_overlapping_creates_is_created;
+    deletes_anyone: DeletesAnyone by delete_may_ask_for_the_principal garbage_is_an_error_and_stays_as_it_is;
+    never_deletes: NeverDeletesOnCondition by delete_may_ask_for_the_principal;
+    not_atomic: NotAtomic by overlapping_guarded_increments_are_exact overlapping_sets_of_other_cells_are_all_kept
+        one_of_overlapping_renewals_is_done one_of_overlapping_creates_is_created;
+    torn_load: TornLoad by a_record_is_of_one_moment;
+    resurrects: Resurrects by nothing_comes_back_after_a_delete;
+    reprinted_numbers: ReprintsNumbers by cells_are_kept_byte_for_byte;
+    empty_on_garbage: EmptyOnGarbage by garbage_is_an_error_and_stays_as_it_is;
+    panics_on_garbage: PanicsOnGarbage by garbage_is_an_error_and_stays_as_it_is;
+    overwritten_garbage: OverwritesGarbage by garbage_is_an_error_and_stays_as_it_is;
+    garbage_for_ever: CannotDeleteGarbage by garbage_is_an_error_and_stays_as_it_is;
+    newer_read: ReadsNewer by garbage_is_an_error_and_stays_as_it_is;
+    resends: Resends by an_unknown_outcome_is_never_sent_again;
+    lost_is_not_unchanged: LostIsUnavailable by an_unknown_outcome_is_never_sent_again;
+    kept_verifier: KeepsOldVerifier by every_field_of_a_change_is_stored;
+    wrong_revision: WrongRevision by every_field_of_a_change_is_stored;
+}

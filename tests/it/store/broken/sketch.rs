@@ -1,0 +1,304 @@
+//! A store in a few lines, and everything that can be wrong with it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_typed_session::{
+    change::{Change, NewRecord, Renewal},
+    id::{RecordKey, VerifierHash},
+    record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
+    store::{
+        Clock, Created, LoadOptions, Loaded, ManualClock, SessionStore, StoreError, StoreErrorKind, Updated,
+    },
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    None,
+    /// `update` on a missing record creates it.
+    Upserts,
+    IgnoresGuards,
+    IgnoresGeneration,
+    /// Of several cells written at once, the last is lost.
+    DropsACell,
+    /// `Conflict` returns what the record was when somebody last loaded it.
+    StaleConflict,
+    /// `Conflict` returns what the record was before the step began.
+    ConflictFromBefore,
+    /// A conflict still counts as a touch.
+    ConflictTouches,
+    /// Alive in the millisecond of its end.
+    LateEnd,
+    /// `load` forgets to look at the end.
+    LoadsTheDead,
+    /// Cells that have expired are dropped, and with them the revision that guards compare.
+    DropsExpiredCells,
+    /// Clearing removes the cell instead of leaving `null`.
+    DropsCleared,
+    /// A change that leaves no time is stored all the same.
+    KeepsWithoutTime,
+    Overwrites,
+    DeletesAnyone,
+    NeverDeletesOnCondition,
+    /// `load` reads meta, and a moment later the cells.
+    TornLoad,
+    /// Loads, waits a moment, writes.
+    NotAtomic,
+    /// An update puts back what a delete removed meanwhile.
+    Resurrects,
+    /// JSON goes through numbers of 64 bits.
+    ReprintsNumbers,
+    EmptyOnGarbage,
+    PanicsOnGarbage,
+    OverwritesGarbage,
+    CannotDeleteGarbage,
+    ReadsNewer,
+    /// A write whose reply was lost is sent again.
+    Resends,
+    /// A lost reply is reported as "nothing was changed".
+    LostIsUnavailable,
+    KeepsOldVerifier,
+    WrongRevision,
+}
+
+#[derive(Clone)]
+pub(super) enum Stored {
+    Good(Box<Record>),
+    Bad(Unreadable),
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    pub(super) records: Arc<Mutex<HashMap<RecordKey, Stored>>>,
+    loaded: Arc<Mutex<HashMap<RecordKey, Record>>>,
+    pub(super) cut: Arc<AtomicBool>,
+}
+
+/// The store. Without a fault it keeps every rule.
+#[derive(Clone)]
+pub(super) struct Sketch {
+    pub(super) fault: Fault,
+    pub(super) clock: ManualClock,
+    pub(super) shared: Shared,
+}
+
+impl Sketch {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn judged_at(&self) -> Timestamp {
+        let late = u64::from(self.is(Fault::LateEnd));
+        Timestamp::from_millis(self.now().as_millis() - late)
+    }
+
+    fn unreadable(&self, why: Unreadable) -> StoreError {
+        assert!(!self.is(Fault::PanicsOnGarbage), "this store panics on garbage, on purpose");
+        why.into()
+    }
+
+    fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        match self.shared.records.lock().unwrap().get(key).cloned() {
+            None => Ok(None),
+            Some(Stored::Good(record)) => Ok(Some(*record)),
+            Some(Stored::Bad(Unreadable::Newer(_))) if self.is(Fault::ReadsNewer) => {
+                let limits = Limits { idle: Duration::from_secs(9), absolute: Duration::from_secs(9) };
+                let new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
+                Ok(Some(Record::create(&new, self.now())))
+            }
+            Some(Stored::Bad(_)) if self.is(Fault::EmptyOnGarbage) => Ok(None),
+            Some(Stored::Bad(why)) => Err(self.unreadable(why)),
+        }
+    }
+
+    fn put(&self, key: &RecordKey, record: &Record) {
+        let mut cells = record.cells().to_vec();
+        let written = record.meta().revision;
+        if self.is(Fault::DropsACell) && cells.iter().filter(|(_, cell)| cell.revision == written).count() > 1
+        {
+            let last = cells.iter().rposition(|(_, cell)| cell.revision == written).unwrap();
+            cells.remove(last);
+        }
+        if self.is(Fault::DropsExpiredCells) {
+            cells.retain(|(_, cell)| cell.expires.is_none_or(|at| self.now() < at));
+        }
+        if self.is(Fault::DropsCleared) {
+            cells.retain(|(_, cell)| !cell.json.is_null());
+        }
+        if self.is(Fault::ReprintsNumbers) {
+            for (_, cell) in &mut cells {
+                if let Ok(number) = cell.json.as_str().parse::<f64>() {
+                    *cell = Cell::new(cell.revision, cell.expires, Json::from_store(&number.to_string()));
+                }
+            }
+        }
+        let record = Record::from_parts(record.meta().clone(), cells);
+        self.shared.records.lock().unwrap().insert(*key, Stored::Good(Box::new(record)));
+    }
+
+    /// What a write's caller hears, if its reply was to be lost.
+    fn reply<T>(&self, write: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let lost = self.shared.cut.swap(false, Ordering::SeqCst);
+        let first = write();
+        match (lost, self.fault) {
+            (false, _) => first,
+            (true, Fault::Resends) => write(),
+            (true, Fault::LostIsUnavailable) => Err(StoreError::new(StoreErrorKind::Unavailable)),
+            (true, _) => Err(StoreError::new(StoreErrorKind::UnknownOutcome)),
+        }
+    }
+
+    /// Holds every writer of this store, unless that is the fault.
+    fn exclusive(&self) -> Option<std::sync::MutexGuard<'static, ()>> {
+        static WRITER: Mutex<()> = Mutex::new(());
+        let open =
+            self.is(Fault::NotAtomic) || self.is(Fault::Resurrects) || self.is(Fault::ConflictFromBefore);
+        (!open).then(|| WRITER.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn load_now(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
+        let alive = |record: &Record| self.is(Fault::LoadsTheDead) || !record.is_expired(self.judged_at());
+        let Some(mut record) = self.get(key)?.filter(alive) else { return Ok(None) };
+        if self.is(Fault::TornLoad) {
+            std::thread::sleep(Duration::from_millis(1));
+            let later = self.get(key)?.map(|later| later.cells().to_vec()).unwrap_or_default();
+            record = Record::from_parts(record.meta().clone(), later);
+        }
+        self.shared.loaded.lock().unwrap().entry(*key).or_insert_with(|| record.clone());
+        Ok(Some(Loaded::new(record, self.now())))
+    }
+
+    fn create_now(&self, key: &RecordKey, new: &NewRecord) -> Created {
+        let _writer = self.exclusive();
+        let there = self.shared.records.lock().unwrap().contains_key(key);
+        let garbage = matches!(self.shared.records.lock().unwrap().get(key), Some(Stored::Bad(_)));
+        if there && !self.is(Fault::Overwrites) && !(garbage && self.is(Fault::OverwritesGarbage)) {
+            return Created::Exists;
+        }
+        if self.is(Fault::NotAtomic) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let record = Record::create(new, self.now());
+        if !record.is_expired(self.now()) {
+            self.put(key, &record);
+        }
+        Created::Created
+    }
+
+    fn update_now(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let _writer = self.exclusive();
+        let mut change = change.clone();
+        if self.is(Fault::IgnoresGuards) {
+            change.guards.clear();
+        }
+        if self.is(Fault::IgnoresGeneration) {
+            change.expected_generation = None;
+        }
+        let Some(record) = self.get(key)? else {
+            if self.is(Fault::Upserts) {
+                let limits = Limits { idle: Duration::from_secs(9), absolute: Duration::from_secs(9) };
+                let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
+                new.cells = change.write;
+                self.put(key, &Record::create(&new, self.now()));
+                return Ok(Updated::Done { revision: 1 });
+            }
+            return Ok(Updated::Gone);
+        };
+        if matches!(self.fault, Fault::NotAtomic | Fault::Resurrects) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _writer = self.is(Fault::ConflictFromBefore).then(|| {
+            std::thread::sleep(Duration::from_millis(1));
+            self.shared.loaded.lock().unwrap()
+        });
+        let read_late = self.is(Fault::ConflictFromBefore);
+        let current =
+            if read_late { self.get(key)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
+        match current.apply(&change, self.judged_at()) {
+            Outcome::Done(next) => {
+                let revision = next.meta().revision;
+                self.put(key, &next);
+                Ok(Updated::Done { revision: revision + u64::from(self.is(Fault::WrongRevision)) })
+            }
+            Outcome::Conflict => {
+                let mut shown = record;
+                if self.is(Fault::StaleConflict) {
+                    shown = self.shared.loaded.lock().unwrap().get(key).cloned().unwrap_or(shown);
+                }
+                if self.is(Fault::ConflictTouches) {
+                    let mut touch = Change::default();
+                    touch.touch = change.touch;
+                    if let Outcome::Done(next) = current.apply(&touch, self.now()) {
+                        self.put(key, &next);
+                    }
+                }
+                Ok(Updated::Conflict(Loaded::new(shown, self.now())))
+            }
+            Outcome::Gone if self.is(Fault::KeepsWithoutTime) && !current.is_expired(self.now()) => {
+                Ok(Updated::Done { revision: current.meta().revision + 1 })
+            }
+            Outcome::Gone => {
+                self.shared.records.lock().unwrap().remove(key);
+                Ok(Updated::Gone)
+            }
+        }
+    }
+
+    fn delete_now(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        let _writer = self.exclusive();
+        let matches = match (self.shared.records.lock().unwrap().get(key), only_if) {
+            (None, _) => false,
+            (Some(Stored::Bad(why)), None) if self.is(Fault::CannotDeleteGarbage) => {
+                return Err((*why).into());
+            }
+            (Some(_), None) => true,
+            (Some(Stored::Good(record)), Some(who)) => {
+                self.is(Fault::DeletesAnyone)
+                    || record.meta().principal.as_ref() == Some(who)
+                        && !self.is(Fault::NeverDeletesOnCondition)
+            }
+            (Some(Stored::Bad(_)), Some(_)) => self.is(Fault::DeletesAnyone),
+        };
+        if matches {
+            self.shared.records.lock().unwrap().remove(key);
+            self.shared.loaded.lock().unwrap().remove(key);
+        }
+        Ok(())
+    }
+}
+
+impl SessionStore for Sketch {
+    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        self.load_now(key)
+    }
+
+    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+        self.reply(|| Ok(self.create_now(key, record)))
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let mut change = change.clone();
+        if self.is(Fault::KeepsOldVerifier)
+            && let Some(renewal) = &change.renewal
+        {
+            let mut renewal = Renewal::new(renewal.verifier);
+            renewal.keep_previous = true;
+            change.renewal = Some(renewal);
+        }
+        self.reply(|| self.update_now(key, &change))
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.delete_now(key, only_if)
+    }
+}

@@ -1,0 +1,204 @@
+//! What the memory store promises beyond the contract.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_typed_session::{
+    change::{CellWrite, Change, NewRecord},
+    id::{RecordKey, VerifierHash},
+    record::{Json, Limits, Timestamp},
+    store::{Clock, Created, LoadOptions, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
+};
+
+use super::conformance::{BEGIN, block_on};
+
+fn new_record(idle: Duration) -> NewRecord {
+    NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_hours(24) })
+}
+
+fn key(n: u32) -> RecordKey {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&n.to_le_bytes());
+    RecordKey::from_bytes(bytes)
+}
+
+fn create(store: &MemoryStore, n: u32, idle: Duration) -> Result<Created, StoreErrorKind> {
+    block_on(store.create(&key(n), &new_record(idle))).map_err(|error| error.kind())
+}
+
+fn alive(store: &MemoryStore, n: u32) -> bool {
+    block_on(store.load(&key(n), &LoadOptions::default())).unwrap().is_some()
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn a_full_store_refuses_and_ends_no_live_session() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::bounded(50).with_clock(clock.clone());
+    for n in 0..50 {
+        assert_eq!(create(&store, n, if n == 7 { MINUTE } else { 10 * MINUTE }), Ok(Created::Created));
+    }
+    assert_eq!(create(&store, 50, MINUTE), Err(StoreErrorKind::Full));
+    assert!((0..50).all(|n| alive(&store, n)), "nobody was put out to make room");
+    assert!(!alive(&store, 50));
+    // Writes to the sessions that are there go on.
+    let mut change = Change::default();
+    change.write = vec![CellWrite::new("shop.cart".into(), Json::null())];
+    assert!(matches!(block_on(store.update(&key(3), &change)), Ok(Updated::Done { revision: 2 })));
+    // Room comes from the dead, wherever they lie.
+    clock.advance(MINUTE);
+    assert_eq!(create(&store, 51, MINUTE), Ok(Created::Created));
+    assert_eq!(create(&store, 52, MINUTE), Err(StoreErrorKind::Full));
+    block_on(store.delete(&key(0), None)).unwrap();
+    assert_eq!(create(&store, 52, MINUTE), Ok(Created::Created));
+    assert_eq!(store.len(), 50);
+}
+
+#[test]
+fn expired_records_leave_memory_when_other_sessions_are_created() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    for n in 0..1000 {
+        create(&store, n, MINUTE).unwrap();
+    }
+    clock.advance(MINUTE);
+    assert_eq!(store.len(), 1000, "nobody has looked yet");
+    for n in 0..32 {
+        create(&store, 1000 + n * 256, MINUTE).unwrap();
+    }
+    assert_eq!(store.len(), 32);
+}
+
+#[test]
+fn expired_records_leave_memory_when_other_sessions_are_only_written() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, 10 * MINUTE).unwrap();
+    for n in 1..1000 {
+        create(&store, n, MINUTE).unwrap();
+    }
+    clock.advance(MINUTE);
+    for _ in 0..32 {
+        assert!(matches!(block_on(store.update(&key(0), &Change::default())), Ok(Updated::Done { .. })));
+    }
+    assert_eq!(store.len(), 1);
+    assert!(alive(&store, 0));
+}
+
+#[test]
+fn a_touched_record_is_not_swept_at_its_first_end() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, MINUTE).unwrap();
+    clock.advance(MINUTE / 2);
+    let mut touch = Change::default();
+    touch.touch = true;
+    assert!(matches!(block_on(store.update(&key(0), &touch)), Ok(Updated::Done { .. })));
+    clock.advance(MINUTE / 2);
+    assert_eq!(store.sweep(), 0);
+    assert!(alive(&store, 0));
+    clock.advance(MINUTE / 2);
+    assert_eq!(store.sweep(), 1);
+    assert!(store.is_empty());
+}
+
+#[test]
+fn a_record_whose_life_was_shortened_leaves_memory_at_its_new_end() {
+    let clock = ManualClock::at(BEGIN);
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, 10 * MINUTE).unwrap();
+    let mut shorten = Change::default();
+    shorten.limits = Some(new_record(MINUTE).limits);
+    assert!(matches!(block_on(store.update(&key(0), &shorten)), Ok(Updated::Done { .. })));
+    clock.advance(MINUTE);
+    assert_eq!((store.sweep(), store.len()), (1, 0));
+}
+
+/// A clock that is asked while the store is locked, or not: it sees whether another thread gets at the record meanwhile.
+#[derive(Clone, Debug, Default)]
+struct Watching(Arc<Mutex<Watched>>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    store: Option<MemoryStore>,
+    locked: Vec<bool>,
+}
+
+impl Clock for Watching {
+    fn now(&self) -> Timestamp {
+        // Taken out, so that the load below is not watched too.
+        let taken = self.0.lock().unwrap().store.take();
+        if let Some(store) = taken {
+            let other = store.clone();
+            let load = std::thread::spawn(move || alive(&other, 0));
+            // A thread that is not locked out is done in microseconds; one that is, never.
+            let patience = std::time::Instant::now() + Duration::from_millis(200);
+            while !load.is_finished() && std::time::Instant::now() < patience {
+                std::thread::yield_now();
+            }
+            let mut watched = self.0.lock().unwrap();
+            watched.locked.push(!load.is_finished());
+            watched.store = Some(store);
+        }
+        BEGIN
+    }
+}
+
+/// A writer that waited for the lock must not judge by the time at which it came: it would touch back to life what a reader
+/// has already seen dead.
+#[test]
+fn the_time_of_a_write_is_that_of_its_lock() {
+    let clock = Watching::default();
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    create(&store, 0, MINUTE).unwrap();
+    let last_was_locked = |write: &dyn Fn()| {
+        clock.0.lock().unwrap().store = Some(store.clone());
+        write();
+        let mut watched = clock.0.lock().unwrap();
+        watched.store = None;
+        watched.locked.pop()
+    };
+    assert_eq!(
+        last_was_locked(&|| assert!(block_on(store.update(&key(0), &Change::default())).is_ok())),
+        Some(true)
+    );
+    assert_eq!(last_was_locked(&|| assert_eq!(create(&store, 0, MINUTE), Ok(Created::Exists))), Some(true));
+}
+
+#[test]
+fn clones_share_the_records() {
+    let store = MemoryStore::bounded(1);
+    create(&store.clone(), 0, MINUTE).unwrap();
+    assert!(alive(&store, 0));
+    assert_eq!(create(&store.clone(), 1, MINUTE), Err(StoreErrorKind::Full));
+}
+
+#[test]
+fn many_threads_never_pass_the_limit() {
+    let store = MemoryStore::bounded(100);
+    let created: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16u32)
+            .map(|thread| {
+                let store = store.clone();
+                scope.spawn(move || {
+                    let fits = |n: &u32| create(&store, *n, MINUTE) == Ok(Created::Created);
+                    (thread * 100..thread * 100 + 100).filter(fits).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!((created, store.len()), (100, 100));
+    let alive = (0..1600).filter(|n| alive(&store, *n)).count();
+    assert_eq!(alive, 100, "whoever was told `Created` is there");
+}
+
+#[test]
+fn debug_shows_no_session() {
+    let store = MemoryStore::bounded(5);
+    create(&store, 1, MINUTE).unwrap();
+    assert_eq!(format!("{store:?}"), "MemoryStore { len: 1, limit: 5, .. }");
+}

@@ -1,0 +1,6 @@
+//! The stores.
+
+mod broken;
+mod conformance;
+mod memory;
+mod sqlite;

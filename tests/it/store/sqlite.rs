@@ -1,0 +1,340 @@
+//! What the SQLite store promises: the contract, two processes on one file, and no loss by a kill or a full disk.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use actix_typed_session::{
+    change::{CellWrite, Change, Guard, NewRecord},
+    id::{RecordKey, VerifierHash},
+    record::{Json, Limits},
+    store::{
+        Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
+        sqlite::Synchronous,
+    },
+};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use super::conformance::{BEGIN, block_on};
+
+mod contract;
+mod disk;
+mod file;
+mod processes;
+
+const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const DAY: Duration = Duration::from_hours(24);
+
+fn new_record() -> NewRecord {
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
+    new
+}
+
+fn write(key: &str, json: &str) -> Change {
+    let mut change = Change::default();
+    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change
+}
+
+fn increment(from: u64, revision: Option<u64>) -> Change {
+    let mut change = write("shop.visits", &(from + 1).to_string());
+    change.guards = vec![Guard::new("shop.visits".into(), revision)];
+    change
+}
+
+async fn text(store: &SqliteStore, key: &RecordKey, cell: &str) -> Option<String> {
+    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    Some(loaded.record.cell(cell)?.json.as_str().to_owned())
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+    result.unwrap_err().kind()
+}
+
+/// A connection that is not the store's, for looking and for doing harm.
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::options(&path).busy_timeout(Duration::from_millis(100)).open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut other = raw(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+
+    let bound = Duration::from_secs(10);
+    let writes = async {
+        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+        assert_eq!(
+            kind(store.create(&RecordKey::from_bytes([8; 16]), &new_record()).await),
+            StoreErrorKind::Unavailable
+        );
+        assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
+    };
+    tokio::time::timeout(bound, writes).await.expect("bounded");
+    // Those that queue behind it in this process wait no longer either.
+    let many: Vec<_> = (0..20)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { kind(store.update(&KEY, &write("shop.cart", "[]")).await) })
+        })
+        .collect();
+    let all = async {
+        for one in many {
+            assert_eq!(one.await.unwrap(), StoreErrorKind::Unavailable);
+        }
+    };
+    tokio::time::timeout(bound, all).await.expect("bounded");
+    // Readers never wait for a writer.
+    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+/// Polls a future some times and drops it, as a deadline or a client that leaves does.
+async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut future = Box::pin(future);
+    let mut polled = 0;
+    std::future::poll_fn(|context| {
+        if polled == polls {
+            return std::task::Poll::Ready(None);
+        }
+        polled += 1;
+        let poll = future.as_mut().poll(context);
+        poll.map(Some)
+    })
+    .await
+}
+
+/// A session that ended while a writer waited for the file stays ended, however early that writer came.
+#[tokio::test]
+async fn the_time_of_a_write_is_that_of_its_lock() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let options = SqliteStore::options(&path).busy_timeout(Duration::from_mins(1)).clock(clock.clone());
+    let store = options.open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut other = raw(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let mut touch = Change::default();
+    touch.touch = true;
+    // The first is polled first: it waits for the lock before the clock moves.
+    let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
+        clock.advance(DAY);
+        assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), Updated::Gone);
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+}
+
+/// Runs `sql` behind the store's back.
+async fn harm(path: &Path, sql: &[&'static str]) {
+    let mut connection = raw(path).await;
+    for sql in sql {
+        sqlx::query(*sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let before = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    // Meta is written by then, and one cell of two.
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cell WHEN NEW.wire_key = 'shop.z' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    harm(&path, &[refuse]).await;
+    let mut change = write("shop.cart", "[]");
+    change.write.extend(write("shop.z", "1").write);
+    for _ in 0..3 {
+        assert_eq!(kind(store.update(&KEY, &change).await), StoreErrorKind::Unavailable);
+        assert_eq!(store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record, before);
+    }
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_an_unknown_outcome_and_is_not_sent_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    // A constraint that is looked at with COMMIT, and counts how often that happens.
+    harm(
+        &path,
+        &[
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+            "CREATE TRIGGER orphan AFTER UPDATE ON session BEGIN INSERT INTO child VALUES (1); END",
+        ],
+    )
+    .await;
+    for _ in 0..3 {
+        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::UnknownOutcome);
+    }
+    harm(&path, &["DROP TRIGGER orphan"]).await;
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+#[tokio::test]
+async fn a_dropped_future_leaves_no_transaction_open() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::options(&path).busy_timeout(Duration::from_secs(10)).open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let (mut done, mut dropped) = (0, 0);
+    for polls in (1..40).cycle().take(400) {
+        let change = write("shop.cart", &format!("[{}]", "0,".repeat(200) + "0"));
+        match abandon(store.update(&KEY, &change), polls).await {
+            Some(answer) => {
+                answer.unwrap();
+                done += 1;
+            }
+            None => dropped += 1,
+        }
+        // Nobody holds the file: another connection gets its lock, and sees whole records only.
+        if polls % 8 == 0 {
+            let mut other = raw(&path).await;
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        }
+    }
+    assert!(dropped > 50 && done > 50, "{done} done, {dropped} dropped: both must happen");
+    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let revision = record.meta().revision;
+    // A dropped update may have been applied or not, but once at most, and whole.
+    assert!((1 + done..=1 + done + dropped).contains(&revision), "{revision}");
+    assert_eq!(record.revision_of("shop.cart"), Some(revision));
+    assert_eq!(
+        store.update(&KEY, &Change::default()).await.unwrap(),
+        Updated::Done { revision: revision + 1 }
+    );
+}
+
+#[tokio::test]
+async fn creates_sweep_expired_records_in_batches() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let store = SqliteStore::options(&path)
+        .synchronous(Synchronous::Normal)
+        .clock(clock.clone())
+        .open()
+        .await
+        .unwrap();
+    let mut short = new_record();
+    short.limits.idle = Duration::from_secs(1);
+    for n in 0..100u8 {
+        store.create(&RecordKey::from_bytes([n; 16]), &short).await.unwrap();
+    }
+    store.create(&RecordKey::from_bytes([200; 16]), &new_record()).await.unwrap();
+    let mut touch = Change::default();
+    touch.touch = true;
+    clock.advance(Duration::from_millis(999));
+    store.update(&RecordKey::from_bytes([50; 16]), &touch).await.unwrap();
+    clock.advance(Duration::from_millis(1));
+    let mut connection = raw(&path).await;
+    let mut left = Vec::new();
+    for n in 201..206u8 {
+        store.create(&RecordKey::from_bytes([n; 16]), &new_record()).await.unwrap();
+        let count = "SELECT (SELECT count(*) FROM session), (SELECT count(DISTINCT session) FROM cell)";
+        let (sessions, with_cells): (i64, i64) =
+            sqlx::query_as(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(sessions, with_cells, "cells go with their session");
+        left.push(sessions);
+    }
+    // 101 and one new, less 32 at a time, until the touched one and the long ones remain.
+    assert_eq!(left, [70, 39, 8, 6, 7].map(|n| n), "{left:?}");
+    assert!(text(&store, &RecordKey::from_bytes([50; 16]), "shop.visits").await.is_some());
+}
+
+#[tokio::test]
+async fn an_update_writes_only_what_changed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut new = new_record();
+    new.cells.extend((0..20).map(|n| CellWrite::new(format!("shop.f{n}").into(), Json::encode(&n).unwrap())));
+    store.create(&KEY, &new).await.unwrap();
+    let mut connection = raw(&path).await;
+    for sql in [
+        "CREATE TABLE written (wire_key)",
+        "CREATE TRIGGER seen_i AFTER INSERT ON cell BEGIN INSERT INTO written VALUES (NEW.wire_key); END",
+        "CREATE TRIGGER seen_u AFTER UPDATE ON cell BEGIN INSERT INTO written VALUES (NEW.wire_key); END",
+        "CREATE TRIGGER seen_d AFTER DELETE ON cell BEGIN INSERT INTO written VALUES (OLD.wire_key); END",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    let mut change = write("shop.f7", "70");
+    change.delete = vec!["shop.f9".into(), "shop.absent".into()];
+    store.update(&KEY, &change).await.unwrap();
+    let written: Vec<String> = sqlx::query_scalar("SELECT wire_key FROM written ORDER BY 1")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(written, ["shop.f7", "shop.f9"]);
+}
+
+#[tokio::test]
+async fn a_huge_value_is_unreadable_and_its_session_can_be_deleted() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut connection = raw(&path).await;
+    let huge = "UPDATE cell SET cell = '1 ' || CAST(zeroblob(20000000) AS TEXT)";
+    sqlx::query(huge).execute(&mut connection).await.unwrap();
+    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unreadable);
+    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
+    store.delete(&KEY, None).await.unwrap();
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn errors_and_debug_show_no_value() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut new = new_record();
+    new.cells = vec![CellWrite::new("shop.secret".into(), Json::from_store("\"s3cr3t\""))];
+    store.create(&KEY, &new).await.unwrap();
+    let mut connection = raw(&path).await;
+    let mut shown = format!("{store:?}");
+    for harm in [
+        "UPDATE cell SET cell = 's3cr3t' || cell",
+        "UPDATE session SET meta = 's3cr3t' || meta",
+        "UPDATE session SET meta = CAST(x'733363723374ff' AS TEXT)",
+        "DROP TABLE cell",
+    ] {
+        sqlx::query(harm).execute(&mut connection).await.unwrap();
+        let error = store.load(&KEY, &LoadOptions::default()).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        shown = format!("{shown}\n{error} {error:?} {source}");
+    }
+    assert!(!shown.contains("s3cr3t") && !shown.contains("BwcHBw"), "{shown}");
+}
+
+#[test]
+fn a_clone_in_another_runtime_shares_the_connections() {
+    let folder = TempDir::new().unwrap();
+    // Runtimes come and go, as those of actix-web's workers do; connections belong to none of them.
+    let store = block_on(SqliteStore::open(folder.path().join("sessions.db"))).unwrap();
+    block_on(store.create(&KEY, &new_record())).unwrap();
+    let other = store.clone();
+    let revision =
+        std::thread::spawn(move || block_on(other.update(&KEY, &write("shop.cart", "[]")))).join().unwrap();
+    assert_eq!(revision.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(block_on(text(&store, &KEY, "shop.cart")).as_deref(), Some("[]"));
+}

@@ -1,0 +1,79 @@
+//! Opening: what is created, what is refused and then left alone.
+
+use actix_typed_session::store::sqlite::OpenError;
+
+use super::*;
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let folder = TempDir::new().unwrap();
+    let error = SqliteStore::open(folder.path().join("nowhere/sessions.db")).await.unwrap_err();
+    assert!(matches!(error, OpenError::NoFolder(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("/nowhere ") && text.contains("does not exist; create it first"), "{text}");
+    assert!(!folder.path().join("nowhere").exists());
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_release_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    drop(store);
+    let mut connection = raw(&path).await;
+    sqlx::query("PRAGMA user_version = 2").execute(&mut connection).await.unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::TooNew { found: 2, supported: 1 }), "{error:?}");
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(version, 2);
+    sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("app.db");
+    std::fs::File::create(&path).unwrap();
+    let mut connection = raw(&path).await;
+    sqlx::query("CREATE TABLE users (name)").execute(&mut connection).await.unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::NotSessions(_)), "{error:?}");
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut connection).await.unwrap();
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+    assert_eq!((tables, journal.as_str()), (1, "delete"));
+
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "not a database, but long enough to be looked at ".repeat(100)).unwrap();
+    assert!(matches!(SqliteStore::open(&path).await.unwrap_err(), OpenError::Engine(..)));
+}
+
+#[tokio::test]
+async fn odd_names_are_names() {
+    let folder = TempDir::new().unwrap();
+    for name in ["file:x?mode=memory", ":memory:", "a b%20c.db"] {
+        let path = folder.path().join(name);
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
+        assert!(path.metadata().unwrap().len() > 0, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_reads_the_file_and_its_companions() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["sessions.db", "sessions.db-shm", "sessions.db-wal"]);
+}
