@@ -22,6 +22,7 @@ use crate::{Error, ErrorKind, Session, SessionState, state::Tracked, visit::Visi
 
 /// Where the middleware leaves the session for everybody inside.
 #[derive(Clone)]
+#[allow(missing_debug_implementations)] // nobody outside can name it
 pub struct Carried(pub(crate) Rc<Visit>);
 
 fn visit_in(extensions: &Extensions) -> Option<Rc<Visit>> {

@@ -24,6 +24,8 @@ mod state;
 pub mod store;
 mod visit;
 
+pub use actix_typed_session_derive::SessionState;
+
 pub use self::{
     config::{ConfigError, SessionMiddlewareBuilder},
     cookie::{CookieError, SameSite},
