@@ -53,7 +53,7 @@ impl Session {
 
     /// Stores what this request did so far; all its handles then read what is stored, writes of other requests included.
     ///
-    /// Needed where the answer depends on it, and in streams and WebSockets; otherwise the end of the request does it. Once
+    /// Needed where the answer depends on it, and in streams and on web sockets; otherwise the end of the request does it. Once
     /// begun it runs to its end, even if the future is dropped.
     ///
     /// # Errors
