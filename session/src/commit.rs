@@ -16,6 +16,8 @@ use crate::{
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod table;
 
 /// How long a write with a superseded cookie is refused: until then the browser is about to learn the new one.
 pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);

@@ -98,19 +98,15 @@ impl Replay for Op {
     }
 
     fn run(&self, view: View<'_>) -> Result<Ran, Error> {
-        Ok(match self {
-            Self::Increment => {
-                let n: u32 = seen_in(&view, "n").map_or(0, |n| n.parse().unwrap());
-                let wrote = vec![(place("n").field, json("n", &(n + 1).to_string()))];
-                Ran { schema: &SCHEMA, read: Some(place("n").field), wrote }
-            }
-            _ => {
-                let copies = seen_in(&view, "a").as_deref() == Some("a0")
-                    && seen_in(&view, "b").as_deref() != Some("copied");
-                let wrote = if copies { vec![(place("b").field, json("b", "copied"))] } else { vec![] };
-                Ran { schema: &SCHEMA, read: None, wrote }
-            }
-        })
+        let (read, wrote) = if *self == Self::Increment {
+            let n: u32 = seen_in(&view, "n").map_or(0, |n| n.parse().unwrap());
+            (Some(place("n").field), vec![(place("n").field, json("n", &(n + 1).to_string()))])
+        } else {
+            let is = |key, value| seen_in(&view, key).as_deref() == Some(value);
+            let copies = is("a", "a0") && !is("b", "copied");
+            (None, if copies { vec![(place("b").field, json("b", "copied"))] } else { vec![] })
+        };
+        Ok(Ran { schema: &SCHEMA, read, wrote })
     }
 }
 
@@ -272,7 +268,7 @@ impl World {
         };
         let step = match step {
             Step::Finish(finish) => {
-                Self::finish(finish, running, seen);
+                Self::finish(&finish, running, seen);
                 return true;
             }
             Step::Wait(_) => running.commit.after_wait(),
@@ -323,7 +319,7 @@ impl World {
         Ok(answer)
     }
 
-    fn finish(finish: Finish, running: &Running, seen: &mut Seen) {
+    fn finish(finish: &Finish, running: &Running, seen: &mut Seen) {
         seen.status = match &finish.result {
             Ok(_) => 200,
             Err(error) => actix_web::ResponseError::status_code(error).as_u16(),
