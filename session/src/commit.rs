@@ -243,7 +243,6 @@ impl<'a> Commit<'a> {
     fn begin_update(&mut self, id: SessionId, loaded: Loaded) -> Step {
         let local = &self.request.local;
         let as_loaded = local.patch.is_same()
-            && local.sign_in.is_none()
             && !local.renew
             && local.lifetime.is_none()
             && (!self.request.saved_before || !local.patch.writes());

@@ -31,8 +31,9 @@ mutate "guards ignored"                          patch.rs  "cell.guarded |= cell
 mutate "a late set wins over a newer value"      patch.rs  "moved || (place.resets()" "false || (place.resets()"
 mutate "a late set survives a reset on sign-in"  patch.rs  "&& loaded.meta().signed_in != record.meta().signed_in" "&& false"
 mutate "absent counts as equal"                  commit.rs "let as_loaded = local.patch.is_same()" "let as_loaded = (local.patch.is_same() || !local.patch.writes_a_value())"
-mutate "elided at a sign-in too"                 commit.rs "            && local.sign_in.is_none()
-            && !local.renew" "            && !local.renew"
+mutate "elided though it renews"               commit.rs "            && !local.renew
+            && local.lifetime" "            && local.lifetime"
+mutate "elided though it saved before"          commit.rs "(!self.request.saved_before || !local.patch.writes())" "true"
 mutate "A to B in the same record"               patch.rs  "Some(other) if *other != principal => {" "Some(other) if *other != principal && false => {"
 mutate "superseded may write"                    commit.rs "&& ago < SUPERSEDED_WINDOW" "&& false"
 mutate "superseded may sign out"                 commit.rs "(local.patch.writes() || local.purged)" "local.patch.writes()"

@@ -311,6 +311,40 @@ fn changed_and_renewed_by_another_request() {
 }
 
 #[test]
+fn a_flash_that_changed_is_not_taken() {
+    let arrival = live(None);
+    let newer = Change {
+        write: vec![CellWrite::new(WireKey::from_static("s.cart"), json("[9]"))],
+        ..Change::default()
+    };
+    let current = moved(&arrival, &newer);
+    let ran = Case::new(arrival, vec![Operation::Take(CART, Some(1))]).run(|call, asked| match call {
+        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
+        _ => Ok(done(asked)),
+    });
+    ran.is(&["update"], "keep");
+}
+
+#[test]
+fn as_it_was_loaded() {
+    let as_loaded = || {
+        let mut case = Case::new(live(Some("1")), vec![set(CART, "[1]")]);
+        case.request.local.patch = crate::patch::Patch::default();
+        case.request.local.set(CART, json("[1]"), true);
+        case
+    };
+    as_loaded().ok().is(&[], "keep");
+    let mut renews = as_loaded();
+    renews.request.local.renew = true;
+    let ran = renews.ok();
+    ran.is(&["update"], "set");
+    assert_eq!(keys(&ran.change().write), ["s.cart"], "nothing is left out of a request that renews");
+    let mut again = as_loaded();
+    again.request.saved_before = true;
+    again.ok().is(&["update"], "keep");
+}
+
+#[test]
 fn changed_and_gone() {
     let ran = Case::new(live(None), vec![set(CART, "[2]")]).run(|_, _| Ok(Answer::Updated(Updated::Gone)));
     ran.is(&["update"], "keep");

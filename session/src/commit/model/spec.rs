@@ -59,6 +59,16 @@ pub(super) fn serial(
             Met::Live if sessions.first[home].is_none() && !seen.fresh && !purges && !plan.ops.is_empty() => {
                 return None;
             }
+            Met::Live if seen.fresh => {
+                // Only a sign-in opens a session of its own beside a live one, and only if that was renewed meanwhile.
+                let allowed = match &sessions.first[home] {
+                    Some(session) => signs_in && session.renewed,
+                    None => signs_in || purges,
+                };
+                if !allowed {
+                    return None;
+                }
+            }
             Met::Nobody if sessions.first[home].is_some() => return None,
             Met::Superseded if !renewed[home] => return None,
             Met::Superseded if !signs_in => {
