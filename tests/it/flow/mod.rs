@@ -1,5 +1,11 @@
 //! The flow from cookie to store and back, in process.
 
+mod kit;
+mod rows;
+mod rows_races;
+mod rows_signing;
+mod script;
+
 use std::time::Duration;
 
 use actix_typed_session::{
