@@ -342,8 +342,14 @@ impl Visit {
 
     /// Takes up how a commit of the first `covered` operations ended.
     fn settle(&self, finish: Finish, covered: usize) -> Result<Done, Error> {
+        let done = match finish.result {
+            Ok(done) => done,
+            Err(error) => {
+                self.give_up(&error, covered);
+                return Err(error);
+            }
+        };
         let mut inner = self.inner.borrow_mut();
-        let done = finish.result?;
         if finish.cookie != CookieAction::Keep {
             inner.cookie = finish.cookie;
         }
@@ -362,6 +368,20 @@ impl Visit {
         drop(inner);
         self.refold();
         Ok(done)
+    }
+
+    /// What was sent to the store and failed is not sent again, neither by another `save` nor by the end of the request: it
+    /// may be stored, and a closure would then count twice. So the request's answer is the error, unless somebody looks at it.
+    fn give_up(&self, error: &Error, covered: usize) {
+        if !matches!(error.peek(), ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
+        {
+            return;
+        }
+        let mut inner = self.inner.borrow_mut();
+        inner.operations.drain(..covered);
+        drop(inner);
+        self.refuse(error);
+        self.refold();
     }
 
     /// Loads what a commit left behind, if that is not known.

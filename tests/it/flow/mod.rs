@@ -2,6 +2,7 @@
 
 mod kit;
 mod rows;
+mod rows_failing;
 mod rows_races;
 mod rows_signing;
 mod script;
