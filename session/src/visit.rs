@@ -285,7 +285,7 @@ impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
         let inner = self.inner.borrow();
-        let touches = matches!(&inner.arrival, Arrival::Live(_, loaded) if touch_is_due(loaded));
+        let touches = matches!(&inner.arrival, Arrival::Live(_, loaded) if touch_is_due(loaded.record.meta(), loaded.now));
         !inner.operations.is_empty()
             || inner.fault.is_some()
             || touches
