@@ -194,7 +194,15 @@ impl World {
     pub(super) async fn with(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
     ) -> Self {
-        Self::routed(choose, |_| ()).await
+        Self::built(key(), choose, |_| ()).await
+    }
+
+    /// With another key.
+    pub(super) async fn keyed(
+        key: Key,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+    ) -> Self {
+        Self::built(key, choose, |_| ()).await
     }
 
     /// With routes of the test's own.
@@ -202,10 +210,18 @@ impl World {
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
         routes: impl FnOnce(&mut web::ServiceConfig),
     ) -> Self {
+        Self::built(key(), choose, routes).await
+    }
+
+    async fn built(
+        key: Key,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
         let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
         let gate = web::Data::new(Notify::new());
-        let middleware = choose(SessionMiddleware::builder(store.clone(), key())).build().unwrap();
+        let middleware = choose(SessionMiddleware::builder(store.clone(), key)).build().unwrap();
         let app = App::new()
             .app_data(gate.clone())
             .wrap(middleware)

@@ -1,6 +1,8 @@
 //! The flow from cookie to store and back, in process.
 
 mod kit;
+mod lifetime;
+mod logged;
 mod rows;
 mod rows_failing;
 mod rows_races;
