@@ -1,5 +1,6 @@
 //! The flow from cookie to store and back, in process.
 
+mod extract;
 mod kit;
 mod lifetime;
 mod logged;
@@ -8,6 +9,7 @@ mod rows_failing;
 mod rows_races;
 mod rows_signing;
 mod script;
+mod unreadable;
 
 use std::time::Duration;
 
