@@ -10,7 +10,7 @@ use crate::{
     change::{Change, NewRecord, Renewal},
     id::{NoRandomness, Randomness, RecordKey, SessionId},
     patch::{Base, Fold, Recorded},
-    record::{Limits, Outcome, Record},
+    record::{Limits, Meta, Outcome, Record, Timestamp},
     store::{Created, Loaded, StoreError, Updated},
 };
 
@@ -254,7 +254,7 @@ impl<'a> Commit<'a> {
     }
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Step {
-        if !touch_is_due(loaded) {
+        if !touch_is_due(loaded.record.meta(), loaded.now) {
             return finish(Done::Nothing);
         }
         let change = Change { touch: true, ..Change::default() };
@@ -448,9 +448,8 @@ impl<'a> Commit<'a> {
 }
 
 /// Whether the browser was last seen long enough ago to be recorded again.
-pub(crate) fn touch_is_due(loaded: &Loaded) -> bool {
-    let meta = loaded.record.meta();
-    loaded.now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
+    now.since(meta.touched) > meta.limits.idle / TOUCH_PART
 }
 
 fn fail(error: Error) -> Step {

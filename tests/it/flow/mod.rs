@@ -1,5 +1,16 @@
 //! The flow from cookie to store and back, in process.
 
+mod extract;
+mod kit;
+mod lifetime;
+mod logged;
+mod rows;
+mod rows_failing;
+mod rows_races;
+mod rows_signing;
+mod script;
+mod unreadable;
+
 use std::time::Duration;
 
 use actix_typed_session::{
