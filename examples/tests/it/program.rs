@@ -46,8 +46,9 @@ impl Program {
 
     /// Ends it by a signal, and returns what it said last.
     pub(crate) fn stop(mut self, signal: &str) -> String {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        // The shell's own `kill`: the program of that name is not everywhere.
+        let kill = format!("kill {signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{signal}: {status}");
         let mut rest = String::new();
