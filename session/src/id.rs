@@ -1,6 +1,6 @@
 //! The id of a session: a selector that finds the record, and a verifier that proves the right to it.
 //!
-//! In: randomness, or the text of a cookie. Out: [`SessionId`] and its parts. Never: actix, I/O.
+//! In: randomness, or the text of a cookie. Out: `SessionId` and its parts. Never: actix, I/O.
 //!
 //! The cookie is `1.selector.verifier.tag` in base64url. The tag is checked before anything is looked up, so a forged cookie
 //! costs no store call; the record holds only the verifier's SHA-256, so a copy of the store opens nothing.

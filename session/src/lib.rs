@@ -1,4 +1,86 @@
-//! Typed sessions for actix-web.
+//! Typed sessions for actix-web: a struct becomes a session schema, handlers read and write its fields.
+//!
+//! ```
+//! use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
+//! use actix_web::{App, http::header, test, web};
+//!
+//! #[derive(SessionState)]
+//! #[session(name = "shop", version = 1)]
+//! struct Shop {
+//!     /// Who is signed in.
+//!     #[session(principal)]
+//!     user: Option<u64>,
+//!     #[session(default)]
+//!     cart: Vec<u32>,
+//! }
+//!
+//! async fn add(mut shop: TypedSession<Shop>, sku: web::Path<u32>) -> String {
+//!     let sku = sku.into_inner();
+//!     shop.update_cart(move |cart| cart.push(sku)); // exactly once, also when requests overlap
+//!     format!("{:?}", shop.cart())
+//! }
+//!
+//! async fn sign_in(mut shop: TypedSession<Shop>) -> &'static str {
+//!     shop.set_user(42); // renews the session's id
+//!     "welcome"
+//! }
+//!
+//! async fn sign_out(session: Session) -> &'static str {
+//!     session.purge(); // final: no request in flight brings the session back
+//!     "bye"
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+//! let app = App::new()
+//!     .wrap(sessions)
+//!     .route("/add/{sku}", web::post().to(add))
+//!     .route("/sign-in", web::post().to(sign_in))
+//!     .route("/sign-out", web::post().to(sign_out));
+//!
+//! let app = test::init_service(app).await;
+//! let first = test::call_service(&app, test::TestRequest::post().uri("/add/11").to_request()).await;
+//! let cookie = first.headers().get(header::SET_COOKIE).cloned().ok_or("no session began")?;
+//! let again = test::TestRequest::post().uri("/add/12").insert_header((header::COOKIE, cookie));
+//! assert_eq!(test::call_and_read_body(&app, again.to_request()).await, "[11, 12]");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | You want to | Look at |
+//! |---|---|
+//! | describe what a session holds | [`SessionState`](derive@SessionState), the derive, with every option |
+//! | read and write in a handler | [`TypedSession`] |
+//! | renew, purge, save, ask how old it is | [`Session`] |
+//! | set it up | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
+//! | reach the session in a guard or a middleware | [`SessionExt`] |
+//! | know what can fail | [`ErrorKind`] |
+//! | choose a store | [`store`] |
+//! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
+//!
+//! # How a request flows
+//!
+//! ```text
+//! request                                                                             handler
+//! Cookie: ─▶ cookie ─▶ id ─▶ store.load ─▶ record ─▶ state ─▶ TypedSession<T> ─▶ getters
+//!                                                                   │ setters, update(closure)
+//! Set-Cookie: ◀─ cookie ◀─ commit (pure: decides) ◀───────────────── patch
+//!                             └─▶ store.{create, update, delete}
+//! ```
+//!
+//! Nothing happens until a handler takes a `TypedSession<T>` or a [`Session`]. Then the cookie's tag is checked, and the record
+//! is loaded, once per request. Setters and closures are recorded as operations and seen by every handle of the request. After
+//! the handler, before the first byte of the response, the operations become one change: the fields that were written, guarded by
+//! the revisions that closures read. If another request was faster, the operations run again on its result. What cannot be stored
+//! is an error response, and the browser gets no cookie for it. [`Session::save`] does the same inside of the handler.
+//!
+//! # Features
+//!
+//! * `sqlite`: `SqliteStore`, one file for the processes of one machine; brings SQLite along, so it needs a C compiler.
+//! * `testing`: the conformance suite for stores, a clock that tests move, chosen randomness. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
@@ -36,3 +118,8 @@ pub use self::{
     schema::{Field, IntoField, Schema, SessionState, TypedSession},
     session::Session,
 };
+
+/// Its code blocks are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,53 @@
+//! The README's first example: a state, three handlers, main.
+//!
+//! ```text
+//! $ cargo run -p session-examples --bin counter
+//!
+//! $ curl -b jar -c jar http://127.0.0.1:8080/
+//! stranger, visit 1
+//! $ curl -b jar -c jar -X POST http://127.0.0.1:8080/sign-in/ada
+//! welcome
+//! $ curl -b jar -c jar http://127.0.0.1:8080/
+//! ada, visit 2
+//! ```
+
+use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
+use actix_web::{App, HttpServer, Responder, get, post, web};
+
+#[derive(SessionState)]
+#[session(name = "counter", version = 1)]
+struct Counter {
+    /// Who is signed in.
+    #[session(principal)]
+    user: Option<String>,
+    #[session(default)]
+    visits: u32,
+}
+
+#[get("/")]
+async fn index(mut counter: TypedSession<Counter>) -> impl Responder {
+    counter.update_visits(|visits| *visits += 1); // two requests at once are two visits
+    format!("{}, visit {}\n", counter.user().unwrap_or("stranger"), counter.visits())
+}
+
+#[post("/sign-in/{name}")]
+async fn sign_in(mut counter: TypedSession<Counter>, name: web::Path<String>) -> impl Responder {
+    counter.set_user(name.into_inner()); // the session gets a new id by itself
+    "welcome\n"
+}
+
+#[post("/sign-out")]
+async fn sign_out(session: Session) -> impl Responder {
+    session.purge(); // no request in flight brings it back
+    "bye\n"
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+        .dangerous_insecure_cookie() // plain HTTP on this machine; leave it out behind TLS
+        .build()?;
+    let app = move || App::new().wrap(sessions.clone()).service(index).service(sign_in).service(sign_out);
+    HttpServer::new(app).bind(("127.0.0.1", 8080))?.run().await?;
+    Ok(())
+}

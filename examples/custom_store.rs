@@ -1,0 +1,345 @@
+//! A store of your own in one file: every session is a JSON file in a folder, and one lock file lets one writer in at a time.
+//!
+//! ```text
+//! $ cargo run -p session-examples --bin custom_store
+//! sessions: one file each, in the folder custom-store-sessions
+//! http://127.0.0.1:8080
+//! $ cargo test -p session-examples --bin custom_store
+//! ```
+//!
+//! A store is four methods, each one atomic step. What `create` and `update` must leave behind is not for the store to decide:
+//! `Record::create` and `Record::apply` are pure functions that say so. The work is to run them where nobody interferes: here
+//! between lock and unlock, in SQL between `BEGIN` and `COMMIT`. The tests at the end run the conformance suite, which fails on
+//! a store that gets it wrong.
+
+#![allow(clippy::print_stdout)] // a program for the terminal: this is how it speaks
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use actix_typed_session::{
+    Key, SessionMiddleware, SessionState, TypedSession,
+    change::{Change, NewRecord},
+    id::RecordKey,
+    record::{Cell, Meta, Outcome, Principal, Record, WireKey},
+    store::{
+        Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
+    },
+};
+use actix_web::{App, HttpServer, Responder, get};
+use serde::{Deserialize, Serialize};
+
+/// Sessions as files in a folder: right for reading and for a few hundred visitors, on one machine.
+#[derive(Clone, Debug)]
+struct FolderStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one file holds. The library writes meta and cells as text and reads them back; a store only keeps them.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    meta: String,
+    cells: Vec<(String, String)>,
+}
+
+impl FolderStore {
+    fn open(folder: impl AsRef<Path>, clock: impl Clock) -> io::Result<Self> {
+        let folder = folder.as_ref().to_path_buf();
+        fs::create_dir_all(&folder)?;
+        Ok(Self(Arc::new(Inner { folder, clock: Arc::new(clock) })))
+    }
+
+    /// Runs `step` where waiting for the disk holds up no other request, alone among all processes that use the folder.
+    ///
+    /// The step runs to its end even if the request is gone: half a step would be worse than a whole one.
+    async fn alone<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.0.clone();
+        let locked_step = move || {
+            let lock = File::create(inner.folder.join("lock")).map_err(nothing_changed)?;
+            lock.lock().map_err(nothing_changed)?; // until `lock` is dropped, also by a crash
+            step(&inner)
+        };
+        tokio::task::spawn_blocking(locked_step).await.map_err(|error| {
+            StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error) // the step panicked
+        })?
+    }
+
+    /// Removes the files of sessions that have ended; says how many. Call it now and then.
+    async fn sweep(&self) -> Result<usize, StoreError> {
+        self.alone(|inner| {
+            let mut swept = 0;
+            for entry in fs::read_dir(&inner.folder).map_err(nothing_changed)? {
+                let path = entry.map_err(nothing_changed)?.path();
+                // A file that cannot be read stays: somebody must look at it.
+                if let Ok(Some(record)) = read(&path)
+                    && record.is_expired(inner.clock.now())
+                {
+                    remove(&path)?;
+                    swept += 1;
+                }
+            }
+            Ok(swept)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Only the key's own bytes, in hexadecimal, become a name: no path can be smuggled in.
+    fn path(&self, key: &RecordKey) -> PathBuf {
+        self.folder.join(format!("{:032x}.json", u128::from_be_bytes(*key.as_bytes())))
+    }
+}
+
+impl SessionStore for FolderStore {
+    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        let key = *key;
+        self.alone(move |inner| {
+            // The clock is asked under the lock, here and below: what was decided before waiting may be wrong by now.
+            let now = inner.clock.now();
+            let record = read(&inner.path(&key))?.filter(|record| !record.is_expired(now));
+            Ok(record.map(|record| Loaded::new(record, now)))
+        })
+        .await
+    }
+
+    async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+        let (key, new) = (*key, new.clone());
+        self.alone(move |inner| {
+            let (path, now) = (inner.path(&key), inner.clock.now());
+            if path.exists() {
+                return Ok(Created::Exists);
+            }
+            let record = Record::create(&new, now);
+            // One without any time to live has come and gone.
+            if !record.is_expired(now) {
+                write(&path, &record)?;
+            }
+            Ok(Created::Created)
+        })
+        .await
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let (key, change) = (*key, change.clone());
+        self.alone(move |inner| {
+            let (path, now) = (inner.path(&key), inner.clock.now());
+            // No record, no write: this is what makes a logout final.
+            let Some(record) = read(&path)? else { return Ok(Updated::Gone) };
+            match record.apply(&change, now) {
+                Outcome::Done(next) => {
+                    write(&path, &next)?;
+                    Ok(Updated::Done { revision: next.meta().revision })
+                }
+                Outcome::Conflict => Ok(Updated::Conflict(Loaded::new(record, now))),
+                Outcome::Gone => {
+                    remove(&path)?;
+                    Ok(Updated::Gone)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        let (key, only_if) = (*key, only_if.cloned());
+        self.alone(move |inner| {
+            let path = inner.path(&key);
+            if only_if.is_some() {
+                match read(&path)? {
+                    Some(record) if record.meta().principal == only_if => {}
+                    _ => return Ok(()),
+                }
+            }
+            remove(&path)
+        })
+        .await
+    }
+}
+
+/// `None` if there is no file. A file that is no record is an error: unreadable is not empty.
+fn read(path: &Path) -> Result<Option<Record>, StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(nothing_changed(error)),
+    };
+    let damaged = || StoreError::new(StoreErrorKind::Unreadable);
+    let stored: Stored = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+    let meta = Meta::from_text(&stored.meta)?; // knows a later release's from a damaged one
+    let cell = |(key, text): &(String, String)| Some((WireKey::from(key.as_str()), Cell::from_text(text)?));
+    let cells = stored.cells.iter().map(cell).collect::<Option<_>>().ok_or_else(damaged)?;
+    Ok(Some(Record::from_parts(meta, cells)))
+}
+
+/// Writes a file beside it and renames that: a reader, or a crash, meets the old record or the new one, whole.
+fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
+    let stored = Stored {
+        meta: record.meta().to_text().map_err(nothing_changed)?,
+        cells: record.cells().iter().map(|(key, cell)| (key.to_string(), cell.to_text())).collect(),
+    };
+    let text = serde_json::to_vec(&stored).map_err(nothing_changed)?;
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside).map_err(nothing_changed)?;
+    file.write_all(&text).and_then(|()| file.sync_all()).map_err(nothing_changed)?;
+    fs::rename(&beside, path).map_err(nothing_changed)?;
+    name_is_on_disk(path)
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(nothing_changed)?,
+    }
+    name_is_on_disk(path)
+}
+
+/// After this a power cut does not undo the rename or the removal. If it fails, nobody knows.
+fn name_is_on_disk(path: &Path) -> Result<(), StoreError> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error))
+}
+
+fn nothing_changed(error: impl Into<io::Error>) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).with_source(error.into())
+}
+
+#[derive(SessionState)]
+#[session(name = "counter", version = 1)]
+struct Counter {
+    #[session(default)]
+    visits: u32,
+}
+
+#[get("/")]
+async fn index(mut counter: TypedSession<Counter>) -> impl Responder {
+    counter.update_visits(|visits| *visits += 1);
+    format!("visit {}\n", counter.visits())
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    const FOLDER: &str = "custom-store-sessions";
+    let store = FolderStore::open(FOLDER, SystemClock)?;
+    store.sweep().await?;
+    println!("sessions: one file each, in the folder {FOLDER}");
+    let sessions = SessionMiddleware::builder(store, Key::generate()?).dangerous_insecure_cookie().build()?;
+    let server = HttpServer::new(move || App::new().wrap(sessions.clone()).service(index));
+    println!("http://127.0.0.1:8080");
+    server.bind(("127.0.0.1", 8080))?.run().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // in a test this is how to fail
+mod tests {
+    use std::{future::Future, time::Duration};
+
+    use actix_typed_session::{
+        record::Timestamp,
+        store::{
+            ManualClock,
+            conformance::{Damage, Harness},
+        },
+    };
+
+    use super::*;
+
+    /// What the suite needs to know of this store: how to make an empty one, and how to let time pass.
+    struct Folder {
+        runtime: tokio::runtime::Runtime,
+        parent: tempfile::TempDir,
+        clock: ManualClock,
+    }
+
+    impl Folder {
+        fn new() -> Self {
+            Self {
+                runtime: tokio::runtime::Builder::new_multi_thread().build().unwrap(),
+                parent: tempfile::tempdir().unwrap(),
+                clock: ManualClock::at(Timestamp::from_millis(1_700_000_000_000)),
+            }
+        }
+    }
+
+    impl Harness for Folder {
+        type Store = FolderStore;
+
+        fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+            self.runtime.block_on(future)
+        }
+
+        async fn store(&self) -> FolderStore {
+            let folder = tempfile::tempdir_in(&self.parent).unwrap().keep();
+            FolderStore::open(folder, self.clock.clone()).unwrap()
+        }
+
+        async fn pass(&self, _: &FolderStore, by: Duration) {
+            self.clock.advance(by);
+        }
+
+        /// As another process has it: the folder opened once more.
+        async fn sibling(&self, store: &FolderStore) -> Option<FolderStore> {
+            FolderStore::open(&store.0.folder, self.clock.clone()).ok()
+        }
+
+        async fn raw(&self, store: &FolderStore, key: &RecordKey) -> Option<Vec<u8>> {
+            fs::read(store.0.path(key)).ok()
+        }
+
+        async fn damage(&self, store: &FolderStore, key: &RecordKey, damage: Damage) -> bool {
+            let path = store.0.path(key);
+            let mut stored: Stored = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let bytes = match (damage, std::str::from_utf8(damage.bytes())) {
+                (Damage::NoMeta, _) => serde_json::to_vec(&serde_json::json!({ "cells": stored.cells })),
+                (Damage::WrongType, _) => Ok(b"[1, 2]".to_vec()),
+                (Damage::Cell, Ok(text)) => {
+                    stored.cells.first_mut().unwrap().1 = text.into();
+                    serde_json::to_vec(&stored)
+                }
+                (_, Ok(text)) => {
+                    stored.meta = text.into();
+                    serde_json::to_vec(&stored)
+                }
+                // Not UTF-8: JSON cannot hold it, so the whole file becomes that.
+                (_, Err(_)) => Ok(damage.bytes().to_vec()),
+            };
+            fs::write(path, bytes.unwrap()).is_ok()
+        }
+    }
+
+    actix_typed_session::conformance_tests!(Folder::new());
+
+    #[test]
+    fn the_sweep_removes_what_has_ended_and_nothing_else() {
+        let harness = Folder::new();
+        harness.block_on(async {
+            let store = harness.store().await;
+            let limits =
+                |idle| actix_typed_session::record::Limits { idle, absolute: Duration::from_hours(1) };
+            let new = |idle| {
+                let verifier = actix_typed_session::id::VerifierHash::from_bytes([7; 32]);
+                NewRecord::new(verifier, limits(idle))
+            };
+            let (ends, stays) = (RecordKey::from_bytes([1; 16]), RecordKey::from_bytes([2; 16]));
+            store.create(&ends, &new(Duration::from_secs(1))).await.unwrap();
+            store.create(&stays, &new(Duration::from_mins(1))).await.unwrap();
+            harness.pass(&store, Duration::from_secs(1)).await;
+            assert_eq!(store.sweep().await.unwrap(), 1);
+            assert!(harness.raw(&store, &ends).await.is_none());
+            assert!(store.load(&stays, &LoadOptions::default()).await.unwrap().is_some());
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! A small shop whose visitors have typed sessions.
+//!
+//! ```text
+//! $ cargo run -p session-examples --bin shop
+//! sessions: the SQLite file shop.db
+//! key: read from shop.key
+//! http://127.0.0.1:8080
+//! ```
+//!
+//! Open the address in a browser. `--help` says what can be chosen. Ctrl-C ends it; start it again and you are still signed in.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program for the terminal: this is how it speaks
+
+mod goods;
+mod key;
+mod options;
+mod pages;
+mod routes;
+mod state;
+
+use std::{error::Error, process::ExitCode};
+
+use actix_typed_session::{
+    SessionMiddleware,
+    store::{AnyStore, MemoryStore, SqliteStore},
+};
+use actix_web::{App, HttpServer, middleware::from_fn};
+
+use self::options::{Options, Request, StoreChoice};
+
+/// Nobody signs in by the hundred thousand here; a full store refuses new sessions and ends none.
+const MOST_SESSIONS: usize = 100_000;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let options = match options::parse(lexopt::Parser::from_env()) {
+        Ok(Request::Run(options)) => options,
+        Ok(Request::Help) => {
+            print!("{}", options::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("shop: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shop: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let store = open(&options.store).await?;
+    println!("sessions: {}", options.store);
+    let (key, origin) = key::obtain(&options.store)?;
+    println!("key: {origin}");
+
+    // The shop speaks plain HTTP on this machine only, where some browsers drop a `Secure` cookie. Behind TLS, leave the call
+    // out: the cookie is then `__Host-sid` with `Secure`.
+    let sessions = SessionMiddleware::builder(store, key).dangerous_insecure_cookie().build()?;
+
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(routes::headers))
+            .wrap(sessions.clone())
+            // Wrapped last, so it runs first: a forged request does not even load a session.
+            .wrap(from_fn(routes::refuse_other_sites))
+            .configure(routes::all)
+    })
+    .workers(2)
+    .shutdown_timeout(5)
+    .bind(("127.0.0.1", options.port))
+    .map_err(|error| {
+        format!("port {} of 127.0.0.1 cannot be used: {error}; choose another with `--port`", options.port)
+    })?;
+    for address in server.addrs() {
+        println!("http://{address}");
+    }
+    // actix ends the server at SIGINT and SIGTERM, after the requests that it has begun.
+    server.run().await?;
+    println!("bye");
+    Ok(())
+}
+
+async fn open(choice: &StoreChoice) -> Result<AnyStore, Box<dyn Error>> {
+    Ok(match choice {
+        StoreChoice::Memory => AnyStore::new(MemoryStore::bounded(MOST_SESSIONS)),
+        StoreChoice::Sqlite(path) => AnyStore::new(
+            SqliteStore::open(path).await.map_err(|error| format!("{}: {error}", path.display()))?,
+        ),
+    })
+}

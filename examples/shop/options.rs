@@ -1,0 +1,87 @@
+//! What the command line says.
+//!
+//! In: arguments. Out: [`Options`], or the mistake and what there is instead.
+
+use std::{fmt, path::PathBuf};
+
+use lexopt::prelude::*;
+
+pub(crate) const HELP: &str = "\
+A small shop whose visitors have typed sessions.
+
+Usage: shop [--store STORE] [--port PORT]
+
+  --store sqlite:PATH   sessions in this SQLite file (default: sqlite:shop.db)
+  --store memory:       sessions in memory; they end with the program
+  --port PORT           the port on 127.0.0.1 (default: 8080; 0: any free one)
+  --help                this text
+
+The key that protects the cookies comes from SESSION_KEY (`openssl rand -base64 32` makes one).
+Without it, the shop makes one at the first start and keeps it beside the SQLite file.
+";
+
+/// What to do.
+pub(crate) enum Request {
+    Run(Options),
+    Help,
+}
+
+pub(crate) struct Options {
+    pub(crate) store: StoreChoice,
+    pub(crate) port: u16,
+}
+
+/// Where sessions live.
+pub(crate) enum StoreChoice {
+    Memory,
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("in memory; they end with the program"),
+            Self::Sqlite(path) => write!(f, "the SQLite file {}", path.display()),
+        }
+    }
+}
+
+pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Request, String> {
+    let mut options = Options { store: StoreChoice::Sqlite("shop.db".into()), port: 8080 };
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            Long("store") => options.store = store(&text(&mut arguments, "--store")?)?,
+            Long("port") => options.port = port(&text(&mut arguments, "--port")?)?,
+            Long("help") | Short('h') => return Ok(Request::Help),
+            other => return Err(unknown(&other)),
+        }
+    }
+    Ok(Request::Run(options))
+}
+
+fn text(arguments: &mut lexopt::Parser, flag: &str) -> Result<String, String> {
+    let value = arguments.value().map_err(|_| format!("{flag} needs a value; see --help"))?;
+    value.into_string().map_err(|value| format!("{flag} {} is not UTF-8", value.display()))
+}
+
+fn store(text: &str) -> Result<StoreChoice, String> {
+    match text.split_once(':') {
+        Some(("memory", "")) => Ok(StoreChoice::Memory),
+        Some(("sqlite", "")) => Err("--store sqlite: needs the path of a file, as in sqlite:shop.db".into()),
+        Some(("sqlite", path)) => Ok(StoreChoice::Sqlite(path.into())),
+        _ => Err(format!("there is no store `{text}`; this program has `memory:` and `sqlite:PATH`")),
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("--port {text} is not a port; choose a number from 0 to 65535"))
+}
+
+fn unknown(argument: &lexopt::Arg<'_>) -> String {
+    let name = match argument {
+        Short(letter) => format!("-{letter}"),
+        Long(word) => format!("--{word}"),
+        Value(value) => value.display().to_string(),
+    };
+    format!("unknown argument `{name}`; there are --store, --port and --help")
+}

@@ -1,0 +1,8 @@
+//! The programs as a visitor meets them: started as processes, used over HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
+
+mod browser;
+mod program;
+mod readme;
+mod shop;
+mod shop_options;

@@ -1,0 +1,45 @@
+//! What the shop says about mistakes on the command line.
+
+use crate::program::run;
+
+#[test]
+fn mistakes_are_answered_with_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("short.key"), "c2hvcnQ=\n").unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["--stroe"], "unknown argument `--stroe`; there are --store, --port and --help"),
+        (&["-x"], "unknown argument `-x`; there are --store, --port and --help"),
+        (&["8080"], "unknown argument `8080`; there are --store, --port and --help"),
+        (
+            &["--store", "redis://localhost"],
+            "there is no store `redis://localhost`; this program has `memory:` and `sqlite:PATH`",
+        ),
+        (&["--store", "sqlite:"], "--store sqlite: needs the path of a file, as in sqlite:shop.db"),
+        (&["--store"], "--store needs a value; see --help"),
+        (&["--port", "80 80"], "--port 80 80 is not a port; choose a number from 0 to 65535"),
+        (&["--port", "65536"], "--port 65536 is not a port; choose a number from 0 to 65535"),
+        (
+            &["--store", "sqlite:short.db"],
+            "short.key: a session key needs at least 32 random bytes, and this one has 5; make one with `openssl rand -base64 32`",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let output = run(folder.path(), arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), format!("shop: {message}\n"), "{arguments:?}");
+    }
+    let output = run(folder.path(), &["--store", "sqlite:missing/shop.db"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("shop: missing/shop.db: "), "{output:?}");
+}
+
+#[test]
+fn help_names_every_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--help"]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for choice in ["--store sqlite:PATH", "--store memory:", "--port PORT", "--help", "SESSION_KEY"] {
+        assert!(help.contains(choice), "{choice} is missing in {help}");
+    }
+}
