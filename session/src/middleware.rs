@@ -125,6 +125,8 @@ where
             if visit.is_consulted() {
                 conclude(visit, answer).await
             } else {
+                // Whoever asks first in the body is too late for a cookie, and must be told.
+                visit.close_head();
                 answer.map(ServiceResponse::map_into_left_body)
             }
         })

@@ -427,6 +427,11 @@ impl Visit {
         if done == Done::Gone { Err(Error::new(ErrorKind::Gone)) } else { Ok(()) }
     }
 
+    /// The response begins, and carries no cookie of ours.
+    pub(crate) fn close_head(&self) {
+        self.inner.borrow_mut().head_sent = true;
+    }
+
     /// The `Set-Cookie` that the response must carry. From here on no other can be sent.
     pub(crate) fn send_head(&self) -> Option<HeaderValue> {
         let mut inner = self.inner.borrow_mut();

@@ -239,7 +239,7 @@ where
 async fn two_types_of_one_name_are_an_error_that_names_both() {
     let (status, body, told) = clash::<Impostor>().await;
     assert_eq!((status, body.as_str()), (500, "Internal Server Error"));
-    let parts = ["SchemaClash", "kit::Shop`", "extract::Impostor`", "\"shop\""];
+    let parts = ["SchemaClash", "words::Shop`", "extract::Impostor`", "\"shop\""];
     assert!(parts.iter().all(|part| told.contains(part)), "{told}");
 }
 

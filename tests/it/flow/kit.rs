@@ -1,135 +1,27 @@
-//! What the flow tests share: a schema, a handler that does what its path says, a store that records and fails as told, and
-//! a browser that keeps its cookie.
+//! What the flow tests share: an application in process over a scripted store, and a browser that keeps its cookie.
 
-use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc, time::Duration};
+use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
 
 use actix_typed_session::{
-    Error, Key, Session, SessionMiddleware, SessionMiddlewareBuilder, SessionState, TypedSession,
+    Key, SessionMiddleware, SessionMiddlewareBuilder,
     record::Timestamp,
     store::{ManualClock, MemoryStore},
 };
 use actix_web::{
-    App, HttpRequest, HttpResponse,
+    App,
     body::to_bytes,
     dev::Service,
-    error::ErrorImATeapot,
     http::header::{COOKIE, HeaderMap, SET_COOKIE},
     test::{TestRequest, init_service},
     web,
 };
 use tokio::sync::Notify;
 
-use super::script::Script;
-
-/// A shop's session: one field of every kind.
-#[derive(SessionState)]
-#[session(name = "shop", version = 1)]
-pub(super) struct Shop {
-    #[session(principal)]
-    pub(super) user: Option<u64>,
-    #[session(default)]
-    pub(super) cart: Vec<u32>,
-    #[session(default)]
-    pub(super) visits: u32,
-    #[session(default, reset_on_sign_in)]
-    pub(super) draft: String,
-    #[session(flash)]
-    pub(super) notice: Option<String>,
-}
-
-/// `user cart visits draft notice`, as handlers read them.
-pub(super) fn show(shop: &Shop) -> String {
-    let Shop { user, cart, visits, draft, notice } = shop;
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-    let user = or_dash(user.map(|user| user.to_string()));
-    format!("{user} {cart:?} {visits} {draft:?} {}", or_dash(notice.clone()))
-}
-
-/// What a handler sees that looks at nobody's session.
-pub(super) const EMPTY: &str = "- [] 0 \"\" -";
+pub(super) use super::words::{EMPTY, Shop};
+use super::{script::Script, words};
 
 pub(super) fn key() -> Key {
     Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap()
-}
-
-fn said(result: Result<(), Error>) -> String {
-    result.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".into())
-}
-
-/// Does the operations in the path, one word each, and answers what it saw: one word for each that has a result, then the state.
-///
-/// `v3` visits = 3 · `c7` push 7 · `d:x` draft · `n:x` notice · `t` take the notice · `up2` visits += 2 for the whole state ·
-/// `in4` sign in · `out` clear the principal · `try1` exactly once · `life:idle:absolute:persistent` · the rest by name
-async fn interpret(
-    mut shop: TypedSession<Shop>,
-    session: Session,
-    words: web::Path<String>,
-    gate: web::Data<Notify>,
-) -> actix_web::Result<HttpResponse> {
-    let mut seen = Vec::new();
-    let mut answer = HttpResponse::Ok();
-    for word in words.split(',').filter(|word| !word.is_empty()) {
-        let at = word.find(|c: char| c.is_ascii_digit() || c == ':').unwrap_or(word.len());
-        let (verb, rest) = word.split_at(at);
-        let number = || rest.parse::<u32>().unwrap();
-        let text = || rest.trim_start_matches(':').to_owned();
-        match verb {
-            "v" => shop.set_visits(number()),
-            "c" => {
-                let line = number();
-                shop.update_cart(move |cart| cart.push(line));
-            }
-            "d" => shop.set_draft(text()),
-            "n" => shop.set_notice(text()),
-            "t" => seen.push(shop.take_notice().unwrap_or_else(|| "none".into())),
-            "up" => {
-                let by = number();
-                shop.update(move |shop| shop.visits += by);
-            }
-            "try" => {
-                let by = number();
-                let visits = shop.try_update(move |shop| {
-                    shop.visits += by;
-                    shop.visits
-                });
-                seen.push(visits.await?.to_string());
-            }
-            "in" => shop.set_user(u64::from(number())),
-            "out" => shop.set_user(None),
-            "life" => {
-                let parts: Vec<u64> = text().split(':').map(|part| part.parse().unwrap()).collect();
-                let seconds = Duration::from_secs;
-                session.set_lifetime(seconds(parts[0]), seconds(parts[1]), parts[2] == 1);
-            }
-            "purge" => session.purge(),
-            "renew" => session.renew(),
-            "discard" => session.discard(),
-            // Looked at, so it is the handler's business what comes of it.
-            "save" => seen.push(said(session.save().await)),
-            "saveq" => session.save().await?,
-            // Not looked at.
-            "savex" => drop(session.save().await),
-            "see" => seen.push(show(&shop)),
-            "gate" => gate.notified().await,
-            "err" => return Err(ErrorImATeapot("no coffee")),
-            "fail" => answer = HttpResponse::InternalServerError(),
-            "boom" => panic!("a handler panics"),
-            "crash" => shop.update_cart(|_| panic!("a closure panics")),
-            "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
-            "id" => seen.push(session.public_id().map_or_else(|| "none".into(), |id| id.to_string())),
-            "left" => seen.push(format!("{:?}", session.expires_in().map(|left| left.as_secs()))),
-            "born" => seen.push(format!("{:?}", session.created().map(Timestamp::as_millis))),
-            "auth" => {
-                seen.push(session.authenticated_within(Duration::from_secs(number().into())).to_string())
-            }
-            "who" => {
-                seen.push(session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()))
-            }
-            other => panic!("no such word: {other}"),
-        }
-    }
-    seen.push(show(&shop));
-    Ok(answer.body(seen.join(" | ")))
 }
 
 pub(super) type Answering = Pin<Box<dyn Future<Output = Answer>>>;
@@ -222,12 +114,8 @@ impl World {
         let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
         let gate = web::Data::new(Notify::new());
         let middleware = choose(SessionMiddleware::builder(store.clone(), key)).build().unwrap();
-        let app = App::new()
-            .app_data(gate.clone())
-            .wrap(middleware)
-            .configure(routes)
-            .route("/none", web::get().to(|_: HttpRequest| async { "none" }))
-            .route("/do/{words:.*}", web::get().to(interpret));
+        let app =
+            App::new().app_data(gate.clone()).wrap(middleware).configure(routes).configure(words::routes);
         let app = Rc::new(init_service(app).await);
         let call = move |request: TestRequest| {
             let app = app.clone();

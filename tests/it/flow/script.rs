@@ -8,6 +8,7 @@ use actix_typed_session::{
     record::{Json, Principal, Record, Unreadable, WireKey},
     store::{Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
 };
+use tokio::sync::Notify;
 
 /// What happens at one call.
 #[derive(Clone, Debug)]
@@ -26,12 +27,15 @@ pub(super) enum Fault {
     After(Change),
     /// The record is deleted first.
     AfterDelete,
+    /// The call waits for [`Script::release`], and then it goes on like this.
+    Held(Option<Box<Fault>>),
 }
 
 #[derive(Clone)]
 pub(super) struct Script {
     inner: MemoryStore,
     book: Arc<Mutex<Book>>,
+    release: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -58,7 +62,7 @@ fn verb(change: &Change) -> &'static str {
 
 impl Script {
     pub(super) fn over(inner: MemoryStore) -> Self {
-        Self { inner, book: Arc::default() }
+        Self { inner, book: Arc::default(), release: Arc::default() }
     }
 
     /// The calls since the last time this was asked.
@@ -92,6 +96,16 @@ impl Script {
     /// Loads answer this error.
     pub(super) fn damage(&self, kind: Option<StoreErrorKind>) {
         self.book.lock().unwrap().damage = kind;
+    }
+
+    /// Lets a call go on that is held.
+    pub(super) fn release(&self) {
+        self.release.notify_one();
+    }
+
+    /// Whether these calls are in the book, which is not emptied.
+    pub(super) fn was_asked(&self, calls: &str) -> bool {
+        self.book.lock().unwrap().asked.join(" ").contains(calls)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -162,8 +176,12 @@ impl SessionStore for Script {
     }
 
     async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
-        let fault = self.note("update", verb(change), key);
+        let mut fault = self.note("update", verb(change), key);
         self.book.lock().unwrap().changes.push(change.clone());
+        if let Some(Fault::Held(then)) = fault {
+            self.release.notified().await;
+            fault = then.map(|then| *then);
+        }
         match fault {
             Some(Fault::Fails(kind)) => return Err(StoreError::new(kind)),
             Some(Fault::Gone) => return Ok(Updated::Gone),
@@ -177,7 +195,7 @@ impl SessionStore for Script {
             }
             Some(Fault::After(other)) => drop(self.inner.update(key, &other).await?),
             Some(Fault::AfterDelete) => self.inner.delete(key, None).await?,
-            Some(Fault::Exists) | None => {}
+            Some(Fault::Exists | Fault::Held(_)) | None => {}
         }
         self.inner.update(key, change).await
     }
