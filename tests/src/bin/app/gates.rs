@@ -24,6 +24,8 @@ pub(crate) struct Gates {
 pub(crate) struct Gate {
     open: watch::Sender<bool>,
     waiting: Counter,
+    /// Bodies that are not yet at their end.
+    pub(crate) bodies: Counter,
 }
 
 impl Gates {

@@ -28,10 +28,11 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         ("/out", web::route().to(sign_out)),
         ("/stream/{gate}/{what}", web::route().to(streams::stream)),
     ];
-    let of_tests: [(&str, actix_web::Route); 7] = [
+    let of_tests: [(&str, actix_web::Route); 8] = [
         ("/none", web::route().to(async || "none")),
         ("/gate/{gate}/waiting", web::route().to(gate_waiting)),
         ("/gate/{gate}/open", web::route().to(gate_open)),
+        ("/gate/{gate}/bodies", web::route().to(gate_bodies)),
         ("/dropped", web::route().to(dropped)),
         ("/store/{loads}/{writes}", web::route().to(turn_store)),
         ("/calls", web::route().to(calls)),
@@ -114,6 +115,10 @@ async fn sign_out(session: Session) -> &'static str {
 
 async fn gate_waiting(gates: Data<Gates>, gate: Path<String>) -> String {
     gates.named(&gate).waiting().to_string()
+}
+
+async fn gate_bodies(gates: Data<Gates>, gate: Path<String>) -> String {
+    gates.named(&gate).bodies.now().to_string()
 }
 
 async fn gate_open(gates: Data<Gates>, gate: Path<String>) -> &'static str {

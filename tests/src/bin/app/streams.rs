@@ -23,8 +23,11 @@ pub(crate) async fn stream(
 ) -> HttpResponse {
     let (gate, what) = path.into_inner();
     let gate = gates.named(&gate);
+    let body = gate.bodies.up();
     let begun = iter([Ok(Bytes::from_static(b"data: begun\n\n"))]);
-    let body = begun.chain(once(async move {
+    let lines = begun.chain(once(async move {
+        // Declared first, so that a dropped body counts as gone when all inside of it has been dropped.
+        let _body = body;
         gate.pass().await;
         let said = match act(visitor, &what).await {
             Ok(said) => said,
@@ -32,7 +35,7 @@ pub(crate) async fn stream(
         };
         Ok::<_, io::Error>(Bytes::from(format!("data: {said}\n\n")))
     }));
-    HttpResponse::Ok().content_type("text/event-stream").streaming(body)
+    HttpResponse::Ok().content_type("text/event-stream").streaming(lines)
 }
 
 async fn act(mut visitor: TypedSession<Visitor>, what: &str) -> Result<String, Error> {

@@ -12,9 +12,7 @@ use actix_typed_session::{
     change::{Change, NewRecord},
     id::RecordKey,
     record::Principal,
-    store::{
-        Created, LoadOptions, Loaded, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
-    },
+    store::{Created, LoadOptions, Loaded, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated},
 };
 use tokio::sync::watch;
 
