@@ -1,7 +1,7 @@
 //! One server process, killed when its test ends, however it ends.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
@@ -22,7 +22,7 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(super) struct Node {
     child: Child,
     /// The server ends when this is closed, also when the test process was killed.
-    _stdin: ChildStdin,
+    stdin: ChildStdin,
     address: SocketAddr,
     reports: Arc<Mutex<Vec<String>>>,
 }
@@ -47,8 +47,7 @@ impl Node {
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let stderr = child.stderr.take().unwrap();
         let reports = Arc::new(Mutex::new(Vec::new()));
-        let mut node =
-            Self { child, _stdin: stdin, address: ([0, 0, 0, 0], 0).into(), reports: reports.clone() };
+        let mut node = Self { child, stdin, address: ([0, 0, 0, 0], 0).into(), reports: reports.clone() };
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 reports.lock().unwrap().push(line);
@@ -114,6 +113,11 @@ impl Node {
 
     pub(super) fn ask_to_stop(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Turns the store on, also in a server that takes no connection any more.
+    pub(super) fn turn_store_on(&mut self) {
+        writeln!(self.stdin, "on").unwrap();
     }
 
     /// Waits for the end of a server that was asked to stop.

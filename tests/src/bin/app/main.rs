@@ -1,7 +1,8 @@
 //! A server with sessions for tests that start, stop and kill it.
 //!
 //! In: `app <file> <key> <load deadline in ms> <save deadline in ms>`. Out: `listening on <address>` as the first line of
-//! standard output, reports on standard error. It ends when its standard input does, so that no test leaves one behind.
+//! standard output, reports on standard error. A line on standard input turns the store on, for when no connection is taken any
+//! more; at the end of the input the server ends, so that no test leaves one behind.
 
 mod gates;
 mod report;
@@ -23,16 +24,12 @@ use actix_web::{App, HttpServer, dev::Service, web};
 
 use self::{
     gates::{Gates, Unanswered},
-    switch::Switched,
+    switch::{Mode, State, Switched},
 };
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     report::to_stderr()?;
-    thread::spawn(|| {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        process::exit(0);
-    });
     let mut arguments = env::args().skip(1);
     let mut argument = |what: &'static str| arguments.next().ok_or(what);
     let file = argument("the file is missing")?;
@@ -41,6 +38,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let save = Duration::from_millis(argument("the save deadline is missing")?.parse()?);
 
     let store = Switched::over(SqliteStore::open(file).await?);
+    let to_turn = store.clone();
+    thread::spawn(move || {
+        for _ in io::stdin().lines().map_while(Result::ok) {
+            to_turn.turn(Mode { loads: State::On, writes: State::On });
+        }
+        process::exit(0);
+    });
     let sessions = SessionMiddleware::builder(store.clone(), key)
         .dangerous_insecure_cookie()
         .load_deadline(load)
