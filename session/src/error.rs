@@ -146,6 +146,11 @@ impl Error {
         self.0.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// Whether a write was sent of which nobody knows what became.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        self.0.source.as_ref().is_some_and(|source| source.kind() == StoreErrorKind::UnknownOutcome)
+    }
+
     pub(crate) fn peek(&self) -> ErrorKind {
         self.0.kind
     }

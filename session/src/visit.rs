@@ -343,7 +343,16 @@ impl Visit {
     /// Takes up how a commit of the first `covered` operations ended.
     fn settle(&self, finish: Finish, covered: usize) -> Result<Done, Error> {
         let mut inner = self.inner.borrow_mut();
-        let done = finish.result?;
+        let done = match finish.result {
+            Ok(done) => done,
+            Err(error) => {
+                // It may be stored. Sent again, a closure would be applied twice, and a session would begin twice.
+                if error.is_outcome_unknown() {
+                    inner.fault.get_or_insert_with(|| error.clone());
+                }
+                return Err(error);
+            }
+        };
         if finish.cookie != CookieAction::Keep {
             inner.cookie = finish.cookie;
         }

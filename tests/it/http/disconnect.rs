@@ -41,6 +41,27 @@ async fn a_logout_that_has_begun_is_finished() {
     until("the session has ended", async || client.read().await.user.is_none()).await;
 }
 
+/// The browser never hears of its new id. Its old one opens nothing any more, and signing in again helps.
+#[actix_web::test]
+async fn a_sign_in_whose_cookie_was_lost_can_be_repeated() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = node.client();
+    client.ok("/set/0/1").await;
+    node.direct("/store/on/hang").await;
+    let stream = client.send_and_hold("/in/7").await;
+    node.until_calls_wait(1).await;
+    reset(stream);
+    node.until_dropped(1).await;
+    assert_eq!(client.read().await.slots[0], Some(1));
+    node.direct("/store/on/on").await;
+    until("the id has been renewed", async || client.read().await.slots[0].is_none()).await;
+    assert_eq!(client.ask("/set/0/2").await.unwrap().status, 409);
+    client.ok("/in/7").await;
+    assert_eq!(client.read().await.user, Some(7));
+    client.ok("/set/0/2").await;
+}
+
 #[actix_web::test]
 async fn a_request_that_was_given_up_before_its_commit_stores_nothing() {
     let file = SessionFile::new();

@@ -5,6 +5,7 @@
 
 mod client;
 mod disconnect;
+mod expiry;
 mod kill;
 mod node;
 mod outage;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Client, Node, SessionFile, raw, signed_in};
+use super::{Client, Node, SessionFile, raw, rows, signed_in};
 
 const DEADLINE: Duration = Duration::from_millis(300);
 /// Far more than the deadline: what is asked is whether there is one.
@@ -68,18 +68,23 @@ async fn a_write_whose_answer_was_lost_is_not_repeated() {
     let file = SessionFile::new();
     let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
     let mut client = signed_in(&node).await;
-    node.direct("/store/on/mute").await;
-    for _ in 0..3 {
-        refused(&mut client, "/add").await;
-        refused(&mut client, "/add-now").await;
+    for path in ["/add", "/add-now", "/add-quietly"] {
+        node.direct("/store/on/mute-once").await;
+        refused(&mut client, path).await;
     }
-    node.direct("/store/on/on").await;
-    assert_eq!(client.read().await.count, 6);
-    // A purge may be repeated, and here both times nobody heard the answer.
-    node.direct("/store/on/mute").await;
-    refused(&mut client, "/out").await;
-    node.direct("/store/on/on").await;
-    assert_eq!(client.read().await.user, None);
+    assert_eq!(client.read().await.count, 3);
+    // A purge may be repeated, and is.
+    node.direct("/store/on/mute-once").await;
+    client.ok("/out").await;
+    assert!(client.jar.is_empty());
+    // Neither is a new session that may exist sent again, nor is the browser told of it.
+    node.direct("/store/on/mute-once").await;
+    refused(&mut client, "/in/9").await;
+    assert_eq!(rows(&file.path()).await.0, 1);
+    let mut stranger = node.client();
+    node.direct("/store/on/mute-once").await;
+    refused(&mut stranger, "/add-now").await;
+    assert_eq!(rows(&file.path()).await.0, 2);
 }
 
 /// The real file, which somebody else has locked: reads go on, and writes say within the busy timeout that nothing changed.

@@ -32,27 +32,49 @@ async fn fields_set_at_once_are_all_kept() {
     }
 }
 
-/// All of them have loaded the same record before the first writes: whoever writes a whole record loses 49 fields.
+/// All of them have loaded the same full record before the first writes: whoever writes back what was loaded loses 49 fields.
 #[actix_web::test]
 async fn fields_set_on_one_loaded_record_are_all_kept() {
     let file = SessionFile::new();
     let nodes = [file.node(), file.node()];
-    let client = signed_in(&nodes[0]).await;
+    let mut client = signed_in(&nodes[0]).await;
+    for slot in 0..CLIENTS {
+        client.ok(&format!("/set/{slot}/1")).await;
+    }
     let mut requests = JoinSet::new();
-    for (number, mut tab) in tabs(&nodes, &client).into_iter().enumerate() {
-        // One sets a field, the next counts, and so on.
-        let what = if number < 2 { "set" } else { "add" };
-        requests.spawn(async move { tab.ok(&format!("/slow/both/{what}")).await });
+    for (slot, mut tab) in tabs(&nodes, &client).into_iter().enumerate() {
+        requests.spawn(async move { tab.ok(&format!("/slow-set/all/{slot}/{}", 1000 + slot)).await });
     }
     for node in &nodes {
-        node.until_waiting_at("both", CLIENTS / 2).await;
+        node.until_waiting_at("all", CLIENTS / 2).await;
     }
     for node in &nodes {
-        node.open("both").await;
+        node.open("all").await;
     }
     requests.join_all().await;
+    let expected: Vec<_> = (0..CLIENTS).map(|slot| Some(1000 + slot as u64)).collect();
     let state = nodes[1].client_as(&client).read().await;
-    assert_eq!((state.user, state.slots[0], state.count), (Some(7), Some(1), CLIENTS as u64 - 2));
+    assert_eq!((state.user, state.slots), (Some(7), expected));
+}
+
+/// The same with closures, which must run again on what the others left.
+#[actix_web::test]
+async fn closures_that_ran_on_one_loaded_record_all_count() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let client = signed_in(&nodes[0]).await;
+    let mut requests = JoinSet::new();
+    for mut tab in tabs(&nodes, &client) {
+        requests.spawn(async move { tab.ok("/slow/all/add").await });
+    }
+    for node in &nodes {
+        node.until_waiting_at("all", CLIENTS / 2).await;
+    }
+    for node in &nodes {
+        node.open("all").await;
+    }
+    requests.join_all().await;
+    assert_eq!(nodes[1].client_as(&client).read().await.count, CLIENTS as u64);
 }
 
 #[actix_web::test]

@@ -16,12 +16,14 @@ use crate::{
 };
 
 pub(crate) fn all(config: &mut ServiceConfig) {
-    let of_sessions: [(&str, actix_web::Route); 10] = [
+    let of_sessions: [(&str, actix_web::Route); 12] = [
         ("/read", web::route().to(read)),
         ("/set/{slot}/{value}", web::route().to(set)),
         ("/add", web::route().to(add)),
         ("/add-now", web::route().to(add_now)),
+        ("/add-quietly", web::route().to(add_quietly)),
         ("/log/{entry}", web::route().to(log)),
+        ("/slow-set/{gate}/{slot}/{value}", web::route().to(slow_set)),
         ("/slow/{gate}/{what}", web::route().to(slow)),
         ("/renew", web::route().to(renew)),
         ("/in/{user}", web::route().to(sign_in)),
@@ -70,6 +72,12 @@ async fn add_now(mut visitor: TypedSession<Visitor>) -> Result<String, Error> {
     Ok(count.await?.to_string())
 }
 
+/// Takes an outage for a trifle.
+async fn add_quietly(mut visitor: TypedSession<Visitor>) -> &'static str {
+    let _ = visitor.try_update(|visitor| visitor.count += 1).await;
+    "added, perhaps"
+}
+
 async fn log(mut visitor: TypedSession<Visitor>, entry: Path<u64>) -> &'static str {
     let entry = entry.into_inner();
     visitor.update_log(move |log| log.push(entry));
@@ -90,12 +98,25 @@ async fn slow(
     gates.named(&gate).pass().await;
     match what.as_str() {
         "set-first" => {}
-        "set" => drop(set_slot(&mut slots, 0, 1)),
+        "set" => {
+            set_slot(&mut slots, 0, 1);
+        }
         "add" => visitor.update_count(|count| *count += 1),
         "renew" => visitor.session().renew(),
         _ => return Err(ErrorBadRequest("no such thing to do")),
     }
     Ok("done")
+}
+
+/// Has loaded the session, waits for the gate, and then sets a field.
+async fn slow_set(
+    mut slots: TypedSession<Slots>,
+    path: Path<(String, u8, u64)>,
+    gates: Data<Gates>,
+) -> actix_web::Result<&'static str> {
+    let (gate, slot, value) = path.into_inner();
+    gates.named(&gate).pass().await;
+    if set_slot(&mut slots, slot, value) { Ok("set") } else { Err(ErrorNotFound("no such slot")) }
 }
 
 async fn renew(session: Session) -> &'static str {

@@ -26,8 +26,8 @@ pub(crate) enum State {
     Off,
     /// It waits until this changes.
     Hang,
-    /// It is done, and its answer is lost.
-    Mute,
+    /// It is done, and its answer is lost; later calls are answered again.
+    MuteOnce,
 }
 
 impl State {
@@ -36,7 +36,7 @@ impl State {
             "on" => Some(Self::On),
             "off" => Some(Self::Off),
             "hang" => Some(Self::Hang),
-            "mute" => Some(Self::Mute),
+            "mute-once" => Some(Self::MuteOnce),
             _ => None,
         }
     }
@@ -91,7 +91,8 @@ impl Switched {
         drop(waiting);
         match state {
             Ok(State::On) => call.await,
-            Ok(State::Mute) => {
+            Ok(State::MuteOnce) => {
+                self.turn(Mode { loads: State::On, writes: State::On });
                 call.await?;
                 Err(StoreError::new(StoreErrorKind::UnknownOutcome))
             }
