@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
+
 use super::{Client, Node, SessionFile, raw, rows, signed_in};
 
 const DEADLINE: Duration = Duration::from_millis(300);
@@ -85,6 +87,25 @@ async fn a_write_whose_answer_was_lost_is_not_repeated() {
     node.direct("/store/on/mute-once").await;
     refused(&mut stranger, "/add-now").await;
     assert_eq!(rows(&file.path()).await.0, 2);
+}
+
+/// The deadline is the commit's. Those who queue for a session do not add theirs to that of whoever goes before them.
+#[actix_web::test]
+async fn who_queues_behind_a_store_that_hangs_waits_no_longer() {
+    let file = SessionFile::new();
+    let deadline = Duration::from_secs(4);
+    let node = Node::with_deadlines(&file.path(), deadline, deadline);
+    let client = signed_in(&node).await;
+    node.direct("/store/on/hang").await;
+    let begun = Instant::now();
+    let mut queue = JoinSet::new();
+    for _ in 0..6 {
+        let mut tab = client.twin();
+        queue.spawn(async move { refused(&mut tab, "/add").await });
+    }
+    queue.join_all().await;
+    // One deadline and much patience, and yet not two.
+    assert!(begun.elapsed() < deadline * 7 / 4, "{:?}", begun.elapsed());
 }
 
 /// The real file, which somebody else has locked: reads go on, and writes say within the busy timeout that nothing changed.
