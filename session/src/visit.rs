@@ -326,13 +326,13 @@ impl Visit {
                     step = commit.after_wait();
                     continue;
                 }
-                Step::Create(key, new) => self.app.store.create(&key, &new).await.map(Answer::Created),
-                Step::Delete(key) => self.app.store.delete(&key).await.map(|()| Answer::Deleted),
+                Step::Create(key, new) => self.app.store.create(begun, &key, &new).await.map(Answer::Created),
+                Step::Delete(key) => self.app.store.delete(begun, &key).await.map(|()| Answer::Deleted),
                 Step::Update(key, change) => {
                     if turn.is_none() && commit.is_guarded() {
-                        turn = self.app.queue.turn(&key, self.app.rules.deadline).await;
+                        turn = self.app.queue.turn(&key, self.app.rules.deadline / 2).await;
                     }
-                    self.app.store.update(&key, &change).await.map(Answer::Updated)
+                    self.app.store.update(begun, &key, &change).await.map(Answer::Updated)
                 }
             };
             step = self.quietly(|| commit.next(answer, begun.elapsed()));
@@ -506,7 +506,7 @@ impl Queue {
         Self { turns: (0..256).map(|_| tokio::sync::Mutex::new(())).collect() }
     }
 
-    /// Waits for a turn, but no longer than a commit may take; then goes without.
+    /// Waits for a turn, but leaves the commit time to do its work; then goes without.
     async fn turn(
         &self,
         key: &crate::id::RecordKey,

@@ -3,4 +3,5 @@
 
 mod derive;
 mod flow;
+mod http;
 mod store;

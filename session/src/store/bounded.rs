@@ -43,18 +43,28 @@ impl BoundedStore {
         }
     }
 
-    pub(crate) async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    /// This and the other writes: part of a commit that began at `begun`, which has one deadline for all of its calls.
+    pub(crate) async fn create(
+        &self,
+        begun: Instant,
+        key: &RecordKey,
+        new: &NewRecord,
+    ) -> Result<Created, StoreError> {
         let call = self.store.as_dyn().dyn_create(key, new);
-        within(Instant::now(), self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
+        within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
 
-    pub(crate) async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    pub(crate) async fn update(
+        &self,
+        begun: Instant,
+        key: &RecordKey,
+        change: &Change,
+    ) -> Result<Updated, StoreError> {
         let call = self.store.as_dyn().dyn_update(key, change);
-        within(Instant::now(), self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
+        within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
 
-    pub(crate) async fn delete(&self, key: &RecordKey) -> Result<(), StoreError> {
-        let begun = Instant::now();
+    pub(crate) async fn delete(&self, begun: Instant, key: &RecordKey) -> Result<(), StoreError> {
         let (store, longest) = (self.store.as_dyn(), self.deadlines.save);
         match within(begun, longest, store.dyn_delete(key, None), StoreErrorKind::UnknownOutcome).await {
             Err(_) => {

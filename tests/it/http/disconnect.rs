@@ -1,0 +1,87 @@
+//! Clients that reset their connection, upon which actix drops the request: a commit that has begun is finished, and one that
+//! has not is not begun.
+
+use super::{SessionFile, client::reset, signed_in, until};
+
+#[actix_web::test]
+async fn a_commit_that_has_begun_is_finished() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    node.direct("/store/on/hang").await;
+    let mut held = Vec::new();
+    for (begun, path) in ["/set/0/5", "/add-now", "/set/1/6"].into_iter().enumerate() {
+        held.push(client.send_and_hold(path).await);
+        node.until_calls_wait(begun + 1).await;
+    }
+    for stream in held {
+        reset(stream);
+    }
+    node.until_dropped(3).await;
+    node.direct("/store/on/on").await;
+    until("all three are stored", async || {
+        let state = client.read().await;
+        (state.slots[0], state.slots[1], state.count) == (Some(5), Some(6), 1)
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_logout_that_has_begun_is_finished() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    node.direct("/store/on/hang").await;
+    let stream = client.send_and_hold("/out").await;
+    node.until_calls_wait(1).await;
+    reset(stream);
+    node.until_dropped(1).await;
+    assert_eq!(client.read().await.user, Some(7));
+    node.direct("/store/on/on").await;
+    until("the session has ended", async || client.read().await.user.is_none()).await;
+}
+
+/// The browser never hears of its new id. Its old one opens nothing any more, and signing in again helps.
+#[actix_web::test]
+async fn a_sign_in_whose_cookie_was_lost_can_be_repeated() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = node.client();
+    client.ok("/set/0/1").await;
+    node.direct("/store/on/hang").await;
+    let stream = client.send_and_hold("/in/7").await;
+    node.until_calls_wait(1).await;
+    reset(stream);
+    node.until_dropped(1).await;
+    assert_eq!(client.read().await.slots[0], Some(1));
+    node.direct("/store/on/on").await;
+    until("the id has been renewed", async || client.read().await.slots[0].is_none()).await;
+    assert_eq!(client.ask("/set/0/2").await.unwrap().status, 409);
+    client.ok("/in/7").await;
+    assert_eq!(client.read().await.user, Some(7));
+    client.ok("/set/0/2").await;
+}
+
+#[actix_web::test]
+async fn a_request_that_was_given_up_before_its_commit_stores_nothing() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    node.calls().await;
+    // The first has set its field already, the second would do so behind the gate.
+    let held =
+        [client.send_and_hold("/slow/never/set-first").await, client.send_and_hold("/slow/never/set").await];
+    node.until_waiting_at("never", 2).await;
+    for stream in held {
+        reset(stream);
+    }
+    node.until_dropped(2).await;
+    node.open("never").await;
+    assert_eq!(client.read().await.slots[0], None);
+    // A write of anybody else comes after whatever might still have been under way in the server.
+    client.ok("/set/1/1").await;
+    let state = client.read().await;
+    assert_eq!((state.slots[0], state.slots[1]), (None, Some(1)));
+    // Two loads of the requests that were given up, three loads and one update of ours.
+    assert_eq!(node.calls().await, 6);
+}

@@ -1,0 +1,95 @@
+//! Real servers and real HTTP: what the library promises to overlapping requests, shown from outside.
+//!
+//! Nothing here sleeps for luck: handlers wait at gates, store calls wait at a switch, and what cannot be waited for is asked
+//! again until a deadline that only a broken library meets.
+
+mod client;
+mod disconnect;
+mod expiry;
+mod kill;
+mod node;
+mod outage;
+mod overlap;
+mod renewal;
+mod stream;
+
+use std::{path::Path, time::Duration};
+
+use serde::Deserialize;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use self::{client::Client, node::Node};
+
+/// The answer of `/read`.
+#[derive(Deserialize, PartialEq, Debug)]
+struct State {
+    user: Option<u64>,
+    count: u64,
+    log: Vec<u64>,
+    slots: Vec<Option<u64>>,
+}
+
+/// A file for sessions, in a folder that goes when the test ends.
+struct SessionFile {
+    folder: TempDir,
+}
+
+impl SessionFile {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("sessions.db")
+    }
+
+    fn node(&self) -> Node {
+        Node::start(&self.path())
+    }
+}
+
+/// A connection that is not the server's.
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
+}
+
+/// How many sessions, and how many of their fields, the file holds.
+async fn rows(path: &Path) -> (i64, i64) {
+    let mut connection = raw(path).await;
+    let rows = sqlx::query_as("SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM cell)")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    rows
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "still not so: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// A client of `node` who has signed in as 7.
+async fn signed_in(node: &Node) -> Client {
+    let mut client = node.client();
+    client.ok("/in/7").await;
+    client
+}
+
+/// The same numbers in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}

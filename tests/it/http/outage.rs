@@ -1,0 +1,127 @@
+//! A store that cannot be reached: what does not need it goes on, and everything else says so and loses nobody.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::{Client, Node, SessionFile, raw, rows, signed_in};
+
+const DEADLINE: Duration = Duration::from_millis(300);
+/// Far more than the deadline: what is asked is whether there is one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks for `path`, which must be refused as an outage: in time, with the cookie untouched.
+async fn refused(client: &mut Client, path: &str) {
+    let begun = Instant::now();
+    let reply = client.ask(path).await.unwrap();
+    assert!(begun.elapsed() < PATIENCE, "{path}: {:?}", begun.elapsed());
+    assert_eq!((reply.status, reply.retry_after), (503, true), "{path}: {reply:?}");
+    assert_eq!(reply.set_cookies, Vec::<String>::new(), "{path}");
+    assert!(!reply.body.contains("turned off"), "{path} shows internals: {}", reply.body);
+}
+
+#[actix_web::test]
+async fn without_its_store_a_server_answers_what_needs_no_session() {
+    let file = SessionFile::new();
+    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+    let mut client = signed_in(&node).await;
+    for state in ["off", "hang"] {
+        node.direct(&format!("/store/{state}/{state}")).await;
+        assert_eq!(client.ok("/none").await, "none");
+        for path in ["/read", "/set/0/1", "/add", "/add-now", "/renew", "/in/8", "/out"] {
+            refused(&mut client, path).await;
+        }
+        // Who has no session yet gets none, and no cookie that opens nothing.
+        let mut stranger = node.client();
+        assert_eq!(stranger.read().await.user, None);
+        for path in ["/set/0/1", "/in/9"] {
+            refused(&mut stranger, path).await;
+        }
+        node.direct("/store/on/on").await;
+        let state = client.read().await;
+        assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 0, None));
+    }
+}
+
+/// The session was loaded, and then nothing can be written.
+#[actix_web::test]
+async fn a_change_that_cannot_be_stored_is_no_success() {
+    let file = SessionFile::new();
+    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+    let mut client = signed_in(&node).await;
+    for state in ["off", "hang"] {
+        node.direct(&format!("/store/on/{state}")).await;
+        assert_eq!(client.read().await.user, Some(7));
+        for path in ["/set/0/1", "/add", "/add-now", "/renew", "/in/8", "/out"] {
+            refused(&mut client, path).await;
+        }
+        node.direct("/store/on/on").await;
+        let state = client.read().await;
+        assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 0, None));
+    }
+    // The cookie was kept, so the logout can be tried again.
+    client.ok("/out").await;
+    assert!(client.jar.is_empty());
+}
+
+/// Nobody knows whether it is stored, so it is not sent again: a closure would be applied twice.
+#[actix_web::test]
+async fn a_write_whose_answer_was_lost_is_not_repeated() {
+    let file = SessionFile::new();
+    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+    let mut client = signed_in(&node).await;
+    for path in ["/add", "/add-now", "/add-quietly"] {
+        node.direct("/store/on/mute-once").await;
+        refused(&mut client, path).await;
+    }
+    assert_eq!(client.read().await.count, 3);
+    // A purge may be repeated, and is.
+    node.direct("/store/on/mute-once").await;
+    client.ok("/out").await;
+    assert!(client.jar.is_empty());
+    // Neither is a new session that may exist sent again, nor is the browser told of it.
+    node.direct("/store/on/mute-once").await;
+    refused(&mut client, "/in/9").await;
+    assert_eq!(rows(&file.path()).await.0, 1);
+    let mut stranger = node.client();
+    node.direct("/store/on/mute-once").await;
+    refused(&mut stranger, "/add-now").await;
+    assert_eq!(rows(&file.path()).await.0, 2);
+}
+
+/// The deadline is the commit's. Those who queue for a session do not add theirs to that of whoever goes before them.
+#[actix_web::test]
+async fn who_queues_behind_a_store_that_hangs_waits_no_longer() {
+    let file = SessionFile::new();
+    let deadline = Duration::from_secs(4);
+    let node = Node::with_deadlines(&file.path(), deadline, deadline);
+    let client = signed_in(&node).await;
+    node.direct("/store/on/hang").await;
+    let begun = Instant::now();
+    let mut queue = JoinSet::new();
+    for _ in 0..6 {
+        let mut tab = client.twin();
+        queue.spawn(async move { refused(&mut tab, "/add").await });
+    }
+    queue.join_all().await;
+    // One deadline and much patience, and yet not two.
+    assert!(begun.elapsed() < deadline * 7 / 4, "{:?}", begun.elapsed());
+}
+
+/// The real file, which somebody else has locked: reads go on, and writes say within the busy timeout that nothing changed.
+#[actix_web::test]
+async fn a_locked_file_refuses_writes_and_serves_reads() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    let mut lock = raw(&file.path()).await;
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
+    assert_eq!(client.read().await.user, Some(7));
+    assert_eq!(client.ok("/none").await, "none");
+    let (mut adding, mut leaving) = (client.twin(), client.twin());
+    tokio::join!(refused(&mut adding, "/add"), refused(&mut leaving, "/out"));
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    client.ok("/add").await;
+    let state = client.read().await;
+    assert_eq!((state.user, state.count), (Some(7), 1));
+}

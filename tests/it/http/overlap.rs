@@ -1,0 +1,155 @@
+//! Requests that overlap in one session, on two servers with one file: nothing acknowledged is lost, and a logout is final.
+
+use tokio::task::JoinSet;
+
+use super::{Client, Node, SessionFile, rows, signed_in};
+
+const CLIENTS: usize = 50;
+
+/// As many browsers' tabs as `CLIENTS`, spread over both servers.
+fn tabs(nodes: &[Node; 2], client: &Client) -> Vec<Client> {
+    (0..CLIENTS).map(|tab| nodes[tab % 2].client_as(client)).collect()
+}
+
+#[actix_web::test]
+async fn fields_set_at_once_are_all_kept() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let mut client = signed_in(&nodes[0]).await;
+    let mut tabs = tabs(&nodes, &client);
+    for round in 0..3 {
+        let mut requests = JoinSet::new();
+        for (slot, mut tab) in tabs.drain(..).enumerate() {
+            requests.spawn(async move {
+                let value = 1000 * round + slot;
+                tab.ok(&format!("/set/{slot}/{value}")).await;
+                tab
+            });
+        }
+        tabs = requests.join_all().await;
+        let expected: Vec<_> = (0..CLIENTS).map(|slot| Some((1000 * round + slot) as u64)).collect();
+        assert_eq!(client.read().await.slots, expected);
+    }
+}
+
+/// All of them have loaded the same full record before the first writes: whoever writes back what was loaded loses 49 fields.
+#[actix_web::test]
+async fn fields_set_on_one_loaded_record_are_all_kept() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let mut client = signed_in(&nodes[0]).await;
+    for slot in 0..CLIENTS {
+        client.ok(&format!("/set/{slot}/1")).await;
+    }
+    let mut requests = JoinSet::new();
+    for (slot, mut tab) in tabs(&nodes, &client).into_iter().enumerate() {
+        requests.spawn(async move { tab.ok(&format!("/slow-set/all/{slot}/{}", 1000 + slot)).await });
+    }
+    for node in &nodes {
+        node.until_waiting_at("all", CLIENTS / 2).await;
+    }
+    for node in &nodes {
+        node.open("all").await;
+    }
+    requests.join_all().await;
+    let expected: Vec<_> = (0..CLIENTS).map(|slot| Some(1000 + slot as u64)).collect();
+    let state = nodes[1].client_as(&client).read().await;
+    assert_eq!((state.user, state.slots), (Some(7), expected));
+}
+
+/// The same with closures, which must run again on what the others left.
+#[actix_web::test]
+async fn closures_that_ran_on_one_loaded_record_all_count() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let client = signed_in(&nodes[0]).await;
+    let mut requests = JoinSet::new();
+    for mut tab in tabs(&nodes, &client) {
+        requests.spawn(async move { tab.ok("/slow/all/add").await });
+    }
+    for node in &nodes {
+        node.until_waiting_at("all", CLIENTS / 2).await;
+    }
+    for node in &nodes {
+        node.open("all").await;
+    }
+    requests.join_all().await;
+    assert_eq!(nodes[1].client_as(&client).read().await.count, CLIENTS as u64);
+}
+
+#[actix_web::test]
+async fn a_thousand_increments_on_two_servers_are_a_thousand() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let mut client = signed_in(&nodes[0]).await;
+    let mut requests = JoinSet::new();
+    for (number, mut tab) in tabs(&nodes, &client).into_iter().enumerate() {
+        requests.spawn(async move {
+            let mut merged = Vec::new();
+            for _ in 0..10 {
+                tab.ok("/add").await;
+                let path = if number % 5 == 0 { "/add-now" } else { "/add" };
+                merged.extend(tab.ok(path).await.parse::<u64>());
+            }
+            merged
+        });
+    }
+    let mut merged = requests.join_all().await.concat();
+    assert_eq!(client.read().await.count, 1000);
+    // Each of those who asked for the merged value was told one that nobody else was told.
+    assert_eq!(merged.len(), 100);
+    merged.sort_unstable();
+    merged.dedup();
+    assert_eq!(merged.len(), 100);
+    assert!(merged.iter().all(|count| (1..=1000).contains(count)));
+}
+
+/// The load, an update that comes too late, and one on the record that it was answered with: no more, however many there are.
+#[actix_web::test]
+async fn writers_of_one_session_need_three_store_calls_each() {
+    const WRITERS: usize = 64;
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    node.calls().await;
+    let mut requests = JoinSet::new();
+    for _ in 0..WRITERS {
+        let mut tab = client.twin();
+        requests.spawn(async move { tab.ok("/slow/all/add").await });
+    }
+    node.until_waiting_at("all", WRITERS).await;
+    node.open("all").await;
+    requests.join_all().await;
+    let calls = node.calls().await;
+    assert!(calls <= 3 * WRITERS, "{calls} store calls for {WRITERS} requests");
+    assert_eq!(client.read().await.count, WRITERS as u64);
+}
+
+#[actix_web::test]
+async fn a_slow_writer_brings_no_session_back() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    for what in ["set", "set-first", "add", "renew"] {
+        let mut client = signed_in(&nodes[0]).await;
+        let mut slow = JoinSet::new();
+        for node in &nodes {
+            let (mut tab, path) = (node.client_as(&client), format!("/slow/{what}/{what}"));
+            slow.spawn(async move { tab.ask(&path).await.unwrap() });
+        }
+        for node in &nodes {
+            node.until_waiting_at(what, 1).await;
+        }
+        let before = client.twin();
+        client.ok("/out").await;
+        assert!(client.jar.is_empty());
+        assert_eq!(rows(&file.path()).await, (0, 0));
+        for node in &nodes {
+            node.open(what).await;
+        }
+        for reply in slow.join_all().await {
+            assert_eq!((reply.status, reply.set_cookies), (200, vec![]), "{what}");
+        }
+        assert_eq!(rows(&file.path()).await, (0, 0), "{what}");
+        assert_eq!(nodes[1].client_as(&before).read().await.user, None);
+    }
+}

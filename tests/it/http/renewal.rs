@@ -1,0 +1,161 @@
+//! One session has one live id, and the browser is never left on another one.
+
+use std::time::Duration;
+
+use actix_typed_session::{
+    Key, Session, SessionMiddleware, SessionState, TypedSession,
+    record::Timestamp,
+    store::{ManualClock, MemoryStore},
+};
+use actix_web::{
+    App,
+    http::header::{COOKIE, SET_COOKIE},
+    test::{TestRequest, call_service, init_service, read_body},
+    web,
+};
+use tokio::task::JoinSet;
+
+use super::{SessionFile, client::Jar, rows, signed_in};
+
+/// Every order of three.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+#[actix_web::test]
+async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    for round in 0..5 {
+        let client = signed_in(&nodes[0]).await;
+        let gate = format!("renewal-{round}");
+        let mut renewals = JoinSet::new();
+        for node in [0, 1, 1] {
+            let (mut tab, path) = (nodes[node].client_as(&client), format!("/slow/{gate}/renew"));
+            renewals.spawn(async move { tab.ask(&path).await.unwrap() });
+        }
+        nodes[0].until_waiting_at(&gate, 1).await;
+        nodes[1].until_waiting_at(&gate, 2).await;
+        nodes[0].open(&gate).await;
+        nodes[1].open(&gate).await;
+        let replies = renewals.join_all().await;
+        assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+
+        let mut ids: Vec<Jar> = vec![client.jar.clone()];
+        for line in replies.iter().flat_map(|reply| &reply.set_cookies) {
+            let mut jar = Jar::default();
+            jar.take(line);
+            ids.push(jar);
+        }
+        let mut live = 0;
+        for jar in ids {
+            let mut browser = nodes[0].client();
+            browser.jar = jar;
+            live += usize::from(browser.read().await.user == Some(7));
+        }
+        assert_eq!(live, 1);
+        for order in ORDERS {
+            let mut browser = nodes[1].client_as(&client);
+            for line in order.iter().flat_map(|arrived| &replies[*arrived].set_cookies) {
+                browser.jar.take(line);
+            }
+            assert_eq!(browser.read().await.user, Some(7), "{order:?} of {replies:?}");
+            assert_eq!(browser.ask("/set/0/1").await.unwrap().status, 200);
+        }
+    }
+    assert_eq!(rows(&file.path()).await.0, 5);
+}
+
+/// Whoever loaded before a renewal still finds the session: the write is kept, and the new cookie stays.
+#[actix_web::test]
+async fn a_write_that_overlaps_a_renewal_is_kept() {
+    let file = SessionFile::new();
+    let nodes = [file.node(), file.node()];
+    let mut client = signed_in(&nodes[0]).await;
+    let mut writers = JoinSet::new();
+    for what in ["set", "add"] {
+        let mut tab = nodes[1].client_as(&client);
+        writers.spawn(async move { tab.ask(&format!("/slow/write/{what}")).await.unwrap() });
+    }
+    nodes[1].until_waiting_at("write", 2).await;
+    client.ok("/renew").await;
+    nodes[1].open("write").await;
+    for reply in writers.join_all().await {
+        assert_eq!((reply.status, reply.set_cookies), (200, vec![]));
+    }
+    let state = client.read().await;
+    assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 1, Some(1)));
+}
+
+#[derive(SessionState)]
+#[session(name = "page", version = 1)]
+struct Page {
+    #[session(principal)]
+    user: Option<u64>,
+    #[session(default)]
+    hits: u32,
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    let sign_in = async |mut page: TypedSession<Page>| {
+        page.set_user(7);
+        ""
+    };
+    let renew = async |session: Session| {
+        session.renew();
+        ""
+    };
+    let hit = async |mut page: TypedSession<Page>| {
+        page.update_hits(|hits| *hits += 1);
+        ""
+    };
+    let read = async |page: TypedSession<Page>| format!("{:?} {}", page.user, page.hits);
+    config.route("/in", web::get().to(sign_in)).route("/renew", web::get().to(renew));
+    config.route("/hit", web::get().to(hit)).route("/read", web::get().to(read));
+}
+
+/// Two servers in process, so that the test moves their clock.
+#[actix_web::test]
+async fn a_superseded_cookie_reads_nothing_and_writes_nothing_while_its_successor_is_on_the_way() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
+        let sessions = SessionMiddleware::new(store.clone(), key);
+        nodes.push(init_service(App::new().wrap(sessions).configure(routes)).await);
+    }
+    let get = async |node: usize, path: &str, cookie: Option<&String>| {
+        let mut request = TestRequest::get().uri(path);
+        if let Some(cookie) = cookie {
+            request = request.insert_header((COOKIE, cookie.as_str()));
+        }
+        let response = call_service(&nodes[node], request.to_request()).await;
+        let status = response.status().as_u16();
+        let set_cookie = response.headers().get(SET_COOKIE).map(|line| line.to_str().unwrap());
+        let set_cookie = set_cookie.map(|line| line.split(';').next().unwrap().to_owned());
+        (status, set_cookie, String::from_utf8(read_body(response).await.to_vec()).unwrap())
+    };
+    let first = get(0, "/in", None).await.1;
+    let second = get(0, "/renew", first.as_ref()).await.1;
+    let third = get(1, "/renew", second.as_ref()).await.1;
+    assert!(first.is_some() && second.is_some() && third.is_some());
+    for node in 0..2 {
+        for stale in [&first, &second] {
+            assert_eq!(get(node, "/read", stale.as_ref()).await, (200, None, "None 0".into()));
+            assert_eq!(get(node, "/renew", stale.as_ref()).await, (200, None, String::new()));
+            let (status, set_cookie, _) = get(node, "/hit", stale.as_ref()).await;
+            assert_eq!((status, set_cookie), (409, None));
+        }
+        assert_eq!(get(node, "/hit", third.as_ref()).await, (200, None, String::new()));
+    }
+    assert_eq!(get(0, "/read", third.as_ref()).await.2, "Some(7) 2");
+
+    clock.advance(Duration::from_millis(59_999));
+    assert_eq!(get(1, "/hit", second.as_ref()).await.0, 409);
+    assert_eq!(store.len(), 1);
+    // A browser that has not learned of the new cookie by now has lost it, and begins again.
+    clock.advance(Duration::from_millis(1));
+    let (status, begun, _) = get(1, "/hit", second.as_ref()).await;
+    assert_eq!((status, store.len()), (200, 2));
+    assert_eq!(get(0, "/read", begun.as_ref()).await.2, "None 1");
+    assert_eq!(get(0, "/read", third.as_ref()).await.2, "Some(7) 2");
+}

@@ -1,0 +1,95 @@
+//! Bodies that are still written when the response head is sent.
+
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, header::SET_COOKIE};
+
+use super::{Client, Node, SessionFile, rows, signed_in, until};
+
+/// The next lines of a body.
+async fn next(body: &mut Incoming) -> String {
+    let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    String::from_utf8(frame.to_vec()).unwrap()
+}
+
+/// What a stream says after it did `what` behind its head.
+async fn late(node: &Node, client: &mut Client, gate: &str, what: &str) -> String {
+    let head = client.head(&format!("/stream/{gate}/{what}")).await.unwrap();
+    assert_eq!((head.status().as_u16(), head.headers().get(SET_COOKIE)), (200, None));
+    let mut body = head.into_body();
+    assert_eq!(next(&mut body).await, "data: begun\n\n");
+    node.open(gate).await;
+    let said = next(&mut body).await;
+    assert!(body.frame().await.is_none());
+    said.trim().trim_start_matches("data: ").to_owned()
+}
+
+#[actix_web::test]
+async fn a_stream_that_saves_is_stored() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    let mut tab = client.twin();
+    client.ok("/add").await;
+    assert_eq!(late(&node, &mut tab, "one", "saved").await, "stored 2");
+    // What others wrote between the head and the save is merged.
+    let head = tab.head("/stream/two/saved").await.unwrap();
+    let mut body = head.into_body();
+    next(&mut body).await;
+    client.ok("/add").await;
+    node.open("two").await;
+    assert_eq!(next(&mut body).await, "data: stored 4\n\n");
+    assert_eq!(client.read().await.count, 4);
+    assert_eq!(node.reports(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn a_late_write_without_save_is_reported_with_its_place() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    let line = late(&node, &mut client, "lost", "unsaved").await;
+    until("it is reported", async || !node.reports().is_empty()).await;
+    let reports = node.reports();
+    let report = &reports[0];
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    for part in
+        ["ERROR", "schema=\"visitor\"", "app/streams.rs\"", &format!(" line={line}"), "session.save()"]
+    {
+        assert!(report.contains(part), "no {part} in {report}");
+    }
+    assert!(!report.contains("99"), "a value is reported: {report}");
+    assert_eq!(client.read().await.count, 0);
+}
+
+#[actix_web::test]
+async fn what_needs_a_cookie_comes_too_late_after_the_head() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut stranger = node.client();
+    assert_eq!(late(&node, &mut stranger, "begin", "saved").await, "TooLate");
+    assert_eq!(late(&node, &mut stranger, "sign-in", "signed-in").await, "TooLate");
+    assert_eq!(rows(&file.path()).await, (0, 0));
+
+    let mut client = signed_in(&node).await;
+    assert_eq!(late(&node, &mut client, "renew", "renewed").await, "TooLate");
+    assert_eq!(late(&node, &mut client, "again", "signed-in").await, "TooLate");
+    assert_eq!(client.read().await.user, Some(7));
+    assert_eq!(rows(&file.path()).await.0, 1);
+}
+
+/// A reset in the middle of a stream's save, as of any other commit.
+#[actix_web::test]
+async fn a_save_that_has_begun_is_finished_without_its_stream() {
+    let file = SessionFile::new();
+    let node = file.node();
+    let mut client = signed_in(&node).await;
+    let stream = client.send_and_hold("/stream/cut/saved").await;
+    node.until_waiting_at("cut", 1).await;
+    node.direct("/store/on/hang").await;
+    node.open("cut").await;
+    node.until_calls_wait(1).await;
+    super::client::reset(stream);
+    until("the stream is gone", async || node.direct("/gate/cut/bodies").await == "0").await;
+    node.direct("/store/on/on").await;
+    until("it is stored", async || client.read().await.count == 1).await;
+}

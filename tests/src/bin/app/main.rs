@@ -1,0 +1,80 @@
+//! A server with sessions for tests that start, stop and kill it.
+//!
+//! In: `app <file> <key> <load deadline in ms> <save deadline in ms>`. Out: `listening on <address>` as the first line of
+//! standard output, reports on standard error. A line on standard input turns the store on, for when no connection is taken any
+//! more; at the end of the input the server ends, so that no test leaves one behind.
+
+mod gates;
+mod report;
+mod routes;
+mod state;
+mod streams;
+mod switch;
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process, thread,
+    time::Duration,
+};
+
+use actix_typed_session::{Key, SessionMiddleware, store::SqliteStore};
+use actix_web::{App, HttpServer, dev::Service, web};
+
+use self::{
+    gates::{Gates, Unanswered},
+    switch::{Mode, State, Switched},
+};
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    report::to_stderr()?;
+    let mut arguments = env::args().skip(1);
+    let mut argument = |what: &'static str| arguments.next().ok_or(what);
+    let file = argument("the file is missing")?;
+    let key = Key::try_from(argument("the key is missing")?.as_bytes())?;
+    let load = Duration::from_millis(argument("the load deadline is missing")?.parse()?);
+    let save = Duration::from_millis(argument("the save deadline is missing")?.parse()?);
+
+    let store = Switched::over(SqliteStore::open(file).await?);
+    let to_turn = store.clone();
+    thread::spawn(move || {
+        for _ in io::stdin().lines().map_while(Result::ok) {
+            to_turn.turn(Mode { loads: State::On, writes: State::On });
+        }
+        process::exit(0);
+    });
+    let sessions = SessionMiddleware::builder(store.clone(), key)
+        .dangerous_insecure_cookie()
+        .load_deadline(load)
+        .save_deadline(save)
+        .build()?;
+    let (gates, store) = (web::Data::new(Gates::default()), web::Data::new(store));
+    let server = HttpServer::new(move || {
+        let seen = gates.clone();
+        App::new()
+            .app_data(gates.clone())
+            .app_data(store.clone())
+            .wrap(sessions.clone())
+            .wrap_fn(move |request, service| {
+                let unanswered = Unanswered::at(seen.clone());
+                let answer = service.call(request);
+                async move {
+                    // Declared first, so that a dropped request counts when all inside of it has been dropped.
+                    let unanswered = unanswered;
+                    let answer = answer.await;
+                    unanswered.answered();
+                    answer
+                }
+            })
+            .configure(routes::all)
+    })
+    .workers(2)
+    .shutdown_timeout(10)
+    .bind(("127.0.0.1", 0))?;
+    let address = server.addrs().first().copied().ok_or("no address")?;
+    writeln!(io::stdout(), "listening on {address}")?;
+    server.run().await?;
+    Ok(())
+}
