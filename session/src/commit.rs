@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a write with a superseded cookie is refused: until then the browser is about to learn the new one.
-pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
 
 /// A browser seen again after less than this part of the idle time is not recorded.
 const TOUCH_PART: u32 = 10;
@@ -441,6 +441,7 @@ impl<'a> Commit<'a> {
         self.fail(Error::from(error))
     }
 
+    #[allow(clippy::unused_self)] // a commit that fails, in the words of the others
     fn fail(&self, error: Error) -> Step {
         Step::Finish(Finish { result: Err(error), cookie: CookieAction::Keep, after: After::Same })
     }

@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Half an hour: what a person forgets about on a shared computer (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
-const IDLE: Duration = Duration::from_secs(30 * 60);
+const IDLE: Duration = Duration::from_mins(30);
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
-const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
+const ABSOLUTE: Duration = Duration::from_hours(12);
 /// A session is read on every request of its visitor; what does not fit here belongs in a database.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// Longer than any healthy store takes, shorter than a visitor waits.

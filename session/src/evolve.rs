@@ -106,7 +106,7 @@ impl<'a> Cells<'a> {
             Some(json) => match json.decode() {
                 Ok(value) => Ok(value),
                 Err(_) if json.is_null() => Ok(default()),
-                Err(error) => self.unreadable(field, &error).map_or_else(|| Ok(default()), Err),
+                Err(error) => Self::unreadable(field, &error).map_or_else(|| Ok(default()), Err),
             },
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Cells<'a> {
 
     /// serde's own message may quote the value, so only its place is told.
     #[cold]
-    fn unreadable(&self, field: &Field, error: &serde_json::Error) -> Option<CellError> {
+    fn unreadable(field: &Field, error: &serde_json::Error) -> Option<CellError> {
         let error = CellError { field: field.key(), column: error.column() };
         if field.is_lenient() {
             tracing::warn!(

@@ -44,6 +44,9 @@ fn short(name: &str) -> &str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
+/// A visit, and how its load went.
+type Opened = (Rc<Visit>, Result<(), Error>);
+
 type Loading = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
 /// A visit that is loaded as it is first polled.
@@ -65,8 +68,7 @@ impl Opening {
         Self { visit, loading }
     }
 
-    /// The visit, and how its load went.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(Rc<Visit>, Result<(), Error>), Error>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Opened, Error>> {
         let loaded = match &mut self.loading {
             Some(loading) => Some(ready!(loading.as_mut().poll(context))),
             None => None,

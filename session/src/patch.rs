@@ -10,7 +10,7 @@ use crate::{
     change::{CellWrite, Guard},
     evolve::View,
     record::{Json, Limits, Principal, Record, Timestamp, WireKey},
-    schema::Schema,
+    schema::{Field, Schema},
 };
 
 /// One call of a setter, an update, a take, or a life-cycle method.
@@ -43,7 +43,7 @@ impl Place {
     }
 
     fn resets(self) -> bool {
-        self.schema.field(self.field).is_some_and(|field| field.resets())
+        self.schema.field(self.field).is_some_and(Field::resets)
     }
 }
 

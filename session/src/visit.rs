@@ -18,7 +18,7 @@ use crate::{
     id::{PublicId, SessionId},
     patch::{Base, Fold, Operation, Place, Ran, Recorded, Replay, schema_name},
     record::{Json, Record, Timestamp},
-    schema::Schema,
+    schema::{Field, Schema},
     state,
     store::Loaded,
 };
@@ -149,8 +149,7 @@ impl Visit {
             return Ok(());
         }
         if let Some(field) = schema.principal() {
-            let other =
-                inner.schemas.iter().filter_map(|known| known.principal()).map(|other| other.key()).next();
+            let other = inner.schemas.iter().filter_map(|known| known.principal()).map(Field::key).next();
             let stored = inner.fold.principal.as_ref().map(|principal| principal.wire_key().to_owned());
             let other = other.map(str::to_owned).or(stored).filter(|other| other != field.key());
             if let Some(other) = other {
