@@ -10,9 +10,14 @@ use crate::{
     change::{Change, NewRecord, Renewal},
     id::{NoRandomness, Randomness, RecordKey, SessionId},
     patch::{Base, Fold, Recorded},
-    record::{Limits, Outcome, Record},
+    record::{Limits, Meta, Outcome, Record, Timestamp},
     store::{Created, Loaded, StoreError, Updated},
 };
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod table;
 
 /// How long a write with a superseded cookie is refused: until then the browser is about to learn the new one.
 pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
@@ -182,11 +187,11 @@ impl<'a> Commit<'a> {
                     && (local.patch.writes() || local.purged)
                     && ago < SUPERSEDED_WINDOW =>
             {
-                self.fail(Error::new(ErrorKind::Superseded))
+                fail(Error::new(ErrorKind::Superseded))
             }
             Arrival::Nobody | Arrival::Superseded(_) => self.create_from_local(None),
             Arrival::Unreadable(_) if self.request.operations.is_empty() => finish(Done::Nothing),
-            Arrival::Unreadable(_) => self.fail(Error::new(ErrorKind::Unreadable)),
+            Arrival::Unreadable(_) => fail(Error::new(ErrorKind::Unreadable)),
         }
     }
 
@@ -223,7 +228,7 @@ impl<'a> Commit<'a> {
                 after: After::Load(id),
             }),
             // An answer to another question: the shell is broken, and nothing more must be written.
-            _ => self.fail(Error::new(ErrorKind::StoreUnavailable)),
+            _ => fail(Error::new(ErrorKind::StoreUnavailable)),
         }
     }
 
@@ -231,14 +236,13 @@ impl<'a> Commit<'a> {
     pub(crate) fn after_wait(&mut self) -> Step {
         match &self.stage {
             Stage::Update(attempt) => Step::Update(attempt.id.key, Box::new(attempt.change.clone())),
-            _ => self.fail(Error::new(ErrorKind::StoreUnavailable)),
+            _ => fail(Error::new(ErrorKind::StoreUnavailable)),
         }
     }
 
     fn begin_update(&mut self, id: SessionId, loaded: Loaded) -> Step {
         let local = &self.request.local;
         let as_loaded = local.patch.is_same()
-            && local.sign_in.is_none()
             && !local.renew
             && local.lifetime.is_none()
             && (!self.request.saved_before || !local.patch.writes());
@@ -250,11 +254,10 @@ impl<'a> Commit<'a> {
     }
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Step {
-        if !touch_is_due(loaded) {
+        if !touch_is_due(loaded.record.meta(), loaded.now) {
             return finish(Done::Nothing);
         }
-        let mut change = Change::default();
-        change.touch = true;
+        let change = Change { touch: true, ..Change::default() };
         self.stage = Stage::Touch;
         Step::Update(id.key, Box::new(change))
     }
@@ -269,13 +272,15 @@ impl<'a> Commit<'a> {
             return Step::Finish(Finish { result: Ok(Done::Stored), cookie: CookieAction::Keep, after });
         }
         if renews && !self.request.cookie_possible {
-            return self.fail(Error::new(ErrorKind::TooLate));
+            return fail(Error::new(ErrorKind::TooLate));
         }
-        let mut change = Change::default();
-        change.expected_generation = Some(record.meta().generation);
-        change.guards = guards;
-        change.write = write;
-        change.touch = true;
+        let mut change = Change {
+            expected_generation: Some(record.meta().generation),
+            guards,
+            write,
+            touch: true,
+            ..Change::default()
+        };
         if let Some(sign_in) = &fold.sign_in {
             change.principal = Some(Some(sign_in.principal.clone()));
             change.authenticated = true;
@@ -289,7 +294,7 @@ impl<'a> Commit<'a> {
         if renews {
             renewed = match id.with_new_verifier(self.rules.random) {
                 Ok(id) => id,
-                Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+                Err(NoRandomness) => return fail(Error::new(ErrorKind::NoRandomness)),
             };
             change.renewal = Some(Renewal::new(renewed.verifier_hash()));
             let meta = record.meta();
@@ -297,7 +302,7 @@ impl<'a> Commit<'a> {
             cookie = CookieAction::Set { id: renewed, max_age: persistent.then_some(limits.absolute) };
         }
         if let Err(error) = self.check_size(record, &change) {
-            return self.fail(error);
+            return fail(error);
         }
         let step = Step::Update(id.key, Box::new(change.clone()));
         self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, cookie }));
@@ -337,7 +342,7 @@ impl<'a> Commit<'a> {
 
     fn rebase(&mut self, current: Loaded, signs_in: bool, elapsed: Duration) -> Step {
         let Arrival::Live(id, loaded) = &self.request.arrival else {
-            return self.fail(Error::new(ErrorKind::StoreUnavailable));
+            return fail(Error::new(ErrorKind::StoreUnavailable));
         };
         let (id, loaded) = (*id, loaded.record.clone());
         let late = current.record.meta().generation != loaded.meta().generation;
@@ -345,12 +350,12 @@ impl<'a> Commit<'a> {
             return self.create_from_replay();
         }
         if elapsed >= self.rules.deadline {
-            return self.fail(Error::new(ErrorKind::Contended));
+            return fail(Error::new(ErrorKind::Contended));
         }
         let base = Base { record: Some(&current.record), now: current.now, late: late.then_some(&*loaded) };
         let fold = match Fold::replay(&self.request.operations, base) {
             Ok(fold) => fold,
-            Err(error) => return self.fail(error),
+            Err(error) => return fail(error),
         };
         self.attempts += 1;
         let step = self.attempt(id, current, &fold, late);
@@ -374,7 +379,7 @@ impl<'a> Commit<'a> {
     fn create_from_replay(&mut self) -> Step {
         match Fold::replay(&self.request.operations, Base::EMPTY) {
             Ok(fold) => self.create(&fold, None),
-            Err(error) => self.fail(error),
+            Err(error) => fail(error),
         }
     }
 
@@ -383,11 +388,11 @@ impl<'a> Commit<'a> {
             return finish(Done::Nothing);
         }
         if !self.request.cookie_possible {
-            return self.fail(Error::new(ErrorKind::TooLate));
+            return fail(Error::new(ErrorKind::TooLate));
         }
         let id = match SessionId::mint(self.rules.random) {
             Ok(id) => id,
-            Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+            Err(NoRandomness) => return fail(Error::new(ErrorKind::NoRandomness)),
         };
         let (limits, persistent) = fold.lifetime.unwrap_or((self.rules.limits, self.rules.persistent));
         let mut new = NewRecord::new(id.verifier_hash(), limits);
@@ -397,7 +402,7 @@ impl<'a> Commit<'a> {
         new.authenticated = new.principal.is_some();
         let size = new.cells.iter().map(|cell| cell.key.as_str().len() + cell.json.as_str().len()).sum();
         if let Err(error) = too_large(size, self.rules.max_record) {
-            return self.fail(error);
+            return fail(error);
         }
         let step = Step::Create(id.key, Box::new(new.clone()));
         self.stage = Stage::Create { id, new: Box::new(new), mints: 1, delete };
@@ -408,11 +413,11 @@ impl<'a> Commit<'a> {
     fn create_again(&mut self, mut new: Box<NewRecord>, mints: u32, delete: Option<RecordKey>) -> Step {
         if mints >= MINTS {
             tracing::error!("new session ids collide: the operating system's randomness is broken");
-            return self.fail(Error::new(ErrorKind::NoRandomness));
+            return fail(Error::new(ErrorKind::NoRandomness));
         }
         let id = match SessionId::mint(self.rules.random) {
             Ok(id) => id,
-            Err(NoRandomness) => return self.fail(Error::new(ErrorKind::NoRandomness)),
+            Err(NoRandomness) => return fail(Error::new(ErrorKind::NoRandomness)),
         };
         new.verifier = id.verifier_hash();
         let step = Step::Create(id.key, new.clone());
@@ -438,19 +443,17 @@ impl<'a> Commit<'a> {
             tracing::warn!(error = %error, "a session could not be touched; it may end early");
             return finish(Done::Nothing);
         }
-        self.fail(Error::from(error))
-    }
-
-    #[allow(clippy::unused_self)] // a commit that fails, in the words of the others
-    fn fail(&self, error: Error) -> Step {
-        Step::Finish(Finish { result: Err(error), cookie: CookieAction::Keep, after: After::Same })
+        fail(Error::from(error))
     }
 }
 
 /// Whether the browser was last seen long enough ago to be recorded again.
-pub(crate) fn touch_is_due(loaded: &Loaded) -> bool {
-    let meta = loaded.record.meta();
-    loaded.now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
+    now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+}
+
+fn fail(error: Error) -> Step {
+    Step::Finish(Finish { result: Err(error), cookie: CookieAction::Keep, after: After::Same })
 }
 
 const fn finish(done: Done) -> Step {

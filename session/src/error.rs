@@ -92,7 +92,7 @@ impl ErrorKind {
                 "no session middleware wraps this route; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
             }
             Self::NotLoaded => {
-                "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or extract it with `request.extract::<TypedSession<_>>().await` first"
+                "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"
             }
             Self::SchemaClash => "two types use one session schema name; give one of them another `name`",
             Self::TwoPrincipals => {

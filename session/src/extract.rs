@@ -152,7 +152,9 @@ impl FromRequest for Session {
 
 /// The session of a request for those who cannot wait: guards, and middleware inside of `SessionMiddleware`.
 ///
-/// The session must be loaded: build the middleware with `.eager()`, or `request.extract::<TypedSession<_>>().await` first.
+/// The session must be loaded: build the middleware with `.eager()`, or load it first, in a handler with
+/// `TypedSession::<YourState>::extract(&request).await`, in middleware with
+/// `request.extract::<TypedSession<YourState>>().await`.
 ///
 /// ```
 /// use actix_typed_session::SessionExt;

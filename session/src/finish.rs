@@ -6,21 +6,23 @@ use std::{
     task::{Context, Poll},
 };
 
+use crate::Error;
+
 /// A future that, once polled, is handed to the worker when its owner drops it.
 ///
 /// actix drops a request's future when the client resets the connection; half a commit is worse than a whole one.
-pub(crate) struct RunToEnd<F: Future<Output: 'static> + 'static> {
+pub(crate) struct RunToEnd<T: 'static, F: Future<Output = Result<T, Error>> + 'static> {
     future: Option<Pin<Box<F>>>,
     begun: bool,
 }
 
-impl<F: Future<Output: 'static> + 'static> RunToEnd<F> {
+impl<T, F: Future<Output = Result<T, Error>>> RunToEnd<T, F> {
     pub(crate) fn new(future: F) -> Self {
         Self { future: Some(Box::pin(future)), begun: false }
     }
 }
 
-impl<F: Future<Output: 'static> + 'static> Future for RunToEnd<F> {
+impl<T, F: Future<Output = Result<T, Error>>> Future for RunToEnd<T, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -34,12 +36,16 @@ impl<F: Future<Output: 'static> + 'static> Future for RunToEnd<F> {
     }
 }
 
-impl<F: Future<Output: 'static> + 'static> Drop for RunToEnd<F> {
+impl<T: 'static, F: Future<Output = Result<T, Error>> + 'static> Drop for RunToEnd<T, F> {
     fn drop(&mut self) {
         let Some(future) = self.future.take().filter(|_| self.begun) else { return };
         // Outside of an actix worker there is nobody to hand it to, and a panicking thread has stopped trusting itself.
         if !std::thread::panicking() && actix_web::rt::System::is_registered() {
-            actix_web::rt::spawn(async move { drop(future.await) });
+            actix_web::rt::spawn(async move {
+                if let Err(error) = future.await {
+                    tracing::error!(%error, "a session could not be saved, and the client has gone");
+                }
+            });
         }
     }
 }

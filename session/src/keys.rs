@@ -93,12 +93,13 @@ impl TryFrom<&[u8]> for Key {
 impl FromStr for Key {
     type Err = KeyError;
 
-    /// A key from base64, of either alphabet, with or without padding.
+    /// A key from base64, of either alphabet, with or without padding; `openssl` breaks long ones into lines.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
-        let bytes =
-            GeneralPurpose::new(&alphabet, config).decode(text.trim()).map_err(|_| KeyError::NotBase64)?;
+        let bytes = GeneralPurpose::new(&alphabet, config)
+            .decode(text.split_ascii_whitespace().collect::<String>())
+            .map_err(|_| KeyError::NotBase64)?;
         Self::try_from(bytes.as_slice())
     }
 }

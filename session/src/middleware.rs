@@ -125,6 +125,8 @@ where
             if visit.is_consulted() {
                 conclude(visit, answer).await
             } else {
+                // Whoever asks first in the body is too late for a cookie, and must be told.
+                visit.close_head();
                 answer.map(ServiceResponse::map_into_left_body)
             }
         })
@@ -136,11 +138,12 @@ async fn conclude<B>(
     visit: Rc<Visit>,
     answer: Result<ServiceResponse<B>, actix_web::Error>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let mut failed = visit.unacknowledged();
+    let mut committed = Ok(());
     if visit.needs_commit() {
-        let committed = RunToEnd::new(visit.clone().commit(true)).await;
-        failed = failed.or(committed.err());
+        committed = RunToEnd::new(visit.clone().commit(true)).await.map(drop);
     }
+    // Asked for last: a `save` that the handler did not wait for may have failed by now.
+    let failed = visit.unacknowledged().or(committed.err());
     let set_cookie = visit.send_head();
     if let Some(error) = &failed {
         tracing::error!(%error, "a request was answered with a session error");

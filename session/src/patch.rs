@@ -333,6 +333,7 @@ impl Fold {
             self.principal.is_none() || self.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
         self.principal = Some(principal.clone());
         self.sign_in = Some(SignIn { principal, from_none });
+        // Never "as it was loaded": a sign-in is always stored.
         self.set(place, json, false);
     }
 

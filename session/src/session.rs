@@ -6,6 +6,7 @@ use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
 use crate::{
     Error,
+    commit::touch_is_due,
     finish::RunToEnd,
     id::PublicId,
     patch::Operation,
@@ -53,7 +54,7 @@ impl Session {
 
     /// Stores what this request did so far; all its handles then read what is stored, writes of other requests included.
     ///
-    /// Needed where the answer depends on it, and in streams and WebSockets; otherwise the end of the request does it. Once
+    /// Needed where the answer depends on it, and in streams and on web sockets; otherwise the end of the request does it. Once
     /// begun it runs to its end, even if the future is dropped.
     ///
     /// # Errors
@@ -97,10 +98,17 @@ impl Session {
         self.0.read_record(|record, _| record.meta().created)
     }
 
-    /// How long the session lives if the browser stays away, counted from when this request loaded it.
+    /// How long the session lives if the browser stays away after this request, counted from when it loaded the session.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.0.read_record(|record, now| record.meta().expires().since(now))
+        self.0.read_record(|record, now| {
+            let mut meta = record.meta().clone();
+            // A visit that will be recorded counts already; one that comes too soon for that does not prolong anything.
+            if touch_is_due(&meta, now) {
+                meta.touched = now;
+            }
+            meta.expires().since(now)
+        })
     }
 
     /// Who is signed in, as this request left it.

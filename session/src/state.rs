@@ -150,7 +150,7 @@ impl<T: SessionState> Tracked<T> {
     /// Changes the state by a closure, commits, and returns what the closure returned on the data that was stored.
     ///
     /// # Errors
-    /// As [`Session::save`]; also when the closure panicked or a field could not be serialized.
+    /// As [`Session::save`].
     #[track_caller]
     pub fn try_update<R: 'static, F: Fn(&mut T) -> R + 'static>(
         &mut self,

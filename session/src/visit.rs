@@ -284,7 +284,7 @@ impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
         let inner = self.inner.borrow();
-        let touches = matches!(&inner.arrival, Arrival::Live(_, loaded) if touch_is_due(loaded));
+        let touches = matches!(&inner.arrival, Arrival::Live(_, loaded) if touch_is_due(loaded.record.meta(), loaded.now));
         !inner.operations.is_empty()
             || inner.fault.is_some()
             || touches
@@ -341,8 +341,14 @@ impl Visit {
 
     /// Takes up how a commit of the first `covered` operations ended.
     fn settle(&self, finish: Finish, covered: usize) -> Result<Done, Error> {
+        let done = match finish.result {
+            Ok(done) => done,
+            Err(error) => {
+                self.give_up(&error, covered);
+                return Err(error);
+            }
+        };
         let mut inner = self.inner.borrow_mut();
-        let done = finish.result?;
         if finish.cookie != CookieAction::Keep {
             inner.cookie = finish.cookie;
         }
@@ -361,6 +367,20 @@ impl Visit {
         drop(inner);
         self.refold();
         Ok(done)
+    }
+
+    /// What was sent to the store and failed is not sent again, neither by another `save` nor by the end of the request: it
+    /// may be stored, and a closure would then count twice. So the request's answer is the error, unless somebody looks at it.
+    fn give_up(&self, error: &Error, covered: usize) {
+        if !matches!(error.peek(), ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
+        {
+            return;
+        }
+        let mut inner = self.inner.borrow_mut();
+        inner.operations.drain(..covered);
+        drop(inner);
+        self.refuse(error);
+        self.refold();
     }
 
     /// Loads what a commit left behind, if that is not known.
@@ -405,6 +425,11 @@ impl Visit {
         let _one_at_a_time = self.committing.lock().await;
         self.reload().await?;
         if done == Done::Gone { Err(Error::new(ErrorKind::Gone)) } else { Ok(()) }
+    }
+
+    /// The response begins, and carries no cookie of ours.
+    pub(crate) fn close_head(&self) {
+        self.inner.borrow_mut().head_sent = true;
     }
 
     /// The `Set-Cookie` that the response must carry. From here on no other can be sent.

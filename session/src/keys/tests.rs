@@ -140,3 +140,9 @@ fn the_first_key_tags_and_a_retired_one_still_verifies() {
     assert!(!before.verify("sid", parts, &after.tag("sid", parts)));
     assert_eq!(after.tag("sid", parts), KeyRing::new(&key(1), &[]).tag("sid", parts));
 }
+
+#[test]
+fn a_key_that_openssl_broke_into_lines() {
+    let long = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4mrze8BI0VniavN7wEjRWeJ\nq83vASNFZ4mrze8BI0VniQ==\n";
+    assert_eq!(long.parse::<Key>().map(|key| key.0.len()), Ok(64));
+}

@@ -1,6 +1,9 @@
 //! The derive from outside: what is generated, under which names, and where it compiles.
 
-use actix_typed_session::{SessionState, TypedSession};
+use actix_typed_session::{Key, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
+use actix_web::dev::Service as _;
+use actix_web::{App, test, web};
+use tokio::sync::mpsc;
 
 mod crate_path;
 mod getters;
@@ -11,12 +14,22 @@ mod session_module;
 mod setters;
 mod shadowed_prelude;
 mod spec;
+mod stored;
 mod visibility;
 
-/// The handle of a new session.
+/// The handle of a new session, as a handler has it: the handler hands it out and never answers.
 async fn fresh<T: SessionState>() -> TypedSession<T> {
-    use actix_web::FromRequest as _;
-    TypedSession::<T>::extract(&actix_web::test::TestRequest::default().to_http_request()).await.unwrap()
+    let (give, mut take) = mpsc::unbounded_channel();
+    let handler = move |handle: TypedSession<T>| {
+        give.send(handle).ok();
+        std::future::pending::<&'static str>()
+    };
+    let sessions = SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap());
+    let app = test::init_service(App::new().wrap(sessions).default_service(web::to(handler))).await;
+    tokio::select! {
+        _ = app.call(test::TestRequest::default().to_request()) => panic!("the handler has answered"),
+        handle = take.recv() => handle.unwrap(),
+    }
 }
 
 /// The exact type of a value: an assignment would let `&Vec<u8>` pass for `&[u8]`.

@@ -1,5 +1,21 @@
 //! The flow from cookie to store and back, in process.
 
+mod bad_input;
+mod extract;
+mod kit;
+mod late;
+mod lifetime;
+mod logged;
+mod outcomes;
+mod rows;
+mod rows_failing;
+mod rows_races;
+mod rows_signing;
+mod script;
+mod unreadable;
+mod wire;
+mod words;
+
 use std::time::Duration;
 
 use actix_typed_session::{

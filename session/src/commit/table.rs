@@ -1,0 +1,486 @@
+//! The commit table, row by row: what a request found and did, what the store answers, and what must come of it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
+
+use std::{panic::Location, rc::Rc, time::Duration};
+
+use super::{Answer, Arrival, Commit, CookieAction, Done, Finish, Request, Rules, SUPERSEDED_WINDOW, Step};
+use crate::{
+    ErrorKind,
+    change::{CellWrite, Change, NewRecord},
+    id::{Randomness, SessionId},
+    patch::{Base, Fold, Operation, Place, Recorded},
+    record::{Json, Limits, Outcome, Principal, Record, Timestamp, WireKey},
+    schema::{Field, Schema},
+    store::{Created, Loaded, StoreError, StoreErrorKind, Updated},
+};
+
+static SCHEMA: Schema = Schema::new(
+    "s",
+    "$s",
+    1,
+    &[
+        Field::new("cart", "s.cart"),
+        Field::new("csrf", "s.csrf").reset_on_sign_in(),
+        Field::new("user", "s.user").principal(),
+    ],
+);
+const CART: Place = Place { schema: &SCHEMA, field: 0 };
+const CSRF: Place = Place { schema: &SCHEMA, field: 1 };
+const USER: Place = Place { schema: &SCHEMA, field: 2 };
+
+const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn rules() -> Rules {
+    Rules {
+        limits: LIMITS,
+        persistent: false,
+        max_record: 1000,
+        deadline: Duration::from_secs(2),
+        random: Randomness::System,
+    }
+}
+
+/// A session with a cart, perhaps somebody's.
+fn live(user: Option<&str>) -> Arrival {
+    let id = SessionId::mint(Randomness::System).unwrap();
+    let mut new = NewRecord::new(id.verifier_hash(), LIMITS);
+    new.cells = vec![
+        CellWrite::new(WireKey::from_static("$s"), json("1")),
+        CellWrite::new(WireKey::from_static("s.cart"), json("[1]")),
+    ];
+    new.principal = user.map(|user| Principal::new("s.user", &json(user)));
+    new.cells.extend(user.map(|user| CellWrite::new(WireKey::from_static("s.user"), json(user))));
+    Arrival::Live(id, Loaded::new(Record::create(&new, BEGUN), BEGUN))
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text).unwrap()
+}
+
+fn set(place: Place, text: &str) -> Operation {
+    Operation::Set(place, json(text))
+}
+
+fn sign_in(user: &str) -> Operation {
+    Operation::SignIn(USER, json(user))
+}
+
+/// A request about to commit, and what its store was asked so far.
+struct Case {
+    rules: Rules,
+    request: Request,
+    asked: Vec<Asked>,
+}
+
+/// A store call.
+#[derive(Clone, Debug)]
+enum Asked {
+    Create(Box<NewRecord>),
+    Update(Box<Change>),
+    Delete,
+    Wait,
+}
+
+impl Case {
+    fn new(arrival: Arrival, operations: Vec<Operation>) -> Self {
+        let base = match &arrival {
+            Arrival::Live(_, loaded) => Base { record: Some(&loaded.record), now: loaded.now, late: None },
+            _ => Base::EMPTY,
+        };
+        let mut local = Fold::on(base.record);
+        for operation in &operations {
+            local.step(operation, base).unwrap();
+        }
+        let at = Location::caller();
+        let operations =
+            operations.into_iter().map(|operation| Rc::new(Recorded { operation, at })).collect();
+        let request =
+            Request { arrival, operations, local, saved_before: false, cookie_possible: true, last: false };
+        Self { rules: rules(), request, asked: Vec::new() }
+    }
+
+    /// Commits; `store` answers each call, by its number.
+    fn run(self, store: impl Fn(usize, &Asked) -> Result<Answer, StoreError>) -> Ran {
+        let Self { rules, request, mut asked } = self;
+        let mut commit = Commit::new(request, &rules);
+        let mut step = commit.begin();
+        loop {
+            let call = match step {
+                Step::Finish(finish) => return Ran { finish, asked },
+                Step::Wait(_) => {
+                    asked.push(Asked::Wait);
+                    step = commit.after_wait();
+                    continue;
+                }
+                Step::Create(_, new) => Asked::Create(new),
+                Step::Update(_, change) => Asked::Update(change),
+                Step::Delete(_) => Asked::Delete,
+            };
+            let answer = store(asked.len(), &call);
+            asked.push(call);
+            // Half a second a call: the deadline is met at the fifth.
+            step = commit.next(answer, Duration::from_millis(500) * u32::try_from(asked.len()).unwrap());
+        }
+    }
+
+    fn ok(self) -> Ran {
+        self.run(|_, call| Ok(done(call)))
+    }
+}
+
+/// How a case ended.
+struct Ran {
+    finish: Finish,
+    asked: Vec<Asked>,
+}
+
+impl Ran {
+    fn asked(&self) -> Vec<&'static str> {
+        let name = |asked: &Asked| match asked {
+            Asked::Create(_) => "create",
+            Asked::Update(_) => "update",
+            Asked::Delete => "delete",
+            Asked::Wait => "wait",
+        };
+        self.asked.iter().map(name).collect()
+    }
+
+    fn change(&self) -> &Change {
+        self.asked
+            .iter()
+            .rev()
+            .find_map(|asked| if let Asked::Update(change) = asked { Some(change) } else { None })
+            .unwrap()
+    }
+
+    fn created(&self) -> &NewRecord {
+        self.asked
+            .iter()
+            .find_map(|asked| if let Asked::Create(new) = asked { Some(new) } else { None })
+            .unwrap()
+    }
+
+    fn cookie(&self) -> &'static str {
+        match self.finish.cookie {
+            CookieAction::Keep => "keep",
+            CookieAction::Set { .. } => "set",
+            CookieAction::Remove => "remove",
+        }
+    }
+
+    fn done(&self) -> Done {
+        *self.finish.result.as_ref().unwrap()
+    }
+
+    fn error(&self) -> ErrorKind {
+        self.finish.result.as_ref().unwrap_err().kind()
+    }
+
+    #[track_caller]
+    fn is(&self, asked: &[&str], cookie: &str) {
+        assert_eq!((self.asked().as_slice(), self.cookie()), (asked, cookie));
+    }
+}
+
+fn done(call: &Asked) -> Answer {
+    match call {
+        Asked::Create(_) => Answer::Created(Created::Created),
+        Asked::Update(_) => Answer::Updated(Updated::Done { revision: 2 }),
+        Asked::Delete => Answer::Deleted,
+        Asked::Wait => panic!("nobody answers a wait"),
+    }
+}
+
+fn unknown() -> Result<Answer, StoreError> {
+    Err(StoreError::new(StoreErrorKind::UnknownOutcome))
+}
+
+/// `arrival`'s record after `change` by another request.
+fn moved(arrival: &Arrival, change: &Change) -> Loaded {
+    let Arrival::Live(_, loaded) = arrival else { panic!("a live session") };
+    let Outcome::Done(record) = loaded.record.apply(change, BEGUN) else { panic!("it applies") };
+    Loaded::new(*record, BEGUN)
+}
+
+/// Another request renewed the id and wrote the cart.
+fn renewed(arrival: &Arrival) -> Loaded {
+    let other = SessionId::mint(Randomness::System).unwrap();
+    let mut change =
+        Change { renewal: Some(crate::change::Renewal::new(other.verifier_hash())), ..Change::default() };
+    change.write.push(CellWrite::new(WireKey::from_static("s.cart"), json("[9]")));
+    moved(arrival, &change)
+}
+
+fn keys(writes: &[CellWrite]) -> Vec<&str> {
+    writes.iter().map(|write| write.key.as_str()).collect()
+}
+
+#[test]
+fn nothing_changed() {
+    Case::new(Arrival::Nobody, vec![]).ok().is(&[], "keep");
+    Case::new(live(None), vec![]).ok().is(&[], "keep");
+}
+
+#[test]
+fn nothing_changed_but_seen_after_a_tenth_of_the_idle_time() {
+    let seen_after = |idle: Duration| {
+        let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
+        Case::new(Arrival::Live(id, Loaded::new(loaded.record, BEGUN.saturating_add(idle))), vec![])
+    };
+    seen_after(LIMITS.idle / 10).ok().is(&[], "keep");
+    let late = LIMITS.idle / 10 + Duration::from_millis(1);
+    let ran = seen_after(late).ok();
+    ran.is(&["update"], "keep");
+    assert_eq!(*ran.change(), Change { touch: true, ..Change::default() });
+    for answer in [Updated::Gone, Updated::Conflict(renewed(&live(None)))] {
+        let ran = seen_after(late).run(|_, _| Ok(Answer::Updated(answer.clone())));
+        ran.is(&["update"], "keep");
+        assert_eq!(ran.done(), Done::Nothing);
+    }
+    assert_eq!(seen_after(late).run(|_, _| unknown()).done(), Done::Nothing);
+}
+
+#[test]
+fn no_session_and_fields_set() {
+    let ran = Case::new(Arrival::Nobody, vec![set(CART, "[2]")]).ok();
+    ran.is(&["create"], "set");
+    assert_eq!(keys(&ran.created().cells), ["$s", "s.cart"]);
+    let ran = Case::new(Arrival::Nobody, vec![sign_in("1")]).ok();
+    assert!(ran.created().principal.is_some() && ran.created().authenticated);
+}
+
+#[test]
+fn no_session_and_nothing_set() {
+    for operations in [vec![Operation::Renew], vec![set(CART, "null")], vec![Operation::Purge]] {
+        Case::new(Arrival::Nobody, operations).ok().is(&[], "keep");
+    }
+}
+
+#[test]
+fn changed() {
+    let ran = Case::new(live(None), vec![set(CART, "[2]")]).ok();
+    ran.is(&["update"], "keep");
+    let change = ran.change();
+    assert_eq!((change.expected_generation, keys(&change.write)), (Some(1), vec!["s.cart"]));
+    assert_eq!(change.guards.iter().map(|guard| guard.key.as_str()).collect::<Vec<_>>(), ["$s"]);
+    assert!(change.touch && change.renewal.is_none());
+}
+
+#[test]
+fn changed_and_conflict() {
+    let arrival = live(None);
+    let gate =
+        Change { write: vec![CellWrite::new(WireKey::from_static("$s"), json("1"))], ..Change::default() };
+    let current = moved(&arrival, &gate);
+    let ran = Case::new(arrival, vec![set(CART, "[2]")]).run(|call, asked| match call {
+        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
+        _ => Ok(done(asked)),
+    });
+    ran.is(&["update", "update"], "keep");
+    assert_eq!(ran.change().guards[0].revision, Some(2), "the guard is fresh");
+}
+
+#[test]
+fn changed_and_conflict_until_the_deadline() {
+    let arrival = live(None);
+    let current = moved(&arrival, &Change::default());
+    let ran = Case::new(arrival, vec![set(CART, "[2]")])
+        .run(|_, _| Ok(Answer::Updated(Updated::Conflict(current.clone()))));
+    assert_eq!((ran.error(), ran.cookie()), (ErrorKind::Contended, "keep"));
+    assert!(ran.asked().contains(&"wait"));
+}
+
+#[test]
+fn changed_and_renewed_by_another_request() {
+    let arrival = live(None);
+    let current = renewed(&arrival);
+    let conflict_first = |call: usize, asked: &Asked| match call {
+        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
+        _ => Ok(done(asked)),
+    };
+    // The cart moved since the load, so this set counts as written before; the other one is written.
+    let ran = Case::new(arrival.clone(), vec![set(CART, "[2]"), set(CSRF, "2")]).run(conflict_first);
+    ran.is(&["update", "update"], "keep");
+    assert_eq!(keys(&ran.change().write), ["s.csrf"]);
+    // Nothing of it is left to write.
+    Case::new(arrival.clone(), vec![set(CART, "[2]")]).run(conflict_first).is(&["update"], "keep");
+    // Our own renewal is satisfied.
+    Case::new(arrival, vec![Operation::Renew]).run(conflict_first).is(&["update"], "keep");
+}
+
+#[test]
+fn a_flash_that_changed_is_not_taken() {
+    let arrival = live(None);
+    let newer = Change {
+        write: vec![CellWrite::new(WireKey::from_static("s.cart"), json("[9]"))],
+        ..Change::default()
+    };
+    let current = moved(&arrival, &newer);
+    let ran = Case::new(arrival, vec![Operation::Take(CART, Some(1))]).run(|call, asked| match call {
+        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
+        _ => Ok(done(asked)),
+    });
+    ran.is(&["update"], "keep");
+}
+
+#[test]
+fn as_it_was_loaded() {
+    let as_loaded = || {
+        let mut case = Case::new(live(Some("1")), vec![set(CART, "[1]")]);
+        case.request.local.patch = crate::patch::Patch::default();
+        case.request.local.set(CART, json("[1]"), true);
+        case
+    };
+    as_loaded().ok().is(&[], "keep");
+    let mut renews = as_loaded();
+    renews.request.local.renew = true;
+    let ran = renews.ok();
+    ran.is(&["update"], "set");
+    assert_eq!(keys(&ran.change().write), ["s.cart"], "nothing is left out of a request that renews");
+    let mut again = as_loaded();
+    again.request.saved_before = true;
+    again.ok().is(&["update"], "keep");
+}
+
+#[test]
+fn changed_and_gone() {
+    let ran = Case::new(live(None), vec![set(CART, "[2]")]).run(|_, _| Ok(Answer::Updated(Updated::Gone)));
+    ran.is(&["update"], "keep");
+    assert_eq!(ran.done(), Done::Gone);
+}
+
+#[test]
+fn superseded() {
+    let just_now = || Arrival::Superseded(Duration::from_millis(59_999));
+    for operations in [vec![set(CART, "[2]")], vec![set(CART, "null")], vec![Operation::Purge]] {
+        let ran = Case::new(just_now(), operations).ok();
+        assert_eq!((ran.error(), ran.cookie(), ran.asked().len()), (ErrorKind::Superseded, "keep", 0));
+    }
+    Case::new(just_now(), vec![]).ok().is(&[], "keep");
+    Case::new(just_now(), vec![sign_in("1")]).ok().is(&["create"], "set");
+    let long_ago = Arrival::Superseded(SUPERSEDED_WINDOW);
+    Case::new(long_ago.clone(), vec![set(CART, "[2]")]).ok().is(&["create"], "set");
+    Case::new(long_ago, vec![Operation::Purge]).ok().is(&[], "keep");
+}
+
+#[test]
+fn principal_from_none() {
+    let ran = Case::new(live(None), vec![set(CSRF, "1"), sign_in("1"), set(CART, "[2]")]).ok();
+    ran.is(&["update"], "set");
+    let change = ran.change();
+    assert!(change.renewal.as_ref().is_some_and(|renewal| !renewal.keep_previous));
+    assert!(change.authenticated && change.principal.is_some());
+    assert_eq!(keys(&change.write), ["s.user", "s.cart"], "what resets on sign-in is not carried over");
+}
+
+#[test]
+fn principal_as_it_was() {
+    let ran = Case::new(live(Some("1")), vec![sign_in("1")]).ok();
+    ran.is(&["update"], "set");
+    assert!(ran.change().renewal.is_some() && ran.change().authenticated);
+}
+
+#[test]
+fn principal_from_a_to_b() {
+    let ran = Case::new(live(Some("1")), vec![set(CART, "[2]"), sign_in("2"), set(CSRF, "3")]).ok();
+    ran.is(&["create", "delete"], "set");
+    assert_eq!(keys(&ran.created().cells), ["$s", "s.user", "s.csrf"], "the cart belonged to the other");
+    let ran = Case::new(live(Some("1")), vec![sign_in("2")])
+        .run(|call, asked| if call == 0 { Ok(done(asked)) } else { unknown() });
+    assert_eq!((ran.error(), ran.cookie()), (ErrorKind::StoreUnavailable, "keep"));
+}
+
+#[test]
+fn a_sign_in_never_fails_because_of_a_race() {
+    let arrival = live(None);
+    let current = renewed(&arrival);
+    for answer in [Updated::Gone, Updated::Conflict(current)] {
+        let operations = vec![set(CART, "[2]"), sign_in("1")];
+        let ran = Case::new(arrival.clone(), operations).run(|call, asked| match call {
+            0 => Ok(Answer::Updated(answer.clone())),
+            _ => Ok(done(asked)),
+        });
+        ran.is(&["update", "create"], "set");
+        assert_eq!(keys(&ran.created().cells), ["$s", "s.cart", "s.user"]);
+    }
+}
+
+#[test]
+fn purged_or_signed_out() {
+    let unreadable = || Arrival::Unreadable(SessionId::mint(Randomness::System).unwrap());
+    Case::new(live(None), vec![Operation::Purge]).ok().is(&["delete"], "remove");
+    Case::new(unreadable(), vec![Operation::Purge]).ok().is(&["delete"], "remove");
+    Case::new(live(Some("1")), vec![Operation::SignOut(USER)]).ok().is(&["delete"], "remove");
+    Case::new(live(None), vec![set(CART, "[2]"), Operation::Purge]).ok().is(&["delete"], "remove");
+    let ran = Case::new(live(None), vec![set(CSRF, "1"), Operation::Purge, set(CART, "[2]")]).ok();
+    ran.is(&["delete", "create"], "set");
+    assert_eq!(keys(&ran.created().cells), ["$s", "s.cart"]);
+}
+
+#[test]
+fn a_purge_that_failed_keeps_the_cookie() {
+    let ran = Case::new(live(None), vec![Operation::Purge]).run(|_, _| unknown());
+    assert_eq!((ran.error(), ran.cookie()), (ErrorKind::StoreUnavailable, "keep"));
+}
+
+#[test]
+fn an_unknown_outcome_is_not_sent_again() {
+    for (arrival, call) in [(Arrival::Nobody, "create"), (live(None), "update")] {
+        let ran = Case::new(arrival, vec![set(CART, "[2]")]).run(|_, _| unknown());
+        ran.is(&[call], "keep");
+        assert_eq!(ran.error(), ErrorKind::StoreUnavailable);
+    }
+}
+
+#[test]
+fn a_selector_that_is_taken_is_never_shared() {
+    let ran = Case::new(Arrival::Nobody, vec![set(CART, "[2]")]).run(|call, asked| match call {
+        0 => Ok(Answer::Created(Created::Exists)),
+        _ => Ok(done(asked)),
+    });
+    ran.is(&["create", "create"], "set");
+    let ran =
+        Case::new(Arrival::Nobody, vec![set(CART, "[2]")]).run(|_, _| Ok(Answer::Created(Created::Exists)));
+    assert_eq!((ran.error(), ran.cookie()), (ErrorKind::NoRandomness, "keep"));
+}
+
+#[test]
+fn after_the_response_head() {
+    let late = |arrival, operation| {
+        let mut case = Case::new(arrival, vec![operation]);
+        case.request.cookie_possible = false;
+        case.ok()
+    };
+    for (arrival, operation) in [
+        (Arrival::Nobody, set(CART, "[2]")),
+        (live(None), Operation::Renew),
+        (live(None), sign_in("1")),
+        (live(Some("1")), sign_in("2")),
+    ] {
+        let ran = late(arrival, operation);
+        assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLate, 0));
+    }
+    late(live(None), set(CART, "[2]")).is(&["update"], "keep");
+}
+
+#[test]
+fn a_record_has_a_size() {
+    let large = format!("\"{}\"", "x".repeat(1000));
+    for arrival in [Arrival::Nobody, live(None)] {
+        let ran = Case::new(arrival, vec![set(CART, &large)]).ok();
+        assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLarge, 0));
+    }
+}
+
+#[test]
+fn a_lifetime_renews_so_that_the_cookie_can_change() {
+    let longer = Limits { idle: Duration::from_hours(24), absolute: Duration::from_hours(240) };
+    let ran = Case::new(live(None), vec![Operation::Lifetime(longer, true)]).ok();
+    let CookieAction::Set { max_age, .. } = ran.finish.cookie else { panic!("a cookie") };
+    assert_eq!(max_age, Some(longer.absolute));
+    let change = ran.change();
+    assert_eq!((change.limits, change.persistent), (Some(longer), Some(true)));
+    assert!(change.renewal.is_some());
+}

@@ -1,0 +1,60 @@
+//! What one request sets, the next one reads, each field its own: declared in one order, stored in another.
+
+use actix_typed_session::{Key, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
+use actix_web::http::header::{COOKIE, SET_COOKIE};
+use actix_web::{App, test, web};
+
+#[derive(SessionState)]
+#[session(version = 1)]
+struct Stored {
+    #[session(default)]
+    zebra: u32,
+    #[session(key = "zoo", default)]
+    ape: u32,
+    #[session(principal)]
+    user: Option<u32>,
+    #[session(default)]
+    r#type: String,
+    #[session(key = "Aal", default)]
+    middle: u32,
+    #[session(flash)]
+    notice: Option<String>,
+    never_set: Option<u32>,
+}
+
+async fn write(mut stored: TypedSession<Stored>) -> &'static str {
+    stored.set_zebra(1);
+    stored.set_ape(2);
+    stored.set_user(3);
+    stored.set_type("four");
+    stored.update_middle(|middle| *middle = 5);
+    stored.set_notice("six");
+    "written"
+}
+
+async fn read(mut stored: TypedSession<Stored>) -> String {
+    let notice = stored.take_notice();
+    format!(
+        "{} {} {:?} {} {} {notice:?} {:?}",
+        stored.zebra(),
+        stored.ape(),
+        stored.user(),
+        stored.r#type(),
+        stored.middle(),
+        stored.never_set()
+    )
+}
+
+#[actix_web::test]
+async fn each_field_comes_back_as_itself() {
+    let sessions = SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap());
+    let app =
+        App::new().wrap(sessions).route("/write", web::get().to(write)).route("/read", web::get().to(read));
+    let app = test::init_service(app).await;
+    let written = test::call_service(&app, test::TestRequest::get().uri("/write").to_request()).await;
+    let cookie = written.headers().get(SET_COOKIE).unwrap().to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let look = || test::TestRequest::get().uri("/read").insert_header((COOKIE, cookie.clone())).to_request();
+    assert_eq!(test::call_and_read_body(&app, look()).await, "1 2 Some(3) four 5 Some(\"six\") None");
+    assert_eq!(test::call_and_read_body(&app, look()).await, "1 2 Some(3) four 5 None None");
+}

@@ -1,0 +1,204 @@
+//! What the flow tests share: an application in process over a scripted store, and a browser that keeps its cookie.
+
+use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
+
+use actix_typed_session::{
+    Key, SessionMiddleware, SessionMiddlewareBuilder,
+    record::Timestamp,
+    store::{ManualClock, MemoryStore},
+};
+use actix_web::{
+    App,
+    body::to_bytes,
+    dev::Service,
+    http::header::{COOKIE, HeaderMap, SET_COOKIE},
+    test::{TestRequest, init_service},
+    web,
+};
+use tokio::sync::Notify;
+
+pub(super) use super::words::{EMPTY, Shop};
+use super::{script::Script, words};
+
+pub(super) fn key() -> Key {
+    Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap()
+}
+
+pub(super) type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// An application in process over a scripted store.
+pub(super) struct World {
+    pub(super) store: Script,
+    pub(super) clock: ManualClock,
+    pub(super) gate: web::Data<Notify>,
+    call: Box<dyn Fn(TestRequest) -> Answering>,
+}
+
+/// What became of the browser's cookie.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Jar {
+    Kept,
+    Set,
+    Removed,
+}
+
+/// A response, and what the store was asked for it.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// The one `Set-Cookie` line.
+    pub(super) fn set_cookie(&self) -> Option<&str> {
+        let mut lines = self.headers.get_all(SET_COOKIE);
+        let line = lines.next().map(|line| line.to_str().unwrap());
+        assert!(lines.next().is_none(), "two Set-Cookie headers");
+        line
+    }
+
+    pub(super) fn jar(&self) -> Jar {
+        match self.set_cookie() {
+            None => Jar::Kept,
+            Some(line) if line.starts_with("__Host-sid=;") => Jar::Removed,
+            Some(_) => Jar::Set,
+        }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.status, self.jar(), self.body)
+    }
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    /// With other choices than the defaults.
+    pub(super) async fn with(
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+    ) -> Self {
+        Self::built(key(), choose, |_| ()).await
+    }
+
+    /// With another key.
+    pub(super) async fn keyed(
+        key: Key,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+    ) -> Self {
+        Self::built(key, choose, |_| ()).await
+    }
+
+    /// With routes of the test's own.
+    pub(super) async fn routed(
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
+        Self::built(key(), choose, routes).await
+    }
+
+    async fn built(
+        key: Key,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+        let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
+        let gate = web::Data::new(Notify::new());
+        let middleware = choose(SessionMiddleware::builder(store.clone(), key)).build().unwrap();
+        let app =
+            App::new().app_data(gate.clone()).wrap(middleware).configure(routes).configure(words::routes);
+        let app = Rc::new(init_service(app).await);
+        let call = move |request: TestRequest| {
+            let app = app.clone();
+            Box::pin(async move {
+                let response = match app.call(request.to_request()).await {
+                    Ok(response) => response.into_parts().1.map_into_boxed_body(),
+                    Err(error) => error.error_response(),
+                };
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let body = to_bytes(response.into_body()).await.unwrap_or_default();
+                Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+            }) as Answering
+        };
+        Self { store, clock, gate, call: Box::new(call) }
+    }
+
+    pub(super) fn request(&self, path: &str, cookie: Option<&str>) -> Answering {
+        let mut request = TestRequest::get().uri(path);
+        if let Some(cookie) = cookie {
+            request = request.insert_header((COOKIE, cookie));
+        }
+        (self.call)(request)
+    }
+
+    /// A browser without a cookie.
+    pub(super) fn browser(&self) -> Browser<'_> {
+        Browser { world: self, cookie: RefCell::new(None) }
+    }
+
+    /// A browser that has done `words` already; the store's book is empty again.
+    pub(super) async fn browser_after(&self, words: &str) -> Browser<'_> {
+        let browser = self.browser();
+        assert_eq!(browser.go(words).await.status, 200);
+        self.store.asked();
+        browser
+    }
+}
+
+/// Sends the cookie it was last given. A clone is the same browser profile, copied.
+#[derive(Clone)]
+pub(super) struct Browser<'a> {
+    world: &'a World,
+    cookie: RefCell<Option<String>>,
+}
+
+impl Browser<'_> {
+    /// One request for `/do/{words}`.
+    pub(super) async fn go(&self, words: &str) -> Answer {
+        self.get(&format!("/do/{words}")).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        let cookie = self.cookie();
+        let answer = self.world.request(path, cookie.as_deref()).await;
+        match answer.jar() {
+            Jar::Kept => {}
+            Jar::Removed => drop(self.cookie.take()),
+            Jar::Set => {
+                let pair = answer.set_cookie().unwrap().split(';').next().unwrap().to_owned();
+                self.cookie.replace(Some(pair));
+            }
+        }
+        answer
+    }
+
+    /// `slow` begins and waits at its `gate`; `fast` runs from beginning to end; then `slow` goes on.
+    pub(super) async fn overlap(&self, slow: &str, fast: &str) -> (Answer, Answer) {
+        let other = self.clone();
+        tokio::join!(biased; self.go(slow), async {
+            let answer = other.go(fast).await;
+            self.world.gate.notify_one();
+            answer
+        })
+    }
+
+    pub(super) fn cookie(&self) -> Option<String> {
+        self.cookie.borrow().clone()
+    }
+
+    /// Who else reads the state right now.
+    pub(super) async fn state(&self) -> String {
+        let answer = self.world.request("/do/", self.cookie().as_deref()).await;
+        self.world.store.asked();
+        answer.body
+    }
+}

@@ -1,0 +1,251 @@
+//! Clients that go away, cookies that never arrive, and bodies that outlive their handler.
+
+use std::{
+    future::Future,
+    io::{Read, Write},
+    net::Shutdown,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_typed_session::{TypedSession, store::StoreErrorKind};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    body::{BodySize, MessageBody},
+    web::{self, Bytes},
+};
+use tokio::sync::Notify;
+use tracing::Level;
+
+use super::{
+    kit::{EMPTY, Jar, Shop, World},
+    logged::Logged,
+    script::Fault,
+    wire::{Server, request},
+    words::act,
+};
+
+/// A body whose one chunk is made when it is asked for: after the head.
+struct Late(Option<Pin<Box<dyn Future<Output = String>>>>);
+
+impl MessageBody for Late {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let Some(making) = &mut self.0 else { return Poll::Ready(None) };
+        let made = std::task::ready!(making.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(Some(Ok(made.into())))
+    }
+}
+
+/// `/late/{words}~{words}`: before the head, and in the body. `/lazy/{words}`: nobody asks before the body does.
+fn streams(routes: &mut web::ServiceConfig) {
+    let late = |mut shop: TypedSession<Shop>, words: web::Path<String>, gate: web::Data<Notify>| async move {
+        let (early, late) = words.split_once('~').unwrap();
+        act(&mut shop, early, &gate).await?;
+        let late = late.to_owned();
+        let body = Late(Some(Box::pin(async move {
+            act(&mut shop, &late, &gate)
+                .await
+                .map_or_else(|error| error.to_string(), |acted| acted.seen.join(" | "))
+        })));
+        Ok::<_, actix_web::Error>(HttpResponse::Ok().body(body))
+    };
+    let lazy = |request: HttpRequest, words: web::Path<String>, gate: web::Data<Notify>| async move {
+        HttpResponse::Ok().body(Late(Some(Box::pin(async move {
+            let mut shop = TypedSession::<Shop>::extract(&request).await.unwrap();
+            act(&mut shop, &words, &gate)
+                .await
+                .map_or_else(|error| error.to_string(), |acted| acted.seen.join(" | "))
+        }))))
+    };
+    routes.route("/late/{words:.*}", web::get().to(late)).route("/lazy/{words:.*}", web::get().to(lazy));
+}
+
+async fn world() -> World {
+    World::routed(|builder| builder, streams).await
+}
+
+#[actix_web::test]
+async fn a_body_reads_what_its_handler_left() {
+    let world = world().await;
+    let browser = world.browser_after("v1").await;
+    let other = browser.clone();
+    let (late, ()) = tokio::join!(biased; browser.get("/late/v2,c1~gate,see"), async {
+        // The commit came before the body: another request sees it, and goes on.
+        assert_eq!(other.go("v9,d:x").await.body, r#"- [1] 9 "x" -"#);
+        world.gate.notify_one();
+    });
+    assert_eq!(late.body, r#"- [1] 2 "" - | - [1] 2 "" -"#, "a snapshot");
+    assert_eq!(browser.state().await, r#"- [1] 9 "x" -"#);
+}
+
+#[actix_web::test]
+async fn a_write_in_a_body_is_saved_or_loud() {
+    let (logged, _guard) = Logged::here();
+    let world = world().await;
+    let browser = world.browser_after("v1").await;
+    assert_eq!(browser.get("/late/v2~c5,save").await.body, r#"Ok | - [5] 2 "" -"#);
+    assert_eq!(world.store.asked(), "load update load update");
+    assert_eq!(logged.count(Level::ERROR), 0);
+    assert_eq!(browser.get("/late/~try10").await.body, r#"12 | - [5] 12 "" -"#);
+    world.store.asked();
+    assert_eq!(browser.get("/late/~v77").await.status, 200);
+    assert_eq!(world.store.asked(), "load");
+    let log = logged.text();
+    assert_eq!(logged.count(Level::ERROR), 1, "{log}");
+    let parts = ["schema=\"shop\"", "words.rs", "line=", "call `session.save().await` after it"];
+    assert!(parts.iter().all(|part| log.contains(part)), "{log}");
+    assert_eq!(browser.state().await, r#"- [5] 12 "" -"#);
+}
+
+#[actix_web::test]
+async fn what_needs_a_cookie_is_too_late_in_a_body() {
+    let world = world().await;
+    for words in ["v1,save", "in4,save", "c1,renew,save"] {
+        let answer = world.browser().get(&format!("/late/~{words}")).await;
+        assert!(answer.body.starts_with("TooLate"), "{words}: {answer:?}");
+        assert_eq!((answer.jar(), world.store.asked().as_str()), (Jar::Kept, ""), "{words}");
+    }
+    let browser = world.browser_after("v1,in4").await;
+    for words in ["renew,save", "in4,save", "in5,save", "v2,renew,save", "life:60:60:1,save"] {
+        let answer = browser.get(&format!("/late/~{words}")).await;
+        assert!(answer.body.starts_with("TooLate"), "{words}: {answer:?}");
+        assert_eq!(world.store.asked(), "load", "{words}");
+    }
+    assert_eq!(browser.state().await, r#"4 [] 1 "" -"#);
+    // Ending it needs none: the cookie opens nothing from now on.
+    assert!(browser.get("/late/~purge,save").await.body.starts_with("Ok"));
+    assert_eq!(browser.state().await, EMPTY);
+}
+
+#[actix_web::test]
+async fn a_body_that_asks_first_is_as_late_as_any() {
+    let (logged, _guard) = Logged::here();
+    let world = world().await;
+    let answer = world.browser().get("/lazy/v1,save").await;
+    assert!(answer.body.starts_with("TooLate"), "{answer:?}");
+    assert_eq!((world.store.asked().as_str(), world.store.len()), ("", 0));
+    let browser = world.browser_after("v1").await;
+    assert!(browser.get("/lazy/v2,save").await.body.starts_with("Ok"));
+    assert!(browser.get("/lazy/renew,save").await.body.starts_with("TooLate"));
+    let before = logged.count(Level::ERROR);
+    browser.get("/lazy/v3").await;
+    assert_eq!(logged.count(Level::ERROR), before + 1, "{}", logged.text());
+    assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
+}
+
+/// Polls until nothing moves any more.
+async fn until_held(mut future: Pin<&mut impl Future>, world: &World, calls: &str) {
+    while !world.store.was_asked(calls) {
+        let polled =
+            std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+        assert!(!polled, "answered before {calls}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix_web::test]
+async fn a_commit_that_has_begun_runs_to_its_end() {
+    let world = World::new().await;
+    for (words, after) in
+        [("v2", r#"- [] 2 "" -"#), ("v3,save", r#"- [] 3 "" -"#), ("try4", r#"- [] 7 "" -"#)]
+    {
+        let browser = world.browser_after("v1").await;
+        if words == "try4" {
+            browser.go("v3").await;
+            world.store.asked();
+        }
+        world.store.at("update", 1, Fault::Held(None));
+        {
+            let mut request = pin!(browser.go(words));
+            until_held(request.as_mut(), &world, "load update").await;
+            // The client resets the connection, and actix drops the request.
+        }
+        world.store.release();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(browser.state().await, after, "{words}");
+    }
+    // One that has not begun does not begin.
+    let browser = world.browser_after("v1").await;
+    {
+        let mut request = pin!(browser.go("v2,gate"));
+        until_held(request.as_mut(), &world, "load").await;
+    }
+    assert_eq!(browser.state().await, r#"- [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_save_that_the_handler_gave_up_is_waited_for_and_heard() {
+    let world = World::new().await;
+    for (fault, status) in [(None, 200), (Some(Fault::Fails(StoreErrorKind::UnknownOutcome)), 503)] {
+        let browser = world.browser_after("v1").await;
+        world.store.at("update", 1, Fault::Held(fault.map(Box::new)));
+        let (answer, ()) = tokio::join!(biased; browser.go("v2,savedrop"), async {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            world.store.release();
+        });
+        assert_eq!((answer.status, answer.jar()), (status, Jar::Kept));
+        assert_eq!(world.store.asked(), "load update", "and it is not sent again");
+    }
+}
+
+#[test]
+fn a_client_that_has_said_everything_is_served_to_the_end() {
+    let server = Server::start();
+    let cookie = server.cookie("v1");
+    let mut stream = server.connect();
+    stream.write_all(&request("/do/v2,gate", &[format!("Cookie: {cookie}").as_bytes()], "close")).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    server.until_asked("load");
+    server.gate.notify_one();
+    server.until_asked("load update");
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    assert_eq!(server.state(&cookie), r#"- [] 2 "" -"#);
+}
+
+#[test]
+fn a_cookie_that_never_arrived() {
+    let server = Server::start();
+    let lose = |path: &str, cookie: &str, calls: &str| {
+        let mut stream = server.connect();
+        stream.write_all(&request(path, &[format!("Cookie: {cookie}").as_bytes()], "close")).unwrap();
+        server.until_asked(calls);
+        drop(stream);
+        server.store.asked();
+    };
+    // A renewal: the old id is dead; writing waits a minute, so that a cookie under way can arrive, and then begins anew.
+    let cookie = server.cookie("v1,in4");
+    lose("/do/renew", &cookie, "load renew");
+    assert_eq!(server.state(&cookie), EMPTY);
+    assert_eq!(server.ask_with("/do/v2", &cookie).status(), 409);
+    let again = server.ask_with("/do/in4", &cookie);
+    assert_eq!(server.state(&again.cookie().unwrap()), r#"4 [] 0 "" -"#, "signing in works at once");
+    server.clock.advance(Duration::from_secs(60));
+    let begun = server.ask_with("/do/v2", &cookie);
+    assert_eq!(server.state(&begun.cookie().unwrap()), r#"- [] 2 "" -"#);
+    // A sign-in: the visitor is not signed in with the old cookie.
+    let cookie = server.cookie("v1");
+    lose("/do/in4", &cookie, "load renew");
+    assert_eq!(server.state(&cookie), EMPTY);
+    // A logout: it happened.
+    let cookie = server.cookie("v1,in4");
+    lose("/do/purge", &cookie, "load delete");
+    assert_eq!(server.state(&cookie), EMPTY);
+    let reply = server.ask_with("/do/", &cookie);
+    assert_eq!((reply.status(), reply.set_cookie()), (200, None));
+}

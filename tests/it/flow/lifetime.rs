@@ -1,0 +1,301 @@
+//! How long a session lives, what its cookie says of that, and what caches are told. Time is a clock that tests move.
+
+use std::time::Duration;
+
+use actix_typed_session::Key;
+
+use super::{
+    kit::{EMPTY, Jar, World, key},
+    script::Fault,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const MILLI: Duration = Duration::from_millis(1);
+
+#[actix_web::test]
+async fn silence_ends_a_session_at_the_idle_timeout() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(30 * MINUTE - MILLI);
+    assert_eq!(browser.clone().go("left").await.body, r#"Some(1800) | - [] 1 "" -"#);
+    // That visit counts.
+    world.clock.advance(30 * MINUTE - MILLI);
+    assert_eq!(browser.clone().go("").await.body, r#"- [] 1 "" -"#);
+    world.clock.advance(30 * MINUTE);
+    let answer = browser.go("is").await;
+    assert_eq!((answer.body, answer.status), (format!("00 | {EMPTY}"), 200));
+}
+
+#[actix_web::test]
+async fn idle_and_absolute_are_what_was_configured() {
+    let world = World::with(|builder| builder.idle_timeout(5 * MINUTE).absolute_timeout(12 * MINUTE)).await;
+    let browser = world.browser_after("v1").await;
+    for _ in 0..3 {
+        world.clock.advance(4 * MINUTE - MILLI);
+        assert_eq!(browser.go("is").await.body, r#"10 | - [] 1 "" -"#);
+    }
+    world.clock.advance(3 * MILLI);
+    assert_eq!(browser.go("is").await.body, format!("00 | {EMPTY}"));
+}
+
+#[actix_web::test]
+async fn renewing_does_not_extend_the_absolute_limit_and_signing_in_does() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let stay = async |hours: u32| {
+        for _ in 0..hours * 3 {
+            world.clock.advance(20 * MINUTE);
+            assert_eq!(browser.go("is,renew").await.body, r#"10 | - [] 1 "" -"#);
+        }
+    };
+    stay(11).await;
+    world.clock.advance(29 * MINUTE);
+    assert_eq!(browser.go("renew").await.jar(), Jar::Set);
+    world.clock.advance(29 * MINUTE);
+    assert_eq!(browser.go("left").await.body, r#"Some(120) | - [] 1 "" -"#, "of 12 hours 2 minutes are left");
+    assert_eq!(browser.go("in4").await.jar(), Jar::Set);
+    world.clock.advance(2 * MINUTE);
+    assert_eq!(browser.go("is").await.body, r#"10 | 4 [] 1 "" -"#, "12 hours from the sign-in");
+    for _ in 0..10 {
+        world.clock.advance(25 * MINUTE);
+        browser.go("").await;
+    }
+    assert_eq!(browser.go("in4").await.jar(), Jar::Set, "proving it again");
+    for _ in 0..24 {
+        world.clock.advance(29 * MINUTE);
+        assert_eq!(browser.go("is").await.body, r#"10 | 4 [] 1 "" -"#);
+    }
+    world.clock.advance(25 * MINUTE);
+    assert_eq!(browser.go("is").await.body, format!("00 | {EMPTY}"));
+}
+
+#[actix_web::test]
+async fn remember_me_outlives_the_browser_and_later_renewals() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let (week, month) = (7 * 24 * HOUR, 30 * 24 * HOUR);
+    let line = format!("in4,life:{}:{}:1", week.as_secs(), month.as_secs());
+    let answer = browser.go(&line).await;
+    assert!(
+        answer.set_cookie().unwrap().ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=2592000")
+    );
+    assert!(world.store.last_created().persistent);
+    world.clock.advance(week - MILLI);
+    assert_eq!(browser.go("").await.body, r#"4 [] 0 "" -"#);
+    let answer = browser.go("renew").await;
+    assert!(answer.set_cookie().unwrap().contains("; Max-Age=2592000"), "{answer:?}");
+    world.clock.advance(week - MILLI);
+    let answer = browser.go("c1").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Kept), "never merely refreshed");
+    // And back to a session of this browser.
+    let answer = browser.go("in4,life:600:1200:0").await;
+    assert_eq!(answer.jar(), Jar::Set);
+    assert!(!answer.set_cookie().unwrap().contains("Max-Age"));
+    assert!(browser.go("left").await.body.starts_with("Some(600)"));
+}
+
+#[actix_web::test]
+async fn a_session_ends_with_the_browser_unless_configured_otherwise() {
+    let world = World::new().await;
+    let answer = world.browser().go("v1").await;
+    let line = answer.set_cookie().unwrap();
+    assert!(line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{line}");
+    let world = World::with(|builder| builder.persistent_cookie().absolute_timeout(2 * HOUR)).await;
+    let answer = world.browser().go("v1").await;
+    assert!(answer.set_cookie().unwrap().ends_with("; Max-Age=7200"));
+}
+
+#[actix_web::test]
+async fn what_a_session_says_of_itself() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let answer = browser.go("is,id,left,born,who,v1,is,id,who").await;
+    assert_eq!(answer.body, r#"00 | none | None | None | nobody | 01 | none | nobody | - [] 1 "" -"#);
+    let answer = browser.go("is,id,left,born,in4,is,who,renew,purge,is,id,born,left,who,v2,is").await;
+    let said: Vec<&str> = answer.body.split(" | ").collect();
+    assert_eq!((said[0], said[1].len()), ("10", 22));
+    assert_eq!(said[2..5], ["Some(1800)", "Some(1000000)", "10"]);
+    assert!(said[5].ends_with('4'));
+    assert_eq!(said[6..12], ["00", "none", "None", "None", "nobody", "01"]);
+}
+
+#[actix_web::test]
+async fn the_public_id_stays_while_ids_change() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let first = browser.go("v1,save,id").await.body;
+    let id = first.split(" | ").nth(1).unwrap().to_owned();
+    assert_eq!(id.len(), 22);
+    for words in ["id", "renew,id", "id", "in4,id", "id", "in4,save,id", "life:600:600:1,id"] {
+        let body = browser.go(words).await.body;
+        assert!(body.contains(&id), "{words}: {body}");
+    }
+    let body = browser.go("in5,save,id").await.body;
+    assert!(!body.contains(&id), "another user, another session: {body}");
+}
+
+#[actix_web::test]
+async fn caches_are_told_what_they_must_know() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let plain = browser.get("/none").await;
+    assert_eq!((plain.header("vary"), plain.header("cache-control")), (None, None));
+    let read = browser.go("").await;
+    assert_eq!((read.header("vary"), read.header("cache-control")), (Some("Cookie"), None));
+    for words in ["v1", "renew", "in4", "renew,err", "in5", "purge"] {
+        let set = browser.go(words).await;
+        assert_ne!(set.jar(), Jar::Kept);
+        assert_eq!(
+            (set.header("vary"), set.header("cache-control")),
+            (Some("Cookie"), Some("no-store")),
+            "{words}"
+        );
+        browser.go("v1").await;
+    }
+    world.store.at("update", 1, Fault::Fails(actix_typed_session::store::StoreErrorKind::Full));
+    let failed = browser.go("v2").await;
+    assert_eq!((failed.status, failed.header("vary")), (503, Some("Cookie")));
+    let plain = browser.get("/none").await;
+    assert_eq!((plain.header("vary"), plain.header("cache-control")), (None, None));
+}
+
+#[actix_web::test]
+async fn a_retired_key_opens_and_does_not_sign() {
+    let new = || Key::try_from(b"another-key-of-32-bytes-for-test".as_slice()).unwrap();
+    let before = World::new().await;
+    let browser = before.browser_after("v1").await;
+    let cookie = browser.cookie();
+    // A store of its own would not know the record, so only the load is looked at.
+    let between = World::with(|builder| builder.retired_key(new())).await;
+    between.request("/do/", cookie.as_deref()).await;
+    assert_eq!(between.store.asked(), "load");
+    let swapped = World::keyed(new(), |builder| builder.retired_key(key())).await;
+    swapped.request("/do/", cookie.as_deref()).await;
+    assert_eq!(swapped.store.asked(), "load");
+    let fresh = swapped.browser_after("v1").await;
+    before.request("/do/", fresh.cookie().as_deref()).await;
+    assert_eq!(before.store.asked(), "", "signed by the new key, which this one does not have");
+    between.request("/do/", fresh.cookie().as_deref()).await;
+    assert_eq!(between.store.asked(), "load");
+    let alone = World::keyed(new(), |builder| builder).await;
+    alone.request("/do/", cookie.as_deref()).await;
+    assert_eq!(alone.store.asked(), "", "retired for good");
+}
+
+#[actix_web::test]
+async fn a_session_has_a_largest_size() {
+    let world = World::with(|builder| builder.max_record_bytes(200)).await;
+    let long = "x".repeat(250);
+    let answer = world.browser().go(&format!("d:{long}")).await;
+    assert_eq!(
+        (answer.status, answer.jar(), answer.body.as_str()),
+        (500, Jar::Kept, "Internal Server Error")
+    );
+    assert_eq!(world.store.asked(), "");
+    let browser = world.browser_after("v1,d:abc").await;
+    for words in [
+        format!("d:{long}"),
+        format!("d:{long},renew"),
+        format!("n:{long},in4"),
+        format!("d:{long},save,fail"),
+    ] {
+        let answer = browser.go(&words).await;
+        assert_eq!((answer.status, answer.jar()), (500, Jar::Kept), "{words}");
+        assert_eq!(world.store.asked(), "load");
+    }
+    assert_eq!(browser.state().await, r#"- [] 1 "abc" -"#);
+    // What replaces counts, not what is added up.
+    for _ in 0..20 {
+        assert_eq!(browser.go(&format!("d:{}", "y".repeat(100))).await.status, 200);
+        assert_eq!(browser.go("d:z").await.status, 200);
+    }
+}
+
+#[actix_web::test]
+async fn nothing_is_sent_when_every_write_is_what_was_loaded() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1,c1,d:a,n:x").await;
+    for words in ["v1", "v1,d:a", "v1,d:a,n:x", "up0", "out", "out,v1"] {
+        let answer = browser.go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
+        assert_eq!(world.store.asked(), "load", "{words}");
+    }
+    for words in ["v1,d:b", "v2,v1", "v1,t", "v1,c2"] {
+        let browser = world.browser_after("v1,c1,d:a,n:x").await;
+        browser.go(words).await;
+        assert!(world.store.last_change().write.len() >= 1, "{words}");
+        assert_eq!(world.store.asked(), "load update", "{words}");
+    }
+    // One write that differs takes all others with it.
+    browser.go("v1,d:b").await;
+    assert_eq!(world.store.last_change().write.len(), 2);
+    world.store.asked();
+    // A default that is set becomes a stored value: absent is never equal.
+    let bare = world.browser_after("c1").await;
+    bare.go("v0").await;
+    assert_eq!(world.store.asked(), "load update");
+    bare.go("v0").await;
+    assert_eq!(world.store.asked(), "load");
+}
+
+#[actix_web::test]
+async fn nothing_is_elided_when_signing_in_or_renewing_or_after_saving() {
+    for (words, asked, written) in [
+        ("v1,in4", "load renew", 2),
+        ("v1,renew", "load renew", 1),
+        ("v1,life:60:60:0", "load renew", 1),
+        ("v2,save,v1", "load update update", 1),
+    ] {
+        let world = World::new().await;
+        let browser = world.browser_after("v1,c1").await;
+        browser.go(words).await;
+        assert_eq!(world.store.last_change().write.len(), written, "{words}");
+        assert_eq!(world.store.asked(), asked, "{words}");
+        assert!(browser.state().await.contains("[1] 1"), "{words}");
+    }
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    browser.go("c1,save,v1").await;
+    assert_eq!(
+        world.store.asked(),
+        "load update update",
+        "equal to what was loaded, and still sent after a save"
+    );
+}
+
+#[actix_web::test]
+async fn what_a_sign_in_resets() {
+    let world = World::new().await;
+    // Set before, in the same request, or afterwards; by a handler that knows the field or by one that does not.
+    for (words, seen) in
+        [("in4", ""), ("d:same,in4", ""), ("in4,d:after", "after"), ("d:same,in4,d:after", "after")]
+    {
+        let browser = world.browser_after("d:before,c1").await;
+        assert_eq!(browser.go(words).await.body, format!(r#"4 [1] 0 "{seen}" -"#), "{words}");
+        assert_eq!(browser.state().await, format!(r#"4 [1] 0 "{seen}" -"#), "{words}");
+        assert_eq!(browser.go("in4").await.status, 200);
+        assert_eq!(browser.state().await, format!(r#"4 [1] 0 "{seen}" -"#), "the same user again: {words}");
+    }
+    let browser = world.browser();
+    browser.go("d:same,in4").await;
+    assert_eq!(browser.state().await, r#"4 [] 0 "" -"#, "also where the session begins with the sign-in");
+}
+
+#[actix_web::test]
+async fn a_closure_that_panics_is_a_500_and_writes_nothing() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1,c1").await;
+    for words in ["crash", "v2,crash", "crash,v2,c2", "crash,save", "in4,crash"] {
+        let answer = browser.go(words).await;
+        assert_eq!(
+            (answer.status, answer.jar(), answer.body.as_str()),
+            (500, Jar::Kept, "Internal Server Error"),
+            "{words}"
+        );
+        assert_eq!(world.store.asked(), "load", "{words}");
+        assert_eq!(browser.state().await, r#"- [1] 1 "" -"#);
+    }
+    assert_eq!(browser.go("crash,discard,v3").await.status, 200);
+    assert_eq!(browser.state().await, r#"- [1] 3 "" -"#);
+}

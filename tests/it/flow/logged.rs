@@ -1,0 +1,80 @@
+//! Everything that the library logs on this thread, as text.
+
+use std::{
+    fmt::{Debug, Write},
+    sync::{Arc, Mutex},
+};
+
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+    subscriber::DefaultGuard,
+};
+
+/// What was logged since it was opened, at every level.
+#[derive(Clone, Default)]
+pub(super) struct Logged(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Logged {
+    /// Listens on this thread until the guard is dropped.
+    pub(super) fn here() -> (Self, DefaultGuard) {
+        let logged = Self::default();
+        let guard = tracing::subscriber::set_default(logged.clone());
+        (logged, guard)
+    }
+
+    /// Listens on this thread until it ends; for the workers of a server.
+    pub(super) fn for_good(&self) {
+        std::mem::forget(tracing::subscriber::set_default(self.clone()));
+    }
+
+    pub(super) fn text(&self) -> String {
+        let lines = self.0.lock().unwrap();
+        lines.iter().map(|(level, line)| format!("{level} {line}\n")).collect()
+    }
+
+    /// How many lines of a level.
+    pub(super) fn count(&self, level: Level) -> usize {
+        self.0.lock().unwrap().iter().filter(|(of, _)| *of == level).count()
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Logged {
+    fn enabled(&self, of: &Metadata<'_>) -> bool {
+        of.target().starts_with("actix_typed_session")
+    }
+
+    fn new_span(&self, of: &Attributes<'_>) -> Id {
+        let mut line = Line(String::new());
+        of.record(&mut line);
+        self.0.lock().unwrap().push((*of.metadata().level(), line.0));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, of: &Record<'_>) {
+        let mut line = Line(String::new());
+        of.record(&mut line);
+        self.0.lock().unwrap().push((Level::TRACE, line.0));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, of: &Event<'_>) {
+        let mut line = Line(String::new());
+        of.record(&mut line);
+        self.0.lock().unwrap().push((*of.metadata().level(), line.0));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}

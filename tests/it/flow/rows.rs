@@ -1,0 +1,196 @@
+//! The commit table, one row after the other: what the store is asked, what the cookie becomes, what the browser is answered.
+//! Rows about other requests that run at the same time are in `rows_races`, those about who is signed in in `rows_signing`,
+//! those where the store fails in `rows_failing`.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use super::{
+    kit::{EMPTY, Jar, World},
+    script::Fault,
+};
+
+const IDLE: Duration = Duration::from_secs(30 * 60);
+const MILLI: Duration = Duration::from_millis(1);
+
+#[actix_web::test]
+async fn untouched_costs_nothing_and_reading_costs_one_load() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let answer = browser.get("/none").await;
+    assert_eq!((answer.status, answer.jar(), world.store.asked().as_str()), (200, Jar::Kept, ""));
+    let answer = browser.go("see").await;
+    assert_eq!((answer.status, answer.jar(), world.store.asked().as_str()), (200, Jar::Kept, "load"));
+    assert_eq!(answer.body, r#"- [] 1 "" - | - [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn reading_or_clearing_begins_no_session() {
+    let world = World::new().await;
+    for words in ["", "see", "t", "out", "renew", "purge", "save", "discard", "life:60:60:1", "v1,discard"] {
+        let answer = world.browser().go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Kept), "{words}");
+        assert_eq!(world.store.asked(), "", "{words}");
+    }
+    assert_eq!(world.store.len(), 0);
+}
+
+#[actix_web::test]
+async fn the_first_value_creates() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let answer = browser.go("c3").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    let created = world.store.last_created();
+    assert_eq!(
+        created.cells.iter().map(|cell| cell.key.as_str()).collect::<Vec<_>>(),
+        ["$shop", "shop.cart"]
+    );
+    assert!(created.principal.is_none() && !created.authenticated && !created.persistent);
+    assert_eq!(world.store.asked(), "create");
+    assert_eq!(browser.state().await, r#"- [3] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_change_is_one_update_of_the_fields_it_wrote() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1,v1,n:x").await;
+    let answer = browser.go("v2").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
+    let change = world.store.last_change();
+    assert_eq!(change.write.iter().map(|cell| cell.key.as_str()).collect::<Vec<_>>(), ["shop.visits"]);
+    assert_eq!(change.guards.iter().map(|guard| guard.key.as_str()).collect::<Vec<_>>(), ["$shop"]);
+    assert!(change.expected_generation.is_some() && change.touch);
+    assert_eq!(world.store.asked(), "load update");
+    assert_eq!(browser.state().await, r#"- [1] 2 "" x"#);
+}
+
+#[actix_web::test]
+async fn a_visit_is_recorded_after_a_tenth_of_the_idle_time() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(IDLE / 10);
+    browser.go("").await;
+    assert_eq!(world.store.asked(), "load");
+    world.clock.advance(MILLI);
+    let answer = browser.go("").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
+    assert!(world.store.last_change().expected_generation.is_none());
+    assert_eq!(world.store.asked(), "load touch");
+    browser.go("").await;
+    assert_eq!(world.store.asked(), "load");
+}
+
+#[actix_web::test]
+async fn a_record_that_is_not_there_is_no_session_and_its_cookie_is_left_alone() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let old = browser.cookie();
+    assert_eq!(browser.clone().go("purge").await.jar(), Jar::Removed);
+    world.store.asked();
+    let answer = browser.go("").await;
+    assert_eq!((answer.status, answer.jar(), answer.body.as_str()), (200, Jar::Kept, EMPTY));
+    assert_eq!(browser.go("purge").await.jar(), Jar::Kept);
+    assert_eq!(world.store.asked(), "load load");
+    assert_eq!(browser.go("v5").await.jar(), Jar::Set);
+    assert_eq!(world.store.asked(), "load create");
+    assert_ne!(browser.cookie(), old);
+    assert_eq!(browser.state().await, r#"- [] 5 "" -"#);
+}
+
+#[actix_web::test]
+async fn purging_deletes_and_removes_the_cookie() {
+    let world = World::new().await;
+    for words in
+        ["purge", "v9,purge", "renew,purge", "in4,purge", "purge,purge", "purge,t,out", "v9,purge,v8,purge"]
+    {
+        let browser = world.browser_after("v1").await;
+        let answer = browser.go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Removed), "{words}");
+        let line = answer.set_cookie().unwrap().to_owned();
+        assert_eq!(line, "__Host-sid=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+        assert_eq!(world.store.asked(), "load delete", "{words}");
+        assert_eq!(world.store.len(), 0, "{words}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_set_after_a_purge_begins_another_session() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1,c1,in4").await;
+    let old = browser.clone();
+    let answer = browser.go("c2,see,purge,see,v7").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert_eq!(answer.body, format!(r#"4 [1, 2] 1 "" - | {EMPTY} | - [] 7 "" -"#));
+    assert_eq!(world.store.asked(), "load delete create");
+    assert_eq!(browser.state().await, r#"- [] 7 "" -"#);
+    assert_eq!(old.state().await, EMPTY);
+    assert_eq!(world.store.len(), 1);
+}
+
+#[actix_web::test]
+async fn effects_do_not_depend_on_the_order_of_renewing_signing_in_and_setting() {
+    for words in ["renew,v2,in4", "in4,renew,v2", "v2,in4,renew", "v2,renew,in4"] {
+        let world = World::new().await;
+        let browser = world.browser_after("c1").await;
+        let answer = browser.go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Set), "{words}");
+        assert_eq!(world.store.asked(), "load renew", "one step: {words}");
+        assert_eq!(browser.state().await, r#"4 [1] 2 "" -"#, "{words}");
+    }
+}
+
+#[actix_web::test]
+async fn what_a_handler_asked_for_is_done_whatever_it_answers() {
+    for (ending, status) in [("", 200), (",fail", 500), (",err", 418)] {
+        let world = World::new().await;
+        let browser = world.browser();
+        let answer = browser.go(&format!("c1{ending}")).await;
+        assert_eq!((answer.status, answer.jar()), (status, Jar::Set));
+        let answer = browser.go(&format!("in4{ending}")).await;
+        assert_eq!((answer.status, answer.jar()), (status, Jar::Set));
+        assert_eq!(browser.state().await, r#"4 [1] 0 "" -"#);
+        let answer = browser.go(&format!("v9,in5,discard{ending}")).await;
+        assert_eq!((answer.status, answer.jar()), (status, Jar::Kept));
+        assert_eq!(world.store.asked(), "load");
+        assert_eq!(browser.state().await, r#"4 [1] 0 "" -"#);
+        let answer = browser.go(&format!("purge{ending}")).await;
+        assert_eq!((answer.status, answer.jar()), (status, Jar::Removed));
+        assert_eq!(world.store.len(), 0);
+    }
+}
+
+#[actix_web::test]
+async fn an_id_that_is_taken_is_minted_again() {
+    let world = World::new().await;
+    let browser = world.browser();
+    world.store.at("create", 1, Fault::Exists);
+    assert_eq!(browser.go("v1").await.jar(), Jar::Set);
+    assert_eq!(world.store.asked(), "create create");
+    assert_eq!(browser.state().await, r#"- [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn randomness_that_repeats_gives_nobody_elses_session() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let world = World::with(|builder| {
+        builder.chosen_randomness(|bytes| {
+            CALLS.fetch_add(1, Ordering::Relaxed);
+            bytes.fill(7);
+        })
+    })
+    .await;
+    let first = world.browser_after("in4,c1").await;
+    let second = world.browser();
+    let answer = second.go("c2").await;
+    assert_eq!(
+        (answer.status, answer.jar(), answer.body.as_str()),
+        (500, Jar::Kept, "Internal Server Error")
+    );
+    assert_eq!(world.store.asked(), "create create create");
+    assert!(CALLS.load(Ordering::Relaxed) > 0);
+    assert_eq!(first.state().await, r#"4 [1] 0 "" -"#);
+    assert_eq!(second.state().await, EMPTY);
+}

@@ -1,0 +1,231 @@
+//! The commit table, rows where another request was faster: conflicts, renewals, sessions that end meanwhile.
+//!
+//! Requests overlap at a gate in the slow one's handler, so that every run has the same order.
+
+use std::time::{Duration, Instant};
+
+use actix_typed_session::{
+    change::{CellWrite, Change},
+    record::{Json, WireKey},
+};
+
+use super::{
+    kit::{EMPTY, Jar, World},
+    script::Fault,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn writing(key: &'static str, json: &str) -> Change {
+    let mut change = Change::default();
+    change.write = vec![CellWrite::new(WireKey::from_static(key), Json::from_store(json))];
+    change
+}
+
+#[actix_web::test]
+async fn closures_run_again_on_what_is_stored_and_sets_stay_what_they_are() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1,v1,d:a").await;
+    let (slow, fast) = browser.overlap("c2,v2,gate", "c3,v3,d:b").await;
+    assert_eq!((slow.status, slow.jar(), fast.status), (200, Jar::Kept, 200));
+    assert_eq!(world.store.asked(), "load load update update update", "no load between the two");
+    assert_eq!(browser.state().await, r#"- [1, 3, 2] 2 "b" -"#);
+}
+
+#[actix_web::test]
+async fn fields_of_overlapping_requests_do_not_meet() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, _) = browser.overlap("c2,gate", "v3,d:b").await;
+    assert_eq!(slow.status, 200);
+    assert_eq!(world.store.asked(), "load load update update");
+    assert_eq!(browser.state().await, r#"- [2] 3 "b" -"#);
+}
+
+#[actix_web::test]
+async fn a_closure_over_the_whole_state_meets_every_other_write() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, _) = browser.overlap("up10,gate", "c1").await;
+    assert_eq!(slow.status, 200);
+    assert_eq!(world.store.asked(), "load load update update update", "an absent cell is guarded too");
+    assert_eq!(browser.state().await, r#"- [1] 11 "" -"#);
+}
+
+#[actix_web::test]
+async fn several_conflicts_in_a_row_are_waited_out() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1").await;
+    for line in 1..=4 {
+        world.store.at("update", line, Fault::After(writing("shop.cart", &format!("[{line}]"))));
+    }
+    assert_eq!(browser.go("c9").await.status, 200);
+    assert_eq!(world.store.asked(), "load update update update update update");
+    assert_eq!(browser.state().await, r#"- [4, 9] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_field_that_never_rests_is_a_503_after_the_deadline() {
+    let deadline = Duration::from_millis(80);
+    let world = World::with(|builder| builder.save_deadline(deadline)).await;
+    let browser = world.browser_after("c1").await;
+    world.store.always(Some(Fault::Conflict));
+    let begun = Instant::now();
+    let answer = browser.go("c2").await;
+    assert_eq!((answer.status, answer.jar(), answer.header("retry-after")), (503, Jar::Kept, Some("1")));
+    assert!(begun.elapsed() >= deadline);
+    let asked = world.store.asked();
+    assert!(asked.starts_with("load update update"), "{asked}");
+    // Told to a handler that saves, and not tried for another deadline at the end.
+    let answer = browser.go("c2,save").await;
+    assert_eq!(answer.body, r#"Contended | - [1] 0 "" -"#);
+    world.store.always(None);
+    assert_eq!(browser.state().await, r#"- [1] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_flash_is_shown_at_least_once() {
+    let world = World::new().await;
+    let browser = world.browser_after("n:hello").await;
+    let (slow, fast) = browser.overlap("t,gate", "t").await;
+    assert!(slow.body.starts_with("hello") && fast.body.starts_with("hello"), "{slow:?} {fast:?}");
+    assert_eq!((slow.status, fast.status), (200, 200));
+    assert_eq!(browser.state().await, EMPTY);
+    // One that another request put there meanwhile is not taken away unseen.
+    browser.go("n:one").await;
+    let (slow, _) = browser.overlap("t,gate", "n:two").await;
+    assert_eq!((slow.status, slow.body.as_str()), (200, r#"one | - [] 0 "" -"#));
+    assert_eq!(browser.state().await, r#"- [] 0 "" two"#);
+}
+
+#[actix_web::test]
+async fn trying_is_exactly_once_and_returns_what_is_stored() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, fast) = browser.overlap("gate,try1", "try10").await;
+    assert_eq!(fast.body, r#"11 | - [] 11 "" -"#);
+    assert_eq!(slow.body, r#"12 | - [] 12 "" -"#);
+    assert_eq!(world.store.asked(), "load load update update update");
+    assert_eq!(browser.state().await, r#"- [] 12 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_renewal_by_another_request_keeps_the_writes_and_sends_no_cookie() {
+    for renewing in ["renew", "in4"] {
+        let world = World::new().await;
+        let browser = world.browser_after("c1,v1").await;
+        let other = browser.clone();
+        let (slow, fast) = tokio::join!(biased; browser.go("c2,v2,renew,gate"), async {
+            let answer = other.go(&format!("{renewing},v3,d:b")).await;
+            world.gate.notify_one();
+            answer
+        });
+        assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
+        let who = if renewing == "in4" { "4" } else { "-" };
+        // The blind set counts as written before the renewal; the closure ran again; the renewal is satisfied.
+        assert_eq!(other.state().await, format!(r#"{who} [1, 2] 3 "b" -"#));
+        assert_eq!(browser.state().await, EMPTY, "the old id is dead");
+    }
+}
+
+#[actix_web::test]
+async fn what_a_sign_in_resets_is_not_brought_back_by_a_late_set() {
+    let world = World::new().await;
+    let browser = world.browser_after("d:before").await;
+    let other = browser.clone();
+    let (slow, _) = tokio::join!(biased; browser.go("d:late,c1,gate"), async {
+        let answer = other.go("in4").await;
+        world.gate.notify_one();
+        answer
+    });
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
+    assert_eq!(other.state().await, r#"4 [1] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn writes_to_a_session_that_ended_count_as_done_before_it() {
+    let world = World::new().await;
+    for words in ["v2,gate", "c2,gate", "renew,gate", "gate,v2"] {
+        let browser = world.browser_after("v1").await;
+        let (slow, fast) = browser.overlap(words, "purge").await;
+        assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Removed), "{words}");
+        assert_eq!(world.store.len(), 0, "nothing brings it back: {words}");
+        world.store.asked();
+    }
+    let browser = world.browser_after("v1").await;
+    let (slow, _) = browser.overlap("gate,v2,save", "purge").await;
+    assert_eq!((slow.status, slow.jar(), slow.body), (200, Jar::Kept, format!("Gone | {EMPTY}")));
+    let browser = world.browser_after("v1").await;
+    let (slow, _) = browser.overlap("gate,try1", "purge").await;
+    assert_eq!((slow.status, slow.jar()), (409, Jar::Kept));
+    assert_eq!(world.store.len(), 0);
+}
+
+#[actix_web::test]
+async fn a_superseded_cookie_reads_nobodys_session_and_its_writes_wait() {
+    let world = World::new().await;
+    let old = world.browser_after("v1,c1").await;
+    let new = old.clone();
+    assert_eq!(new.go("renew").await.jar(), Jar::Set);
+    world.clock.advance(MINUTE - Duration::from_millis(1));
+    world.store.asked();
+    assert_eq!(old.go("is").await.body, format!("00 | {EMPTY}"));
+    for words in ["v2", "c2", "try1", "purge", "n:x", "v2,purge"] {
+        let answer = old.go(words).await;
+        assert_eq!(
+            (answer.status, answer.jar(), answer.body.as_str()),
+            (409, Jar::Kept, "Conflict"),
+            "{words}"
+        );
+        assert_eq!(world.store.asked().replace("load", "").trim(), "", "{words}");
+    }
+    assert_eq!(new.state().await, r#"- [1] 1 "" -"#);
+    // From then on it is a cookie like any other that opens nothing.
+    world.clock.advance(Duration::from_millis(1));
+    let answer = old.go("purge").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
+    let answer = old.go("v7").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert_eq!(old.state().await, r#"- [] 7 "" -"#);
+    assert_eq!(new.state().await, r#"- [1] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_purge_wins_over_a_renewal_in_both_orders() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1,in4").await;
+    let (renewing, purging) = browser.overlap("renew,gate", "purge").await;
+    assert_eq!((renewing.jar(), purging.jar()), (Jar::Kept, Jar::Removed));
+    assert_eq!(world.store.len(), 0);
+    let browser = world.browser_after("v1,in4").await;
+    let (purging, renewing) = browser.overlap("purge,gate", "renew").await;
+    assert_eq!((renewing.jar(), purging.jar()), (Jar::Set, Jar::Removed));
+    assert_eq!(world.store.len(), 0);
+}
+
+#[actix_web::test]
+async fn of_two_renewals_one_sends_a_cookie() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let other = browser.clone();
+    let (slow, fast) = tokio::join!(biased; browser.go("renew,gate"), async {
+        let answer = other.go("renew").await;
+        world.gate.notify_one();
+        answer
+    });
+    assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
+    assert_eq!(other.state().await, r#"- [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_session_that_expires_between_load_and_save_is_not_brought_back() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, ()) = tokio::join!(biased; browser.go("v2,gate"), async {
+        world.clock.advance(30 * MINUTE);
+        world.gate.notify_one();
+    });
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
+    assert_eq!(world.store.asked(), "load update");
+    assert_eq!(browser.state().await, EMPTY);
+}

@@ -1,0 +1,166 @@
+//! The commit table, rows about who is signed in.
+
+use std::time::Duration;
+
+use super::{
+    kit::{EMPTY, Jar, World},
+    script::Fault,
+};
+
+#[actix_web::test]
+async fn signing_in_keeps_the_cells_and_changes_the_id_in_one_step() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1,d:secret,n:x").await;
+    let before = browser.clone();
+    let answer = browser.go("see,in4,see").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert_eq!(answer.body, r#"- [1] 0 "secret" x | 4 [1] 0 "" x | 4 [1] 0 "" x"#);
+    let change = world.store.last_change();
+    assert!(change.renewal.is_some() && change.authenticated);
+    assert!(change.principal.unwrap().unwrap().as_str().ends_with('4'));
+    assert_eq!(world.store.asked(), "load renew");
+    assert_eq!(browser.state().await, r#"4 [1] 0 "" x"#);
+    assert_eq!(before.state().await, EMPTY, "the old id is dead at once");
+}
+
+#[actix_web::test]
+async fn signing_in_without_a_session_creates_one() {
+    let world = World::new().await;
+    let browser = world.browser();
+    assert_eq!(browser.go("v3,in4").await.jar(), Jar::Set);
+    let created = world.store.last_created();
+    assert!(created.authenticated && created.principal.is_some());
+    assert_eq!(world.store.asked(), "create");
+    assert_eq!(browser.state().await, r#"4 [] 3 "" -"#);
+}
+
+#[actix_web::test]
+async fn signing_in_again_proves_it_again() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1,in4,d:mine").await;
+    let before = browser.clone();
+    world.clock.advance(Duration::from_secs(100));
+    assert_eq!(browser.go("auth99,auth100").await.body, r#"false | true | 4 [1] 0 "mine" -"#);
+    world.store.asked();
+    let answer = browser.go("in4").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert!(world.store.last_change().authenticated);
+    assert_eq!(world.store.asked(), "load renew");
+    assert_eq!(browser.go("auth0").await.body, r#"true | 4 [1] 0 "mine" -"#, "it was theirs before");
+    assert_eq!(before.state().await, EMPTY);
+}
+
+#[actix_web::test]
+async fn somebody_else_gets_a_session_of_their_own() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1,v1,n:x,in4").await;
+    let old = browser.clone();
+    let answer = browser.go("c2,v9,see,in5,see,c7,d:y").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert_eq!(answer.body, r#"4 [1, 2] 9 "" x | 5 [] 0 "" - | 5 [7] 0 "y" -"#);
+    assert_eq!(world.store.asked(), "load create delete");
+    assert_eq!(browser.state().await, r#"5 [7] 0 "y" -"#);
+    assert_eq!(old.state().await, EMPTY);
+    assert_eq!(world.store.len(), 1, "the session of A is deleted");
+}
+
+#[actix_web::test]
+async fn late_writes_of_a_do_not_reach_b() {
+    let world = World::new().await;
+    let browser = world.browser_after("in4,c1").await;
+    let other = browser.clone();
+    let (slow, fast) = tokio::join!(biased; browser.go("c666,gate"), async {
+        let answer = other.go("in5").await;
+        world.gate.notify_one();
+        answer
+    });
+    assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
+    assert_eq!(other.state().await, r#"5 [] 0 "" -"#);
+    assert_eq!(world.store.len(), 1);
+}
+
+#[actix_web::test]
+async fn signing_in_never_fails_because_of_a_race() {
+    // Renewed, ended, expired or replaced meanwhile: a session of its own, from all operations of this request.
+    for (other_does, left) in [("renew", 2), ("purge", 1), ("in5", 2), ("in4", 2)] {
+        let world = World::new().await;
+        let browser = world.browser_after("c1").await;
+        let other = browser.clone();
+        let (slow, _) = tokio::join!(biased; browser.go("c2,gate,in4,v8"), async {
+            let answer = other.go(other_does).await;
+            world.gate.notify_one();
+            answer
+        });
+        assert_eq!((slow.status, slow.jar()), (200, Jar::Set), "{other_does}");
+        assert_eq!(browser.state().await, r#"4 [2] 8 "" -"#, "nothing of the other's: {other_does}");
+        assert_eq!(world.store.len(), left, "{other_does}");
+        assert_ne!(browser.cookie(), other.cookie());
+    }
+    let world = World::new().await;
+    let old = world.browser_after("c1").await;
+    old.clone().go("renew").await;
+    world.store.asked();
+    let answer = old.go("c2,in4").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set), "superseded");
+    assert_eq!(world.store.asked(), "load create");
+    assert_eq!(old.state().await, r#"4 [2] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_conflict_is_no_reason_for_another_session() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1").await;
+    world.store.at("update", 1, Fault::Conflict);
+    let answer = browser.go("c2,in4").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
+    assert_eq!(world.store.asked(), "load renew renew");
+    assert_eq!(browser.state().await, r#"4 [1, 2] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn proving_it_again_in_a_session_that_ended_is_not_signing_in() {
+    let world = World::new().await;
+    let browser = world.browser_after("in4,c1").await;
+    let (slow, _) = browser.overlap("gate,in4", "purge").await;
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
+    assert_eq!(world.store.len(), 0);
+}
+
+#[actix_web::test]
+async fn clearing_the_principal_is_a_purge() {
+    let world = World::new().await;
+    for words in ["out", "c2,out", "in4,out"] {
+        let browser = world.browser_after("c1,in4").await;
+        let old = browser.clone();
+        let answer = browser.go(words).await;
+        assert_eq!(
+            (answer.status, answer.jar(), answer.body.as_str()),
+            (200, Jar::Removed, EMPTY),
+            "{words}"
+        );
+        assert_eq!(world.store.asked(), "load delete", "{words}");
+        assert_eq!(old.state().await, EMPTY);
+    }
+    // Nobody is signed in: there is nothing to clear, and nothing is lost.
+    let browser = world.browser_after("c1").await;
+    assert_eq!(browser.go("out").await.jar(), Jar::Kept);
+    assert_eq!(browser.state().await, r#"- [1] 0 "" -"#);
+    // After clearing, another session begins.
+    let browser = world.browser_after("c1,in4").await;
+    assert_eq!(browser.go("out,c5").await.jar(), Jar::Set);
+    assert_eq!(world.store.asked(), "load delete create");
+    assert_eq!(browser.state().await, r#"- [5] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn leaving_one_and_becoming_another_in_one_request() {
+    let world = World::new().await;
+    for words in ["c2,out,in5,c3", "c2,purge,in5,c3", "c2,in5,c3", "in6,c9,in5,c3"] {
+        let browser = world.browser_after("c1,in4").await;
+        let before = world.store.len();
+        let answer = browser.go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Set), "{words}");
+        assert_eq!(browser.state().await, r#"5 [3] 0 "" -"#, "{words}");
+        assert_eq!(world.store.len(), before, "{words}");
+    }
+}

@@ -1,0 +1,209 @@
+//! A store in memory that keeps a book of what it is asked, and fails where a test says so.
+
+use std::sync::{Arc, Mutex};
+
+use actix_typed_session::{
+    change::{CellWrite, Change, NewRecord},
+    id::RecordKey,
+    record::{Json, Principal, Record, Unreadable, WireKey},
+    store::{Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+};
+use tokio::sync::Notify;
+
+/// What happens at one call.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// An update meets a change of somebody else: as of now the record is still what it was.
+    Conflict,
+    /// The record is gone.
+    Gone,
+    /// A create meets another record.
+    Exists,
+    /// Nothing happens but this error.
+    Fails(StoreErrorKind),
+    /// It happens, and then the connection breaks.
+    Unanswered,
+    /// Another request changes the record first.
+    After(Change),
+    /// The record is deleted first.
+    AfterDelete,
+    /// The call waits for [`Script::release`], and then it goes on like this.
+    Held(Option<Box<Fault>>),
+}
+
+#[derive(Clone)]
+pub(super) struct Script {
+    inner: MemoryStore,
+    book: Arc<Mutex<Book>>,
+    release: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Book {
+    asked: Vec<&'static str>,
+    changes: Vec<Change>,
+    created: Vec<NewRecord>,
+    plan: Vec<(&'static str, usize, Fault)>,
+    always: Option<Fault>,
+    damage: Option<StoreErrorKind>,
+    last: Option<RecordKey>,
+}
+
+/// `touch` if it does nothing else, `renew` if it changes the id, else `update`.
+fn verb(change: &Change) -> &'static str {
+    let mut touch = Change::default();
+    touch.touch = true;
+    match () {
+        () if *change == touch => "touch",
+        () if change.renewal.is_some() => "renew",
+        () => "update",
+    }
+}
+
+impl Script {
+    pub(super) fn over(inner: MemoryStore) -> Self {
+        Self { inner, book: Arc::default(), release: Arc::default() }
+    }
+
+    /// The calls since the last time this was asked.
+    pub(super) fn asked(&self) -> String {
+        let mut book = self.book.lock().unwrap();
+        book.changes.clear();
+        book.created.clear();
+        std::mem::take(&mut book.asked).join(" ")
+    }
+
+    /// The last change that was sent.
+    pub(super) fn last_change(&self) -> Change {
+        self.book.lock().unwrap().changes.last().cloned().unwrap()
+    }
+
+    /// The last record that was sent to be created.
+    pub(super) fn last_created(&self) -> NewRecord {
+        self.book.lock().unwrap().created.last().cloned().unwrap()
+    }
+
+    /// At the `nth` next call of `load`, `create`, `update` or `delete` (the next is 1).
+    pub(super) fn at(&self, call: &'static str, nth: usize, fault: Fault) {
+        self.book.lock().unwrap().plan.push((call, nth, fault));
+    }
+
+    /// At every `update` from now on.
+    pub(super) fn always(&self, fault: Option<Fault>) {
+        self.book.lock().unwrap().always = fault;
+    }
+
+    /// Loads answer this error.
+    pub(super) fn damage(&self, kind: Option<StoreErrorKind>) {
+        self.book.lock().unwrap().damage = kind;
+    }
+
+    /// Lets a call go on that is held.
+    pub(super) fn release(&self) {
+        self.release.notify_one();
+    }
+
+    /// Whether these calls are in the book, which is not emptied.
+    pub(super) fn was_asked(&self, calls: &str) -> bool {
+        self.book.lock().unwrap().asked.join(" ").contains(calls)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// The record that was asked for last, as it is stored.
+    pub(super) async fn record(&self) -> Option<Arc<Record>> {
+        let key = self.book.lock().unwrap().last.unwrap();
+        let found = self.inner.load(&key, &LoadOptions::default()).await.unwrap();
+        found.map(|loaded| loaded.record)
+    }
+
+    /// Somebody else writes a cell of the record that was asked for last.
+    pub(super) async fn write(&self, key: &'static str, json: &str) {
+        let mut change = Change::default();
+        change.write = vec![CellWrite::new(WireKey::from_static(key), Json::from_store(json))];
+        let last = self.book.lock().unwrap().last.unwrap();
+        let updated = self.inner.update(&last, &change).await.unwrap();
+        assert!(matches!(updated, Updated::Done { .. }));
+    }
+
+    fn note(&self, call: &'static str, name: &'static str, key: &RecordKey) -> Option<Fault> {
+        let mut book = self.book.lock().unwrap();
+        book.asked.push(name);
+        book.last = Some(*key);
+        let mut now = if call == "update" { book.always.clone() } else { None };
+        book.plan.retain_mut(|(planned, left, fault)| {
+            if *planned != call {
+                return true;
+            }
+            *left -= 1;
+            if *left == 0 {
+                now = Some(fault.clone());
+            }
+            *left > 0
+        });
+        now
+    }
+}
+
+impl SessionStore for Script {
+    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        let fault = self.note("load", "load", key);
+        // An answer that takes its time, as from a server: whoever asks meanwhile must not ask again.
+        tokio::task::yield_now().await;
+        let damage = self.book.lock().unwrap().damage;
+        match (fault, damage) {
+            (Some(Fault::Fails(kind)), _) => Err(StoreError::new(kind)),
+            (_, Some(StoreErrorKind::Unreadable)) => Err(Unreadable::Garbage.into()),
+            (_, Some(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.load(key, options).await,
+        }
+    }
+
+    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+        let fault = self.note("create", "create", key);
+        self.book.lock().unwrap().created.push(record.clone());
+        match fault {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            Some(Fault::Exists) => Ok(Created::Exists),
+            Some(Fault::Unanswered) => {
+                self.inner.create(key, record).await?;
+                Err(StoreError::new(StoreErrorKind::UnknownOutcome))
+            }
+            _ => self.inner.create(key, record).await,
+        }
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let mut fault = self.note("update", verb(change), key);
+        self.book.lock().unwrap().changes.push(change.clone());
+        if let Some(Fault::Held(then)) = fault {
+            self.release.notified().await;
+            fault = then.map(|then| *then);
+        }
+        match fault {
+            Some(Fault::Fails(kind)) => return Err(StoreError::new(kind)),
+            Some(Fault::Gone) => return Ok(Updated::Gone),
+            Some(Fault::Conflict) => {
+                let current = self.inner.load(key, &LoadOptions::default()).await?;
+                return Ok(current.map_or(Updated::Gone, Updated::Conflict));
+            }
+            Some(Fault::Unanswered) => {
+                self.inner.update(key, change).await?;
+                return Err(StoreError::new(StoreErrorKind::UnknownOutcome));
+            }
+            Some(Fault::After(other)) => drop(self.inner.update(key, &other).await?),
+            Some(Fault::AfterDelete) => self.inner.delete(key, None).await?,
+            Some(Fault::Exists | Fault::Held(_)) | None => {}
+        }
+        self.inner.update(key, change).await
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        match self.note("delete", "delete", key) {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.delete(key, only_if).await,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The flow tests' schema, and a handler's work told in words, so that a test's request is one line.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use actix_typed_session::{Error, SessionState, TypedSession, record::Timestamp};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    dev::{Service, ServiceResponse},
+    error::ErrorImATeapot,
+    web,
+};
+use tokio::sync::Notify;
+
+/// A shop's session: one field of every kind.
+#[derive(SessionState)]
+#[session(name = "shop", version = 1)]
+pub(super) struct Shop {
+    #[session(principal)]
+    pub(super) user: Option<u64>,
+    #[session(default)]
+    pub(super) cart: Vec<u32>,
+    #[session(default)]
+    pub(super) visits: u32,
+    #[session(default, reset_on_sign_in)]
+    pub(super) draft: String,
+    #[session(flash)]
+    pub(super) notice: Option<String>,
+}
+
+/// `user cart visits draft notice`, as handlers read them.
+pub(super) fn show(shop: &Shop) -> String {
+    let Shop { user, cart, visits, draft, notice } = shop;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let user = or_dash(user.map(|user| user.to_string()));
+    format!("{user} {cart:?} {visits} {draft:?} {}", or_dash(notice.clone()))
+}
+
+/// What a handler sees that looks at nobody's session.
+pub(super) const EMPTY: &str = "- [] 0 \"\" -";
+
+fn said(result: Result<(), Error>) -> String {
+    result.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".into())
+}
+
+/// What a list of words came to.
+pub(super) struct Acted {
+    pub(super) seen: Vec<String>,
+    /// The answer is to be a 500.
+    pub(super) fails: bool,
+}
+
+/// Does what the words say and tells what it saw: something for each word that has a result, then the state.
+///
+/// `v3` visits = 3 · `c7` push 7 · `d:x` draft · `n:x` notice · `t` take the notice · `up2` visits += 2 for the whole state ·
+/// `in4` sign in · `out` clear the principal · `try1` exactly once · `life:idle:absolute:persistent` · the rest by name
+pub(super) async fn act(
+    shop: &mut TypedSession<Shop>,
+    words: &str,
+    gate: &Notify,
+) -> actix_web::Result<Acted> {
+    let session = shop.session();
+    let mut acted = Acted { seen: Vec::new(), fails: false };
+    let seen = &mut acted.seen;
+    for word in words.split(',').filter(|word| !word.is_empty()) {
+        let at = word.find(|c: char| c.is_ascii_digit() || c == ':').unwrap_or(word.len());
+        let (verb, rest) = word.split_at(at);
+        let number = || rest.parse::<u32>().unwrap();
+        let text = || rest.trim_start_matches(':').to_owned();
+        match verb {
+            "v" => shop.set_visits(number()),
+            "c" => {
+                let line = number();
+                shop.update_cart(move |cart| cart.push(line));
+            }
+            "d" => shop.set_draft(text()),
+            "n" => shop.set_notice(text()),
+            "t" => seen.push(shop.take_notice().unwrap_or_else(|| "none".into())),
+            "up" => {
+                let by = number();
+                shop.update(move |shop| shop.visits += by);
+            }
+            "try" => {
+                let by = number();
+                let visits = shop.try_update(move |shop| {
+                    shop.visits += by;
+                    shop.visits
+                });
+                seen.push(visits.await?.to_string());
+            }
+            "in" => shop.set_user(u64::from(number())),
+            "out" => shop.set_user(None),
+            "life" => {
+                let parts: Vec<u64> = text().split(':').map(|part| part.parse().unwrap()).collect();
+                let seconds = Duration::from_secs;
+                session.set_lifetime(seconds(parts[0]), seconds(parts[1]), parts[2] == 1);
+            }
+            // Given up after its first step.
+            "savedrop" => drop(once(session.save()).await),
+            "purge" => session.purge(),
+            "renew" => session.renew(),
+            "discard" => session.discard(),
+            // Looked at, so it is the handler's business what comes of it.
+            "save" => seen.push(said(session.save().await)),
+            "saveq" => session.save().await?,
+            // Not looked at.
+            "savex" => drop(session.save().await),
+            "see" => seen.push(show(shop)),
+            "gate" => gate.notified().await,
+            "err" => return Err(ErrorImATeapot("no coffee")),
+            "fail" => acted.fails = true,
+            "boom" => panic!("a handler panics"),
+            "crash" => shop.update_cart(|_| panic!("a closure panics")),
+            "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
+            "id" => seen.push(session.public_id().map_or_else(|| "none".into(), |id| id.to_string())),
+            "left" => seen.push(format!("{:?}", session.expires_in().map(|left| left.as_secs()))),
+            "born" => seen.push(format!("{:?}", session.created().map(Timestamp::as_millis))),
+            "auth" => {
+                seen.push(session.authenticated_within(Duration::from_secs(number().into())).to_string())
+            }
+            "who" => {
+                seen.push(session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()))
+            }
+            other => panic!("no such word: {other}"),
+        }
+    }
+    seen.push(show(shop));
+    Ok(acted)
+}
+
+/// Polls once and gives up.
+async fn once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+async fn handler(
+    mut shop: TypedSession<Shop>,
+    words: web::Path<String>,
+    gate: web::Data<Notify>,
+) -> actix_web::Result<HttpResponse> {
+    let acted = act(&mut shop, &words, &gate).await?;
+    let mut answer = if acted.fails { HttpResponse::InternalServerError() } else { HttpResponse::Ok() };
+    Ok(answer.body(acted.seen.join(" | ")))
+}
+
+/// `/do/{words}`, `/mw/{words}` inside of a middleware that fails afterwards, and `/none` without a session.
+pub(super) fn routes(routes: &mut web::ServiceConfig) {
+    let failing = web::resource("/mw/{words:.*}")
+        .wrap_fn(|request, service| {
+            let answer = service.call(request);
+            async move {
+                answer.await?;
+                Err::<ServiceResponse, _>(ErrorImATeapot("the middleware has no coffee"))
+            }
+        })
+        .route(web::get().to(handler));
+    routes
+        .service(failing)
+        .route("/none", web::get().to(|_: HttpRequest| async { "none" }))
+        .route("/do/{words:.*}", web::get().to(handler));
+}
