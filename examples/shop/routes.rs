@@ -65,15 +65,15 @@ async fn add(mut shop: TypedSession<Shop>, form: web::Form<Add>) -> impl Respond
 }
 
 #[derive(Deserialize)]
-struct Quantity {
+struct HowMany {
     sku: u32,
     quantity: u32,
     /// Which button it was.
     remove: Option<String>,
 }
 
-async fn quantity(mut shop: TypedSession<Shop>, form: web::Form<Quantity>) -> impl Responder {
-    let Quantity { sku, quantity, remove } = form.into_inner();
+async fn quantity(mut shop: TypedSession<Shop>, form: web::Form<HowMany>) -> impl Responder {
+    let HowMany { sku, quantity, remove } = form.into_inner();
     let quantity = if remove.is_some() { 0 } else { quantity };
     shop.update_cart(move |cart| state::set_quantity(cart, sku, quantity));
     home()
