@@ -94,7 +94,10 @@ impl<'a> Cells<'a> {
     /// # Errors
     /// When the stored text does not fit `V` and the field is not `lenient`.
     #[inline]
-    pub fn read<V: DeserializeOwned>(&mut self, default: impl FnOnce() -> V) -> Result<V, CellError> {
+    pub fn read<V: DeserializeOwned + 'static>(
+        &mut self,
+        default: impl FnOnce() -> V,
+    ) -> Result<V, CellError> {
         let Some(field) = self.schema.field(self.next) else { return Ok(default()) };
         let json = match self.view.patch.value(self.schema, self.next) {
             Some(json) => Some(json),
@@ -173,7 +176,7 @@ pub trait FieldValue: Sized {
 
 // Without this the compiler names serde's traits, one error each.
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> FieldValue for T {
+impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     #[inline]
     fn read(cells: &mut Cells<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError> {
         cells.read(default)
@@ -181,6 +184,6 @@ impl<T: Serialize + DeserializeOwned> FieldValue for T {
 
     #[inline]
     fn encode(&self) -> Result<Json, serde_json::Error> {
-        Json::encode(self)
+        Json::of_field(self)
     }
 }

@@ -14,7 +14,7 @@ use super::{
     script::Fault,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn writing(key: &'static str, json: &str) -> Change {
     let mut change = Change::default();
