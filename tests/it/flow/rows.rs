@@ -12,7 +12,7 @@ use super::{
     script::Fault,
 };
 
-const IDLE: Duration = Duration::from_secs(30 * 60);
+const IDLE: Duration = Duration::from_mins(30);
 const MILLI: Duration = Duration::from_millis(1);
 
 #[actix_web::test]

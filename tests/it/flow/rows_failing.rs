@@ -9,7 +9,7 @@ use super::{
     script::Fault,
 };
 
-const IDLE: Duration = Duration::from_secs(30 * 60);
+const IDLE: Duration = Duration::from_mins(30);
 
 fn assert_opaque_503(answer: &Answer) {
     assert_eq!((answer.status, answer.jar()), (503, Jar::Kept), "{answer:?}");

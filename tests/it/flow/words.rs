@@ -120,10 +120,10 @@ pub(super) async fn act(
             "left" => seen.push(format!("{:?}", session.expires_in().map(|left| left.as_secs()))),
             "born" => seen.push(format!("{:?}", session.created().map(Timestamp::as_millis))),
             "auth" => {
-                seen.push(session.authenticated_within(Duration::from_secs(number().into())).to_string())
+                seen.push(session.authenticated_within(Duration::from_secs(number().into())).to_string());
             }
             "who" => {
-                seen.push(session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()))
+                seen.push(session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()));
             }
             other => panic!("no such word: {other}"),
         }
