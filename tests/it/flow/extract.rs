@@ -289,7 +289,7 @@ async fn no_middleware_is_a_500_and_the_log_says_what_to_add() {
 }
 
 #[actix_web::test]
-async fn a_handle_can_be_made_into_a_response() {
+async fn a_session_error_answers_opaquely_through_a_question_mark() {
     // A handler's own `?` on a session error keeps its status.
     let world = World::routed(
         |builder| builder,

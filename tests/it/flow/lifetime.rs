@@ -1,4 +1,5 @@
 //! How long a session lives, what its cookie says of that, and what caches are told. Time is a clock that tests move.
+#![allow(clippy::unchecked_time_subtraction)] // constants, the larger first
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ impl Logged {
 
     pub(super) fn text(&self) -> String {
         let lines = self.0.lock().unwrap();
-        lines.iter().map(|(level, line)| format!("{level} {line}")).collect::<Vec<_>>().join("\n")
+        lines.iter().fold(String::new(), |text, (level, line)| text + level.as_str() + " " + line + "\n")
     }
 
     /// How many lines of a level.
