@@ -236,8 +236,17 @@ fn value(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
     input.parse()
 }
 
+/// A value without the invisible group around what came through a `macro_rules!`.
+fn bare(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut value = value(option, input)?;
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    Ok(value)
+}
+
 fn string(option: &Found, input: ParseStream<'_>) -> syn::Result<LitStr> {
-    match value(option, input)? {
+    match bare(option, input)? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
         other => Err(syn::Error::new_spanned(
             other,
@@ -247,7 +256,7 @@ fn string(option: &Found, input: ParseStream<'_>) -> syn::Result<LitStr> {
 }
 
 fn integer(option: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
-    match value(option, input)? {
+    match bare(option, input)? {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
         other => Err(syn::Error::new_spanned(
             other,

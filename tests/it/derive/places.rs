@@ -17,6 +17,25 @@ async fn inside_a_function() {
     assert_eq!(handle.hits(), 1);
 }
 
+macro_rules! named {
+    ($name:ident, $schema:literal, $version:expr) => {
+        #[derive(SessionState)]
+        #[session(name = $schema, version = $version)]
+        struct $name {
+            #[session(default)]
+            hits: u8,
+        }
+    };
+}
+
+named!(Named, "given", 1);
+
+#[actix_web::test]
+async fn named_by_a_macro() {
+    assert_eq!(Named::schema().name(), "given");
+    assert_eq!(fresh::<Named>().await.hits(), 0);
+}
+
 macro_rules! states {
     ($($name:ident { $($field:ident: $ty:ty = $default:expr),* })*) => {$(
         #[derive(SessionState)]
