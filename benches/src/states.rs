@@ -12,7 +12,7 @@ pub(crate) const TEXTS: [&str; 2] = [
 const _: () = assert!(TEXTS[0].len() == 89 && TEXTS[1].len() == 89);
 
 macro_rules! state {
-    ($(#[$about:meta])* $name:ident as $schema:tt { $($(#[$mark:meta])* $field:ident: $type:ty = $value:expr,)* }) => {
+    ($(#[$about:meta])* $name:ident as $schema:literal { $($(#[$mark:meta])* $field:ident: $type:ty = $value:expr,)* }) => {
         $(#[$about])*
         #[derive(SessionState)]
         #[session(name = $schema, version = 1)]
