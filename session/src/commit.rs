@@ -41,6 +41,8 @@ pub(crate) enum Arrival {
     Live(SessionId, Loaded),
     /// A record whose verifier has been replaced since the browser got this cookie, that long ago.
     Superseded(Duration),
+    /// The session ended while the request ran: what it still writes counts as done just before.
+    Ended,
     /// A record that cannot be read; all that can be done with it is to delete it.
     Unreadable(SessionId),
 }
@@ -120,7 +122,10 @@ pub(crate) enum CookieAction {
 pub(crate) enum After {
     /// As it arrived.
     Same,
+    /// The request ended it; what is set from here on begins another.
     Nobody,
+    /// It ended meanwhile.
+    Ended,
     Live(SessionId, Loaded),
     /// Stored, but what else is in the record now is not known: load before the next use.
     Load(SessionId),
@@ -135,6 +140,8 @@ pub(crate) struct Commit<'a> {
 }
 
 enum Stage {
+    /// No call is under way.
+    Idle,
     Touch,
     Update(Box<Attempt>),
     /// Creating, and then deleting the session that was left for it.
@@ -144,9 +151,9 @@ enum Stage {
         mints: u32,
         delete: Option<RecordKey>,
     },
-    /// Deleting, and then perhaps creating.
+    /// Deleting, and then perhaps creating; prepared before, so that what cannot be created is not half done.
     Delete {
-        create: bool,
+        then: Option<Box<(Stage, Step)>>,
     },
     DeleteLeft {
         id: SessionId,
@@ -164,7 +171,7 @@ struct Attempt {
 
 impl<'a> Commit<'a> {
     pub(crate) fn new(request: Request, rules: &'a Rules) -> Self {
-        Self { request, rules, stage: Stage::Delete { create: false }, attempts: 0 }
+        Self { request, rules, stage: Stage::Idle, attempts: 0 }
     }
 
     /// Whether it depends on cells that were read, so that commits of one session had better queue.
@@ -177,19 +184,34 @@ impl<'a> Commit<'a> {
         let local = &self.request.local;
         match self.request.arrival.clone() {
             Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purged => {
-                self.stage = Stage::Delete { create: local.patch.writes_a_value() };
+                let mut then = None;
+                if local.patch.writes_a_value() {
+                    match self.create_from_local(None) {
+                        failed @ Step::Finish(_) => return failed,
+                        create => {
+                            then = Some(Box::new((std::mem::replace(&mut self.stage, Stage::Idle), create)))
+                        }
+                    }
+                }
+                self.stage = Stage::Delete { then };
                 Step::Delete(id.key)
             }
             Arrival::Live(id, _) if local.left => self.create_from_local(Some(id.key)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
             Arrival::Superseded(ago)
-                if local.sign_in.is_none()
-                    && (local.patch.writes() || local.purged)
-                    && ago < SUPERSEDED_WINDOW =>
+                if ago < SUPERSEDED_WINDOW
+                    && (local.purged || (local.patch.writes() && local.sign_in.is_none())) =>
             {
                 fail(Error::new(ErrorKind::Superseded))
             }
-            Arrival::Nobody | Arrival::Superseded(_) => self.create_from_local(None),
+            Arrival::Ended if local.patch.writes() && local.sign_in.is_none() && !local.left => {
+                Step::Finish(Finish {
+                    result: Ok(Done::Gone),
+                    cookie: CookieAction::Keep,
+                    after: After::Same,
+                })
+            }
+            Arrival::Nobody | Arrival::Superseded(_) | Arrival::Ended => self.create_from_local(None),
             Arrival::Unreadable(_) if self.request.operations.is_empty() => finish(Done::Nothing),
             Arrival::Unreadable(_) => fail(Error::new(ErrorKind::Unreadable)),
         }
@@ -201,7 +223,7 @@ impl<'a> Commit<'a> {
             Ok(answer) => answer,
             Err(error) => return self.store_failed(error),
         };
-        let stage = std::mem::replace(&mut self.stage, Stage::Delete { create: false });
+        let stage = std::mem::replace(&mut self.stage, Stage::Idle);
         match (stage, answer) {
             (Stage::Touch, Answer::Updated(updated)) => {
                 if !matches!(updated, Updated::Done { .. }) {
@@ -216,8 +238,12 @@ impl<'a> Commit<'a> {
             (Stage::Create { new, mints, delete, .. }, Answer::Created(Created::Exists)) => {
                 self.create_again(new, mints, delete)
             }
-            (Stage::Delete { create: true }, Answer::Deleted) => self.create_from_local(None),
-            (Stage::Delete { create: false }, Answer::Deleted) => Step::Finish(Finish {
+            (Stage::Delete { then: Some(then) }, Answer::Deleted) => {
+                let (stage, create) = *then;
+                self.stage = stage;
+                create
+            }
+            (Stage::Delete { then: None }, Answer::Deleted) => Step::Finish(Finish {
                 result: Ok(Done::Stored),
                 cookie: CookieAction::Remove,
                 after: After::Nobody,
@@ -233,8 +259,9 @@ impl<'a> Commit<'a> {
     }
 
     /// The step after [`Step::Wait`]: the same update again.
-    pub(crate) fn after_wait(&mut self) -> Step {
+    pub(crate) fn after_wait(&mut self, elapsed: Duration) -> Step {
         match &self.stage {
+            Stage::Update(_) if elapsed >= self.rules.deadline => fail(Error::new(ErrorKind::Contended)),
             Stage::Update(attempt) => Step::Update(attempt.id.key, Box::new(attempt.change.clone())),
             _ => fail(Error::new(ErrorKind::StoreUnavailable)),
         }
@@ -250,7 +277,11 @@ impl<'a> Commit<'a> {
             return self.touch(id, &loaded);
         }
         let local = self.request.local.clone();
-        self.attempt(id, loaded, &local, false)
+        let overtaken = is_overtaken(&id, &loaded);
+        if overtaken && local.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none) {
+            return self.create_from_replay();
+        }
+        self.attempt(id, loaded, &local, overtaken)
     }
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Step {
@@ -316,7 +347,8 @@ impl<'a> Commit<'a> {
                 + write.key.as_str().len()
                 + write.json.as_str().len()
         });
-        too_large(size, self.rules.max_record)
+        // One that is too large already may still shrink, be renewed, and be signed in to.
+        too_large(size, self.rules.max_record.max(record.size()))
     }
 
     fn updated(&mut self, attempt: Attempt, updated: Updated, elapsed: Duration) -> Step {
@@ -334,7 +366,7 @@ impl<'a> Commit<'a> {
                 // The writes count as done just before the session ended.
                 result: Ok(Done::Gone),
                 cookie: CookieAction::Keep,
-                after: After::Nobody,
+                after: After::Ended,
             }),
             Updated::Conflict(current) => self.rebase(current, signs_in, elapsed),
         }
@@ -345,18 +377,22 @@ impl<'a> Commit<'a> {
             return fail(Error::new(ErrorKind::StoreUnavailable));
         };
         let (id, loaded) = (*id, loaded.record.clone());
-        let late = current.record.meta().generation != loaded.meta().generation;
+        let moved = current.record.meta().generation != loaded.meta().generation;
+        let late = moved || is_overtaken(&id, &current);
         if late && signs_in {
             return self.create_from_replay();
         }
         if elapsed >= self.rules.deadline {
             return fail(Error::new(ErrorKind::Contended));
         }
-        let base = Base { record: Some(&current.record), now: current.now, late: late.then_some(&*loaded) };
+        let base = Base { record: Some(&current.record), now: current.now, late: moved.then_some(&*loaded) };
         let fold = match Fold::replay(&self.request.operations, base) {
             Ok(fold) => fold,
             Err(error) => return fail(error),
         };
+        if let Err(error) = fold.patch.check_gates(&current.record) {
+            return fail(error);
+        }
         self.attempts += 1;
         let step = self.attempt(id, current, &fold, late);
         // The record just answered is current, so the first time there is nothing to wait for.
@@ -450,6 +486,11 @@ impl<'a> Commit<'a> {
 /// Whether the browser was last seen long enough ago to be recorded again.
 pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
     now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+}
+
+/// Whether another request replaced the verifier that the browser of this one has: it must not get a cookie any more.
+fn is_overtaken(id: &SessionId, loaded: &Loaded) -> bool {
+    loaded.record.meta().verifier != id.verifier_hash()
 }
 
 fn fail(error: Error) -> Step {

@@ -2,7 +2,7 @@
 //!
 //! In: choices. Out: a [`SessionMiddleware`], or the mistake and its remedy. Never: a default that is not argued.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Key, SessionMiddleware,
@@ -57,7 +57,7 @@ pub struct SessionMiddlewareBuilder {
 }
 
 /// A choice that cannot be.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// About the cookie.
@@ -66,6 +66,13 @@ pub enum ConfigError {
     /// A duration of zero.
     #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
     Zero(&'static str),
+}
+
+/// The message: `main` prints this form of what it returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl SessionMiddlewareBuilder {

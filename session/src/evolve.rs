@@ -8,6 +8,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    Error, ErrorKind,
     patch::Patch,
     record::{Cell, Json, Record, Timestamp, WireKey},
     schema::{Field, Schema},
@@ -70,6 +71,17 @@ enum Gate {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TooNew {
     pub(crate) needed: u64,
+}
+
+impl TooNew {
+    pub(crate) fn error(self, schema: &Schema) -> Error {
+        Error::new(ErrorKind::SchemaTooNew).because(format!(
+            "the section `{}` of the session needs version {} of its schema, and this binary has version {}; it is left as it is",
+            schema.name(),
+            self.needed,
+            schema.version()
+        ))
+    }
 }
 
 /// The cells of one section, in the order of the schema. Generated code reads them one by one.

@@ -109,7 +109,10 @@ impl<T: SessionState> Future for Extract<T> {
 
 fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Result<T::Handle, Error> {
     let opened = loaded.and_then(|()| Tracked::open(visit.clone()));
-    opened.map(T::Handle::from).inspect_err(|error| visit.refuse(error))
+    opened.map(T::Handle::from).inspect_err(|error| {
+        tracing::error!(%error, state = T::schema().name(), "a session could not be extracted");
+        visit.refuse(error);
+    })
 }
 
 /// A record that cannot be read can still be purged, so that much of a session is there.

@@ -42,7 +42,7 @@ const MIN_BYTES: usize = 32;
 pub struct Key(Vec<u8>);
 
 /// Why something cannot be a [`Key`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Too few bytes.
@@ -61,6 +61,13 @@ pub enum KeyError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness for a session key")]
     NoRandomness,
+}
+
+/// The message: `main` prints this form of what it returns.
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Key {

@@ -146,6 +146,8 @@ async fn conclude<B>(
     let failed = visit.unacknowledged().or(committed.err());
     let set_cookie = visit.send_head();
     if let Some(error) = &failed {
+        // Its operations are answered for.
+        visit.discard();
         tracing::error!(%error, "a request was answered with a session error");
     }
     match (answer, failed) {
@@ -159,7 +161,6 @@ async fn conclude<B>(
             decorate(replaced.headers_mut(), set_cookie);
             Ok(response.into_response(replaced).map_into_right_body())
         }
-        (Err(error), None) if set_cookie.is_none() => Err(error),
         (Err(error), None) => Err(Decorated { answer: Answer::Inner(error), set_cookie }.into()),
         // The session's failure says why nothing was stored; it goes before what the inner middleware said.
         (Err(_), Some(error)) => Err(Decorated { answer: Answer::Session(error), set_cookie }.into()),
@@ -173,7 +174,8 @@ fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
     }
 }
 
-/// An error of an inner middleware, which has no response yet, with the headers that its response must carry.
+/// An error of an inner middleware, which has no response yet, with the headers that its response must carry: it looked at the
+/// session, so its answer varies by cookie.
 #[derive(Debug)]
 struct Decorated {
     answer: Answer,

@@ -3,7 +3,7 @@
 //! In: operations as handlers call them. Out: a [`Fold`], the same for the local view of the handlers and for every attempt to
 //! commit. Never: I/O, a decision about what to save.
 
-use std::{panic::Location, rc::Rc};
+use std::{cell::OnceCell, panic::Location, rc::Rc};
 
 use crate::{
     Error,
@@ -50,6 +50,8 @@ impl Place {
 /// An operation and where in the user's code it was called.
 pub(crate) struct Recorded {
     pub(crate) operation: Operation,
+    /// Why it was not stored, once that is decided.
+    pub(crate) lost: OnceCell<Error>,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -194,6 +196,13 @@ impl Patch {
         (writes, guards)
     }
 
+    /// Whether this binary may write the sections it writes, of this record.
+    pub(crate) fn check_gates(&self, record: &Record) -> Result<(), Error> {
+        let view = View { record: Some(record), now: Timestamp::default(), signed_in: false, patch: self };
+        self.written_schemas()
+            .try_for_each(|schema| view.gate(schema).map_err(|too_new| too_new.error(schema)))
+    }
+
     /// Whether a commit depends on cells that were read.
     pub(crate) fn is_guarded(&self) -> bool {
         self.cells.iter().any(|cell| cell.guarded)
@@ -288,11 +297,9 @@ impl Fold {
                 self.updated(ran);
             }
             Operation::SignIn(place, json) => self.signed_in(*place, json.clone()),
-            Operation::SignOut(place) => {
+            Operation::SignOut(_) => {
                 if self.principal.is_some() {
                     self.purge();
-                } else {
-                    self.set(*place, Json::null(), true);
                 }
             }
             Operation::Purge => self.purge(),

@@ -159,9 +159,9 @@ impl<T: SessionState> Tracked<T> {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();
         self.run(None, move |state| drop(slot.borrow_mut().replace(update(state))), Location::caller());
-        let session = self.session();
+        let saving = self.session().save();
         async move {
-            session.save().await?;
+            saving.await?;
             result.take().ok_or_else(|| Error::new(ErrorKind::ClosurePanicked))
         }
     }
@@ -239,14 +239,7 @@ impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
 /// The state that `view` shows, if this binary may read it.
 pub(crate) fn decode<T: SessionState>(view: View<'_>) -> Result<T, Error> {
     let schema = T::schema();
-    view.gate(schema).map_err(|too_new| {
-        Error::new(ErrorKind::SchemaTooNew).because(format!(
-            "the section `{}` of the session needs version {} of its schema, and this binary has version {}; it is left as it is",
-            schema.name(),
-            too_new.needed,
-            schema.version()
-        ))
-    })?;
+    view.gate(schema).map_err(|too_new| too_new.error(schema))?;
     T::decode_section(&mut view.cells(schema))
         .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
 }

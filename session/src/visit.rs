@@ -4,7 +4,8 @@
 //! Never: a rule. What a commit does is decided in `commit`, what an operation means in `patch`.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    future::Future,
     panic::Location,
     rc::Rc,
     time::{Duration, Instant},
@@ -42,6 +43,8 @@ struct Inner {
     stale: Option<SessionId>,
     schemas: Vec<&'static Schema>,
     operations: Vec<Rc<Recorded>>,
+    /// Raised by `discard`: a commit that is under way then no longer knows these operations.
+    discards: u64,
     fold: Fold,
     /// What keeps this request from being saved.
     fault: Option<Error>,
@@ -65,6 +68,7 @@ impl Visit {
                 stale: None,
                 schemas: Vec::new(),
                 operations: Vec::new(),
+                discards: 0,
                 fold: Fold::default(),
                 fault: None,
                 refused: Vec::new(),
@@ -260,7 +264,18 @@ impl Visit {
         let mut inner = self.inner.borrow_mut();
         let Inner { fold, arrival, .. } = &mut *inner;
         // Only closures can fail, and they are recorded by `updated`.
-        let stepped = fold.step(&operation, base_of(arrival));
+        let mut stepped = Ok(());
+        let operation = match operation {
+            // Nobody was signed in, so nobody is signed out; also not who signs in meanwhile.
+            Operation::SignOut(place) if fold.principal.is_none() => {
+                fold.set(place, Json::null(), true);
+                Operation::Set(place, Json::null())
+            }
+            operation => {
+                stepped = fold.step(&operation, base_of(arrival));
+                operation
+            }
+        };
         inner.push(operation, at);
         drop(inner);
         if let Err(error) = stepped {
@@ -273,6 +288,7 @@ impl Visit {
     pub(crate) fn discard(&self) {
         let mut inner = self.inner.borrow_mut();
         inner.operations.clear();
+        inner.discards += 1;
         inner.fault = None;
         inner.fold = Fold::on(inner.base().record);
         drop(inner);
@@ -295,7 +311,7 @@ impl Visit {
     pub(crate) async fn commit(self: Rc<Self>, last: bool) -> Result<Done, Error> {
         let _one_at_a_time = self.committing.lock().await;
         self.reload().await?;
-        let (request, covered) = {
+        let (request, discards) = {
             let inner = self.inner.borrow();
             if let Some(fault) = &inner.fault {
                 return Err(fault.clone());
@@ -308,10 +324,21 @@ impl Visit {
                 cookie_possible: !inner.head_sent,
                 last,
             };
-            (request, inner.operations.len())
+            (request, inner.discards)
         };
+        let covered = request.operations.clone();
         let finish = self.drive(Commit::new(request, &self.app.rules)).await;
-        self.settle(finish, covered)
+        let lost = match &finish.result {
+            Err(error) if is_final(error) => Some(error.clone()),
+            Ok(Done::Gone) => Some(Error::new(ErrorKind::Gone)),
+            _ => None,
+        };
+        if let Some(error) = lost {
+            // Whoever saves one of them later hears it too.
+            covered.iter().for_each(|recorded| drop(recorded.lost.set(error.clone())));
+        }
+        let known = self.inner.borrow().discards == discards;
+        self.settle(finish, if known { covered.len() } else { 0 })
     }
 
     async fn drive(&self, mut commit: Commit<'_>) -> Finish {
@@ -323,7 +350,7 @@ impl Visit {
                 Step::Finish(finish) => return finish,
                 Step::Wait(longest) => {
                     tokio::time::sleep(self.app.jitter(longest)).await;
-                    step = commit.after_wait();
+                    step = commit.after_wait(begun.elapsed());
                     continue;
                 }
                 Step::Create(key, new) => self.app.store.create(begun, &key, &new).await.map(Answer::Created),
@@ -357,6 +384,7 @@ impl Visit {
         match finish.after {
             After::Same => {}
             After::Nobody => inner.arrival = Arrival::Nobody,
+            After::Ended => inner.arrival = Arrival::Ended,
             After::Live(id, loaded) => inner.arrival = Arrival::Live(id, loaded),
             After::Load(id) => {
                 // Until somebody loads it, handles go on reading what they read.
@@ -372,8 +400,7 @@ impl Visit {
     /// What was sent to the store and failed is not sent again, neither by another `save` nor by the end of the request: it
     /// may be stored, and a closure would then count twice. So the request's answer is the error, unless somebody looks at it.
     fn give_up(&self, error: &Error, covered: usize) {
-        if !matches!(error.peek(), ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
-        {
+        if !is_final(error) {
             return;
         }
         let mut inner = self.inner.borrow_mut();
@@ -389,7 +416,7 @@ impl Visit {
         let found = self.app.store.load(&id.key).await?;
         let mut inner = self.inner.borrow_mut();
         inner.stale = None;
-        inner.arrival = found.map_or(Arrival::Nobody, |loaded| Arrival::Live(id, loaded));
+        inner.arrival = found.map_or(Arrival::Ended, |loaded| Arrival::Live(id, loaded));
         drop(inner);
         self.refold();
         Ok(())
@@ -413,18 +440,33 @@ impl Visit {
 
     /// Runs closures again; what they call on the session was recorded the first time.
     fn quietly<R>(&self, run: impl FnOnce() -> R) -> R {
+        struct Replaying<'a>(&'a Cell<bool>);
+        impl Drop for Replaying<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
         self.replaying.set(true);
-        let result = run();
-        self.replaying.set(false);
-        result
+        let _until_done = Replaying(&self.replaying);
+        run()
     }
 
     /// [`commit`](Self::commit) in the middle of a request: handles then read what is stored.
-    pub(crate) async fn save(self: Rc<Self>) -> Result<(), Error> {
-        let done = self.clone().commit(false).await?;
-        let _one_at_a_time = self.committing.lock().await;
-        self.reload().await?;
-        if done == Done::Gone { Err(Error::new(ErrorKind::Gone)) } else { Ok(()) }
+    pub(crate) fn save(self: Rc<Self>) -> impl Future<Output = Result<(), Error>> + 'static {
+        // Another `save` may commit them before this one gets its turn.
+        let asked = self.inner.borrow().operations.clone();
+        async move {
+            self.clone().commit(false).await?;
+            if let Some(error) = asked.iter().find_map(|recorded| recorded.lost.get()) {
+                return Err(error.clone());
+            }
+            let _one_at_a_time = self.committing.lock().await;
+            if let Err(error) = self.reload().await {
+                // What was asked for is stored; the next use loads it.
+                tracing::warn!(%error, "a session was saved and could not be read again");
+            }
+            Ok(())
+        }
     }
 
     /// The response begins, and carries no cookie of ours.
@@ -459,6 +501,12 @@ impl Visit {
     }
 }
 
+/// Whether the operations of a commit that failed so are given up: they may be stored, or cannot be before the deadline. The
+/// others were refused before anything was sent, and a handler may still mend them.
+fn is_final(error: &Error) -> bool {
+    matches!(error.peek(), ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
+}
+
 fn base_of(arrival: &Arrival) -> Base<'_> {
     match arrival {
         Arrival::Live(_, Loaded { record, now, .. }) => Base { record: Some(record), now: *now, late: None },
@@ -472,7 +520,7 @@ impl Inner {
     }
 
     fn push(&mut self, operation: Operation, at: &'static Location<'static>) {
-        self.operations.push(Rc::new(Recorded { operation, at }));
+        self.operations.push(Rc::new(Recorded { operation, lost: OnceCell::new(), at }));
     }
 }
 

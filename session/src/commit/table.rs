@@ -94,8 +94,10 @@ impl Case {
             local.step(operation, base).unwrap();
         }
         let at = Location::caller();
-        let operations =
-            operations.into_iter().map(|operation| Rc::new(Recorded { operation, at })).collect();
+        let operations = operations
+            .into_iter()
+            .map(|operation| Rc::new(Recorded { operation, lost: std::cell::OnceCell::new(), at }))
+            .collect();
         let request =
             Request { arrival, operations, local, saved_before: false, cookie_possible: true, last: false };
         Self { rules: rules(), request, asked: Vec::new() }
@@ -111,7 +113,7 @@ impl Case {
                 Step::Finish(finish) => return Ran { finish, asked },
                 Step::Wait(_) => {
                     asked.push(Asked::Wait);
-                    step = commit.after_wait();
+                    step = commit.after_wait(Duration::ZERO);
                     continue;
                 }
                 Step::Create(_, new) => Asked::Create(new),
@@ -483,4 +485,75 @@ fn a_lifetime_renews_so_that_the_cookie_can_change() {
     let change = ran.change();
     assert_eq!((change.limits, change.persistent), (Some(longer), Some(true)));
     assert!(change.renewal.is_some());
+}
+
+#[test]
+fn a_blind_set_does_not_pass_a_gate_that_was_raised() {
+    let arrival = live(None);
+    let newer =
+        Change { write: vec![CellWrite::new(WireKey::from_static("$s"), json("2"))], ..Change::default() };
+    let current = moved(&arrival, &newer);
+    for operation in [set(CART, "[2]"), Operation::Take(CART, Some(1))] {
+        let ran = Case::new(arrival.clone(), vec![operation])
+            .run(|_, _| Ok(Answer::Updated(Updated::Conflict(current.clone()))));
+        ran.is(&["update"], "keep");
+        assert_eq!(ran.error(), ErrorKind::SchemaTooNew);
+    }
+}
+
+#[test]
+fn overtaken_by_a_renewal_before_an_earlier_save() {
+    let arrival = live(None);
+    let Arrival::Live(id, _) = arrival else { panic!("a live session") };
+    let overtaken = || Arrival::Live(id, renewed(&arrival));
+    // Whatever it still does, it sets no cookie for a session that has another one.
+    Case::new(overtaken(), vec![Operation::Renew]).ok().is(&[], "keep");
+    Case::new(overtaken(), vec![set(CART, "[2]"), Operation::Renew]).ok().is(&["update"], "keep");
+    Case::new(overtaken(), vec![sign_in("1")]).ok().is(&["create"], "set");
+}
+
+#[test]
+fn ended_before_an_earlier_save() {
+    let ran = Case::new(Arrival::Ended, vec![set(CART, "[2]")]).ok();
+    ran.is(&[], "keep");
+    assert_eq!(ran.done(), Done::Gone);
+    Case::new(Arrival::Ended, vec![]).ok().is(&[], "keep");
+    Case::new(Arrival::Ended, vec![sign_in("1")]).ok().is(&["create"], "set");
+    Case::new(Arrival::Ended, vec![Operation::Purge, set(CART, "[2]")]).ok().is(&["create"], "set");
+}
+
+#[test]
+fn a_superseded_cookie_cannot_sign_out_on_the_way_in() {
+    let ran = Case::new(Arrival::Superseded(Duration::ZERO), vec![Operation::Purge, sign_in("1")]).ok();
+    assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::Superseded, 0));
+}
+
+#[test]
+fn what_cannot_be_created_is_not_purged_for() {
+    let large = format!("\"{}\"", "x".repeat(1000));
+    let ran = Case::new(live(None), vec![Operation::Purge, set(CART, &large)]).ok();
+    assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLarge, 0));
+}
+
+#[test]
+fn a_record_that_is_too_large_already_can_still_be_signed_in_to() {
+    let mut case = Case::new(live(None), vec![set(CART, "[]"), Operation::Renew]);
+    case.rules.max_record = 1;
+    case.ok().is(&["update"], "set");
+}
+
+#[test]
+fn no_update_is_sent_after_the_deadline() {
+    let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
+    let current = moved(&Arrival::Live(id, loaded.clone()), &Change::default());
+    let case = Case::new(Arrival::Live(id, loaded), vec![set(CART, "[2]")]);
+    let mut commit = Commit::new(case.request, &case.rules);
+    commit.begin();
+    let mut step = Step::Wait(Duration::ZERO);
+    for _ in 0..2 {
+        step = commit.next(Ok(Answer::Updated(Updated::Conflict(current.clone()))), Duration::ZERO);
+    }
+    assert!(matches!(step, Step::Wait(_)));
+    let Step::Finish(finish) = commit.after_wait(Duration::from_secs(2)) else { panic!("it is too late") };
+    assert_eq!(finish.result.unwrap_err().kind(), ErrorKind::Contended);
 }

@@ -71,7 +71,7 @@ pub(super) fn serial(
             }
             Met::Nobody if sessions.first[home].is_some() => return None,
             Met::Superseded if !renewed[home] => return None,
-            Met::Superseded if !signs_in => {
+            Met::Superseded if purges || !signs_in => {
                 statuses[at] = if purges || writes_on_nothing(&plan.ops) { 409 } else { 200 };
                 continue;
             }

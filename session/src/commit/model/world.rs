@@ -245,7 +245,11 @@ impl World {
             } else {
                 local.step(&operation, base).unwrap();
             }
-            operations.push(Rc::new(Recorded { operation, at: Location::caller() }));
+            operations.push(Rc::new(Recorded {
+                operation,
+                lost: std::cell::OnceCell::new(),
+                at: Location::caller(),
+            }));
         }
         let request =
             Request { arrival, operations, local, saved_before: false, cookie_possible: true, last: true };
@@ -271,7 +275,7 @@ impl World {
                 Self::finish(&finish, running, seen);
                 return true;
             }
-            Step::Wait(_) => running.commit.after_wait(),
+            Step::Wait(_) => running.commit.after_wait(Duration::ZERO),
             step => {
                 let answer = self.call(&step, running, seen);
                 running.commit.next(answer, Duration::ZERO)
