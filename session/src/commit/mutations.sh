@@ -35,8 +35,8 @@ mutate "elided though it renews"               commit.rs "            && !local.
             && local.lifetime" "            && local.lifetime"
 mutate "elided though it saved before"          commit.rs "(!self.request.saved_before || !local.patch.writes())" "true"
 mutate "A to B in the same record"               patch.rs  "Some(other) if *other != principal => {" "Some(other) if *other != principal && false => {"
-mutate "superseded may write"                    commit.rs "&& ago < SUPERSEDED_WINDOW" "&& false"
-mutate "superseded may sign out"                 commit.rs "(local.patch.writes() || local.purged)" "local.patch.writes()"
+mutate "superseded may write"                    commit.rs "if ago < SUPERSEDED_WINDOW" "if false"
+mutate "superseded may sign out"                 commit.rs "(local.purged || (local.patch.writes() && local.sign_in.is_none()))" "(local.patch.writes() && local.sign_in.is_none())"
 mutate "generation not expected"                 commit.rs "expected_generation: Some(record.meta().generation)," "expected_generation: None,"
 mutate "a sign-in joins a renewed record"        commit.rs "if late && signs_in {" "if false {"
 mutate "a sign-in is lost with the session"      commit.rs "Updated::Gone if signs_in => self.create_from_replay()," ""
@@ -49,4 +49,6 @@ mutate "a take that came too late still clears"  patch.rs  "== *read
                 {" "== *read || true
                 {"
 mutate "a lost write is sent again"              commit.rs "            Err(error) => return self.store_failed(error)," "            Err(error) => { if let Stage::Update(attempt) = &self.stage { let _ = error; let step = Step::Update(attempt.id.key, Box::new(attempt.change.clone())); return step; } return self.store_failed(error) }"
+mutate "a raised gate is passed"                 commit.rs "if let Err(error) = fold.patch.check_gates(&current.record) {" "if let (Err(error), true) = (fold.patch.check_gates(&current.record), false) {"
+mutate "an overtaken request gets a cookie"      commit.rs "loaded.record.meta().verifier != id.verifier_hash()" "loaded.record.meta().verifier != id.verifier_hash() && false"
 exit $missed

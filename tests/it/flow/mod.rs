@@ -11,6 +11,7 @@ mod rows;
 mod rows_failing;
 mod rows_races;
 mod rows_signing;
+mod saves;
 mod script;
 mod unreadable;
 mod wire;

@@ -1,0 +1,115 @@
+//! What a request does after a save of its own, or beside one: it must not forget that others renewed or ended its session.
+
+use std::{
+    future::{Future, poll_fn},
+    task::Poll,
+};
+
+use actix_typed_session::{Error, TypedSession, store::StoreErrorKind};
+use actix_web::{HttpResponse, web};
+use futures_util::future::join;
+
+use super::{
+    kit::{Jar, Shop, World},
+    script::Fault,
+};
+
+#[actix_web::test]
+async fn a_renewal_by_another_request_is_remembered_after_a_save() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, fast) = browser.overlap("v2,gate,save,renew", "renew").await;
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept), "the browser has the other cookie");
+    assert_eq!(fast.jar(), Jar::Set);
+}
+
+#[actix_web::test]
+async fn a_session_that_ended_stays_ended_after_a_save() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, _) = browser.overlap("v2,savex,gate,v3,savex,v4", "purge").await;
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
+    let (slow, _) = world.browser_after("v1").await.overlap("gate,v2,savex,v3", "purge").await;
+    assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
+    assert!(!world.store.asked().ends_with("create"), "{}", world.store.asked());
+}
+
+#[actix_web::test]
+async fn whoever_signs_nobody_out_loses_nothing_to_a_sign_in() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    let (slow, fast) = browser.overlap("v2,c7,gate,out", "in1").await;
+    assert_eq!((slow.status, slow.jar(), fast.status), (200, Jar::Kept, 200));
+    let signed_in = fast.set_cookie().unwrap().split(';').next().unwrap().to_owned();
+    assert_eq!(world.request("/do/", Some(&signed_in)).await.body, r#"1 [7] 2 "" -"#);
+}
+
+#[actix_web::test]
+async fn an_error_of_an_inner_middleware_varies_by_cookie_too() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    assert_eq!(browser.get("/mw/see").await.header("vary"), Some("Cookie"));
+}
+
+/// Two at once: the first commits both closures, so the second has nothing left to do, and must know what became of its own.
+async fn twice(mut shop: TypedSession<Shop>) -> Result<HttpResponse, Error> {
+    let first = shop.try_update(|shop| shop.visits += 1);
+    let second = shop.try_update(|shop| shop.visits += 1);
+    let (first, second) = join(first, second).await;
+    let said = |result: Result<(), Error>| {
+        result.map_or_else(|error| format!("{:?}", error.kind()), |()| "ok".into())
+    };
+    Ok(HttpResponse::Ok().body(format!("{} {}", said(first), said(second))))
+}
+
+#[actix_web::test]
+async fn of_two_saves_at_once_both_hear_what_became_of_theirs() {
+    let world = World::routed(
+        |builder| builder,
+        |app| {
+            app.route("/twice", web::get().to(twice));
+        },
+    )
+    .await;
+    let browser = world.browser_after("v1").await;
+    assert_eq!(browser.get("/twice").await.body, "ok ok");
+    world.store.at("update", 1, Fault::Fails(StoreErrorKind::UnknownOutcome));
+    assert_eq!(browser.get("/twice").await.body, "StoreUnavailable StoreUnavailable");
+    world.store.at("update", 1, Fault::AfterDelete);
+    assert_eq!(browser.get("/twice").await.body, "Gone Gone");
+}
+
+/// Begins a save, lets it go, and discards what it covers; then writes something else.
+async fn changes_its_mind(mut shop: TypedSession<Shop>) -> HttpResponse {
+    let session = shop.session();
+    shop.set_visits(2);
+    let mut save = Box::pin(session.save());
+    assert!(poll_fn(|context| Poll::Ready(save.as_mut().poll(context))).await.is_pending());
+    drop(save);
+    session.discard();
+    shop.set_draft("kept");
+    HttpResponse::Ok().finish()
+}
+
+#[actix_web::test]
+async fn what_is_set_after_a_discard_is_stored_though_a_save_was_under_way() {
+    let world = World::routed(
+        |builder| builder,
+        |app| {
+            app.route("/mind", web::get().to(changes_its_mind));
+        },
+    )
+    .await;
+    let browser = world.browser_after("v1").await;
+    world.store.at("update", 1, Fault::Held(None));
+    let asked = browser.get("/mind");
+    let released = async {
+        while !world.store.was_asked("update") {
+            tokio::task::yield_now().await;
+        }
+        world.store.release();
+    };
+    let (answer, ()) = join(asked, released).await;
+    assert_eq!(answer.status, 200);
+    assert!(browser.state().await.contains("kept"), "{}", browser.state().await);
+}
