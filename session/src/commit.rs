@@ -189,7 +189,7 @@ impl<'a> Commit<'a> {
                     match self.create_from_local(None) {
                         failed @ Step::Finish(_) => return failed,
                         create => {
-                            then = Some(Box::new((std::mem::replace(&mut self.stage, Stage::Idle), create)))
+                            then = Some(Box::new((std::mem::replace(&mut self.stage, Stage::Idle), create)));
                         }
                     }
                 }

@@ -328,14 +328,16 @@ impl Visit {
         };
         let covered = request.operations.clone();
         let finish = self.drive(Commit::new(request, &self.app.rules)).await;
-        let lost = match &finish.result {
+        let failure = match &finish.result {
             Err(error) if is_final(error) => Some(error.clone()),
             Ok(Done::Gone) => Some(Error::new(ErrorKind::Gone)),
             _ => None,
         };
-        if let Some(error) = lost {
+        if let Some(error) = failure {
             // Whoever saves one of them later hears it too.
-            covered.iter().for_each(|recorded| drop(recorded.lost.set(error.clone())));
+            for recorded in &covered {
+                drop(recorded.lost.set(error.clone()));
+            }
         }
         let known = self.inner.borrow().discards == discards;
         self.settle(finish, if known { covered.len() } else { 0 })
