@@ -184,7 +184,7 @@ fn inside(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
     format!(
         "<section class=\"inside\" aria-labelledby=\"inside-title\"><h2 id=\"inside-title\">Your session</h2>
 <dl>
-<div><dt>Public id</dt><dd><code>{id}</code> <small>finds the record, opens nothing</small></dd></div>
+<div><dt>Public id</dt><dd><code>{id}</code> <small>finds the record, opens nothing; it stays when you sign in, and the secret half of the cookie changes</small></dd></div>
 <div><dt>Began</dt><dd>{} ago</dd></div>
 <div><dt>Expires in</dt><dd>{} <small>if you stay away</small></dd></div>
 </dl>
