@@ -48,7 +48,7 @@ mutate "fields are not reset on sign-in"         record.rs "meta.signed_in = met
 mutate "a take that came too late still clears"  patch.rs  "== *read
                 {" "== *read || true
                 {"
-mutate "a lost write is sent again"              commit.rs "            Err(error) => return self.store_failed(error)," "            Err(error) => { if let Stage::Update(attempt) = &self.stage { let _ = error; let step = Step::Update(attempt.id.key, Box::new(attempt.change.clone())); return step; } return self.store_failed(error) }"
+mutate "a lost write is sent again"              commit.rs "            Err(error) => return self.store_failed(error)," "            Err(error) => { if self.attempts == 0 && matches!(self.stage, Stage::Update(_)) { self.attempts = 1; return self.after_wait(Duration::ZERO); } return self.store_failed(error) }"
 mutate "a raised gate is passed"                 commit.rs "if let Err(error) = fold.patch.check_gates(&current.record) {" "if let (Err(error), true) = (fold.patch.check_gates(&current.record), false) {"
 mutate "an overtaken request gets a cookie"      commit.rs "loaded.record.meta().verifier != id.verifier_hash()" "loaded.record.meta().verifier != id.verifier_hash() && false"
 exit $missed
