@@ -117,6 +117,13 @@ pub(crate) enum CookieAction {
     Remove,
 }
 
+impl CookieAction {
+    /// A cookie that outlives the browser lasts as long as the session may: it is never refreshed.
+    fn of(id: SessionId, limits: Limits, persistent: bool) -> Self {
+        Self::Set { id, max_age: persistent.then_some(limits.absolute) }
+    }
+}
+
 /// What the request's session is from now on.
 #[derive(Clone, Debug)]
 pub(crate) enum After {
@@ -157,7 +164,7 @@ enum Stage {
     },
     DeleteLeft {
         id: SessionId,
-        max_age: Option<Duration>,
+        cookie: CookieAction,
     },
 }
 
@@ -248,11 +255,9 @@ impl<'a> Commit<'a> {
                 cookie: CookieAction::Remove,
                 after: After::Nobody,
             }),
-            (Stage::DeleteLeft { id, max_age }, Answer::Deleted) => Step::Finish(Finish {
-                result: Ok(Done::Stored),
-                cookie: CookieAction::Set { id, max_age },
-                after: After::Load(id),
-            }),
+            (Stage::DeleteLeft { id, cookie }, Answer::Deleted) => {
+                Step::Finish(Finish { result: Ok(Done::Stored), cookie, after: After::Load(id) })
+            }
             // An answer to another question: the shell is broken, and nothing more must be written.
             _ => fail(Error::new(ErrorKind::StoreUnavailable)),
         }
@@ -330,7 +335,7 @@ impl<'a> Commit<'a> {
             change.renewal = Some(Renewal::new(renewed.verifier_hash()));
             let meta = record.meta();
             let (limits, persistent) = fold.lifetime.unwrap_or((meta.limits, meta.persistent));
-            cookie = CookieAction::Set { id: renewed, max_age: persistent.then_some(limits.absolute) };
+            cookie = CookieAction::of(renewed, limits, persistent);
         }
         if let Err(error) = self.check_size(record, &change) {
             return fail(error);
@@ -462,16 +467,12 @@ impl<'a> Commit<'a> {
     }
 
     fn created(&mut self, id: SessionId, new: &NewRecord, delete: Option<RecordKey>) -> Step {
-        let max_age = new.persistent.then_some(new.limits.absolute);
+        let cookie = CookieAction::of(id, new.limits, new.persistent);
         if let Some(left) = delete {
-            self.stage = Stage::DeleteLeft { id, max_age };
+            self.stage = Stage::DeleteLeft { id, cookie };
             return Step::Delete(left);
         }
-        Step::Finish(Finish {
-            result: Ok(Done::Stored),
-            cookie: CookieAction::Set { id, max_age },
-            after: After::Load(id),
-        })
+        Step::Finish(Finish { result: Ok(Done::Stored), cookie, after: After::Load(id) })
     }
 
     fn store_failed(&mut self, error: StoreError) -> Step {

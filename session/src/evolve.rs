@@ -28,11 +28,13 @@ impl<'a> View<'a> {
     /// The stored cell of `field`, if it can be read now.
     pub(crate) fn stored(&self, field: &Field) -> Option<&'a Cell> {
         let record = self.record?;
-        record.live_cell(field.key(), self.now).filter(|cell| self.survives(record, field, cell))
+        record.cell(field.key()).filter(|cell| self.shows(record, field, cell))
     }
 
-    fn survives(&self, record: &Record, field: &Field, cell: &Cell) -> bool {
-        !field.resets() || !(self.signed_in || cell.revision < record.meta().signed_in)
+    /// Whether a stored cell can be read now: neither expired nor from before the sign-in that resets it.
+    fn shows(&self, record: &Record, field: &Field, cell: &Cell) -> bool {
+        let reset = field.resets() && (self.signed_in || cell.revision < record.meta().signed_in);
+        !reset && !cell.is_expired(self.now)
     }
 
     /// Whether this binary may read the section: the gate's number is at most its version.
@@ -134,9 +136,7 @@ impl<'a> Cells<'a> {
                 std::cmp::Ordering::Equal => {
                     self.stored = rest;
                     let record = self.view.record?;
-                    let readable = cell.expires.is_none_or(|at| self.view.now < at)
-                        && self.view.survives(record, field, cell);
-                    return readable.then_some(&cell.json);
+                    return self.view.shows(record, field, cell).then_some(&cell.json);
                 }
             }
         }

@@ -302,7 +302,7 @@ impl Cell {
         Some(Self { revision: revision.parse().ok()?, expires, json: Json::from_store(json) })
     }
 
-    fn is_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|at| now >= at)
     }
 }
