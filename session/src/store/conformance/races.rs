@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, answer, failed, guarded, new_record, set, verifier, write},
+    kit::{Bench, answer, failed, guarded, new_record, set, uninvited, verifier, write},
 };
 use crate::{
     change::{Change, NewRecord, Renewal},
@@ -117,6 +117,7 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
                     record = current.record;
                 }
                 Updated::Gone => return Err(gone()),
+                Updated::TooMany => return Err(uninvited()),
             }
         }
         Ok(())
