@@ -228,7 +228,7 @@ async fn an_index_that_expires_learns_of_a_longer_life() {
     assert_eq!(change.principal.flatten().map(|who| who.as_str().to_owned()).as_deref(), Some("shop.user=4"));
     assert!(change.limits.is_some() && !change.authenticated && change.max_sessions.is_none());
     phone.go("in4").await;
-    assert_eq!(world.store.last_change().limits.map(|limits| limits.idle), Some(Duration::from_secs(60)));
+    assert_eq!(world.store.last_change().limits.map(|limits| limits.idle), Some(Duration::from_mins(1)));
 }
 
 /// A store that finds nobody.

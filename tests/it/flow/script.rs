@@ -27,7 +27,7 @@ pub(super) enum Fault {
     /// It happens, and then the connection breaks.
     Unanswered,
     /// Another request changes the record first.
-    After(Change),
+    After(Box<Change>),
     /// The record is deleted first.
     AfterDelete,
     /// The call waits for [`Script::release`], and then it goes on like this.
