@@ -8,6 +8,7 @@
 
 mod guarded;
 mod postgres;
+pub(crate) mod proxy;
 mod redis;
 mod tests;
 
@@ -28,9 +29,9 @@ pub(crate) use self::{
     redis::{Redis, shared_redis},
 };
 
-/// Waits until something is so; ten seconds, which only something broken needs.
+/// Waits until something is so, for so long as only something broken needs.
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so().await {
         assert!(Instant::now() < deadline, "still not so: {what}");
         sleep(Duration::from_millis(5)).await;

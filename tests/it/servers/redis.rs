@@ -3,9 +3,12 @@
 //! In: `redis-server` 6.2 or later. Out: its URL, connections, and a hand on its process. Never: a file of the machine's own
 //! Redis, or persistence that was not asked for.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use redis::{Client, Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
 use rustix::process::Signal;
 use tokio::sync::OnceCell;
 
@@ -25,6 +28,13 @@ pub(crate) struct Redis {
 pub(crate) async fn shared_redis() -> Option<&'static Redis> {
     static SHARED: OnceCell<Option<Redis>> = OnceCell::const_new();
     SHARED.get_or_init(Redis::start).await.as_ref()
+}
+
+/// A connection that is more patient than the driver's default: these are busy machines.
+pub(super) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
+    let patience = Some(Duration::from_secs(20));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
+    Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await
 }
 
 impl Redis {
@@ -112,7 +122,7 @@ impl Redis {
     }
 
     async fn try_connection(&self) -> RedisResult<MultiplexedConnection> {
-        Client::open(self.url()).unwrap().get_multiplexed_async_connection().await
+        connect(&self.url()).await
     }
 
     async fn try_command<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
