@@ -12,6 +12,8 @@ pub mod conformance;
 mod error;
 mod index;
 mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sweep;
@@ -21,6 +23,8 @@ use std::{future::Future, sync::Arc};
 pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{
