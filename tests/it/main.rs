@@ -5,4 +5,5 @@
 mod derive;
 mod flow;
 mod http;
+mod servers;
 mod store;

@@ -9,6 +9,7 @@ mod bounded;
 mod clock;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod connect;
 mod error;
 mod index;
 mod memory;
@@ -30,6 +31,7 @@ pub use self::sqlite::SqliteStore;
 pub use self::{
     any::AnyStore,
     clock::{Clock, SystemClock},
+    connect::{ConnectError, connect},
     error::{StoreError, StoreErrorKind},
     index::{Index, Listed, PrincipalIndex},
     memory::MemoryStore,

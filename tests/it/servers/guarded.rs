@@ -1,0 +1,211 @@
+//! One server process and its folder; both are gone when the test ends, however it ends.
+//!
+//! In: a command line, and who is to run it. Out: signals, whether it runs, what it wrote. Never: a process or a folder left
+//! behind, also when the test process is killed or when statics are never dropped: the guardian waits for the end of a pipe
+//! that only the test process holds.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::until;
+
+/// Runs beside the test process, `$0` is the folder. The folder is moved before the number is read, and a server that does not
+/// see its folder any more does not start: so none slips through that is just starting.
+const GUARDIAN: &str = r#"
+while read -r line; do :; done
+mv "$0" "$0.gone"
+if read -r server <"$0.gone/process"; then
+    # A frozen child of a dead server would stay for ever.
+    children=
+    for process in /proc/[0-9]*; do
+        read -r line <"$process/stat" || continue
+        set -- ${line##*) }
+        [ "$2" = "$server" ] && children="$children ${process#/proc/}"
+    done
+    kill -9 "$server" $children
+fi
+# Who is dying may still write.
+for attempt in 1 2 3 4 5 6 7 8 9; do
+    rm -rf "$0.gone" && exit
+    sleep 0.2
+done
+"#;
+
+/// Becomes the server. `$0` is the folder; the working folder stays the same one when it is moved.
+const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
+
+/// A user of this machine.
+#[derive(Clone, Copy)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+pub(super) struct Guarded {
+    folder: PathBuf,
+    user: Option<User>,
+    server: Mutex<Option<Child>>,
+    guardian: Child,
+}
+
+impl Guarded {
+    /// A folder for a server that `user` runs, or whoever runs the tests.
+    pub(super) fn new(user: Option<User>) -> Self {
+        let folder = tempfile::Builder::new().prefix("session-tests-").tempdir().unwrap().keep();
+        // In groups of their own: an interrupt from the terminal ends the test process, and that ends them.
+        let guardian = Command::new("sh")
+            .args(["-c", GUARDIAN])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        if let Some(User { uid, gid }) = user {
+            chown(&folder, Some(uid), Some(gid)).unwrap();
+        }
+        Self { folder, user, server: Mutex::new(None), guardian }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the server wrote, for the message of a test that fails.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Runs a program that ends by itself; panics with its output if it fails.
+    pub(super) fn run(&self, program: &Path, arguments: &[&str]) {
+        let mut command = Command::new(program);
+        self.prepare(command.args(arguments));
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} failed: {errors}", program.display());
+    }
+
+    /// Starts the server; one that ran before has ended.
+    pub(super) fn spawn(&self, program: &Path, arguments: &[String]) {
+        let log = OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", SERVER]).arg(&self.folder).arg(program).args(arguments);
+        self.prepare(&mut command);
+        command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
+        let mut server = self.server.lock().unwrap();
+        assert!(server.is_none(), "it runs already");
+        *server = Some(command.spawn().unwrap());
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        if let Some(User { uid, gid }) = self.user {
+            command.uid(uid).gid(gid);
+        }
+    }
+
+    /// The number of the server's process.
+    pub(super) fn process(&self) -> u32 {
+        self.server.lock().unwrap().as_ref().expect("it runs").id()
+    }
+
+    /// Whether the server ended by itself, or after a signal.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut server = self.server.lock().unwrap();
+        let Some(child) = server.as_mut() else { return true };
+        if child.try_wait().unwrap().is_none() {
+            return false;
+        }
+        *server = None;
+        // Its number may become another process's now.
+        fs::remove_file(self.folder.join("process")).unwrap();
+        true
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        signal_to(self.process(), signal);
+    }
+
+    /// Stops the server and its children where they are; the kernel still takes connections for them.
+    pub(super) fn freeze(&self) {
+        let server = self.process();
+        signal_to(server, Signal::STOP);
+        for child in children_of(server) {
+            signal_to(child, Signal::STOP);
+        }
+    }
+
+    pub(super) fn thaw(&self) {
+        let server = self.process();
+        for child in children_of(server) {
+            signal_to(child, Signal::CONT);
+        }
+        signal_to(server, Signal::CONT);
+    }
+
+    /// As a crash of all of its processes; they are gone when this returns.
+    pub(super) async fn kill(&self) {
+        if self.has_ended() {
+            return;
+        }
+        let server = self.process();
+        let children = children_of(server);
+        for process in children.iter().copied().chain([server]) {
+            signal_to(process, Signal::KILL);
+        }
+        self.until_ended(&children).await;
+    }
+
+    /// Asks the server to end, in its own way of understanding `signal`.
+    pub(super) async fn stop(&self, signal: Signal) {
+        let children = children_of(self.process());
+        self.signal(signal);
+        self.until_ended(&children).await;
+    }
+
+    async fn until_ended(&self, children: &[u32]) {
+        until("the server ended", async || self.has_ended()).await;
+        until("its children ended", async || children.iter().all(|child| state_and_parent(*child).is_none()))
+            .await;
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // The end of this pipe is what the guardian waits for.
+        drop(self.guardian.stdin.take());
+        let _ = self.guardian.wait();
+        if let Some(mut server) = self.server.get_mut().unwrap().take() {
+            let _ = server.wait();
+        }
+    }
+}
+
+fn signal_to(process: u32, signal: Signal) {
+    let process = Pid::from_raw(process.cast_signed()).unwrap();
+    // A child may end at any time; a server cannot be gone, because nobody has waited for it.
+    let _ = kill_process(process, signal);
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    processes.filter(|process| state_and_parent(*process).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// None when the process has ended, waited for or not.
+pub(super) fn state_and_parent(process: u32) -> Option<(char, u32)> {
+    let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it may hold anything.
+    let mut words = line.rsplit_once(") ")?.1.split(' ');
+    let (state, parent) = (words.next()?.chars().next()?, words.next()?.parse().ok()?);
+    (!matches!(state, 'Z' | 'X')).then_some((state, parent))
+}

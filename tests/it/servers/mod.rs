@@ -1,0 +1,66 @@
+//! Servers for tests: private ones to be killed and frozen, shared ones for everybody else, and a proxy that does harm.
+//!
+//! In: the servers' binaries, as the distribution installs them. Out: URLs, and a hand on each process. Never: a port that is
+//! not on loopback, a process or a folder that outlives the tests.
+//!
+//! A test begins with `let Some(redis) = Redis::start().await else { return };`: where the binary is missing it is skipped with a
+//! line that says so, or fails if the environment has `CI`.
+
+mod guarded;
+mod postgres;
+pub(crate) mod proxy;
+mod redis;
+mod tests;
+
+use std::{
+    env, io,
+    io::Write as _,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+pub(crate) use self::{
+    postgres::{Postgres, shared_postgres},
+    redis::{Redis, shared_redis},
+};
+
+/// Waits until something is so, for so long as only something broken needs.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "still not so: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A name that nothing else in this process has: of a database, or before the keys of one test.
+pub(crate) fn unique_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A port that nobody listens on, for now.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A program, from the path or else from one of these folders.
+fn find(program: &str, package: &str, folders: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found =
+        env::split_paths(&path).chain(folders).map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        let why = format!("{program} is missing; run: apt-get install {package}");
+        assert!(env::var_os("CI").is_none(), "{why}");
+        // Not with `eprintln!`, which the test harness hides for tests that pass.
+        let test = thread::current();
+        let line = format!("SKIPPED {}: {why}\n", test.name().unwrap_or("a test"));
+        io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+    found
+}

@@ -1,0 +1,248 @@
+//! Where commands and replies begin and end, in RESP and in PostgreSQL's protocol, version 3.
+//!
+//! In: the bytes so far, however the network cut them. Out: the next command with a name for it, the next piece of a reply.
+//! Never: the meaning of either.
+
+use std::collections::HashMap;
+
+/// How a reply ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reply {
+    /// There is none.
+    None,
+    /// It is one RESP value.
+    Value,
+    /// It is the one byte that answers whether TLS is spoken.
+    Byte,
+    /// It ends with `ReadyForQuery`.
+    Ready,
+}
+
+/// What the client sent up to a border.
+pub(super) struct Request {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) reply: Reply,
+}
+
+/// Cuts what one client sends.
+#[derive(Debug)]
+pub(super) enum Requests {
+    Redis,
+    Postgres {
+        started: bool,
+        /// The text of each prepared statement, by its name.
+        statements: HashMap<Vec<u8>, String>,
+    },
+}
+
+impl Requests {
+    /// Takes the next command from the front of `buffer`, once it is there as a whole.
+    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
+        match self {
+            Self::Redis => {
+                let bytes: Vec<u8> = buffer.drain(..value_end(buffer, 0)?).collect();
+                Some(Request { name: first_word(&bytes), bytes, reply: Reply::Value })
+            }
+            Self::Postgres { started: false, .. } => self.first(buffer),
+            Self::Postgres { statements, .. } => typed(buffer, statements),
+        }
+    }
+
+    /// A message without a type: what the first ones are.
+    fn first(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
+        let length = number(buffer, 0)?;
+        let code = number(buffer, 4)?;
+        if buffer.len() < length {
+            return None;
+        }
+        let (name, reply) = match code {
+            80_877_102 => ("cancel", Reply::None),
+            80_877_103 => ("SSLRequest", Reply::Byte),
+            80_877_104 => ("GSSENCRequest", Reply::Byte),
+            _ => ("startup", Reply::Ready),
+        };
+        if let (Self::Postgres { started, .. }, Reply::Ready) = (self, reply) {
+            *started = true;
+        }
+        Some(Request { name: name.into(), bytes: buffer.drain(..length).collect(), reply })
+    }
+
+    /// How a reply ends that no command asked for, such as a notice.
+    pub(super) fn unasked(&self) -> Reply {
+        match self {
+            Self::Redis => Reply::Value,
+            Self::Postgres { .. } => Reply::Ready,
+        }
+    }
+}
+
+/// Everything up to a message that the server acts upon.
+fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Option<Request> {
+    let mut name = String::new();
+    let mut at = 0;
+    loop {
+        let end = at + 1 + number(buffer, at + 1)?;
+        let body = buffer.get(at + 5..end)?;
+        let mut texts = body.split(|byte| *byte == 0);
+        let mut text = || texts.next().unwrap_or_default().to_vec();
+        let kind = buffer[at];
+        match kind {
+            b'P' => {
+                let statement = text();
+                let sql = String::from_utf8_lossy(&text()).into_owned();
+                name = format!("prepare {sql}");
+                statements.insert(statement, sql);
+            }
+            // After the name of a portal.
+            b'B' => {
+                text();
+                name = statements.get(&text()).cloned().unwrap_or_default();
+            }
+            b'Q' => name = String::from_utf8_lossy(&text()).into_owned(),
+            _ => {}
+        }
+        at = end;
+        let reply = match kind {
+            b'S' | b'Q' => Reply::Ready,
+            // Flush, the end, a password, and what COPY sends.
+            b'H' | b'X' | b'p' | b'd' | b'c' | b'f' => Reply::None,
+            _ => continue,
+        };
+        return Some(Request { name, bytes: buffer.drain(..end).collect(), reply });
+    }
+}
+
+/// The next piece of a reply at the front of `buffer`: its length, and whether the reply ends with it.
+pub(super) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
+    match reply {
+        Reply::Byte => (!buffer.is_empty()).then_some((1, true)),
+        // A push belongs to no command.
+        Reply::Value => value_end(buffer, 0).map(|end| (end, buffer[0] != b'>')),
+        Reply::Ready | Reply::None => {
+            let end = 1 + number(buffer, 1)?;
+            (end <= buffer.len()).then(|| (end, buffer[0] == b'Z'))
+        }
+    }
+}
+
+/// A length of PostgreSQL's, which counts itself.
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    let four = bytes.get(at..at + 4)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(four)).ok()
+}
+
+/// Where the RESP value ends that begins `at`, if it is there as a whole.
+fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let (line, after) = line(bytes, at)?;
+    // A length of -1 stands for null, and nothing follows.
+    let length = || std::str::from_utf8(line.get(1..)?).ok()?.parse::<i64>().ok();
+    let values = |count: usize| (0..count).try_fold(after, |at, _| value_end(bytes, at));
+    match line.first() {
+        Some(b'$' | b'!' | b'=') => match usize::try_from(length()?) {
+            Ok(length) => (after + length + 2 <= bytes.len()).then_some(after + length + 2),
+            Err(_) => Some(after),
+        },
+        Some(b'*' | b'~' | b'>') => values(usize::try_from(length()?).unwrap_or(0)),
+        Some(b'%') => values(2 * usize::try_from(length()?).ok()?),
+        // Attributes, and then the value that they are of.
+        Some(b'|') => values(2 * usize::try_from(length()?).ok()? + 1),
+        _ => Some(after),
+    }
+}
+
+/// The line that begins `at`, and where the next one begins.
+fn line(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let rest = bytes.get(at..)?;
+    let length = rest.windows(2).position(|two| two == b"\r\n")?;
+    Some((&rest[..length], at + length + 2))
+}
+
+/// What a Redis command is called, in capitals.
+fn first_word(request: &[u8]) -> String {
+    let word = line(request, 0).and_then(|(_, at)| line(request, at)).and_then(|(_, at)| line(request, at));
+    String::from_utf8_lossy(word.map_or(request, |(word, _)| word)).trim_end().to_uppercase()
+}
+
+mod tests {
+    use super::*;
+
+    /// Gives the bytes one by one; the border must be found at the last byte of each command and no sooner.
+    fn cut(mut requests: Requests, all: &[&[u8]]) -> Vec<(String, Reply)> {
+        let mut buffer = Vec::new();
+        let mut found = Vec::new();
+        for expected in all {
+            for (sent, byte) in expected.iter().enumerate() {
+                buffer.push(*byte);
+                let next = requests.next(&mut buffer);
+                assert_eq!(next.is_some(), sent + 1 == expected.len());
+                if let Some(request) = next {
+                    assert_eq!(request.bytes, *expected);
+                    found.push((request.name, request.reply));
+                }
+            }
+        }
+        found
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[kind][..], &length, body].concat()
+    }
+
+    #[test]
+    fn redis_commands_end_where_they_end() {
+        let all: [&[u8]; 3] = [b"*1\r\n$4\r\nping\r\n", b"*2\r\n$3\r\nGET\r\n$4\r\n\r\n*1\r\n", b"PING\r\n"];
+        let names = cut(Requests::Redis, &all);
+        assert_eq!(names, ["PING", "GET", "PING"].map(|name| (name.to_owned(), Reply::Value)));
+    }
+
+    #[test]
+    fn postgres_commands_end_where_the_server_acts() {
+        let ssl = [8_u32.to_be_bytes(), 80_877_103_u32.to_be_bytes()].concat();
+        let startup = [&13_u32.to_be_bytes()[..], &196_608_u32.to_be_bytes(), b"user\0"].concat();
+        let prepare =
+            [message(b'P', b"s1\0SELECT 1\0\0\0"), message(b'D', b"Ss1\0"), message(b'S', b"")].concat();
+        let execute =
+            [message(b'B', b"\0s1\0\0\0\0\0\0\0"), message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
+        let simple = message(b'Q', b"COMMIT\0");
+        let end = message(b'X', b"");
+        let requests = Requests::Postgres { started: false, statements: HashMap::new() };
+        let found = cut(requests, &[&ssl, &startup, &prepare, &execute, &simple, &end]);
+        let expected = [
+            ("SSLRequest", Reply::Byte),
+            ("startup", Reply::Ready),
+            ("prepare SELECT 1", Reply::Ready),
+            ("SELECT 1", Reply::Ready),
+            ("COMMIT", Reply::Ready),
+            ("", Reply::None),
+        ];
+        assert_eq!(found, expected.map(|(name, reply)| (name.to_owned(), reply)));
+    }
+
+    #[test]
+    fn replies_end_where_they_end() {
+        let values: [&[u8]; 8] = [
+            b"+OK\r\n",
+            b"$-1\r\n",
+            b"$2\r\n\r\n\r\n",
+            b"*-1\r\n",
+            b"*2\r\n*1\r\n:1\r\n$0\r\n\r\n",
+            b"%1\r\n+a\r\n#t\r\n",
+            b"|1\r\n+a\r\n:1\r\n_\r\n",
+            b"=5\r\ntxt:a\r\n",
+        ];
+        for value in values {
+            for length in 0..value.len() {
+                assert_eq!(piece(Reply::Value, &value[..length]), None, "{value:?} {length}");
+            }
+            let more = [value, b"+OK\r\n"].concat();
+            assert_eq!(piece(Reply::Value, &more), Some((value.len(), true)), "{value:?}");
+        }
+        assert_eq!(piece(Reply::Value, b">1\r\n+a\r\n+"), Some((8, false)));
+        assert_eq!(piece(Reply::Byte, b"NZ"), Some((1, true)));
+        assert_eq!(piece(Reply::Ready, b"C\0\0\0\x05aZ"), Some((6, false)));
+        assert_eq!(piece(Reply::Ready, b"Z\0\0\0\x05"), None);
+        assert_eq!(piece(Reply::Ready, b"Z\0\0\0\x05I"), Some((6, true)));
+    }
+}

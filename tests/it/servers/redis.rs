@@ -1,0 +1,169 @@
+//! A Redis server.
+//!
+//! In: `redis-server` 6.2 or later. Out: its URL, connections, and a hand on its process. Never: a file of the machine's own
+//! Redis, or persistence that was not asked for.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
+use rustix::process::Signal;
+use tokio::sync::OnceCell;
+
+use super::{find, free_port, guarded::Guarded, until};
+
+/// Two processes may have found the same port free, but not so many times.
+const ATTEMPTS: usize = 5;
+
+pub(crate) struct Redis {
+    guarded: Guarded,
+    program: PathBuf,
+    options: Vec<String>,
+    port: u16,
+}
+
+/// One server for all tests that do not harm it; a test that wants keys of its own puts [`super::unique_name`] before them.
+pub(crate) async fn shared_redis() -> Option<&'static Redis> {
+    static SHARED: OnceCell<Option<Redis>> = OnceCell::const_new();
+    SHARED.get_or_init(Redis::start).await.as_ref()
+}
+
+/// A connection that is more patient than the driver's default: these are busy machines.
+pub(super) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
+    let patience = Some(Duration::from_secs(20));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
+    Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await
+}
+
+impl Redis {
+    /// A server of this test alone, which forgets everything when it ends.
+    pub(crate) async fn start() -> Option<Self> {
+        Self::with_options(&[]).await
+    }
+
+    /// A server that has kept what it acknowledged when it comes back after [`kill`](Self::kill).
+    pub(crate) async fn persistent() -> Option<Self> {
+        Self::with_options(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// A server with these arguments besides the usual ones.
+    pub(crate) async fn with_options(options: &[&str]) -> Option<Self> {
+        let program = find("redis-server", "redis-server", [])?;
+        for _ in 0..ATTEMPTS {
+            let redis = Self {
+                guarded: Guarded::new(None),
+                program: program.clone(),
+                options: options.iter().map(ToString::to_string).collect(),
+                port: free_port(),
+            };
+            redis.spawn();
+            if redis.is_ready().await {
+                return Some(redis);
+            }
+            let log = redis.guarded.log();
+            assert!(log.contains("Address already in use"), "redis-server did not start: {log}");
+        }
+        panic!("no free port was free any more when it was used");
+    }
+
+    fn spawn(&self) {
+        let folder = self.guarded.folder().to_str().unwrap();
+        let port = self.port.to_string();
+        let usual = [
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--protected-mode",
+            "yes",
+            "--dir",
+            folder,
+            "--save",
+            "",
+        ];
+        let arguments = usual.into_iter().map(str::to_owned).chain(self.options.iter().cloned());
+        self.guarded.spawn(&self.program, &arguments.collect::<Vec<_>>());
+    }
+
+    /// Waits until it answers, or has ended. Somebody else's server on this port would answer too, with another number.
+    async fn is_ready(&self) -> bool {
+        let process = format!("process_id:{}\r\n", self.guarded.process());
+        let mut ready = false;
+        until("redis-server answers", async || {
+            let mut command = redis::cmd("INFO");
+            ready = self
+                .try_command::<String>(command.arg("server"))
+                .await
+                .is_ok_and(|info| info.contains(&process));
+            ready || self.guarded.has_ended()
+        })
+        .await;
+        ready
+    }
+
+    /// For the test that follows them after the end of this process.
+    pub(super) fn process_and_folder(&self) -> (u32, &Path) {
+        (self.guarded.process(), self.guarded.folder())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection that is not the store's.
+    pub(crate) async fn connection(&self) -> MultiplexedConnection {
+        self.try_connection().await.unwrap()
+    }
+
+    async fn try_connection(&self) -> RedisResult<MultiplexedConnection> {
+        connect(&self.url()).await
+    }
+
+    async fn try_command<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        command.query_async(&mut self.try_connection().await?).await
+    }
+
+    /// Sends one command on a connection of its own: `redis.command(&["GET", "key"])`.
+    pub(crate) async fn command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+        self.try_command(Cmd::new().arg(words)).await
+    }
+
+    pub(crate) async fn config_set(&self, name: &str, value: &str) {
+        self.command::<()>(&["CONFIG", "SET", name, value]).await.unwrap();
+    }
+
+    /// Stops it where it is: connections stay, and nothing is answered.
+    pub(crate) fn freeze(&self) {
+        self.guarded.freeze();
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.guarded.thaw();
+    }
+
+    /// As a crash.
+    pub(crate) async fn kill(&self) {
+        self.guarded.kill().await;
+    }
+
+    /// Ends it as an operator does.
+    pub(crate) async fn stop(&self) {
+        self.guarded.stop(Signal::TERM).await;
+    }
+
+    /// Starts it on the same port and in the same folder, after it was stopped or killed, or kills it first.
+    pub(crate) async fn restart(&self) {
+        self.guarded.kill().await;
+        self.spawn();
+        assert!(self.is_ready().await, "redis-server did not start again: {}", self.guarded.log());
+        // It answers `INFO` also while it still reads its file.
+        until("redis-server has loaded its file", async || self.command::<()>(&["DBSIZE"]).await.is_ok())
+            .await;
+    }
+}

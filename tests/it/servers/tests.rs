@@ -1,0 +1,165 @@
+//! What the other tests rely on.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use sqlx::Connection as _;
+use tokio::time::timeout;
+
+use super::{guarded::state_and_parent, *};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn a_redis_is_frozen_thawed_killed_and_started_again() {
+    let Some(redis) = Redis::start().await else { return };
+    redis.command::<()>(&["SET", "key", "value"]).await.unwrap();
+    redis.freeze();
+    assert!(timeout(SHORT, redis.command::<String>(&["GET", "key"])).await.is_err());
+    redis.thaw();
+    assert_eq!(redis.command::<String>(&["GET", "key"]).await.unwrap(), "value");
+
+    let mut connection = redis.connection().await;
+    redis.kill().await;
+    ::redis::cmd("PING").query_async::<()>(&mut connection).await.unwrap_err();
+    redis.command::<()>(&["PING"]).await.unwrap_err();
+    redis.restart().await;
+    assert_eq!(redis.command::<Option<String>>(&["GET", "key"]).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_persistent_redis_keeps_what_it_acknowledged() {
+    let Some(redis) = Redis::persistent().await else { return };
+    redis.config_set("maxmemory-policy", "allkeys-lru").await;
+    redis.command::<()>(&["SET", "key", "value"]).await.unwrap();
+    redis.kill().await;
+    redis.restart().await;
+    assert_eq!(redis.command::<String>(&["GET", "key"]).await.unwrap(), "value");
+    let policy: Vec<String> = redis.command(&["CONFIG", "GET", "maxmemory-policy"]).await.unwrap();
+    assert_eq!(policy, ["maxmemory-policy", "noeviction"]);
+    redis.stop().await;
+    redis.command::<()>(&["PING"]).await.unwrap_err();
+}
+
+async fn numbers(postgres: &Postgres, database: &str) -> i64 {
+    let mut connection = postgres.connection(database).await;
+    let (count,) = sqlx::query_as("SELECT count(*) FROM numbers").fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    count
+}
+
+#[tokio::test]
+async fn a_postgres_is_frozen_stopped_killed_and_started_again() {
+    let Some(postgres) = Postgres::start().await else { return };
+    let database = postgres.database().await;
+    postgres.execute(&database, "CREATE TABLE numbers (number int)").await;
+    let mut old = postgres.connection(&database).await;
+    postgres.freeze();
+    assert!(timeout(SHORT, old.ping()).await.is_err());
+    assert!(timeout(SHORT, postgres.connection(&database)).await.is_err());
+    postgres.thaw();
+    assert_eq!(numbers(&postgres, &database).await, 0);
+
+    for round in 0..3 {
+        let mut open = postgres.connection(&database).await;
+        postgres.execute(&database, "INSERT INTO numbers VALUES (1)").await;
+        match round {
+            0 => postgres.stop_immediate().await,
+            1 => postgres.stop_fast().await,
+            _ => postgres.kill().await,
+        }
+        open.ping().await.unwrap_err();
+        postgres.restart().await;
+        assert_eq!(numbers(&postgres, &database).await, round + 1);
+    }
+}
+
+#[tokio::test]
+async fn everybody_gets_the_shared_servers_and_a_corner_of_their_own() {
+    let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
+    assert_eq!(redis.port(), shared_redis().await.unwrap().port());
+    assert_eq!(postgres.port(), shared_postgres().await.unwrap().port());
+    assert!(redis.url().ends_with(&redis.port().to_string()));
+    let (one, other) = tokio::join!(postgres.database(), postgres.database());
+    postgres.execute(&one, "CREATE TABLE only_here ()").await;
+    let mut connection = sqlx::PgConnection::connect(&postgres.url(&other)).await.unwrap();
+    sqlx::query("SELECT FROM only_here").execute(&mut connection).await.unwrap_err();
+}
+
+const FOLLOWED: &str = "SESSION_TESTS_FOLLOWED";
+
+/// Not a test by itself: what the test below kills, in another process. One server is frozen, which is how the hardest one to
+/// end looks; both of its kinds are shared, so nothing is dropped by an end that is not a kill either.
+#[tokio::test]
+async fn a_process_with_servers() {
+    let Ok(how) = env::var(FOLLOWED) else { return };
+    let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
+    let _open = postgres.connection("postgres").await;
+    postgres.freeze();
+    let mut out = io::stdout();
+    for (process, folder) in [redis.process_and_folder(), postgres.process_and_folder()] {
+        writeln!(out, "follow {process} {}", folder.display()).unwrap();
+    }
+    writeln!(out, "ready").unwrap();
+    if how == "until killed" {
+        std::future::pending::<()>().await;
+    }
+    assert_eq!(how, "to its end");
+}
+
+#[tokio::test]
+async fn no_server_outlives_the_test_process() {
+    for how in ["until killed", "to its end"] {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "servers::tests::a_process_with_servers", "--nocapture"])
+            .env(FOLLOWED, how)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut followed = Vec::new();
+        for line in lines.by_ref().take_while(|line| line != "ready") {
+            let mut words = line.split(' ').skip_while(|word| *word != "follow").skip(1).map(str::to_owned);
+            followed.extend(words.next().zip(words.next()));
+        }
+        if followed.is_empty() {
+            return assert!(child.wait().unwrap().success()); // Skipped there, and said so.
+        }
+        assert_eq!(followed.len(), 2);
+        assert!(followed.iter().all(|(process, _)| state_and_parent(process.parse().unwrap()).is_some()));
+        if how == "until killed" {
+            child.kill().unwrap();
+        }
+        lines.for_each(drop);
+        assert_eq!(child.wait().unwrap().success(), how == "to its end");
+        until("the servers and their folders are gone", async || {
+            followed.iter().all(|(process, folder)| {
+                let gone = format!("{folder}.gone");
+                state_and_parent(process.parse().unwrap()).is_none()
+                    && !Path::new(folder).exists()
+                    && !Path::new(&gone).exists()
+            })
+        })
+        .await;
+    }
+}
+
+#[test]
+fn a_missing_server_is_said_by_name_and_fails_in_ci() {
+    let empty = tempfile::tempdir().unwrap();
+    for ci in [false, true] {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "servers::tests::a_persistent_redis_keeps_what_it_acknowledged"]);
+        command.env("PATH", empty.path()).env_remove("CI").envs(ci.then_some(("CI", "true")));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.success(), !ci);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("redis-server is missing; run: apt-get install redis-server"), "{said}");
+        assert_eq!(said.contains("SKIPPED servers::tests::a_persistent_redis"), !ci, "{said}");
+    }
+}
