@@ -1,6 +1,6 @@
 //! Where the key comes from.
 //!
-//! In: the environment, or a file beside the database. Out: the [`Key`], and a line that says where it was. A key is never in the
+//! In: the environment, or a file beside the sessions. Out: the [`Key`], and a line that says where it was. A key is never in the
 //! source, and never printed.
 
 use std::{
@@ -15,20 +15,20 @@ use actix_typed_session::Key;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rand::{TryRng, rngs::SysRng};
 
-use crate::options::StoreChoice;
+use crate::options::StoreUrl;
 
 const VARIABLE: &str = "SESSION_KEY";
 
-pub(crate) fn obtain(store: &StoreChoice) -> Result<(Key, String), Box<dyn Error>> {
-    match (env::var(VARIABLE), store) {
-        (Ok(text), _) => {
+pub(crate) fn obtain(store: &StoreUrl) -> Result<(Key, String), Box<dyn Error>> {
+    match env::var(VARIABLE) {
+        Ok(text) => {
             let key = text.parse().map_err(|error| format!("{VARIABLE}: {error}"))?;
             Ok((key, format!("from {VARIABLE}")))
         }
-        (Err(env::VarError::NotUnicode(_)), _) => Err(format!("{VARIABLE} is not text").into()),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{VARIABLE} is not text").into()),
         // Sessions in memory end with the program, so the key may too.
-        (Err(_), StoreChoice::Memory) => Ok((Key::generate()?, "made for this run".into())),
-        (Err(_), StoreChoice::Sqlite(database)) => beside(&database.with_extension("key")),
+        Err(_) if store.is_memory() => Ok((Key::generate()?, "made for this run".into())),
+        Err(_) => beside(&store.file().unwrap_or(Path::new("shop")).with_extension("key")),
     }
 }
 

@@ -20,16 +20,10 @@ mod state;
 
 use std::{error::Error, process::ExitCode};
 
-use actix_typed_session::{
-    SessionMiddleware,
-    store::{AnyStore, MemoryStore, SqliteStore},
-};
+use actix_typed_session::{SessionMiddleware, store};
 use actix_web::{App, HttpServer, middleware::from_fn};
 
-use self::options::{Options, Request, StoreChoice};
-
-/// Nobody signs in by the hundred thousand here; a full store refuses new sessions and ends none.
-const MOST_SESSIONS: usize = 100_000;
+use self::options::{Options, Request};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -54,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let store = open(&options.store).await?;
+    let store = store::connect(&options.store.0).await?;
     println!("sessions: {}", options.store);
     let (key, origin) = key::obtain(&options.store)?;
     println!("key: {origin}");
@@ -84,13 +78,4 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     server.run().await?;
     println!("bye");
     Ok(())
-}
-
-async fn open(choice: &StoreChoice) -> Result<AnyStore, Box<dyn Error>> {
-    Ok(match choice {
-        StoreChoice::Memory => AnyStore::new(MemoryStore::bounded(MOST_SESSIONS)),
-        StoreChoice::Sqlite(path) => AnyStore::new(
-            SqliteStore::open(path).await.map_err(|error| format!("{}: {error}", path.display()))?,
-        ),
-    })
 }

@@ -2,7 +2,7 @@
 //!
 //! In: arguments. Out: [`Options`], or the mistake and what there is instead.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::Path};
 
 use lexopt::prelude::*;
 
@@ -13,11 +13,13 @@ Usage: shop [--store STORE] [--port PORT]
 
   --store sqlite:PATH   sessions in this SQLite file (default: sqlite:shop.db)
   --store memory:       sessions in memory; they end with the program
+  --store postgres://USER:PASSWORD@HOST/DATABASE
+  --store redis://HOST, redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST
   --port PORT           the port on 127.0.0.1 (default: 8080; 0: any free one)
   --help                this text
 
 The key that protects the cookies comes from SESSION_KEY (`openssl rand -base64 32` makes one).
-Without it, the shop makes one at the first start and keeps it beside the SQLite file.
+Without it, the shop makes one at the first start and keeps it beside the SQLite file, or in shop.key.
 ";
 
 /// What to do.
@@ -27,30 +29,42 @@ pub(crate) enum Request {
 }
 
 pub(crate) struct Options {
-    pub(crate) store: StoreChoice,
+    pub(crate) store: StoreUrl,
     pub(crate) port: u16,
 }
 
-/// Where sessions live.
-pub(crate) enum StoreChoice {
-    Memory,
-    Sqlite(PathBuf),
+/// Where sessions live: a URL for `store::connect`. `Display` leaves out the password.
+pub(crate) struct StoreUrl(pub(crate) String);
+
+impl StoreUrl {
+    pub(crate) fn is_memory(&self) -> bool {
+        self.0.starts_with("memory:")
+    }
+
+    /// The SQLite file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite:").map(Path::new)
+    }
 }
 
-impl fmt::Display for StoreChoice {
+impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("in memory; they end with the program"),
-            Self::Sqlite(path) => write!(f, "the SQLite file {}", path.display()),
+        match (self.file(), self.0.split_once("://")) {
+            (Some(file), _) => write!(f, "the SQLite file {}", file.display()),
+            (None, Some((scheme, rest))) => {
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host))
+            }
+            (None, None) => f.write_str("in memory; they end with the program"),
         }
     }
 }
 
 pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Request, String> {
-    let mut options = Options { store: StoreChoice::Sqlite("shop.db".into()), port: 8080 };
+    let mut options = Options { store: StoreUrl("sqlite:shop.db".into()), port: 8080 };
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
-            Long("store") => options.store = store(&text(&mut arguments, "--store")?)?,
+            Long("store") => options.store = StoreUrl(text(&mut arguments, "--store")?),
             Long("port") => options.port = port(&text(&mut arguments, "--port")?)?,
             Long("help") | Short('h') => return Ok(Request::Help),
             other => return Err(unknown(&other)),
@@ -62,15 +76,6 @@ pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Request, String> {
 fn text(arguments: &mut lexopt::Parser, flag: &str) -> Result<String, String> {
     let value = arguments.value().map_err(|_| format!("{flag} needs a value; see --help"))?;
     value.into_string().map_err(|value| format!("{flag} {} is not UTF-8", value.display()))
-}
-
-fn store(text: &str) -> Result<StoreChoice, String> {
-    match text.split_once(':') {
-        Some(("memory", "")) => Ok(StoreChoice::Memory),
-        Some(("sqlite", "")) => Err("--store sqlite: needs the path of a file, as in sqlite:shop.db".into()),
-        Some(("sqlite", path)) => Ok(StoreChoice::Sqlite(path.into())),
-        _ => Err(format!("there is no store `{text}`; this program has `memory:` and `sqlite:PATH`")),
-    }
 }
 
 fn port(text: &str) -> Result<u16, String> {

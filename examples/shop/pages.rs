@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix_typed_session::{Session, record::Timestamp};
+use actix_typed_session::{Session, SessionInfo, record::Timestamp};
 
 use crate::{
     goods::{TEAS, Tea, find},
@@ -44,9 +44,7 @@ impl<T: fmt::Display> fmt::Display for Escaped<T> {
 /// The one page.
 pub(crate) fn shop(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
     let inside = inside(shop, session, notice);
-    let notice = notice.map_or_else(String::new, |notice| {
-        format!("<p class=\"notice\" role=\"status\">{}</p>", text(notice))
-    });
+    let notice = noticed(notice);
     let teas: String = TEAS.iter().map(tea).collect();
     let (cart, person) = (cart(shop), person(shop));
     frame(
@@ -63,6 +61,61 @@ pub(crate) fn shop(shop: &Shop, session: &Session, notice: Option<&str>) -> Stri
             header = header(shop),
         ),
     )
+}
+
+/// The page "Your devices".
+pub(crate) fn devices(shop: &Shop, sessions: &[SessionInfo], notice: Option<&str>) -> String {
+    let list: String = sessions.iter().map(device).collect();
+    let contents = if sessions.is_empty() {
+        "<p class=\"empty\">Nobody is signed in. <a href=\"/#person\">Sign in</a> here and in another browser, and both are listed.</p>"
+            .to_owned()
+    } else {
+        format!(
+            "<ul>{list}</ul>
+<form method=\"post\" action=\"/devices/end-others\"><button class=\"quiet\">Sign out the others</button></form>
+<form method=\"post\" action=\"/devices/end-all\"><button class=\"quiet\">Sign out everywhere</button></form>"
+        )
+    };
+    frame(
+        shop.theme,
+        &format!(
+            "{header}
+<main>
+{notice}
+<section class=\"devices\" aria-labelledby=\"devices-title\"><h2 id=\"devices-title\">Your devices</h2>
+{contents}
+<p><a href=\"/\">Back to the shop</a></p></section>
+</main>",
+            header = header(shop),
+            notice = noticed(notice),
+        ),
+    )
+}
+
+fn device(session: &SessionInfo) -> String {
+    let now = Timestamp::from(SystemTime::now());
+    let label = session.label.as_deref().unwrap_or("A browser without a name");
+    let end = if session.is_current {
+        "<strong>This browser</strong>".to_owned()
+    } else {
+        format!(
+            "<form method=\"post\" action=\"/devices/end\"><button class=\"quiet\" name=\"id\" value=\"{id}\" aria-label=\"Sign out {label}\">Sign out</button></form>",
+            id = session.public_id,
+            label = text(label),
+        )
+    };
+    format!(
+        "<li><span><span class=\"name\">{label}</span> <small>signed in {signed_in} ago, seen {seen} ago</small></span>{end}</li>",
+        label = text(label),
+        signed_in = span(now.since(session.authenticated.unwrap_or(session.created))),
+        seen = span(now.since(session.last_seen)),
+    )
+}
+
+fn noticed(notice: Option<&str>) -> String {
+    notice.map_or_else(String::new, |notice| {
+        format!("<p class=\"notice\" role=\"status\">{}</p>", text(notice))
+    })
 }
 
 pub(crate) fn missing() -> String {
@@ -148,6 +201,7 @@ fn person(shop: &Shop) -> String {
     let contents = match &shop.customer {
         Some(name) => format!(
             "<h2 id=\"person-title\">Hello, {}</h2><p>Signing in gave your session a new id and kept the cart.</p>
+<p><a href=\"/devices\">Your devices</a></p>
 <form method=\"post\" action=\"/sign-out\"><button class=\"wide quiet\">Sign out</button></form>",
             text(name)
         ),

@@ -1,15 +1,15 @@
 //! What each address does. Every form is answered with a redirect, so that reloading a page never repeats it.
 
-use actix_typed_session::{Error, TypedSession};
+use actix_typed_session::{Error, Session, TypedSession, id::PublicId};
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION,
-            ORIGIN, X_CONTENT_TYPE_OPTIONS,
+            ORIGIN, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
@@ -37,6 +37,10 @@ pub(crate) fn all(config: &mut web::ServiceConfig) {
         .route("/order", web::post().to(order))
         .route("/sign-in", web::post().to(sign_in))
         .route("/sign-out", web::post().to(sign_out))
+        .route("/devices", web::get().to(devices))
+        .route("/devices/end", web::post().to(end_device))
+        .route("/devices/end-others", web::post().to(end_others))
+        .route("/devices/end-all", web::post().to(end_all))
         .route("/theme", web::post().to(theme))
         .default_service(web::to(missing));
 }
@@ -100,7 +104,11 @@ struct SignIn {
     password: String,
 }
 
-async fn sign_in(mut shop: TypedSession<Shop>, form: web::Form<SignIn>) -> impl Responder {
+async fn sign_in(
+    mut shop: TypedSession<Shop>,
+    form: web::Form<SignIn>,
+    request: HttpRequest,
+) -> impl Responder {
     let name = form.name.trim();
     if form.password != PASSWORD {
         shop.set_notice(format!("That is not the password; it is “{PASSWORD}”."));
@@ -110,6 +118,9 @@ async fn sign_in(mut shop: TypedSession<Shop>, form: web::Form<SignIn>) -> impl 
         // The id is renewed by itself: a cookie that somebody else knew before is dead now. The cart is kept.
         shop.set_customer(name);
         shop.set_notice(format!("Welcome, {name}."));
+        // What the list of devices calls this one.
+        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        shop.session().set_label(agent.unwrap_or_default());
     }
     home()
 }
@@ -121,6 +132,39 @@ async fn sign_out(mut shop: TypedSession<Shop>) -> impl Responder {
     shop.set_theme(theme);
     shop.set_notice("You are signed out. The old session is gone for good.");
     home()
+}
+
+/// Every session of who is signed in, on whatever device. The list opens none of them.
+async fn devices(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
+    let notice = shop.take_notice();
+    let sessions = shop.session().sessions().await?;
+    Ok(html(pages::devices(&shop, &sessions, notice.as_deref())))
+}
+
+#[derive(Deserialize)]
+struct EndDevice {
+    id: String,
+}
+
+/// Somebody else's session, or one that has ended already, is left as it is: a page may be old.
+async fn end_device(session: Session, form: web::Form<EndDevice>) -> Result<impl Responder, Error> {
+    if let Ok(id) = form.id.parse::<PublicId>() {
+        session.revoke(id).await?;
+    }
+    Ok(to("/devices"))
+}
+
+async fn end_others(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
+    let ended = shop.session().revoke_others().await?;
+    shop.set_notice(format!("Signed out on {ended} other devices."));
+    Ok(to("/devices"))
+}
+
+async fn end_all(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
+    let ended = shop.session().revoke_all().await?;
+    // This session is gone with them; the notice begins a new one.
+    shop.set_notice(format!("You are signed out everywhere, on {ended} devices."));
+    Ok(home())
 }
 
 async fn theme(mut shop: TypedSession<Shop>) -> impl Responder {
@@ -141,7 +185,11 @@ fn html(page: String) -> HttpResponse {
 }
 
 fn home() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, "/")).finish()
+    to("/")
+}
+
+fn to(page: &'static str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, page)).finish()
 }
 
 /// Refuses forms that another site made a visitor's browser send (CSRF).

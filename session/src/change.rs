@@ -3,7 +3,7 @@
 //! In: the cells that one request wrote and what it did to the session's life. Out: [`NewRecord`] and [`Change`], plain data.
 //! Never: I/O, a decision.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
     id::VerifierHash,
@@ -66,6 +66,44 @@ impl Renewal {
     }
 }
 
+/// How many sessions one principal may have at a time (OWASP ASVS 5.0 7.1.2).
+///
+/// It is looked at when a session gets a principal that it did not have. Stores that are no
+/// [`PrincipalIndex`](crate::store::PrincipalIndex) ignore it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MaxSessions {
+    /// The most.
+    pub per_user: NonZeroU32,
+    /// What to do with one more.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of a sign-in when the user already has as many sessions as allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WhenFull {
+    /// It is refused.
+    RejectNew,
+    /// The session that signed in first ends.
+    EvictOldest,
+}
+
+impl MaxSessions {
+    /// At most `per_user`.
+    #[must_use]
+    pub const fn new(per_user: NonZeroU32, when_full: WhenFull) -> Self {
+        Self { per_user, when_full }
+    }
+
+    /// How many of `others` must end before one more may begin; `None`: it may not.
+    #[must_use]
+    pub fn evictions(self, others: usize) -> Option<usize> {
+        let most = usize::try_from(self.per_user.get()).unwrap_or(usize::MAX);
+        let surplus = others.saturating_add(1).saturating_sub(most);
+        (surplus == 0 || self.when_full == WhenFull::EvictOldest).then_some(surplus)
+    }
+}
+
 /// A record to create.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -84,6 +122,8 @@ pub struct NewRecord {
     pub persistent: bool,
     /// What a list of sessions shows.
     pub label: Option<Arc<str>>,
+    /// How many sessions `principal` may have, this one included.
+    pub max_sessions: Option<MaxSessions>,
 }
 
 impl NewRecord {
@@ -98,6 +138,7 @@ impl NewRecord {
             limits,
             persistent: false,
             label: None,
+            max_sessions: None,
         }
     }
 }
@@ -117,7 +158,11 @@ pub struct Change {
     /// A new verifier; raises the generation.
     pub renewal: Option<Renewal>,
     /// Who is signed in from now on.
+    ///
+    /// A change of `limits` names the principal that the record has: an index whose entries expire must know.
     pub principal: Option<Option<Principal>>,
+    /// How many sessions a new principal may have, this one included.
+    pub max_sessions: Option<MaxSessions>,
     /// Who is signed in was proven just now.
     pub authenticated: bool,
     /// New limits.

@@ -7,7 +7,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
     Error, ErrorKind,
-    change::{Change, NewRecord, Renewal},
+    change::{Change, MaxSessions, NewRecord, Renewal},
     id::{NoRandomness, Randomness, RecordKey, SessionId},
     patch::{Base, Fold, Recorded},
     record::{Limits, Meta, Outcome, Record, Timestamp},
@@ -52,6 +52,7 @@ pub(crate) enum Arrival {
 pub(crate) struct Rules {
     pub(crate) limits: Limits,
     pub(crate) persistent: bool,
+    pub(crate) max_sessions: Option<MaxSessions>,
     pub(crate) max_record: usize,
     /// From the first store call of a commit to its last retry.
     pub(crate) deadline: Duration,
@@ -245,6 +246,9 @@ impl<'a> Commit<'a> {
             (Stage::Create { new, mints, delete, .. }, Answer::Created(Created::Exists)) => {
                 self.create_again(new, mints, delete)
             }
+            (Stage::Create { .. }, Answer::Created(Created::TooMany)) => {
+                fail(Error::new(ErrorKind::TooManySessions))
+            }
             (Stage::Delete { then: Some(then) }, Answer::Deleted) => {
                 let (stage, create) = *then;
                 self.stage = stage;
@@ -277,6 +281,7 @@ impl<'a> Commit<'a> {
         let as_loaded = local.patch.is_same()
             && !local.renew
             && local.lifetime.is_none()
+            && !relabels(local, &loaded.record)
             && (!self.request.saved_before || !local.patch.writes());
         if as_loaded {
             return self.touch(id, &loaded);
@@ -303,7 +308,8 @@ impl<'a> Commit<'a> {
         let record = &on.record;
         let (write, guards) = fold.patch.against(Some(record));
         let renews = !late && (fold.renew || fold.sign_in.is_some() || fold.lifetime.is_some());
-        if write.is_empty() && !renews && fold.lifetime.is_none() {
+        let relabels = relabels(fold, record);
+        if write.is_empty() && !renews && fold.lifetime.is_none() && !relabels {
             let after = After::Live(id, on);
             return Step::Finish(Finish { result: Ok(Done::Stored), cookie: CookieAction::Keep, after });
         }
@@ -317,13 +323,22 @@ impl<'a> Commit<'a> {
             touch: true,
             ..Change::default()
         };
+        let meta = record.meta();
         if let Some(sign_in) = &fold.sign_in {
             change.principal = Some(Some(sign_in.principal.clone()));
+            change.max_sessions = self.rules.max_sessions;
             change.authenticated = true;
+            change.limits = Some(meta.limits);
         }
         if let Some((limits, persistent)) = fold.lifetime {
             change.limits = Some(limits);
             change.persistent = Some(persistent);
+            if change.principal.is_none() && meta.principal.is_some() {
+                change.principal = Some(meta.principal.clone());
+            }
+        }
+        if relabels {
+            change.label.clone_from(&fold.label);
         }
         let mut renewed = id;
         let mut cookie = CookieAction::Keep;
@@ -333,7 +348,6 @@ impl<'a> Commit<'a> {
                 Err(NoRandomness) => return fail(Error::new(ErrorKind::NoRandomness)),
             };
             change.renewal = Some(Renewal::new(renewed.verifier_hash()));
-            let meta = record.meta();
             let (limits, persistent) = fold.lifetime.unwrap_or((meta.limits, meta.persistent));
             cookie = CookieAction::of(renewed, limits, persistent);
         }
@@ -374,6 +388,7 @@ impl<'a> Commit<'a> {
                 after: After::Ended,
             }),
             Updated::Conflict(current) => self.rebase(current, signs_in, elapsed),
+            Updated::TooMany => fail(Error::new(ErrorKind::TooManySessions)),
         }
     }
 
@@ -441,6 +456,8 @@ impl<'a> Commit<'a> {
         new.persistent = persistent;
         new.principal = fold.sign_in.as_ref().map(|sign_in| sign_in.principal.clone());
         new.authenticated = new.principal.is_some();
+        new.max_sessions = self.rules.max_sessions.filter(|_| new.authenticated);
+        new.label = fold.label.clone().flatten();
         let size = new.cells.iter().map(|cell| cell.key.as_str().len() + cell.json.as_str().len()).sum();
         if let Err(error) = too_large(size, self.rules.max_record) {
             return fail(error);
@@ -487,6 +504,11 @@ impl<'a> Commit<'a> {
 /// Whether the browser was last seen long enough ago to be recorded again.
 pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
     now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+}
+
+/// Whether the session is called something else from now on.
+fn relabels(fold: &Fold, record: &Record) -> bool {
+    fold.label.as_ref().is_some_and(|label| *label != record.meta().label)
 }
 
 /// Whether another request replaced the verifier that the browser of this one has: it must not get a cookie any more.

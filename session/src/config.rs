@@ -2,11 +2,12 @@
 //!
 //! In: choices. Out: a [`SessionMiddleware`], or the mistake and its remedy. Never: a default that is not argued.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
     Key, SessionMiddleware,
     app::{App, Schemas},
+    change::{MaxSessions, WhenFull},
     commit::Rules,
     cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
     id::Randomness,
@@ -50,6 +51,7 @@ pub struct SessionMiddlewareBuilder {
     cookie: CookieOptions,
     limits: Limits,
     persistent: bool,
+    max_sessions: Option<(u32, WhenFull)>,
     max_record: usize,
     deadlines: Deadlines,
     eager: bool,
@@ -66,6 +68,14 @@ pub enum ConfigError {
     /// A duration of zero.
     #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
     Zero(&'static str),
+    /// No sessions at all.
+    #[error("`max_sessions_per_user` is zero, so nobody could sign in; allow at least one")]
+    NoSessions,
+    /// A maximum per user needs a store that finds sessions by their user.
+    #[error(
+        "`max_sessions_per_user` needs a store that finds sessions by their user; this one has no `SessionStore::index`"
+    )]
+    NoIndex,
 }
 
 /// The message: `main` prints this form of what it returns.
@@ -84,6 +94,7 @@ impl SessionMiddlewareBuilder {
             cookie: CookieOptions::default(),
             limits: Limits { idle: IDLE, absolute: ABSOLUTE },
             persistent: false,
+            max_sessions: None,
             max_record: MAX_RECORD_BYTES,
             deadlines: Deadlines { load: LOAD, save: SAVE },
             eager: false,
@@ -154,6 +165,13 @@ impl SessionMiddlewareBuilder {
         self
     }
 
+    /// How many sessions one user may have at a time, and what becomes of one more. Default: any number, because a refused
+    /// or ended session surprises; ASVS 5.0 7.1.2 asks for a decision. Counted where the principal field is set.
+    pub fn max_sessions_per_user(mut self, most: u32, when_full: WhenFull) -> Self {
+        self.max_sessions = Some((most, when_full));
+        self
+    }
+
     /// The most that one session may hold, keys and JSON text together. Default 64 KiB.
     pub fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.max_record = bytes;
@@ -201,17 +219,26 @@ impl SessionMiddlewareBuilder {
             return Err(ConfigError::Zero(name));
         }
         let cookie = CookieSpec::new(&self.cookie)?;
-        Ok(self.with(cookie))
+        let max_sessions = match self.max_sessions {
+            None => None,
+            Some(_) if self.store.index().is_none() => return Err(ConfigError::NoIndex),
+            Some((most, when_full)) => {
+                let most = NonZeroU32::new(most).ok_or(ConfigError::NoSessions)?;
+                Some(MaxSessions::new(most, when_full))
+            }
+        };
+        Ok(self.with(cookie, max_sessions))
     }
 
     pub(crate) fn finish_with_defaults(self) -> SessionMiddleware {
-        self.with(CookieSpec::standard())
+        self.with(CookieSpec::standard(), None)
     }
 
-    fn with(self, cookie: CookieSpec) -> SessionMiddleware {
+    fn with(self, cookie: CookieSpec, max_sessions: Option<MaxSessions>) -> SessionMiddleware {
         let rules = Rules {
             limits: self.limits,
             persistent: self.persistent,
+            max_sessions,
             max_record: self.max_record,
             deadline: self.deadlines.save,
             random: self.random,

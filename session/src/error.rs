@@ -73,6 +73,10 @@ pub enum ErrorKind {
     TooLate,
     /// The operating system gave no randomness for an id. 500.
     NoRandomness,
+    /// Who wants to sign in has as many sessions as `max_sessions_per_user` allows. 403.
+    TooManySessions,
+    /// The store cannot find sessions by their user. 500.
+    NoIndex,
 }
 
 impl ErrorKind {
@@ -82,6 +86,7 @@ impl ErrorKind {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Superseded | Self::Gone => StatusCode::CONFLICT,
+            Self::TooManySessions => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -117,6 +122,12 @@ impl ErrorKind {
                 "the response head is sent, so no session can begin, be renewed, or change its user; do it in the handler and call `session.save().await`"
             }
             Self::NoRandomness => "the operating system gave no randomness for a session id",
+            Self::TooManySessions => {
+                "this user has as many sessions as `max_sessions_per_user` allows; one of them must end first"
+            }
+            Self::NoIndex => {
+                "this session store cannot find sessions by their user; implement `PrincipalIndex` and `SessionStore::index`, or use a store of this crate"
+            }
         }
     }
 }

@@ -62,6 +62,10 @@ impl PublicId {
     pub(crate) const fn of(key: RecordKey) -> Self {
         Self(key)
     }
+
+    pub(crate) const fn key(self) -> RecordKey {
+        self.0
+    }
 }
 
 impl fmt::Display for PublicId {

@@ -91,6 +91,7 @@ pub mod change;
 mod commit;
 mod config;
 mod cookie;
+mod devices;
 mod error;
 mod evolve;
 mod extract;
@@ -109,8 +110,10 @@ mod visit;
 pub use actix_typed_session_derive::SessionState;
 
 pub use self::{
+    change::WhenFull,
     config::{ConfigError, SessionMiddlewareBuilder},
     cookie::{CookieError, SameSite},
+    devices::SessionInfo,
     error::{Error, ErrorKind},
     extract::{ExtractSession, SessionExt},
     keys::{Key, KeyError},

@@ -3,7 +3,7 @@
 //! In: operations as handlers call them. Out: a [`Fold`], the same for the local view of the handlers and for every attempt to
 //! commit. Never: I/O, a decision about what to save.
 
-use std::{cell::OnceCell, panic::Location, rc::Rc};
+use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
 
 use crate::{
     Error,
@@ -28,6 +28,8 @@ pub(crate) enum Operation {
     Purge,
     Renew,
     Lifetime(Limits, bool),
+    /// What a list of sessions shows.
+    Label(Option<Arc<str>>),
 }
 
 /// One field of one schema.
@@ -64,7 +66,7 @@ impl Recorded {
             | Operation::SignIn(place, _)
             | Operation::SignOut(place) => Some(place.schema),
             Operation::Update(closure) => Some(closure.schema()),
-            Operation::Purge | Operation::Renew | Operation::Lifetime(..) => None,
+            Operation::Purge | Operation::Renew | Operation::Lifetime(..) | Operation::Label(_) => None,
         }
     }
 }
@@ -248,6 +250,9 @@ pub(crate) struct Fold {
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) renew: bool,
     pub(crate) lifetime: Option<(Limits, bool)>,
+    /// As `Change::label`.
+    #[allow(clippy::option_option)] // not named, named, unnamed
+    pub(crate) label: Option<Option<Arc<str>>>,
     pub(crate) patch: Patch,
 }
 
@@ -305,6 +310,7 @@ impl Fold {
             Operation::Purge => self.purge(),
             Operation::Renew => self.renew = true,
             Operation::Lifetime(limits, persistent) => self.lifetime = Some((*limits, *persistent)),
+            Operation::Label(label) => self.label = Some(label.clone()),
         }
         Ok(())
     }
@@ -332,7 +338,7 @@ impl Fold {
             None => self.patch.cells.retain(|cell| !cell.place.resets()),
             // Operations until here belong to somebody else.
             Some(other) if *other != principal => {
-                *self = Self { left: true, purged: self.purged, ..Self::default() };
+                self.leave(self.purged);
             }
             Some(_) => {}
         }
@@ -345,7 +351,12 @@ impl Fold {
     }
 
     fn purge(&mut self) {
-        *self = Self { left: true, purged: true, ..Self::default() };
+        self.leave(true);
+    }
+
+    /// Nothing goes with the browser into another session but what it is called.
+    fn leave(&mut self, purged: bool) {
+        *self = Self { left: true, purged, label: self.label.take(), ..Self::default() };
     }
 }
 

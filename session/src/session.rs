@@ -33,6 +33,10 @@ impl Session {
         Self(visit)
     }
 
+    pub(crate) const fn visit(&self) -> &Rc<Visit> {
+        &self.0
+    }
+
     /// Replaces the id: the old cookie is dead as soon as this request is answered. Nothing else changes.
     ///
     /// Setting a principal field does this by itself; call it for other changes of privilege (ASVS 5.0 7.2.4).

@@ -79,6 +79,10 @@ impl Visit {
         })
     }
 
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     // ── loading ──
 
     /// Whether anybody looked at the session: the response then varies by cookie.
@@ -356,7 +360,7 @@ impl Visit {
                     continue;
                 }
                 Step::Create(key, new) => self.app.store.create(begun, &key, &new).await.map(Answer::Created),
-                Step::Delete(key) => self.app.store.delete(begun, &key).await.map(|()| Answer::Deleted),
+                Step::Delete(key) => self.app.store.delete(begun, &key, None).await.map(|()| Answer::Deleted),
                 Step::Update(key, change) => {
                     if turn.is_none() && commit.is_guarded() {
                         turn = self.app.queue.turn(&key, self.app.rules.deadline / 2).await;

@@ -12,6 +12,7 @@ pub(crate) struct Browser {
     address: String,
     /// Name and value, as the server set them.
     pub(crate) cookies: BTreeMap<String, String>,
+    agent_name: String,
 }
 
 pub(crate) struct Page {
@@ -29,12 +30,23 @@ impl Browser {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .new_agent();
-        Self { agent, address: address.to_owned(), cookies: BTreeMap::new() }
+        Self { agent, address: address.to_owned(), cookies: BTreeMap::new(), agent_name: "A browser".into() }
+    }
+
+    /// What it says it is.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.agent_name);
+        self
     }
 
     /// Another browser, or this one before what it does next: cookies are copied.
     pub(crate) fn copy(&self) -> Self {
-        Self { agent: self.agent.clone(), address: self.address.clone(), cookies: self.cookies.clone() }
+        Self {
+            agent: self.agent.clone(),
+            address: self.address.clone(),
+            cookies: self.cookies.clone(),
+            agent_name: self.agent_name.clone(),
+        }
     }
 
     pub(crate) fn moved_to(&mut self, address: &str) {
@@ -49,7 +61,11 @@ impl Browser {
 
     /// A form of our own page.
     pub(crate) fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
-        self.post_with(path, form, &[("sec-fetch-site", "same-origin")])
+        self.post_with(
+            path,
+            form,
+            &[("sec-fetch-site", "same-origin"), ("user-agent", &self.agent_name.clone())],
+        )
     }
 
     pub(crate) fn post_with(&mut self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
@@ -65,17 +81,16 @@ impl Browser {
     /// Sends a form and shows the page to which its answer leads.
     pub(crate) fn submit(&mut self, path: &str, form: &[(&str, &str)]) -> String {
         let answer = self.post(path, form);
-        assert_eq!(
-            (answer.status, &answer.headers["location"]),
-            (303, &"/".parse().unwrap()),
-            "{}",
-            answer.body
-        );
-        self.home()
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        self.page(answer.headers["location"].to_str().unwrap())
     }
 
     pub(crate) fn home(&mut self) -> String {
-        let page = self.get("/");
+        self.page("/")
+    }
+
+    pub(crate) fn page(&mut self, path: &str) -> String {
+        let page = self.get(path);
         assert_eq!(page.status, 200, "{}", page.body);
         page.body
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
 mod browser;
+mod devices;
 mod program;
 mod readme;
 mod shop;

@@ -36,6 +36,7 @@ fn rules() -> Rules {
     Rules {
         limits: LIMITS,
         persistent: false,
+        max_sessions: None,
         max_record: 1000,
         deadline: Duration::from_secs(2),
         random: Randomness::System,

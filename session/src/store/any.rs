@@ -4,7 +4,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated};
+use super::{Created, Index, LoadOptions, Loaded, SessionStore, StoreError, Updated};
 use crate::{
     change::{Change, NewRecord},
     id::RecordKey,
@@ -19,6 +19,7 @@ pub(super) trait DynStore: Send + Sync {
     fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created>;
     fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
+    fn dyn_index(&self) -> Option<Index<'_>>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -36,6 +37,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
         Box::pin(self.delete(key, only_if))
+    }
+
+    fn dyn_index(&self) -> Option<Index<'_>> {
+        self.index()
     }
 }
 
@@ -82,5 +87,9 @@ impl SessionStore for AnyStore {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.dyn_delete(key, only_if).await
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        self.0.dyn_index()
     }
 }

@@ -10,10 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{AnyStore, Created, LoadOptions, Loaded, StoreError, StoreErrorKind, Updated};
+use super::{
+    AnyStore, Created, Index, Listed, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
+};
 use crate::{
     change::{Change, NewRecord},
     id::RecordKey,
+    record::Principal,
 };
 
 /// How long a request waits for its store.
@@ -64,12 +67,58 @@ impl BoundedStore {
         within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
 
-    pub(crate) async fn delete(&self, begun: Instant, key: &RecordKey) -> Result<(), StoreError> {
+    pub(crate) async fn delete(
+        &self,
+        begun: Instant,
+        key: &RecordKey,
+        only_if: Option<&Principal>,
+    ) -> Result<(), StoreError> {
         let (store, longest) = (self.store.as_dyn(), self.deadlines.save);
-        match within(begun, longest, store.dyn_delete(key, None), StoreErrorKind::UnknownOutcome).await {
-            Err(_) => {
-                within(begun, longest, store.dyn_delete(key, None), StoreErrorKind::UnknownOutcome).await
-            }
+        let delete =
+            || within(begun, longest, store.dyn_delete(key, only_if), StoreErrorKind::UnknownOutcome);
+        match delete().await {
+            Err(_) => delete().await,
+            answer => answer,
+        }
+    }
+
+    pub(crate) fn index(&self) -> Option<BoundedIndex<'_>> {
+        let index = SessionStore::index(&self.store)?;
+        Some(BoundedIndex { index, deadlines: self.deadlines })
+    }
+}
+
+/// An index whose every call ends in time. Asking again changes nothing, so a call that failed is tried twice.
+pub(crate) struct BoundedIndex<'a> {
+    index: Index<'a>,
+    deadlines: Deadlines,
+}
+
+impl BoundedIndex<'_> {
+    pub(crate) async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        let begun = Instant::now();
+        let list = || {
+            let call = Box::pin(self.index.sessions_of(principal));
+            within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
+        };
+        match list().await {
+            Err(_) => list().await,
+            answer => answer,
+        }
+    }
+
+    pub(crate) async fn delete_all(
+        &self,
+        principal: &Principal,
+        except: Option<&RecordKey>,
+    ) -> Result<u64, StoreError> {
+        let begun = Instant::now();
+        let delete = || {
+            let call = Box::pin(self.index.delete_all(principal, except));
+            within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome)
+        };
+        match delete().await {
+            Err(_) => delete().await,
             answer => answer,
         }
     }

@@ -9,14 +9,17 @@ mod bounded;
 mod clock;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod connect;
 mod error;
+mod index;
 mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod sweep;
 
 use std::{future::Future, sync::Arc};
 
-pub(crate) use self::bounded::{BoundedStore, Deadlines};
+pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
 #[cfg(feature = "sqlite")]
@@ -24,8 +27,11 @@ pub use self::sqlite::SqliteStore;
 pub use self::{
     any::AnyStore,
     clock::{Clock, SystemClock},
+    connect::{ConnectError, connect},
     error::{StoreError, StoreErrorKind},
+    index::{Index, Listed, PrincipalIndex},
     memory::MemoryStore,
+    sweep::Sweep,
 };
 use crate::{
     change::{Change, NewRecord},
@@ -62,6 +68,8 @@ pub enum Created {
     Created,
     /// There is one under this key, live or not yet swept; nothing changed.
     Exists,
+    /// The principal has as many sessions as [`NewRecord::max_sessions`] allows; nothing changed.
+    TooMany,
 }
 
 /// The answer to [`SessionStore::update`].
@@ -76,6 +84,8 @@ pub enum Updated {
     Conflict(Loaded),
     /// No live record; nothing was created.
     Gone,
+    /// The new principal has as many other sessions as [`Change::max_sessions`] allows; nothing changed.
+    TooMany,
 }
 
 /// Where records live. Every method is one atomic step; time is the store's own clock.
@@ -128,6 +138,11 @@ pub trait SessionStore: Send + Sync + 'static {
         key: &RecordKey,
         only_if: Option<&Principal>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How to find sessions by their principal; `None` if this store cannot. A [`PrincipalIndex`] answers `Some(Index::of(self))`.
+    fn index(&self) -> Option<Index<'_>> {
+        None
+    }
 }
 
 impl<S: SessionStore> SessionStore for Arc<S> {
@@ -145,5 +160,9 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         (**self).delete(key, only_if).await
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        (**self).index()
     }
 }

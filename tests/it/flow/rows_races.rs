@@ -57,7 +57,7 @@ async fn several_conflicts_in_a_row_are_waited_out() {
     let world = World::new().await;
     let browser = world.browser_after("c1").await;
     for line in 1..=4 {
-        world.store.at("update", line, Fault::After(writing("shop.cart", &format!("[{line}]"))));
+        world.store.at("update", line, Fault::After(Box::new(writing("shop.cart", &format!("[{line}]")))));
     }
     assert_eq!(browser.go("c9").await.status, 200);
     assert_eq!(world.store.asked(), "load update update update update update");

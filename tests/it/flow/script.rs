@@ -6,7 +6,10 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::RecordKey,
     record::{Json, Principal, Record, Unreadable, WireKey},
-    store::{Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+    store::{
+        Created, Index, Listed, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
+        StoreErrorKind, Updated,
+    },
 };
 use tokio::sync::Notify;
 
@@ -24,7 +27,7 @@ pub(super) enum Fault {
     /// It happens, and then the connection breaks.
     Unanswered,
     /// Another request changes the record first.
-    After(Change),
+    After(Box<Change>),
     /// The record is deleted first.
     AfterDelete,
     /// The call waits for [`Script::release`], and then it goes on like this.
@@ -83,7 +86,7 @@ impl Script {
         self.book.lock().unwrap().created.last().cloned().unwrap()
     }
 
-    /// At the `nth` next call of `load`, `create`, `update` or `delete` (the next is 1).
+    /// At the `nth` next call of `load`, `create`, `update`, `delete`, `list` or `end` (the next is 1).
     pub(super) fn at(&self, call: &'static str, nth: usize, fault: Fault) {
         self.book.lock().unwrap().plan.push((call, nth, fault));
     }
@@ -204,6 +207,26 @@ impl SessionStore for Script {
         match self.note("delete", "delete", key) {
             Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
             _ => self.inner.delete(key, only_if).await,
+        }
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        Some(Index::of(self))
+    }
+}
+
+impl PrincipalIndex for Script {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        match self.note("list", "list", &RecordKey::from_bytes([0; 16])) {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.sessions_of(principal).await,
+        }
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        match self.note("end", "end", &RecordKey::from_bytes([0; 16])) {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.delete_all(principal, except).await,
         }
     }
 }

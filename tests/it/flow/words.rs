@@ -57,7 +57,7 @@ pub(super) struct Acted {
 /// Does what the words say and tells what it saw: something for each word that has a result, then the state.
 ///
 /// `v3` visits = 3 · `c7` push 7 · `d:x` draft · `n:x` notice · `t` take the notice · `up2` visits += 2 for the whole state ·
-/// `in4` sign in · `out` clear the principal · `try1` exactly once · `life:idle:absolute:persistent` · the rest by name
+/// `label:x` · `list`, `end0`, `others`, `all`: the user's sessions · `in4` sign in · `out` clear the principal · `try1` exactly once · `life:idle:absolute:persistent` · the rest by name
 pub(super) async fn act(
     shop: &mut TypedSession<Shop>,
     words: &str,
@@ -116,6 +116,24 @@ pub(super) async fn act(
             "boom" => panic!("a handler panics"),
             "crash" => shop.update_cart(|_| panic!("a closure panics")),
             "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
+            "label" => session.set_label(&text()),
+            // `*` is this one.
+            "list" => {
+                let sessions = session.sessions().await?;
+                let names = sessions.iter().map(|one| {
+                    let mark = if one.is_current { "*" } else { "" };
+                    format!("{mark}{}", one.label.as_deref().unwrap_or("-"))
+                });
+                seen.push(names.collect::<Vec<_>>().join("+"));
+            }
+            // The n-th of the list.
+            "end" => {
+                let sessions = session.sessions().await?;
+                session.revoke(sessions[number() as usize].public_id).await?;
+            }
+            "endid" => session.revoke(text().parse().unwrap()).await?,
+            "others" => seen.push(session.revoke_others().await?.to_string()),
+            "all" => seen.push(session.revoke_all().await?.to_string()),
             "id" => seen.push(session.public_id().map_or_else(|| "none".into(), |id| id.to_string())),
             "left" => seen.push(format!("{:?}", session.expires_in().map(|left| left.as_secs()))),
             "born" => seen.push(format!("{:?}", session.created().map(Timestamp::as_millis))),

@@ -108,7 +108,7 @@ is_found! {
     deletes_anyone: DeletesAnyone by delete_may_ask_for_the_principal garbage_is_an_error_and_stays_as_it_is;
     never_deletes: NeverDeletesOnCondition by delete_may_ask_for_the_principal;
     not_atomic: NotAtomic by overlapping_guarded_increments_are_exact overlapping_sets_of_other_cells_are_all_kept
-        one_of_overlapping_renewals_is_done one_of_overlapping_creates_is_created;
+        one_of_overlapping_renewals_is_done one_of_overlapping_creates_is_created racing_sign_ins_keep_to_the_maximum;
     torn_load: TornLoad by a_record_is_of_one_moment;
     resurrects: Resurrects by nothing_comes_back_after_a_delete;
     reprinted_numbers: ReprintsNumbers by cells_are_kept_byte_for_byte;
@@ -121,4 +121,13 @@ is_found! {
     lost_is_not_unchanged: LostIsUnavailable by an_unknown_outcome_is_never_sent_again;
     kept_verifier: KeepsOldVerifier by every_field_of_a_change_is_stored;
     wrong_revision: WrongRevision by every_field_of_a_change_is_stored;
+    ended_listed: ListsTheEnded by a_list_holds_the_live_sessions_of_one_principal
+        one_more_than_allowed_is_refused_or_ends_the_oldest;
+    others_listed: ListsByPrefix by a_list_holds_the_live_sessions_of_one_principal;
+    newest_first: NewestFirst by a_session_is_listed_from_its_sign_in_to_its_end
+        one_more_than_allowed_is_refused_or_ends_the_oldest;
+    no_maximum: NoMaximum by one_more_than_allowed_is_refused_or_ends_the_oldest racing_sign_ins_keep_to_the_maximum;
+    counted_again: CountsAgain by one_more_than_allowed_is_refused_or_ends_the_oldest;
+    nobody_excepted: ExceptsNobody by delete_all_ends_the_sessions_of_one_principal;
+    youngest_spared: SparesTheYoungest by delete_all_ends_the_sessions_of_one_principal delete_all_is_final;
 }

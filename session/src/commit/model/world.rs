@@ -129,6 +129,7 @@ fn rules() -> &'static Rules {
     const RULES: Rules = Rules {
         limits: LONG,
         persistent: false,
+        max_sessions: None,
         max_record: 65_536,
         deadline: Duration::from_secs(2),
         random: Randomness::System,

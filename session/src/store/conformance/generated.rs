@@ -88,6 +88,7 @@ impl Dice {
             limits: self.limits(),
             persistent: self.once_in(2),
             label: self.once_in(2).then(|| "generated".into()),
+            max_sessions: None,
         }
     }
 

@@ -91,6 +91,7 @@ impl<'h, H: Harness> Bench<'h, H> {
                 "`Exists`",
                 "`Harness::store` must make a store without records, and `delete` must remove them",
             )),
+            Created::TooMany => Err(uninvited()),
         }
     }
 
@@ -148,12 +149,17 @@ pub(super) fn failed(call: &str, error: &StoreError) -> Broken {
     )
 }
 
+pub(super) fn uninvited() -> Broken {
+    Broken::new("any other answer", "`TooMany`", "no maximum was asked for: `max_sessions` is `None`")
+}
+
 /// What an answer was, without values.
 pub(super) fn answer(updated: &Updated) -> String {
     match updated {
         Updated::Done { revision } => format!("`Done {{ revision: {revision} }}`"),
         Updated::Conflict(loaded) => format!("`Conflict` at revision {}", loaded.record.meta().revision),
         Updated::Gone => "`Gone`".to_owned(),
+        Updated::TooMany => "`TooMany`".to_owned(),
     }
 }
 

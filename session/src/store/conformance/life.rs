@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, LONG, failed, guarded, new_record, same, same_record, set, verifier, write},
+    kit::{Bench, LONG, failed, guarded, new_record, same, same_record, set, uninvited, verifier, write},
 };
 use crate::{
     change::{CellWrite, Change, NewRecord},
@@ -72,6 +72,7 @@ pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &
     let new = NewRecord { verifier: verifier(9), ..new_record(&[("shop.user", "2")]) };
     match b.create(&key, &new)? {
         Created::Exists => b.dead(&key, "after `Exists` on an expired record", LIVES)?,
+        Created::TooMany => return Err(uninvited()),
         Created::Created => {
             let record = b.live(&key, "after `Created` on an expired record")?.record;
             same_record(

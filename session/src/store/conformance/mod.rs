@@ -52,6 +52,7 @@ mod fields;
 mod generated;
 mod guards;
 mod harness;
+mod index;
 mod kit;
 mod life;
 mod races;
@@ -249,4 +250,11 @@ table! { $
     faults:
         garbage_is_an_error_and_stays_as_it_is
         an_unknown_outcome_is_never_sent_again;
+    index:
+        a_list_holds_the_live_sessions_of_one_principal
+        a_session_is_listed_from_its_sign_in_to_its_end
+        delete_all_ends_the_sessions_of_one_principal
+        one_more_than_allowed_is_refused_or_ends_the_oldest
+        racing_sign_ins_keep_to_the_maximum
+        delete_all_is_final;
 }

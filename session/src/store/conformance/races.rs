@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Broken, Harness, Held, Verdict,
-    kit::{Bench, answer, failed, guarded, new_record, set, verifier, write},
+    kit::{Bench, answer, failed, guarded, new_record, set, uninvited, verifier, write},
 };
 use crate::{
     change::{Change, NewRecord, Renewal},
@@ -23,14 +23,14 @@ const ATOMIC: &str =
     "load, check and write in one atomic step: a transaction that locks before it reads, or one script";
 
 /// One writer: a store handle, and a number.
-struct Writer<'a, H: Harness> {
-    harness: &'a H,
-    store: &'a H::Store,
-    n: u8,
+pub(super) struct Writer<'a, H: Harness> {
+    pub(super) harness: &'a H,
+    pub(super) store: &'a H::Store,
+    pub(super) n: u8,
 }
 
 impl<H: Harness> Writer<'_, H> {
-    fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
+    pub(super) fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
         self.harness.block_on(self.store.update(key, change)).map_err(|error| overloaded("update", &error))
     }
 
@@ -41,7 +41,7 @@ impl<H: Harness> Writer<'_, H> {
     }
 }
 
-fn overloaded(call: &str, error: &StoreError) -> Broken {
+pub(super) fn overloaded(call: &str, error: &StoreError) -> Broken {
     Broken {
         fix: format!("{WRITERS} writers at once are not many: let them wait for each other"),
         ..failed(call, error)
@@ -49,7 +49,7 @@ fn overloaded(call: &str, error: &StoreError) -> Broken {
 }
 
 /// Runs `WRITERS` of them at once, every other one on the sibling handle if there is one.
-fn overlap<H: Harness, T: Send>(
+pub(super) fn overlap<H: Harness, T: Send>(
     b: &Bench<'_, H>,
     run: impl Fn(Writer<'_, H>) -> Result<T, Broken> + Sync,
 ) -> Result<Vec<T>, Broken> {
@@ -117,6 +117,7 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
                     record = current.record;
                 }
                 Updated::Gone => return Err(gone()),
+                Updated::TooMany => return Err(uninvited()),
             }
         }
         Ok(())

@@ -14,15 +14,18 @@ use std::{
     time::Duration,
 };
 
+use sqlx::SqliteConnection;
+
 pub use self::layout::OpenError;
 use self::{connections::Connections, rows::Rows};
 use super::{
-    Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
+    Clock, Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError,
+    StoreErrorKind, Sweep, SystemClock, Updated,
 };
 use crate::{
-    change::{Change, NewRecord},
+    change::{Change, MaxSessions, NewRecord},
     id::RecordKey,
-    record::{Outcome, Principal, Record},
+    record::{Outcome, Principal, Record, Timestamp},
 };
 
 /// Sessions in one SQLite file: for one machine, with any number of processes, without a server.
@@ -66,6 +69,9 @@ pub enum Synchronous {
     /// the process loses nothing.
     Normal,
 }
+
+/// A batch that a visitor does not notice, and more than one `create` adds.
+const SWEPT_WITH_CREATE: u32 = 32;
 
 /// How to open a [`SqliteStore`]; every setting has a default.
 #[derive(Clone, Debug)]
@@ -169,13 +175,18 @@ impl SessionStore for SqliteStore {
         let mut lease = self.0.writer.begin().await?;
         // Asked under the lock, as in `update`: what was decided before somebody waited may be wrong by now.
         let now = self.0.clock.now();
-        let mut rows = Rows::of(&mut lease, key);
-        rows.sweep(now).await?;
-        let answer = if rows.any().await? { Created::Exists } else { Created::Created };
+        rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
         let record = Record::create(new, now);
-        if answer == Created::Created && !record.is_expired(now) {
-            rows.insert(&record).await?;
-        }
+        let answer = if Rows::of(&mut lease, key).any().await? {
+            Created::Exists
+        } else if record.is_expired(now) {
+            Created::Created
+        } else if make_room(&mut lease, key, new.principal.as_ref(), new.max_sessions, now).await? {
+            Rows::of(&mut lease, key).insert(&record).await?;
+            Created::Created
+        } else {
+            Created::TooMany
+        };
         lease.commit().await?;
         Ok(answer)
     }
@@ -197,7 +208,13 @@ impl SessionStore for SqliteStore {
                 return Ok(Updated::Conflict(Loaded::new(record, now)));
             }
             Outcome::Done(next) => {
-                rows.write(change, &next).await?;
+                let principal = next.meta().principal.as_ref();
+                let more = principal.filter(|_| principal != record.meta().principal.as_ref());
+                if !make_room(&mut lease, key, more, change.max_sessions, now).await? {
+                    lease.rollback().await;
+                    return Ok(Updated::TooMany);
+                }
+                Rows::of(&mut lease, key).write(change, &next).await?;
                 Updated::Done { revision: next.meta().revision }
             }
             Outcome::Gone => {
@@ -225,5 +242,53 @@ impl SessionStore for SqliteStore {
         }
         rows.delete().await?;
         lease.commit().await
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        Some(Index::of(self))
+    }
+}
+
+/// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
+async fn make_room(
+    connection: &mut SqliteConnection,
+    key: &RecordKey,
+    principal: Option<&Principal>,
+    max: Option<MaxSessions>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
+    let mut others = rows::of_principal(connection, principal, now).await?;
+    others.retain(|listed| listed.key != *key);
+    let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
+    for listed in others.iter().take(evicted) {
+        Rows::of(connection, &listed.key).delete().await?;
+    }
+    Ok(true)
+}
+
+impl PrincipalIndex for SqliteStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        let now = self.0.clock.now();
+        let mut lease = self.0.readers.lease().await?;
+        let list = rows::of_principal(&mut lease, principal, now).await?;
+        lease.give_back();
+        Ok(list)
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let ended = rows::delete_all(&mut lease, principal, except).await?;
+        lease.commit().await?;
+        Ok(ended)
+    }
+}
+
+impl Sweep for SqliteStore {
+    async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let swept = rows::sweep(&mut lease, self.0.clock.now(), limit).await?;
+        lease.commit().await?;
+        Ok(u32::try_from(swept).unwrap_or(u32::MAX))
     }
 }

@@ -13,8 +13,8 @@ use super::connections::before_commit;
 use crate::{
     change::Change,
     id::RecordKey,
-    record::{Cell, Meta, Record, Timestamp, Unreadable, WireKey},
-    store::{StoreError, StoreErrorKind},
+    record::{Cell, Meta, Principal, Record, Timestamp, Unreadable, WireKey},
+    store::{Listed, StoreError, StoreErrorKind},
 };
 
 /// One statement, so that meta and cells are of one moment; meta is the row without a wire key. What is larger than 16 MiB is
@@ -22,6 +22,8 @@ use crate::{
 const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE key = ?1 \
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
+const OF_PRINCIPAL: &str = "SELECT key, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2)";
 const ANY: &str =
     "SELECT 1 FROM session WHERE key = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
 const INSERT: &str = "INSERT INTO session (key, meta, expires, principal) VALUES (?1, ?2, ?3, ?4)";
@@ -32,8 +34,7 @@ const DELETE_CELL: &str = "DELETE FROM cell WHERE session = ?1 AND wire_key = ?2
 /// Cells of a session that is there go by the trigger; these may have lost theirs.
 const DELETE_CELLS: &str = "DELETE FROM cell WHERE session = ?1";
 const DELETE: &str = "DELETE FROM session WHERE key = ?1";
-/// A batch that a visitor does not notice, and more than one `create` adds.
-const SWEEP: &str = "DELETE FROM session WHERE key IN (SELECT key FROM session WHERE expires <= ?1 ORDER BY expires LIMIT 32)";
+const SWEEP: &str = "DELETE FROM session WHERE key IN (SELECT key FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -112,11 +113,6 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// Removes some of the records that have ended.
-    pub(super) async fn sweep(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.run(sqlx::query(SWEEP).bind(integer(now))).await.map(|_| ())
-    }
-
     async fn write_meta(&mut self, sql: &'static str, meta: &Meta) -> Result<(), StoreError> {
         let text = meta
             .to_text()
@@ -130,6 +126,46 @@ impl<'c> Rows<'c> {
         let statement = self.keyed(WRITE_CELL).bind(key.as_str().to_owned()).bind(cell.to_text());
         self.run(statement).await.map(|_| ())
     }
+}
+
+/// Removes some of the records that have ended; says how many.
+pub(super) async fn sweep(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let statement = sqlx::query(SWEEP).bind(integer(now)).bind(i64::from(limit));
+    Ok(statement.execute(connection).await.map_err(before_commit)?.rows_affected())
+}
+
+/// The live sessions of `principal`, the oldest sign-in first. One that cannot be read is in no list.
+pub(super) async fn of_principal(
+    connection: &mut SqliteConnection,
+    principal: &Principal,
+    now: Timestamp,
+) -> Result<Vec<Listed>, StoreError> {
+    let statement = sqlx::query(OF_PRINCIPAL).bind(principal.as_str().to_owned()).bind(integer(now));
+    let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
+    let mut list: Vec<_> = rows.iter().filter_map(listed).filter(|one| one.meta.expires() > now).collect();
+    Listed::sort_oldest_first(&mut list);
+    Ok(list)
+}
+
+fn listed(row: &SqliteRow) -> Option<Listed> {
+    let key: &[u8] = row.try_get(0).ok()?;
+    let meta = Meta::from_text(row.try_get(1).ok()?).ok()?;
+    Some(Listed::new(RecordKey::from_bytes(key.try_into().ok()?), meta))
+}
+
+/// Removes all sessions of `principal` but `except`, readable or not; says how many.
+pub(super) async fn delete_all(
+    connection: &mut SqliteConnection,
+    principal: &Principal,
+    except: Option<&RecordKey>,
+) -> Result<u64, StoreError> {
+    let except = except.map(|key| key.as_bytes().to_vec());
+    let statement = sqlx::query(DELETE_ALL).bind(principal.as_str().to_owned()).bind(except);
+    Ok(statement.execute(connection).await.map_err(before_commit)?.rows_affected())
 }
 
 fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {

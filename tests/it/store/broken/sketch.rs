@@ -14,9 +14,12 @@ use actix_typed_session::{
     id::{RecordKey, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
-        Clock, Created, LoadOptions, Loaded, ManualClock, SessionStore, StoreError, StoreErrorKind, Updated,
+        Clock, Created, Index, LoadOptions, Loaded, ManualClock, SessionStore, StoreError, StoreErrorKind,
+        Updated,
     },
 };
+
+mod index;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
@@ -65,6 +68,16 @@ pub(super) enum Fault {
     LostIsUnavailable,
     KeepsOldVerifier,
     WrongRevision,
+    ListsTheEnded,
+    /// `1` also finds the sessions of `11`.
+    ListsByPrefix,
+    NewestFirst,
+    NoMaximum,
+    /// Who signs in again is counted as one more beside the session that signs in.
+    CountsAgain,
+    ExceptsNobody,
+    /// Whoever signed in last is not in the index yet.
+    SparesTheYoungest,
 }
 
 #[derive(Clone)]
@@ -185,6 +198,9 @@ impl Sketch {
         if there && !self.is(Fault::Overwrites) && !(garbage && self.is(Fault::OverwritesGarbage)) {
             return Created::Exists;
         }
+        if new.principal.as_ref().is_some_and(|principal| !self.admit(key, principal, new.max_sessions)) {
+            return Created::TooMany;
+        }
         if self.is(Fault::NotAtomic) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -226,6 +242,13 @@ impl Sketch {
             if read_late { self.get(key)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
         match current.apply(&change, self.judged_at()) {
             Outcome::Done(next) => {
+                let principal = next.meta().principal.as_ref();
+                let more = principal.filter(|_| {
+                    self.is(Fault::CountsAgain) || principal != current.meta().principal.as_ref()
+                });
+                if more.is_some_and(|principal| !self.admit(key, principal, change.max_sessions)) {
+                    return Ok(Updated::TooMany);
+                }
                 let revision = next.meta().revision;
                 self.put(key, &next);
                 Ok(Updated::Done { revision: revision + u64::from(self.is(Fault::WrongRevision)) })
@@ -300,5 +323,9 @@ impl SessionStore for Sketch {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.delete_now(key, only_if)
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        Some(Index::of(self))
     }
 }

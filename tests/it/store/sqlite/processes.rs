@@ -43,7 +43,7 @@ async fn add_one(store: &SqliteStore) {
         match store.update(&KEY, &increment(from, record.revision_of("shop.visits"))).await.unwrap() {
             Updated::Done { .. } => return,
             Updated::Conflict(current) => record = current.record,
-            Updated::Gone => panic!("nobody deleted it"),
+            gone => panic!("nobody deleted it: {gone:?}"),
         }
     }
 }

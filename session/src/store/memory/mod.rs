@@ -2,6 +2,8 @@
 //!
 //! In and out: the store contract, by calling [`Record::apply`] under a lock. Never: waiting.
 
+mod owners;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
@@ -12,11 +14,13 @@ use std::{
     },
 };
 
+use self::owners::{Owned, Owners};
 use super::{
-    Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
+    Clock, Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError,
+    StoreErrorKind, Sweep, SystemClock, Updated,
 };
 use crate::{
-    change::{Change, NewRecord},
+    change::{Change, MaxSessions, NewRecord},
     id::RecordKey,
     record::{Outcome, Principal, Record, Timestamp},
 };
@@ -40,6 +44,7 @@ pub struct MemoryStore(Arc<Inner>);
 
 struct Inner {
     shards: [Mutex<Shard>; SHARDS],
+    owners: Owners,
     next_swept: AtomicUsize,
     records: AtomicUsize,
     limit: usize,
@@ -75,6 +80,7 @@ impl MemoryStore {
     fn with(limit: usize, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
             shards: std::array::from_fn(|_| Mutex::default()),
+            owners: Owners::default(),
             next_swept: AtomicUsize::new(0),
             records: AtomicUsize::new(0),
             limit,
@@ -101,6 +107,18 @@ impl MemoryStore {
     }
 }
 
+/// A record that is no more, and whose it was.
+struct Ended {
+    key: RecordKey,
+    principal: Option<Principal>,
+}
+
+impl Ended {
+    fn of(key: RecordKey, record: &Record) -> Self {
+        Self { key, principal: record.meta().principal.clone() }
+    }
+}
+
 impl Shard {
     /// Signing in and out all day must not fill memory with the ends of sessions that are no more.
     fn forget_old_ends(&mut self) {
@@ -117,14 +135,24 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Inner {
-    fn shard(&self, key: &RecordKey) -> MutexGuard<'_, Shard> {
+    fn shard_of(&self, key: &RecordKey) -> &Mutex<Shard> {
         let [first, ..] = key.as_bytes();
         #[allow(clippy::indexing_slicing)] // a remainder of the length
-        lock(&self.shards[usize::from(*first) % SHARDS])
+        &self.shards[usize::from(*first) % SHARDS]
     }
 
-    fn sweep(&self, shard: &mut Shard, now: Timestamp) -> usize {
-        let before = shard.records.len();
+    fn shard(&self, key: &RecordKey) -> MutexGuard<'_, Shard> {
+        lock(self.shard_of(key))
+    }
+
+    fn sweep(&self, shard: &Mutex<Shard>, now: Timestamp) -> usize {
+        let swept = self.swept_from(&mut lock(shard), now);
+        self.forget(&swept);
+        swept.len()
+    }
+
+    fn swept_from(&self, shard: &mut Shard, now: Timestamp) -> Vec<Ended> {
+        let mut swept = Vec::new();
         while let Some(Reverse((at, key))) = shard.ends.peek().copied() {
             if now < at {
                 break;
@@ -132,32 +160,91 @@ impl Inner {
             shard.ends.pop();
             match shard.records.get(&key).map(|record| record.meta().expires()) {
                 Some(end) if now < end => shard.ends.push(Reverse((end, key))),
-                Some(_) => {
-                    shard.records.remove(&key);
-                }
+                Some(_) => swept.extend(shard.records.remove(&key).map(|record| Ended::of(key, &record))),
                 None => {}
             }
         }
-        let swept = before - shard.records.len();
-        self.records.fetch_sub(swept, Ordering::SeqCst);
+        self.records.fetch_sub(swept.len(), Ordering::SeqCst);
         swept
     }
 
     fn sweep_all(&self, now: Timestamp) -> usize {
-        self.shards.iter().map(|shard| self.sweep(&mut lock(shard), now)).sum()
+        self.shards.iter().map(|shard| self.sweep(shard, now)).sum()
     }
 
     fn sweep_one_more(&self) {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed);
         #[allow(clippy::indexing_slicing)] // a remainder of the length
-        self.sweep(&mut lock(&self.shards[next % SHARDS]), self.clock.now());
+        self.sweep(&self.shards[next % SHARDS], self.clock.now());
     }
 
-    fn remove(&self, shard: &mut Shard, key: &RecordKey) {
-        if shard.records.remove(key).is_some() {
-            self.records.fetch_sub(1, Ordering::SeqCst);
-            shard.forget_old_ends();
+    fn remove(&self, shard: &mut Shard, key: &RecordKey) -> Option<Ended> {
+        let record = shard.records.remove(key)?;
+        self.records.fetch_sub(1, Ordering::SeqCst);
+        shard.forget_old_ends();
+        Some(Ended::of(*key, &record))
+    }
+
+    /// Takes records that are no more out of the index. No shard may be locked.
+    fn forget(&self, ended: &[Ended]) {
+        if ended.iter().all(|ended| ended.principal.is_none()) {
+            return;
         }
+        let mut owned = self.owners.lock();
+        for Ended { key, principal } in ended {
+            if let Some(principal) = principal.as_ref().filter(|principal| !self.belongs(key, principal)) {
+                owned.forget(principal, key);
+            }
+        }
+    }
+
+    fn belongs(&self, key: &RecordKey, principal: &Principal) -> bool {
+        let shard = self.shard(key);
+        shard.records.get(key).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
+    }
+
+    /// The live sessions of `principal` but `except`, the oldest sign-in first.
+    fn listed(&self, owned: &Owned, principal: &Principal, except: Option<&RecordKey>) -> Vec<Listed> {
+        let mut list: Vec<_> = owned
+            .of(principal)
+            .into_iter()
+            .filter(|key| Some(key) != except)
+            .filter_map(|key| Some(Listed::new(key, self.load(&key)?.record.meta().clone())))
+            .filter(|listed| listed.meta.principal.as_ref() == Some(principal))
+            .collect();
+        Listed::sort_oldest_first(&mut list);
+        list
+    }
+
+    /// The sessions that must end for one more of `principal`; `None`: there may be none.
+    fn evicted(
+        &self,
+        owned: &Owned,
+        principal: &Principal,
+        key: &RecordKey,
+        max: Option<MaxSessions>,
+    ) -> Option<Vec<RecordKey>> {
+        let Some(max) = max else { return Some(Vec::new()) };
+        let others = self.listed(owned, principal, Some(key));
+        let evicted = max.evictions(others.len())?;
+        Some(others.into_iter().take(evicted).map(|listed| listed.key).collect())
+    }
+
+    /// Ends sessions of `principal`; says how many there were.
+    fn end(&self, owned: &mut Owned, principal: &Principal, keys: &[RecordKey]) -> u64 {
+        let mut ended = 0;
+        for key in keys {
+            let mut shard = self.shard(key);
+            let now = self.clock.now();
+            let theirs = |record: &&Arc<Record>| record.meta().principal.as_ref() == Some(principal);
+            if let Some(record) = shard.records.get(key).filter(theirs) {
+                ended += u64::from(!record.is_expired(now));
+                self.remove(&mut shard, key);
+            }
+            drop(shard);
+            owned.forget(principal, key);
+        }
+        ended
     }
 
     fn load(&self, key: &RecordKey) -> Option<Loaded> {
@@ -173,13 +260,19 @@ impl Inner {
         } else {
             self.sweep_all(self.clock.now());
         }
+        self.sweep(self.shard_of(key), self.clock.now());
+        let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
+        let mut evicted = Some(Vec::new());
+        if let Some((principal, owned)) = &signing_in {
+            evicted = self.evicted(owned, principal, key, new.max_sessions);
+        }
         let mut shard = self.shard(key);
         // Asked under the lock: a writer that waited must not judge by an earlier time than whoever went before it.
         let now = self.clock.now();
-        self.sweep(&mut shard, now);
         if shard.records.contains_key(key) {
             return Ok(Created::Exists);
         }
+        let Some(evicted) = evicted else { return Ok(Created::TooMany) };
         let record = Record::create(new, now);
         if record.is_expired(now) {
             return Ok(Created::Created);
@@ -191,18 +284,35 @@ impl Inner {
         }
         shard.ends.push(Reverse((record.meta().expires(), *key)));
         shard.records.insert(*key, Arc::new(record));
+        drop(shard);
+        if let Some((principal, owned)) = &mut signing_in {
+            owned.add(principal, *key);
+            self.end(owned, principal, &evicted);
+        }
         Ok(Created::Created)
     }
 
     fn update(&self, key: &RecordKey, change: &Change) -> Updated {
         // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
         self.sweep_one_more();
+        let principal = change.principal.as_ref().and_then(Option::as_ref);
+        let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
+        let mut evicted = Some(Vec::new());
+        if let Some((principal, owned)) = &signing_in {
+            evicted = self.evicted(owned, principal, key, change.max_sessions);
+        }
         let mut shard = self.shard(key);
         // Asked under the lock, as in `create`: else a session that one reader saw expired could be touched back to life.
         let now = self.clock.now();
         let Some(record) = shard.records.get_mut(key) else { return Updated::Gone };
         match record.apply(change, now) {
             Outcome::Done(next) => {
+                let before = record.meta().principal.clone();
+                // Only a session that is not theirs already is one more.
+                let more = next.meta().principal != before;
+                if more && evicted.is_none() {
+                    return Updated::TooMany;
+                }
                 let (revision, end) = (next.meta().revision, next.meta().expires());
                 let sooner = end < record.meta().expires();
                 *record = Arc::from(next);
@@ -210,11 +320,22 @@ impl Inner {
                     shard.ends.push(Reverse((end, *key)));
                     shard.forget_old_ends();
                 }
+                drop(shard);
+                if let Some((principal, owned)) = signing_in.as_mut().filter(|_| more) {
+                    owned.add(principal, *key);
+                    self.end(owned, principal, &evicted.unwrap_or_default());
+                }
+                drop(signing_in);
+                if more {
+                    self.forget(&[Ended { key: *key, principal: before }]);
+                }
                 Updated::Done { revision }
             }
             Outcome::Conflict => Updated::Conflict(Loaded { record: record.clone(), now }),
             Outcome::Gone => {
-                self.remove(&mut shard, key);
+                let ended = self.remove(&mut shard, key);
+                drop((shard, signing_in));
+                self.forget(ended.as_slice());
                 Updated::Gone
             }
         }
@@ -224,7 +345,9 @@ impl Inner {
         let mut shard = self.shard(key);
         let matches = |record: &Arc<Record>| only_if.is_none() || record.meta().principal.as_ref() == only_if;
         if shard.records.get(key).is_some_and(matches) {
-            self.remove(&mut shard, key);
+            let ended = self.remove(&mut shard, key);
+            drop(shard);
+            self.forget(ended.as_slice());
         }
     }
 }
@@ -245,6 +368,30 @@ impl SessionStore for MemoryStore {
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.delete(key, only_if);
         Ok(())
+    }
+
+    fn index(&self) -> Option<Index<'_>> {
+        Some(Index::of(self))
+    }
+}
+
+impl PrincipalIndex for MemoryStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        Ok(self.0.listed(&self.0.owners.lock(), principal, None))
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        let mut owned = self.0.owners.lock();
+        let mut keys = owned.of(principal);
+        keys.retain(|key| Some(key) != except);
+        Ok(self.0.end(&mut owned, principal, &keys))
+    }
+}
+
+impl Sweep for MemoryStore {
+    /// Whatever has ended, also more than `limit`: it takes no time.
+    async fn sweep(&self, _: u32) -> Result<u32, StoreError> {
+        Ok(u32::try_from(MemoryStore::sweep(self)).unwrap_or(u32::MAX))
     }
 }
 
@@ -268,13 +415,16 @@ mod tests {
     fn signing_in_and_out_all_day_does_not_fill_memory() {
         let store = MemoryStore::bounded(10);
         let hours = Duration::from_hours(24);
-        let new = NewRecord::new(VerifierHash::from_bytes([0; 32]), Limits { idle: hours, absolute: hours });
+        let limits = Limits { idle: hours, absolute: hours };
+        let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
         for n in 0..100_000_u128 {
             let key = RecordKey::from_bytes(n.to_le_bytes());
+            new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
             assert!(matches!(store.0.create(&key, &new), Ok(Created::Created)));
             store.0.delete(&key, None);
         }
         let ends: usize = store.0.shards.iter().map(|shard| lock(shard).ends.len()).sum();
         assert!(ends < 10_000, "{ends} ends of sessions that are no more");
+        assert_eq!(store.0.owners.lock().len(), 0);
     }
 }

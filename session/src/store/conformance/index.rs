@@ -1,0 +1,298 @@
+//! Rules about sessions and their principals; for stores whose [`SessionStore::index`] answers `Some`.
+
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use super::{
+    Broken, Harness, Held, Verdict,
+    kit::{Bench, LONG, answer, failed, new_record, same},
+    races::{Writer, overlap, overloaded},
+};
+use crate::{
+    change::{Change, MaxSessions, NewRecord, WhenFull},
+    id::RecordKey,
+    record::{Json, Limits, Principal},
+    store::{Created, Index, Listed, SessionStore, Updated},
+};
+
+const MOST: u32 = 3;
+const LIST: &str =
+    "a list holds the live sessions of one principal, and nothing else, the oldest sign-in first";
+const ALONE: &str = "sign-ins of one principal take turns, from counting to the end of the write";
+const FINAL: &str = "what was acknowledged before `delete_all` began is gone when it returns";
+
+fn principal(name: &str) -> Principal {
+    Principal::new("shop.user", &Json::from_store(name))
+}
+
+fn signed_in(name: &str) -> NewRecord {
+    NewRecord { principal: Some(principal(name)), authenticated: true, ..new_record(&[("shop.user", name)]) }
+}
+
+fn at_most(when_full: WhenFull) -> Option<MaxSessions> {
+    NonZeroU32::new(MOST).map(|most| MaxSessions::new(most, when_full))
+}
+
+fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
+    Change {
+        principal: Some(Some(principal(name))),
+        authenticated: true,
+        limits: Some(LONG),
+        touch: true,
+        max_sessions,
+        ..Change::default()
+    }
+}
+
+/// What an index answers, asked through one handle of the store.
+struct Asked<'a, H: Harness> {
+    harness: &'a H,
+    index: Index<'a>,
+}
+
+impl<'a, H: Harness> Asked<'a, H> {
+    fn of(b: &'a Bench<'_, H>) -> Option<Self> {
+        Some(Self { harness: b.harness, index: b.store.index()? })
+    }
+
+    fn list(&self, name: &str) -> Result<Vec<Listed>, Broken> {
+        self.harness
+            .block_on(self.index.sessions_of(&principal(name)))
+            .map_err(|error| failed("sessions_of", &error))
+    }
+
+    fn keys(&self, name: &str) -> Result<Vec<RecordKey>, Broken> {
+        Ok(self.list(name)?.into_iter().map(|listed| listed.key).collect())
+    }
+
+    fn expect(&self, name: &str, expected: &[RecordKey], when: &str) -> Result<(), Broken> {
+        let seen = self.keys(name)?;
+        if seen == expected {
+            return Ok(());
+        }
+        Err(Broken::new(format!("{expected:?} {when}"), format!("{seen:?}"), LIST))
+    }
+
+    fn delete_all(&self, name: &str, except: Option<&RecordKey>) -> Result<u64, Broken> {
+        self.harness
+            .block_on(self.index.delete_all(&principal(name), except))
+            .map_err(|error| failed("delete_all", &error))
+    }
+}
+
+pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let short = Limits { idle: Duration::from_millis(400), ..LONG };
+    let ends = NewRecord { limits: short, ..signed_in("1") };
+    index.expect("1", &[], "before anybody signed in")?;
+    b.created(&b.key(1), &signed_in("1"))?;
+    b.pass(Duration::from_millis(2));
+    b.created(&b.key(2), &NewRecord { label: Some("a browser".into()), ..signed_in("1") })?;
+    b.pass(Duration::from_millis(2));
+    b.created(&b.key(3), &ends)?;
+    b.created(&b.key(4), &signed_in("11"))?;
+    b.created(&b.key(5), &new_record(&[("shop.user", "1")]))?;
+    b.pass(Duration::from_millis(401));
+    index.expect("1", &[b.key(1), b.key(2)], "of the sessions of one principal, after one has expired")?;
+    index.expect("11", &[b.key(4)], "of the sessions of another one")?;
+    for listed in index.list("1")? {
+        same(
+            "meta in a list is meta of the record",
+            &listed.meta,
+            b.live(&listed.key, "that is listed")?.record.meta(),
+        )?;
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn a_session_is_listed_from_its_sign_in_to_its_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let (first, second) = (b.key(1), b.key(2));
+    b.created(&first, &new_record(&[]))?;
+    b.created(&second, &signed_in("1"))?;
+    b.pass(Duration::from_millis(2));
+    b.updated(&first, &sign_in("1", None), "that signs in")?;
+    index.expect("1", &[second, first], "after an update that signed in")?;
+    b.pass(Duration::from_millis(2));
+    b.updated(&second, &sign_in("1", None), "that signs in again")?;
+    index.expect("1", &[first, second], "after the older one signed in again")?;
+    b.updated(&first, &Change { principal: Some(None), ..Change::default() }, "that signs out")?;
+    index.expect("1", &[second], "after an update that signed out")?;
+    b.updated(&first, &sign_in("2", None), "that signs in somebody else")?;
+    b.updated(&first, &sign_in("3", None), "that changes who is signed in")?;
+    index.expect("2", &[], "of whom the session no longer is")?;
+    index.expect("3", &[first], "of whom the session is now")?;
+    b.delete(&second)?;
+    index.expect("1", &[], "after a delete")?;
+    Ok(Held::Held)
+}
+
+pub(super) fn delete_all_ends_the_sessions_of_one_principal<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    for n in 1..=3 {
+        b.created(&b.key(n), &signed_in("1"))?;
+        b.pass(Duration::from_millis(2));
+    }
+    b.created(&b.key(4), &signed_in("2"))?;
+    same("`delete_all` but one says how many", &index.delete_all("1", Some(&b.key(2)))?, &2)?;
+    index.expect("1", &[b.key(2)], "after `delete_all` but one")?;
+    for n in [1, 3] {
+        b.dead(&b.key(n), "after `delete_all` but another", FINAL)?;
+        b.gone(&b.key(n), &sign_in("1", None), "after `delete_all`")?;
+    }
+    b.live(&b.key(2), "that `delete_all` excepts")?;
+    same("`delete_all` says how many", &index.delete_all("1", None)?, &1)?;
+    b.dead(&b.key(2), "after `delete_all`", FINAL)?;
+    same("`delete_all` again says how many", &index.delete_all("1", None)?, &0)?;
+    b.live(&b.key(4), "of another principal after `delete_all`")?;
+    Ok(Held::Held)
+}
+
+pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let (reject, evict) = (at_most(WhenFull::RejectNew), at_most(WhenFull::EvictOldest));
+    let short = Limits { idle: Duration::from_millis(400), ..LONG };
+    b.created(&b.key(0), &NewRecord { limits: short, ..signed_in("1") })?;
+    b.pass(Duration::from_millis(401));
+    for n in 1..=3 {
+        // The first has expired and does not count.
+        b.created(&b.key(n), &NewRecord { max_sessions: reject, ..signed_in("1") })?;
+        b.pass(Duration::from_millis(2));
+    }
+    let (more, anonymous) = (b.key(4), b.key(5));
+    let refused = b.create(&more, &NewRecord { max_sessions: reject, ..signed_in("1") })?;
+    same("`create` of one more", &refused, &Created::TooMany)?;
+    b.dead(&more, "after `TooMany`", ALONE)?;
+    let before = b.created(&anonymous, &new_record(&[("shop.cart", "[]")]))?;
+    let refused = b.update(&anonymous, &sign_in("1", reject))?;
+    if refused != Updated::TooMany {
+        return Err(Broken::new("`TooMany` of an update that signs in one more", answer(&refused), ALONE));
+    }
+    same(
+        "the record after `TooMany`",
+        &b.live(&anonymous, "after `TooMany`")?.record.meta().revision,
+        &before.record.meta().revision,
+    )?;
+    b.updated(&b.key(2), &sign_in("1", reject), "that signs in again, in a full house")?;
+    index.expect("1", &[b.key(1), b.key(3), b.key(2)], "after refusals")?;
+
+    b.pass(Duration::from_millis(2));
+    b.updated(&anonymous, &sign_in("1", evict), "that signs in one more, and may end another")?;
+    index.expect("1", &[b.key(3), b.key(2), anonymous], "after the oldest was ended")?;
+    b.dead(&b.key(1), "after it was the oldest of too many", ALONE)?;
+    b.pass(Duration::from_millis(2));
+    b.created(&more, &NewRecord { max_sessions: evict, ..signed_in("1") })?;
+    index.expect("1", &[b.key(2), anonymous, more], "after the oldest was ended by a `create`")?;
+    b.created(&b.key(6), &NewRecord { max_sessions: reject, ..signed_in("2") })?;
+    Ok(Held::Held)
+}
+
+pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    for (round, when_full) in
+        [WhenFull::RejectNew, WhenFull::EvictOldest].into_iter().cycle().take(6).enumerate()
+    {
+        let name = round.to_string();
+        let max_sessions = at_most(when_full);
+        // Half of them begin a session, half of them have one.
+        let key = |n: u8| b.key(u8::try_from(round).unwrap_or(0) * 8 + n);
+        let begins = |n: u8| n % 4 < 2;
+        for n in (0..8).filter(|n| !begins(*n)) {
+            b.created(&key(n), &new_record(&[]))?;
+        }
+        let admitted = overlap(b, |writer| {
+            let key = key(writer.n);
+            if begins(writer.n) {
+                let new = NewRecord { max_sessions, ..signed_in(&name) };
+                let created = writer.harness.block_on(writer.store.create(&key, &new));
+                return Ok((key, created.map_err(|error| overloaded("create", &error))? == Created::Created));
+            }
+            let updated = writer.update(&key, &sign_in(&name, max_sessions))?;
+            Ok((key, matches!(updated, Updated::Done { .. })))
+        })?;
+        let admitted: Vec<_> = admitted.into_iter().filter(|(_, yes)| *yes).map(|(key, _)| key).collect();
+        let expected = if when_full == WhenFull::RejectNew { most } else { 8 };
+        if admitted.len() != expected {
+            let seen = format!("{} of 8", admitted.len());
+            return Err(Broken::new(
+                format!("{expected} sign-ins admitted, with {when_full:?}"),
+                seen,
+                ALONE,
+            ));
+        }
+        let mut live = Vec::new();
+        for key in &admitted {
+            live.extend(b.load(key)?.filter(|loaded| loaded.record.meta().principal.is_some()).map(|_| *key));
+        }
+        let mut listed = index.keys(&name)?;
+        live.sort_unstable();
+        listed.sort_unstable();
+        same("sessions that are listed are those that are live", &listed, &live)?;
+        same("live sessions after a race", &live.len(), &most)?;
+    }
+    Ok(Held::Held)
+}
+
+pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    for round in 0..6_u8 {
+        let name = round.to_string();
+        let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        let sign_in = |writer: &Writer<'_, H>, n: u8| {
+            let mut key = *b.key(round).as_bytes();
+            (key[0], key[1]) = (writer.n, n);
+            let key = RecordKey::from_bytes(key);
+            // Asked before the one and after the other: what is in between may end either way.
+            let after = done.load(Ordering::SeqCst);
+            let created = writer.harness.block_on(writer.store.create(&key, &signed_in(&name)));
+            same("`create`", &created.map_err(|error| overloaded("create", &error))?, &Created::Created)?;
+            Ok((key, !begun.load(Ordering::SeqCst), after))
+        };
+        let sessions = overlap(b, |writer| {
+            if writer.n == 0 {
+                let first = sign_in(&writer, 0)?;
+                let index = writer.store.index().ok_or_else(|| {
+                    Broken::new("an index on every handle", "none", "`index` answers the same on clones")
+                })?;
+                begun.store(true, Ordering::SeqCst);
+                let ended = writer.harness.block_on(index.delete_all(&principal(&name), None));
+                ended.map_err(|error| overloaded("delete_all", &error))?;
+                done.store(true, Ordering::SeqCst);
+                return Ok(vec![first]);
+            }
+            let mut sessions = Vec::new();
+            let mut left_after = 2;
+            for n in 0..u8::MAX {
+                let session = sign_in(&writer, n)?;
+                left_after -= u8::from(session.2);
+                sessions.push(session);
+                if left_after == 0 {
+                    break;
+                }
+            }
+            Ok(sessions)
+        })?;
+        let mut live = Vec::new();
+        for (key, before, after) in sessions.into_iter().flatten() {
+            if before {
+                b.dead(&key, "when it was acknowledged before `delete_all` began", FINAL)?;
+            } else if after {
+                b.live(&key, "that began after `delete_all` returned")?;
+            }
+            live.extend(b.load(&key)?.map(|_| key));
+        }
+        let mut listed = index.keys(&name)?;
+        listed.sort_unstable();
+        live.sort_unstable();
+        same("sessions that are listed are those that are live", &listed, &live)?;
+        index.delete_all(&name, None)?;
+        for key in live {
+            b.dead(&key, "after a second `delete_all`", FINAL)?;
+        }
+    }
+    Ok(Held::Held)
+}

@@ -1,0 +1,63 @@
+//! The sketch's index: it looks through all records, and here is what can be wrong with that.
+
+use actix_typed_session::{
+    change::MaxSessions,
+    id::RecordKey,
+    record::Principal,
+    store::{Listed, PrincipalIndex, StoreError},
+};
+
+use super::{Fault, Sketch, Stored};
+
+impl Sketch {
+    fn listed(&self, principal: &Principal, except: Option<&RecordKey>) -> Vec<Listed> {
+        let belongs = |other: &Principal| {
+            other == principal
+                || self.is(Fault::ListsByPrefix) && other.as_str().starts_with(principal.as_str())
+        };
+        let mut list: Vec<_> = (self.shared.records.lock().unwrap().iter())
+            .filter_map(|(key, stored)| match stored {
+                Stored::Good(record) => Some((key, record)),
+                Stored::Bad(_) => None,
+            })
+            .filter(|(key, _)| Some(*key) != except)
+            .filter(|(_, record)| self.is(Fault::ListsTheEnded) || !record.is_expired(self.now()))
+            .filter(|(_, record)| record.meta().principal.as_ref().is_some_and(belongs))
+            .map(|(key, record)| Listed::new(*key, record.meta().clone()))
+            .collect();
+        Listed::sort_oldest_first(&mut list);
+        if self.is(Fault::NewestFirst) {
+            list.reverse();
+        }
+        list
+    }
+
+    /// Makes room for one more session of `principal`; says whether there is.
+    pub(super) fn admit(&self, key: &RecordKey, principal: &Principal, max: Option<MaxSessions>) -> bool {
+        let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
+        let others = self.listed(principal, Some(key).filter(|_| !self.is(Fault::CountsAgain)));
+        let Some(evicted) = max.evictions(others.len()) else { return false };
+        for listed in others.iter().take(evicted) {
+            self.shared.records.lock().unwrap().remove(&listed.key);
+        }
+        true
+    }
+}
+
+impl PrincipalIndex for Sketch {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        Ok(self.listed(principal, None))
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        let _writer = self.exclusive();
+        let mut ended = self.listed(principal, except.filter(|_| !self.is(Fault::ExceptsNobody)));
+        if self.is(Fault::SparesTheYoungest) {
+            ended.pop();
+        }
+        for listed in &ended {
+            self.shared.records.lock().unwrap().remove(&listed.key);
+        }
+        Ok(ended.len() as u64)
+    }
+}
