@@ -4,7 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::{Client, Node, SessionFile, raw, rows, signed_in};
+use super::{Client, Place, on_every_store, signed_in};
+
+on_every_store! {
+    without_its_store_a_server_answers_what_needs_no_session
+    a_change_that_cannot_be_stored_is_no_success
+    a_write_whose_answer_was_lost_is_not_repeated
+    who_queues_behind_a_store_that_hangs_waits_no_longer
+}
 
 const DEADLINE: Duration = Duration::from_millis(300);
 /// Far more than the deadline: what is asked is whether there is one.
@@ -20,10 +27,8 @@ async fn refused(client: &mut Client, path: &str) {
     assert!(!reply.body.contains("turned off"), "{path} shows internals: {}", reply.body);
 }
 
-#[actix_web::test]
-async fn without_its_store_a_server_answers_what_needs_no_session() {
-    let file = SessionFile::new();
-    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+async fn without_its_store_a_server_answers_what_needs_no_session(place: Place) {
+    let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
     for state in ["off", "hang"] {
         node.direct(&format!("/store/{state}/{state}")).await;
@@ -44,10 +49,8 @@ async fn without_its_store_a_server_answers_what_needs_no_session() {
 }
 
 /// The session was loaded, and then nothing can be written.
-#[actix_web::test]
-async fn a_change_that_cannot_be_stored_is_no_success() {
-    let file = SessionFile::new();
-    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+async fn a_change_that_cannot_be_stored_is_no_success(place: Place) {
+    let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
     for state in ["off", "hang"] {
         node.direct(&format!("/store/on/{state}")).await;
@@ -65,10 +68,8 @@ async fn a_change_that_cannot_be_stored_is_no_success() {
 }
 
 /// Nobody knows whether it is stored, so it is not sent again: a closure would be applied twice.
-#[actix_web::test]
-async fn a_write_whose_answer_was_lost_is_not_repeated() {
-    let file = SessionFile::new();
-    let node = Node::with_deadlines(&file.path(), DEADLINE, DEADLINE);
+async fn a_write_whose_answer_was_lost_is_not_repeated(place: Place) {
+    let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
     for path in ["/add", "/add-now", "/add-quietly"] {
         node.direct("/store/on/mute-once").await;
@@ -82,19 +83,17 @@ async fn a_write_whose_answer_was_lost_is_not_repeated() {
     // Neither is a new session that may exist sent again, nor is the browser told of it.
     node.direct("/store/on/mute-once").await;
     refused(&mut client, "/in/9").await;
-    assert_eq!(rows(&file.path()).await.0, 1);
+    assert_eq!(place.sessions().await, 1);
     let mut stranger = node.client();
     node.direct("/store/on/mute-once").await;
     refused(&mut stranger, "/add-now").await;
-    assert_eq!(rows(&file.path()).await.0, 2);
+    assert_eq!(place.sessions().await, 2);
 }
 
 /// The deadline is the commit's. Those who queue for a session do not add theirs to that of whoever goes before them.
-#[actix_web::test]
-async fn who_queues_behind_a_store_that_hangs_waits_no_longer() {
-    let file = SessionFile::new();
+async fn who_queues_behind_a_store_that_hangs_waits_no_longer(place: Place) {
     let deadline = Duration::from_secs(4);
-    let node = Node::with_deadlines(&file.path(), deadline, deadline);
+    let node = place.node_within(deadline);
     let client = signed_in(&node).await;
     node.direct("/store/on/hang").await;
     let begun = Instant::now();
@@ -111,10 +110,10 @@ async fn who_queues_behind_a_store_that_hangs_waits_no_longer() {
 /// The real file, which somebody else has locked: reads go on, and writes say within the busy timeout that nothing changed.
 #[actix_web::test]
 async fn a_locked_file_refuses_writes_and_serves_reads() {
-    let file = SessionFile::new();
-    let node = file.node();
+    let place = Place::sqlite().await.unwrap();
+    let node = place.node();
     let mut client = signed_in(&node).await;
-    let mut lock = raw(&file.path()).await;
+    let mut lock = place.file().await;
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
     assert_eq!(client.read().await.user, Some(7));
     assert_eq!(client.ok("/none").await, "none");
