@@ -38,12 +38,10 @@ use tokio_rustls::{
 
 use super::url::{Credentials, Endpoint};
 
-/// Why a command has no answer.
+/// Why a command that was sent has no answer.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It was not sent.
-    NotSent(NoConnection),
-    /// It was sent, or may have been; nobody knows what became of it.
+    /// Nobody knows what became of it.
     Lost(RedisError),
     /// The server refused it.
     Refused(ServerError),
@@ -121,12 +119,11 @@ impl Dialer {
                 self.greet(tls.connect(name, stream).await?).await?
             }
         };
-        if self.master_only {
-            let role = connection.redis.clone().send_packed_command(&redis::cmd("ROLE")).await?;
-            let master = matches!(&role, Value::Array(parts) if parts.first() == Some(&Value::BulkString(b"master".into())));
-            if !master {
-                return Err(IoError::other("it is not the master").into());
-            }
+        // A server that is frozen accepts connections too: what it does not answer is not sent yet.
+        let question = redis::cmd(if self.master_only { "ROLE" } else { "PING" });
+        let answer = connection.redis.clone().send_packed_command(&question).await?;
+        if self.master_only && !is_master(&answer) {
+            return Err(IoError::other("it is not the master").into());
         }
         Ok(connection)
     }
@@ -158,6 +155,11 @@ impl Dialer {
         };
         Ok(Connection { redis, health: Arc::new(health) })
     }
+}
+
+fn is_master(role: &Value) -> bool {
+    let Value::Array(parts) = role else { return false };
+    matches!(parts.first(), Some(Value::BulkString(role)) if role == b"master")
 }
 
 #[derive(Clone, Debug, Default)]

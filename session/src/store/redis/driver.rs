@@ -109,7 +109,6 @@ impl Driver {
         };
         match answer {
             Ok(value) => Try::Answered(value),
-            Err(Fault::NotSent(error)) => self.not_sent(error.into()),
             Err(Fault::Lost(error)) => {
                 self.topology.suspect();
                 Try::Failed(Failure::Unknown(error.into()))

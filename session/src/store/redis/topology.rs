@@ -148,7 +148,6 @@ async fn first_answer<T>(
 
 fn no_answer(server: &Endpoint, fault: Fault) -> NoConnection {
     match fault {
-        Fault::NotSent(error) => error,
         Fault::Lost(error) => NoConnection::new(server, error),
         Fault::Refused(error) => NoConnection::new(server, RedisError::from(error)),
     }

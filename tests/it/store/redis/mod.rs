@@ -9,6 +9,7 @@ use actix_typed_session::{
     record::{Json, Limits, Principal},
     store::{
         Created, LoadOptions, PrincipalIndex, RedisStore, SessionStore, StoreError, StoreErrorKind, Updated,
+        redis::RedisOptions,
     },
 };
 
@@ -72,6 +73,11 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
 async fn text(store: &RedisStore, key: &RecordKey, cell: &str) -> Option<String> {
     let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
+}
+
+async fn load(store: &RedisStore) -> Result<bool, StoreErrorKind> {
+    let loaded = store.load(&KEY, &LoadOptions::default()).await;
+    loaded.map(|loaded| loaded.is_some()).map_err(|error| error.kind())
 }
 
 async fn lives(store: &RedisStore, key: &RecordKey) -> bool {
