@@ -58,6 +58,10 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
             // As other tools write it.
             path => opened(super::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster" => {
+            opened(super::RedisStore::connect(url).await)
+        }
         scheme => Err(match feature_of(scheme) {
             Some(feature) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
             None => ConnectError::Unknown(scheme.to_owned()),
@@ -77,7 +81,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 fn opened<S: super::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
 ) -> Result<AnyStore, ConnectError> {

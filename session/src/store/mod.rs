@@ -14,6 +14,8 @@ mod connect;
 mod error;
 mod index;
 mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sweep;
@@ -23,6 +25,8 @@ use std::{future::Future, sync::Arc};
 pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{

@@ -3,4 +3,5 @@
 mod broken;
 mod conformance;
 mod memory;
+mod redis;
 mod sqlite;
