@@ -39,7 +39,7 @@ done
 "#;
 
 /// Becomes the server. `$0` is the folder; the working folder stays the same one when it is moved.
-const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
+pub(super) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
 
 /// A user of this machine.
 #[derive(Clone, Copy)]

@@ -12,7 +12,10 @@ use std::{
 use sqlx::Connection as _;
 use tokio::time::timeout;
 
-use super::{guarded::lives, *};
+use super::{
+    guarded::{SERVER, lives},
+    *,
+};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -147,6 +150,18 @@ async fn no_server_outlives_the_test_process() {
             })
         })
         .await;
+    }
+}
+
+/// The guardian has moved the folder and looked for a server before this one had written its number.
+#[test]
+fn a_server_that_comes_after_its_guardian_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for (known_as, starts) in [("moved", false), ("", true)] {
+        let mut server = Command::new("sh");
+        server.args(["-c", SERVER]).arg(folder.path().join(known_as)).args(["touch", "started"]);
+        assert_eq!(server.current_dir(&folder).status().unwrap().success(), starts);
+        assert_eq!(folder.path().join("started").exists(), starts);
     }
 }
 
