@@ -31,7 +31,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     index::{Index, Listed, PrincipalIndex},
     memory::MemoryStore,
-    sweep::Sweep,
+    sweep::{Sweep, Sweeper},
 };
 use crate::{
     change::{Change, NewRecord},

@@ -4,3 +4,4 @@ mod broken;
 mod conformance;
 mod memory;
 mod sqlite;
+mod sweeper;
