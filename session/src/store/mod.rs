@@ -13,6 +13,8 @@ mod connect;
 mod error;
 mod index;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sweep;
@@ -22,6 +24,8 @@ use std::{future::Future, sync::Arc};
 pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{

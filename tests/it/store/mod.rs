@@ -3,5 +3,6 @@
 mod broken;
 mod conformance;
 mod memory;
+mod postgres;
 mod sqlite;
 mod sweeper;
