@@ -1,12 +1,17 @@
 //! Clients that reset their connection, upon which actix drops the request: a commit that has begun is finished, and one that
 //! has not is not begun.
 
-use super::{SessionFile, client::reset, signed_in, until};
+use super::{Place, client::reset, on_every_store, signed_in, until};
 
-#[actix_web::test]
-async fn a_commit_that_has_begun_is_finished() {
-    let file = SessionFile::new();
-    let node = file.node();
+on_every_store! {
+    a_commit_that_has_begun_is_finished
+    a_logout_that_has_begun_is_finished
+    a_sign_in_whose_cookie_was_lost_can_be_repeated
+    a_request_that_was_given_up_before_its_commit_stores_nothing
+}
+
+async fn a_commit_that_has_begun_is_finished(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     node.direct("/store/on/hang").await;
     let mut held = Vec::new();
@@ -26,10 +31,8 @@ async fn a_commit_that_has_begun_is_finished() {
     .await;
 }
 
-#[actix_web::test]
-async fn a_logout_that_has_begun_is_finished() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_logout_that_has_begun_is_finished(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     node.direct("/store/on/hang").await;
     let stream = client.send_and_hold("/out").await;
@@ -42,10 +45,8 @@ async fn a_logout_that_has_begun_is_finished() {
 }
 
 /// The browser never hears of its new id. Its old one opens nothing any more, and signing in again helps.
-#[actix_web::test]
-async fn a_sign_in_whose_cookie_was_lost_can_be_repeated() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_sign_in_whose_cookie_was_lost_can_be_repeated(place: Place) {
+    let node = place.node();
     let mut client = node.client();
     client.ok("/set/0/1").await;
     node.direct("/store/on/hang").await;
@@ -62,10 +63,8 @@ async fn a_sign_in_whose_cookie_was_lost_can_be_repeated() {
     client.ok("/set/0/2").await;
 }
 
-#[actix_web::test]
-async fn a_request_that_was_given_up_before_its_commit_stores_nothing() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_request_that_was_given_up_before_its_commit_stores_nothing(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     node.calls().await;
     // The first has set its field already, the second would do so behind the gate.

@@ -10,7 +10,13 @@ use std::{
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Client, Dice, Node, SessionFile, rows, signed_in, until};
+use super::{Client, Dice, Node, Place, on_every_store, signed_in, until};
+
+on_every_store! {
+    a_killed_server_has_stored_all_that_it_acknowledged
+    a_server_that_is_killed_leaves_the_other_in_peace
+    a_server_that_is_asked_to_stop_stores_what_it_acknowledges
+}
 
 const TABS: usize = 8;
 
@@ -97,10 +103,8 @@ async fn check(
     state.slots
 }
 
-#[actix_web::test]
-async fn a_killed_server_has_stored_all_that_it_acknowledged() {
-    let file = SessionFile::new();
-    let mut node = file.node();
+async fn a_killed_server_has_stored_all_that_it_acknowledged(place: Place) {
+    let mut node = place.node();
     let client = signed_in(&node).await;
     let mut dice = Dice(0x5eed);
     let mut all = BTreeSet::new();
@@ -111,17 +115,15 @@ async fn a_killed_server_has_stored_all_that_it_acknowledged() {
         until("enough was acknowledged", async || acks.load(Ordering::SeqCst) >= moment).await;
         node.kill();
         let sent = writers.join_all().await;
-        node = file.node();
+        node = place.node();
         slots = check(&node, &client, sent, &mut all).await;
     }
-    assert_eq!(rows(&file.path()).await.0, 1);
+    assert_eq!(place.sessions().await, 1);
 }
 
 /// The other server goes on, without a pause and without a loss.
-#[actix_web::test]
-async fn a_server_that_is_killed_leaves_the_other_in_peace() {
-    let file = SessionFile::new();
-    let mut nodes = [file.node(), file.node()];
+async fn a_server_that_is_killed_leaves_the_other_in_peace(place: Place) {
+    let mut nodes = [place.node(), place.node()];
     let client = signed_in(&nodes[0]).await;
     let (dying, acks) = write_in_tabs(&nodes[0], &client, 1, 1000, &[]);
     let mut living = JoinSet::new();
@@ -141,10 +143,8 @@ async fn a_server_that_is_killed_leaves_the_other_in_peace() {
     check(&nodes[1], &client, sent, &mut BTreeSet::new()).await;
 }
 
-#[actix_web::test]
-async fn a_server_that_is_asked_to_stop_stores_what_it_acknowledges() {
-    let file = SessionFile::new();
-    let mut node = file.node();
+async fn a_server_that_is_asked_to_stop_stores_what_it_acknowledges(place: Place) {
+    let mut node = place.node();
     let client = signed_in(&node).await;
     // Nine commits are under way when the signal comes, and end after it.
     node.direct("/store/on/hang").await;
@@ -160,7 +160,7 @@ async fn a_server_that_is_asked_to_stop_stores_what_it_acknowledges() {
     let sent = writers.join_all().await;
     node.until_stopped().await;
 
-    let node = file.node();
+    let node = place.node();
     assert_eq!(node.client_as(&client).read().await.count, 1);
     check(&node, &client, sent, &mut BTreeSet::new()).await;
 }

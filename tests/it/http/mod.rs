@@ -10,17 +10,20 @@ mod kill;
 mod node;
 mod outage;
 mod overlap;
+mod place;
 mod renewal;
 mod stream;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde::Deserialize;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use self::{client::Client, node::Node};
+use self::{
+    client::Client,
+    node::Node,
+    place::{Place, on_every_store},
+};
 
 /// The answer of `/read`.
 #[derive(Deserialize, PartialEq, Debug)]
@@ -29,41 +32,6 @@ struct State {
     count: u64,
     log: Vec<u64>,
     slots: Vec<Option<u64>>,
-}
-
-/// A file for sessions, in a folder that goes when the test ends.
-struct SessionFile {
-    folder: TempDir,
-}
-
-impl SessionFile {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("sessions.db")
-    }
-
-    fn node(&self) -> Node {
-        Node::start(&self.path())
-    }
-}
-
-/// A connection that is not the server's.
-async fn raw(path: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
-}
-
-/// How many sessions, and how many of their fields, the file holds.
-async fn rows(path: &Path) -> (i64, i64) {
-    let mut connection = raw(path).await;
-    let rows = sqlx::query_as("SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM cell)")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    rows
 }
 
 /// Waits until something is so.

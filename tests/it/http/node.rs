@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
-    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -28,17 +27,10 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn start(file: &Path) -> Self {
-        Self::with_deadlines(file, Duration::from_secs(20), Duration::from_secs(20))
-    }
-
-    /// A server that gives its store this long.
-    pub(super) fn with_deadlines(file: &Path, load: Duration, save: Duration) -> Self {
+    /// A server with its sessions at `url`, which it gives this long.
+    pub(super) fn start(url: &str, deadline: Duration) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_app"))
-            .arg(file)
-            .arg(KEY)
-            .arg(load.as_millis().to_string())
-            .arg(save.as_millis().to_string())
+            .args([url, KEY, &deadline.as_millis().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,7 +2,16 @@
 
 use tokio::task::JoinSet;
 
-use super::{Client, Node, SessionFile, rows, signed_in};
+use super::{Client, Node, Place, on_every_store, signed_in};
+
+on_every_store! {
+    fields_set_at_once_are_all_kept
+    fields_set_on_one_loaded_record_are_all_kept
+    closures_that_ran_on_one_loaded_record_all_count
+    a_thousand_increments_on_two_servers_are_a_thousand
+    writers_of_one_session_need_three_store_calls_each
+    a_slow_writer_brings_no_session_back
+}
 
 const CLIENTS: usize = 50;
 
@@ -11,10 +20,8 @@ fn tabs(nodes: &[Node; 2], client: &Client) -> Vec<Client> {
     (0..CLIENTS).map(|tab| nodes[tab % 2].client_as(client)).collect()
 }
 
-#[actix_web::test]
-async fn fields_set_at_once_are_all_kept() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn fields_set_at_once_are_all_kept(place: Place) {
+    let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
     let mut tabs = tabs(&nodes, &client);
     for round in 0..3 {
@@ -33,10 +40,8 @@ async fn fields_set_at_once_are_all_kept() {
 }
 
 /// All of them have loaded the same full record before the first writes: whoever writes back what was loaded loses 49 fields.
-#[actix_web::test]
-async fn fields_set_on_one_loaded_record_are_all_kept() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn fields_set_on_one_loaded_record_are_all_kept(place: Place) {
+    let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
     for slot in 0..CLIENTS {
         client.ok(&format!("/set/{slot}/1")).await;
@@ -58,10 +63,8 @@ async fn fields_set_on_one_loaded_record_are_all_kept() {
 }
 
 /// The same with closures, which must run again on what the others left.
-#[actix_web::test]
-async fn closures_that_ran_on_one_loaded_record_all_count() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn closures_that_ran_on_one_loaded_record_all_count(place: Place) {
+    let nodes = [place.node(), place.node()];
     let client = signed_in(&nodes[0]).await;
     let mut requests = JoinSet::new();
     for mut tab in tabs(&nodes, &client) {
@@ -77,10 +80,8 @@ async fn closures_that_ran_on_one_loaded_record_all_count() {
     assert_eq!(nodes[1].client_as(&client).read().await.count, CLIENTS as u64);
 }
 
-#[actix_web::test]
-async fn a_thousand_increments_on_two_servers_are_a_thousand() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn a_thousand_increments_on_two_servers_are_a_thousand(place: Place) {
+    let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
     let mut requests = JoinSet::new();
     for (number, mut tab) in tabs(&nodes, &client).into_iter().enumerate() {
@@ -105,11 +106,9 @@ async fn a_thousand_increments_on_two_servers_are_a_thousand() {
 }
 
 /// The load, an update that comes too late, and one on the record that it was answered with: no more, however many there are.
-#[actix_web::test]
-async fn writers_of_one_session_need_three_store_calls_each() {
+async fn writers_of_one_session_need_three_store_calls_each(place: Place) {
     const WRITERS: usize = 64;
-    let file = SessionFile::new();
-    let node = file.node();
+    let node = place.node();
     let mut client = signed_in(&node).await;
     node.calls().await;
     let mut requests = JoinSet::new();
@@ -125,10 +124,8 @@ async fn writers_of_one_session_need_three_store_calls_each() {
     assert_eq!(client.read().await.count, WRITERS as u64);
 }
 
-#[actix_web::test]
-async fn a_slow_writer_brings_no_session_back() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn a_slow_writer_brings_no_session_back(place: Place) {
+    let nodes = [place.node(), place.node()];
     for what in ["set", "set-first", "add", "renew"] {
         let mut client = signed_in(&nodes[0]).await;
         let mut slow = JoinSet::new();
@@ -142,14 +139,14 @@ async fn a_slow_writer_brings_no_session_back() {
         let before = client.twin();
         client.ok("/out").await;
         assert!(client.jar.is_empty());
-        assert_eq!(rows(&file.path()).await, (0, 0));
+        assert_eq!(place.sessions().await, 0);
         for node in &nodes {
             node.open(what).await;
         }
         for reply in slow.join_all().await {
             assert_eq!((reply.status, reply.set_cookies), (200, vec![]), "{what}");
         }
-        assert_eq!(rows(&file.path()).await, (0, 0), "{what}");
+        assert_eq!(place.sessions().await, 0, "{what}");
         assert_eq!(nodes[1].client_as(&before).read().await.user, None);
     }
 }

@@ -15,15 +15,18 @@ use actix_web::{
 };
 use tokio::task::JoinSet;
 
-use super::{SessionFile, client::Jar, rows, signed_in};
+use super::{Place, client::Jar, on_every_store, signed_in};
+
+on_every_store! {
+    of_three_renewals_at_once_one_counts_in_every_order_of_arrival
+    a_write_that_overlaps_a_renewal_is_kept
+}
 
 /// Every order of three.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-#[actix_web::test]
-async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival(place: Place) {
+    let nodes = [place.node(), place.node()];
     for round in 0..5 {
         let client = signed_in(&nodes[0]).await;
         let gate = format!("renewal-{round}");
@@ -61,14 +64,12 @@ async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival() {
             assert_eq!(browser.ask("/set/0/1").await.unwrap().status, 200);
         }
     }
-    assert_eq!(rows(&file.path()).await.0, 5);
+    assert_eq!(place.sessions().await, 5);
 }
 
 /// Whoever loaded before a renewal still finds the session: the write is kept, and the new cookie stays.
-#[actix_web::test]
-async fn a_write_that_overlaps_a_renewal_is_kept() {
-    let file = SessionFile::new();
-    let nodes = [file.node(), file.node()];
+async fn a_write_that_overlaps_a_renewal_is_kept(place: Place) {
+    let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
     let mut writers = JoinSet::new();
     for what in ["set", "add"] {

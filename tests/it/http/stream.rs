@@ -3,7 +3,14 @@
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, header::SET_COOKIE};
 
-use super::{Client, Node, SessionFile, rows, signed_in, until};
+use super::{Client, Node, Place, on_every_store, signed_in, until};
+
+on_every_store! {
+    a_stream_that_saves_is_stored
+    a_late_write_without_save_is_reported_with_its_place
+    what_needs_a_cookie_comes_too_late_after_the_head
+    a_save_that_has_begun_is_finished_without_its_stream
+}
 
 /// The next lines of a body.
 async fn next(body: &mut Incoming) -> String {
@@ -23,10 +30,8 @@ async fn late(node: &Node, client: &mut Client, gate: &str, what: &str) -> Strin
     said.trim().trim_start_matches("data: ").to_owned()
 }
 
-#[actix_web::test]
-async fn a_stream_that_saves_is_stored() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_stream_that_saves_is_stored(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     let mut tab = client.twin();
     client.ok("/add").await;
@@ -42,10 +47,8 @@ async fn a_stream_that_saves_is_stored() {
     assert_eq!(node.reports(), Vec::<String>::new());
 }
 
-#[actix_web::test]
-async fn a_late_write_without_save_is_reported_with_its_place() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_late_write_without_save_is_reported_with_its_place(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     let line = late(&node, &mut client, "lost", "unsaved").await;
     until("it is reported", async || !node.reports().is_empty()).await;
@@ -61,27 +64,23 @@ async fn a_late_write_without_save_is_reported_with_its_place() {
     assert_eq!(client.read().await.count, 0);
 }
 
-#[actix_web::test]
-async fn what_needs_a_cookie_comes_too_late_after_the_head() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn what_needs_a_cookie_comes_too_late_after_the_head(place: Place) {
+    let node = place.node();
     let mut stranger = node.client();
     assert_eq!(late(&node, &mut stranger, "begin", "saved").await, "TooLate");
     assert_eq!(late(&node, &mut stranger, "sign-in", "signed-in").await, "TooLate");
-    assert_eq!(rows(&file.path()).await, (0, 0));
+    assert_eq!(place.sessions().await, 0);
 
     let mut client = signed_in(&node).await;
     assert_eq!(late(&node, &mut client, "renew", "renewed").await, "TooLate");
     assert_eq!(late(&node, &mut client, "again", "signed-in").await, "TooLate");
     assert_eq!(client.read().await.user, Some(7));
-    assert_eq!(rows(&file.path()).await.0, 1);
+    assert_eq!(place.sessions().await, 1);
 }
 
 /// A reset in the middle of a stream's save, as of any other commit.
-#[actix_web::test]
-async fn a_save_that_has_begun_is_finished_without_its_stream() {
-    let file = SessionFile::new();
-    let node = file.node();
+async fn a_save_that_has_begun_is_finished_without_its_stream(place: Place) {
+    let node = place.node();
     let mut client = signed_in(&node).await;
     let stream = client.send_and_hold("/stream/cut/saved").await;
     node.until_waiting_at("cut", 1).await;

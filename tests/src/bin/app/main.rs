@@ -1,6 +1,6 @@
 //! A server with sessions for tests that start, stop and kill it.
 //!
-//! In: `app <file> <key> <load deadline in ms> <save deadline in ms>`. Out: `listening on <address>` as the first line of
+//! In: `app <store URL> <key> <deadline in ms>`. Out: `listening on <address>` as the first line of
 //! standard output, reports on standard error. A line on standard input turns the store on, for when no connection is taken any
 //! more; at the end of the input the server ends, so that no test leaves one behind.
 
@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use actix_typed_session::{Key, SessionMiddleware, store::SqliteStore};
+use actix_typed_session::{Key, SessionMiddleware, store};
 use actix_web::{App, HttpServer, dev::Service, web};
 
 use self::{
@@ -32,12 +32,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     report::to_stderr()?;
     let mut arguments = env::args().skip(1);
     let mut argument = |what: &'static str| arguments.next().ok_or(what);
-    let file = argument("the file is missing")?;
+    let url = argument("the store's URL is missing")?;
     let key = Key::try_from(argument("the key is missing")?.as_bytes())?;
-    let load = Duration::from_millis(argument("the load deadline is missing")?.parse()?);
-    let save = Duration::from_millis(argument("the save deadline is missing")?.parse()?);
+    let deadline = Duration::from_millis(argument("the deadline is missing")?.parse()?);
 
-    let store = Switched::over(SqliteStore::open(file).await?);
+    let store = Switched::over(store::connect(&url).await?);
     let to_turn = store.clone();
     thread::spawn(move || {
         for _ in io::stdin().lines().map_while(Result::ok) {
@@ -47,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let sessions = SessionMiddleware::builder(store.clone(), key)
         .dangerous_insecure_cookie()
-        .load_deadline(load)
-        .save_deadline(save)
+        .load_deadline(deadline)
+        .save_deadline(deadline)
         .build()?;
     let (gates, store) = (web::Data::new(Gates::default()), web::Data::new(store));
     let server = HttpServer::new(move || {

@@ -12,7 +12,9 @@ use actix_typed_session::{
     change::{Change, NewRecord},
     id::RecordKey,
     record::Principal,
-    store::{Created, LoadOptions, Loaded, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated},
+    store::{
+        AnyStore, Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
+    },
 };
 use tokio::sync::watch;
 
@@ -53,14 +55,14 @@ pub(crate) struct Mode {
 pub(crate) struct Switched(Arc<Inner>);
 
 struct Inner {
-    store: SqliteStore,
+    store: AnyStore,
     mode: watch::Sender<Mode>,
     calls: AtomicUsize,
     waiting: Counter,
 }
 
 impl Switched {
-    pub(crate) fn over(store: SqliteStore) -> Self {
+    pub(crate) fn over(store: AnyStore) -> Self {
         let mode = watch::Sender::new(Mode { loads: State::On, writes: State::On });
         Self(Arc::new(Inner { store, mode, calls: AtomicUsize::new(0), waiting: Counter::default() }))
     }
@@ -116,5 +118,10 @@ impl SessionStore for Switched {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.call(|mode| mode.writes, self.0.store.delete(key, only_if)).await
+    }
+
+    /// Asked as it is: neither switched nor counted.
+    fn index(&self) -> Option<Index<'_>> {
+        self.0.store.index()
     }
 }

@@ -1,0 +1,78 @@
+//! Where the servers of one test keep their sessions.
+//!
+//! In: a kind of store. Out: its URL, servers on it, and how many sessions it holds. Never: sessions of another test.
+
+use std::time::Duration;
+
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use super::node::Node;
+
+/// Long enough that no server under load gives up.
+const PATIENT: Duration = Duration::from_secs(20);
+
+pub(super) enum Place {
+    /// A file, in a folder that goes when the test ends.
+    Sqlite(TempDir),
+}
+
+impl Place {
+    #[allow(clippy::unused_async)] // as the others
+    pub(super) async fn sqlite() -> Option<Self> {
+        Some(Self::Sqlite(tempfile::tempdir().unwrap()))
+    }
+
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("sessions.db").display()),
+        }
+    }
+
+    pub(super) fn node(&self) -> Node {
+        self.node_within(PATIENT)
+    }
+
+    /// A server that gives its store this long.
+    pub(super) fn node_within(&self, deadline: Duration) -> Node {
+        Node::start(&self.url(), deadline)
+    }
+
+    /// How many sessions are stored.
+    pub(super) async fn sessions(&self) -> usize {
+        let count: i64 = match self {
+            Self::Sqlite(_) => {
+                let mut connection = self.file().await;
+                // Nothing may be left of a session that has ended, cells neither.
+                let both = "SELECT count(*) FROM (SELECT key FROM session UNION SELECT session FROM cell)";
+                sqlx::query_scalar(both).fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        usize::try_from(count).unwrap()
+    }
+
+    /// A connection to the file that is not the server's.
+    pub(super) async fn file(&self) -> SqliteConnection {
+        let Self::Sqlite(folder) = self;
+        let options = SqliteConnectOptions::new().filename(folder.path().join("sessions.db"));
+        options.busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
+    }
+}
+
+/// Each of these tests on every kind of store; where a server is missing, the test says so and is skipped.
+macro_rules! on_every_store {
+    ($($test:ident)+) => {
+        $crate::http::place::on_every_store! { @sqlite $($test)+ }
+    };
+    (@$kind:ident $($test:ident)+) => {
+        mod $kind {
+            $(#[actix_web::test]
+            async fn $test() {
+                if let Some(place) = $crate::http::place::Place::$kind().await {
+                    super::$test(place).await;
+                }
+            })+
+        }
+    };
+}
+pub(super) use on_every_store;
