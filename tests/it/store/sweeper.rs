@@ -20,7 +20,7 @@ use tracing::Level;
 
 use crate::flow::logged::Logged;
 
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Answers its sweeps by the book, then with nothing to sweep; notes when they came.
 #[derive(Clone)]
@@ -123,11 +123,11 @@ async fn errors_make_the_pauses_longer_and_are_told_once() {
     let store = Scripted::new(&answers);
     let begun = Instant::now();
     let sweeper = Sweeper::spawn(store.clone(), EVERY);
-    sleep(Duration::from_secs(60 * 60)).await;
+    sleep(Duration::from_hours(1)).await;
     let pauses = store.pauses(begun);
     let minutes = [1, 2, 4, 5, 5, 5, 5, 1, 1, 2];
     for (seen, minutes) in pauses.iter().zip(minutes) {
-        about(*seen, Duration::from_secs(60 * minutes));
+        about(*seen, Duration::from_mins(minutes));
     }
     assert!(pauses.len() > minutes.len());
     // Two streaks of failures; both ended.

@@ -8,8 +8,8 @@ fn principal(name: &str) -> Principal {
     Principal::new("shop.user", &Json::from_store(name))
 }
 
-fn at_most(n: u32, when_full: WhenFull) -> Option<MaxSessions> {
-    Some(MaxSessions::new(NonZeroU32::new(n).unwrap(), when_full))
+fn at_most(n: u32, when_full: WhenFull) -> MaxSessions {
+    MaxSessions::new(NonZeroU32::new(n).unwrap(), when_full)
 }
 
 fn signed_in(name: &str, max: Option<MaxSessions>) -> NewRecord {
@@ -48,16 +48,16 @@ where
 async fn twenty_sign_ins_from_two_nodes_leave_three() {
     let Some(nodes) = nodes().await else { return };
     for (round, when_full) in (0..).zip([WhenFull::RejectNew, WhenFull::EvictOldest, WhenFull::RejectNew]) {
-        let (name, max) = (round.to_string(), at_most(3, when_full));
+        let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
         let keyed = move |n: u16| key(round * 100 + n);
         // A third begins a session, the others have one.
-        for n in (0..20).filter(|n| n % 3 > 0) {
+        for n in (0..20).filter(|n| !n.is_multiple_of(3)) {
             nodes[0].create(&keyed(n), &new_record()).await.unwrap();
         }
         let signs_in = |store: PostgresStore, n: u16| {
             let name = name.clone();
             async move {
-                let admitted = if n % 3 > 0 {
+                let admitted = if !n.is_multiple_of(3) {
                     let answer = store.update(&keyed(n), &sign_in(&name, max)).await.unwrap();
                     assert!(matches!(answer, Updated::Done { .. } | Updated::TooMany), "{answer:?}");
                     answer != Updated::TooMany
@@ -79,7 +79,7 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
 #[tokio::test]
 async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     let Some(nodes) = nodes().await else { return };
-    let max = at_most(2, WhenFull::EvictOldest);
+    let max = Some(at_most(2, WhenFull::EvictOldest));
     let answers = race(&nodes, 12, |store, n| async move {
         for round in 0..8 {
             let key = key(n * 100 + round);
@@ -106,7 +106,7 @@ async fn a_deadlock_is_tried_again() {
     server.execute("postgres", &format!("ALTER DATABASE {database} SET deadlock_timeout = '20ms'")).await;
     let url = server.url(&database);
     let nodes = [open(&url).await, open(&url).await];
-    let max = at_most(1, WhenFull::EvictOldest);
+    let max = Some(at_most(1, WhenFull::EvictOldest));
     for round in 0..20 {
         let (left, right) = (key(round * 2), key(round * 2 + 1));
         nodes[0].create(&left, &signed_in("1", None)).await.unwrap();
