@@ -111,6 +111,16 @@ impl VerifierHash {
     }
 }
 
+impl VerifierHash {
+    pub(crate) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        decode(text).map(Self)
+    }
+}
+
 impl PartialEq for VerifierHash {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -127,14 +137,14 @@ impl fmt::Debug for VerifierHash {
 
 impl Serialize for VerifierHash {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+        to.serialize_str(&self.to_text())
     }
 }
 
 impl<'de> Deserialize<'de> for VerifierHash {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        decode(&text).map(Self).ok_or_else(|| de::Error::custom("not a verifier hash"))
+        Self::from_text(&text).ok_or_else(|| de::Error::custom("not a verifier hash"))
     }
 }
 

@@ -60,16 +60,20 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
         },
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => opened(super::PostgresStore::connect(url).await),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster" => {
+            opened(super::RedisStore::connect(url).await)
+        }
         scheme => Err(match feature_of(scheme) {
-            Some(Some(feature)) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
-            _ => ConnectError::Unknown(scheme.to_owned()),
+            Some(feature) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
+            None => ConnectError::Unknown(scheme.to_owned()),
         }),
     }
 }
 
 /// What a known scheme needs.
-fn feature_of(scheme: &str) -> Option<Option<&'static str>> {
-    FORMS.iter().find(|(_, schemes, _)| schemes.contains(&scheme)).map(|(.., feature)| *feature)
+fn feature_of(scheme: &str) -> Option<&'static str> {
+    FORMS.iter().find(|(_, schemes, _)| schemes.contains(&scheme)).and_then(|(.., feature)| *feature)
 }
 
 /// RFC 3986 3.1; anything else may be a path or hold a password, and is not repeated.
@@ -79,7 +83,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 fn opened<S: super::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
 ) -> Result<AnyStore, ConnectError> {

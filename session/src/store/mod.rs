@@ -16,6 +16,8 @@ mod index;
 mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sweep;
@@ -27,6 +29,8 @@ pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 pub use self::clock::ManualClock;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{

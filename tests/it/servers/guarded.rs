@@ -172,9 +172,11 @@ impl Guarded {
     }
 
     async fn until_ended(&self, children: &[u32]) {
-        until("the server ended", async || self.has_ended()).await;
-        until("its children ended", async || children.iter().all(|child| state_and_parent(*child).is_none()))
-            .await;
+        until("the server ended", || async { self.has_ended() }).await;
+        until("its children ended", || async {
+            children.iter().all(|child| state_and_parent(*child).is_none())
+        })
+        .await;
     }
 }
 

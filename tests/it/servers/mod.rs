@@ -6,10 +6,12 @@
 //! A test begins with `let Some(redis) = Redis::start().await else { return };`: where the binary is missing it is skipped with a
 //! line that says so, or fails if the environment has `CI`.
 
+mod cluster;
 mod guarded;
 mod postgres;
 pub(crate) mod proxy;
 mod redis;
+mod replicated;
 mod tests;
 
 use std::{
@@ -25,12 +27,14 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
+    cluster::{RedisCluster, shared_cluster},
     postgres::{Postgres, shared_postgres},
     redis::{Redis, shared_redis},
+    replicated::{Replicated, shared_replicated},
 };
 
 /// Waits until something is so, for so long as only something broken needs.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so().await {
         assert!(Instant::now() < deadline, "still not so: {what}");

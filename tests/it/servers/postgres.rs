@@ -127,14 +127,12 @@ impl Postgres {
 
     /// Waits until it answers, or has ended. Somebody else's server on this port would answer too, with another folder.
     async fn is_ready(&self) -> bool {
-        let data = self.data();
-        let mut ready = false;
-        until("postgres answers", async || {
-            ready = self.shows_folder().await.is_ok_and(|shown| Path::new(&shown) == data);
-            ready || self.guarded.has_ended()
+        let data = &self.data();
+        until("postgres answers", || async move {
+            self.shows_folder().await.is_ok_and(|shown| Path::new(&shown) == data) || self.guarded.has_ended()
         })
         .await;
-        ready
+        !self.guarded.has_ended()
     }
 
     async fn shows_folder(&self) -> sqlx::Result<String> {

@@ -10,17 +10,20 @@ use std::{
 
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult, aio::MultiplexedConnection};
 use rustix::process::Signal;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{find, free_port, guarded::Guarded, until};
 
 /// Two processes may have found the same port free, but not so many times.
 const ATTEMPTS: usize = 5;
 
+/// More than a server of these needs that runs.
+const SHORT: Duration = Duration::from_millis(500);
+
 pub(crate) struct Redis {
     guarded: Guarded,
     program: PathBuf,
-    options: Vec<String>,
+    arguments: Vec<String>,
     port: u16,
 }
 
@@ -37,6 +40,25 @@ pub(super) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
     Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await
 }
 
+/// The arguments of a server that keeps to its folder, to loopback, and to memory, and then these.
+pub(super) fn usual(folder: &Path, port: u16, more: &[&str]) -> Vec<String> {
+    let (folder, port) = (folder.to_str().unwrap(), port.to_string());
+    // A replica need not wait for others to copy from its primary with it.
+    let usual = [
+        "--port",
+        &port,
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        folder,
+        "--save",
+        "",
+        "--repl-diskless-sync-delay",
+        "0",
+    ];
+    usual.iter().chain(more).map(ToString::to_string).collect()
+}
+
 impl Redis {
     /// A server of this test alone, which forgets everything when it ends.
     pub(crate) async fn start() -> Option<Self> {
@@ -50,14 +72,19 @@ impl Redis {
 
     /// A server with these arguments besides the usual ones.
     pub(crate) async fn with_options(options: &[&str]) -> Option<Self> {
+        Self::launch(free_port, |folder, port| usual(folder, port, options)).await
+    }
+
+    /// A server with a port that `pick` found and the arguments that go with it.
+    pub(super) async fn launch(
+        pick: fn() -> u16,
+        arguments: impl Fn(&Path, u16) -> Vec<String>,
+    ) -> Option<Self> {
         let program = find("redis-server", "redis-server", [])?;
         for _ in 0..ATTEMPTS {
-            let redis = Self {
-                guarded: Guarded::new(None),
-                program: program.clone(),
-                options: options.iter().map(ToString::to_string).collect(),
-                port: free_port(),
-            };
+            let (guarded, port) = (Guarded::new(None), pick());
+            let arguments = arguments(guarded.folder(), port);
+            let redis = Self { guarded, program: program.clone(), arguments, port };
             redis.spawn();
             if redis.is_ready().await {
                 return Some(redis);
@@ -69,38 +96,18 @@ impl Redis {
     }
 
     fn spawn(&self) {
-        let folder = self.guarded.folder().to_str().unwrap();
-        let port = self.port.to_string();
-        let usual = [
-            "--port",
-            &port,
-            "--bind",
-            "127.0.0.1",
-            "--protected-mode",
-            "yes",
-            "--dir",
-            folder,
-            "--save",
-            "",
-        ];
-        let arguments = usual.into_iter().map(str::to_owned).chain(self.options.iter().cloned());
-        self.guarded.spawn(&self.program, &arguments.collect::<Vec<_>>());
+        self.guarded.spawn(&self.program, &self.arguments);
     }
 
     /// Waits until it answers, or has ended. Somebody else's server on this port would answer too, with another number.
     async fn is_ready(&self) -> bool {
-        let process = format!("process_id:{}\r\n", self.guarded.process());
-        let mut ready = false;
-        until("redis-server answers", async || {
-            let mut command = redis::cmd("INFO");
-            ready = self
-                .try_command::<String>(command.arg("server"))
-                .await
-                .is_ok_and(|info| info.contains(&process));
-            ready || self.guarded.has_ended()
+        let process = &format!("process_id:{}\r\n", self.guarded.process());
+        until("redis-server answers", || async move {
+            let info = self.command::<String>(&["INFO", "server"]).await;
+            info.is_ok_and(|info| info.contains(process)) || self.guarded.has_ended()
         })
         .await;
-        ready
+        !self.guarded.has_ended()
     }
 
     /// For the test that follows them after the end of this process.
@@ -134,6 +141,11 @@ impl Redis {
         self.try_command(Cmd::new().arg(words)).await
     }
 
+    /// The answer to one command, of a server that may be dead or frozen.
+    pub(super) async fn answers<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
+        timeout(SHORT, self.command(words)).await.ok()?.ok()
+    }
+
     pub(crate) async fn config_set(&self, name: &str, value: &str) {
         self.command::<()>(&["CONFIG", "SET", name, value]).await.unwrap();
     }
@@ -163,7 +175,7 @@ impl Redis {
         self.spawn();
         assert!(self.is_ready().await, "redis-server did not start again: {}", self.guarded.log());
         // It answers `INFO` also while it still reads its file.
-        until("redis-server has loaded its file", async || self.command::<()>(&["DBSIZE"]).await.is_ok())
+        until("redis-server has loaded its file", || async { self.command::<()>(&["DBSIZE"]).await.is_ok() })
             .await;
     }
 }

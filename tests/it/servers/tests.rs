@@ -1,5 +1,7 @@
 //! What the other tests rely on.
 
+mod fleets;
+
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
@@ -136,7 +138,7 @@ async fn no_server_outlives_the_test_process() {
         }
         lines.for_each(drop);
         assert_eq!(child.wait().unwrap().success(), how == "to its end");
-        until("the servers and their folders are gone", async || {
+        until("the servers and their folders are gone", || async {
             followed.iter().all(|(process, folder)| {
                 let gone = format!("{folder}.gone");
                 state_and_parent(process.parse().unwrap()).is_none()
@@ -162,4 +164,15 @@ fn a_missing_server_is_said_by_name_and_fails_in_ci() {
         assert!(said.contains("redis-server is missing; run: apt-get install redis-server"), "{said}");
         assert_eq!(said.contains("SKIPPED servers::tests::a_persistent_redis"), !ci, "{said}");
     }
+}
+
+/// Whoever harms a server beside other work does it in a task.
+#[tokio::test]
+async fn servers_can_be_started_and_harmed_in_tasks() {
+    let task = tokio::spawn(async {
+        let (Some(redis), Some(postgres)) = tokio::join!(Redis::start(), Postgres::start()) else { return };
+        tokio::join!(redis.restart(), postgres.restart());
+        postgres.database().await;
+    });
+    task.await.unwrap();
 }

@@ -4,5 +4,6 @@ mod broken;
 mod conformance;
 mod memory;
 mod postgres;
+mod redis;
 mod sqlite;
 mod sweeper;

@@ -52,7 +52,7 @@ async fn each_mode_does_to_redis_what_it_says() {
         let call = command.arg(&key).query_async::<u64>(&mut connection);
         assert_eq!(told(call, &tells).await, tells, "{mode:?}");
         expected += u64::from(does);
-        until("redis has done as it should", async || {
+        until("redis has done as it should", || async {
             let value: Option<u64> = redis.command(&["GET", &key]).await.unwrap();
             value.unwrap_or(0) == expected
         })

@@ -1,0 +1,113 @@
+//! Which server of a cluster has which slot.
+//!
+//! In: a key, what CLUSTER SLOTS answers, where a server redirects to. Out: the master that has the key's slot, as far as known.
+//! Never: I/O.
+
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, RwLock},
+};
+
+use redis::Value;
+
+use super::url::Endpoint;
+
+const SLOTS: u16 = 16384;
+
+/// The slot of a key without a hash tag: CRC-16/XMODEM modulo 16384. Ours never have one.
+pub(super) fn slot(key: &str) -> u16 {
+    let crc = key.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    });
+    crc % SLOTS
+}
+
+/// Slot by slot, its master.
+pub(super) struct Slots(RwLock<Vec<Option<Endpoint>>>);
+
+impl Slots {
+    pub(super) fn unknown() -> Self {
+        Self(RwLock::new(vec![None; SLOTS.into()]))
+    }
+
+    pub(super) fn master(&self, slot: u16) -> Option<Endpoint> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(usize::from(slot)).cloned().flatten()
+    }
+
+    pub(super) fn moved(&self, slot: u16, to: Endpoint) {
+        let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(master) = slots.get_mut(usize::from(slot)) {
+            *master = Some(to);
+        }
+    }
+
+    pub(super) fn masters(&self) -> HashSet<Endpoint> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
+    }
+
+    /// Takes over an answer of CLUSTER SLOTS by `from`; `false` if it is none, or of a server that is in no cluster yet.
+    pub(super) fn learn(&self, answer: &Value, from: &Endpoint) -> bool {
+        let Value::Array(ranges) = answer else { return false };
+        let mut learnt = vec![None; SLOTS.into()];
+        for (first, last, master) in ranges.iter().filter_map(|range| parse(range, from)) {
+            for slot in learnt.iter_mut().take(usize::from(last) + 1).skip(first.into()) {
+                *slot = Some(master.clone());
+            }
+        }
+        let any = learnt.iter().any(Option::is_some);
+        if any {
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = learnt;
+        }
+        any
+    }
+}
+
+/// First slot, last slot, and the master, which stands before its replicas.
+fn parse(range: &Value, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
+    let Value::Array(parts) = range else { return None };
+    let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = parts.as_slice() else {
+        return None;
+    };
+    let [host, Value::Int(port), ..] = master.as_slice() else { return None };
+    let host = match host {
+        Value::BulkString(name) if !name.is_empty() => std::str::from_utf8(name).ok()?.into(),
+        // It does not know its own name, but we do.
+        _ => from.host.clone(),
+    };
+    let endpoint = Endpoint { host, port: u16::try_from(*port).ok()? };
+    Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, endpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(slot("123456789"), 0x31c3);
+        assert_eq!(slot("foo"), 12182);
+        assert_eq!(slot(""), 0);
+    }
+
+    #[test]
+    fn an_answer_is_taken_over_and_a_redirection_corrects_it() {
+        let (slots, from) = (Slots::unknown(), Endpoint { host: "a".into(), port: 7 });
+        let master = |host: &str, port| Value::Array(vec![Value::BulkString(host.into()), Value::Int(port)]);
+        let range = |first, last, master| Value::Array(vec![Value::Int(first), Value::Int(last), master]);
+        assert!(!slots.learn(&Value::Array(Vec::new()), &from));
+        assert!(!slots.learn(&Value::Okay, &from));
+        let answer = Value::Array(vec![range(0, 99, master("", 7)), range(100, 16383, master("b", 8))]);
+        assert!(slots.learn(&answer, &from));
+        let (a, b) = (from.clone(), Endpoint { host: "b".into(), port: 8 });
+        assert_eq!(
+            [0, 99, 100, 16383].map(|slot| slots.master(slot)),
+            [&a, &a, &b, &b].map(|e| Some(e.clone()))
+        );
+        assert!(!slots.learn(&Value::Nil, &a));
+        slots.moved(5, b.clone());
+        assert_eq!((slots.master(5), slots.master(6)), (Some(b), Some(a)));
+        assert_eq!(slots.masters().len(), 2);
+    }
+}

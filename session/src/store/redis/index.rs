@@ -1,0 +1,412 @@
+//! Which sessions a principal has: repaired, not trusted.
+//!
+//! In: a principal. Out: their sessions, places for new ones, the end of them. Never: keyspace events; a step over two keys,
+//! which in a cluster are on two servers.
+//!
+//! The index of a principal is a hash: selector to state and time. A sign-in *reserves* an entry, writes the record, and
+//! *confirms* the entry; who removes a session *dooms* its entry, deletes the record, and clears the entry. So a sign-in that was
+//! acknowledged has an entry that was live after its record was there, and whoever dooms it finds the record. A crash in between
+//! leaves a doomed entry, which everybody who comes by finishes, or a reservation, which counts until it is a minute old. A
+//! record without an entry belongs to a sign-in that was not acknowledged: its verifier never left the process. An entry that a
+//! failover lost comes back when its session is next seen.
+
+use std::{borrow::Cow, future::Future};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
+use redis::Value;
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+
+use super::{
+    RedisStore, Status,
+    failure::Failure,
+    layout,
+    script::{CONFIRM, Call, DELETE, DOOM, ENSURE, REMOVE, RESERVE, Script},
+    status,
+};
+use crate::{
+    change::{Change, MaxSessions, NewRecord, WhenFull},
+    id::{PublicId, RecordKey},
+    record::{Limits, Outcome, Principal, Timestamp, Unreadable},
+    store::{
+        Created, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
+        Updated,
+    },
+};
+
+/// Longer than any sign-in takes: a reservation that is older and has no record was left by a crash.
+const GRACE: &str = "60000";
+/// How long an index lives beyond its last session, in milliseconds.
+const SLACK: u64 = 3_600_000;
+/// How long it lives when nobody said how long its sessions do: 400 days, as long as browsers keep a cookie.
+const LONGEST: u64 = 400 * 24 * SLACK;
+/// Lua counts exactly up to here.
+const EXACT: u64 = 1 << 52;
+/// How many records are looked at together.
+const TOGETHER: usize = 64;
+
+/// A selector, and the state and time that were seen.
+type Entry = (String, String);
+
+/// A place in an index.
+struct Place {
+    /// Whether it was not there before.
+    new: bool,
+    value: String,
+}
+
+/// What stands behind an entry.
+enum Behind {
+    Live(Loaded),
+    /// Something of somebody, that cannot be read.
+    Unreadable,
+    /// No session of this principal.
+    Nothing,
+}
+
+fn entries(values: &[Value]) -> Vec<Entry> {
+    let pair = |pair: &[Value]| match pair {
+        [selector, value] => Some((layout::text(selector)?.to_owned(), layout::text(value)?.to_owned())),
+        _ => None,
+    };
+    values.chunks(2).filter_map(pair).collect()
+}
+
+fn nested(values: &[Value], at: usize) -> Vec<Entry> {
+    match values.get(at) {
+        Some(Value::Array(values)) => entries(values),
+        _ => Vec::new(),
+    }
+}
+
+fn ttl(limits: Option<Limits>) -> String {
+    let absolute = |limits: Limits| Timestamp::default().saturating_add(limits.absolute).as_millis();
+    limits.map_or(LONGEST, |limits| absolute(limits).saturating_add(SLACK).min(EXACT)).to_string()
+}
+
+fn is_doomed((_, value): &Entry) -> bool {
+    value.starts_with(['x', 'y'])
+}
+
+/// A sign-in that may be stored, or may be half removed.
+fn unknown(error: StoreError) -> StoreError {
+    StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)
+}
+
+/// Before a sign-in is stored, nothing that anybody relies on has changed.
+fn nothing_done(error: StoreError) -> StoreError {
+    match error.kind() {
+        StoreErrorKind::UnknownOutcome => StoreError::new(StoreErrorKind::Unavailable).with_source(error),
+        _ => error,
+    }
+}
+
+impl RedisStore {
+    fn index_key(&self, principal: &Principal) -> String {
+        // Who is signed in is for nobody to read in a list of keys.
+        format!("{}u:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
+    }
+
+    async fn on_index(
+        &self,
+        script: &'static Script,
+        principal: &Principal,
+        arguments: Vec<Cow<'_, str>>,
+    ) -> Result<(Status, Vec<Value>), StoreError> {
+        let call = Call::script(script, self.index_key(principal), arguments);
+        status(self.driver.call(&call).await.map_err(Failure::of_write)?)
+    }
+
+    pub(super) async fn create_for(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        record: &NewRecord,
+    ) -> Result<Created, StoreError> {
+        let (max, limits) = (record.max_sessions, Some(record.limits));
+        let Some(place) = self.admit(principal, key, max, limits).await.map_err(nothing_done)? else {
+            return Ok(Created::TooMany);
+        };
+        let answer = self.write_record(key, record).await;
+        if !matches!(answer, Ok(Created::Created)) {
+            self.give_back(principal, key, place, answer.as_ref().err()).await;
+            return answer;
+        }
+        let kept = self.confirm(principal, key, max, limits).await.map_err(unknown)?;
+        Ok(if kept { Created::Created } else { Created::TooMany })
+    }
+
+    pub(super) async fn update_for(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        change: &Change,
+    ) -> Result<Updated, StoreError> {
+        let mut max = change.max_sessions;
+        if max.is_some() {
+            // Nobody is evicted for a change that cannot be applied, or for somebody who signs in again.
+            let Some(loaded) = self.load(key, &LoadOptions::default()).await? else {
+                return Ok(Updated::Gone);
+            };
+            match loaded.record.apply(change, loaded.now) {
+                Outcome::Conflict => return Ok(Updated::Conflict(loaded)),
+                Outcome::Gone => return self.write_change(key, change).await,
+                Outcome::Done(_) => {}
+            }
+            max = max.filter(|_| loaded.record.meta().principal.as_ref() != Some(principal));
+        }
+        let Some(place) = self.admit(principal, key, max, change.limits).await.map_err(nothing_done)? else {
+            return Ok(Updated::TooMany);
+        };
+        let answer = self.write_change(key, change).await;
+        if !matches!(answer, Ok(Updated::Done { .. })) {
+            self.give_back(principal, key, place, answer.as_ref().err()).await;
+            return answer;
+        }
+        let kept = self.confirm(principal, key, max, change.limits).await.map_err(unknown)?;
+        if kept { answer } else { Ok(Updated::TooMany) }
+    }
+
+    /// Reserves an entry, and ends the sessions that must go for it; `None`: there is no place.
+    async fn admit(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        max: Option<MaxSessions>,
+        limits: Option<Limits>,
+    ) -> Result<Option<Place>, StoreError> {
+        let most = max.map_or_else(String::new, |max| max.per_user.to_string());
+        let evict = if max.is_some_and(|max| max.when_full == WhenFull::EvictOldest) { "e" } else { "" };
+        let reserve = |last: &str| {
+            let arguments = vec![
+                PublicId::of(*key).to_string().into(),
+                ttl(limits).into(),
+                most.clone().into(),
+                format!("{evict}{last}").into(),
+            ];
+            self.on_index(&RESERVE, principal, arguments)
+        };
+        let mut answer = reserve("").await?;
+        if answer.0 == Status::Conflict {
+            // Full, but maybe of sessions that have ended.
+            self.prune(principal, nested(&answer.1, 0)).await?;
+            answer = reserve("f").await?;
+        }
+        let (Status::Done, parts) = answer else { return Ok(None) };
+        let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
+        let place = Place { new: parts.first() == Some(&Value::Int(1)), value };
+        match self.finish(principal, nested(&parts, 2)).await {
+            Ok(_) => Ok(Some(place)),
+            Err(error) => {
+                self.give_back(principal, key, place, None).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// After the record was written: whether its sign-in stands.
+    async fn confirm(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        max: Option<MaxSessions>,
+        limits: Option<Limits>,
+    ) -> Result<bool, StoreError> {
+        let selector = PublicId::of(*key).to_string();
+        // Twice is an index that was lost just then; more often is a server that loses everything.
+        for _ in 0..4 {
+            let (state, parts) = self.on_index(&CONFIRM, principal, vec![selector.as_str().into()]).await?;
+            match state {
+                Status::Done => return Ok(true),
+                // Somebody newer came, or all were ended: as if that had been right after this sign-in.
+                Status::Conflict => {
+                    self.delete_record(key, "r", Some(principal)).await?;
+                    let seen = parts.first().and_then(layout::text).unwrap_or_default();
+                    let arguments = vec!["0".into(), selector.as_str().into(), seen.into()];
+                    self.on_index(&REMOVE, principal, arguments).await?;
+                    return Ok(true);
+                }
+                // The index was lost. The record is there now, so whoever dooms the new entry finds it.
+                _ => {
+                    if self.admit(principal, key, max, limits).await?.is_none() {
+                        self.delete_record(key, "r", Some(principal)).await?;
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source("the index is lost again and again"))
+    }
+
+    /// Leaves a place that was not used, unless it may be.
+    async fn give_back(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        place: Place,
+        why: Option<&StoreError>,
+    ) {
+        if !place.new || why.is_some_and(|error| error.kind() == StoreErrorKind::UnknownOutcome) {
+            return;
+        }
+        let selector = PublicId::of(*key).to_string();
+        let arguments = vec!["0".into(), selector.into(), place.value.into()];
+        if let Err(error) = self.on_index(&REMOVE, principal, arguments).await {
+            tracing::debug!(%error, session = %PublicId::of(*key), "a reservation in an index is left to its age");
+        }
+    }
+
+    /// Ends the sessions behind doomed entries, and clears those; says how many sessions there were.
+    async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        for some in doomed.chunks(TOGETHER) {
+            let deletes = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
+            let deletes = deletes.map(|id| self.delete_by_id(id, principal));
+            for deleted in join_all(deletes).await {
+                ended += u64::from(deleted?);
+            }
+        }
+        self.remove(principal, doomed).await?;
+        Ok(ended)
+    }
+
+    async fn delete_by_id(&self, id: PublicId, principal: &Principal) -> Result<bool, StoreError> {
+        let deleted = self.delete_record(&id.key(), "r", Some(principal)).await?;
+        Ok(deleted.is_some())
+    }
+
+    /// Removes entries that still are as they were seen, and are no sign-in in flight.
+    async fn remove(&self, principal: &Principal, entries: Vec<Entry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut arguments: Vec<Cow<'_, str>> = vec![GRACE.into()];
+        arguments.extend(entries.into_iter().flat_map(|(selector, value)| [selector.into(), value.into()]));
+        self.on_index(&REMOVE, principal, arguments).await.map(|_| ())
+    }
+
+    /// Looks at the sessions behind `entries`, and removes entries that have none.
+    async fn prune(
+        &self,
+        principal: &Principal,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<(PublicId, Loaded)>, StoreError> {
+        let (mut live, mut dead) = (Vec::new(), Vec::new());
+        for some in entries.chunks(TOGETHER) {
+            let behind = join_all(some.iter().map(|(selector, _)| self.behind(principal, selector))).await;
+            for (entry, behind) in some.iter().zip(behind) {
+                match (behind?, entry.0.parse()) {
+                    (Behind::Live(loaded), Ok(id)) => live.push((id, loaded)),
+                    (Behind::Unreadable, _) => {
+                        tracing::warn!(session = %entry.0, "a session of a list cannot be read");
+                    }
+                    _ => dead.push(entry.clone()),
+                }
+            }
+        }
+        self.remove(principal, dead).await?;
+        Ok(live)
+    }
+
+    async fn behind(&self, principal: &Principal, selector: &str) -> Result<Behind, StoreError> {
+        let Ok(id) = selector.parse::<PublicId>() else { return Ok(Behind::Nothing) };
+        match self.load(&id.key(), &LoadOptions::default()).await {
+            Ok(Some(loaded)) if loaded.record.meta().principal.as_ref() == Some(principal) => {
+                Ok(Behind::Live(loaded))
+            }
+            Ok(_) => Ok(Behind::Nothing),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::TooNew) => {
+                Ok(Behind::Unreadable)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a record, as the script's flags say; answers whose it was.
+    pub(super) async fn delete_record(
+        &self,
+        key: &RecordKey,
+        flags: &'static str,
+        only_if: Option<&Principal>,
+    ) -> Result<Option<Principal>, StoreError> {
+        let trace = if self.driver.wait.is_some() { "w" } else { "" };
+        let mut arguments: Vec<Cow<'_, str>> = vec![[flags, trace].concat().into()];
+        arguments.extend(only_if.map(|principal| principal.as_str().into()));
+        let call = Call::script(&DELETE, self.key(key), arguments).durable(true);
+        let (status, whose) = status(self.driver.call(&call).await.map_err(Failure::of_write)?)?;
+        let whose = || whose.first().and_then(layout::text).unwrap_or_default();
+        Ok((status == Status::Done).then(|| Principal::from_store(whose())))
+    }
+
+    /// A session that was deleted: its entry goes.
+    pub(super) fn forget(&self, key: &RecordKey, principal: &Principal) {
+        if principal.as_str().is_empty() {
+            return;
+        }
+        let (store, selector) = (self.clone(), PublicId::of(*key).to_string());
+        let index = self.index_key(principal);
+        self.aside(async move {
+            let call = Call::command("HDEL", index, vec![selector.into()]);
+            store.driver.call(&call).await.map(|_| ()).map_err(Failure::of_read)
+        });
+    }
+
+    /// A session that is somebody else's now: its entry goes, unless its principal is signing in again.
+    pub(super) fn left(&self, key: &RecordKey, principal: &Principal) {
+        let (store, principal, selector) = (self.clone(), principal.clone(), PublicId::of(*key).to_string());
+        self.aside(async move {
+            let call = Call::command("HGET", store.index_key(&principal), vec![selector.as_str().into()]);
+            let value = store.driver.call(&call).await.map_err(Failure::of_read)?;
+            let seen = layout::text(&value).map(|value| (selector, value.to_owned()));
+            store.prune(&principal, seen.into_iter().collect()).await.map(|_| ())
+        });
+    }
+
+    /// A session that was seen after a while: its entry is there again, if it was lost.
+    pub(super) fn seen(&self, key: &RecordKey, principal: &Principal, since: &str, until: &str) {
+        let (store, principal) = (self.clone(), principal.clone());
+        let arguments = [PublicId::of(*key).to_string(), since.to_owned(), until.to_owned()];
+        self.aside(async move {
+            let arguments = arguments.into_iter().map(Cow::from).collect();
+            store.on_index(&ENSURE, &principal, arguments).await.map(|_| ())
+        });
+    }
+
+    /// Work that nobody waits for: the index is right without it, only slower.
+    #[allow(clippy::unused_self)] // of the store
+    fn aside(&self, work: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = work.await {
+                tracing::debug!(%error, "an index of sessions is left to be repaired");
+            }
+        });
+    }
+}
+
+impl PrincipalIndex for RedisStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        let call = Call::command("HGETALL", self.index_key(principal), Vec::new());
+        let Value::Array(all) = self.driver.call(&call).await.map_err(Failure::of_read)? else {
+            return Err(Unreadable::Garbage.into());
+        };
+        let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);
+        if let Err(error) = self.finish(principal, doomed).await {
+            tracing::debug!(%error, "sessions that are about to end are left to the next who comes by");
+        }
+        let live = self.prune(principal, live).await.map_err(nothing_done)?;
+        let mut list: Vec<_> = live
+            .into_iter()
+            .map(|(id, loaded)| Listed::new(id.key(), loaded.record.meta().clone()))
+            .collect();
+        Listed::sort_oldest_first(&mut list);
+        Ok(list)
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        let spared = except.map(|key| PublicId::of(*key).to_string()).unwrap_or_default();
+        let (_, parts) = self.on_index(&DOOM, principal, vec![spared.into()]).await?;
+        self.finish(principal, nested(&parts, 0)).await
+    }
+}

@@ -1,0 +1,77 @@
+-- What every script on a record begins with: the time, and what makes a record of a hash. Numbers are decimal text; Lua's own
+-- are doubles, exact up to 2^53, so text is kept as text wherever it need not be altered.
+local k = KEYS[1]
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+
+local function number(n)
+  return string.format('%.0f', n)
+end
+
+-- `text` + n (below 2^53), exact, at most 2^64 - 1: as Rust's saturating_add.
+local function plus(n, text)
+  local low = tonumber(string.sub(text, -10)) + n
+  local high = (tonumber(string.sub(text, 1, -11)) or 0) + math.floor(low / 1e10)
+  low = low % 1e10
+  if high > 1844674407 or high == 1844674407 and low > 3709551615 then
+    return '18446744073709551615'
+  end
+  return high == 0 and number(low) or number(high) .. string.format('%010.0f', low)
+end
+
+local function is_utf8(s)
+  if not string.find(s, '[\128-\255]') then return true end
+  s = string.gsub(s, '[\194-\223][\128-\191]', '.')
+  s = string.gsub(s, '\224[\160-\191][\128-\191]', '.')
+  s = string.gsub(s, '\237[\128-\159][\128-\191]', '.')
+  s = string.gsub(s, '[\225-\236\238\239][\128-\191][\128-\191]', '.')
+  s = string.gsub(s, '\240[\144-\191][\128-\191][\128-\191]', '.')
+  s = string.gsub(s, '[\241-\243][\128-\191][\128-\191][\128-\191]', '.')
+  s = string.gsub(s, '\244[\128-\143][\128-\191][\128-\191]', '.')
+  return not string.find(s, '[\128-\255]')
+end
+
+-- Fields and values in turn, as HGETALL gives them, as a table; or the answer that says why they are no record.
+local function read(all)
+  local m, cells = {}, true
+  for i = 1, #all, 2 do
+    local field, value = all[i], all[i + 1]
+    if string.byte(field) ~= 64 then
+      cells = cells and (string.find(value, '^%d+ ') or string.find(value, '^%d+@%d+ '))
+    end
+    cells = cells and is_utf8(value) and is_utf8(field)
+    m[field] = value
+  end
+  local format = m['@f'] or ''
+  if not string.find(format, '^%d+$') then return nil, {3} end
+  if tonumber(format) > 1 then return nil, {4, format} end
+  for _, field in ipairs({'@g', '@r', '@c', '@t', '@n', '@s', '@i', '@m'}) do
+    if not string.find(m[field] or '', '^%d+$') or #m[field] > 20 then return nil, {3} end
+  end
+  local sure = string.find(m['@a'] or '0', '^%d+$') and #(m['@v'] or '') == 43 and #(m['@w'] or m['@v']) == 43
+  if not (cells and sure) then return nil, {3} end
+  return m
+end
+
+-- As Meta::expires.
+local function ends(m)
+  return math.min(m['@t'] + m['@i'], (m['@a'] or m['@c']) + m['@m'])
+end
+
+-- `unpack` has room for some thousand values; a record may have more.
+local function each(command, values)
+  for i = 1, #values, 1000 do
+    redis.call(command, k, unpack(values, i, math.min(i + 999, #values)))
+  end
+end
+
+local function expire(at)
+  redis.call('PEXPIREAT', k, number(math.min(at, 9007199254740991)))
+end
+
+-- A cell's text, of its revision and of '[<time to live>] <json>'.
+local function cell(revision, value)
+  local at = string.find(value, ' ', 1, true)
+  if at == 1 then return revision .. value end
+  return revision .. '@' .. plus(now, string.sub(value, 1, at - 1)) .. string.sub(value, at)
+end

@@ -1,0 +1,41 @@
+-- In: an index's key; selector, time to live of the index, the most entries or nothing, flags (e evict, f final).
+-- Out: 1 reserved: whether the entry is new, its value, and doomed entries to finish; 2 full, with all live entries.
+local mine = redis.call('HGET', k, ARGV[1])
+local doomed = {}
+if ARGV[3] ~= '' and not lives(mine) then
+  local all, live = redis.call('HGETALL', k), {}
+  for i = 1, #all, 2 do
+    if all[i] ~= ARGV[1] then
+      if lives(all[i + 1]) then
+        live[#live + 1] = {all[i], all[i + 1]}
+      else
+        doomed[#doomed + 1] = all[i]
+        doomed[#doomed + 1] = all[i + 1]
+      end
+    end
+  end
+  local surplus = #live + 1 - ARGV[3]
+  if surplus > 0 then
+    if not string.find(ARGV[4], 'e') or not string.find(ARGV[4], 'f') then
+      local flat = {}
+      for _, entry in ipairs(live) do
+        flat[#flat + 1] = entry[1]
+        flat[#flat + 1] = entry[2]
+      end
+      return {2, flat}
+    end
+    table.sort(live, function(a, b)
+      if time(a[2]) ~= time(b[2]) then return time(a[2]) < time(b[2]) end
+      return a[1] < b[1]
+    end)
+    for i = 1, surplus do
+      doomed[#doomed + 1] = live[i][1]
+      doomed[#doomed + 1] = doom(live[i][1], live[i][2])
+    end
+  end
+end
+-- Never a value that was there: whoever removes an entry names the value that they saw.
+local value = 'r' .. number(math.max(now, time(mine) + 1))
+redis.call('HSET', k, ARGV[1], value)
+keep(ARGV[2])
+return {1, lives(mine) and 0 or 1, value, doomed}

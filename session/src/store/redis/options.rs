@@ -1,0 +1,214 @@
+//! How to open a Redis store.
+//!
+//! In: a URL and settings. Out: a [`RedisStore`] that has reached its server, or [`ConnectError`]. Never: a password in `Debug` or
+//! in an error.
+
+use std::{
+    io::{Error as IoError, ErrorKind as IoErrorKind},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use redis::{Cmd, RedisError, Value};
+
+use super::{
+    RedisStore,
+    cluster::Slots,
+    connection::{self, Dialer},
+    driver::Driver,
+    failure::Failure,
+    links::Links,
+    script::Call,
+    topology::{self, Topology},
+    url::{Endpoint, Kind, PrefixError, Target, UrlError, check_prefix},
+};
+
+/// What a key begins with, unless the URL or [`RedisOptions::prefix`] says otherwise.
+const PREFIX: &str = "session:";
+/// A bit longer than the two seconds that a request has for saving: who is late there has already answered 503, and who has no
+/// deadline learns here that the server does not answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// Why a Redis store was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL is not one of a Redis store.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The prefix would break the layout.
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
+    /// TLS is asked for, and the system has no certificates to check servers by.
+    #[error("the system has no root certificates; install them, or name a file of them in `SSL_CERT_FILE`")]
+    Certificates,
+    /// No server answers, or none that accepts us.
+    #[error("no Redis server answers, or it refuses; check address, credentials and TLS")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How many replicas must have a write before it counts; see [`RedisOptions::wait`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Wait {
+    replicas: u32,
+    timeout: Duration,
+}
+
+impl Wait {
+    pub(super) fn command(self) -> Cmd {
+        let mut command = redis::cmd("WAIT");
+        // 0 would wait for ever.
+        command.arg(self.replicas).arg(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).max(1));
+        command
+    }
+
+    /// Whether enough replicas have it.
+    pub(super) fn met(self, answer: Option<&Value>) -> Result<(), RedisError> {
+        match answer {
+            Some(Value::Int(replicas)) if *replicas >= i64::from(self.replicas) => Ok(()),
+            _ => Err(IoError::new(IoErrorKind::TimedOut, "too few replicas have the write").into()),
+        }
+    }
+}
+
+/// How to open a [`RedisStore`]; every setting has a default.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use actix_typed_session::store::RedisStore;
+///
+/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RedisStore::options("redis-sentinel://:secret@a.example,b.example,c.example/main")?
+///     .prefix("shop:")
+///     .wait(1, Duration::from_millis(500))
+///     .connect()
+///     .await?;
+/// # let _ = store.clone();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    target: Target,
+    prefix: String,
+    connect_timeout: Duration,
+    wait: Option<Wait>,
+}
+
+impl RedisOptions {
+    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+        let mut target = Target::parse(url)?;
+        let prefix = target.prefix.take().unwrap_or_else(|| PREFIX.to_owned());
+        Ok(Self { target, prefix, connect_timeout: Duration::from_secs(1), wait: None })
+    }
+
+    /// What every key begins with; the default is `session:`.
+    ///
+    /// Applications that share a server tell their sessions apart by it. It is not empty, and has neither braces, which would put
+    /// every session into one slot of a cluster, nor white space.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How long connecting to a server may take, TLS and sign-in included; the default is one second. Also how long a server that
+    /// missed a deadline has for a PING before its connection is replaced.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Lets ends of sessions and renewals count only when so many replicas have them, within `timeout`.
+    ///
+    /// Replication of Redis is asynchronous: a replica that is promoted may lack the last writes, and with them a logout that the
+    /// visitor has seen succeed. With this setting, `delete`, `delete_all` and updates with a new verifier are followed by WAIT;
+    /// if too few replicas have the write in time, the answer is
+    /// [`UnknownOutcome`](crate::store::StoreErrorKind::UnknownOutcome), a 503, and the visitor tries again. Not the default,
+    /// because a server without replicas would never fulfil it. `timeout` should be well below the two seconds that a request
+    /// has for saving.
+    #[must_use]
+    pub const fn wait(mut self, replicas: u32, timeout: Duration) -> Self {
+        self.wait = Some(Wait { replicas, timeout });
+        self
+    }
+
+    /// Connects, and warns if the server is set to evict sessions.
+    ///
+    /// # Errors
+    /// When the prefix will not do, there are no certificates for TLS, or no server answers.
+    pub async fn connect(self) -> Result<RedisStore, ConnectError> {
+        check_prefix(&self.prefix)?;
+        let driver = self.driver()?;
+        let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
+        store.look_at_eviction().await.map_err(ConnectError::Unreachable)?;
+        Ok(store)
+    }
+
+    fn driver(&self) -> Result<Driver, ConnectError> {
+        let target = &self.target;
+        let tls = target.tls.then(connection::tls).transpose().map_err(|_| ConnectError::Certificates)?;
+        let dialer = Dialer {
+            credentials: target.credentials.clone(),
+            database: target.database,
+            tls,
+            connect_timeout: self.connect_timeout,
+            response_timeout: RESPONSE_TIMEOUT + self.wait.map_or(Duration::ZERO, |wait| wait.timeout),
+            master_only: matches!(target.kind, Kind::Sentinel { .. }),
+        };
+        let kind = match &target.kind {
+            Kind::Single => topology::Kind::Single,
+            Kind::Cluster => topology::Kind::Cluster(Slots::unknown()),
+            Kind::Sentinel { service, credentials } => {
+                let credentials = credentials.clone();
+                let dialer = Dialer { credentials, database: 0, master_only: false, ..dialer.clone() };
+                let sentinels = Links::new(dialer);
+                topology::Kind::Sentinel { service: service.clone(), sentinels, master: Mutex::default() }
+            }
+        };
+        let servers: Vec<Endpoint> = target.servers.clone();
+        let topology = Topology::new(servers, kind);
+        Ok(Driver { links: Links::new(dialer), topology, wait: self.wait })
+    }
+}
+
+impl RedisStore {
+    /// A server that may evict sessions logs people out when it is full, those first who are least seen. The default policy,
+    /// `noeviction`, refuses new sessions instead. Where CONFIG is forbidden, as at many providers, nobody can tell.
+    async fn look_at_eviction(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // Connecting is what may fail here; a step on any key does that.
+        let any = Call::command("EXISTS", self.prefix.to_string(), Vec::new());
+        self.driver.call(&any).await.map_err(|failure| match failure {
+            Failure::NotDone(source) | Failure::Unknown(source) | Failure::Full(source) => source,
+            Failure::WrongType => "the key does not hold a hash".into(),
+        })?;
+        match self
+            .driver
+            .call(&Call::command("CONFIG", "GET".to_owned(), vec!["maxmemory-policy".into()]))
+            .await
+        {
+            Ok(answer) => {
+                if let Some(policy) = evicting(&answer) {
+                    tracing::warn!(
+                        policy,
+                        "the Redis server may evict sessions when its memory is full, which logs people out; set \
+                         `maxmemory-policy noeviction`, and give sessions a server of their own"
+                    );
+                }
+            }
+            Err(failure) => {
+                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions")
+            }
+        }
+        Ok(())
+    }
+}
+
+fn evicting(answer: &Value) -> Option<String> {
+    let Value::Array(pair) = answer else { return None };
+    let Some(Value::BulkString(policy)) = pair.get(1) else { return None };
+    let policy = String::from_utf8_lossy(policy);
+    (policy != "noeviction").then(|| policy.into_owned())
+}

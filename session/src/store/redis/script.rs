@@ -1,0 +1,94 @@
+//! The scripts, and calls of them.
+//!
+//! In: a script, a key, arguments. Out: commands as they go to a server. Never: I/O.
+//!
+//! Every atomic step is one script on one key, so it has one slot in a cluster.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use redis::Cmd;
+
+/// A script and its SHA-1, by which a server knows it.
+pub(super) struct Script {
+    code: &'static str,
+    sha: String,
+}
+
+macro_rules! scripts {
+    ($($name:ident = $($file:literal)+;)+) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)));)+
+    };
+}
+
+scripts! {
+    LOAD = "lua/load.lua";
+    CREATE = "lua/read.lua" "lua/create.lua";
+    UPDATE = "lua/read.lua" "lua/update.lua";
+    DELETE = "lua/read.lua" "lua/delete.lua";
+    RESERVE = "lua/index.lua" "lua/reserve.lua";
+    CONFIRM = "lua/index.lua" "lua/confirm.lua";
+    REMOVE = "lua/index.lua" "lua/remove.lua";
+    DOOM = "lua/index.lua" "lua/doom.lua";
+    ENSURE = "lua/index.lua" "lua/ensure.lua";
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        Self { code, sha: redis::Script::new(code).get_hash().to_owned() }
+    }
+}
+
+enum What {
+    Script(&'static Script),
+    Command(&'static str),
+}
+
+/// One step on one key.
+pub(super) struct Call<'a> {
+    what: What,
+    pub(super) key: String,
+    arguments: Vec<Cow<'a, str>>,
+    /// Whether replicas must have it before it counts, where that is configured.
+    pub(super) durable: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn script(script: &'static Script, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
+        Self { what: What::Script(script), key, arguments, durable: false }
+    }
+
+    pub(super) fn command(name: &'static str, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
+        Self { what: What::Command(name), key, arguments, durable: false }
+    }
+
+    pub(super) fn durable(self, durable: bool) -> Self {
+        Self { durable, ..self }
+    }
+
+    /// By its hash, which the server may not know.
+    pub(super) fn short(&self) -> Cmd {
+        self.command_with(|script| ("EVALSHA", &script.sha))
+    }
+
+    /// With the whole script.
+    pub(super) fn long(&self) -> Cmd {
+        self.command_with(|script| ("EVAL", script.code))
+    }
+
+    fn command_with(&self, form: impl Fn(&'static Script) -> (&'static str, &'static str)) -> Cmd {
+        let mut command = match &self.what {
+            What::Script(script) => {
+                let (name, script) = form(script);
+                let mut command = redis::cmd(name);
+                command.arg(script).arg(1);
+                command
+            }
+            What::Command(name) => redis::cmd(name),
+        };
+        command.arg(&self.key);
+        for argument in &self.arguments {
+            command.arg(argument.as_bytes());
+        }
+        command
+    }
+}

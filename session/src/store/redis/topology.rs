@@ -1,0 +1,162 @@
+//! Which server to ask.
+//!
+//! In: a key. Out: the server that has it: the only one, the one that the Sentinels name, or the master of its slot. Never: a
+//! command on a record.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::select_ok;
+use redis::{Cmd, ErrorKind, RedisError, Value};
+
+use super::{
+    cluster::{Slots, slot},
+    connection::{Fault, NoConnection},
+    links::{Links, Purpose},
+    url::Endpoint,
+};
+
+/// While slots move there are many redirections, and one answer serves them all.
+const FRESH: Duration = Duration::from_millis(100);
+
+pub(super) struct Topology {
+    /// Those of the URL.
+    servers: Vec<Endpoint>,
+    kind: Kind,
+    /// What is known may be old: ask again before the next command.
+    suspected: AtomicBool,
+    /// Held by whoever asks; when that was last, so that those who waited for it need not ask again.
+    asked: tokio::sync::Mutex<Option<Instant>>,
+}
+
+pub(super) enum Kind {
+    Single,
+    Sentinel { service: String, sentinels: Links, master: Mutex<Option<Endpoint>> },
+    Cluster(Slots),
+}
+
+impl Topology {
+    pub(super) fn new(servers: Vec<Endpoint>, kind: Kind) -> Self {
+        Self { servers, kind, suspected: AtomicBool::new(false), asked: tokio::sync::Mutex::default() }
+    }
+
+    /// Whether another server may have what this one has not.
+    pub(super) const fn has_others(&self) -> bool {
+        !matches!(self.kind, Kind::Single)
+    }
+
+    /// A server did not answer, or said that it is the wrong one.
+    pub(super) fn suspect(&self) {
+        self.suspected.store(true, Ordering::SeqCst);
+    }
+
+    /// A server of the cluster said where the slot of `key` is.
+    pub(super) fn moved(&self, key: &str, to: Option<Endpoint>) {
+        if let (Kind::Cluster(slots), Some(to)) = (&self.kind, to) {
+            slots.moved(slot(key), to);
+        }
+        // Seldom is it one slot alone.
+        self.suspect();
+    }
+
+    pub(super) async fn server_of(&self, key: &str, links: &Links) -> Result<Endpoint, NoConnection> {
+        let first = self.servers.first().ok_or_else(no_servers)?;
+        if matches!(self.kind, Kind::Single) {
+            return Ok(first.clone());
+        }
+        if !self.suspected.load(Ordering::SeqCst)
+            && let Some(known) = self.known(key)
+        {
+            return Ok(known);
+        }
+        self.ask(links).await?;
+        // A cluster in which nobody has this slot: any server can say so.
+        Ok(self.known(key).unwrap_or_else(|| first.clone()))
+    }
+
+    fn known(&self, key: &str) -> Option<Endpoint> {
+        match &self.kind {
+            Kind::Single => None,
+            Kind::Sentinel { master, .. } => master.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Kind::Cluster(slots) => slots.master(slot(key)),
+        }
+    }
+
+    async fn ask(&self, links: &Links) -> Result<(), NoConnection> {
+        let since = Instant::now();
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|at| at >= since || at.elapsed() < FRESH) {
+            return Ok(());
+        }
+        match &self.kind {
+            Kind::Single => {}
+            Kind::Sentinel { service, sentinels, master } => {
+                let mut question = redis::cmd("SENTINEL");
+                question.arg("get-master-addr-by-name").arg(service);
+                let named =
+                    first_answer(sentinels, self.servers.clone(), &question, |answer, _| named(answer))
+                        .await?;
+                *master.lock().unwrap_or_else(PoisonError::into_inner) = Some(named);
+            }
+            Kind::Cluster(slots) => {
+                let mut question = redis::cmd("CLUSTER");
+                question.arg("SLOTS");
+                let mut servers = slots.masters();
+                servers.extend(self.servers.iter().cloned());
+                let learn = |answer: &Value, from: &Endpoint| slots.learn(answer, from).then_some(());
+                first_answer(links, servers.into_iter().collect(), &question, learn).await?;
+            }
+        }
+        self.suspected.store(false, Ordering::SeqCst);
+        *asked = Some(Instant::now());
+        Ok(())
+    }
+}
+
+fn no_servers() -> NoConnection {
+    let nobody = Endpoint { host: "".into(), port: 0 };
+    NoConnection::new(&nobody, RedisError::from((ErrorKind::InvalidClientConfig, "no servers")))
+}
+
+/// Asks all of them at once; the first answer that `read` understands counts.
+async fn first_answer<T>(
+    links: &Links,
+    servers: Vec<Endpoint>,
+    question: &Cmd,
+    read: impl Fn(&Value, &Endpoint) -> Option<T>,
+) -> Result<T, NoConnection> {
+    let read = &read;
+    let asking = servers.into_iter().map(|server| {
+        Box::pin(async move {
+            let connection = links.to(&server, Purpose::Commands).await?;
+            let answer = connection.send(question).await.map_err(|fault| no_answer(&server, fault))?;
+            let unknown = || RedisError::from((ErrorKind::Client, "it does not know who has the data"));
+            read(&answer, &server).ok_or_else(|| NoConnection::new(&server, unknown()))
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    if asking.is_empty() {
+        return Err(no_servers());
+    }
+    select_ok(asking).await.map(|(answer, _)| answer)
+}
+
+fn no_answer(server: &Endpoint, fault: Fault) -> NoConnection {
+    match fault {
+        Fault::Lost(error) => NoConnection::new(server, error),
+        Fault::Refused(error) => NoConnection::new(server, RedisError::from(error)),
+    }
+}
+
+/// What a Sentinel answers: name and port of the master.
+fn named(answer: &Value) -> Option<Endpoint> {
+    let Value::Array(parts) = answer else { return None };
+    let [Value::BulkString(host), Value::BulkString(port)] = parts.as_slice() else { return None };
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    Some(Endpoint { host: text(host)?.into(), port: text(port)?.parse().ok()? })
+}

@@ -1,0 +1,118 @@
+//! The suite, through a proxy that can lose a reply.
+
+use std::{future::Future, sync::Mutex};
+
+use actix_typed_session::store::{
+    AnyStore, MemoryStore,
+    conformance::{Damage, Harness},
+};
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::servers::proxy::{Mode, Proxy};
+
+struct OnRedis {
+    runtime: Runtime,
+    /// None where there is no server: what is tested then is not Redis, and a line has said so.
+    current: Mutex<Option<(Proxy, String)>>,
+}
+
+impl OnRedis {
+    fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self { runtime, current: Mutex::default() }
+    }
+
+    async fn open(&self) -> Option<AnyStore> {
+        let options = {
+            let current = self.current.lock().unwrap();
+            let (proxy, prefix) = current.as_ref()?;
+            RedisStore::options(&proxy.url("")).unwrap().prefix(prefix)
+        };
+        Some(AnyStore::new(options.connect().await.unwrap()))
+    }
+
+    fn key(&self, key: &RecordKey) -> Option<String> {
+        Some(record_key(&self.current.lock().unwrap().as_ref()?.1, key))
+    }
+}
+
+impl Harness for OnRedis {
+    type Store = AnyStore;
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    async fn store(&self) -> AnyStore {
+        if let Some(redis) = shared_redis().await {
+            let current = (Proxy::redis(redis.port()), format!("{}:", unique_name()));
+            *self.current.lock().unwrap() = Some(current);
+        }
+        self.open().await.unwrap_or_else(|| AnyStore::new(MemoryStore::unbounded()))
+    }
+
+    async fn pass(&self, _: &AnyStore, by: Duration) {
+        tokio::time::sleep(by).await;
+    }
+
+    fn stands_still(&self) -> bool {
+        false
+    }
+
+    async fn sibling(&self, _: &AnyStore) -> Option<AnyStore> {
+        self.open().await
+    }
+
+    async fn damage(&self, _: &AnyStore, key: &RecordKey, damage: Damage) -> bool {
+        let Some(key) = self.key(key) else { return false };
+        let mut connection = shared_redis().await.unwrap().connection().await;
+        let mut commands = ::redis::pipe();
+        let (field, value): (&str, &[u8]) = match damage {
+            Damage::Meta => ("@v", damage.bytes()),
+            Damage::TruncatedMeta => ("@r", b""),
+            Damage::MetaNotText => ("@l", damage.bytes()),
+            Damage::Cell | Damage::CellNotText => ("shop.cart", damage.bytes()),
+            Damage::NewerLayout => ("@f", b"60000"),
+            Damage::NoMeta => {
+                let meta: Vec<_> = "fvwgrctnasimkpl".chars().map(|letter| format!("@{letter}")).collect();
+                commands.cmd("HDEL").arg(&key).arg(meta).exec_async(&mut connection).await.unwrap();
+                return true;
+            }
+            Damage::WrongType => {
+                commands.del(&key).rpush(&key, "shop.cart").exec_async(&mut connection).await.unwrap();
+                return true;
+            }
+            _ => return false,
+        };
+        commands.hset(&key, field, value).exec_async(&mut connection).await.unwrap();
+        true
+    }
+
+    async fn raw(&self, _: &AnyStore, key: &RecordKey) -> Option<Vec<u8>> {
+        let key = self.key(key)?;
+        let mut connection = shared_redis().await?.connection().await;
+        ::redis::cmd("DUMP").arg(key).query_async(&mut connection).await.unwrap()
+    }
+
+    async fn cut_reply(&self, _: &AnyStore) -> bool {
+        let current = self.current.lock().unwrap();
+        let Some((proxy, _)) = current.as_ref() else { return false };
+        proxy.on_command(0, |command| command.name.starts_with("EVAL"), Mode::CutAfterForward);
+        true
+    }
+}
+
+actix_typed_session::conformance_tests!(OnRedis::new());
+
+#[tokio::test]
+async fn the_store_can_be_named_by_a_url() {
+    let Some(redis) = shared_redis().await else { return };
+    let url = format!("{}/0?prefix={}", redis.url(), unique_name());
+    let store = actix_typed_session::store::connect(&url).await.unwrap();
+    assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
+    assert!(store.index().is_some());
+    let nobody = actix_typed_session::store::connect("redis://:s3cret@127.0.0.1:1").await.unwrap_err();
+    assert!(!format!("{nobody} {nobody:?}").contains("s3cret"), "{nobody}");
+}

@@ -1,0 +1,276 @@
+//! Connections that break, servers that are frozen, killed, emptied, demoted.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::*;
+use crate::servers::proxy::{Mode, Proxy};
+
+async fn through(proxy: &Proxy) -> RedisStore {
+    let prefix = format!("{}:", unique_name());
+    RedisStore::options(&proxy.url("")).unwrap().prefix(prefix).connect().await.unwrap()
+}
+
+fn is_script(command: &crate::servers::proxy::Command) -> bool {
+    command.name.starts_with("EVAL")
+}
+
+#[tokio::test]
+async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
+    let Some(redis) = Redis::start().await else { return };
+    let proxy = Proxy::redis(redis.port());
+    let store = through(&proxy).await;
+    store.create(&KEY, &new_record()).await.unwrap();
+    for mode in
+        [Mode::CutBeforeForward, Mode::CutAfterForward, Mode::Garbage(b"?\r\n".to_vec()), Mode::Truncate(1)]
+    {
+        proxy.on_command(0, is_script, mode.clone());
+        let lost = store.update(&KEY, &write("shop.cart", "[]")).await;
+        assert_eq!(kind(lost), StoreErrorKind::UnknownOutcome, "{mode:?}");
+        proxy.on_command(0, is_script, mode.clone());
+        assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::UnknownOutcome);
+        proxy.on_command(0, is_script, mode.clone());
+        assert_eq!(kind(store.delete(&key(1), None).await), StoreErrorKind::UnknownOutcome);
+        proxy.on_command(0, is_script, mode.clone());
+        assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+        assert!(lives(&store, &KEY).await, "the next call has a new connection");
+    }
+    // The connection is known to be dead before the command is sent: an idle server was restarted.
+    let connections = proxy.connections();
+    proxy.reset();
+    until("the store's connection has ended", || async {
+        store.update(&KEY, &write("shop.cart", "[]")).await.is_ok() && proxy.connections() > connections
+    })
+    .await;
+    redis.kill().await;
+    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&KEY, &new_record()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.sessions_of(&principal("1")).await), StoreErrorKind::Unavailable);
+    redis.restart().await;
+    let recovering = Instant::now();
+    store.create(&KEY, &new_record()).await.unwrap();
+    assert!(recovering.elapsed() < Duration::from_secs(5));
+}
+
+/// For every n: a reply lost after the n-th command of a sign-in.
+#[tokio::test]
+async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
+    let Some(redis) = shared_redis().await else { return };
+    let proxy = Proxy::redis(redis.port());
+    let store = through(&proxy).await;
+    for evict in [false, true] {
+        for nth in 0..8 {
+            let name = format!("{evict}{nth}");
+            let mut new = signed_in(&name);
+            if evict {
+                store.create(&key(100 + nth), &new).await.unwrap();
+                new.max_sessions = at_most(1, WhenFull::EvictOldest);
+            }
+            proxy.on_command(nth.into(), is_script, Mode::CutAfterForward);
+            let k = key(if evict { 20 } else { 1 } + nth);
+            let answer = store.create(&k, &new).await;
+            proxy.heal();
+            let live = lives(&store, &k).await;
+            match &answer {
+                Ok(created) => assert!(live && *created == Created::Created, "{nth}"),
+                Err(error) if error.kind() == StoreErrorKind::Unavailable => assert!(!live, "{nth}"),
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::UnknownOutcome, "{nth}"),
+            }
+            // Whatever it was, the end is final.
+            store.delete_all(&principal(&name), None).await.unwrap();
+            assert!(!lives(&store, &k).await || answer.is_err(), "{nth}");
+            assert_eq!(store.sessions_of(&principal(&name)).await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_replaced() {
+    let Some(redis) = shared_redis().await else { return };
+    let proxy = Proxy::redis(redis.port());
+    let store = through(&proxy).await;
+    store.create(&KEY, &new_record()).await.unwrap();
+    proxy.set(Mode::BlackHole);
+    // A caller with a deadline leaves early.
+    timeout(Duration::from_millis(100), load(&store)).await.unwrap_err();
+    proxy.heal();
+    let silent = Instant::now();
+    until("the silent connection is replaced", || async {
+        timeout(Duration::from_millis(100), load(&store)).await.is_ok_and(|loaded| loaded.is_ok())
+    })
+    .await;
+    assert!(silent.elapsed() < Duration::from_secs(5));
+    // A caller without one is told.
+    proxy.on_command(0, is_script, Mode::SwallowReply);
+    let write =
+        timeout(Duration::from_secs(20), store.update(&KEY, &write("shop.cart", "[]"))).await.unwrap();
+    assert_eq!(kind(write), StoreErrorKind::UnknownOutcome);
+    assert!(lives(&store, &KEY).await);
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    redis.freeze();
+    let begun = Instant::now();
+    let many = join_all((0..50).map(|_| load(&store))).await;
+    assert!(many.iter().all(|loaded| *loaded == Err(StoreErrorKind::Unavailable)));
+    // Connecting to it fails for all who wait at once.
+    let many = join_all((0..50).map(|_| load(&store))).await;
+    assert!(many.iter().all(Result::is_err));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    redis.thaw();
+    let thawed = Instant::now();
+    until("the server is used again", async || store.load(&KEY, &LoadOptions::default()).await.is_ok()).await;
+    assert!(thawed.elapsed() < Duration::from_secs(5));
+}
+
+/// Dropped at every stage of a call: each record is still answered with its own values.
+#[tokio::test]
+async fn a_dropped_future_mixes_up_no_replies() {
+    let Some((store, _, _)) = shared().await else { return };
+    for n in 0..20 {
+        let mut new = new_record();
+        new.cells = write("shop.owner", &n.to_string()).write;
+        store.create(&key(n), &new).await.unwrap();
+    }
+    let dropped = AtomicBool::new(false);
+    for round in 0..40_u64 {
+        join_all((0..20_u8).map(|n| {
+            let (store, dropped) = (&store, &dropped);
+            async move {
+                let patience = Duration::from_micros((round * 37 + u64::from(n) * 53) % 700);
+                let key = key(n);
+                let loaded = timeout(patience, text(store, &key, "shop.owner")).await;
+                match loaded {
+                    Ok(owner) => assert_eq!(owner, Some(n.to_string())),
+                    Err(_) => dropped.store(true, Ordering::SeqCst),
+                }
+                assert_eq!(text(store, &key, "shop.owner").await, Some(n.to_string()));
+            }
+        }))
+        .await;
+    }
+    assert!(dropped.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn nothing_comes_back_after_flushall() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let mut connection = redis.connection().await;
+    for _ in 0..10 {
+        for n in 0..8 {
+            store.create(&key(n), &new_record()).await.unwrap();
+        }
+        let flushed = AtomicBool::new(false);
+        let writers = join_all((0..8_u8).map(|n| {
+            let (store, flushed) = (&store, &flushed);
+            async move {
+                let mut after = 0;
+                let key = key(n);
+                let mut change = write("shop.late", "1");
+                change.touch = true;
+                while after < 3 {
+                    let is_after = flushed.load(Ordering::SeqCst);
+                    let answer = store.update(&key, &change).await.unwrap();
+                    assert!(!is_after || answer == Updated::Gone);
+                    after += u8::from(is_after);
+                }
+            }
+        }));
+        let flush = async {
+            tokio::task::yield_now().await;
+            redis.command::<()>(&["FLUSHALL"]).await.unwrap();
+            flushed.store(true, Ordering::SeqCst);
+        };
+        tokio::join!(writers, flush);
+        assert_eq!(keys(&mut connection, "*".into()).await, Vec::<String>::new());
+    }
+}
+
+/// One name before two servers, as a load balancer or a DNS name is.
+#[tokio::test]
+async fn a_server_that_was_demoted_is_left() {
+    let (Some(old), Some(new)) = (Redis::start().await, Redis::start().await) else { return };
+    let proxy = Proxy::redis(old.port());
+    let store = through(&proxy).await;
+    store.create(&KEY, &new_record()).await.unwrap();
+    old.command::<()>(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]).await.unwrap();
+    // Nothing behind the name can be written.
+    assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::Unavailable);
+    // The sockets to the old one stay open.
+    proxy.point_to(new.port());
+    assert_eq!(store.create(&key(1), &new_record()).await.unwrap(), Created::Created);
+    assert!(lives(&store, &key(1)).await);
+    old.command::<()>(&["REPLICAOF", "NO", "ONE"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_an_error_without_the_password() {
+    let Some(redis) = Redis::start().await else { return };
+    redis.config_set("requirepass", "s3cret").await;
+    let address = redis.url().replace("redis://", "");
+    for wrong in ["redis://:wr0ng@", "redis://"] {
+        let error = RedisStore::connect(&format!("{wrong}{address}")).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap();
+        let shown = format!("{error} {error:?} {source} {source:?}");
+        assert!(!shown.contains("wr0ng"), "{shown}");
+    }
+    let store = RedisStore::connect(&format!("redis://:s3cret@{address}")).await.unwrap();
+    assert!(!format!("{store:?}").contains("s3cret"));
+    store.create(&KEY, &new_record()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_runtime_that_ends_takes_only_its_own_connection() {
+    let Some((store, _, _)) = shared().await else { return };
+    store.create(&KEY, &new_record()).await.unwrap();
+    for revision in 2..6 {
+        let other = store.clone();
+        let answer = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(other.update(&KEY, &write("shop.cart", "[]"))).unwrap()
+        });
+        assert_eq!(answer.join().unwrap(), Updated::Done { revision });
+        assert!(lives(&store, &KEY).await);
+    }
+}
+
+#[tokio::test]
+async fn durable_writes_need_replicas() {
+    let Some(redis) = Redis::start().await else { return };
+    let patience = Duration::from_millis(50);
+    let options = RedisStore::options(&redis.url()).unwrap().wait(1, patience);
+    let store = options.connect().await.unwrap();
+    store.create(&KEY, &signed_in("1")).await.unwrap();
+    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    let mut renew = Change::default();
+    renew.renewal = Some(actix_typed_session::change::Renewal::new(VerifierHash::from_bytes([2; 32])));
+    assert_eq!(kind(store.update(&KEY, &renew).await), StoreErrorKind::UnknownOutcome);
+    assert_eq!(kind(store.delete_all(&principal("1"), None).await), StoreErrorKind::UnknownOutcome);
+    // Done here, but not there: saying so twice does not make it so.
+    for _ in 0..2 {
+        assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::UnknownOutcome);
+        assert!(!lives(&store, &KEY).await);
+    }
+    let Some(replica) = Redis::start().await else { return };
+    replica.command::<()>(&["REPLICAOF", "127.0.0.1", &redis.port().to_string()]).await.unwrap();
+    until("the replica follows", async || store.delete(&KEY, None).await.is_ok()).await;
+    store.create(&KEY, &signed_in("1")).await.unwrap();
+    assert_eq!(store.update(&KEY, &renew).await.unwrap(), Updated::Done { revision: 2 });
+    store.delete(&KEY, None).await.unwrap();
+    // The replica is there but does not follow any more: a connection without writes of its own must not be fooled.
+    replica.freeze();
+    let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).connect().await.unwrap();
+    assert_eq!(kind(other.delete(&KEY, None).await), StoreErrorKind::UnknownOutcome);
+    replica.thaw();
+}

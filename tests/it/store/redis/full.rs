@@ -1,0 +1,117 @@
+//! A server whose memory is full, and one that makes room by itself.
+
+use super::*;
+
+/// So little that nothing more goes in, on a server of this test's own.
+async fn fill(redis: &Redis) {
+    redis.config_set("maxmemory", "1").await;
+}
+
+#[tokio::test]
+async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    for n in 1..=4 {
+        store.create(&key(n), &signed_in("1")).await.unwrap();
+    }
+    let before = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record;
+    fill(&redis).await;
+    let mut change = write("shop.cart", "[]");
+    change.delete = vec!["shop.visits".into()];
+    assert_eq!(kind(store.update(&key(1), &change).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.update(&key(1), &sign_in("2", None)).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.create(&key(9), &new_record()).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.create(&key(9), &signed_in("1")).await), StoreErrorKind::Full);
+    let after = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record;
+    assert_eq!(after, before);
+    // Who is full must be able to become less so.
+    store.delete(&key(4), None).await.unwrap();
+    assert!(!lives(&store, &key(4)).await);
+    assert_eq!(store.delete_all(&principal("1"), Some(&key(1))).await.unwrap(), 2);
+    assert_eq!(
+        [lives(&store, &key(1)).await, lives(&store, &key(2)).await, lives(&store, &key(3)).await],
+        [true, false, false]
+    );
+    assert_eq!(store.sessions_of(&principal("1")).await.unwrap().len(), 1);
+    redis.config_set("maxmemory", "0").await;
+    assert_eq!(store.update(&key(1), &change).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+mod warned {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{
+        Event, Metadata, Subscriber,
+        field::{Field, Visit},
+        span::{Attributes, Id, Record},
+        subscriber::DefaultGuard,
+    };
+
+    /// What was said while this is there, on this thread.
+    pub(super) struct Said(Arc<Mutex<String>>, #[allow(dead_code)] DefaultGuard);
+
+    impl Said {
+        pub(super) fn from_here() -> Self {
+            let said = Arc::<Mutex<String>>::default();
+            let guard = tracing::subscriber::set_default(Listener(said.clone()));
+            Self(said, guard)
+        }
+
+        pub(super) fn all(&self) -> String {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    struct Listener(Arc<Mutex<String>>);
+
+    struct Text<'a>(&'a mut String);
+
+    impl Visit for Text<'_> {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            self.0.push_str(&format!(" {field}={value:?}"));
+        }
+    }
+
+    impl Subscriber for Listener {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut said = self.0.lock().unwrap();
+            said.push_str(event.metadata().level().as_str());
+            event.record(&mut Text(&mut said));
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_warned_about() {
+    let Some(redis) = Redis::start().await else { return };
+    let said = warned::Said::from_here();
+    RedisStore::connect(&redis.url()).await.unwrap();
+    assert!(!said.all().contains("WARN"), "{}", said.all());
+    redis.config_set("maxmemory-policy", "allkeys-lru").await;
+    RedisStore::connect(&redis.url()).await.unwrap();
+    let all = said.all();
+    assert!(
+        all.contains("WARN") && all.contains("allkeys-lru") && all.contains("maxmemory-policy noeviction"),
+        "{all}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_is_no_error() {
+    let options = ["--rename-command", "CONFIG", ""];
+    let Some(redis) = Redis::with_options(&options).await else { return };
+    let said = warned::Said::from_here();
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    assert!(!said.all().contains("WARN") && said.all().contains("DEBUG"), "{}", said.all());
+    store.create(&KEY, &new_record()).await.unwrap();
+}

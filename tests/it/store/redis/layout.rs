@@ -1,0 +1,225 @@
+//! Records as hashes, and scripts by their hashes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::redis::AsyncTypedCommands as _;
+use actix_typed_session::{change::Renewal, record::Record};
+
+use super::*;
+use crate::servers::proxy::Proxy;
+
+/// 20 fields of 100 bytes.
+fn two_kilobytes() -> NewRecord {
+    let mut new = new_record();
+    let value = format!("\"{}\"", "x".repeat(90));
+    let cell = |n| CellWrite::new(format!("shop.field{n}").into(), Json::from_store(&value));
+    new.cells.extend((0..20).map(cell));
+    new
+}
+
+#[tokio::test]
+async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
+    let Some(redis) = shared_redis().await else { return };
+    let proxy = Proxy::redis(redis.port());
+    let options = RedisStore::options(&proxy.url("")).unwrap().prefix(format!("{}:", unique_name()));
+    let store = options.connect().await.unwrap();
+    store.create(&KEY, &two_kilobytes()).await.unwrap();
+    let mut change = write("shop.field7", "\"another\"");
+    change.expected_generation = Some(1);
+    change.touch = true;
+    change.guards = vec![Guard::new("shop.field7".into(), Some(1))];
+    // Whoever was first on this server had to send the scripts.
+    store.load(&KEY, &LoadOptions::default()).await.unwrap();
+    store.update(&KEY, &Change::default()).await.unwrap();
+    store.delete(&key(1), None).await.unwrap();
+
+    proxy.reset_counts();
+    store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap();
+    assert_eq!((proxy.round_trips(), proxy.commands().len()), (1, 1));
+    assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: 3 });
+    let commands = proxy.commands();
+    assert_eq!((proxy.round_trips(), commands.len()), (2, 2));
+    assert!(commands[1].bytes < 200, "{} bytes", commands[1].bytes);
+    assert!(commands[1].reply_bytes < 50, "{} bytes", commands[1].reply_bytes);
+    // The conflict's answer is the whole record, in the same round trip.
+    let Updated::Conflict(current) = store.update(&KEY, &change).await.unwrap() else {
+        panic!("no conflict")
+    };
+    assert_eq!(current.record.cells().len(), 21);
+    assert_eq!(proxy.round_trips(), 3);
+    store.delete(&KEY, None).await.unwrap();
+    assert_eq!(proxy.round_trips(), 4);
+}
+
+#[tokio::test]
+async fn scripts_that_a_server_forgot_are_sent_again() {
+    // Of its own: others would send the scripts first.
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    let done = AtomicBool::new(false);
+    let flush = async {
+        while !done.load(Ordering::SeqCst) {
+            redis.command::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        }
+    };
+    let work = async {
+        for revision in 2..200 {
+            let answer = store.update(&KEY, &write("shop.cart", "[]")).await.unwrap();
+            assert_eq!(answer, Updated::Done { revision });
+            assert!(lives(&store, &KEY).await);
+            store.create(&key(1), &signed_in("1")).await.unwrap();
+            assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(flush, work);
+}
+
+#[tokio::test]
+async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::options(&redis.url()).unwrap().prefix("shop:").connect().await.unwrap();
+    let endless = Limits { idle: Duration::MAX, absolute: Duration::MAX };
+    for (n, limits) in (1..).zip([Limits { idle: DAY, absolute: DAY }, endless]) {
+        let mut new = signed_in(&n.to_string());
+        new.limits = limits;
+        store.create(&key(n), &new).await.unwrap();
+        new.principal = None;
+        store.create(&key(10 + n), &new).await.unwrap();
+        let mut change = sign_in(&format!("1{n}"), at_most(3, WhenFull::EvictOldest));
+        change.limits = Some(limits);
+        assert_eq!(store.update(&key(10 + n), &change).await.unwrap(), Updated::Done { revision: 2 });
+        change.limits = None;
+        store.update(&key(10 + n), &change).await.unwrap();
+    }
+    let mut connection = redis.connection().await;
+    let all = keys(&mut connection, "*".into()).await;
+    assert_eq!(all.len(), 8, "{all:?}");
+    for key in &all {
+        let ttl: i64 = ::redis::cmd("PTTL").arg(key).query_async(&mut connection).await.unwrap();
+        assert!(key.starts_with("shop:") && ttl > 0, "{key} {ttl}");
+    }
+    // To the millisecond the end of the record, and an index outlives it.
+    let record = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record;
+    let at = |key: String| ::redis::Cmd::new().arg("PEXPIRETIME").arg(key).to_owned();
+    let end: u64 = at(record_key("shop:", &key(1))).query_async(&mut connection).await.unwrap();
+    assert_eq!(end, record.meta().expires().as_millis());
+    for index in keys(&mut connection, "shop:u:*".into()).await {
+        let index: u64 = at(index).query_async(&mut connection).await.unwrap();
+        assert!(index > end + 3_000_000, "{index} {end}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_later_release_added_stays() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    store.create(&KEY, &signed_in("1")).await.unwrap();
+    let key = record_key(&prefix, &KEY);
+    connection.hset(&key, "@z", "\u{1}new").await.unwrap();
+    let mut change = sign_in("2", None);
+    change.renewal = Some(Renewal::new(VerifierHash::from_bytes([2; 32])));
+    change.write = write("shop.cart", "[]").write;
+    change.delete = vec!["shop.visits".into()];
+    store.update(&KEY, &change).await.unwrap();
+    assert_eq!(connection.hget(&key, "@z").await.unwrap().as_deref(), Some("\u{1}new"));
+    assert_eq!(store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.cells().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wire_key_cannot_be_taken_for_meta() {
+    let Some((store, _, _)) = shared().await else { return };
+    store.create(&KEY, &new_record()).await.unwrap();
+    assert_eq!(kind(store.update(&KEY, &write("@p", "\"somebody\"")).await), StoreErrorKind::Unavailable);
+    let mut new = new_record();
+    new.cells = write("@f", "2").write;
+    assert_eq!(kind(store.create(&key(1), &new).await), StoreErrorKind::Unavailable);
+    assert_eq!(store.update(&KEY, &Change::default()).await.unwrap(), Updated::Done { revision: 2 });
+}
+
+/// More than Lua's stack has room for at once.
+#[tokio::test]
+async fn a_record_may_have_thousands_of_cells() {
+    let Some((store, _, _)) = shared().await else { return };
+    let cells = |json: &str| -> Vec<_> {
+        (0..9000).map(|n| CellWrite::new(format!("c{n}").into(), Json::from_store(json))).collect()
+    };
+    let mut new = new_record();
+    new.cells = cells("0");
+    store.create(&KEY, &new).await.unwrap();
+    let mut change = Change::default();
+    change.write = cells("1");
+    store.update(&KEY, &change).await.unwrap();
+    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    assert!(record.cells().len() == 9000 && record.cells().iter().all(|(_, cell)| cell.revision == 2));
+    let mut change = Change::default();
+    change.delete = record.cells().iter().map(|(key, _)| key.clone()).collect();
+    store.update(&KEY, &change).await.unwrap();
+    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    assert_eq!((record.cells().len(), record.meta().revision), (0, 3));
+}
+
+/// Where doubles are not exact any more.
+#[tokio::test]
+async fn numbers_are_exact_up_to_the_largest() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let ttls = [1, 9_999_999_999, 1 << 53, (1 << 53) + 1, 1 << 60, u64::MAX - 2_000_000_000_000, u64::MAX];
+    let mut new = new_record();
+    new.limits = Limits { idle: Duration::MAX, absolute: Duration::from_millis((1 << 60) + 1) };
+    new.cells = ttls
+        .map(|ttl| {
+            let mut cell = CellWrite::new(format!("c{ttl}").into(), Json::null());
+            cell.ttl = Some(Duration::from_millis(ttl));
+            cell
+        })
+        .to_vec();
+    store.create(&KEY, &new).await.unwrap();
+    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    assert_eq!(*record, Record::create(&new, record.meta().created));
+    let mut change = Change::default();
+    change.renewal = Some(Renewal::new(VerifierHash::from_bytes([2; 32])));
+    for (before, after) in
+        [((1 << 53) - 1, 1 << 53), (1 << 53, (1 << 53) + 1), (u64::MAX - 1, u64::MAX), (u64::MAX, u64::MAX)]
+    {
+        for field in ["@r", "@g"] {
+            connection.hset(record_key(&prefix, &KEY), field, before).await.unwrap();
+        }
+        assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: after });
+        let meta = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.meta().clone();
+        assert_eq!((meta.revision, meta.generation), (after, after));
+    }
+}
+
+/// Every byte that cannot stand in UTF-8, anywhere in a cell that nobody asked for.
+#[tokio::test]
+async fn what_is_not_utf_8_is_found_before_anything_is_written() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let key = record_key(&prefix, &KEY);
+    let bad: [&[u8]; 10] = [
+        b"\x80",
+        b"\xc0\x80",
+        b"\xc3",
+        b"\xc3\xa9\xa9",
+        b"\xe0\x9f\xbf",
+        b"\xed\xa0\x80",
+        b"\xe2\x82",
+        b"\xf0\x8f\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xff",
+    ];
+    for bad in bad {
+        assert!(std::str::from_utf8(bad).is_err());
+        let bad = [b"1 \"", bad, b"\""].concat();
+        store.delete(&KEY, None).await.unwrap();
+        store.create(&KEY, &new_record()).await.unwrap();
+        connection.hset(&key, "shop.cart", &bad).await.unwrap();
+        assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unreadable);
+        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
+        let kept: Vec<u8> =
+            ::redis::cmd("HGET").arg(&key).arg("shop.cart").query_async(&mut connection).await.unwrap();
+        assert_eq!(kept, bad);
+    }
+    let good = "\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}";
+    connection.hset(&key, "shop.cart", format!("1 \"{good}\"")).await.unwrap();
+    assert_eq!(store.update(&KEY, &write("shop.visits", "1")).await.unwrap(), Updated::Done { revision: 2 });
+}

@@ -1,0 +1,104 @@
+//! What the Redis store promises: the contract, one script a step, an index that repairs itself, and no lie about an outcome.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use ::redis::aio::MultiplexedConnection;
+use actix_typed_session::{
+    change::{CellWrite, Change, Guard, MaxSessions, NewRecord, WhenFull},
+    id::{PublicId, RecordKey, VerifierHash},
+    record::{Json, Limits, Principal},
+    store::{
+        Created, LoadOptions, PrincipalIndex, RedisStore, SessionStore, StoreError, StoreErrorKind, Updated,
+        redis::RedisOptions,
+    },
+};
+
+use crate::servers::{Redis, shared_redis, unique_name, until};
+
+mod contract;
+mod faults;
+mod fleet;
+mod full;
+mod index;
+mod layout;
+
+const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const DAY: Duration = Duration::from_hours(24);
+
+fn key(n: u8) -> RecordKey {
+    RecordKey::from_bytes([n; 16])
+}
+
+fn new_record() -> NewRecord {
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
+    new
+}
+
+fn write(key: &str, json: &str) -> Change {
+    let mut change = Change::default();
+    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change
+}
+
+fn principal(name: &str) -> Principal {
+    Principal::new("shop.user", &Json::from_store(name))
+}
+
+fn signed_in(name: &str) -> NewRecord {
+    let mut new = new_record();
+    new.principal = Some(principal(name));
+    new.authenticated = true;
+    new
+}
+
+fn sign_in(name: &str, max: Option<MaxSessions>) -> Change {
+    let mut change = Change::default();
+    change.principal = Some(Some(principal(name)));
+    change.authenticated = true;
+    change.limits = Some(Limits { idle: DAY, absolute: DAY });
+    change.touch = true;
+    change.max_sessions = max;
+    change
+}
+
+fn at_most(most: u32, when_full: WhenFull) -> Option<MaxSessions> {
+    Some(MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full))
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+    result.unwrap_err().kind()
+}
+
+async fn text(store: &RedisStore, key: &RecordKey, cell: &str) -> Option<String> {
+    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    Some(loaded.record.cell(cell)?.json.as_str().to_owned())
+}
+
+async fn load(store: &RedisStore) -> Result<bool, StoreErrorKind> {
+    let loaded = store.load(&KEY, &LoadOptions::default()).await;
+    loaded.map(|loaded| loaded.is_some()).map_err(|error| error.kind())
+}
+
+async fn lives(store: &RedisStore, key: &RecordKey) -> bool {
+    store.load(key, &LoadOptions::default()).await.unwrap().is_some()
+}
+
+/// A store on a server that others use too, the prefix of its keys, and a connection that is not the store's.
+async fn shared() -> Option<(RedisStore, String, MultiplexedConnection)> {
+    let redis = shared_redis().await?;
+    let prefix = format!("{}:", unique_name());
+    let store = RedisStore::options(&redis.url()).unwrap().prefix(&prefix).connect().await.unwrap();
+    Some((store, prefix, redis.connection().await))
+}
+
+async fn keys(connection: &mut MultiplexedConnection, pattern: String) -> Vec<String> {
+    ::redis::cmd("KEYS").arg(pattern).query_async(connection).await.unwrap()
+}
+
+fn record_key(prefix: &str, key: &RecordKey) -> String {
+    let shown = format!("{key:?}");
+    let selector = shown.strip_prefix("RecordKey(").and_then(|text| text.strip_suffix(')')).unwrap();
+    assert!(selector.parse::<PublicId>().is_ok());
+    format!("{prefix}s:{selector}")
+}
