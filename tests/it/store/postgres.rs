@@ -1,6 +1,9 @@
 //! What the PostgreSQL store promises: the contract, one round trip, tables of its own, and nothing lost by faults.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use actix_typed_session::{
     change::{CellWrite, Change, Guard, MaxSessions, NewRecord, WhenFull},
@@ -117,11 +120,22 @@ async fn hold(connection: &mut PgConnection, key: &RecordKey) {
     lock.bind(key.as_bytes().to_vec()).fetch_one(connection).await.unwrap();
 }
 
-/// Waits until somebody waits for a lock that somebody has.
-async fn until_blocked(connection: &mut PgConnection) {
-    until("somebody waits for the row", async || {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        ask::<i64>(connection, sql).await > 0
-    })
-    .await;
+/// Who else is connected to the database.
+const OTHERS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+/// Who waits for a lock that somebody has.
+const BLOCKED: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
+/// Waits until the one value of a statement is this, for so long as only something broken needs.
+async fn until_is(connection: &mut PgConnection, sql: &'static str, expected: i64) {
+    let deadline = Instant::now() + BOUND;
+    loop {
+        let seen = ask::<i64>(connection, sql).await;
+        if seen == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still {seen}, not {expected}: {sql}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

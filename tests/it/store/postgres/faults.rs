@@ -1,6 +1,6 @@
 //! Errors of the server, replies that do not come, callers that leave.
 
-use std::{future::Future, time::Instant};
+use std::future::Future;
 
 use super::*;
 
@@ -191,8 +191,7 @@ async fn a_dropped_future_confuses_nobody() {
         user.await.unwrap();
     }
     let mut connection = server.connection(&database).await;
-    let connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let connections = ask::<i64>(&mut connection, connections).await;
+    let connections = ask::<i64>(&mut connection, OTHERS).await;
     assert!(connections <= 10, "{connections} connections");
 }
 
@@ -213,8 +212,7 @@ async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
         })
         .collect();
     let mut watch = server.connection(&database).await;
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    until("both wait for the row", async || ask::<i64>(&mut watch, waiting).await == 2).await;
+    until_is(&mut watch, BLOCKED, 2).await;
     let begun = Instant::now();
     assert_eq!(kind(store.load(&key(1), &LoadOptions::default()).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(2));

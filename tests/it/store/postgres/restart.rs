@@ -1,11 +1,8 @@
 //! A server that stops, starts, freezes, or is a standby.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use actix_typed_session::store::postgres::OpenError;
@@ -33,10 +30,8 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
             tokio::spawn(async move { store.update(&key(n), &touch()).await })
         })
         .collect();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     let mut watch = server.connection("postgres").await;
-    until("all wait for the table", async || ask::<i64>(&mut watch, waiting).await == i64::from(connections))
-        .await;
+    until_is(&mut watch, BLOCKED, i64::from(connections)).await;
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     for call in calls {
         call.await.unwrap().unwrap();

@@ -44,8 +44,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
     drop(store);
     last.block_on(async {
         let mut connection = server.connection(&database).await;
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        until("the connections are closed", async || ask::<i64>(&mut connection, others).await == 0).await;
+        until_is(&mut connection, OTHERS, 0).await;
     });
 }
 

@@ -11,9 +11,7 @@ async fn expired(store: &PostgresStore, keys: std::ops::Range<u16>) {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
-async fn rows(connection: &mut PgConnection) -> i64 {
-    ask(connection, "SELECT count(*) FROM typed_session").await
-}
+const ROWS: &str = "SELECT count(*) FROM typed_session";
 
 #[tokio::test]
 async fn a_sweep_removes_what_has_ended_and_nothing_else() {
@@ -27,7 +25,7 @@ async fn a_sweep_removes_what_has_ended_and_nothing_else() {
     sqlx::query(harm).execute(&mut connection).await.unwrap();
     assert_eq!(store.sweep(100).await.unwrap(), 6);
     assert_eq!(store.sweep(100).await.unwrap(), 0);
-    assert_eq!(rows(&mut connection).await, 1);
+    assert_eq!(ask::<i64>(&mut connection, ROWS).await, 1);
 }
 
 /// What somebody holds is left for the next time, and holds up nothing.
@@ -43,7 +41,7 @@ async fn a_sweep_waits_for_nobody() {
     assert_eq!(swept.unwrap(), 9);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(store.sweep(100).await.unwrap(), 1);
-    assert_eq!(rows(&mut connection).await, 0);
+    assert_eq!(ask::<i64>(&mut connection, ROWS).await, 0);
 }
 
 #[tokio::test]
@@ -72,8 +70,7 @@ async fn a_store_sweeps_by_itself_until_its_last_clone_is_gone() {
     expired(&store, 0..3).await;
     let clone = store.clone();
     drop(store);
-    until("they are swept", async || rows(&mut connection).await == 0).await;
+    until_is(&mut connection, ROWS, 0).await;
     drop(clone);
-    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    until("nothing is connected", async || ask::<i64>(&mut connection, others).await == 0).await;
+    until_is(&mut connection, OTHERS, 0).await;
 }

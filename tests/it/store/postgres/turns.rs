@@ -51,18 +51,18 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
         let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
         let keyed = move |n: u16| key(round * 100 + n);
         // A third begins a session, the others have one.
-        for n in (0..20).filter(|n| !n.is_multiple_of(3)) {
+        for n in (0..20).filter(|n: &u16| !n.is_multiple_of(3)) {
             nodes[0].create(&keyed(n), &new_record()).await.unwrap();
         }
         let signs_in = |store: PostgresStore, n: u16| {
             let name = name.clone();
             async move {
-                let admitted = if !n.is_multiple_of(3) {
+                let admitted = if n.is_multiple_of(3) {
+                    store.create(&keyed(n), &signed_in(&name, max)).await.unwrap() == Created::Created
+                } else {
                     let answer = store.update(&keyed(n), &sign_in(&name, max)).await.unwrap();
                     assert!(matches!(answer, Updated::Done { .. } | Updated::TooMany), "{answer:?}");
                     answer != Updated::TooMany
-                } else {
-                    store.create(&keyed(n), &signed_in(&name, max)).await.unwrap() == Created::Created
                 };
                 admitted.then(|| keyed(n))
             }

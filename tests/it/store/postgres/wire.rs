@@ -106,7 +106,7 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     hold(&mut other, &KEY).await;
     let touch = touch();
     let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
-        until_blocked(&mut watch).await;
+        until_is(&mut watch, BLOCKED, 1).await;
         until("the session has ended", async || {
             store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none()
         })
@@ -128,7 +128,7 @@ async fn a_conflict_after_a_wait_shows_what_was_waited_for() {
     sqlx::query(first).execute(&mut other).await.unwrap();
     let guarded = increment(0, Some(1));
     let (answer, ()) = tokio::join!(store.update(&KEY, &guarded), async {
-        until_blocked(&mut watch).await;
+        until_is(&mut watch, BLOCKED, 1).await;
         sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     });
     let Updated::Conflict(current) = answer.unwrap() else { panic!("the guard does not hold") };
