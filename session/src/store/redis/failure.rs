@@ -115,7 +115,7 @@ mod tests {
 
     fn said(reply: &str) -> Refusal {
         let value = redis::parse_redis_value(format!("-{reply}\r\n").as_bytes()).unwrap();
-        let redis::Value::ServerError(error) = value else { panic!("{value:?}") };
+        let error = ServerError::try_from(value.extract_error().unwrap_err()).unwrap();
         Refusal::of(&error, &Endpoint { host: "asked".into(), port: 1 })
     }
 

@@ -199,7 +199,7 @@ impl RedisStore {
                 }
             }
             Err(failure) => {
-                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions")
+                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions");
             }
         }
         Ok(())

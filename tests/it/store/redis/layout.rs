@@ -35,12 +35,12 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
 
     proxy.reset_counts();
     store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap();
-    assert_eq!((proxy.round_trips(), proxy.commands().len()), (1, 1));
+    assert_eq!(proxy.round_trips(), 1);
     assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: 3 });
     let commands = proxy.commands();
-    assert_eq!((proxy.round_trips(), commands.len()), (2, 2));
-    assert!(commands[1].bytes < 200, "{} bytes", commands[1].bytes);
-    assert!(commands[1].reply_bytes < 50, "{} bytes", commands[1].reply_bytes);
+    assert_eq!((proxy.round_trips(), commands.len()), (2, 3));
+    assert!(commands[2].bytes < 200, "{} bytes", commands[2].bytes);
+    assert!(commands[2].reply_bytes < 50, "{} bytes", commands[2].reply_bytes);
     // The conflict's answer is the whole record, in the same round trip.
     let Updated::Conflict(current) = store.update(&KEY, &change).await.unwrap() else {
         panic!("no conflict")
@@ -87,7 +87,7 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
         store.create(&key(n), &new).await.unwrap();
         new.principal = None;
         store.create(&key(10 + n), &new).await.unwrap();
-        let mut change = sign_in(&format!("1{n}"), at_most(3, WhenFull::EvictOldest));
+        let mut change = sign_in(&format!("1{n}"), Some(at_most(3, WhenFull::EvictOldest)));
         change.limits = Some(limits);
         assert_eq!(store.update(&key(10 + n), &change).await.unwrap(), Updated::Done { revision: 2 });
         change.limits = None;

@@ -62,8 +62,8 @@ fn sign_in(name: &str, max: Option<MaxSessions>) -> Change {
     change
 }
 
-fn at_most(most: u32, when_full: WhenFull) -> Option<MaxSessions> {
-    Some(MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full))
+fn at_most(most: u32, when_full: WhenFull) -> MaxSessions {
+    MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full)
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
