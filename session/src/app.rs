@@ -4,12 +4,18 @@
 
 use std::{
     any::{TypeId, type_name},
-    sync::{Arc, PoisonError, RwLock},
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use crate::{
-    Error, ErrorKind, SessionState, commit::Rules, cookie::CookieSpec, keys::KeyRing, store::BoundedStore,
+    Error, ErrorKind, SessionState,
+    commit::Rules,
+    cookie::CookieSpec,
+    id::{PublicId, RecordKey},
+    keys::KeyRing,
+    store::BoundedStore,
     visit::Queue,
 };
 
@@ -22,6 +28,7 @@ pub(crate) struct App {
     pub(crate) eager: bool,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) unconfirmed: Arc<Unconfirmed>,
 }
 
 impl App {
@@ -32,6 +39,42 @@ impl App {
             return longest;
         }
         longest.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
+    }
+}
+
+/// Sessions that a request ended and the store did not confirm. This process opens none of them: the next request of such a
+/// session ends it first.
+#[derive(Debug, Default)]
+pub(crate) struct Unconfirmed {
+    keys: Mutex<VecDeque<RecordKey>>,
+}
+
+/// Of an outage as long as the patience of so many visitors, the last are remembered.
+const MOST_UNCONFIRMED: usize = 1000;
+
+impl Unconfirmed {
+    fn keys(&self) -> MutexGuard<'_, VecDeque<RecordKey>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn holds(&self, key: &RecordKey) -> bool {
+        self.keys().contains(key)
+    }
+
+    pub(crate) fn add(&self, key: RecordKey) {
+        let mut keys = self.keys();
+        if keys.contains(&key) {
+            return;
+        }
+        if keys.len() >= MOST_UNCONFIRMED {
+            keys.pop_front();
+        }
+        keys.push_back(key);
+        tracing::error!(public_id = %PublicId::of(key), "a session could not be ended; this process refuses it until it can");
+    }
+
+    pub(crate) fn confirm(&self, key: &RecordKey) {
+        self.keys().retain(|other| other != key);
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Arrival {
     Superseded(Duration),
     /// The session ended while the request ran: what it still writes counts as done just before.
     Ended,
+    /// An earlier request ended it, and the store did not confirm that: it reads as nobody's, and is ended now.
+    Unconfirmed(SessionId),
     /// A record that cannot be read; all that can be done with it is to delete it.
     Unreadable(SessionId),
 }
@@ -190,8 +192,9 @@ impl<'a> Commit<'a> {
     /// The first step.
     pub(crate) fn begin(&mut self) -> Step {
         let local = &self.request.local;
+        let purged = local.purged || matches!(self.request.arrival, Arrival::Unconfirmed(_));
         match self.request.arrival.clone() {
-            Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purged => {
+            Arrival::Live(id, _) | Arrival::Unreadable(id) | Arrival::Unconfirmed(id) if purged => {
                 let mut then = None;
                 if local.patch.writes_a_value() {
                     match self.create_from_local(None) {
@@ -219,7 +222,9 @@ impl<'a> Commit<'a> {
                     after: After::Same,
                 })
             }
-            Arrival::Nobody | Arrival::Superseded(_) | Arrival::Ended => self.create_from_local(None),
+            Arrival::Nobody | Arrival::Superseded(_) | Arrival::Ended | Arrival::Unconfirmed(_) => {
+                self.create_from_local(None)
+            }
             Arrival::Unreadable(_) if self.request.operations.is_empty() => finish(Done::Nothing),
             Arrival::Unreadable(_) => fail(Error::new(ErrorKind::Unreadable)),
         }

@@ -244,7 +244,8 @@ impl SessionMiddlewareBuilder {
             random: self.random,
         };
         SessionMiddleware::over(App {
-            store: BoundedStore { store: self.store, deadlines: self.deadlines },
+            store: BoundedStore::new(self.store, self.deadlines),
+            unconfirmed: Arc::default(),
             keys: KeyRing::new(&self.key, &self.retired),
             cookie,
             rules,

@@ -116,6 +116,10 @@ impl Visit {
                         return Ok(());
                     }
                 };
+                if self.app.unconfirmed.holds(&id.key) {
+                    self.inner.borrow_mut().arrival = Arrival::Unconfirmed(id);
+                    return Ok(());
+                }
                 let arrival = match self.app.store.load(&id.key).await {
                     Ok(None) => Arrival::Nobody,
                     Ok(Some(loaded)) if loaded.record.meta().verifier == id.verifier_hash() => {
@@ -304,11 +308,12 @@ impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
         let inner = self.inner.borrow();
-        let touches = matches!(&inner.arrival, Arrival::Live(_, loaded) if touch_is_due(loaded.record.meta(), loaded.now));
-        !inner.operations.is_empty()
-            || inner.fault.is_some()
-            || touches
-            || self.committing.try_lock().is_err()
+        let due = match &inner.arrival {
+            Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
+            Arrival::Unconfirmed(_) => true,
+            _ => false,
+        };
+        !inner.operations.is_empty() || inner.fault.is_some() || due || self.committing.try_lock().is_err()
     }
 
     /// Stores what was recorded so far.
@@ -360,7 +365,14 @@ impl Visit {
                     continue;
                 }
                 Step::Create(key, new) => self.app.store.create(begun, &key, &new).await.map(Answer::Created),
-                Step::Delete(key) => self.app.store.delete(begun, &key, None).await.map(|()| Answer::Deleted),
+                Step::Delete(key) => {
+                    let deleted = self.app.store.delete(begun, &key, None).await;
+                    match &deleted {
+                        Ok(()) => self.app.unconfirmed.confirm(&key),
+                        Err(_) => self.app.unconfirmed.add(key),
+                    }
+                    deleted.map(|()| Answer::Deleted)
+                }
                 Step::Update(key, change) => {
                     if turn.is_none() && commit.is_guarded() {
                         turn = self.app.queue.turn(&key, self.app.rules.deadline / 2).await;
@@ -411,6 +423,11 @@ impl Visit {
         }
         let mut inner = self.inner.borrow_mut();
         inner.operations.drain(..covered);
+        if let Arrival::Live(id, _) | Arrival::Unreadable(id) = inner.arrival
+            && self.app.unconfirmed.holds(&id.key)
+        {
+            inner.arrival = Arrival::Unconfirmed(id);
+        }
         drop(inner);
         self.refuse(error);
         self.refold();

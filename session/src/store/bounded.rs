@@ -1,17 +1,19 @@
 //! Calls to a store with a deadline.
 //!
-//! In: any store. Out: an answer in time, or an error that says whether a write may have happened. Never: a second `create` or
-//! `update`; `load` and `delete` are tried twice, because trying them again changes nothing.
+//! In: any store. Out: an answer in time, or an error that says whether a write may have happened; at once, while the store does
+//! not answer anybody. Never: a second `create` or `update`; `load` and `delete` are tried twice, because trying them again
+//! changes nothing.
 
 use std::{
     future::poll_fn,
-    pin::Pin,
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
 
 use super::{
     AnyStore, Created, Index, Listed, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
+    any::Boxed, breaker::Breaker,
 };
 use crate::{
     change::{Change, NewRecord},
@@ -29,19 +31,33 @@ pub(crate) struct Deadlines {
 /// A store whose every call ends in time.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedStore {
-    pub(crate) store: AnyStore,
-    pub(crate) deadlines: Deadlines,
+    store: AnyStore,
+    deadlines: Deadlines,
+    /// Reads may go on while writes do not.
+    breakers: Arc<Breakers>,
+}
+
+#[derive(Debug)]
+struct Breakers {
+    loads: Breaker,
+    writes: Breaker,
 }
 
 impl BoundedStore {
+    pub(crate) fn new(store: AnyStore, deadlines: Deadlines) -> Self {
+        let breakers = Breakers { loads: Breaker::new("loads"), writes: Breaker::new("writes") };
+        Self { store, deadlines, breakers: Arc::new(breakers) }
+    }
+
     pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
         let begun = Instant::now();
-        let (store, options, longest) = (self.store.as_dyn(), LoadOptions::default(), self.deadlines.load);
-        let first = within(begun, longest, store.dyn_load(key, &options), StoreErrorKind::Unavailable).await;
-        match first {
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                within(begun, longest, store.dyn_load(key, &options), StoreErrorKind::Unavailable).await
-            }
+        let options = LoadOptions::default();
+        let load = || {
+            let call = self.store.as_dyn().dyn_load(key, &options);
+            self.breakers.loads.ask(within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable))
+        };
+        match load().await {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => load().await,
             answer => answer,
         }
     }
@@ -53,8 +69,7 @@ impl BoundedStore {
         key: &RecordKey,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
-        let call = self.store.as_dyn().dyn_create(key, new);
-        within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
+        self.write(begun, self.store.as_dyn().dyn_create(key, new)).await
     }
 
     pub(crate) async fn update(
@@ -63,8 +78,7 @@ impl BoundedStore {
         key: &RecordKey,
         change: &Change,
     ) -> Result<Updated, StoreError> {
-        let call = self.store.as_dyn().dyn_update(key, change);
-        within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
+        self.write(begun, self.store.as_dyn().dyn_update(key, change)).await
     }
 
     pub(crate) async fn delete(
@@ -73,25 +87,27 @@ impl BoundedStore {
         key: &RecordKey,
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
-        let (store, longest) = (self.store.as_dyn(), self.deadlines.save);
-        let delete =
-            || within(begun, longest, store.dyn_delete(key, only_if), StoreErrorKind::UnknownOutcome);
+        let delete = || self.write(begun, self.store.as_dyn().dyn_delete(key, only_if));
         match delete().await {
             Err(_) => delete().await,
             answer => answer,
         }
     }
 
+    async fn write<T>(&self, begun: Instant, call: Boxed<'_, T>) -> Result<T, StoreError> {
+        let call = within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome);
+        self.breakers.writes.ask(call).await
+    }
+
     pub(crate) fn index(&self) -> Option<BoundedIndex<'_>> {
-        let index = SessionStore::index(&self.store)?;
-        Some(BoundedIndex { index, deadlines: self.deadlines })
+        Some(BoundedIndex { index: self.store.index()?, store: self })
     }
 }
 
 /// An index whose every call ends in time. Asking again changes nothing, so a call that failed is tried twice.
 pub(crate) struct BoundedIndex<'a> {
     index: Index<'a>,
-    deadlines: Deadlines,
+    store: &'a BoundedStore,
 }
 
 impl BoundedIndex<'_> {
@@ -99,7 +115,8 @@ impl BoundedIndex<'_> {
         let begun = Instant::now();
         let list = || {
             let call = Box::pin(self.index.sessions_of(principal));
-            within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
+            let call = within(begun, self.store.deadlines.load, call, StoreErrorKind::Unavailable);
+            self.store.breakers.loads.ask(call)
         };
         match list().await {
             Err(_) => list().await,
@@ -113,10 +130,7 @@ impl BoundedIndex<'_> {
         except: Option<&RecordKey>,
     ) -> Result<u64, StoreError> {
         let begun = Instant::now();
-        let delete = || {
-            let call = Box::pin(self.index.delete_all(principal, except));
-            within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome)
-        };
+        let delete = || self.store.write(begun, Box::pin(self.index.delete_all(principal, except)));
         match delete().await {
             Err(_) => delete().await,
             answer => answer,
@@ -128,7 +142,7 @@ impl BoundedIndex<'_> {
 async fn within<T>(
     begun: Instant,
     longest: Duration,
-    mut call: Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + '_>>,
+    mut call: Boxed<'_, T>,
     late: StoreErrorKind,
 ) -> Result<T, StoreError> {
     // A store in memory answers at once, and then no timer is needed.

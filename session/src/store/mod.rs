@@ -6,6 +6,7 @@
 
 mod any;
 mod bounded;
+mod breaker;
 mod clock;
 #[cfg(feature = "testing")]
 pub mod conformance;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_typed_session::store::StoreErrorKind;
 
 use super::{
-    kit::{Answer, Jar, World},
+    kit::{Answer, EMPTY, Jar, World},
     script::Fault,
 };
 
@@ -48,7 +48,52 @@ async fn a_purge_that_fails_keeps_the_cookie_so_that_it_can_be_tried_again() {
             "a delete may be tried twice, and nothing follows it"
         );
         assert_eq!(browser.go("purge").await.jar(), Jar::Removed);
+        assert_eq!((world.store.asked().as_str(), world.store.len()), ("delete", 0));
     }
+}
+
+/// The store did not say that the session is gone, so it may be live; nobody gets at it any more, and whatever comes next ends it.
+#[actix_web::test]
+async fn a_session_whose_end_is_not_confirmed_is_refused_and_ended_by_the_next_request() {
+    for (words, jar, calls) in [
+        ("see", Jar::Removed, "delete"),
+        ("list,v3", Jar::Set, "delete create"),
+        ("in5", Jar::Set, "delete create"),
+    ] {
+        let world = World::new().await;
+        let browser = world.browser_after("v1,in4").await;
+        let copy = browser.clone();
+        let fails = |first| {
+            world.store.at("delete", first, Fault::Fails(StoreErrorKind::Unavailable));
+            world.store.at("delete", first + 1, Fault::Fails(StoreErrorKind::UnknownOutcome));
+        };
+        fails(1);
+        assert_opaque_503(&browser.go("purge").await);
+        fails(1);
+        assert_opaque_503(&browser.go("see").await);
+        assert_eq!(browser.get("/none").await.status, 200);
+        world.store.asked();
+        let answer = browser.go(words).await;
+        assert_eq!((answer.status, answer.jar()), (200, jar), "{words}");
+        assert!(!answer.body.starts_with('4'), "{words}: {}", answer.body);
+        assert_eq!(world.store.asked(), calls, "{words}");
+        // It is gone for everybody, and asked for as ever.
+        assert_eq!(copy.go("").await.body, EMPTY);
+        assert_eq!(world.store.asked(), "load", "{words}");
+    }
+}
+
+#[actix_web::test]
+async fn the_rest_of_a_request_does_not_read_what_it_could_not_end() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1,in4").await;
+    for nth in [1, 2] {
+        world.store.at("delete", nth, Fault::Fails(StoreErrorKind::Unavailable));
+    }
+    let answer = browser.go("purge,save,see").await;
+    assert_eq!(answer.body, format!("StoreUnavailable | {EMPTY} | {EMPTY}"));
+    // Its end tries once more.
+    assert_eq!((answer.status, answer.jar(), world.store.len()), (200, Jar::Removed, 0));
 }
 
 #[actix_web::test]
@@ -99,12 +144,34 @@ async fn a_load_that_fails_is_tried_twice_and_is_never_no_session() {
     world.store.at("load", 1, Fault::Fails(StoreErrorKind::Unavailable));
     assert_eq!(browser.go("").await.body, r#"- [] 1 "" -"#);
     assert_eq!(world.store.asked(), "load load");
-    world.store.damage(Some(StoreErrorKind::Unavailable));
     for words in ["", "v1", "purge"] {
+        let world = World::new().await;
+        let browser = world.browser_after("v1").await;
+        world.store.damage(Some(StoreErrorKind::Unavailable));
         assert_opaque_503(&browser.go(words).await);
         assert_eq!(world.store.asked(), "load load");
+        assert_eq!(browser.get("/none").await.status, 200);
     }
+}
+
+#[actix_web::test]
+async fn a_store_that_does_not_answer_is_not_asked_by_everybody() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.store.damage(Some(StoreErrorKind::Unavailable));
+    for _ in 0..50 {
+        assert_opaque_503(&browser.go("").await);
+    }
+    let asked = world.store.asked();
+    assert!(asked.matches("load").count() < 10, "{asked}");
     assert_eq!(browser.get("/none").await.status, 200);
+    world.store.damage(None);
+    let since = std::time::Instant::now();
+    while browser.go("").await.status != 200 {
+        assert!(since.elapsed().as_secs() < 10);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(browser.state().await, r#"- [] 1 "" -"#);
 }
 
 #[actix_web::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::{Client, Place, on_every_store, signed_in};
+use super::{Client, Node, Place, on_every_store, signed_in, until};
 
 on_every_store! {
     without_its_store_a_server_answers_what_needs_no_session
@@ -42,10 +42,17 @@ async fn without_its_store_a_server_answers_what_needs_no_session(place: Place) 
         for path in ["/set/0/1", "/in/9"] {
             refused(&mut stranger, path).await;
         }
-        node.direct("/store/on/on").await;
+        answers_again(&node, &mut client).await;
         let state = client.read().await;
         assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 0, None));
     }
+}
+
+/// Turns the store on and waits until it is asked again.
+async fn answers_again(node: &Node, client: &mut Client) {
+    node.direct("/store/on/on").await;
+    until("loads are made again", async || client.ask("/read").await.unwrap().status == 200).await;
+    until("writes are made again", async || client.ask("/set/1/1").await.unwrap().status == 200).await;
 }
 
 /// The session was loaded, and then nothing can be written.
@@ -55,16 +62,31 @@ async fn a_change_that_cannot_be_stored_is_no_success(place: Place) {
     for state in ["off", "hang"] {
         node.direct(&format!("/store/on/{state}")).await;
         assert_eq!(client.read().await.user, Some(7));
-        for path in ["/set/0/1", "/add", "/add-now", "/renew", "/in/8", "/out"] {
+        for path in ["/set/0/1", "/add", "/add-now", "/renew", "/in/8"] {
             refused(&mut client, path).await;
         }
-        node.direct("/store/on/on").await;
+        answers_again(&node, &mut client).await;
         let state = client.read().await;
         assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 0, None));
     }
-    // The cookie was kept, so the logout can be tried again.
-    client.ok("/out").await;
-    assert!(client.jar.is_empty());
+}
+
+/// The cookie is kept, or the logout could not be tried again; until it has been, nobody gets at the session.
+#[actix_web::test]
+async fn nobody_gets_at_a_session_whose_logout_could_not_be_stored() {
+    for (state, path) in [("off", "/out"), ("hang", "/out"), ("off", "/read"), ("hang", "/add")] {
+        let place = Place::sqlite().await.unwrap();
+        let node = place.node_within(DEADLINE);
+        let mut client = signed_in(&node).await;
+        let mut copy = client.twin();
+        node.direct(&format!("/store/on/{state}")).await;
+        refused(&mut client, "/out").await;
+        refused(&mut copy, "/read").await;
+        node.direct("/store/on/on").await;
+        until("the logout is stored", async || client.ask(path).await.unwrap().status == 200).await;
+        assert_eq!(copy.read().await.user, None);
+        assert_eq!(client.read().await.user, None);
+    }
 }
 
 /// Nobody knows whether it is stored, so it is not sent again: a closure would be applied twice.
@@ -113,11 +135,12 @@ async fn a_locked_file_refuses_writes_and_serves_reads() {
     let place = Place::sqlite().await.unwrap();
     let node = place.node();
     let mut client = signed_in(&node).await;
+    let other = signed_in(&node).await;
     let mut lock = place.file().await;
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
     assert_eq!(client.read().await.user, Some(7));
     assert_eq!(client.ok("/none").await, "none");
-    let (mut adding, mut leaving) = (client.twin(), client.twin());
+    let (mut adding, mut leaving) = (client.twin(), other);
     tokio::join!(refused(&mut adding, "/add"), refused(&mut leaving, "/out"));
     sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
     client.ok("/add").await;

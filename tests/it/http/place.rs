@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use super::node::Node;
+use crate::servers::{shared_redis, unique_name};
 
 /// Long enough that no server under load gives up.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -15,6 +16,8 @@ const PATIENT: Duration = Duration::from_secs(20);
 pub(super) enum Place {
     /// A file, in a folder that goes when the test ends.
     Sqlite(TempDir),
+    /// Keys behind a prefix, on a server that tests share.
+    Redis { url: String, prefix: String },
 }
 
 impl Place {
@@ -23,8 +26,14 @@ impl Place {
         Some(Self::Sqlite(tempfile::tempdir().unwrap()))
     }
 
+    pub(super) async fn redis() -> Option<Self> {
+        let (server, prefix) = (shared_redis().await?, unique_name());
+        Some(Self::Redis { url: server.url(), prefix })
+    }
+
     pub(super) fn url(&self) -> String {
         match self {
+            Self::Redis { url, prefix } => format!("{url}?prefix={prefix}:"),
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("sessions.db").display()),
         }
     }
@@ -41,6 +50,11 @@ impl Place {
     /// How many sessions are stored.
     pub(super) async fn sessions(&self) -> usize {
         let count: i64 = match self {
+            Self::Redis { prefix, .. } => {
+                let server = shared_redis().await.unwrap();
+                let keys: Vec<String> = server.command(&["KEYS", &format!("{prefix}:s:*")]).await.unwrap();
+                return keys.len();
+            }
             Self::Sqlite(_) => {
                 let mut connection = self.file().await;
                 // Nothing may be left of a session that has ended, cells neither.
@@ -53,7 +67,7 @@ impl Place {
 
     /// A connection to the file that is not the server's.
     pub(super) async fn file(&self) -> SqliteConnection {
-        let Self::Sqlite(folder) = self;
+        let Self::Sqlite(folder) = self else { panic!("it is no file") };
         let options = SqliteConnectOptions::new().filename(folder.path().join("sessions.db"));
         options.busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
     }
@@ -63,6 +77,7 @@ impl Place {
 macro_rules! on_every_store {
     ($($test:ident)+) => {
         $crate::http::place::on_every_store! { @sqlite $($test)+ }
+        $crate::http::place::on_every_store! { @redis $($test)+ }
     };
     (@$kind:ident $($test:ident)+) => {
         mod $kind {

@@ -39,7 +39,7 @@ done
 "#;
 
 /// Becomes the server. `$0` is the folder; the working folder stays the same one when it is moved.
-const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
+pub(super) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
 
 /// A user of this machine.
 #[derive(Clone, Copy)]
@@ -130,8 +130,10 @@ impl Guarded {
         true
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
-        signal_to(self.process(), signal);
+    /// The server's and those of its children, which do its work in PostgreSQL.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        let server = self.process();
+        [vec![server], children_of(server)].concat()
     }
 
     /// Stops the server and its children where they are; the kernel still takes connections for them.
@@ -156,27 +158,23 @@ impl Guarded {
         if self.has_ended() {
             return;
         }
-        let server = self.process();
-        let children = children_of(server);
-        for process in children.iter().copied().chain([server]) {
-            signal_to(process, Signal::KILL);
+        let processes = self.processes();
+        for process in &processes {
+            signal_to(*process, Signal::KILL);
         }
-        self.until_ended(&children).await;
+        self.until_ended(&processes).await;
     }
 
     /// Asks the server to end, in its own way of understanding `signal`.
     pub(super) async fn stop(&self, signal: Signal) {
-        let children = children_of(self.process());
-        self.signal(signal);
-        self.until_ended(&children).await;
+        let processes = self.processes();
+        signal_to(self.process(), signal);
+        self.until_ended(&processes).await;
     }
 
-    async fn until_ended(&self, children: &[u32]) {
+    async fn until_ended(&self, processes: &[u32]) {
         until("the server ended", || async { self.has_ended() }).await;
-        until("its children ended", || async {
-            children.iter().all(|child| state_and_parent(*child).is_none())
-        })
-        .await;
+        until("its children ended", || async { processes.iter().all(|process| !lives(*process)) }).await;
     }
 }
 
@@ -203,11 +201,14 @@ fn children_of(parent: u32) -> Vec<u32> {
     processes.filter(|process| state_and_parent(*process).is_some_and(|(_, of)| of == parent)).collect()
 }
 
-/// None when the process has ended, waited for or not.
-pub(super) fn state_and_parent(process: u32) -> Option<(char, u32)> {
+/// Whether a process has not ended; one that nobody waited for has.
+pub(super) fn lives(process: u32) -> bool {
+    state_and_parent(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+fn state_and_parent(process: u32) -> Option<(char, u32)> {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name before it may hold anything.
     let mut words = line.rsplit_once(") ")?.1.split(' ');
-    let (state, parent) = (words.next()?.chars().next()?, words.next()?.parse().ok()?);
-    (!matches!(state, 'Z' | 'X')).then_some((state, parent))
+    Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
 }

@@ -1,10 +1,11 @@
 //! Servers for tests: private ones to be killed and frozen, shared ones for everybody else, and a proxy that does harm.
 //!
-//! In: the servers' binaries, as the distribution installs them. Out: URLs, and a hand on each process. Never: a port that is
-//! not on loopback, a process or a folder that outlives the tests.
+//! In: the servers' binaries, as the distribution installs them, on Linux. Out: URLs, and a hand on each process. Never: a port
+//! that is not on loopback, a process or a folder that outlives the tests.
 //!
 //! A test begins with `let Some(redis) = Redis::start().await else { return };`: where the binary is missing it is skipped with a
-//! line that says so, or fails if the environment has `CI`.
+//! line that says so, or fails if the environment has `CI`. In `conformance_tests!` the harness can be
+//! `match harness() { Some(harness) => harness, None => return }`.
 
 mod cluster;
 mod guarded;

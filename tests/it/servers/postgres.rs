@@ -147,9 +147,9 @@ impl Postgres {
         options.username("postgres").database(database)
     }
 
-    /// For the test that follows them after the end of this process.
-    pub(super) fn process_and_folder(&self) -> (u32, &Path) {
-        (self.guarded.process(), self.guarded.folder())
+    /// For the test that follows it after the end of this process.
+    pub(super) fn guarded(&self) -> &Guarded {
+        &self.guarded
     }
 
     pub(crate) fn port(&self) -> u16 {
