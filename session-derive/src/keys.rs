@@ -82,6 +82,7 @@ pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("session", Owner::Handle),
     ("update", Owner::Handle),
     ("try_update", Owner::Handle),
+    ("principal_of", Owner::Handle),
     // Traits of the prelude give these two to every type; on a handle they are found before the state's getter.
     ("into", Owner::Trait("Into::into")),
     ("try_into", Owner::Trait("TryInto::try_into")),

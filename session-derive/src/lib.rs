@@ -303,6 +303,7 @@ mod tests {
         let item: DeriveInput = syn::parse_quote! {
             #[session(version = 1)]
             struct Shop {
+                #[session(principal)]
                 user: Option<u64>,
             }
         };

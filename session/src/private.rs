@@ -7,7 +7,7 @@ pub use crate::{
     extract::{Extract, extract},
     record::Json,
     schema::{Field, Schema},
-    state::Tracked,
+    state::{Tracked, principal_of},
 };
 
 /// Why a field could not be encoded.

@@ -14,8 +14,8 @@ use std::{
 use crate::{
     Error, ErrorKind, Session,
     evolve::View,
-    patch::{Operation, Place, Ran, Replay},
-    record::Json,
+    patch::{Base, Fold, Operation, Place, Ran, Replay},
+    record::{Json, Principal},
     schema::{Field, Schema, SessionState},
     visit::Visit,
 };
@@ -242,6 +242,21 @@ pub(crate) fn decode<T: SessionState>(view: View<'_>) -> Result<T, Error> {
     view.gate(schema).map_err(|too_new| too_new.error(schema))?;
     T::decode_section(&mut view.cells(schema))
         .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
+}
+
+/// Whose the sessions are in which the principal field is `value`, in the very text that a sign-in stores.
+#[doc(hidden)]
+pub fn principal_of<T: SessionState, V>(
+    field: usize,
+    value: Option<V>,
+    place: fn(&mut T) -> &mut Option<V>,
+) -> Result<Principal, Error> {
+    let nothing = Fold::default();
+    let mut state = decode::<T>(nothing.view(Base::EMPTY))?;
+    *place(&mut state) = value;
+    let here = Place { schema: T::schema(), field };
+    let json = state.encode_field(field).map_err(|_| not_serializable(here))?;
+    Ok(Principal::new(here.key(), &json))
 }
 
 /// serde's own message may quote the value, so only the field is named.

@@ -1,9 +1,9 @@
-//! In: a field. Out: `set_`, `update_`, `clear_` and `take_`, as far as the field has them.
+//! In: a field. Out: `set_`, `update_`, `clear_` and `take_`, as far as the field has them, and `principal_of` for the principal.
 //!
 //! Never touches the value itself: all of them call one method of the tracked state, which records the operation.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use super::{Method, docs, number};
 use crate::ident;
@@ -16,7 +16,8 @@ pub(super) fn setters(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
         Spelling::Option(_) => field.taker().map(|name| take(field, name)),
         _ => None,
     };
-    std::iter::once(set(schema, field)).chain(update).chain(clear).chain(take).collect()
+    let principal = field.principal.then(|| principal_of(schema, field));
+    std::iter::once(set(schema, field)).chain(update).chain(clear).chain(take).chain(principal).collect()
 }
 
 /// ```text
@@ -123,6 +124,38 @@ fn take(field: &Field<'_>, name: Ident) -> Method {
         &quote!((&mut self) -> #ty),
         quote!(self.0.take(#index, |state| &mut state.#ident)),
     )
+}
+
+/// ```text
+/// pub fn principal_of(value: impl IntoField<Option<u64>>) -> Result<Principal, Error> {
+///     principal_of::<Shop, _>(4, value.into_field(), |state| &mut state.user)
+/// }
+/// ```
+fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
+    let Field { ident, ty, vis, .. } = field;
+    let (krate, state, index) = (&schema.krate, schema.ident, number(field.index));
+    let line = format!(
+        " Whose the sessions are in which `{}` is this: what a store that is a `PrincipalIndex` finds them by.",
+        ident::word(ident)
+    );
+    let head = quote! {
+        #[doc = #line]
+        ///
+        /// # Errors
+        ///
+        /// When the value cannot be serialised.
+        #vis fn principal_of(
+            value: impl #krate::IntoField<#ty>,
+        ) -> ::core::result::Result<#krate::record::Principal, #krate::Error>
+    };
+    let body = quote! {
+        #krate::__private::principal_of::<#state, _>(
+            #index,
+            #krate::IntoField::<#ty>::into_field(value),
+            |state| &mut state.#ident,
+        )
+    };
+    Method { name: ident::generated(&format_ident!("principal_of", span = ident.span())), head, body }
 }
 
 fn method(field: &Field<'_>, name: Ident, line: &str, signature: &TokenStream, body: TokenStream) -> Method {

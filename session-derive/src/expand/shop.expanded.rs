@@ -153,6 +153,26 @@ impl ShopHandle {
     fn clear_user(&mut self) {
         self.0.set_principal(4, ::core::option::Option::None, |state| &mut state.user);
     }
+    /// Whose the sessions are in which `user` is this: what a store that is a `PrincipalIndex` finds them by.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be serialised.
+    fn principal_of(
+        value: impl ::actix_typed_session::IntoField<Option<u64>>,
+    ) -> ::core::result::Result<
+        ::actix_typed_session::record::Principal,
+        ::actix_typed_session::Error,
+    > {
+        ::actix_typed_session::__private::principal_of::<
+            Shop,
+            _,
+        >(
+            4,
+            ::actix_typed_session::IntoField::<Option<u64>>::into_field(value),
+            |state| &mut state.user,
+        )
+    }
     /// Reads `cart`; its default until it is set.
     #[must_use]
     fn cart(&self) -> &[Line] {

@@ -58,6 +58,8 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
             // As other tools write it.
             path => opened(super::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => opened(super::PostgresStore::connect(url).await),
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster" => {
             opened(super::RedisStore::connect(url).await)
@@ -81,7 +83,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-#[cfg(any(feature = "redis", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 fn opened<S: super::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
 ) -> Result<AnyStore, ConnectError> {

@@ -52,6 +52,24 @@ pub trait PrincipalIndex: SessionStore {
     ///
     /// It is final: every sign-in that was acknowledged before the call began is gone when it returns. May be called again.
     ///
+    /// ```
+    /// use actix_typed_session::{SessionState, TypedSession, store::{MemoryStore, PrincipalIndex}};
+    ///
+    /// #[derive(SessionState)]
+    /// #[session(name = "shop", version = 1)]
+    /// struct Shop {
+    ///     #[session(principal)]
+    ///     user: Option<u64>,
+    /// }
+    ///
+    /// /// An account is disabled.
+    /// async fn disable(store: &MemoryStore, user: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    ///     let principal = TypedSession::<Shop>::principal_of(user)?;
+    ///     Ok(store.delete_all(&principal, None).await?)
+    /// }
+    /// # let _ = disable;
+    /// ```
+    ///
     /// # Errors
     /// When it is not known that all of them are gone.
     fn delete_all(

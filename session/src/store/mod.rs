@@ -14,6 +14,8 @@ mod connect;
 mod error;
 mod index;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]
@@ -25,6 +27,8 @@ use std::{future::Future, sync::Arc};
 pub(crate) use self::bounded::{BoundedIndex, BoundedStore, Deadlines};
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
@@ -36,7 +40,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     index::{Index, Listed, PrincipalIndex},
     memory::MemoryStore,
-    sweep::Sweep,
+    sweep::{Sweep, Sweeper},
 };
 use crate::{
     change::{Change, NewRecord},

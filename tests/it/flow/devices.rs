@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use actix_typed_session::{
-    ConfigError, Session, SessionMiddleware, WhenFull,
+    ConfigError, Session, SessionMiddleware, TypedSession, WhenFull,
     change::{Change, NewRecord},
     id::RecordKey,
     record::Principal,
-    store::{Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+    store::{
+        Created, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
+        Updated,
+    },
 };
 use actix_web::{App, test, web};
 
 use super::{
-    kit::{Browser, EMPTY, Jar, World, key},
+    kit::{Browser, EMPTY, Jar, Shop, World, key},
     script::Fault,
 };
 
@@ -147,6 +150,21 @@ async fn all_of_them_are_ended_with_this_one() {
     assert_eq!((copy.state().await, laptop.state().await), (EMPTY.into(), EMPTY.into()));
     assert_eq!(phone.state().await, r#"- [] 3 "" -"#);
     assert_eq!(world.store.len(), 1);
+}
+
+/// An account is disabled: whoever does it has no session of that user, only their name.
+#[actix_web::test]
+async fn all_sessions_of_somebody_who_is_not_here_are_ended_by_their_name() {
+    let world = World::new().await;
+    let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
+    let theirs = world.browser_after("in44").await;
+    let nobody = TypedSession::<Shop>::principal_of(None).unwrap();
+    assert_eq!(world.store.delete_all(&nobody, None).await.unwrap(), 0);
+    let four = TypedSession::<Shop>::principal_of(4).unwrap();
+    assert_eq!(world.store.sessions_of(&four).await.unwrap().len(), 2);
+    assert_eq!(world.store.delete_all(&four, None).await.unwrap(), 2);
+    assert_eq!((phone.state().await, laptop.state().await), (EMPTY.into(), EMPTY.into()));
+    assert_eq!(theirs.state().await, r#"44 [] 0 "" -"#);
 }
 
 #[actix_web::test]

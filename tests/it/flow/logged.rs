@@ -14,28 +14,28 @@ use tracing::{
 
 /// What was logged since it was opened, at every level.
 #[derive(Clone, Default)]
-pub(super) struct Logged(Arc<Mutex<Vec<(Level, String)>>>);
+pub(crate) struct Logged(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Logged {
     /// Listens on this thread until the guard is dropped.
-    pub(super) fn here() -> (Self, DefaultGuard) {
+    pub(crate) fn here() -> (Self, DefaultGuard) {
         let logged = Self::default();
         let guard = tracing::subscriber::set_default(logged.clone());
         (logged, guard)
     }
 
     /// Listens on this thread until it ends; for the workers of a server.
-    pub(super) fn for_good(&self) {
+    pub(crate) fn for_good(&self) {
         std::mem::forget(tracing::subscriber::set_default(self.clone()));
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let lines = self.0.lock().unwrap();
         lines.iter().fold(String::new(), |text, (level, line)| text + level.as_str() + " " + line + "\n")
     }
 
     /// How many lines of a level.
-    pub(super) fn count(&self, level: Level) -> usize {
+    pub(crate) fn count(&self, level: Level) -> usize {
         self.0.lock().unwrap().iter().filter(|(of, _)| *of == level).count()
     }
 }

@@ -6,7 +6,7 @@ mod extract;
 mod kit;
 mod late;
 mod lifetime;
-mod logged;
+pub(crate) mod logged;
 mod outcomes;
 mod rows;
 mod rows_failing;

@@ -3,5 +3,7 @@
 mod broken;
 mod conformance;
 mod memory;
+mod postgres;
 mod redis;
 mod sqlite;
+mod sweeper;

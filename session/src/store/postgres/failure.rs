@@ -1,0 +1,130 @@
+//! What an error of PostgreSQL or of the way to it says about a statement.
+//!
+//! In: an error of sqlx. Out: whether the statement was executed, and a [`StoreError`] that names no id and no value. Never: a
+//! guess; what cannot be known is an unknown outcome.
+
+use std::borrow::Cow;
+
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server said why, before any result: what the statement had done was rolled back.
+    Refused(sqlx::Error),
+    /// There was no answer, or only a part of it: the statement may have been executed.
+    Lost(Option<sqlx::Error>),
+    /// Something was wrong with the answer.
+    Answer(StoreError),
+}
+
+impl Failure {
+    /// `began`: whether the server had begun to answer.
+    ///
+    /// Rows and the end of a statement are sent before its transaction is committed, and a server sends in order. So an error
+    /// without any result before it, also that of a server that shuts down, comes from a statement that was not committed.
+    pub(super) fn of(error: sqlx::Error, began: bool) -> Self {
+        match &error {
+            sqlx::Error::Database(_) if !began || !is_fatal(&error) => Self::Refused(error),
+            sqlx::Error::Encode(_) => Self::Refused(error),
+            _ => Self::Lost(Some(error)),
+        }
+    }
+
+    pub(super) const fn silence() -> Self {
+        Self::Lost(None)
+    }
+
+    /// The same for a `COMMIT`, which is answered after the fact.
+    pub(super) fn of_commit(self) -> Self {
+        match self {
+            Self::Refused(error) if is_fatal(&error) => Self::Lost(Some(error)),
+            other => other,
+        }
+    }
+
+    /// Whether the statement was surely not executed, and may well be the next time.
+    pub(super) fn may_try_again(&self) -> bool {
+        // Serialization failure, deadlock; a server that shuts down, crashes, starts.
+        const PASSES: [&str; 5] = ["40001", "40P01", "57P01", "57P02", "57P03"];
+        matches!(self, Self::Refused(error) if code(error).is_some_and(|code| PASSES.contains(&&*code)))
+    }
+
+    /// Whether other connections to this server are in doubt. A standby (25006) is not where sessions are.
+    pub(super) fn ends_connections(&self) -> bool {
+        match self {
+            Self::Refused(error) => is_fatal(error) || code(error).is_some_and(|code| code == "25006"),
+            Self::Lost(_) => true,
+            Self::Answer(_) => false,
+        }
+    }
+
+    /// For statements that change nothing: whether they were executed is all the same.
+    pub(super) fn of_read(self) -> Self {
+        match self {
+            Self::Lost(Some(error)) => Self::Refused(error),
+            Self::Lost(None) => Self::Answer(silent(StoreErrorKind::Unavailable)),
+            other => other,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Answer(error) => error,
+            Failure::Refused(error) => refused(error),
+            Failure::Lost(None) => silent(StoreErrorKind::UnknownOutcome),
+            Failure::Lost(Some(error)) => said(StoreErrorKind::UnknownOutcome, error),
+        }
+    }
+}
+
+fn silent(kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind).with_source("PostgreSQL did not answer in time")
+}
+
+/// What an error means when nothing was changed.
+pub(super) fn refused(error: sqlx::Error) -> StoreError {
+    let kind = match (&error, code(&error).as_deref()) {
+        (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _)
+        // Data or an index is corrupted.
+        | (_, Some("XX001" | "XX002")) => StoreErrorKind::Unreadable,
+        // Disk full, out of memory, a configured limit, a limit of the engine.
+        (_, Some("53100" | "53200" | "53400" | "54000")) => StoreErrorKind::Full,
+        _ => StoreErrorKind::Unavailable,
+    };
+    said(kind, error)
+}
+
+/// PostgreSQL's own words, but neither its details nor what it says about data: both quote values.
+fn said(kind: StoreErrorKind, error: sqlx::Error) -> StoreError {
+    StoreError::new(kind).with_source(match (&error, code(&error)) {
+        (sqlx::Error::Database(said), Some(code)) if !code.starts_with("22") && !code.starts_with("23") => {
+            format!("PostgreSQL: {} ({code})", said.message()).into()
+        }
+        (sqlx::Error::Database(_), Some(code)) => format!("PostgreSQL: error {code}").into(),
+        // Its own words are about a pool.
+        (sqlx::Error::PoolTimedOut, _) => "no connection in time: PostgreSQL refuses, or is starting".into(),
+        _ => Box::<dyn std::error::Error + Send + Sync>::from(error),
+    })
+}
+
+/// The SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+pub(super) fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
+/// Whether the server ended the connection with this error.
+fn is_fatal(error: &sqlx::Error) -> bool {
+    let severity = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    severity.is_some_and(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}

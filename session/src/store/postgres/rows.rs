@@ -1,0 +1,218 @@
+//! Values for statements, and records from rows.
+//!
+//! In: what the store contract talks about. Out: arguments in the order of `statements`, or what a row holds. Never: I/O.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use sqlx::{
+    Arguments as _, Encode, Postgres, Row as _, Type,
+    postgres::{PgArguments, PgRow},
+};
+
+use super::failure::{Failure, refused};
+use crate::{
+    change::{CellWrite, Change, MaxSessions, NewRecord, WhenFull},
+    id::{RecordKey, VerifierHash},
+    record::{Cell, FORMAT, Limits, Meta, Principal, Record, Timestamp, Unreadable, WireKey},
+    store::{Listed, Loaded, StoreError, Updated},
+};
+
+/// The columns of `statements::META`.
+const META_COLUMNS: usize = 15;
+
+/// Arguments in order; an error of one is an error of all.
+pub(super) struct Values(Result<PgArguments, sqlx::Error>);
+
+impl Values {
+    pub(super) fn none() -> Self {
+        Self(Ok(PgArguments::default()))
+    }
+
+    pub(super) fn of_key(key: &RecordKey) -> Self {
+        Self::none().and(key.as_bytes().to_vec())
+    }
+
+    pub(super) fn of_principal(principal: &Principal) -> Self {
+        Self::none().and(text(principal))
+    }
+
+    pub(super) fn and<T>(self, value: T) -> Self
+    where
+        T: for<'q> Encode<'q, Postgres> + Type<Postgres>,
+    {
+        Self(self.0.and_then(|mut arguments| {
+            arguments.add(value).map_err(sqlx::Error::Encode)?;
+            Ok(arguments)
+        }))
+    }
+
+    fn and_cells(self, cells: &[CellWrite]) -> Self {
+        self.and(cells.iter().map(|cell| cell.key.as_str().to_owned()).collect::<Vec<_>>())
+            .and(cells.iter().map(|cell| cell.ttl.map(millis)).collect::<Vec<_>>())
+            .and(cells.iter().map(|cell| cell.json.as_str().to_owned()).collect::<Vec<_>>())
+    }
+
+    fn and_max(self, max: Option<MaxSessions>) -> Self {
+        self.and(max.map(|max| i64::from(max.per_user.get())))
+            .and(max.is_some_and(|max| max.when_full == WhenFull::RejectNew))
+    }
+
+    pub(super) fn done(self) -> Result<PgArguments, StoreError> {
+        self.0.map_err(refused)
+    }
+}
+
+pub(super) fn create(key: &RecordKey, new: &NewRecord) -> Values {
+    Values::of_key(key)
+        .and(bytes(new.verifier))
+        .and(new.principal.as_ref().map(text))
+        .and(new.authenticated)
+        .and(millis(new.limits.idle))
+        .and(millis(new.limits.absolute))
+        .and(new.persistent)
+        .and(new.label.as_deref().map(|label| label.as_bytes().to_vec()))
+        .and_cells(&new.cells)
+        .and_max(new.max_sessions)
+}
+
+pub(super) fn update(key: &RecordKey, change: &Change) -> Values {
+    let principal = change.principal.as_ref();
+    let label = change.label.as_ref();
+    Values::of_key(key)
+        .and(change.renewal.as_ref().map(|renewal| bytes(renewal.verifier)))
+        .and(principal.and_then(Option::as_ref).map(text))
+        .and(change.expected_generation.map(|generation| generation.to_string()))
+        .and(change.guards.iter().map(|guard| guard.key.as_str().to_owned()).collect::<Vec<_>>())
+        .and(change.guards.iter().map(|guard| guard.revision.map(|n| n.to_string())).collect::<Vec<_>>())
+        .and(change.delete.iter().map(|key| key.as_str().to_owned()).collect::<Vec<_>>())
+        .and_cells(&change.write)
+        .and_max(change.max_sessions)
+        .and(change.renewal.as_ref().is_some_and(|renewal| renewal.keep_previous))
+        .and(principal.is_some())
+        .and(change.authenticated)
+        .and(change.limits.map(|limits| millis(limits.idle)))
+        .and(change.limits.map(|limits| millis(limits.absolute)))
+        .and(change.persistent)
+        .and(label.is_some())
+        .and(label.and_then(Option::as_deref).map(|label| label.as_bytes().to_vec()))
+        .and(change.touch)
+}
+
+fn bytes(verifier: VerifierHash) -> Vec<u8> {
+    verifier.as_bytes().to_vec()
+}
+
+pub(super) fn text(principal: &Principal) -> String {
+    principal.as_str().to_owned()
+}
+
+/// As text: PostgreSQL's integers end before a `u64` does.
+fn millis(duration: Duration) -> String {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).to_string()
+}
+
+/// The answer of `LOAD`.
+pub(super) fn loaded(rows: &[PgRow]) -> Result<Option<Loaded>, StoreError> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    let now = time(row, 0)?;
+    let record = record(row, 1)?;
+    // The column that says so by itself may have been damaged.
+    Ok((!record.is_expired(now)).then(|| Loaded::new(record, now)))
+}
+
+/// The answer of `UPDATE`.
+pub(super) fn updated(rows: &[PgRow]) -> Result<Updated, StoreError> {
+    let Some(row) = rows.first() else { return Ok(Updated::Gone) };
+    match row.try_get(0).map_err(refused)? {
+        "done" => Ok(Updated::Done { revision: number(row, 1)? }),
+        "gone" => Ok(Updated::Gone),
+        "too many" => Ok(Updated::TooMany),
+        "conflict" => Ok(Updated::Conflict(Loaded::new(record(row, 3)?, time(row, 2)?))),
+        // What exactly is wrong with it, reading it tells.
+        _ => Err(record(row, 3).err().unwrap_or_else(|| Unreadable::Garbage.into())),
+    }
+}
+
+/// The answer of `LIST`; one that cannot be read is in no list.
+pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
+    let one = |row| {
+        let key: &[u8] = PgRow::try_get(row, 0).ok()?;
+        Some(Listed::new(RecordKey::from_bytes(key.try_into().ok()?), meta(row, 1).ok()?))
+    };
+    let mut list: Vec<_> = rows.iter().filter_map(one).collect();
+    Listed::sort_oldest_first(&mut list);
+    list
+}
+
+/// The one value of the one row of an answer.
+pub(super) fn only<'r, T>(rows: &'r [PgRow]) -> Result<T, Failure>
+where
+    T: sqlx::Decode<'r, Postgres> + Type<Postgres>,
+{
+    let row = rows.first().ok_or(Unreadable::Garbage).map_err(StoreError::from)?;
+    Ok(row.try_get(0).map_err(refused)?)
+}
+
+fn record(row: &PgRow, first: usize) -> Result<Record, StoreError> {
+    let meta = meta(row, first)?;
+    let cells: Option<&str> = row.try_get(first + META_COLUMNS).map_err(refused)?;
+    let cells: BTreeMap<String, String> =
+        serde_json::from_str(cells.ok_or(Unreadable::Garbage)?).map_err(|_| Unreadable::Garbage)?;
+    let cell = |(key, cell): (String, String)| Some((WireKey::from(key), Cell::from_text(&cell)?));
+    let cells = cells.into_iter().map(cell).collect::<Option<_>>().ok_or(Unreadable::Garbage)?;
+    Ok(Record::from_parts(meta, cells))
+}
+
+fn meta(row: &PgRow, first: usize) -> Result<Meta, StoreError> {
+    let column = |at: usize| first + at;
+    let format: i32 = row.try_get(column(0)).map_err(refused)?;
+    let format = u16::try_from(format).map_err(|_| Unreadable::Garbage)?;
+    if format > FORMAT {
+        return Err(Unreadable::Newer(format).into());
+    }
+    let verifier = hash(row, column(1))?.ok_or(Unreadable::Garbage)?;
+    let limits = Limits { idle: duration(row, column(10))?, absolute: duration(row, column(11))? };
+    let authenticated: Option<i64> = row.try_get(column(8)).map_err(refused)?;
+    let principal: Option<&str> = row.try_get(column(13)).map_err(refused)?;
+    let label: Option<&[u8]> = row.try_get(column(14)).map_err(refused)?;
+    let label = label.map(std::str::from_utf8).transpose().map_err(|_| Unreadable::Garbage)?;
+
+    // A record as it begins, and then what became of it.
+    let begun = Record::create(&NewRecord::new(verifier, limits), time(row, column(5))?);
+    let mut meta = begun.meta().clone();
+    meta.format = format;
+    meta.previous_verifier = hash(row, column(2))?;
+    meta.generation = number(row, column(3))?;
+    meta.revision = number(row, column(4))?;
+    meta.touched = time(row, column(6))?;
+    meta.renewed = time(row, column(7))?;
+    meta.authenticated = authenticated.map(unsigned).transpose()?.map(Timestamp::from_millis);
+    meta.signed_in = number(row, column(9))?;
+    meta.persistent = row.try_get(column(12)).map_err(refused)?;
+    meta.principal = principal.map(Principal::from_store);
+    meta.label = label.map(Arc::from);
+    Ok(meta)
+}
+
+fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| Unreadable::Garbage.into())
+}
+
+fn number(row: &PgRow, column: usize) -> Result<u64, StoreError> {
+    unsigned(row.try_get(column).map_err(refused)?)
+}
+
+fn time(row: &PgRow, column: usize) -> Result<Timestamp, StoreError> {
+    number(row, column).map(Timestamp::from_millis)
+}
+
+fn duration(row: &PgRow, column: usize) -> Result<Duration, StoreError> {
+    let text: &str = row.try_get(column).map_err(refused)?;
+    Ok(Duration::from_millis(text.parse().map_err(|_| Unreadable::Garbage)?))
+}
+
+fn hash(row: &PgRow, column: usize) -> Result<Option<VerifierHash>, StoreError> {
+    let bytes: Option<&[u8]> = row.try_get(column).map_err(refused)?;
+    let bytes = bytes.map(<[u8; 32]>::try_from).transpose().map_err(|_| Unreadable::Garbage)?;
+    Ok(bytes.map(VerifierHash::from_bytes))
+}

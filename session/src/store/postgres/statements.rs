@@ -1,0 +1,242 @@
+//! The statements, each one atomic step at READ COMMITTED.
+//!
+//! In: the name of the table. Out: SQL, and in which order it takes its values. Never: a value in the
+//! text of a statement, a column that this release does not know.
+//!
+//! Two clocks. A statement that changes a row asks `clock_timestamp()` once it holds the row: it may have waited, and a session
+//! that ended meanwhile must not be touched back to life. A statement that only reads uses `now()`, which is taken before the
+//! statement's snapshot: a later time would see an old row end although it was touched meanwhile.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+/// Milliseconds since the Unix epoch, at the beginning of the statement.
+const BEGINNING: &str = "floor(extract(epoch FROM now()) * 1000)::bigint";
+/// The same, at this very moment.
+const MOMENT: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+/// When a session ends, from the columns of one row. The column finds and compares ends, and integers end before time does.
+const END: &str =
+    "least(touched + idle, coalesce(authenticated, created) + absolute, 9223372036854775807)::bigint";
+/// All of a row but its key and its cells.
+pub(super) const META: &str = "format, verifier, previous_verifier, generation, revision, created, touched, renewed, \
+    authenticated, signed_in, idle::text, absolute::text, persistent, principal, label";
+/// Whether this release can read a row; it changes no other. (A damaged cell is in nobody's way until somebody reads it; but what
+/// stands beside it was perhaps damaged too.)
+const READABLE: &str = r#"(format <= 1 AND octet_length(verifier) = 32 AND coalesce(octet_length(previous_verifier), 32) = 32
+    AND jsonb_typeof(cells) = 'object'
+    AND NOT cells @? 'strict $.* ? (@.type() != "string" || !(@ like_regex "^[0-9]{1,20}(@[0-9]{1,20})? "))')"#;
+/// The cells as text, unless they are larger than anything that we wrote.
+const CELLS: &str = "CASE WHEN octet_length(cells::text) <= 16777216 THEN cells::text END";
+
+/// When a cell ends, if it does before its record; at the latest with the last [`Timestamp`](crate::record::Timestamp).
+const TTL: &str = "CASE WHEN w.ttl IS NOT NULL THEN least(now + w.ttl::numeric, 18446744073709551615) END";
+
+const LOAD: &str = "SELECT {now}, {meta}, {cells} AS cells FROM {table} WHERE key = $key AND expires > {now}";
+
+/// The other sessions of the principal, the youngest sign-in first, if there is a maximum.
+const OTHERS: &str =
+    "SELECT key, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, key DESC) AS place
+    FROM {table} WHERE $most IS NOT NULL AND principal = $principal AND key <> $key AND expires > {moment}";
+
+const CREATE: &str = "
+    WITH clock AS MATERIALIZED (SELECT {moment} AS now),
+    begun AS MATERIALIZED (
+        SELECT now AS created, now AS touched, CASE WHEN $authenticated THEN now END AS authenticated,
+            $idle::text::numeric AS idle, $absolute::text::numeric AS absolute,
+            (SELECT coalesce(jsonb_object_agg(w.key, concat('1', '@' || {ttl}, ' ', w.json)), '{}')
+                FROM unnest($keys::text[], $ttls::text[], $jsons::text[]) AS w (key, ttl, json)) AS cells
+        FROM clock),
+    new AS MATERIALIZED (
+        SELECT *, {end} AS expires, EXISTS (SELECT FROM {table} WHERE key = $key) AS there FROM begun),
+    others AS MATERIALIZED ({others}),
+    admitted AS MATERIALIZED (
+        SELECT * FROM new WHERE expires > created AND NOT there
+            AND NOT coalesce($rejects AND (SELECT count(*) FROM others) >= $most, false)),
+    evicted AS (
+        DELETE FROM {table} t USING others o, admitted
+        WHERE t.key = o.key AND o.place >= $most AND t.principal = $principal),
+    inserted AS (
+        INSERT INTO {table} (key, format, verifier, generation, revision, created, touched, renewed, authenticated,
+            signed_in, idle, absolute, persistent, principal, label, cells, expires)
+        SELECT $key, 1, $verifier, 1, 1, created, created, created, authenticated,
+            ($principal IS NOT NULL)::int, idle, absolute, $persistent, $principal, $label, cells, expires FROM admitted
+        ON CONFLICT (key) DO NOTHING RETURNING 1)
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM inserted) THEN 'created'
+        WHEN there THEN 'exists'
+        WHEN expires <= created THEN 'created'
+        WHEN EXISTS (SELECT FROM admitted) THEN 'exists'
+        ELSE 'too many' END
+    FROM new";
+
+/// `FOR UPDATE` comes first: what is looked at afterwards is the row as it is, also in the answer of a conflict.
+const UPDATE: &str = "
+    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE key = $key FOR UPDATE),
+    timed AS MATERIALIZED (SELECT *, {moment} AS now FROM held),
+    judged AS MATERIALIZED (
+        SELECT *, CASE
+            WHEN expires <= now THEN 'gone'
+            WHEN NOT {readable} THEN 'unreadable'
+            WHEN generation <> $generation::text::numeric OR EXISTS (
+                SELECT FROM unnest($guards::text[], $revisions::text[]) AS g (key, revision)
+                WHERE substring(cells ->> g.key FROM '^[0-9]+') IS DISTINCT FROM g.revision) THEN 'conflict'
+            ELSE 'holds' END AS verdict
+        FROM timed),
+    changed AS MATERIALIZED (
+        SELECT key, now, created, revision + 1 AS revision,
+            generation + ($verifier IS NOT NULL)::int AS generation,
+            coalesce($verifier, verifier) AS verifier,
+            CASE WHEN $verifier IS NULL THEN previous_verifier WHEN $keeps_previous THEN verifier END AS previous_verifier,
+            CASE WHEN $verifier IS NULL THEN renewed ELSE now END AS renewed,
+            CASE WHEN $sets_principal THEN $principal ELSE principal END AS principal,
+            CASE WHEN $sets_principal AND principal IS NULL AND $principal IS NOT NULL THEN revision + 1 ELSE signed_in END AS signed_in,
+            $sets_principal AND principal IS DISTINCT FROM $principal AS other_principal,
+            CASE WHEN $authenticated THEN now ELSE authenticated END AS authenticated,
+            coalesce($idle::text::numeric, idle) AS idle,
+            coalesce($absolute::text::numeric, absolute) AS absolute,
+            coalesce($persistent, persistent) AS persistent,
+            CASE WHEN $sets_label THEN $label ELSE label END AS label,
+            CASE WHEN $touches THEN greatest(touched, now) ELSE touched END AS touched,
+            (cells - $deleted::text[]) || (
+                SELECT coalesce(jsonb_object_agg(w.key, concat(revision + 1, '@' || {ttl}, ' ', w.json)), '{}')
+                FROM unnest($keys::text[], $ttls::text[], $jsons::text[]) AS w (key, ttl, json)) AS cells
+        FROM judged WHERE verdict = 'holds'),
+    next AS MATERIALIZED (SELECT *, {end} AS expires FROM changed),
+    others AS MATERIALIZED ({others}),
+    admitted AS MATERIALIZED (
+        SELECT * FROM next WHERE expires > now
+            AND NOT coalesce(other_principal AND $rejects AND (SELECT count(*) FROM others) >= $most, false)),
+    evicted AS (
+        DELETE FROM {table} t USING others o, admitted a
+        WHERE a.other_principal AND t.key = o.key AND o.place >= $most AND t.principal = $principal),
+    written AS (
+        UPDATE {table} t SET revision = a.revision, generation = a.generation, verifier = a.verifier,
+            previous_verifier = a.previous_verifier, renewed = a.renewed, principal = a.principal,
+            signed_in = a.signed_in, authenticated = a.authenticated, idle = a.idle, absolute = a.absolute,
+            persistent = a.persistent, label = a.label, touched = a.touched, cells = a.cells, expires = a.expires
+        FROM admitted a WHERE t.key = a.key RETURNING t.revision),
+    ended AS (
+        DELETE FROM {table} t USING judged j LEFT JOIN next n ON true
+        WHERE t.key = j.key AND (j.verdict = 'gone' OR n.expires <= n.now))
+    SELECT CASE
+            WHEN verdict <> 'holds' THEN verdict
+            WHEN EXISTS (SELECT FROM written) THEN 'done'
+            WHEN (SELECT expires <= now FROM next) THEN 'gone'
+            ELSE 'too many' END AS verdict,
+        (SELECT revision FROM written), now, {meta},
+        CASE WHEN verdict IN ('conflict', 'unreadable') THEN {cells} END AS cells
+    FROM judged";
+
+const DELETE: &str = "DELETE FROM {table} WHERE key = $key";
+
+/// Answers whether it could be read, if it is of this principal.
+const DELETE_OF: &str = "
+    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE key = $key AND principal = $principal FOR UPDATE),
+    judged AS MATERIALIZED (SELECT key, {readable} AS readable FROM held),
+    ended AS (DELETE FROM {table} t USING judged j WHERE t.key = j.key AND j.readable)
+    SELECT readable FROM judged";
+
+const LIST: &str = "SELECT key, {meta} FROM {table} WHERE principal = $principal AND expires > {now}";
+
+/// Takes the principal's lock as sign-ins with a maximum do, because they too end more than one session.
+const DELETE_ALL: &str = "
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
+    ended AS (
+        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.key <> $except) RETURNING 1)
+    SELECT count(*) FROM ended";
+
+/// Waits for nobody: what somebody else holds is swept the next time. A row that was touched meanwhile is looked at again.
+const SWEEP: &str = "
+    WITH dead AS MATERIALIZED (
+        SELECT key FROM {table} WHERE expires <= {now} ORDER BY expires LIMIT $limit FOR UPDATE SKIP LOCKED),
+    swept AS (DELETE FROM {table} t USING dead WHERE t.key = dead.key RETURNING 1)
+    SELECT count(*) FROM swept";
+
+/// The values of each statement, in the order in which they are bound.
+const CREATE_TAKES: &[&str] = &[
+    "key",
+    "verifier",
+    "principal",
+    "authenticated",
+    "idle",
+    "absolute",
+    "persistent",
+    "label",
+    "keys",
+    "ttls",
+    "jsons",
+    "most",
+    "rejects",
+];
+const UPDATE_TAKES: &[&str] = &[
+    "key",
+    "verifier",
+    "principal",
+    "generation",
+    "guards",
+    "revisions",
+    "deleted",
+    "keys",
+    "ttls",
+    "jsons",
+    "most",
+    "rejects",
+    "keeps_previous",
+    "sets_principal",
+    "authenticated",
+    "idle",
+    "absolute",
+    "persistent",
+    "sets_label",
+    "label",
+    "touches",
+];
+
+pub(super) struct Statements {
+    pub(super) load: SqlStr,
+    pub(super) create: SqlStr,
+    pub(super) update: SqlStr,
+    pub(super) delete: SqlStr,
+    pub(super) delete_of: SqlStr,
+    pub(super) list: SqlStr,
+    pub(super) delete_all: SqlStr,
+    pub(super) sweep: SqlStr,
+}
+
+impl Statements {
+    /// `table`: its quoted name.
+    pub(super) fn on(table: &str) -> Self {
+        let sql = |text: &str, takes: &[&str]| {
+            let text = text
+                .replace("{others}", OTHERS)
+                .replace("{ttl}", TTL)
+                .replace("{end}", END)
+                .replace("{meta}", META)
+                .replace("{readable}", READABLE)
+                .replace("{cells}", CELLS)
+                .replace("{now}", BEGINNING)
+                .replace("{moment}", MOMENT)
+                .replace("{table}", table);
+            AssertSqlSafe(numbered(&text, takes)).into_sql_str()
+        };
+        Self {
+            load: sql(LOAD, &["key"]),
+            create: sql(CREATE, CREATE_TAKES),
+            update: sql(UPDATE, UPDATE_TAKES),
+            delete: sql(DELETE, &["key"]),
+            delete_of: sql(DELETE_OF, &["key", "principal"]),
+            list: sql(LIST, &["principal"]),
+            delete_all: sql(DELETE_ALL, &["principal", "turn", "except"]),
+            sweep: sql(SWEEP, &["limit"]),
+        }
+    }
+}
+
+/// PostgreSQL's parameters have numbers; ours have names, of which no statement has twenty by heart.
+fn numbered(sql: &str, takes: &[&str]) -> String {
+    let mut numbers: Vec<(&str, usize)> = takes.iter().copied().zip(1..).collect();
+    // `$key` is also how `$keys` begins.
+    numbers.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    numbers
+        .iter()
+        .fold(sql.to_owned(), |sql, (name, number)| sql.replace(&format!("${name}"), &format!("${number}")))
+}

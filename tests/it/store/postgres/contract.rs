@@ -1,0 +1,121 @@
+//! The suite on PostgreSQL, two stores on every database, one of them behind a proxy.
+
+use std::{future::Future, sync::Mutex};
+
+use actix_typed_session::store::conformance::{Damage, Harness, check_all};
+
+use super::*;
+
+struct Shared {
+    runtime: tokio::runtime::Runtime,
+    server: &'static Postgres,
+    proxy: Proxy,
+    /// The database of the store under test.
+    database: Mutex<String>,
+}
+
+impl Shared {
+    /// `None`: there is no PostgreSQL.
+    fn new() -> Option<Self> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(shared_postgres())?;
+        let proxy = Proxy::postgres(server.port());
+        Some(Self { runtime, server, proxy, database: Mutex::default() })
+    }
+
+    fn database(&self) -> String {
+        self.database.lock().unwrap().clone()
+    }
+
+    async fn open(&self, url: &str) -> PostgresStore {
+        let options = PostgresStore::options(url).unwrap().sweep_every(None);
+        // Eight writers at once, and other tests beside them.
+        options.max_connections(4).connect_timeout(Duration::from_secs(20)).open().await.unwrap()
+    }
+
+    /// Runs `sql` behind the store's back, with the key and `bytes`.
+    async fn harm(&self, sql: &'static str, key: &RecordKey, bytes: Vec<u8>) {
+        let mut connection = self.server.connection(&self.database()).await;
+        let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(bytes);
+        assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        connection.close().await.unwrap();
+    }
+}
+
+impl Harness for Shared {
+    type Store = PostgresStore;
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    async fn store(&self) -> PostgresStore {
+        let database = self.server.database().await;
+        self.database.lock().unwrap().clone_from(&database);
+        self.open(&self.proxy.url(&database)).await
+    }
+
+    async fn pass(&self, _: &PostgresStore, by: Duration) {
+        tokio::time::sleep(by).await;
+    }
+
+    fn stands_still(&self) -> bool {
+        false
+    }
+
+    async fn sibling(&self, _: &PostgresStore) -> Option<PostgresStore> {
+        Some(self.open(&self.server.url(&self.database())).await)
+    }
+
+    async fn damage(&self, _: &PostgresStore, key: &RecordKey, damage: Damage) -> bool {
+        let sql = match damage {
+            Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText => {
+                "UPDATE typed_session SET verifier = $2 WHERE key = $1"
+            }
+            Damage::NewerLayout => {
+                "UPDATE typed_session SET format = 60000 WHERE key = $1 AND $2 IS NOT NULL"
+            }
+            Damage::Cell => {
+                "UPDATE typed_session SET cells = jsonb_set(cells, '{shop.cart}', to_jsonb(convert_from($2, 'UTF8'))) \
+                 WHERE key = $1"
+            }
+            Damage::WrongType => {
+                "UPDATE typed_session SET cells = jsonb_set(cells, '{shop.cart}', '[7]') \
+                 WHERE key = $1 AND $2 IS NOT NULL"
+            }
+            // One row cannot lack its half, and the engine refuses what is not text.
+            _ => return false,
+        };
+        self.harm(sql, key, damage.bytes().to_vec()).await;
+        true
+    }
+
+    async fn raw(&self, _: &PostgresStore, key: &RecordKey) -> Option<Vec<u8>> {
+        let mut connection = self.server.connection(&self.database()).await;
+        let sql = "SELECT coalesce(string_agg(t::text, ';'), '') FROM typed_session t WHERE key = $1";
+        let text: String =
+            sqlx::query_scalar(sql).bind(key.as_bytes().to_vec()).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        Some(text.into_bytes())
+    }
+
+    async fn cut_reply(&self, _: &PostgresStore) -> bool {
+        let is_run = |command: &Command| {
+            command.name.contains("typed_session") && !command.name.starts_with("prepare ")
+        };
+        self.proxy.on_command(0, is_run, Mode::CutAfterForward);
+        true
+    }
+}
+
+actix_typed_session::conformance_tests!(match Shared::new() {
+    Some(shared) => shared,
+    None => return,
+});
+
+#[test]
+fn every_rule_is_looked_at() {
+    let Some(shared) = Shared::new() else { return };
+    assert_eq!(check_all(&shared), [""; 0]);
+}

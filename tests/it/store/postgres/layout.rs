@@ -1,0 +1,189 @@
+//! The tables: made once, left alone when they are something else.
+
+use actix_typed_session::store::postgres::OpenError;
+
+use super::*;
+
+async fn fails(url: &str) -> OpenError {
+    PostgresStore::connect(url).await.expect_err("it cannot be opened")
+}
+
+/// What the tables hold, in any order.
+async fn dump(connection: &mut PgConnection, table: &str) -> String {
+    let sql = format!("SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM {table} t");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn many_programs_may_meet_an_empty_database_at_once() {
+    let Some(server) = shared_postgres().await else { return };
+    for _ in 0..5 {
+        let database = server.database().await;
+        let url = server.url(&database);
+        // Each has a thread of its own for its connections.
+        let all: Vec<_> = (0..8).map(|_| tokio::spawn(open_owned(url.clone()))).collect();
+        for one in all {
+            let store = one.await.unwrap();
+            store.create(&KEY, &new_record()).await.unwrap();
+        }
+        let mut connection = server.connection(&database).await;
+        assert_eq!(dump(&mut connection, "typed_session_layout").await, "(1,1)");
+    }
+}
+
+async fn open_owned(url: String) -> PostgresStore {
+    open(&url).await
+}
+
+#[tokio::test]
+async fn tables_of_a_later_release_are_left_alone() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let url = server.url(&database);
+    store.create(&KEY, &new_record()).await.unwrap();
+    server.execute(&database, "UPDATE typed_session_layout SET layout = 9, readable_from = 9").await;
+    let mut connection = server.connection(&database).await;
+    let before = dump(&mut connection, "typed_session").await;
+    assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 1 }));
+    assert_eq!(dump(&mut connection, "typed_session").await, before);
+    // A later one that says that this one can live with it, and what it added.
+    let later = "UPDATE typed_session_layout SET readable_from = 1;
+        ALTER TABLE typed_session ADD COLUMN more text NOT NULL DEFAULT 'new';
+        UPDATE typed_session SET more = 'kept'";
+    server.execute(&database, later).await;
+    let again = open(&url).await;
+    // Both with and without statements that were prepared before the column came.
+    for (store, n) in [(&store, 1), (&again, 2)] {
+        count(store, &KEY).await.unwrap();
+        store.create(&key(n), &new_record()).await.unwrap();
+    }
+    assert_eq!(visits(&again, &KEY).await, 2);
+    let more = "SELECT string_agg(more, ',' ORDER BY key) FROM typed_session";
+    assert_eq!(ask::<String>(&mut connection, more).await, "new,new,kept");
+    assert_eq!(dump(&mut connection, "typed_session_layout").await, "(9,1)");
+}
+
+#[tokio::test]
+async fn tables_of_something_else_are_left_alone() {
+    let Some(server) = shared_postgres().await else { return };
+    for sql in [
+        "CREATE TABLE typed_session (id int); INSERT INTO typed_session VALUES (5)",
+        "CREATE TABLE typed_session_layout (id int); CREATE VIEW typed_session AS SELECT 5",
+        "CREATE VIEW typed_session AS SELECT 5",
+    ] {
+        let database = server.database().await;
+        server.execute(&database, sql).await;
+        assert!(matches!(fails(&server.url(&database)).await, OpenError::NotSessions(_)), "{sql}");
+        let mut connection = server.connection(&database).await;
+        let tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+        assert_eq!(ask::<i64>(&mut connection, tables).await, if sql.contains("layout") { 2 } else { 1 });
+    }
+}
+
+#[tokio::test]
+async fn names_are_the_users_choice() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = server.database().await;
+    server.execute(&database, r#"CREATE SCHEMA "Shop"; CREATE SCHEMA other"#).await;
+    let url = server.url(&database);
+    let options = || PostgresStore::options(&url).unwrap().sweep_every(None);
+    let mut stores = vec![open(&url).await];
+    for (schema, table) in
+        [("Shop", "Sessions"), ("Shop", "sessions"), ("other", "select"), ("other", "typed_session")]
+    {
+        stores.push(options().schema(schema).table(table).open().await.unwrap());
+        // And found again.
+        stores.push(options().schema(schema).table(table).open().await.unwrap());
+    }
+    for (n, pair) in stores[1..].chunks(2).enumerate() {
+        assert_eq!(pair[0].create(&KEY, &new_record()).await.unwrap(), Created::Created);
+        assert_eq!(pair[1].create(&KEY, &new_record()).await.unwrap(), Created::Exists);
+        pair[1].update(&KEY, &write("shop.visits", &n.to_string())).await.unwrap();
+    }
+    for (n, pair) in stores[1..].chunks(2).enumerate() {
+        assert_eq!(visits(&pair[0], &KEY).await, u64::try_from(n).unwrap());
+    }
+    assert!(stores[0].load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+
+    for name in ["", "a b", "a\"b", "1a", "s;", "sch\u{e9}ma", &"a".repeat(51)] {
+        for options in [options().schema(name), options().table(name)] {
+            assert!(matches!(options.open().await, Err(OpenError::Name(wrong)) if wrong == name), "{name}");
+        }
+    }
+    let longest = "a".repeat(50);
+    options().table(&longest).open().await.unwrap();
+    assert!(matches!(
+        options().schema("missing").open().await,
+        Err(OpenError::NoSchema(schema)) if schema == "missing"
+    ));
+}
+
+#[tokio::test]
+async fn a_user_of_little_rights_is_told_what_is_missing() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = server.database().await;
+    let user = format!("{database}_user");
+    server
+        .execute(&database, &format!("CREATE ROLE {user} LOGIN; REVOKE ALL ON SCHEMA public FROM public"))
+        .await;
+    let url = server.url(&database).replace("postgres@", &format!("{user}@"));
+    let options = || PostgresStore::options(&url).unwrap().schema("public").sweep_every(None);
+    assert!(matches!(options().open().await, Err(OpenError::NoSchema(_))));
+    server.execute(&database, &format!("GRANT USAGE ON SCHEMA public TO {user}")).await;
+    assert!(matches!(options().open().await, Err(OpenError::NotAllowed(_))));
+    // What the documentation says is enough.
+    open(&server.url(&database)).await;
+    let grant = format!(
+        "GRANT SELECT ON typed_session_layout TO {user};
+        GRANT SELECT, INSERT, UPDATE, DELETE ON typed_session TO {user}"
+    );
+    server.execute(&database, &grant).await;
+    let store = options().open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    count(&store, &KEY).await.unwrap();
+    assert_eq!(store.sweep(10).await.unwrap(), 0);
+    store.delete(&KEY, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_all_text_is_refused() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = format!("{}_latin", server.database().await);
+    let create = format!(
+        "CREATE DATABASE {database} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    );
+    server.execute("postgres", &create).await;
+    assert!(
+        matches!(fails(&server.url(&database)).await, OpenError::Encoding(encoding) if encoding == "LATIN1")
+    );
+}
+
+#[tokio::test]
+async fn no_message_holds_the_password() {
+    let Some(server) = shared_postgres().await else { return };
+    let secret = "hunter2";
+    let here = server.url("no_such_database").replace("postgres@", &format!("postgres:{secret}@"));
+    let mut said = Vec::new();
+    for url in [
+        here.clone(),
+        format!("postgres://u:{secret}@127.0.0.1:1/d"),
+        format!("postgres://u:{secret}@127.0.0.1:x/d"),
+        format!("postgres://u:{secret}@[/d"),
+        format!("postgres://u:{secret}@127.0.0.1/d?sslmode={secret}"),
+        format!("mysql://u:{secret}@127.0.0.1/d"),
+        secret.to_owned(),
+    ] {
+        let error = fails(&url).await;
+        let mut source: Option<&dyn std::error::Error> = Some(&error);
+        said.push(format!("{error:?}"));
+        while let Some(one) = source {
+            said.push(format!("{one} {one:?}"));
+            source = one.source();
+        }
+    }
+    said.push(format!("{:?}", PostgresStore::options(&here).unwrap()));
+    said.push(format!("{:?}", open(&server.url(&server.database().await)).await));
+    for one in said {
+        assert!(!one.contains(secret), "{one}");
+    }
+    assert!(matches!(fails(&here).await, OpenError::Unreachable(_)));
+}

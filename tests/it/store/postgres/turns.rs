@@ -1,0 +1,125 @@
+//! At most so many sessions of one user, from two nodes at once.
+
+use std::future::Future;
+
+use super::*;
+
+fn principal(name: &str) -> Principal {
+    Principal::new("shop.user", &Json::from_store(name))
+}
+
+fn at_most(n: u32, when_full: WhenFull) -> MaxSessions {
+    MaxSessions::new(NonZeroU32::new(n).unwrap(), when_full)
+}
+
+fn signed_in(name: &str, max: Option<MaxSessions>) -> NewRecord {
+    let mut new = new_record();
+    (new.principal, new.authenticated, new.max_sessions) = (Some(principal(name)), true, max);
+    new
+}
+
+fn sign_in(name: &str, max: Option<MaxSessions>) -> Change {
+    let mut change = touch();
+    (change.principal, change.authenticated, change.max_sessions) = (Some(Some(principal(name))), true, max);
+    change
+}
+
+/// Two nodes on one database.
+async fn nodes() -> Option<[PostgresStore; 2]> {
+    let (server, database, store) = fresh().await?;
+    Some([store, open(&server.url(&database)).await])
+}
+
+/// Runs all at once, in turns on both nodes; their answers.
+async fn race<T, F>(nodes: &[PostgresStore; 2], many: u16, each: impl Fn(PostgresStore, u16) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..many).map(|n| tokio::spawn(each(nodes[usize::from(n % 2)].clone(), n))).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test]
+async fn twenty_sign_ins_from_two_nodes_leave_three() {
+    let Some(nodes) = nodes().await else { return };
+    for (round, when_full) in (0..).zip([WhenFull::RejectNew, WhenFull::EvictOldest, WhenFull::RejectNew]) {
+        let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
+        let keyed = move |n: u16| key(round * 100 + n);
+        // A third begins a session, the others have one.
+        for n in (0..20).filter(|n: &u16| !n.is_multiple_of(3)) {
+            nodes[0].create(&keyed(n), &new_record()).await.unwrap();
+        }
+        let signs_in = |store: PostgresStore, n: u16| {
+            let name = name.clone();
+            async move {
+                let admitted = if n.is_multiple_of(3) {
+                    store.create(&keyed(n), &signed_in(&name, max)).await.unwrap() == Created::Created
+                } else {
+                    let answer = store.update(&keyed(n), &sign_in(&name, max)).await.unwrap();
+                    assert!(matches!(answer, Updated::Done { .. } | Updated::TooMany), "{answer:?}");
+                    answer != Updated::TooMany
+                };
+                admitted.then(|| keyed(n))
+            }
+        };
+        let admitted: Vec<_> = race(&nodes, 20, signs_in).await.into_iter().flatten().collect();
+        assert_eq!(admitted.len(), if when_full == WhenFull::RejectNew { 3 } else { 20 });
+        let listed = nodes[1].sessions_of(&principal(&name)).await.unwrap();
+        assert_eq!(listed.len(), 3);
+        assert!(listed.iter().all(|listed| admitted.contains(&listed.key)));
+    }
+}
+
+/// Whoever ends several sessions at once waits for their rows; nobody may wait in a circle.
+#[tokio::test]
+async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
+    let Some(nodes) = nodes().await else { return };
+    let max = Some(at_most(2, WhenFull::EvictOldest));
+    let answers = race(&nodes, 12, |store, n| async move {
+        for round in 0..8 {
+            let key = key(n * 100 + round);
+            if n % 4 == 3 {
+                store.delete_all(&principal("7"), Some(&key)).await?;
+            } else {
+                store.create(&key, &signed_in("7", max)).await?;
+                store.update(&key, &touch()).await?;
+                store.update(&key, &sign_in("7", max)).await?;
+            }
+        }
+        Ok::<_, StoreError>(())
+    });
+    for answer in tokio::time::timeout(BOUND, answers).await.expect("bounded") {
+        answer.unwrap();
+    }
+    assert!(nodes[0].sessions_of(&principal("7")).await.unwrap().len() <= 2);
+}
+
+/// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL finds and we try again.
+#[tokio::test]
+async fn a_deadlock_is_tried_again() {
+    let Some((server, database, _)) = fresh().await else { return };
+    server.execute("postgres", &format!("ALTER DATABASE {database} SET deadlock_timeout = '20ms'")).await;
+    let url = server.url(&database);
+    let nodes = [open(&url).await, open(&url).await];
+    let max = Some(at_most(1, WhenFull::EvictOldest));
+    for round in 0..20 {
+        let (left, right) = (key(round * 2), key(round * 2 + 1));
+        nodes[0].create(&left, &signed_in("1", None)).await.unwrap();
+        nodes[0].create(&right, &signed_in("2", None)).await.unwrap();
+        let swap = |store: PostgresStore, n: u16| async move {
+            let (key, name) = if n == 0 { (left, "2") } else { (right, "1") };
+            store.update(&key, &sign_in(name, max)).await
+        };
+        let answers: Vec<_> = race(&nodes, 2, swap).await.into_iter().map(Result::unwrap).collect();
+        // Either one ends the other, or, if the other was gone already, nothing; at least one is done.
+        assert!(answers.iter().any(|answer| matches!(answer, Updated::Done { .. })), "{answers:?}");
+        for name in ["1", "2"] {
+            nodes[0].delete_all(&principal(name), None).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What goes over the wire, and what the server sees of it.
+
+use std::future::Future;
+
+use super::*;
+
+fn principal() -> Principal {
+    Principal::new("shop.user", &Json::from_store("7"))
+}
+
+fn sign_in(max: Option<MaxSessions>) -> Change {
+    let mut change = touch();
+    change.principal = Some(Some(principal()));
+    change.max_sessions = max;
+    change
+}
+
+/// How often a call has to wait for the server.
+async fn trips<T>(proxy: &Proxy, call: impl Future<Output = Result<T, StoreError>>) -> usize {
+    proxy.reset_counts();
+    call.await.unwrap();
+    proxy.round_trips()
+}
+
+#[tokio::test]
+async fn every_step_is_one_round_trip() {
+    let Some(server) = shared_postgres().await else { return };
+    let proxy = Proxy::postgres(server.port());
+    let store = open(&proxy.url(&server.database().await)).await;
+    let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::EvictOldest));
+    let mut seen = [0; 10];
+    // The first time prepares the statements.
+    for _ in 0..2 {
+        seen = [
+            trips(&proxy, store.create(&KEY, &new_record())).await,
+            trips(&proxy, store.load(&KEY, &LoadOptions::default())).await,
+            trips(&proxy, store.update(&KEY, &touch())).await,
+            trips(&proxy, store.update(&KEY, &increment(0, Some(99)))).await,
+            trips(&proxy, store.update(&KEY, &sign_in(None))).await,
+            trips(&proxy, store.sessions_of(&principal())).await,
+            trips(&proxy, store.delete_all(&principal(), None)).await,
+            trips(&proxy, store.delete(&KEY, None)).await,
+            trips(&proxy, store.delete(&KEY, Some(&principal()))).await,
+            trips(&proxy, store.sweep(10)).await,
+        ];
+    }
+    assert_eq!(seen, [1; 10]);
+    store.create(&KEY, &new_record()).await.unwrap();
+    // A turn and a transaction, and only then.
+    assert_eq!(trips(&proxy, store.update(&KEY, &sign_in(most))).await, 3);
+    assert_eq!(proxy.connections(), 1, "one after the other, they need one connection");
+}
+
+#[tokio::test]
+async fn nothing_is_open_between_calls() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::RejectNew));
+    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&key(1), &new_record()).await.unwrap();
+    assert!(matches!(store.update(&KEY, &sign_in(most)).await.unwrap(), Updated::Done { .. }));
+    assert_eq!(store.update(&key(1), &sign_in(most)).await.unwrap(), Updated::TooMany);
+    assert!(matches!(store.update(&KEY, &increment(0, Some(9))).await.unwrap(), Updated::Conflict(_)));
+    store.load(&KEY, &LoadOptions::default()).await.unwrap();
+    // As while a handler runs.
+    let mut connection = server.connection(&database).await;
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+        AND (xact_start IS NOT NULL OR state <> 'idle')";
+    assert_eq!(ask::<i64>(&mut connection, open).await, 0);
+    let locks = "SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid() \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(ask::<i64>(&mut connection, locks).await, 0);
+}
+
+#[tokio::test]
+async fn a_database_that_is_serializable_by_default_changes_nothing() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = server.database().await;
+    let alter = format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'");
+    server.execute("postgres", &alter).await;
+    let store = open(&server.url(&database)).await;
+    store.create(&KEY, &new_record()).await.unwrap();
+    let all: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    count(&store, &KEY).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for one in all {
+        one.await.unwrap();
+    }
+    assert_eq!(visits(&store, &KEY).await, 160);
+}
+
+/// A session that ended while a writer waited for its row stays ended, however early that writer came.
+#[tokio::test]
+async fn the_time_of_a_write_is_that_of_its_lock() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let mut new = new_record();
+    new.limits.idle = Duration::from_millis(700);
+    store.create(&KEY, &new).await.unwrap();
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    hold(&mut other, &KEY).await;
+    let touch = touch();
+    let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
+        until_is(&mut watch, BLOCKED, 1).await;
+        until("the session has ended", async || {
+            store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none()
+        })
+        .await;
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), Updated::Gone);
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+}
+
+/// A conflict shows what a writer that went before has committed, also if both were under way at once.
+#[tokio::test]
+async fn a_conflict_after_a_wait_shows_what_was_waited_for() {
+    let Some((server, database, store)) = fresh().await else { return };
+    store.create(&KEY, &new_record()).await.unwrap();
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    hold(&mut other, &KEY).await;
+    let first = r#"UPDATE typed_session SET revision = 2, cells = '{"shop.visits": "2 41"}'"#;
+    sqlx::query(first).execute(&mut other).await.unwrap();
+    let guarded = increment(0, Some(1));
+    let (answer, ()) = tokio::join!(store.update(&KEY, &guarded), async {
+        until_is(&mut watch, BLOCKED, 1).await;
+        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+    });
+    let Updated::Conflict(current) = answer.unwrap() else { panic!("the guard does not hold") };
+    assert_eq!(current.record.cell("shop.visits").unwrap().to_text(), "2 41");
+}
