@@ -55,6 +55,16 @@ enum Try {
 }
 
 impl Driver {
+    /// Whether anybody is there who knows us; of a cluster one server is enough.
+    pub(super) async fn reach(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let key = "any";
+        if self.topology.is_cluster() {
+            return Ok(self.topology.server_of(key, &self.links).await.map(|_| ())?);
+        }
+        let any = Call::command("EXISTS", key.to_owned(), Vec::new());
+        self.call(&any).await.map(|_| ()).map_err(Failure::into_source)
+    }
+
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
         let begun = Instant::now();
         let (mut redirect, mut redirections, mut reconnected) = (None, 0, false);
