@@ -46,7 +46,7 @@ pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
         step_is_complete(errors, step, &versions);
         step_keys(errors, &step.value);
         step_reads_what_it_does_not_write(errors, &step.value);
-        step_writes_what_begins(errors, written, schema, &step.value);
+        step_writes_what_begins(errors, written, schema, &step.value, &versions);
         for from in step.value.from.iter().flat_map(|from| &from.value) {
             stored_type(errors, schema, &from.ty);
         }
@@ -384,8 +384,16 @@ fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
 }
 
 /// What a step writes is a field that begins with it, or what a later step reads.
-fn step_writes_what_begins(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>, step: &Step) {
-    let Some(since) = number(&step.since) else { return };
+fn step_writes_what_begins(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    step: &Step,
+    versions: &Versions,
+) {
+    let Some(since) = number(&step.since).filter(|since| *since > 1 && versions.now >= Some(*since)) else {
+        return;
+    };
     let reads = |step: &Step, key: &str| {
         step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key)
     };
@@ -490,7 +498,7 @@ fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
                 errors.at(
                     &ended.at,
                     format!(
-                        "wire key \"{key}\" still belongs to field `{name}`, and what a step reads is given up by it; remove the \
+                        "wire key \"{key}\" still belongs to field `{name}`, but a step takes the place of what it reads; remove the \
                          field, or give it another key with `#[session(key = \"..\")]`"
                     ),
                 );
@@ -570,7 +578,7 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         &version.value,
         format!(
             "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there \
-             is no `removed(since = {first}, ..)` or `step(since = {first}, ..)`"
+             is no `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
         ),
     );
 }

@@ -161,7 +161,8 @@ pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
             "no binary older than version {} may be running, so this `down` is never called; remove it",
             schema.oldest_reader
         );
-        let name = syn::Ident::new("unused_down", crate::ident::generated_at(path.span()));
+        // The user's own place: of what a derive made, the compiler does not warn.
+        let name = syn::Ident::new("unused_down", path.span());
         quote! {
             const _: () = {
                 #[deprecated(note = #note)]

@@ -3,5 +3,7 @@
 mod deploy;
 mod kit;
 mod model;
+mod overlap;
+mod robust;
 mod shop;
 mod versions;
