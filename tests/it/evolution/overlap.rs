@@ -43,7 +43,7 @@ async fn request(
             world
                 .visit::<m3::M, _>(async |m| {
                     m.update_a(|a| *a = raised(*a));
-                    stop(told, go).await
+                    stop(told, go).await;
                 })
                 .await
         }
@@ -55,7 +55,7 @@ async fn request(
             world
                 .visit::<m4::M, _>(async move |m| {
                     m.update_a(raise);
-                    stop(told, go).await
+                    stop(told, go).await;
                 })
                 .await
         }
@@ -63,7 +63,7 @@ async fn request(
             world
                 .visit::<m4::M, _>(async |m| {
                     m.set_note(m.note() + 1);
-                    stop(told, go).await
+                    stop(told, go).await;
                 })
                 .await
         }
@@ -71,7 +71,7 @@ async fn request(
             world
                 .visit::<m3::M, _>(async |m| {
                     m.set_note(m.note() + 1);
-                    stop(told, go).await
+                    stop(told, go).await;
                 })
                 .await
         }
@@ -79,7 +79,7 @@ async fn request(
             world
                 .visit::<m4::M, _>(async |m| {
                     m.session().renew();
-                    stop(told, go).await
+                    stop(told, go).await;
                 })
                 .await
         }
@@ -152,7 +152,7 @@ async fn one(kinds: &[Kind; 3], order: &[usize]) {
                 go.send(()).unwrap();
                 stored[*at] = request.await.unwrap();
                 if *world.cookie.borrow() != cookie {
-                    newest = world.cookie.borrow().clone();
+                    newest.clone_from(&world.cookie.borrow());
                 }
             }
         }
@@ -267,7 +267,7 @@ async fn a_late_set_is_kept_when_the_field_was_only_carried_up() {
         let slow = spawn(async move {
             slow.visit::<v3::Shop, _>(async |shop| {
                 shop.set_cart(vec![line(9, 9)]);
-                stop(told, wait).await
+                stop(told, wait).await;
             })
             .await
         });
