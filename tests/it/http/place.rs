@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use super::node::Node;
-use crate::servers::{shared_redis, unique_name};
+use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
 
 /// Long enough that no server under load gives up.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -18,6 +18,8 @@ pub(super) enum Place {
     Sqlite(TempDir),
     /// Keys behind a prefix, on a server that tests share.
     Redis { url: String, prefix: String },
+    /// A database, on a server that tests share.
+    Postgres { server: &'static Postgres, database: String },
 }
 
 impl Place {
@@ -31,8 +33,14 @@ impl Place {
         Some(Self::Redis { url: server.url(), prefix })
     }
 
+    pub(super) async fn postgres() -> Option<Self> {
+        let server = shared_postgres().await?;
+        Some(Self::Postgres { server, database: server.database().await })
+    }
+
     pub(super) fn url(&self) -> String {
         match self {
+            Self::Postgres { server, database } => server.url(database),
             Self::Redis { url, prefix } => format!("{url}?prefix={prefix}:"),
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("sessions.db").display()),
         }
@@ -50,6 +58,11 @@ impl Place {
     /// How many sessions are stored.
     pub(super) async fn sessions(&self) -> usize {
         let count: i64 = match self {
+            Self::Postgres { server, database } => {
+                let mut connection = server.connection(database).await;
+                let all = "SELECT count(*) FROM typed_session";
+                sqlx::query_scalar(all).fetch_one(&mut connection).await.unwrap()
+            }
             Self::Redis { prefix, .. } => {
                 let server = shared_redis().await.unwrap();
                 let keys: Vec<String> = server.command(&["KEYS", &format!("{prefix}:s:*")]).await.unwrap();
@@ -78,6 +91,7 @@ macro_rules! on_every_store {
     ($($test:ident)+) => {
         $crate::http::place::on_every_store! { @sqlite $($test)+ }
         $crate::http::place::on_every_store! { @redis $($test)+ }
+        $crate::http::place::on_every_store! { @postgres $($test)+ }
     };
     (@$kind:ident $($test:ident)+) => {
         mod $kind {
