@@ -58,7 +58,8 @@
 //! | set it up | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
 //! | know what can fail | [`ErrorKind`] |
-//! | choose a store | [`store`] |
+//! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`; [`store::PrincipalIndex`] |
+//! | choose a store | [`store`], [`store::connect`] |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!
 //! # How a request flows
@@ -80,6 +81,8 @@
 //! # Features
 //!
 //! * `sqlite`: `SqliteStore`, one file for the processes of one machine; brings SQLite along, so it needs a C compiler.
+//! * `postgres`: `PostgresStore`, for a fleet. TLS by `rustls`, which needs a C compiler.
+//! * `redis`: `RedisStore`, for a fleet: one server, Sentinel, Cluster; Redis or Valkey. TLS as above.
 //! * `testing`: the conformance suite for stores, a clock that tests move, chosen randomness. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

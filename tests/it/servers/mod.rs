@@ -8,12 +8,11 @@
 //! `match harness() { Some(harness) => harness, None => return }`.
 
 mod cluster;
-mod guarded;
+pub(crate) mod guarded;
 mod postgres;
 pub(crate) mod proxy;
-mod redis;
+pub(crate) mod redis;
 mod replicated;
-mod tests;
 
 use std::{
     env, io,
@@ -55,7 +54,11 @@ fn free_port() -> u16 {
 }
 
 /// A program, from the path or else from one of these folders.
-fn find(program: &str, package: &str, folders: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+pub(crate) fn find(
+    program: &str,
+    package: &str,
+    folders: impl IntoIterator<Item = PathBuf>,
+) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found =
         env::split_paths(&path).chain(folders).map(|folder| folder.join(program)).find(|file| file.is_file());

@@ -55,6 +55,16 @@ enum Try {
 }
 
 impl Driver {
+    /// Whether anybody is there who knows us; of a cluster one server is enough.
+    pub(super) async fn reach(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let key = "any";
+        if self.topology.is_cluster() {
+            return Ok(self.topology.server_of(key, &self.links).await.map(|_| ())?);
+        }
+        let any = Call::command("EXISTS", key.to_owned(), Vec::new());
+        self.call(&any).await.map(|_| ()).map_err(Failure::into_source)
+    }
+
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
         let begun = Instant::now();
         let (mut redirect, mut redirections, mut reconnected) = (None, 0, false);
@@ -169,10 +179,13 @@ impl Driver {
         asking: bool,
     ) -> Result<Value, Fault> {
         let wait = self.wait.filter(|_| call.durable);
-        if !asking && wait.is_none() {
+        if !asking && !call.timed && wait.is_none() {
             return connection.send(&command).await;
         }
         let mut commands = redis::pipe();
+        if call.timed {
+            commands.cmd("TIME");
+        }
         if asking {
             commands.cmd("ASKING");
         }
@@ -180,14 +193,23 @@ impl Driver {
         if let Some(wait) = wait {
             commands.add_command(wait.command());
         }
-        let mut answers = connection.send_all(&commands).await?.into_iter().skip(usize::from(asking));
-        let answer = match answers.next().unwrap_or_default() {
-            Value::ServerError(error) => return Err(Fault::Refused(error)),
-            answer => answer,
+        let mut answers = connection.send_all(&commands).await?.into_iter();
+        let mut next = || match answers.next().unwrap_or_default() {
+            Value::ServerError(error) => Err(Fault::Refused(error)),
+            answer => Ok(answer),
         };
-        match (wait, answers.next()) {
-            (Some(wait), reached) => wait.met(reached.as_ref()).map(|()| answer).map_err(Fault::Lost),
-            (None, _) => Ok(answer),
+        let time = call.timed.then(&mut next);
+        if asking {
+            next()?;
+        }
+        let answer = next()?;
+        if let Some(wait) = wait {
+            // It is done here; that others have it is all that is asked.
+            wait.met(next().ok().as_ref()).map_err(Fault::Lost)?;
+        }
+        match time {
+            Some(time) => Ok(Value::Array(vec![time?, answer])),
+            None => Ok(answer),
         }
     }
 }

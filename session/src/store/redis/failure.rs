@@ -25,15 +25,20 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    pub(super) fn into_source(self) -> Source {
+        match self {
+            Self::NotDone(source) | Self::Unknown(source) | Self::Full(source) => source,
+            Self::WrongType => "the key does not hold a hash".into(),
+        }
+    }
+
     /// For a step that changes something.
     pub(super) fn of_write(self) -> StoreError {
         match self {
             Self::NotDone(source) => StoreError::new(StoreErrorKind::Unavailable).with_source(source),
             Self::Unknown(source) => StoreError::new(StoreErrorKind::UnknownOutcome).with_source(source),
             Self::Full(source) => StoreError::new(StoreErrorKind::Full).with_source(source),
-            Self::WrongType => {
-                StoreError::new(StoreErrorKind::Unreadable).with_source("the key does not hold a hash")
-            }
+            Self::WrongType => StoreError::new(StoreErrorKind::Unreadable).with_source(self.into_source()),
         }
     }
 
@@ -115,7 +120,7 @@ mod tests {
 
     fn said(reply: &str) -> Refusal {
         let value = redis::parse_redis_value(format!("-{reply}\r\n").as_bytes()).unwrap();
-        let redis::Value::ServerError(error) = value else { panic!("{value:?}") };
+        let error = ServerError::try_from(value.extract_error().unwrap_err()).unwrap();
         Refusal::of(&error, &Endpoint { host: "asked".into(), port: 1 })
     }
 

@@ -122,9 +122,22 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// The time and all fields, as the scripts answer them; `None` if there is none, or it has expired.
-pub(super) fn loaded(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
-    let [seconds, micros, Value::Array(fields)] = answer else { return Err(Unreadable::Garbage.into()) };
+/// The time as an answer of its own, and all fields.
+pub(super) fn timed(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
+    let [Value::Array(time), fields] = answer else { return Err(Unreadable::Garbage.into()) };
+    let [seconds, micros] = time.as_slice() else { return Err(Unreadable::Garbage.into()) };
+    loaded(seconds, micros, fields)
+}
+
+/// The time and all fields, as a script answers them.
+pub(super) fn conflict(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
+    let [seconds, micros, fields] = answer else { return Err(Unreadable::Garbage.into()) };
+    loaded(seconds, micros, fields)
+}
+
+/// The record; `None` if there is none, or it has expired.
+fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Loaded>, StoreError> {
+    let Value::Array(fields) = fields else { return Err(Unreadable::Garbage.into()) };
     let number = |value| text(value).and_then(|text| text.parse::<u64>().ok());
     let (Some(seconds), Some(micros)) = (number(seconds), number(micros)) else {
         return Err(Unreadable::Garbage.into());

@@ -21,7 +21,7 @@ use redis::Value;
 use self::{
     driver::Driver,
     options::Wait,
-    script::{CREATE, Call, LOAD, UPDATE},
+    script::{CREATE, Call, UPDATE},
 };
 pub use self::{
     options::{ConnectError, RedisOptions},
@@ -125,7 +125,7 @@ impl RedisStore {
             }
             // Alive a moment ago, by the clock that the answer shows.
             (Status::Conflict, answer) => {
-                Ok(layout::loaded(&answer)?.map_or(Updated::Gone, Updated::Conflict))
+                Ok(layout::conflict(&answer)?.map_or(Updated::Gone, Updated::Conflict))
             }
             _ => Err(Unreadable::Garbage.into()),
         }
@@ -167,9 +167,9 @@ fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
 
 impl SessionStore for RedisStore {
     async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        let call = Call::script(&LOAD, self.key(key), Vec::new());
+        let call = Call::load(self.key(key));
         match self.driver.call(&call).await.map_err(failure::Failure::of_read)? {
-            Value::Array(answer) => layout::loaded(&answer),
+            Value::Array(answer) => layout::timed(&answer),
             _ => Err(Unreadable::Garbage.into()),
         }
     }

@@ -16,7 +16,6 @@ use super::{
     cluster::Slots,
     connection::{self, Dialer},
     driver::Driver,
-    failure::Failure,
     links::Links,
     script::Call,
     topology::{self, Topology},
@@ -143,7 +142,8 @@ impl RedisOptions {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
-        store.look_at_eviction().await.map_err(ConnectError::Unreachable)?;
+        store.driver.reach().await.map_err(ConnectError::Unreachable)?;
+        store.look_at_eviction().await;
         Ok(store)
     }
 
@@ -177,13 +177,7 @@ impl RedisOptions {
 impl RedisStore {
     /// A server that may evict sessions logs people out when it is full, those first who are least seen. The default policy,
     /// `noeviction`, refuses new sessions instead. Where CONFIG is forbidden, as at many providers, nobody can tell.
-    async fn look_at_eviction(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        // Connecting is what may fail here; a step on any key does that.
-        let any = Call::command("EXISTS", self.prefix.to_string(), Vec::new());
-        self.driver.call(&any).await.map_err(|failure| match failure {
-            Failure::NotDone(source) | Failure::Unknown(source) | Failure::Full(source) => source,
-            Failure::WrongType => "the key does not hold a hash".into(),
-        })?;
+    async fn look_at_eviction(&self) {
         match self
             .driver
             .call(&Call::command("CONFIG", "GET".to_owned(), vec!["maxmemory-policy".into()]))
@@ -199,10 +193,9 @@ impl RedisStore {
                 }
             }
             Err(failure) => {
-                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions")
+                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions");
             }
         }
-        Ok(())
     }
 }
 

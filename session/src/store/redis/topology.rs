@@ -50,6 +50,10 @@ impl Topology {
         !matches!(self.kind, Kind::Single)
     }
 
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self.kind, Kind::Cluster(_))
+    }
+
     /// A server did not answer, or said that it is the wrong one.
     pub(super) fn suspect(&self) {
         self.suspected.store(true, Ordering::SeqCst);

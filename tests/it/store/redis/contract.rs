@@ -106,6 +106,14 @@ impl Harness for OnRedis {
 
 actix_typed_session::conformance_tests!(OnRedis::new());
 
+#[test]
+fn every_rule_is_looked_at() {
+    let harness = OnRedis::new();
+    if harness.block_on(shared_redis()).is_some() {
+        assert_eq!(actix_typed_session::store::conformance::check_all(&harness), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn the_store_can_be_named_by_a_url() {
     let Some(redis) = shared_redis().await else { return };

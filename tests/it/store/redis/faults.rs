@@ -36,7 +36,7 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
         assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::UnknownOutcome);
         proxy.on_command(0, is_script, mode.clone());
         assert_eq!(kind(store.delete(&key(1), None).await), StoreErrorKind::UnknownOutcome);
-        proxy.on_command(0, is_script, mode.clone());
+        proxy.on_command(0, |command| command.name == "HGETALL", mode.clone());
         assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
         assert!(lives(&store, &KEY).await, "the next call has a new connection");
     }
@@ -70,7 +70,7 @@ async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
             let mut new = signed_in(&name);
             if evict {
                 store.create(&key(100 + nth), &new).await.unwrap();
-                new.max_sessions = at_most(1, WhenFull::EvictOldest);
+                new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
             }
             proxy.on_command(nth.into(), is_script, Mode::CutAfterForward);
             let k = key(if evict { 20 } else { 1 } + nth);

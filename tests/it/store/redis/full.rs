@@ -38,7 +38,10 @@ async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
 }
 
 mod warned {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        fmt::Write as _,
+        sync::{Arc, Mutex},
+    };
 
     use tracing::{
         Event, Metadata, Subscriber,
@@ -68,7 +71,7 @@ mod warned {
 
     impl Visit for Text<'_> {
         fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-            self.0.push_str(&format!(" {field}={value:?}"));
+            let _ = write!(self.0, " {field}={value:?}");
         }
     }
 

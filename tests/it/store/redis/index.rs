@@ -39,7 +39,7 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
     {
         let options = RedisStore::options(&redis.url()).unwrap().prefix(format!("{}:", unique_name()));
         let nodes = [options.clone().connect().await.unwrap(), options.connect().await.unwrap()];
-        let max = at_most(3, when_full);
+        let max = Some(at_most(3, when_full));
         for n in (1..20).step_by(2) {
             nodes[0].create(&key(n), &new_record()).await.unwrap();
         }
@@ -93,7 +93,7 @@ async fn a_crash_after_dooming_is_finished_by_whoever_comes_by() {
             "delete_all" => assert_eq!(store.delete_all(&principal("1"), Some(&key(3))).await.unwrap(), 2),
             _ => {
                 let mut new = signed_in("1");
-                new.max_sessions = at_most(2, WhenFull::RejectNew);
+                new.max_sessions = Some(at_most(2, WhenFull::RejectNew));
                 assert_eq!(
                     store.create(&key(4), &new).await.unwrap(),
                     Created::Created,
@@ -117,7 +117,7 @@ async fn a_reservation_counts_until_it_is_too_old_to_be_in_flight() {
     store.create(&key(1), &signed_in("1")).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     let mut new = signed_in("1");
-    new.max_sessions = at_most(2, WhenFull::RejectNew);
+    new.max_sessions = Some(at_most(2, WhenFull::RejectNew));
     set(&mut connection, &index, &key(2), 'r', 0).await;
     assert_eq!(store.create(&key(3), &new).await.unwrap(), Created::TooMany);
     assert_eq!(listed(&store, "1").await, [key(1)]);
@@ -177,7 +177,7 @@ async fn ordinary_writes_leave_the_index_alone() {
     assert_eq!(keys(&mut connection, format!("{prefix}u:*")).await, Vec::<String>::new());
     // Who signs in again is in it again, and is never refused.
     store.create(&key(1), &signed_in("1")).await.unwrap();
-    let again = sign_in("1", at_most(1, WhenFull::RejectNew));
+    let again = sign_in("1", Some(at_most(1, WhenFull::RejectNew)));
     assert!(matches!(store.update(&KEY, &again).await.unwrap(), Updated::Done { .. }));
     assert_eq!(listed(&store, "1").await, [key(1), KEY]);
 }
@@ -185,7 +185,7 @@ async fn ordinary_writes_leave_the_index_alone() {
 #[tokio::test]
 async fn a_sign_in_that_is_not_stored_gives_its_place_back() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    let max = at_most(2, WhenFull::RejectNew);
+    let max = Some(at_most(2, WhenFull::RejectNew));
     let mut new = signed_in("1");
     new.max_sessions = max;
     store.create(&key(1), &new).await.unwrap();

@@ -21,6 +21,7 @@ mod fleet;
 mod full;
 mod index;
 mod layout;
+mod tls;
 
 const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
@@ -62,8 +63,8 @@ fn sign_in(name: &str, max: Option<MaxSessions>) -> Change {
     change
 }
 
-fn at_most(most: u32, when_full: WhenFull) -> Option<MaxSessions> {
-    Some(MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full))
+fn at_most(most: u32, when_full: WhenFull) -> MaxSessions {
+    MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full)
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {

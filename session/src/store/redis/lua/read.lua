@@ -31,24 +31,26 @@ local function is_utf8(s)
   return not string.find(s, '[\128-\255]')
 end
 
--- Fields and values in turn, as HGETALL gives them, as a table; or the answer that says why they are no record.
+-- Fields and values in turn, as HGETALL gives them, as a table; or the answer that says why they are no record. Of cells only
+-- the head is looked at: this runs with every update, and whoever loads the record looks at all of it.
 local function read(all)
   local m, cells = {}, true
+  local byte, find = string.byte, string.find
   for i = 1, #all, 2 do
     local field, value = all[i], all[i + 1]
-    if string.byte(field) ~= 64 then
-      cells = cells and (string.find(value, '^%d+ ') or string.find(value, '^%d+@%d+ '))
-    end
-    cells = cells and is_utf8(value) and is_utf8(field)
+    cells = cells and (byte(field) == 64 or find(value, '^%d+@?%d* '))
     m[field] = value
   end
   local format = m['@f'] or ''
-  if not string.find(format, '^%d+$') then return nil, {3} end
+  if not find(format, '^%d+$') then return nil, {3} end
   if tonumber(format) > 1 then return nil, {4, format} end
-  for _, field in ipairs({'@g', '@r', '@c', '@t', '@n', '@s', '@i', '@m'}) do
-    if not string.find(m[field] or '', '^%d+$') or #m[field] > 20 then return nil, {3} end
-  end
-  local sure = string.find(m['@a'] or '0', '^%d+$') and #(m['@v'] or '') == 43 and #(m['@w'] or m['@v']) == 43
+  local numbers = table.concat({
+    m['@g'] or '', m['@r'] or '', m['@c'] or '', m['@t'] or '', m['@n'] or '', m['@s'] or '', m['@i'] or '', m['@m'] or '',
+    m['@a'] or '0'
+  }, ' ')
+  local sure = find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$')
+    and #(m['@v'] or '') == 43 and #(m['@w'] or m['@v']) == 43
+    and is_utf8(m['@p'] or '') and is_utf8(m['@l'] or '')
   if not (cells and sure) then return nil, {3} end
   return m
 end

@@ -17,6 +17,7 @@ local generation, guards, deletes, writes, flags = string.match(ARGV[1], '^(%d*)
 local holds, i = generation == '' or generation == m['@g'], 2
 for _ = 1, tonumber(guards) do
   local there = m[ARGV[i]]
+  if there and not is_utf8(there) then return {3} end
   holds = holds and ARGV[i + 1] == (there and string.match(there, '^%d+') or '')
   i = i + 2
 end
@@ -44,6 +45,7 @@ local deleted = i
 i = i + deletes
 for _ = 1, tonumber(writes) do
   local key = next_argument()
+  if m[key] and not is_utf8(m[key]) then return {3} end
   put(key, cell(revision, next_argument()))
 end
 -- A cell that is deleted and written is written.
@@ -52,26 +54,28 @@ for j = deleted, deleted + deletes - 1 do
 end
 
 local before, seen = m['@p'], m['@t']
-if asked('r') then
-  meta('@w', asked('k') and m['@v'] or nil)
-  meta('@v', next_argument())
-  meta('@g', plus(1, m['@g']))
-  meta('@n', number(now))
+if string.find(flags, '[^t]') then
+  if asked('r') then
+    meta('@w', asked('k') and m['@v'] or nil)
+    meta('@v', next_argument())
+    meta('@g', plus(1, m['@g']))
+    meta('@n', number(now))
+  end
+  if asked('p') then
+    if not m['@p'] then meta('@s', revision) end
+    meta('@p', next_argument())
+  end
+  if asked('P') then meta('@p', nil) end
+  if asked('a') then meta('@a', number(now)) end
+  if asked('l') then
+    meta('@i', next_argument())
+    meta('@m', next_argument())
+  end
+  if asked('e') then meta('@k', '1') end
+  if asked('E') then meta('@k', '0') end
+  if asked('b') then meta('@l', next_argument()) end
+  if asked('B') then meta('@l', nil) end
 end
-if asked('p') then
-  if not m['@p'] then meta('@s', revision) end
-  meta('@p', next_argument())
-end
-if asked('P') then meta('@p', nil) end
-if asked('a') then meta('@a', number(now)) end
-if asked('l') then
-  meta('@i', next_argument())
-  meta('@m', next_argument())
-end
-if asked('e') then meta('@k', '1') end
-if asked('E') then meta('@k', '0') end
-if asked('b') then meta('@l', next_argument()) end
-if asked('B') then meta('@l', nil) end
 if asked('t') and now > tonumber(seen) then meta('@t', number(now)) end
 
 local new_end = ends(m)
