@@ -137,11 +137,12 @@ async fn a_logout_that_one_process_could_not_store_leaves_the_session_closed_the
 ) {
     let nodes = [server.node_through_within(DEADLINE), server.node_within(DEADLINE)];
     let mut client = signed_in(&nodes[0]).await;
-    client.read().await;
-    // Its load passes, and nothing else does.
-    server.proxy.on_command(0, |_| true, Mode::Pass);
-    server.proxy.on_each(|_| true, Mode::CutBeforeForward);
-    refused(&mut client, "/out").await;
+    let mut leaving = client.twin();
+    let logout = tokio::spawn(async move { refused(&mut leaving, "/slow/logout/out").await });
+    nodes[0].until_waiting_at("logout", 1).await;
+    server.proxy.set(Mode::CutBeforeForward);
+    nodes[0].open("logout").await;
+    logout.await.unwrap();
     for _ in 0..3 {
         refused(&mut client.twin(), "/read").await;
     }
