@@ -230,6 +230,36 @@ async fn a_wrong_password_is_an_error_without_the_password() {
     store.create(&KEY, &new_record()).await.unwrap();
 }
 
+/// As the documentation of the store says.
+#[tokio::test]
+async fn a_user_who_may_do_only_what_is_needed_is_enough() {
+    let Some(redis) = Redis::start().await else { return };
+    let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +del +pexpire +pexpireat +pttl \
+        +ping +wait +role +asking +cluster|slots +config|get";
+    let mut words = vec!["ACL", "SETUSER", "shop", "on", ">s3cret", "~shop:*"];
+    words.extend(may.split_whitespace());
+    redis.command::<()>(&words).await.unwrap();
+    let url = redis.url().replace("redis://", "redis://shop:s3cret@");
+    let store = RedisStore::connect(&format!("{url}?prefix=shop:")).await.unwrap();
+    let mut new = signed_in("1");
+    new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
+    for n in 1..=3 {
+        assert_eq!(store.create(&key(n), &new).await.unwrap(), Created::Created);
+    }
+    assert_eq!(store.sessions_of(&principal("1")).await.unwrap().len(), 1);
+    let mut change = write("shop.cart", "[]");
+    change.touch = true;
+    change.delete = vec!["shop.visits".into()];
+    assert_eq!(store.update(&key(3), &change).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
+    let denied: Vec<String> = redis
+        .command(&["ACL", "LOG"])
+        .await
+        .map(|log: Vec<::redis::Value>| log.iter().map(|entry| format!("{entry:?}")).collect())
+        .unwrap();
+    assert_eq!(denied, Vec::<String>::new(), "what it did in passing was allowed too");
+}
+
 #[tokio::test]
 async fn a_runtime_that_ends_takes_only_its_own_connection() {
     let Some((store, _, _)) = shared().await else { return };
