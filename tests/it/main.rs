@@ -5,5 +5,6 @@
 mod derive;
 mod flow;
 mod http;
+mod kit;
 mod servers;
 mod store;

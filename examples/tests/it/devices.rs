@@ -1,6 +1,10 @@
 //! The page "Your devices", on two shops that share their sessions.
 
-use crate::{browser::Browser, program::Program};
+use crate::{
+    browser::Browser,
+    program::Program,
+    servers::{shared_cluster, shared_postgres, shared_redis, shared_replicated},
+};
 
 const SIGN_IN: &[(&str, &str)] = &[("name", "Ada"), ("password", "oolong")];
 const KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
@@ -60,4 +64,28 @@ fn list_and_end(store: &str) {
 #[test]
 fn on_sqlite() {
     list_and_end("sqlite:shop.db");
+}
+
+#[tokio::test]
+async fn on_redis() {
+    let Some(server) = shared_redis().await else { return };
+    list_and_end(&server.url());
+}
+
+#[tokio::test]
+async fn on_redis_behind_sentinels() {
+    let Some(servers) = shared_replicated().await else { return };
+    list_and_end(&servers.url());
+}
+
+#[tokio::test]
+async fn on_a_redis_cluster() {
+    let Some(cluster) = shared_cluster().await else { return };
+    list_and_end(&cluster.url());
+}
+
+#[tokio::test]
+async fn on_postgres() {
+    let Some(server) = shared_postgres().await else { return };
+    list_and_end(&server.url(&server.database().await));
 }

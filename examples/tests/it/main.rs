@@ -5,5 +5,9 @@ mod browser;
 mod devices;
 mod program;
 mod readme;
+// What the stores' own tests start their servers with.
+#[path = "../../../tests/it/servers/mod.rs"]
+#[allow(dead_code, unused_imports)] // not all of it is needed here
+mod servers;
 mod shop;
 mod shop_options;

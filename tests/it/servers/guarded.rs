@@ -39,16 +39,16 @@ done
 "#;
 
 /// Becomes the server. `$0` is the folder; the working folder stays the same one when it is moved.
-pub(super) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
+pub(crate) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
 
 /// A user of this machine.
 #[derive(Clone, Copy)]
-pub(super) struct User {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
-pub(super) struct Guarded {
+pub(crate) struct Guarded {
     folder: PathBuf,
     user: Option<User>,
     server: Mutex<Option<Child>>,
@@ -57,7 +57,7 @@ pub(super) struct Guarded {
 
 impl Guarded {
     /// A folder for a server that `user` runs, or whoever runs the tests.
-    pub(super) fn new(user: Option<User>) -> Self {
+    pub(crate) fn new(user: Option<User>) -> Self {
         let folder = tempfile::Builder::new().prefix("session-tests-").tempdir().unwrap().keep();
         // In groups of their own: an interrupt from the terminal ends the test process, and that ends them.
         let guardian = Command::new("sh")
@@ -75,17 +75,17 @@ impl Guarded {
         Self { folder, user, server: Mutex::new(None), guardian }
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// What the server wrote, for the message of a test that fails.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// Runs a program that ends by itself; panics with its output if it fails.
-    pub(super) fn run(&self, program: &Path, arguments: &[&str]) {
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) {
         let mut command = Command::new(program);
         self.prepare(command.args(arguments));
         let output = command.output().unwrap();
@@ -94,7 +94,7 @@ impl Guarded {
     }
 
     /// Starts the server; one that ran before has ended.
-    pub(super) fn spawn(&self, program: &Path, arguments: &[String]) {
+    pub(crate) fn spawn(&self, program: &Path, arguments: &[String]) {
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", SERVER]).arg(&self.folder).arg(program).args(arguments);
@@ -113,12 +113,12 @@ impl Guarded {
     }
 
     /// The number of the server's process.
-    pub(super) fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.server.lock().unwrap().as_ref().expect("it runs").id()
     }
 
     /// Whether the server ended by itself, or after a signal.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let mut server = self.server.lock().unwrap();
         let Some(child) = server.as_mut() else { return true };
         if child.try_wait().unwrap().is_none() {
@@ -131,13 +131,13 @@ impl Guarded {
     }
 
     /// The server's and those of its children, which do its work in PostgreSQL.
-    pub(super) fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         let server = self.process();
         [vec![server], children_of(server)].concat()
     }
 
     /// Stops the server and its children where they are; the kernel still takes connections for them.
-    pub(super) fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         let server = self.process();
         signal_to(server, Signal::STOP);
         for child in children_of(server) {
@@ -145,7 +145,7 @@ impl Guarded {
         }
     }
 
-    pub(super) fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         let server = self.process();
         for child in children_of(server) {
             signal_to(child, Signal::CONT);
@@ -154,7 +154,7 @@ impl Guarded {
     }
 
     /// As a crash of all of its processes; they are gone when this returns.
-    pub(super) async fn kill(&self) {
+    pub(crate) async fn kill(&self) {
         if self.has_ended() {
             return;
         }
@@ -166,7 +166,7 @@ impl Guarded {
     }
 
     /// Asks the server to end, in its own way of understanding `signal`.
-    pub(super) async fn stop(&self, signal: Signal) {
+    pub(crate) async fn stop(&self, signal: Signal) {
         let processes = self.processes();
         signal_to(self.process(), signal);
         self.until_ended(&processes).await;
@@ -202,7 +202,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 }
 
 /// Whether a process has not ended; one that nobody waited for has.
-pub(super) fn lives(process: u32) -> bool {
+pub(crate) fn lives(process: u32) -> bool {
     state_and_parent(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 

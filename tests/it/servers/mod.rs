@@ -8,12 +8,11 @@
 //! `match harness() { Some(harness) => harness, None => return }`.
 
 mod cluster;
-mod guarded;
+pub(crate) mod guarded;
 mod postgres;
 pub(crate) mod proxy;
-mod redis;
+pub(crate) mod redis;
 mod replicated;
-mod tests;
 
 use std::{
     env, io,

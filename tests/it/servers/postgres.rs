@@ -148,7 +148,7 @@ impl Postgres {
     }
 
     /// For the test that follows it after the end of this process.
-    pub(super) fn guarded(&self) -> &Guarded {
+    pub(crate) fn guarded(&self) -> &Guarded {
         &self.guarded
     }
 

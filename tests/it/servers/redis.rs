@@ -34,14 +34,14 @@ pub(crate) async fn shared_redis() -> Option<&'static Redis> {
 }
 
 /// A connection that is more patient than the driver's default: these are busy machines.
-pub(super) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
+pub(crate) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
     let patience = Some(Duration::from_secs(20));
     let config = AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
     Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// The arguments of a server that keeps to its folder, to loopback, and to memory, and then these.
-pub(super) fn usual(folder: &Path, port: u16, more: &[&str]) -> Vec<String> {
+pub(crate) fn usual(folder: &Path, port: u16, more: &[&str]) -> Vec<String> {
     let (folder, port) = (folder.to_str().unwrap(), port.to_string());
     // A replica need not wait for others to copy from its primary with it.
     let usual = [
@@ -76,7 +76,7 @@ impl Redis {
     }
 
     /// A server with a port that `pick` found and the arguments that go with it.
-    pub(super) async fn launch(
+    pub(crate) async fn launch(
         pick: fn() -> u16,
         arguments: impl Fn(&Path, u16) -> Vec<String>,
     ) -> Option<Self> {
@@ -111,7 +111,7 @@ impl Redis {
     }
 
     /// For the test that follows it after the end of this process.
-    pub(super) fn guarded(&self) -> &Guarded {
+    pub(crate) fn guarded(&self) -> &Guarded {
         &self.guarded
     }
 
@@ -142,7 +142,7 @@ impl Redis {
     }
 
     /// The answer to one command, of a server that may be dead or frozen.
-    pub(super) async fn answers<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
+    pub(crate) async fn answers<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
         timeout(SHORT, self.command(words)).await.ok()?.ok()
     }
 

@@ -28,6 +28,7 @@ mod layout;
 mod restart;
 mod runtimes;
 mod sweep;
+mod tls;
 mod turns;
 mod wire;
 

@@ -6,8 +6,7 @@
 //! It runs on a thread of its own, so it also works between the runtimes of a test and while a test blocks.
 
 mod relay;
-mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::{
     collections::HashMap,

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Accepts until the test drops the proxy; the connections end with the runtime.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut ended: watch::Receiver<()>) {
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut ended: watch::Receiver<()>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// How a reply ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// There is none.
     None,
     /// It is one RESP value.
@@ -19,15 +19,15 @@ pub(super) enum Reply {
 }
 
 /// What the client sent up to a border.
-pub(super) struct Request {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
-    pub(super) reply: Reply,
+pub(crate) struct Request {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reply: Reply,
 }
 
 /// Cuts what one client sends.
 #[derive(Debug)]
-pub(super) enum Requests {
+pub(crate) enum Requests {
     Redis,
     Postgres {
         started: bool,
@@ -38,7 +38,7 @@ pub(super) enum Requests {
 
 impl Requests {
     /// Takes the next command from the front of `buffer`, once it is there as a whole.
-    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
         match self {
             Self::Redis => {
                 let bytes: Vec<u8> = buffer.drain(..value_end(buffer, 0)?).collect();
@@ -69,7 +69,7 @@ impl Requests {
     }
 
     /// How a reply ends that no command asked for, such as a notice.
-    pub(super) fn unasked(&self) -> Reply {
+    pub(crate) fn unasked(&self) -> Reply {
         match self {
             Self::Redis => Reply::Value,
             Self::Postgres { .. } => Reply::Ready,
@@ -114,7 +114,7 @@ fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Opt
 }
 
 /// The next piece of a reply at the front of `buffer`: its length, and whether the reply ends with it.
-pub(super) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
+pub(crate) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
     match reply {
         Reply::Byte => (!buffer.is_empty()).then_some((1, true)),
         // A push belongs to no command.

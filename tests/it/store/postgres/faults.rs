@@ -139,18 +139,18 @@ async fn a_sign_in_with_a_lost_reply_is_done_or_not() {
     }
 }
 
-/// Polls a future some times and drops it, as a deadline or a client that leaves does.
-async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
-    let mut future = Box::pin(future);
-    let mut polled = 0;
-    std::future::poll_fn(|context| {
-        if polled == polls {
-            return std::task::Poll::Ready(None);
+/// Drops a future after other tasks had so many turns, as a deadline or a client that leaves does.
+async fn abandon<T>(future: impl Future<Output = T>, turns: usize) -> Option<T> {
+    let leaves = async {
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
         }
-        polled += 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
+    };
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = leaves => None,
+    }
 }
 
 /// Callers that leave at any point leave no connection behind that answers somebody else's question.
@@ -170,8 +170,10 @@ async fn a_dropped_future_confuses_nobody() {
                 for turn in 0..120_usize {
                     let change = write("shop.owner", &n.to_string());
                     let ended = match turn % 3 {
-                        0 => abandon(store.update(&key(n), &change), turn % 4).await.map(drop),
-                        1 => abandon(store.load(&key(n), &LoadOptions::default()), turn % 4).await.map(drop),
+                        0 => abandon(store.update(&key(n), &change), turn * 13 % 300).await.map(drop),
+                        1 => abandon(store.load(&key(n), &LoadOptions::default()), turn * 13 % 300)
+                            .await
+                            .map(drop),
                         _ => {
                             let loaded = store.load(&key(n), &LoadOptions::default()).await.unwrap().unwrap();
                             assert_eq!(loaded.record.meta().label.as_deref(), Some(&*n.to_string()));
@@ -193,6 +195,29 @@ async fn a_dropped_future_confuses_nobody() {
     let mut connection = server.connection(&database).await;
     let connections = ask::<i64>(&mut connection, OTHERS).await;
     assert!(connections <= 10, "{connections} connections");
+}
+
+/// Who left while waiting for a connection is told nothing any more, so nothing is done in his name.
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_is_not_begun() {
+    let Some((server, database, _)) = fresh().await else { return };
+    let options = PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None);
+    let store = options.max_connections(1).connect_timeout(BOUND).open().await.unwrap();
+    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&key(1), &new_record()).await.unwrap();
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    hold(&mut other, &KEY).await;
+    let blocked = tokio::spawn({
+        let store = store.clone();
+        async move { store.update(&KEY, &touch()).await }
+    });
+    until_is(&mut watch, BLOCKED, 1).await;
+    assert!(abandon(store.update(&key(1), &touch()), 0).await.is_none());
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    blocked.await.unwrap().unwrap();
+    // Waiters are served in order: this one comes after the one that left.
+    let loaded = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap();
+    assert_eq!(loaded.record.meta().revision, 1);
 }
 
 /// All connections wait for one row: others are told so in time, and then it goes on.

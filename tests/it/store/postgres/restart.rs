@@ -9,6 +9,10 @@ use actix_typed_session::store::postgres::OpenError;
 
 use super::*;
 
+/// Ends every connection but the one that asks.
+const END_ALL: &str = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
+    WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+
 /// A server of this test alone, and a store on it.
 async fn own() -> Option<(Postgres, PostgresStore)> {
     let server = Postgres::start().await?;
@@ -18,20 +22,15 @@ async fn own() -> Option<(Postgres, PostgresStore)> {
 
 /// Fills the pool: so many calls at once, each on a connection of its own.
 async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
-    for n in 0..connections {
-        store.create(&key(n), &new_record()).await.unwrap();
-    }
     let mut other = server.connection("postgres").await;
-    let all = sqlx::raw_sql("BEGIN; LOCK TABLE typed_session");
-    all.execute(&mut other).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE typed_session").execute(&mut other).await.unwrap();
     let calls: Vec<_> = (0..connections)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.update(&key(n), &touch()).await })
+            tokio::spawn(async move { store.load(&key(n), &LoadOptions::default()).await })
         })
         .collect();
-    let mut watch = server.connection("postgres").await;
-    until_is(&mut watch, BLOCKED, i64::from(connections)).await;
+    until_is(&mut server.connection("postgres").await, BLOCKED, i64::from(connections)).await;
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     for call in calls {
         call.await.unwrap().unwrap();
@@ -42,6 +41,9 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
 #[tokio::test]
 async fn idle_connections_that_a_restart_ended_cost_nothing() {
     let Some((server, store)) = own().await else { return };
+    for n in 0..8 {
+        store.create(&key(n), &new_record()).await.unwrap();
+    }
     for immediate in [true, false, true] {
         use_all(&server, &store, 8).await;
         if immediate {
@@ -59,9 +61,6 @@ async fn idle_connections_that_a_restart_ended_cost_nothing() {
         for call in calls {
             assert!(matches!(call.await.unwrap().unwrap(), Updated::Done { .. }));
         }
-        for n in 0..8 {
-            store.delete(&key(n), None).await.unwrap();
-        }
     }
 }
 
@@ -69,11 +68,12 @@ async fn idle_connections_that_a_restart_ended_cost_nothing() {
 #[tokio::test]
 async fn connections_that_were_terminated_cost_nothing() {
     let Some((server, store)) = own().await else { return };
+    for n in 0..4 {
+        store.create(&key(n), &new_record()).await.unwrap();
+    }
     use_all(&server, &store, 4).await;
-    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
     let mut connection = server.connection("postgres").await;
-    assert!(ask::<i64>(&mut connection, end).await >= 4);
+    assert!(ask::<i64>(&mut connection, END_ALL).await >= 4);
     for n in 0..4 {
         assert!(matches!(store.update(&key(n), &touch()).await.unwrap(), Updated::Done { .. }));
     }
@@ -192,20 +192,17 @@ async fn a_standby_is_not_asked() {
     assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
-/// A primary that became read-only for its clients: as soon as it is writable, writes reach it.
+/// A primary that was read-only for a while: those connections that still think so cost one request and not one each.
 #[tokio::test]
 async fn a_server_that_was_read_only_is_asked_again() {
     let Some((server, store)) = own().await else { return };
     store.create(&KEY, &new_record()).await.unwrap();
-    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
     let mut connection = server.connection("postgres").await;
     server.execute("postgres", "ALTER DATABASE postgres SET default_transaction_read_only = on").await;
-    ask::<i64>(&mut connection, end).await;
+    ask::<i64>(&mut connection, END_ALL).await;
+    use_all(&server, &store, 4).await;
+    let writable = "ALTER DATABASE postgres RESET default_transaction_read_only";
+    sqlx::raw_sql(writable).execute(&mut connection).await.unwrap();
     assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
-    sqlx::raw_sql("ALTER DATABASE postgres RESET default_transaction_read_only")
-        .execute(&mut connection)
-        .await
-        .unwrap();
     assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }

@@ -80,23 +80,51 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
 async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     let Some(nodes) = nodes().await else { return };
     let max = Some(at_most(2, WhenFull::EvictOldest));
-    let answers = race(&nodes, 12, |store, n| async move {
-        for round in 0..8 {
-            let key = key(n * 100 + round);
-            if n % 4 == 3 {
-                store.delete_all(&principal("7"), Some(&key)).await?;
-            } else {
-                store.create(&key, &signed_in("7", max)).await?;
-                store.update(&key, &touch()).await?;
-                store.update(&key, &sign_in("7", max)).await?;
+    for round in 0..10 {
+        // Far more than a sign-in with a maximum leaves.
+        race(&nodes, 60, |store, n| async move {
+            store.create(&key(n), &signed_in("7", None)).await.unwrap();
+        })
+        .await;
+        let answers = race(&nodes, 8, |store, n| async move {
+            if n % 4 < 2 {
+                return store.delete_all(&principal("7"), None).await.map(|_| ());
             }
+            store.create(&key(1000 + round * 10 + n), &signed_in("7", max)).await.map(|_| ())
+        });
+        for answer in tokio::time::timeout(BOUND, answers).await.expect("bounded") {
+            answer.unwrap();
         }
-        Ok::<_, StoreError>(())
-    });
-    for answer in tokio::time::timeout(BOUND, answers).await.expect("bounded") {
-        answer.unwrap();
+        assert!(nodes[0].sessions_of(&principal("7")).await.unwrap().len() <= 2);
     }
-    assert!(nodes[0].sessions_of(&principal("7")).await.unwrap().len() <= 2);
+}
+
+/// How they take turns: who ends several sessions waits before it holds any of them.
+#[tokio::test]
+async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let max = Some(at_most(1, WhenFull::EvictOldest));
+    store.create(&KEY, &signed_in("7", None)).await.unwrap();
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    hold(&mut other, &KEY).await;
+    let ask_for = |wait: &'static str| format!("{BLOCKED} AND wait_event = '{wait}'").leak() as &'static str;
+    let evicts = tokio::spawn({
+        let store = store.clone();
+        async move { store.create(&key(1), &signed_in("7", max)).await }
+    });
+    until_is(&mut watch, ask_for("transactionid"), 1).await;
+    let deletes = tokio::spawn({
+        let store = store.clone();
+        async move { store.delete_all(&principal("7"), None).await }
+    });
+    until_is(&mut watch, ask_for("advisory"), 1).await;
+    // Another user is not held up by that.
+    store.create(&key(2), &signed_in("8", max)).await.unwrap();
+    assert_eq!(store.delete_all(&principal("8"), None).await.unwrap(), 1);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(evicts.await.unwrap().unwrap(), Created::Created);
+    deletes.await.unwrap().unwrap();
+    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
 }
 
 /// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL finds and we try again.

@@ -93,6 +93,54 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
         one.await.unwrap();
     }
     assert_eq!(visits(&store, &KEY).await, 160);
+    // It is not only that what fails is tried again.
+    let look = "CREATE TABLE seen (level text);
+        CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
+        CREATE TRIGGER look BEFORE UPDATE ON typed_session FOR EACH ROW EXECUTE FUNCTION look()";
+    server.execute(&database, look).await;
+    count(&store, &KEY).await.unwrap();
+    let seen: String =
+        ask(&mut server.connection(&database).await, "SELECT string_agg(level, ',') FROM seen").await;
+    assert_eq!(seen, "read committed");
+}
+
+/// Among many sessions every step finds its own by an index, also with plans that were made for any values.
+#[tokio::test]
+async fn no_step_reads_the_whole_table() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let many = "INSERT INTO typed_session SELECT sha256(n::text::bytea), 1, sha256('v'), NULL, 1, 1, now, now, now, now, 1,
+            1e9, 1e9, false, 'shop.user=' || n / 3, NULL, '{}', now + 1e9
+        FROM generate_series(1, 20000) n, (SELECT floor(extract(epoch FROM now()) * 1000)::bigint AS now) clock;
+        ANALYZE typed_session";
+    server.execute(&database, many).await;
+    let mut connection = server.connection(&database).await;
+    let scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'typed_session'";
+    let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::EvictOldest));
+    // The server counts a connection's scans when it ends; those of the first made the indexes.
+    drop(store);
+    until_is(&mut connection, OTHERS, 0).await;
+    let before: i64 = ask(&mut connection, scans).await;
+    let store = open(&server.url(&database)).await;
+    for n in 0..20 {
+        store.create(&key(n), &new_record()).await.unwrap();
+        store.load(&key(n), &LoadOptions::default()).await.unwrap();
+        count(&store, &key(n)).await.unwrap();
+        store.update(&key(n), &sign_in(most)).await.unwrap();
+        let mut new = new_record();
+        (new.principal, new.max_sessions) = (Some(principal()), most);
+        store.create(&key(1000 + n), &new).await.unwrap();
+        assert_eq!(store.sessions_of(&principal()).await.unwrap().len(), 1);
+        store.delete(&key(n), Some(&principal())).await.unwrap();
+        store.delete(&key(n), None).await.unwrap();
+        store.delete_all(&principal(), None).await.unwrap();
+        store.sweep(100).await.unwrap();
+    }
+    drop(store);
+    until_is(&mut connection, OTHERS, 0).await;
+    assert_eq!(ask::<i64>(&mut connection, scans).await, before);
+    let found = "SELECT (SELECT idx_scan FROM pg_stat_user_tables WHERE relname = 'typed_session') > 100";
+    assert!(ask::<bool>(&mut connection, found).await, "nothing was counted");
 }
 
 /// A session that ended while a writer waited for its row stays ended, however early that writer came.

@@ -4,12 +4,16 @@ mod real;
 
 use std::{
     io::{self, ErrorKind, Read as _, Write as _},
-    net::{TcpListener as Listener, TcpStream as Stream},
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
+    net::{Ipv4Addr, TcpListener as Listener, TcpStream as Stream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
-use super::*;
+use crate::servers::proxy::*;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const SHORT: Duration = Duration::from_millis(100);

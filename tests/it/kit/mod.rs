@@ -1,9 +1,11 @@
-//! What the other tests rely on.
+//! What the other tests rely on: servers and the proxy, under test themselves.
 
 mod fleets;
+mod proxy;
 
 use std::{
-    io::{BufRead as _, BufReader},
+    env,
+    io::{self, BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -12,7 +14,7 @@ use std::{
 use sqlx::Connection as _;
 use tokio::time::timeout;
 
-use super::{
+use crate::servers::{
     guarded::{SERVER, lives},
     *,
 };
@@ -122,7 +124,7 @@ async fn a_process_with_servers() {
 async fn no_server_outlives_the_test_process() {
     for how in ["until killed", "to its end"] {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "servers::tests::a_process_with_servers", "--nocapture"])
+            .args(["--exact", "kit::a_process_with_servers", "--nocapture"])
             .env(FOLLOWED, how)
             .stdout(Stdio::piped())
             .spawn()
@@ -170,14 +172,14 @@ fn a_missing_server_is_said_by_name_and_fails_in_ci() {
     let empty = tempfile::tempdir().unwrap();
     for ci in [false, true] {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "servers::tests::a_persistent_redis_keeps_what_it_acknowledged"]);
+        command.args(["--exact", "kit::a_persistent_redis_keeps_what_it_acknowledged"]);
         command.env("PATH", empty.path()).env_remove("CI").envs(ci.then_some(("CI", "true")));
         let output = command.output().unwrap();
         assert_eq!(output.status.success(), !ci);
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8(said).unwrap();
         assert!(said.contains("redis-server is missing; run: apt-get install redis-server"), "{said}");
-        assert_eq!(said.contains("SKIPPED servers::tests::a_persistent_redis"), !ci, "{said}");
+        assert_eq!(said.contains("SKIPPED kit::a_persistent_redis"), !ci, "{said}");
     }
 }
 
