@@ -173,20 +173,7 @@ impl RedisStore {
         Ok((status == Status::Done).then(|| Principal::from_store(whose())))
     }
 
-    /// A session that was deleted: its entry goes.
-    pub(super) fn forget(&self, key: &RecordKey, principal: &Principal) {
-        if principal.as_str().is_empty() {
-            return;
-        }
-        let (store, selector) = (self.clone(), PublicId::of(*key).to_string());
-        let index = self.index_key(principal);
-        self.aside(async move {
-            let call = Call::command("HDEL", index, vec![selector.into()]);
-            store.driver.call(&call).await.map(|_| ()).map_err(Failure::of_read)
-        });
-    }
-
-    /// A session that is somebody else's now: its entry goes, unless its principal is signing in again.
+    /// A session that is nobody's or somebody else's now: its entry goes, unless its principal is signing in again.
     pub(super) fn left(&self, key: &RecordKey, principal: &Principal) {
         let (store, principal, selector) = (self.clone(), principal.clone(), PublicId::of(*key).to_string());
         self.aside(async move {

@@ -194,8 +194,9 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let flags = if only_if.is_some() { "s" } else { "" };
-        if let Some(principal) = self.delete_record(key, flags, only_if).await? {
-            self.forget(key, &principal);
+        let whose = self.delete_record(key, flags, only_if).await?;
+        if let Some(principal) = whose.filter(|principal| !principal.as_str().is_empty()) {
+            self.left(key, &principal);
         }
         Ok(())
     }
