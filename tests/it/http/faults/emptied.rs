@@ -7,7 +7,8 @@ use std::sync::{
 
 use tokio::task::JoinSet;
 
-use super::{Behind, Client, on_each_server, until, users};
+use super::{Behind, Client, State, on_each_server, until, users};
+use crate::http::client::Jar;
 
 on_each_server! {
     writers_in_flight_bring_nothing_back_after_everything_was_lost
@@ -37,7 +38,7 @@ async fn writers_in_flight_bring_nothing_back_after_everything_was_lost(server: 
     for (what, reply) in writers.join_all().await {
         assert_eq!(reply.status, 200, "{what}: {reply:?}");
         // Who signs out is told to forget the cookie, and nobody is given one.
-        let mut jar = super::super::client::Jar::default();
+        let mut jar = Jar::default();
         reply.set_cookies.iter().for_each(|line| jar.take(line));
         assert!(jar.is_empty(), "{what}: {reply:?}");
     }
@@ -48,7 +49,7 @@ async fn writers_in_flight_bring_nothing_back_after_everything_was_lost(server: 
     }
 }
 
-/// What one tab saw: whether it was signed out, and the new cookies of who begins anew.
+/// Writes until everything is lost, and once more; says how many new sessions it was given.
 async fn write_on(mut tab: Client, user: u64, emptied: Arc<AtomicBool>, reads: Arc<AtomicUsize>) -> usize {
     let mut begun = 0;
     for path in ["/read", "/add", "/set/0/1", "/log/1", "/renew"].into_iter().cycle() {
@@ -56,13 +57,13 @@ async fn write_on(mut tab: Client, user: u64, emptied: Arc<AtomicBool>, reads: A
         let reply = tab.ask(path).await.unwrap();
         assert!(matches!(reply.status, 200 | 409), "{path}: {reply:?}");
         if path == "/read" {
-            let state: super::State = serde_json::from_str(&reply.body).unwrap();
+            let state: State = serde_json::from_str(&reply.body).unwrap();
             assert!(state.user == Some(user) || (state.user, state.count) == (None, 0), "{state:?}");
             assert!(!is_after || state.user.is_none(), "{state:?}");
             reads.fetch_add(1, Ordering::SeqCst);
         }
         if path == "/renew" {
-            // The cookies that tell it of its new id; without a session there is none.
+            // Its new id; who is nobody by now gets none.
             for line in &reply.set_cookies {
                 tab.jar.take(line);
             }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::{Behind, DEADLINE, answers_again, is_done, on_each_server, refused, until, users};
+use super::{Behind, DEADLINE, RECOVERY, answers_again, is_done, on_each_server, refused, until, users};
 
 on_each_server! {
     a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_without_a_mix_up
@@ -59,7 +59,7 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
         assert_eq!((state.user, state.slots[0]), (Some(*user), None));
         assert!(state.count <= u64::from(at < 10), "{} after one increment", state.count);
     }
-    assert!(thawed.elapsed() < super::RECOVERY, "{:?}", thawed.elapsed());
+    assert!(thawed.elapsed() < RECOVERY, "{:?}", thawed.elapsed());
     until("those that were given up are gone", async || server.connections().await <= warm.max(4) + 20).await;
     for (at, (user, client)) in users.iter().enumerate() {
         let mut tab = nodes[(at + 1) % 2].client_as(client);

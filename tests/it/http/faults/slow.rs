@@ -29,6 +29,7 @@ async fn two_hundred_requests_for_a_slow_server_are_all_answered_in_time_and_lea
         for (user, is_done) in requests.join_all().await {
             (if is_done { &mut done } else { &mut refused })[user] += 1;
         }
+        // Each by itself within `LONGEST`; that none waits for all the others.
         assert!(begun.elapsed() < LONGEST * 2, "{delay:?}: {:?}", begun.elapsed());
     }
     let sum = |of: &[u64]| of.iter().sum::<u64>();
