@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Behind, Client, DEADLINE, Node, RECOVERY, answers_again, is_done, on_each_server, refused, signed_in,
-    until,
+    state_of, until,
 };
 use crate::servers::proxy::Mode;
 
@@ -42,9 +42,8 @@ async fn pages_without_a_session_go_on_while_the_server_is_down_and_the_others_a
     server.restart().await;
     for node in &nodes {
         let mut tab = node.client_as(&client);
-        answers_again(&mut tab, "/read").await;
         answers_again(&mut tab, "/add").await;
-        let state = tab.read().await;
+        let state = state_of(&mut tab).await;
         assert_eq!((state.user, state.slots[0]), (Some(7), None));
     }
     answers_again(&mut stranger, "/in/9").await;
@@ -53,7 +52,7 @@ async fn pages_without_a_session_go_on_while_the_server_is_down_and_the_others_a
 /// Requests of a session each, which have loaded it; and then the server dies before, or while, they store.
 async fn what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at_all(server: Behind) {
     const WHAT: [&str; 4] = ["add", "set", "renew", "in"];
-    let node = server.node_through_within(DEADLINE * 4);
+    let node = server.node_through_within(DEADLINE * 2);
     for (round, mode) in [None, Some(Mode::BlackHole), Some(Mode::SwallowReply)].into_iter().enumerate() {
         let gate = format!("kill-{round}");
         let (mut clients, mut requests) = (Vec::new(), JoinSet::new());
@@ -87,8 +86,7 @@ async fn what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at
 async fn stored_whole(node: &Node, clients: Vec<Client>) -> usize {
     let mut stored = 0;
     for (mut client, what) in clients.into_iter().zip(["add", "set", "renew", "in"]) {
-        answers_again(&mut client, "/read").await;
-        let state = client.read().await;
+        let state = state_of(&mut client).await;
         let seen = (state.user, state.count, state.slots[0]);
         let after = match what {
             "add" => (Some(7), 1, None),
@@ -126,8 +124,8 @@ async fn a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to
     })
     .await;
     assert!(restarted.elapsed() < RECOVERY);
-    assert_eq!(nodes[1].client_as(&client).read().await.user, None);
-    client.ok("/out").await;
+    assert_eq!(state_of(&mut nodes[1].client_as(&client)).await.user, None);
+    answers_again(&mut client, "/out").await;
     assert_eq!(server.sessions().await, 0);
 }
 
@@ -146,11 +144,11 @@ async fn a_logout_that_one_process_could_not_store_leaves_the_session_closed_the
     for _ in 0..3 {
         refused(&mut client.twin(), "/read").await;
     }
-    assert_eq!(nodes[1].client_as(&client).read().await.user, Some(7));
+    assert_eq!(state_of(&mut nodes[1].client_as(&client)).await.user, Some(7));
     server.proxy.heal();
     until("the session has ended", async || is_done(&mut client, "/read").await).await;
     for node in &nodes {
-        assert_eq!(node.client_as(&client).read().await.user, None);
+        assert_eq!(state_of(&mut node.client_as(&client)).await.user, None);
     }
     assert_eq!(server.sessions().await, 0);
 }

@@ -3,21 +3,19 @@
 //! A replica that takes over may lack the last moments, so what the counters are held against there is that nothing is counted
 //! twice; what is acknowledged afterwards counts exactly.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{
-    Client, Node, RECOVERY,
+    Client, DEADLINE, Node, RECOVERY,
     load::{Load, Sum, check, counts_exactly},
-    until, users,
+    state_of, until, users,
 };
 use crate::servers::{RedisCluster, Replicated};
-
-const DEADLINE: Duration = Duration::from_secs(1);
 
 /// No counter has more than was sent; each user still is who they are.
 async fn check_upper(nodes: &[Node], users: &[(u64, Client)], sums: &[Sum]) {
     for ((user, client), sum) in users.iter().zip(sums) {
-        let state = nodes[0].client_as(client).read().await;
+        let state = state_of(&mut nodes[0].client_as(client)).await;
         assert_eq!(state.user, Some(*user));
         assert!(state.count <= sum.acknowledged + sum.doubtful, "{} is stored", state.count);
     }

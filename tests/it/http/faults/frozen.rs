@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::{Behind, DEADLINE, RECOVERY, answers_again, is_done, on_each_server, refused, until, users};
+use super::{
+    Behind, DEADLINE, RECOVERY, answers_again, is_done, on_each_server, refused, state_of, until, users,
+};
 
 on_each_server! {
     a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_without_a_mix_up
@@ -53,8 +55,7 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
     let thawed = Instant::now();
     for (at, (user, client)) in users.iter().enumerate() {
         let mut tab = nodes[at % 2].client_as(client);
-        answers_again(&mut tab, "/read").await;
-        let state = tab.read().await;
+        let state = state_of(&mut tab).await;
         // What was sent before is done now, if it is done: once.
         assert_eq!((state.user, state.slots[0]), (Some(*user), None));
         assert!(state.count <= u64::from(at < 10), "{} after one increment", state.count);
@@ -64,6 +65,6 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
     for (at, (user, client)) in users.iter().enumerate() {
         let mut tab = nodes[(at + 1) % 2].client_as(client);
         answers_again(&mut tab, "/add").await;
-        assert_eq!(tab.read().await.user, Some(*user));
+        assert_eq!(state_of(&mut tab).await.user, Some(*user));
     }
 }
