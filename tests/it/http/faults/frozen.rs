@@ -1,6 +1,12 @@
 //! A server that is there and does not answer.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use tokio::task::JoinSet;
 
@@ -21,14 +27,24 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
     let users = users(&nodes, USERS).await;
     let warm = server.connections().await;
     // Half of them have loaded their session when it freezes, and then write.
-    let mut writers = JoinSet::new();
+    let (is_frozen, mut writers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
     for (at, (_, client)) in users.iter().enumerate().take(10) {
         let mut tab = nodes[at % 2].client_as(client);
-        writers.spawn(async move { is_done(&mut tab, "/slow/freeze/add").await });
+        let is_frozen = is_frozen.clone();
+        writers.spawn(async move {
+            loop {
+                let done = is_done(&mut tab, "/slow/freeze/add").await;
+                // Before that it was only a busy machine, and it did not get to the gate.
+                if is_frozen.load(Ordering::SeqCst) {
+                    return done;
+                }
+            }
+        });
     }
     for node in &nodes {
         node.until_waiting_at("freeze", 5).await;
     }
+    is_frozen.store(true, Ordering::SeqCst);
     server.freeze();
     let (frozen, connections) = (Instant::now(), server.proxy.connections());
     for node in &nodes {
