@@ -6,6 +6,7 @@
 
 mod behind;
 mod counts;
+mod cut;
 mod down;
 mod emptied;
 mod fleets;
