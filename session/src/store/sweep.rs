@@ -25,6 +25,12 @@ pub trait Sweep: SessionStore {
     fn sweep(&self, limit: u32) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }
 
+impl<S: Sweep> Sweep for Arc<S> {
+    async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        (**self).sweep(limit).await
+    }
+}
+
 /// Records at a time: a batch that live traffic does not notice.
 const BATCH: u32 = 500;
 /// What live traffic gets between two full batches.
