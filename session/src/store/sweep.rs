@@ -32,7 +32,7 @@ impl<S: Sweep> Sweep for Arc<S> {
 }
 
 /// Records at a time: a batch that live traffic does not notice.
-const BATCH: u32 = 500;
+const BATCH: u32 = 100;
 /// What live traffic gets between two full batches.
 const BREATH: Duration = Duration::from_millis(50);
 /// As good as never.
