@@ -147,13 +147,13 @@ fn frame(theme: Theme, body: &str) -> String {
 
 fn header(shop: &Shop) -> String {
     let who = shop.customer.as_deref().map_or_else(
-        || "<a href=\"#person\">Sign in</a>".to_owned(),
-        |name| format!("<a href=\"#person\" class=\"who\">{}</a>", text(name)),
+        || "<a href=\"/#person\">Sign in</a>".to_owned(),
+        |name| format!("<a href=\"/#person\" class=\"who\">{}</a>", text(name)),
     );
     format!(
         "<header>
 <h1><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"M4 20C4 9 11 4 21 3c0 10-5 17-15 16m-2 2c2-6 6-9 10-11\"/></svg>Leaf &amp; Line</h1>
-<nav aria-label=\"Shop\">{who}<a href=\"#cart\">Cart <span class=\"count\">{count}</span></a>
+<nav aria-label=\"Shop\">{who}<a href=\"/#cart\">Cart <span class=\"count\">{count}</span></a>
 <form method=\"post\" action=\"/theme\"><button class=\"quiet\">{other} theme</button></form></nav>
 </header>",
         count = shop.count(),

@@ -156,15 +156,19 @@ async fn end_device(session: Session, form: web::Form<EndDevice>) -> Result<impl
 
 async fn end_others(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     let ended = shop.session().revoke_others().await?;
-    shop.set_notice(format!("Signed out on {ended} other devices."));
+    shop.set_notice(format!("Signed out on {}.", devices_in_words(ended, "other device")));
     Ok(to("/devices"))
 }
 
 async fn end_all(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     let ended = shop.session().revoke_all().await?;
     // This session is gone with them; the notice begins a new one.
-    shop.set_notice(format!("You are signed out everywhere, on {ended} devices."));
+    shop.set_notice(format!("You are signed out everywhere, on {}.", devices_in_words(ended, "device")));
     Ok(home())
+}
+
+fn devices_in_words(count: u64, device: &str) -> String {
+    format!("{count} {device}{}", if count == 1 { "" } else { "s" })
 }
 
 async fn theme(mut shop: TypedSession<Shop>) -> impl Responder {

@@ -56,8 +56,7 @@ enum Try {
 
 impl Driver {
     /// Whether anybody is there who knows us; of a cluster one server is enough.
-    pub(super) async fn reach(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let key = "any";
+    pub(super) async fn reach(&self, key: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         if self.topology.is_cluster() {
             return Ok(self.topology.server_of(key, &self.links).await.map(|_| ())?);
         }

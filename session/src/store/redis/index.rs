@@ -22,39 +22,22 @@ use super::{
     RedisStore, Status,
     failure::Failure,
     layout,
-    script::{CONFIRM, Call, DELETE, DOOM, ENSURE, REMOVE, RESERVE, Script},
+    script::{Call, DELETE, DOOM, ENSURE, REMOVE, Script},
     status,
 };
 use crate::{
-    change::{Change, MaxSessions, NewRecord, WhenFull},
     id::{PublicId, RecordKey},
-    record::{Limits, Outcome, Principal, Timestamp, Unreadable},
-    store::{
-        Created, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
-        Updated,
-    },
+    record::{Principal, Unreadable},
+    store::{Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind},
 };
 
 /// Longer than any sign-in takes: a reservation that is older and has no record was left by a crash.
 const GRACE: &str = "60000";
-/// How long an index lives beyond its last session, in milliseconds.
-const SLACK: u64 = 3_600_000;
-/// How long it lives when nobody said how long its sessions do: 400 days, as long as browsers keep a cookie.
-const LONGEST: u64 = 400 * 24 * SLACK;
-/// Lua counts exactly up to here.
-const EXACT: u64 = 1 << 52;
 /// How many records are looked at together.
 const TOGETHER: usize = 64;
 
 /// A selector, and the state and time that were seen.
 type Entry = (String, String);
-
-/// A place in an index.
-struct Place {
-    /// Whether it was not there before.
-    new: bool,
-    value: String,
-}
 
 /// What stands behind an entry.
 enum Behind {
@@ -73,29 +56,19 @@ fn entries(values: &[Value]) -> Vec<Entry> {
     values.chunks(2).filter_map(pair).collect()
 }
 
-fn nested(values: &[Value], at: usize) -> Vec<Entry> {
+pub(super) fn nested(values: &[Value], at: usize) -> Vec<Entry> {
     match values.get(at) {
         Some(Value::Array(values)) => entries(values),
         _ => Vec::new(),
     }
 }
 
-fn ttl(limits: Option<Limits>) -> String {
-    let absolute = |limits: Limits| Timestamp::default().saturating_add(limits.absolute).as_millis();
-    limits.map_or(LONGEST, |limits| absolute(limits).saturating_add(SLACK).min(EXACT)).to_string()
-}
-
 fn is_doomed((_, value): &Entry) -> bool {
     value.starts_with(['x', 'y'])
 }
 
-/// A sign-in that may be stored, or may be half removed.
-fn unknown(error: StoreError) -> StoreError {
-    StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)
-}
-
 /// Before a sign-in is stored, nothing that anybody relies on has changed.
-fn nothing_done(error: StoreError) -> StoreError {
+pub(super) fn nothing_done(error: StoreError) -> StoreError {
     match error.kind() {
         StoreErrorKind::UnknownOutcome => StoreError::new(StoreErrorKind::Unavailable).with_source(error),
         _ => error,
@@ -108,7 +81,7 @@ impl RedisStore {
         format!("{}u:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
     }
 
-    async fn on_index(
+    pub(super) async fn on_index(
         &self,
         script: &'static Script,
         principal: &Principal,
@@ -118,147 +91,8 @@ impl RedisStore {
         status(self.driver.call(&call).await.map_err(Failure::of_write)?)
     }
 
-    pub(super) async fn create_for(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        record: &NewRecord,
-    ) -> Result<Created, StoreError> {
-        let (max, limits) = (record.max_sessions, Some(record.limits));
-        let Some(place) = self.admit(principal, key, max, limits).await.map_err(nothing_done)? else {
-            return Ok(Created::TooMany);
-        };
-        let answer = self.write_record(key, record).await;
-        if !matches!(answer, Ok(Created::Created)) {
-            self.give_back(principal, key, place, answer.as_ref().err()).await;
-            return answer;
-        }
-        let kept = self.confirm(principal, key, max, limits).await.map_err(unknown)?;
-        Ok(if kept { Created::Created } else { Created::TooMany })
-    }
-
-    pub(super) async fn update_for(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        change: &Change,
-    ) -> Result<Updated, StoreError> {
-        let mut max = change.max_sessions;
-        if max.is_some() {
-            // Nobody is evicted for a change that cannot be applied, or for somebody who signs in again.
-            let Some(loaded) = self.load(key, &LoadOptions::default()).await? else {
-                return Ok(Updated::Gone);
-            };
-            match loaded.record.apply(change, loaded.now) {
-                Outcome::Conflict => return Ok(Updated::Conflict(loaded)),
-                Outcome::Gone => return self.write_change(key, change).await,
-                Outcome::Done(_) => {}
-            }
-            max = max.filter(|_| loaded.record.meta().principal.as_ref() != Some(principal));
-        }
-        let Some(place) = self.admit(principal, key, max, change.limits).await.map_err(nothing_done)? else {
-            return Ok(Updated::TooMany);
-        };
-        let answer = self.write_change(key, change).await;
-        if !matches!(answer, Ok(Updated::Done { .. })) {
-            self.give_back(principal, key, place, answer.as_ref().err()).await;
-            return answer;
-        }
-        let kept = self.confirm(principal, key, max, change.limits).await.map_err(unknown)?;
-        if kept { answer } else { Ok(Updated::TooMany) }
-    }
-
-    /// Reserves an entry, and ends the sessions that must go for it; `None`: there is no place.
-    async fn admit(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        max: Option<MaxSessions>,
-        limits: Option<Limits>,
-    ) -> Result<Option<Place>, StoreError> {
-        let most = max.map_or_else(String::new, |max| max.per_user.to_string());
-        let evict = if max.is_some_and(|max| max.when_full == WhenFull::EvictOldest) { "e" } else { "" };
-        let reserve = |last: &str| {
-            let arguments = vec![
-                PublicId::of(*key).to_string().into(),
-                ttl(limits).into(),
-                most.clone().into(),
-                format!("{evict}{last}").into(),
-            ];
-            self.on_index(&RESERVE, principal, arguments)
-        };
-        let mut answer = reserve("").await?;
-        if answer.0 == Status::Conflict {
-            // Full, but maybe of sessions that have ended.
-            self.prune(principal, nested(&answer.1, 0)).await?;
-            answer = reserve("f").await?;
-        }
-        let (Status::Done, parts) = answer else { return Ok(None) };
-        let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
-        let place = Place { new: parts.first() == Some(&Value::Int(1)), value };
-        match self.finish(principal, nested(&parts, 2)).await {
-            Ok(_) => Ok(Some(place)),
-            Err(error) => {
-                self.give_back(principal, key, place, None).await;
-                Err(error)
-            }
-        }
-    }
-
-    /// After the record was written: whether its sign-in stands.
-    async fn confirm(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        max: Option<MaxSessions>,
-        limits: Option<Limits>,
-    ) -> Result<bool, StoreError> {
-        let selector = PublicId::of(*key).to_string();
-        // Twice is an index that was lost just then; more often is a server that loses everything.
-        for _ in 0..4 {
-            let (state, parts) = self.on_index(&CONFIRM, principal, vec![selector.as_str().into()]).await?;
-            match state {
-                Status::Done => return Ok(true),
-                // Somebody newer came, or all were ended: as if that had been right after this sign-in.
-                Status::Conflict => {
-                    self.delete_record(key, "r", Some(principal)).await?;
-                    let seen = parts.first().and_then(layout::text).unwrap_or_default();
-                    let arguments = vec!["0".into(), selector.as_str().into(), seen.into()];
-                    self.on_index(&REMOVE, principal, arguments).await?;
-                    return Ok(true);
-                }
-                // The index was lost. The record is there now, so whoever dooms the new entry finds it.
-                _ => {
-                    if self.admit(principal, key, max, limits).await?.is_none() {
-                        self.delete_record(key, "r", Some(principal)).await?;
-                        return Ok(false);
-                    }
-                }
-            }
-        }
-        Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source("the index is lost again and again"))
-    }
-
-    /// Leaves a place that was not used, unless it may be.
-    async fn give_back(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        place: Place,
-        why: Option<&StoreError>,
-    ) {
-        if !place.new || why.is_some_and(|error| error.kind() == StoreErrorKind::UnknownOutcome) {
-            return;
-        }
-        let selector = PublicId::of(*key).to_string();
-        let arguments = vec!["0".into(), selector.into(), place.value.into()];
-        if let Err(error) = self.on_index(&REMOVE, principal, arguments).await {
-            tracing::debug!(%error, session = %PublicId::of(*key), "a reservation in an index is left to its age");
-        }
-    }
-
     /// Ends the sessions behind doomed entries, and clears those; says how many sessions there were.
-    async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
+    pub(super) async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
         let mut ended = 0;
         for some in doomed.chunks(TOGETHER) {
             let deletes = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
@@ -287,7 +121,7 @@ impl RedisStore {
     }
 
     /// Looks at the sessions behind `entries`, and removes entries that have none.
-    async fn prune(
+    pub(super) async fn prune(
         &self,
         principal: &Principal,
         entries: Vec<Entry>,
@@ -339,20 +173,7 @@ impl RedisStore {
         Ok((status == Status::Done).then(|| Principal::from_store(whose())))
     }
 
-    /// A session that was deleted: its entry goes.
-    pub(super) fn forget(&self, key: &RecordKey, principal: &Principal) {
-        if principal.as_str().is_empty() {
-            return;
-        }
-        let (store, selector) = (self.clone(), PublicId::of(*key).to_string());
-        let index = self.index_key(principal);
-        self.aside(async move {
-            let call = Call::command("HDEL", index, vec![selector.into()]);
-            store.driver.call(&call).await.map(|_| ()).map_err(Failure::of_read)
-        });
-    }
-
-    /// A session that is somebody else's now: its entry goes, unless its principal is signing in again.
+    /// A session that is nobody's or somebody else's now: its entry goes, unless its principal is signing in again.
     pub(super) fn left(&self, key: &RecordKey, principal: &Principal) {
         let (store, principal, selector) = (self.clone(), principal.clone(), PublicId::of(*key).to_string());
         self.aside(async move {

@@ -11,6 +11,7 @@ mod layout;
 mod links;
 mod options;
 mod script;
+mod sign_in;
 mod topology;
 mod url;
 
@@ -63,6 +64,9 @@ use crate::{
 /// included. [`RedisOptions::wait`] lets those count only when replicas have them; `min-replicas-to-write 1` and
 /// `min-replicas-max-lag` on the server refuse writes that no replica would get. Neither makes Redis a consensus store: who must
 /// never lose a logout keeps sessions in PostgreSQL.
+///
+/// A user of the server's that may do no more than is needed has `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
+/// +hsetnx +hdel +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get` on the keys of the prefix.
 ///
 /// Clones share the connections, one for each runtime and server. Futures must run in a tokio runtime with time and I/O, as
 /// actix-web's do. Nobody who can read the server can use a session: it holds only hashes of verifiers.
@@ -190,8 +194,9 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let flags = if only_if.is_some() { "s" } else { "" };
-        if let Some(principal) = self.delete_record(key, flags, only_if).await? {
-            self.forget(key, &principal);
+        let whose = self.delete_record(key, flags, only_if).await?;
+        if let Some(principal) = whose.filter(|principal| !principal.as_str().is_empty()) {
+            self.left(key, &principal);
         }
         Ok(())
     }

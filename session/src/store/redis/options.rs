@@ -42,7 +42,7 @@ pub enum ConnectError {
     #[error("the system has no root certificates; install them, or name a file of them in `SSL_CERT_FILE`")]
     Certificates,
     /// No server answers, or none that accepts us.
-    #[error("no Redis server answers, or it refuses; check address, credentials and TLS")]
+    #[error("no Redis server answers, or it refuses; check address, credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -142,7 +142,7 @@ impl RedisOptions {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
-        store.driver.reach().await.map_err(ConnectError::Unreachable)?;
+        store.driver.reach(&store.prefix).await.map_err(ConnectError::Unreachable)?;
         store.look_at_eviction().await;
         Ok(store)
     }

@@ -30,8 +30,8 @@ pub(super) struct Topology {
     kind: Kind,
     /// What is known may be old: ask again before the next command.
     suspected: AtomicBool,
-    /// Held by whoever asks; when that was last, so that those who waited for it need not ask again.
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    /// Held by whoever asks; when that was last, and how it failed, so that those who waited for it need not ask again.
+    asked: tokio::sync::Mutex<Option<(Instant, Result<(), NoConnection>)>>,
 }
 
 pub(super) enum Kind {
@@ -94,9 +94,20 @@ impl Topology {
     async fn ask(&self, links: &Links) -> Result<(), NoConnection> {
         let since = Instant::now();
         let mut asked = self.asked.lock().await;
-        if asked.is_some_and(|at| at >= since || at.elapsed() < FRESH) {
-            return Ok(());
+        if let Some((at, answer)) = asked.as_ref()
+            && (*at >= since || (answer.is_ok() && at.elapsed() < FRESH))
+        {
+            return answer.clone();
         }
+        let answer = self.ask_now(links).await;
+        if answer.is_ok() {
+            self.suspected.store(false, Ordering::SeqCst);
+        }
+        *asked = Some((Instant::now(), answer.clone()));
+        answer
+    }
+
+    async fn ask_now(&self, links: &Links) -> Result<(), NoConnection> {
         match &self.kind {
             Kind::Single => {}
             Kind::Sentinel { service, sentinels, master } => {
@@ -116,8 +127,6 @@ impl Topology {
                 first_answer(links, servers.into_iter().collect(), &question, learn).await?;
             }
         }
-        self.suspected.store(false, Ordering::SeqCst);
-        *asked = Some(Instant::now());
         Ok(())
     }
 }

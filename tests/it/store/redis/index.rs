@@ -154,11 +154,18 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
     assert!(ttl > 24 * 3_600_000, "{ttl}");
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
-    // One that is doomed stays so.
+    // One that is doomed stays so. That somebody looked is seen by the time that the index has.
     store.create(&key(1), &new).await.unwrap();
     set(&mut connection, &index, &key(1), 'x', 0).await;
+    connection.pexpire(&index, 60_000).await.unwrap();
     tokio::time::sleep(Duration::from_millis(60)).await;
     store.update(&key(1), &touch).await.unwrap();
+    let looked = || {
+        let (mut connection, index) = (connection.clone(), index.clone());
+        async move { ::redis::cmd("PTTL").arg(index).query_async::<i64>(&mut connection).await.unwrap() > 60_000 }
+    };
+    until("the index has been looked after", looked).await;
+    assert_eq!(entry(&mut connection, &index, &key(1)).await, Some('x'));
     assert_eq!(listed(&store, "1").await, []);
     assert!(!lives(&store, &key(1)).await);
 }

@@ -4,7 +4,7 @@
 local flags, kind = ARGV[1], redis.call('TYPE', k).ok
 if kind == 'none' then
   if string.find(flags, 'w') then
-    -- WAIT counts replicas that have our last write; this connection may be new and have none.
+    -- WAIT of Redis 7.2 counts replicas that have our own last write; this connection may be new and have none.
     redis.pcall('HSET', k, '@', '')
     redis.call('DEL', k)
   end
