@@ -195,6 +195,23 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
     Ok(Held::Held)
 }
 
+pub(super) fn a_longer_life_does_not_make_a_session_younger<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    for n in 1..=3 {
+        b.created(&b.key(n), &signed_in("1"))?;
+        b.pass(Duration::from_millis(2));
+    }
+    let longer =
+        Change { authenticated: false, limits: Some(LONG), ..sign_in("1", at_most(WhenFull::EvictOldest)) };
+    b.updated(&b.key(1), &longer, "that gives a session a longer life")?;
+    index.expect("1", &[b.key(1), b.key(2), b.key(3)], "after the oldest got a longer life")?;
+    b.pass(Duration::from_millis(2));
+    b.created(&b.key(4), &NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in("1") })?;
+    b.dead(&b.key(1), "after one more than allowed signed in, and it was the oldest", ALONE)?;
+    index.expect("1", &[b.key(2), b.key(3), b.key(4)], "after the oldest was ended")?;
+    Ok(Held::Held)
+}
+
 pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);

@@ -255,6 +255,7 @@ table! { $
         a_session_is_listed_from_its_sign_in_to_its_end
         delete_all_ends_the_sessions_of_one_principal
         one_more_than_allowed_is_refused_or_ends_the_oldest
+        a_longer_life_does_not_make_a_session_younger
         racing_sign_ins_keep_to_the_maximum
         delete_all_is_final;
 }

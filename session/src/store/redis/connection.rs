@@ -43,6 +43,8 @@ use super::url::{Credentials, Endpoint};
 pub(super) enum Fault {
     /// Nobody knows what became of it.
     Lost(RedisError),
+    /// It is done, and too few replicas have it.
+    Unmet(RedisError),
     /// The server refused it.
     Refused(ServerError),
 }

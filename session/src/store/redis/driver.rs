@@ -122,6 +122,8 @@ impl Driver {
                 self.topology.suspect();
                 Try::Failed(Failure::Unknown(error.into()))
             }
+            // Says nothing against the server.
+            Err(Fault::Unmet(error)) => Try::Failed(Failure::Unknown(error.into())),
             Err(Fault::Refused(error)) => {
                 let refusal = Refusal::of(&error, &server);
                 self.refused(call, &connection, refusal, error.into())
@@ -204,7 +206,7 @@ impl Driver {
         let answer = next()?;
         if let Some(wait) = wait {
             // It is done here; that others have it is all that is asked.
-            wait.met(next().ok().as_ref()).map_err(Fault::Lost)?;
+            wait.met(next().ok().as_ref()).map_err(Fault::Unmet)?;
         }
         match time {
             Some(time) => Ok(Value::Array(vec![time?, answer])),

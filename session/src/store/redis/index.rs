@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     id::{PublicId, RecordKey},
-    record::{Principal, Unreadable},
+    record::{Limits, Principal, Unreadable},
     store::{Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind},
 };
 
@@ -182,6 +182,30 @@ impl RedisStore {
             let seen = layout::text(&value).map(|value| (selector, value.to_owned()));
             store.prune(&principal, seen.into_iter().collect()).await.map(|_| ())
         });
+    }
+
+    /// Some entries of an index, of which some may be of sessions that have ended: those go.
+    pub(super) fn look_at(&self, principal: &Principal, some: Vec<Entry>) {
+        if some.is_empty() {
+            return;
+        }
+        let (store, principal) = (self.clone(), principal.clone());
+        self.aside(async move { store.prune(&principal, some).await.map(|_| ()) });
+    }
+
+    /// A session of this principal gets another end: its entry is there, and the index lives as long.
+    pub(super) async fn prolong(
+        &self,
+        principal: &Principal,
+        key: &RecordKey,
+        loaded: &Loaded,
+        limits: Option<Limits>,
+    ) -> Result<(), StoreError> {
+        let meta = loaded.record.meta();
+        let since = meta.authenticated.unwrap_or(meta.created).as_millis().to_string();
+        let until = loaded.now.saturating_add(limits.unwrap_or(meta.limits).absolute).as_millis().to_string();
+        let arguments = vec![PublicId::of(*key).to_string().into(), since.into(), until.into()];
+        self.on_index(&ENSURE, principal, arguments).await.map(|_| ())
     }
 
     /// A session that was seen after a while: its entry is there again, if it was lost.

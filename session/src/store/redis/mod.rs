@@ -28,7 +28,7 @@ pub use self::{
     options::{ConnectError, RedisOptions},
     url::{PrefixError, UrlError},
 };
-use super::{Created, Index, LoadOptions, Loaded, SessionStore, StoreError, Updated};
+use super::{Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated};
 use crate::{
     change::{Change, NewRecord},
     id::{PublicId, RecordKey},
@@ -58,7 +58,8 @@ use crate::{
 /// have it in `?sentinel_password=`.
 ///
 /// **Set on the server**: `maxmemory-policy noeviction` (any other logs people out when memory is full; at the start it is
-/// warned about), `appendonly yes` (else a restart logs everybody out), and at least one replica.
+/// warned about), `appendonly yes` (else a restart ends the sessions since the last snapshot, and brings back those that were signed out since; it is
+/// warned about too), and at least one replica.
 ///
 /// **What a failover can lose.** Replication is asynchronous: a replica that is promoted may lack the last moments, logouts
 /// included. [`RedisOptions::wait`] lets those count only when replicas have them; `min-replicas-to-write 1` and
@@ -66,7 +67,7 @@ use crate::{
 /// never lose a logout keeps sessions in PostgreSQL.
 ///
 /// A user of the server's that may do no more than is needed has `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hsetnx +hdel +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get` on the keys of the prefix.
+/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get` on the keys of the prefix.
 ///
 /// Clones share the connections, one for each runtime and server. Futures must run in a tokio runtime with time and I/O, as
 /// actix-web's do. Nobody who can read the server can use a session: it holds only hashes of verifiers.
@@ -102,7 +103,7 @@ impl RedisStore {
         match status(self.driver.call(&call).await.map_err(failure::Failure::of_write)?)? {
             (Status::Done, _) => Ok(Created::Created),
             (Status::Exists, _) => Ok(Created::Exists),
-            _ => Err(Unreadable::Garbage.into()),
+            _ => Err(strange()),
         }
     }
 
@@ -118,7 +119,7 @@ impl RedisStore {
             (Status::Done, answer) => {
                 let mut texts = answer.iter().map(layout::text);
                 let mut next = || texts.next().flatten();
-                let revision = next().and_then(|text| text.parse().ok()).ok_or(Unreadable::Garbage)?;
+                let revision = next().and_then(|text| text.parse().ok()).ok_or_else(strange)?;
                 if let Some(before) = next().filter(|before| !before.is_empty()) {
                     self.left(key, &Principal::from_store(before));
                 }
@@ -151,9 +152,14 @@ enum Status {
     Exists,
 }
 
+/// No script of ours answers so; what became of the step is not known.
+fn strange() -> StoreError {
+    StoreError::new(StoreErrorKind::UnknownOutcome).with_source("a reply that none of our scripts gives")
+}
+
 /// The status and what follows it; unreadable records are errors.
 fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
-    let Value::Array(mut parts) = answer else { return Err(Unreadable::Garbage.into()) };
+    let Value::Array(mut parts) = answer else { return Err(strange()) };
     let rest = parts.split_off(parts.len().min(1));
     let status = match parts.first() {
         Some(Value::Int(0)) => Status::Gone,
@@ -164,7 +170,8 @@ fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
             return Err(Unreadable::Newer(format.unwrap_or(u16::MAX)).into());
         }
         Some(Value::Int(5)) => Status::Exists,
-        _ => return Err(Unreadable::Garbage.into()),
+        Some(Value::Int(3)) => return Err(Unreadable::Garbage.into()),
+        _ => return Err(strange()),
     };
     Ok((status, rest))
 }

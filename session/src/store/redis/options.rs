@@ -127,7 +127,10 @@ impl RedisOptions {
     /// if too few replicas have the write in time, the answer is
     /// [`UnknownOutcome`](crate::store::StoreErrorKind::UnknownOutcome), a 503, and the visitor tries again. Not the default,
     /// because a server without replicas would never fulfil it. `timeout` should be well below the two seconds that a request
-    /// has for saving.
+    /// has for saving: those who wait for one server do so one after the other.
+    ///
+    /// It does not cover the index of a user's sessions, which in a cluster is on another server: an entry that a failover loses
+    /// comes back when its session is next seen, and until then `revoke_all` does not find that session.
     #[must_use]
     pub const fn wait(mut self, replicas: u32, timeout: Duration) -> Self {
         self.wait = Some(Wait { replicas, timeout });
@@ -143,7 +146,7 @@ impl RedisOptions {
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
         store.driver.reach(&store.prefix).await.map_err(ConnectError::Unreachable)?;
-        store.look_at_eviction().await;
+        store.look_at_settings().await;
         Ok(store)
     }
 
@@ -177,31 +180,35 @@ impl RedisOptions {
 impl RedisStore {
     /// A server that may evict sessions logs people out when it is full, those first who are least seen. The default policy,
     /// `noeviction`, refuses new sessions instead. Where CONFIG is forbidden, as at many providers, nobody can tell.
-    async fn look_at_eviction(&self) {
-        match self
-            .driver
-            .call(&Call::command("CONFIG", "GET".to_owned(), vec!["maxmemory-policy".into()]))
-            .await
-        {
-            Ok(answer) => {
-                if let Some(policy) = evicting(&answer) {
-                    tracing::warn!(
-                        policy,
-                        "the Redis server may evict sessions when its memory is full, which logs people out; set \
-                         `maxmemory-policy noeviction`, and give sessions a server of their own"
-                    );
-                }
-            }
-            Err(failure) => {
-                tracing::debug!(?failure, "the Redis server does not say whether it evicts sessions");
+    ///
+    /// One that keeps snapshots and no log comes back from a crash as it was at the last of them.
+    async fn look_at_settings(&self) {
+        match self.setting("maxmemory-policy").await {
+            Some(policy) if policy != "noeviction" => tracing::warn!(
+                policy,
+                "the Redis server may evict sessions when its memory is full, which logs people out; set \
+                 `maxmemory-policy noeviction`, and give sessions a server of their own"
+            ),
+            Some(_) => {}
+            None => {
+                tracing::info!(
+                    "the Redis server does not say its `maxmemory-policy`; see that it is `noeviction`"
+                );
             }
         }
+        let snapshots = self.setting("save").await.is_some_and(|save| !save.is_empty());
+        if snapshots && self.setting("appendonly").await.is_some_and(|appends| appends == "no") {
+            tracing::warn!(
+                "the Redis server keeps snapshots and no log: after a crash, sessions that were signed out since the last \
+                 snapshot are live again; set `appendonly yes`"
+            );
+        }
     }
-}
 
-fn evicting(answer: &Value) -> Option<String> {
-    let Value::Array(pair) = answer else { return None };
-    let Some(Value::BulkString(policy)) = pair.get(1) else { return None };
-    let policy = String::from_utf8_lossy(policy);
-    (policy != "noeviction").then(|| policy.into_owned())
+    async fn setting(&self, name: &'static str) -> Option<String> {
+        let call = Call::command("CONFIG", "GET".to_owned(), vec![name.into()]);
+        let Ok(Value::Array(pair)) = self.driver.call(&call).await else { return None };
+        let Some(Value::BulkString(value)) = pair.get(1) else { return None };
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
 }

@@ -72,7 +72,7 @@ impl RedisStore {
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let mut max = change.max_sessions;
-        if max.is_some() {
+        if max.is_some() || !change.authenticated {
             // Nobody is evicted for a change that cannot be applied, or for somebody who signs in again.
             let Some(loaded) = self.load(key, &LoadOptions::default()).await? else {
                 return Ok(Updated::Gone);
@@ -82,13 +82,23 @@ impl RedisStore {
                 Outcome::Gone => return self.write_change(key, change).await,
                 Outcome::Done(_) => {}
             }
-            max = max.filter(|_| loaded.record.meta().principal.as_ref() != Some(principal));
+            let meta = loaded.record.meta();
+            if meta.principal.as_ref() == Some(principal) {
+                if !change.authenticated {
+                    // It has its place, and keeps it: a longer life makes no session younger.
+                    self.prolong(principal, key, &loaded, change.limits).await.map_err(nothing_done)?;
+                    return self.write_change(key, change).await;
+                }
+                max = None;
+            }
         }
         let Some(place) = self.admit(principal, key, max, change.limits).await.map_err(nothing_done)? else {
             return Ok(Updated::TooMany);
         };
         let answer = self.write_change(key, change).await;
         if !matches!(answer, Ok(Updated::Done { .. })) {
+            // A session that is gone has no place, also not the one that it had before.
+            let place = Place { new: place.new || matches!(answer, Ok(Updated::Gone)), ..place };
             self.give_back(principal, key, place, answer.as_ref().err()).await;
             return answer;
         }
@@ -125,7 +135,10 @@ impl RedisStore {
         let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
         let place = Place { new: parts.first() == Some(&Value::Int(1)), value };
         match self.finish(principal, nested(&parts, 2)).await {
-            Ok(_) => Ok(Some(place)),
+            Ok(_) => {
+                self.look_at(principal, nested(&parts, 3));
+                Ok(Some(place))
+            }
             Err(error) => {
                 self.give_back(principal, key, place, None).await;
                 Err(error)
@@ -151,7 +164,7 @@ impl RedisStore {
                 Status::Conflict => {
                     self.delete_record(key, "r", Some(principal)).await?;
                     let seen = parts.first().and_then(layout::text).unwrap_or_default();
-                    let arguments = vec!["0".into(), selector.as_str().into(), seen.into()];
+                    let arguments = vec!["".into(), selector.as_str().into(), seen.into()];
                     self.on_index(&REMOVE, principal, arguments).await?;
                     return Ok(true);
                 }
@@ -179,7 +192,7 @@ impl RedisStore {
             return;
         }
         let selector = PublicId::of(*key).to_string();
-        let arguments = vec!["0".into(), selector.into(), place.value.into()];
+        let arguments = vec!["".into(), selector.into(), place.value.into()];
         if let Err(error) = self.on_index(&REMOVE, principal, arguments).await {
             tracing::debug!(%error, session = %PublicId::of(*key), "a reservation in an index is left to its age");
         }

@@ -78,7 +78,10 @@ impl Topology {
         {
             return Ok(known);
         }
-        self.ask(links).await?;
+        if let Err(error) = self.ask(links).await {
+            // Who knows better does not answer; the server known so far may be well.
+            return self.known(key).ok_or(error);
+        }
         // A cluster in which nobody has this slot: any server can say so.
         Ok(self.known(key).unwrap_or_else(|| first.clone()))
     }
@@ -161,7 +164,7 @@ async fn first_answer<T>(
 
 fn no_answer(server: &Endpoint, fault: Fault) -> NoConnection {
     match fault {
-        Fault::Lost(error) => NoConnection::new(server, error),
+        Fault::Lost(error) | Fault::Unmet(error) => NoConnection::new(server, error),
         Fault::Refused(error) => NoConnection::new(server, RedisError::from(error)),
     }
 }

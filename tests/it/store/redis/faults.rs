@@ -287,7 +287,7 @@ async fn a_wrong_password_is_an_error_without_the_password() {
 #[tokio::test]
 async fn a_user_who_may_do_only_what_is_needed_is_enough() {
     let Some(redis) = Redis::start().await else { return };
-    let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +del +pexpire +pexpireat +pttl \
+    let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl \
         +ping +wait +role +asking +cluster|slots +config|get";
     let mut words = vec!["ACL", "SETUSER", "shop", "on", ">s3cret", "~shop:*"];
     words.extend(may.split_whitespace());

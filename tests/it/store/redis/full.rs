@@ -110,11 +110,20 @@ async fn a_server_that_evicts_is_warned_about() {
 }
 
 #[tokio::test]
+async fn a_server_that_comes_back_as_it_was_is_warned_about() {
+    let Some(redis) = Redis::start().await else { return };
+    let said = warned::Said::from_here();
+    redis.config_set("save", "3600 1").await;
+    RedisStore::connect(&redis.url()).await.unwrap();
+    assert!(said.all().contains("WARN") && said.all().contains("appendonly yes"), "{}", said.all());
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_tell_is_no_error() {
     let options = ["--rename-command", "CONFIG", ""];
     let Some(redis) = Redis::with_options(&options).await else { return };
     let said = warned::Said::from_here();
     let store = RedisStore::connect(&redis.url()).await.unwrap();
-    assert!(!said.all().contains("WARN") && said.all().contains("DEBUG"), "{}", said.all());
+    assert!(!said.all().contains("WARN") && said.all().contains("INFO"), "{}", said.all());
     store.create(&KEY, &new_record()).await.unwrap();
 }

@@ -6,12 +6,12 @@ use futures_util::future::join_all;
 
 use super::*;
 
-async fn listed(store: &RedisStore, name: &str) -> Vec<RecordKey> {
+pub(super) async fn listed(store: &RedisStore, name: &str) -> Vec<RecordKey> {
     store.sessions_of(&principal(name)).await.unwrap().into_iter().map(|listed| listed.key).collect()
 }
 
 /// The one index under this prefix, as a server has it.
-async fn index_key(connection: &mut MultiplexedConnection, prefix: &str) -> String {
+pub(super) async fn index_key(connection: &mut MultiplexedConnection, prefix: &str) -> String {
     let keys = keys(connection, format!("{prefix}u:*")).await;
     assert_eq!(keys.len(), 1, "{keys:?}");
     keys[0].clone()
@@ -27,7 +27,11 @@ async fn set(connection: &mut MultiplexedConnection, index: &str, key: &RecordKe
     connection.hset(index, selector(key), format!("{state}{}", (now.0 - ago) * 1000)).await.unwrap();
 }
 
-async fn entry(connection: &mut MultiplexedConnection, index: &str, key: &RecordKey) -> Option<char> {
+pub(super) async fn entry(
+    connection: &mut MultiplexedConnection,
+    index: &str,
+    key: &RecordKey,
+) -> Option<char> {
     connection.hget(index, selector(key)).await.unwrap()?.chars().next()
 }
 

@@ -21,6 +21,7 @@ mod fleet;
 mod full;
 mod index;
 mod layout;
+mod repair;
 mod tls;
 
 const KEY: RecordKey = RecordKey::from_bytes([7; 16]);

@@ -1,5 +1,5 @@
 -- In: an index's key; selector, time to live of the index, the most entries or nothing, flags (e evict, f final).
--- Out: 1 reserved: whether the entry is new, its value, and doomed entries to finish; 2 full, with all live entries.
+-- Out: 1 reserved: whether the entry is new, its value, and doomed entries to finish, and some to look at; 2 full, with all live entries.
 local mine = redis.call('HGET', k, ARGV[1])
 local doomed = {}
 if ARGV[3] ~= '' and not lives(mine) then
@@ -34,8 +34,11 @@ if ARGV[3] ~= '' and not lives(mine) then
     end
   end
 end
+-- Sessions that expire leave their entries; if some are looked at each time, more go with every sign-in than come.
+local some = {}
+if redis.call('HLEN', k) > 8 then some = redis.call('HRANDFIELD', k, 8, 'WITHVALUES') end
 -- Never a value that was there: whoever removes an entry names the value that they saw.
 local value = 'r' .. number(math.max(now, time(mine) + 1))
 redis.call('HSET', k, ARGV[1], value)
 keep(ARGV[2])
-return {1, lives(mine) and 0 or 1, value, doomed}
+return {1, lives(mine) and 0 or 1, value, doomed, some}

@@ -88,7 +88,11 @@ each('HSET', set)
 each('HDEL', cut)
 if new_end ~= old_end then expire(new_end) end
 local answer = {1, revision, before and before ~= m['@p'] and before or ''}
-if m['@p'] and (m['@t'] - seen) * 10 >= tonumber(m['@i']) then
+-- Ten times in the time that it may be idle, however often it is seen.
+local function period(at)
+  return math.floor(at * 10 / m['@i'])
+end
+if m['@p'] and period(m['@t']) ~= period(seen) then
   local since = m['@a'] or m['@c']
   answer[4], answer[5], answer[6] = m['@p'], since, plus(tonumber(since), m['@m'])
 end

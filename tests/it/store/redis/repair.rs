@@ -1,0 +1,88 @@
+//! The index: what it takes to stay right, and small.
+
+use std::time::Instant;
+
+use ::redis::AsyncTypedCommands as _;
+use tokio::time::sleep;
+
+use super::{
+    index::{entry, index_key, listed},
+    *,
+};
+
+fn touch() -> Change {
+    let mut touch = Change::default();
+    touch.touch = true;
+    touch
+}
+
+#[tokio::test]
+async fn a_session_that_writes_often_gets_its_entry_back_too() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let mut new = signed_in("1");
+    new.limits.idle = Duration::from_secs(5);
+    store.create(&KEY, &new).await.unwrap();
+    let index = index_key(&mut connection, &prefix).await;
+    connection.del(&index).await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < new.limits.idle / 5 {
+        store.update(&KEY, &touch()).await.unwrap();
+        sleep(new.limits.idle / 50).await;
+    }
+    until("its entry is there again", async || listed(&store, "1").await == [KEY]).await;
+}
+
+#[tokio::test]
+async fn who_signs_in_again_too_late_takes_nobodys_place() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    store.create(&KEY, &signed_in("1")).await.unwrap();
+    let index = index_key(&mut connection, &prefix).await;
+    // As by its time to live.
+    connection.del(record_key(&prefix, &KEY)).await.unwrap();
+    assert_eq!(store.update(&KEY, &sign_in("1", None)).await.unwrap(), Updated::Gone);
+    assert_eq!(entry(&mut connection, &index, &KEY).await, None);
+    let mut new = signed_in("1");
+    new.max_sessions = Some(at_most(1, WhenFull::RejectNew));
+    assert_eq!(store.create(&key(1), &new).await.unwrap(), Created::Created);
+}
+
+#[tokio::test]
+async fn an_index_of_sessions_without_an_end_ends_all_the_same() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let mut new = signed_in("1");
+    new.limits = Limits { idle: Duration::from_millis(400), absolute: Duration::MAX };
+    store.create(&KEY, &new).await.unwrap();
+    let index = index_key(&mut connection, &prefix).await;
+    connection.del(&index).await.unwrap();
+    sleep(Duration::from_millis(60)).await;
+    store.update(&KEY, &touch()).await.unwrap();
+    until("its entry is there again", async || connection.clone().exists(&index).await.unwrap()).await;
+    let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
+    assert!(ttl > 0, "{ttl}");
+}
+
+#[tokio::test]
+async fn sign_ins_clear_away_what_expired_sessions_left() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let mut new = signed_in("1");
+    new.limits.idle = Duration::from_millis(300);
+    for n in 0..60 {
+        store.create(&key(n), &new).await.unwrap();
+    }
+    let index = index_key(&mut connection, &prefix).await;
+    assert_eq!(connection.hlen(&index).await.unwrap(), 60, "those that live stay");
+    let ended = async || {
+        let (mut connection, prefix) = (connection.clone(), prefix.clone());
+        keys(&mut connection, format!("{prefix}s:*")).await.is_empty()
+    };
+    until("the sessions have expired", ended).await;
+    let mut live = 0;
+    while live < 40 {
+        live += 1;
+        let created = store.create(&key(100 + live), &signed_in("1")).await.unwrap();
+        assert_eq!(created, Created::Created);
+    }
+    until("the index is small again", async || connection.clone().hlen(&index).await.unwrap() <= 40 + 8)
+        .await;
+    assert_eq!(listed(&store, "1").await.len(), 40);
+}
