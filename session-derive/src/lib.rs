@@ -12,7 +12,9 @@ mod expand;
 mod ident;
 mod keys;
 mod krate;
+mod lock;
 mod model;
+mod value;
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;
@@ -256,20 +258,70 @@ use syn::DeriveInput;
 /// ```
 #[proc_macro_derive(SessionState, attributes(session))]
 pub fn session_state(input: TokenStream) -> TokenStream {
-    derive(&syn::parse_macro_input!(input as DeriveInput)).into()
+    derive(&syn::parse_macro_input!(input as DeriveInput), lock::source::Around::look).into()
 }
 
-fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+/// Lets the lock file see inside a type of yours that a session stores.
+///
+/// Without it, such a type is known to the lock by its spelling alone: a field that is added to `Line` goes unnoticed. It generates
+/// an implementation of `SessionShape`, a number that the compiler computes from what serde will write: names of fields and
+/// variants, `#[serde(..)]` attributes, and the shapes of the types inside. The order of named fields, the name of the type, docs
+/// and other derives make no difference.
+///
+/// ```
+/// use actix_typed_session::SessionValue;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, SessionValue)]
+/// struct Line {
+///     sku: u32,
+///     quantity: u32,
+/// }
+/// ```
+///
+/// # Options
+///
+/// `#[session(opaque)]` on a field: only the spelling of its type counts. Types of other crates need no mark, a type that contains
+/// itself does.
+///
+/// ```
+/// # use actix_typed_session::SessionValue;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, SessionValue)]
+/// struct Category {
+///     name: String,
+///     #[session(opaque)]
+///     inside: Vec<Category>,
+/// }
+/// ```
+///
+/// `#[session(crate = path)]` on the type: where the library is, as for `SessionState`.
+#[proc_macro_derive(SessionValue, attributes(session))]
+pub fn session_value(input: TokenStream) -> TokenStream {
+    value::derive(&syn::parse_macro_input!(input as DeriveInput)).into()
+}
+
+fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -> proc_macro2::TokenStream {
     let errors = errors::Errors::new();
     let written = attr::read(&errors, item);
     let schema = model::decide(&written);
     check::all(&errors, &written, &schema);
+    let locked = if errors.is_empty() {
+        lock::check(&errors, &written, &schema, &look(&schema.name.text))
+    } else {
+        lock::Locked::default()
+    };
+    let watch = expand::lock::watch(&schema, &locked);
     match errors.finish() {
-        Ok(()) => expand::all(&schema),
+        Ok(()) => {
+            let code = expand::all(&schema);
+            let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
+            quote::quote!(#code #watch #test)
+        }
         Err(errors) => {
             let errors = errors.into_compile_error();
             let stub = expand::stub(&schema);
-            quote::quote!(#errors #stub)
+            quote::quote!(#errors #stub #watch)
         }
     }
 }
@@ -277,6 +329,11 @@ fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without a lock.
+    fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+        super::derive(item, |_| lock::source::Around::nowhere())
+    }
 
     /// `expand/shop.expanded.rs` is the expansion of `expand/shop.input.rs`, for people to read and for this test to keep true.
     /// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes it anew.

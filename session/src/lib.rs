@@ -101,16 +101,18 @@ mod extract;
 mod finish;
 pub mod id;
 mod keys;
+mod lock;
 mod middleware;
 mod patch;
 pub mod record;
 mod schema;
 mod session;
+mod shape;
 mod state;
 pub mod store;
 mod visit;
 
-pub use actix_typed_session_derive::SessionState;
+pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
     change::WhenFull,
@@ -123,6 +125,7 @@ pub use self::{
     middleware::{SessionMiddleware, SessionService},
     schema::{Field, IntoField, Schema, SessionState, TypedSession},
     session::Session,
+    shape::SessionShape,
 };
 
 /// Its code blocks are tests.

@@ -5,6 +5,7 @@
 mod assert;
 mod getters;
 mod handle;
+pub(crate) mod lock;
 mod schema;
 mod setters;
 mod stub;

@@ -7,7 +7,7 @@ use another_name::{SessionState, TypedSession};
 
 /// A state.
 #[derive(Debug, SessionState)]
-#[session(version = 1, crate = ::another_name)]
+#[session(version = 1, lock = off, crate = ::another_name)]
 pub struct Shop {
     /// Who is signed in.
     #[session(principal)]
