@@ -5,15 +5,19 @@
 
 use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::{ParseBuffer, ParseStream, Parser};
 use syn::token::{Brace, Bracket, Paren};
 use syn::{
-    Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitInt, LitStr, Meta, Path, Token,
+    Attribute, Data, DeriveInput, Expr, ExprLit, ExprPath, Field, Fields, Lit, LitInt, LitStr, Meta, Path,
+    Token, Type,
 };
 
 use crate::errors::{Errors, suggest};
 use crate::ident;
 use crate::keys::{self, Form, Key, Place};
+
+mod history;
+pub(crate) use history::{Changed, Removed, Step};
 
 /// An option's value and the word that introduced it.
 pub(crate) struct Given<T> {
@@ -41,6 +45,10 @@ pub(crate) struct Written<'a> {
     pub(crate) name: Slot<LitStr>,
     pub(crate) version: Slot<LitInt>,
     pub(crate) krate: Slot<Path>,
+    pub(crate) oldest_reader: Slot<LitInt>,
+    pub(crate) oldest_record: Slot<LitInt>,
+    pub(crate) removed: Vec<Given<Removed>>,
+    pub(crate) steps: Vec<Given<Step>>,
     pub(crate) lock: Slot<Mode>,
     pub(crate) sample: Slot<Path>,
     /// Something here was not understood, and reported: what seems to be missing may be just that.
@@ -59,6 +67,8 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) reset_on_sign_in: Slot<()>,
     pub(crate) flash: Slot<()>,
     pub(crate) lenient: Slot<()>,
+    pub(crate) since: Slot<LitInt>,
+    pub(crate) changed: Vec<Given<Changed>>,
     /// Something here was not understood, and reported: what seems to be missing may be just that.
     pub(crate) damaged: bool,
 }
@@ -66,12 +76,18 @@ pub(crate) struct WrittenField<'a> {
 pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
     let (mut name, mut version, mut krate) = (None, None, None);
     let (mut lock, mut sample) = (None, None);
+    let (mut oldest_reader, mut oldest_record) = (None, None);
+    let (mut removed, mut steps) = (Vec::new(), Vec::new());
     let damaged = options(errors, &item.attrs, Place::Struct, |option, input| match option.key.word {
         "name" => option.fill(&mut name, input, string),
         "version" => option.fill(&mut version, input, integer),
         "crate" => option.fill(&mut krate, input, path),
         "lock" => option.fill(&mut lock, input, mode),
         "sample" => option.fill(&mut sample, input, path),
+        "oldest_reader" => option.fill(&mut oldest_reader, input, integer),
+        "oldest_record" => option.fill(&mut oldest_record, input, integer),
+        "removed" => option.push(errors, &mut removed, input, history::removed),
+        "step" => option.push(errors, &mut steps, input, history::step),
         _ => option.forgotten(),
     });
     let fields = match &item.data {
@@ -83,7 +99,20 @@ pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
         },
         Data::Enum(_) | Data::Union(_) => Vec::new(),
     };
-    Written { item, name, version, krate, lock, sample, damaged, fields }
+    Written {
+        item,
+        name,
+        version,
+        krate,
+        oldest_reader,
+        oldest_record,
+        removed,
+        steps,
+        lock,
+        sample,
+        damaged,
+        fields,
+    }
 }
 
 fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>> {
@@ -97,6 +126,8 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         reset_on_sign_in: None,
         flash: None,
         lenient: None,
+        since: None,
+        changed: Vec::new(),
         damaged: false,
     };
     let damaged = options(errors, &field.attrs, Place::Field, |option, input| match option.key.word {
@@ -107,6 +138,8 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         "reset_on_sign_in" => option.fill(&mut written.reset_on_sign_in, input, flag),
         "flash" => option.fill(&mut written.flash, input, flag),
         "lenient" => option.fill(&mut written.lenient, input, flag),
+        "since" => option.fill(&mut written.since, input, integer),
+        "changed" => option.push(errors, &mut written.changed, input, history::changed),
         _ => option.forgotten(),
     });
     Some(WrittenField { damaged, ..written })
@@ -137,6 +170,30 @@ impl Found {
         Ok(())
     }
 
+    /// Reads one more of an option that may be given several times: a list, whose own mistakes go to `errors`.
+    fn push<T>(
+        self,
+        errors: &Errors,
+        list: &mut Vec<Given<T>>,
+        input: ParseStream<'_>,
+        read: fn(&Errors, ParseStream<'_>) -> T,
+    ) -> syn::Result<()> {
+        let content = self.parentheses(input)?;
+        let value = read(errors, &content);
+        list.push(Given { word: self.word, value });
+        Ok(())
+    }
+
+    /// What stands in `(..)` behind the word.
+    fn parentheses<'a>(&self, input: ParseStream<'a>) -> syn::Result<ParseBuffer<'a>> {
+        if !input.peek(Paren) {
+            return Err(self.wrong_form());
+        }
+        let content;
+        syn::parenthesized!(content in input);
+        Ok(content)
+    }
+
     /// A word of the table that no reader takes: found by the test that writes every one of them.
     fn forgotten(self) -> syn::Result<()> {
         Err(syn::Error::new(self.word.span(), format!("`{}` is not read yet", self.key.word)))
@@ -146,7 +203,8 @@ impl Found {
     fn wrong_form(&self) -> syn::Error {
         let Key { word, form, example, .. } = self.key;
         let message = match form {
-            Form::Value | Form::List => format!("`{word}` takes a value: `{example}`"),
+            Form::Value => format!("`{word}` takes a value: `{example}`"),
+            Form::List => format!("`{word}` takes a list: `{example}`"),
             Form::Flag => format!("`{word}` takes no value; write `{word}` alone"),
             Form::FlagOrValue => format!("`{word}` takes no list; write `{word}` or `{example}`"),
         };
@@ -171,21 +229,33 @@ fn options(
             continue;
         };
         let parse = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = find(input, place).and_then(|found| take(found, input)) {
-                    errors.push(error);
-                    damaged = true;
-                    skip_to_comma(input);
-                }
-                if let Err(error) = comma(input) {
-                    errors.push(error);
-                    damaged = true;
-                }
-            }
+            damaged |= listed(errors, place, input, &mut take);
             Ok(())
         };
         if let Err(error) = parse.parse2(list.tokens.clone()) {
             errors.push(error);
+        }
+    }
+    damaged
+}
+
+/// Reads one list of options, as [`options`] does.
+fn listed(
+    errors: &Errors,
+    place: Place,
+    input: ParseStream<'_>,
+    mut take: impl FnMut(Found, ParseStream<'_>) -> syn::Result<()>,
+) -> bool {
+    let mut damaged = false;
+    while !input.is_empty() {
+        if let Err(error) = find(input, place).and_then(|found| take(found, input)) {
+            errors.push(error);
+            damaged = true;
+            skip_to_comma(input);
+        }
+        if let Err(error) = comma(input) {
+            errors.push(error);
+            damaged = true;
         }
     }
     damaged
@@ -198,18 +268,17 @@ fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     }
     let word = input.call(Ident::parse_any)?;
     let text = ident::word(&word);
-    let (here, elsewhere) = match place {
-        Place::Struct => ("schema", Place::Field),
-        Place::Field => ("field", Place::Struct),
-    };
+    let elsewhere = |other| place != other && keys::find(&text, other).is_some();
     let message = match keys::find(&text, place) {
         Some(key) if key.available => return Ok(Found { key, word }),
-        Some(_) => format!("session {here} option `{text}` is not available in this release; remove it"),
-        None if keys::find(&text, elsewhere).is_some() => match place {
-            Place::Struct => format!("`{text}` is an option of a field; write it there"),
-            Place::Field => format!("`{text}` is an option of the whole schema; write it on the struct"),
-        },
-        None => format!("unknown session {here} option `{text}`; {}", suggest(&text, &keys::words(place))),
+        Some(_) => format!("{} `{text}` is not available in this release; remove it", place.option()),
+        None if place == Place::Struct && elsewhere(Place::Field) => {
+            format!("`{text}` is an option of a field; write it there")
+        }
+        None if place == Place::Field && elsewhere(Place::Struct) => {
+            format!("`{text}` is an option of the whole schema; write it on the struct")
+        }
+        None => format!("unknown {} `{text}`; {}", place.option(), suggest(&text, &keys::words(place))),
     };
     Err(syn::Error::new(word.span(), message))
 }
@@ -289,6 +358,33 @@ fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
     input.call(Path::parse_mod_style).map_err(|_| {
         let Key { word, example, .. } = option.key;
         syn::Error::new(start, format!("`{word}` takes a path without quotes: `{example}`"))
+    })
+}
+
+/// The path of a function, with generic arguments if need be.
+fn function(option: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
+    match bare(option, input)? {
+        Expr::Path(path) if path.attrs.is_empty() => Ok(path),
+        other => Err(syn::Error::new_spanned(
+            other,
+            format!(
+                "`{}` takes the path of a function, without quotes: `{}`",
+                option.key.word, option.key.example
+            ),
+        )),
+    }
+}
+
+fn ty(option: &Found, input: ParseStream<'_>) -> syn::Result<Type> {
+    if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
+        return Err(option.wrong_form());
+    }
+    let start = input.span();
+    input.parse().map_err(|_| {
+        syn::Error::new(
+            start,
+            format!("`{}` takes a type, without quotes: `{}`", option.key.word, option.key.example),
+        )
     })
 }
 

@@ -13,6 +13,8 @@ use crate::ident::{self, NotAName};
 use crate::keys::{self, Owner};
 use crate::model::{self, Field, Schema};
 
+mod history;
+
 pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     if !is_struct_with_named_fields(errors, written) {
         // Of an enum, "missing version" says nothing.
@@ -31,7 +33,7 @@ pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
         );
         no_cfg(errors, written);
         owned_type(errors, schema, field);
-        one_null(errors, field);
+        one_null(errors, field.ty);
         string_keys_in_maps(errors, field);
         default_where_needed(errors, written, field);
         no_default_on_option(errors, written, field);
@@ -44,6 +46,7 @@ pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     one_principal(errors, written);
     wire_keys_differ(errors, schema);
     methods_differ(errors, schema);
+    history::all(errors, written, schema);
 }
 
 fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
@@ -201,8 +204,8 @@ fn not_owned(part: &Type, state: &str) -> Option<String> {
     })
 }
 
-fn one_null(errors: &Errors, field: &Field<'_>) {
-    for part in model::parts(field.ty) {
+fn one_null(errors: &Errors, ty: &Type) {
+    for part in model::parts(ty) {
         let model::Spelling::Option(inner) = model::Spelling::of(part) else { continue };
         match model::peel(inner) {
             Type::Tuple(unit) if unit.elems.is_empty() => errors.at(
@@ -314,14 +317,17 @@ fn one_principal(errors: &Errors, written: &Written<'_>) {
 fn wire_key(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let key = field.key.text.as_str();
     let fix = if written.key.is_some() { "pick another" } else { "name it with `#[session(key = \"..\")]`" };
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if key.starts_with('$') {
         errors.at(&field.key.at, "wire keys starting with `$` are reserved for the library; pick another");
     } else if key.contains('@') {
         errors.at(&field.key.at, "`@` inside a wire key is reserved for versions; pick another key");
-    } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed) {
+    } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed_in_key) {
         errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`; {fix}"));
     }
+}
+
+fn allowed_in_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 fn wire_keys_differ(errors: &Errors, schema: &Schema<'_>) {

@@ -7,6 +7,25 @@
 pub(crate) enum Place {
     Struct,
     Field,
+    /// In `changed(..)`.
+    Changed,
+    /// In `removed(..)`.
+    Removed,
+    /// In `step(..)`.
+    Step,
+}
+
+impl Place {
+    /// What an option in this place is called.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::Struct => "session schema option",
+            Self::Field => "session field option",
+            Self::Changed => "option in `changed`",
+            Self::Removed => "option in `removed`",
+            Self::Step => "option in `step`",
+        }
+    }
 }
 
 /// How an option is written.
@@ -49,10 +68,15 @@ pub(crate) static KEYS: &[Key] = &[
     Key::new("name", Place::Struct, Form::Value, "name = \"shop\""),
     Key::new("version", Place::Struct, Form::Value, "version = 3"),
     Key::new("crate", Place::Struct, Form::Value, "crate = ::path::to::actix_typed_session"),
-    Key::later("oldest_reader", Place::Struct, Form::Value),
-    Key::later("oldest_record", Place::Struct, Form::Value),
-    Key::later("removed", Place::Struct, Form::List),
-    Key::later("step", Place::Struct, Form::List),
+    Key::new("oldest_reader", Place::Struct, Form::Value, "oldest_reader = 3"),
+    Key::new("oldest_record", Place::Struct, Form::Value, "oldest_record = 2"),
+    Key::new("removed", Place::Struct, Form::List, "removed(key = \"theme\", ty = String, since = 2)"),
+    Key::new(
+        "step",
+        Place::Struct,
+        Form::List,
+        "step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join)",
+    ),
     Key::new("lock", Place::Struct, Form::Value, "lock = required"),
     Key::new("sample", Place::Struct, Form::Value, "sample = a_full_shop"),
     Key::new("key", Place::Field, Form::Value, "key = \"nick\""),
@@ -62,10 +86,29 @@ pub(crate) static KEYS: &[Key] = &[
     Key::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
     Key::new("flash", Place::Field, Form::Flag, "flash"),
     Key::new("lenient", Place::Field, Form::Flag, "lenient"),
-    Key::later("since", Place::Field, Form::Value),
-    Key::later("changed", Place::Field, Form::List),
+    Key::new("since", Place::Field, Form::Value, "since = 2"),
+    Key::new(
+        "changed",
+        Place::Field,
+        Form::List,
+        "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)",
+    ),
     Key::later("expires_after", Place::Field, Form::Value),
     Key::later("secret", Place::Field, Form::Flag),
+    Key::new("since", Place::Changed, Form::Value, "since = 3"),
+    Key::new("from", Place::Changed, Form::Value, "from = Vec<u32>"),
+    Key::new("up", Place::Changed, Form::Value, "up = to_lines"),
+    Key::new("down", Place::Changed, Form::Value, "down = to_numbers"),
+    Key::new("merge", Place::Changed, Form::Value, "merge = keep_quantities"),
+    Key::new("key", Place::Removed, Form::Value, "key = \"theme\""),
+    Key::new("ty", Place::Removed, Form::Value, "ty = String"),
+    Key::new("since", Place::Removed, Form::Value, "since = 2"),
+    Key::new("since", Place::Step, Form::Value, "since = 3"),
+    Key::new("from", Place::Step, Form::List, "from(name: Option<String>)"),
+    Key::new("to", Place::Step, Form::List, "to(first, last)"),
+    Key::new("up", Place::Step, Form::Value, "up = split"),
+    Key::new("down", Place::Step, Form::Value, "down = join"),
+    Key::new("merge", Place::Step, Form::Value, "merge = keep_case"),
 ];
 
 /// The option that `word` names in `place`.

@@ -335,23 +335,27 @@ mod tests {
         super::derive(item, |_| lock::source::Around::nowhere())
     }
 
-    /// `expand/shop.expanded.rs` is the expansion of `expand/shop.input.rs`, for people to read and for this test to keep true.
-    /// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes it anew.
+    /// `expand/*.expanded.rs` are the expansions of `expand/*.input.rs`, for people to read and for this test to keep true.
+    /// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes them anew.
     #[test]
-    fn the_expansion_is_the_one_on_file() {
-        let item: DeriveInput = syn::parse_str(include_str!("expand/shop.input.rs")).unwrap();
-        let file: syn::File = syn::parse2(derive(&item)).unwrap();
-        let expansion = prettyplease::unparse(&file);
-        if std::env::var_os("SNAPSHOT").is_some_and(|mode| mode == "overwrite") {
-            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/expand/shop.expanded.rs"), &expansion)
-                .unwrap();
-            return;
+    fn the_expansions_are_those_on_file() {
+        for (name, input, on_file) in [
+            ("shop", include_str!("expand/shop.input.rs"), include_str!("expand/shop.expanded.rs")),
+            ("evolved", include_str!("expand/evolved.input.rs"), include_str!("expand/evolved.expanded.rs")),
+        ] {
+            let item: DeriveInput = syn::parse_str(input).unwrap();
+            let file: syn::File = syn::parse2(derive(&item)).unwrap();
+            let expansion = prettyplease::unparse(&file);
+            if std::env::var_os("SNAPSHOT").is_some_and(|mode| mode == "overwrite") {
+                let path = format!("{}/src/expand/{name}.expanded.rs", env!("CARGO_MANIFEST_DIR"));
+                std::fs::write(path, &expansion).unwrap();
+                continue;
+            }
+            for (at, (now, on_file)) in expansion.lines().zip(on_file.lines()).enumerate() {
+                assert_eq!(now, on_file, "{name}, line {}", at + 1);
+            }
+            assert_eq!(expansion.len(), on_file.len(), "{name}");
         }
-        let on_file = include_str!("expand/shop.expanded.rs");
-        for (at, (now, on_file)) in expansion.lines().zip(on_file.lines()).enumerate() {
-            assert_eq!(now, on_file, "line {}", at + 1);
-        }
-        assert_eq!(expansion.len(), on_file.len());
     }
 
     /// What is reserved is what the handle has, so that a method added to the one is missed in the other.
@@ -398,6 +402,9 @@ mod tests {
             let (on_struct, on_field) = match key.place {
                 keys::Place::Struct => (quote::quote!(#[session(#option)]), None),
                 keys::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
+                keys::Place::Changed => (quote::quote!(), Some(quote::quote!(#[session(changed(#option))]))),
+                keys::Place::Removed => (quote::quote!(#[session(removed(#option))]), None),
+                keys::Place::Step => (quote::quote!(#[session(step(#option))]), None),
             };
             let item: DeriveInput = syn::parse_quote!(#on_struct struct Shop { #on_field user: Option<u64> });
             let errors = errors::Errors::new();

@@ -4,10 +4,15 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident};
-use syn::{Attribute, Expr, GenericArgument, Path, PathArguments, ReturnType, Type, TypePath, Visibility};
+use syn::{
+    Attribute, Expr, GenericArgument, LitInt, Path, PathArguments, ReturnType, Type, TypePath, Visibility,
+};
 
-use crate::attr::{Written, WrittenField};
+use crate::attr::{Slot, Written, WrittenField};
 use crate::{ident, krate};
+
+pub(crate) mod history;
+use history::History;
 
 /// The schema as decided.
 pub(crate) struct Schema<'a> {
@@ -19,6 +24,11 @@ pub(crate) struct Schema<'a> {
     pub(crate) krate: TokenStream,
     pub(crate) name: Text,
     pub(crate) version: u16,
+    /// The oldest version of which a binary may be running beside this one.
+    pub(crate) oldest_reader: u16,
+    /// Keys and types of fields that are no more.
+    pub(crate) removed: Vec<(String, &'a Type)>,
+    pub(crate) history: History<'a>,
     pub(crate) generic: bool,
     /// As declared.
     pub(crate) fields: Vec<Field<'a>>,
@@ -43,6 +53,8 @@ pub(crate) struct Field<'a> {
     pub(crate) spelling: Spelling<'a>,
     /// The wire key without the schema's name.
     pub(crate) key: Text,
+    /// The key with the version of the last change of type: `cart@3`.
+    pub(crate) cell: String,
     /// The position among the schema's fields in the order of their wire keys.
     pub(crate) index: usize,
     pub(crate) getter: Ident,
@@ -54,6 +66,7 @@ pub(crate) struct Field<'a> {
 }
 
 /// What a field reads as until it is first set.
+#[derive(Clone, Copy)]
 pub(crate) enum Default<'a> {
     None,
     OfType,
@@ -77,13 +90,15 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         Some(name) => Text { text: name.value.value(), at: name.value.to_token_stream() },
         None => Text { text: ident::snake_case(&ident::word(&item.ident)), at: item.ident.to_token_stream() },
     };
-    let version = written.version.as_ref().and_then(|version| version.value.base10_parse().ok()).unwrap_or(1);
+    let version = number(&written.version).unwrap_or(1);
     let mut fields: Vec<_> = written.fields.iter().map(decide_field).collect();
     let mut stored: Vec<_> = fields.iter_mut().collect();
-    stored.sort_by(|a, b| a.key.text.cmp(&b.key.text));
+    stored.sort_by(|a, b| a.cell.cmp(&b.cell));
     for (index, field) in stored.into_iter().enumerate() {
         field.index = index;
     }
+    let oldest_reader = number(&written.oldest_reader).unwrap_or_else(|| version.saturating_sub(1).max(1));
+    let history = history::decide(written, &fields);
     Schema {
         ident: &item.ident,
         vis: &item.vis,
@@ -91,6 +106,16 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         krate: krate::path(written.krate.as_ref().map(|path| &path.value)),
         name,
         version,
+        oldest_reader,
+        removed: written
+            .removed
+            .iter()
+            .filter_map(|removed| {
+                let (key, ty) = (removed.value.key.as_ref()?, removed.value.ty.as_ref()?);
+                Some((key.value.value(), &ty.value))
+            })
+            .collect(),
+        history,
         generic: !item.generics.params.is_empty() || item.generics.where_clause.is_some(),
         fields,
     }
@@ -108,33 +133,52 @@ fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         reset_on_sign_in,
         flash,
         lenient,
+        // For `history` and `check`.
+        since: _,
+        changed,
         damaged: _,
     } = written;
     let spelling = Spelling::of(&field.ty);
+    let key = match key {
+        Some(key) => Text { text: key.value.value(), at: key.value.to_token_stream() },
+        None => Text { text: ident::word(ident), at: ident.to_token_stream() },
+    };
     Field {
         ident,
         vis: &field.vis,
         docs: field.attrs.iter().filter(|attr| attr.path().is_ident("doc")).collect(),
         ty: &field.ty,
         spelling,
-        key: match key {
-            Some(key) => Text { text: key.value.value(), at: key.value.to_token_stream() },
-            None => Text { text: ident::word(ident), at: ident.to_token_stream() },
-        },
+        cell: history::cell_since(
+            &key.text,
+            changed.iter().filter_map(|change| number(&change.value.since)).next_back(),
+        ),
+        key,
         index: 0,
         getter: getter
             .as_ref()
             .and_then(|getter| ident::parse(&getter.value.value(), getter.value.span()).ok())
             .unwrap_or_else(|| (*ident).clone()),
-        default: match (default.as_ref().map(|default| &default.value), spelling) {
-            (Some(Some(expr)), _) => Default::Expr(expr),
-            (_, Spelling::Option(_)) => Default::None,
-            _ => Default::OfType,
-        },
+        default: Default::of(default.as_ref().and_then(|default| default.value.as_ref()), spelling),
         principal: principal.is_some(),
         reset_on_sign_in: reset_on_sign_in.is_some(),
         flash: flash.is_some(),
         lenient: lenient.is_some(),
+    }
+}
+
+/// The value of an option, if it is a number that a version can have.
+pub(crate) fn number(slot: &Slot<LitInt>) -> Option<u16> {
+    slot.as_ref()?.value.base10_parse().ok()
+}
+
+impl<'a> Default<'a> {
+    fn of(expr: Option<&'a Expr>, spelling: Spelling<'_>) -> Self {
+        match (expr, spelling) {
+            (Some(expr), _) => Self::Expr(expr),
+            (None, Spelling::Option(_)) => Self::None,
+            (None, _) => Self::OfType,
+        }
     }
 }
 
@@ -144,8 +188,9 @@ impl Schema<'_> {
         format!("${}", self.name.text)
     }
 
-    pub(crate) fn wire_key(&self, field: &Field<'_>) -> String {
-        format!("{}.{}", self.name.text, field.key.text)
+    /// The whole wire key of a cell: `shop.cart@3`.
+    pub(crate) fn wire_key(&self, cell: &str) -> String {
+        format!("{}.{cell}", self.name.text)
     }
 
     /// The fields in the order of their wire keys.

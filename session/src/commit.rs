@@ -8,9 +8,11 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use crate::{
     Error, ErrorKind,
     change::{Change, MaxSessions, NewRecord, Renewal},
+    evolve::View,
     id::{NoRandomness, Randomness, RecordKey, SessionId},
     patch::{Base, Fold, Recorded},
     record::{Limits, Meta, Outcome, Record, Timestamp},
+    schema::Schema,
     store::{Created, Loaded, StoreError, Updated},
 };
 
@@ -67,6 +69,8 @@ pub(crate) struct Request {
     pub(crate) operations: Vec<Rc<Recorded>>,
     /// The operations as the handlers saw them.
     pub(crate) local: Fold,
+    /// What was read of schemas that changed over time: what older versions wrote may be stored anew.
+    pub(crate) schemas: Vec<&'static Schema>,
     /// Something was saved earlier in this request.
     pub(crate) saved_before: bool,
     /// The response head has not been sent: a cookie can still be set.
@@ -147,6 +151,8 @@ pub(crate) struct Commit<'a> {
     rules: &'a Rules,
     stage: Stage,
     attempts: u32,
+    /// Whether what was carried up on reading is stored too; after a conflict it is not worth another.
+    carries: bool,
 }
 
 enum Stage {
@@ -176,12 +182,14 @@ struct Attempt {
     /// The record that the change was made for.
     on: Loaded,
     change: Change,
+    /// The same without what was carried up on reading, if there was any.
+    alone: Option<Change>,
     cookie: CookieAction,
 }
 
 impl<'a> Commit<'a> {
     pub(crate) fn new(request: Request, rules: &'a Rules) -> Self {
-        Self { request, rules, stage: Stage::Idle, attempts: 0 }
+        Self { request, rules, stage: Stage::Idle, attempts: 0, carries: true }
     }
 
     /// Whether it depends on cells that were read, so that commits of one session had better queue.
@@ -311,10 +319,15 @@ impl<'a> Commit<'a> {
     /// Makes `fold` a change of the record in `on`. `late`: another request renewed since the load.
     fn attempt(&mut self, id: SessionId, on: Loaded, fold: &Fold, late: bool) -> Step {
         let record = &on.record;
-        let (write, guards) = fold.patch.against(Some(record));
+        let signed_in = fold.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
+        let view = View { record: Some(record), now: on.now, signed_in, patch: &fold.patch };
+        let delta = match fold.patch.against(view) {
+            Ok(delta) => delta,
+            Err(error) => return fail(error),
+        };
         let renews = !late && (fold.renew || fold.sign_in.is_some() || fold.lifetime.is_some());
         let relabels = relabels(fold, record);
-        if write.is_empty() && !renews && fold.lifetime.is_none() && !relabels {
+        if delta.writes.is_empty() && !renews && fold.lifetime.is_none() && !relabels {
             let after = After::Live(id, on);
             return Step::Finish(Finish { result: Ok(Done::Stored), cookie: CookieAction::Keep, after });
         }
@@ -323,8 +336,9 @@ impl<'a> Commit<'a> {
         }
         let mut change = Change {
             expected_generation: Some(record.meta().generation),
-            guards,
-            write,
+            guards: delta.guards,
+            delete: delta.deletes,
+            write: delta.writes,
             touch: true,
             ..Change::default()
         };
@@ -359,8 +373,21 @@ impl<'a> Commit<'a> {
         if let Err(error) = self.check_size(record, &change) {
             return fail(error);
         }
+        let mut alone = None;
+        if self.carries {
+            let carried = fold.patch.carried(view, &self.request.schemas);
+            if !carried.writes.is_empty() {
+                let without = change.clone();
+                change.guards.extend(carried.guards);
+                change.write.extend(carried.writes);
+                alone = Some(without);
+            }
+        }
+        if let (Some(_), Err(_)) = (&alone, self.check_size(record, &change)) {
+            change = alone.take().unwrap_or_default();
+        }
         let step = Step::Update(id.key, Box::new(change.clone()));
-        self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, cookie }));
+        self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, alone, cookie }));
         step
     }
 
@@ -372,6 +399,7 @@ impl<'a> Commit<'a> {
                 + write.json.as_str().len()
         });
         // One that is too large already may still shrink, be renewed, and be signed in to.
+        let size = change.delete.iter().fold(size, |size, key| size.saturating_sub(replaced(key.as_str())));
         too_large(size, self.rules.max_record.max(record.size()))
     }
 
@@ -379,7 +407,7 @@ impl<'a> Commit<'a> {
         let signs_in = self.request.local.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
         match updated {
             Updated::Done { revision } => {
-                let Attempt { id, on, change, cookie } = attempt;
+                let Attempt { id, on, change, alone: _, cookie } = attempt;
                 let after =
                     if self.request.last { After::Load(id) } else { merged(id, &on, &change, revision) };
                 Step::Finish(Finish { result: Ok(Done::Stored), cookie, after })
@@ -392,7 +420,19 @@ impl<'a> Commit<'a> {
                 cookie: CookieAction::Keep,
                 after: After::Ended,
             }),
-            Updated::Conflict(current) => self.rebase(current, signs_in, elapsed),
+            Updated::Conflict(current) => {
+                self.carries = false;
+                match attempt.alone {
+                    Some(alone) if current.record.allows(&alone) => {
+                        let Attempt { id, cookie, .. } = attempt;
+                        let step = Step::Update(id.key, Box::new(alone.clone()));
+                        let attempt = Attempt { id, on: current, change: alone, alone: None, cookie };
+                        self.stage = Stage::Update(Box::new(attempt));
+                        step
+                    }
+                    _ => self.rebase(current, signs_in, elapsed),
+                }
+            }
             Updated::TooMany => fail(Error::new(ErrorKind::TooManySessions)),
         }
     }
@@ -457,7 +497,11 @@ impl<'a> Commit<'a> {
         };
         let (limits, persistent) = fold.lifetime.unwrap_or((self.rules.limits, self.rules.persistent));
         let mut new = NewRecord::new(id.verifier_hash(), limits);
-        new.cells = fold.patch.against(None).0;
+        let nothing = View { record: None, now: Timestamp::default(), signed_in: false, patch: &fold.patch };
+        new.cells = match fold.patch.against(nothing) {
+            Ok(delta) => delta.writes,
+            Err(error) => return fail(error),
+        };
         new.persistent = persistent;
         new.principal = fold.sign_in.as_ref().map(|sign_in| sign_in.principal.clone());
         new.authenticated = new.principal.is_some();

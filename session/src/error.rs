@@ -63,6 +63,8 @@ pub enum ErrorKind {
     Gone,
     /// A field's `Serialize` failed. 500.
     NotSerializable,
+    /// A field's `down` failed, so that older binaries could not read what was set. 500.
+    NotConvertible,
     /// A closure given to `update_*` panicked. 500.
     ClosurePanicked,
     /// A closure given to `update` changed the principal field; sign in with its setter. 500.
@@ -113,6 +115,9 @@ impl ErrorKind {
             Self::Superseded => "the session's cookie was replaced a moment ago; send the request again",
             Self::Gone => "the session ended while the request ran; nothing was stored",
             Self::NotSerializable => "a session field could not be serialised to JSON",
+            Self::NotConvertible => {
+                "a session field could not be converted for the binaries of an older version; nothing was stored"
+            }
             Self::ClosurePanicked => "a closure that updates the session panicked; nothing was stored",
             Self::PrincipalInUpdate => {
                 "a closure given to `update` changed the principal field; who is signed in is set with the field's own setter"

@@ -1,7 +1,7 @@
 //! Reads a section that any version may have written.
 //!
 //! In: a [`View`] of the record with this request's patch over it. Out: cells for [`SessionState::decode_section`], or why the
-//! section cannot be read. Never: I/O, a write.
+//! section cannot be read; what a commit may store of what it read. Never: I/O, a write.
 //!
 //! [`SessionState::decode_section`]: crate::SessionState::decode_section
 
@@ -9,6 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, ErrorKind,
+    convert::Failed,
+    history::{Group, Slot},
     patch::Patch,
     record::{Cell, Json, Record, Timestamp, WireKey},
     schema::{Field, Schema},
@@ -25,16 +27,35 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The stored cell of `field`, if it can be read now.
-    pub(crate) fn stored(&self, field: &Field) -> Option<&'a Cell> {
+    /// Whether `field` has a stored value that can be read now, and no older form of it is newer.
+    pub(crate) fn stores(&self, schema: &'static Schema, field: usize) -> bool {
+        let Some(described) = schema.field(field) else { return false };
+        match schema.group_of(described) {
+            None => self.cell(described.key(), described.resets()).is_some(),
+            Some(group) => {
+                let slots = self.slots(schema, group);
+                let slot = group.slot(&slots, field);
+                slot.is_some_and(|slot| !slot.carried && matches!(slot.value, Ok(Some(_))))
+            }
+        }
+    }
+
+    /// The stored cell `key`, if it can be read now.
+    pub(crate) fn cell(&self, key: &str, resets: bool) -> Option<&'a Cell> {
         let record = self.record?;
-        record.cell(field.key()).filter(|cell| self.shows(record, field, cell))
+        record.cell(key).filter(|cell| self.shows(record, resets, cell))
     }
 
     /// Whether a stored cell can be read now: neither expired nor from before the sign-in that resets it.
-    fn shows(&self, record: &Record, field: &Field, cell: &Cell) -> bool {
-        let reset = field.resets() && (self.signed_in || cell.revision < record.meta().signed_in);
+    fn shows(&self, record: &Record, resets: bool, cell: &Cell) -> bool {
+        let reset = resets && (self.signed_in || cell.revision < record.meta().signed_in);
         !reset && !cell.is_expired(self.now)
+    }
+
+    /// What the cells of a group say. Its fields reset together, so that no older form shows what was reset.
+    pub(crate) fn slots(&self, schema: &Schema, group: &Group) -> Vec<Slot> {
+        let resets = group.fields().filter_map(|field| schema.field(field)).any(Field::resets);
+        group.read(|key| self.cell(key, resets))
     }
 
     /// Whether this binary may read the section: the gate's number is at most its version.
@@ -60,7 +81,13 @@ impl<'a> View<'a> {
         let stored = self.record.map_or(&[][..], Record::cells);
         let from = stored
             .partition_point(|(key, _)| schema.field(0).is_some_and(|first| key.as_str() < first.key()));
-        Cells { view: self, schema, next: 0, stored: stored.get(from..).unwrap_or_default() }
+        Cells {
+            view: self,
+            schema,
+            next: 0,
+            stored: stored.get(from..).unwrap_or_default(),
+            groups: Vec::new(),
+        }
     }
 }
 
@@ -94,6 +121,8 @@ pub struct Cells<'a> {
     next: usize,
     /// Stored cells not yet passed; both sides are sorted, so one walk finds all.
     stored: &'a [(WireKey, Cell)],
+    /// Groups that were read already: their fields stand apart.
+    groups: Vec<(&'static Group, Vec<Slot>)>,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -112,18 +141,34 @@ impl<'a> Cells<'a> {
         &mut self,
         default: impl FnOnce() -> V,
     ) -> Result<V, CellError> {
-        let Some(field) = self.schema.field(self.next) else { return Ok(default()) };
-        let json = match self.view.patch.value(self.schema, self.next) {
-            Some(json) => Some(json),
-            None => self.stored(field),
-        };
+        let at = self.next;
+        let Some(field) = self.schema.field(at) else { return Ok(default()) };
         self.next += 1;
+        if let Some(json) = self.view.patch.value(self.schema, at) {
+            return Self::decoded(field, Some(json), default);
+        }
+        match self.schema.group_of(field) {
+            None => Self::decoded(field, self.stored(field), default),
+            Some(group) => match self.in_group(group, at) {
+                Ok(json) => Self::decoded(field, json.as_ref(), default),
+                Err(Failed) => Self::unreadable(field, None).map_or_else(|| Ok(default()), Err),
+            },
+        }
+    }
+
+    fn decoded<V: DeserializeOwned + 'static>(
+        field: &Field,
+        json: Option<&Json>,
+        default: impl FnOnce() -> V,
+    ) -> Result<V, CellError> {
         match json {
             None => Ok(default()),
             Some(json) => match json.decode() {
                 Ok(value) => Ok(value),
                 Err(_) if json.is_null() => Ok(default()),
-                Err(error) => Self::unreadable(field, &error).map_or_else(|| Ok(default()), Err),
+                Err(error) => {
+                    Self::unreadable(field, Some(error.column())).map_or_else(|| Ok(default()), Err)
+                }
             },
         }
     }
@@ -136,34 +181,55 @@ impl<'a> Cells<'a> {
                 std::cmp::Ordering::Equal => {
                     self.stored = rest;
                     let record = self.view.record?;
-                    return self.view.shows(record, field, cell).then_some(&cell.json);
+                    return self.view.shows(record, field.resets(), cell).then_some(&cell.json);
                 }
             }
         }
         None
     }
 
-    /// serde's own message may quote the value, so only its place is told.
+    fn in_group(&mut self, group: &'static Group, field: usize) -> Result<Option<Json>, Failed> {
+        if !self.groups.iter().any(|(known, _)| std::ptr::eq(*known, group)) {
+            self.groups.push((group, self.view.slots(self.schema, group)));
+        }
+        let slots = self.groups.iter().find(|(known, _)| std::ptr::eq(*known, group));
+        slots.and_then(|(_, slots)| group.slot(slots, field)).map_or(Ok(None), |slot| slot.value.clone())
+    }
+
+    /// serde's own message may quote the value, so only its place is told; `None`: it could not be converted.
     #[cold]
-    fn unreadable(field: &Field, error: &serde_json::Error) -> Option<CellError> {
-        let error = CellError { field: field.key(), column: error.column() };
+    fn unreadable(field: &Field, column: Option<usize>) -> Option<CellError> {
         if field.is_lenient() {
             tracing::warn!(
                 field = field.key(),
-                "a stored session field does not fit its type; it reads as its default"
+                "a stored session field cannot be read; it reads as its default"
             );
             return None;
         }
-        Some(error)
+        Some(match column {
+            Some(column) => CellError::OfAnotherType { field: field.key(), column },
+            None => CellError::NotConverted { field: field.key() },
+        })
     }
 }
 
-/// A stored cell does not fit its field. It stays as it is.
+/// A stored cell cannot be read as its field. It stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the stored session field `{field}` does not fit its type (at column {column})")]
-pub struct CellError {
-    field: &'static str,
-    column: usize,
+pub enum CellError {
+    /// Its text is no value of the field's type.
+    #[error("the stored session field `{field}` does not fit its type (at column {column})")]
+    OfAnotherType {
+        /// The wire key.
+        field: &'static str,
+        /// Where in the text.
+        column: usize,
+    },
+    /// It was stored by an older version, and its `up` or `merge` failed.
+    #[error("the stored session field `{field}` could not be converted from its older form")]
+    NotConverted {
+        /// The wire key.
+        field: &'static str,
+    },
 }
 
 /// A value that a session can store: what the derive asks of every field.
@@ -179,6 +245,12 @@ pub trait FieldValue: Sized {
     /// When the stored text does not fit.
     fn read(cells: &mut Cells<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>;
 
+    /// Decodes a cell.
+    ///
+    /// # Errors
+    /// When the text does not fit.
+    fn decode(json: &Json) -> Result<Self, serde_json::Error>;
+
     /// Encodes it as a cell.
     ///
     /// # Errors
@@ -192,6 +264,10 @@ impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     #[inline]
     fn read(cells: &mut Cells<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError> {
         cells.read(default)
+    }
+
+    fn decode(json: &Json) -> Result<Self, serde_json::Error> {
+        json.decode()
     }
 
     #[inline]

@@ -93,12 +93,14 @@ mod app;
 pub mod change;
 mod commit;
 mod config;
+mod convert;
 mod cookie;
 mod devices;
 mod error;
 mod evolve;
 mod extract;
 mod finish;
+mod history;
 pub mod id;
 mod keys;
 mod lock;
@@ -123,7 +125,7 @@ pub use self::{
     extract::{ExtractSession, SessionExt},
     keys::{Key, KeyError},
     middleware::{SessionMiddleware, SessionService},
-    schema::{Field, IntoField, Schema, SessionState, TypedSession},
+    schema::{Field, IntoField, Removed, Schema, SessionState, TypedSession},
     session::Session,
     shape::SessionShape,
 };

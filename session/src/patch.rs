@@ -6,9 +6,10 @@
 use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
 
 use crate::{
-    Error,
+    Error, ErrorKind,
     change::{CellWrite, Guard},
     evolve::View,
+    history::{Group, Unwritable},
     record::{Json, Limits, Principal, Record, Timestamp, WireKey},
     schema::{Field, Schema},
 };
@@ -46,6 +47,25 @@ impl Place {
 
     fn resets(self) -> bool {
         self.schema.field(self.field).is_some_and(Field::resets)
+    }
+
+    fn group(self) -> Option<&'static Group> {
+        self.schema.group_of(self.schema.field(self.field)?)
+    }
+
+    /// When the field was last written, in whichever form; also if it has expired.
+    pub(crate) fn revision(self, record: &Record) -> Option<u64> {
+        match self.group() {
+            None => record.revision_of(self.key()),
+            Some(group) => group.keys().filter_map(|key| record.revision_of(key)).max(),
+        }
+    }
+
+    fn moved(self, then: &Record, now: &Record) -> bool {
+        match self.group() {
+            None => then.revision_of(self.key()) != now.revision_of(self.key()),
+            Some(group) => group.moved(self.field, then, now),
+        }
     }
 }
 
@@ -171,31 +191,95 @@ impl Patch {
         })
     }
 
-    /// What to write to `record`, and what must hold of it.
-    pub(crate) fn against(&self, record: Option<&Record>) -> (Vec<CellWrite>, Vec<Guard>) {
-        let mut writes = Vec::with_capacity(self.cells.len() + 1);
-        let mut guards = Vec::new();
-        let guard = |key: &'static str| {
-            Guard::new(WireKey::from_static(key), record.and_then(|record| record.revision_of(key)))
-        };
-        let view = View { record, now: Timestamp::default(), signed_in: false, patch: self };
+    /// What to write to the record in `view`, and what must hold of it.
+    pub(crate) fn against<'a>(&self, view: View<'a>) -> Result<Delta<'a>, Error> {
+        let mut delta = Delta::on(view.record, self.cells.len() + 1);
         for schema in self.written_schemas() {
-            guards.push(guard(schema.gate()));
-            if view.gate_rises(schema) {
-                let number = Json::from_store(&schema.oldest_reader().to_string());
-                writes.push(CellWrite::new(WireKey::from_static(schema.gate()), number));
+            Self::raise(view, schema, &mut delta);
+        }
+        for (at, cell) in self.cells.iter().enumerate() {
+            let Some(group) = cell.place.group() else {
+                let key = cell.place.key();
+                if cell.guarded {
+                    delta.guard(key);
+                }
+                if let Some(json) = &cell.value {
+                    delta.write(key, json.clone());
+                }
+                continue;
+            };
+            if cell.guarded || (cell.value.is_some() && group.is_joint()) {
+                group.keys().for_each(|key| delta.guard(key));
+            }
+            let earlier = |other: &Touched| {
+                other.value.is_some() && other.place.group().is_some_and(|known| std::ptr::eq(known, group))
+            };
+            if cell.value.is_some() && !self.cells.iter().take(at).any(earlier) {
+                self.write_group(view, cell.place.schema, group, &mut delta)?;
             }
         }
-        for cell in &self.cells {
-            let key = cell.place.key();
-            if cell.guarded {
-                guards.push(guard(key));
+        Ok(delta)
+    }
+
+    /// The gate of a section that is written: never lowered, also by nobody meanwhile.
+    fn raise(view: View<'_>, schema: &'static Schema, delta: &mut Delta<'_>) {
+        delta.guard(schema.gate());
+        if view.gate_rises(schema) {
+            delta.write(schema.gate(), Json::from_store(&schema.oldest_reader().to_string()));
+        }
+    }
+
+    /// What this request wrote of a group, in every form that somebody reads.
+    fn write_group(
+        &self,
+        view: View<'_>,
+        schema: &'static Schema,
+        group: &'static Group,
+        delta: &mut Delta<'_>,
+    ) -> Result<(), Error> {
+        let set = |field| self.value(schema, field).cloned();
+        let written = group.write(view.slots(schema, group), set).map_err(|why| match why {
+            Unwritable::Unreadable(key) => Error::new(ErrorKind::UnreadableField).because(format!(
+                "the stored session field `{key}` could not be read, and a field that is stored together with it was set; it is left \
+                 as it is"
+            )),
+            Unwritable::NotConverted => {
+                let keys: Vec<&str> = group.fields().filter_map(|at| Some(schema.field(at)?.key())).collect();
+                Error::new(ErrorKind::NotConvertible).because(format!(
+                    "the session field `{}` was set to a value that its `down` could not convert; nothing was stored",
+                    keys.join("`, `")
+                ))
             }
-            if let Some(json) = &cell.value {
-                writes.push(CellWrite::new(WireKey::from_static(key), json.clone()));
+        })?;
+        written.delete.into_iter().for_each(|key| delta.delete(key));
+        written.write.into_iter().for_each(|(key, json)| delta.write(key, json));
+        Ok(())
+    }
+
+    /// What of `schemas` older forms say something newer about, in sections that are not written otherwise in that place: to be
+    /// stored in its newest form when the record is written anyway, if all stands as it was read.
+    pub(crate) fn carried<'a>(&self, view: View<'a>, schemas: &[&'static Schema]) -> Delta<'a> {
+        let mut delta = Delta::on(view.record, 0);
+        let mut gates: Vec<&'static Schema> = Vec::new();
+        for schema in schemas.iter().filter(|schema| view.gate(schema).is_ok()) {
+            for group in schema.groups() {
+                if group.fields().any(|field| self.value(schema, field).is_some()) {
+                    continue;
+                }
+                let carried = group.carried(view.slots(schema, group));
+                if !carried.is_empty() {
+                    group.keys().for_each(|key| delta.guard(key));
+                    gates.push(schema);
+                }
+                carried.into_iter().for_each(|(key, json)| delta.write(key, json));
             }
         }
-        (writes, guards)
+        gates.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        gates.retain(|schema| !self.written_schemas().any(|written| std::ptr::eq(written, *schema)));
+        for schema in gates {
+            Self::raise(view, schema, &mut delta);
+        }
+        delta
     }
 
     /// Whether this binary may write the sections it writes, of this record.
@@ -207,7 +291,41 @@ impl Patch {
 
     /// Whether a commit depends on cells that were read.
     pub(crate) fn is_guarded(&self) -> bool {
-        self.cells.iter().any(|cell| cell.guarded)
+        let joint = |cell: &Touched| cell.value.is_some() && cell.place.group().is_some_and(Group::is_joint);
+        self.cells.iter().any(|cell| cell.guarded || joint(cell))
+    }
+}
+
+/// What a patch does to one record.
+pub(crate) struct Delta<'a> {
+    record: Option<&'a Record>,
+    pub(crate) writes: Vec<CellWrite>,
+    pub(crate) deletes: Vec<WireKey>,
+    pub(crate) guards: Vec<Guard>,
+}
+
+impl<'a> Delta<'a> {
+    fn on(record: Option<&'a Record>, writes: usize) -> Self {
+        Self { record, writes: Vec::with_capacity(writes), deletes: Vec::new(), guards: Vec::new() }
+    }
+
+    /// The cell must be as it is in the record.
+    fn guard(&mut self, key: &'static str) {
+        let revision = self.record.and_then(|record| record.revision_of(key));
+        let guard = Guard::new(WireKey::from_static(key), revision);
+        if !self.guards.contains(&guard) {
+            self.guards.push(guard);
+        }
+    }
+
+    fn write(&mut self, key: &'static str, json: Json) {
+        self.writes.push(CellWrite::new(WireKey::from_static(key), json));
+    }
+
+    fn delete(&mut self, key: &'static str) {
+        if self.record.is_some_and(|record| record.cell(key).is_some()) {
+            self.deletes.push(WireKey::from_static(key));
+        }
     }
 }
 
@@ -234,8 +352,7 @@ impl Base<'_> {
     /// Whether a blind set counts as written before what the record holds now.
     fn overtaken(&self, place: Place) -> bool {
         let (Some(loaded), Some(record)) = (self.late, self.record) else { return false };
-        let moved = loaded.revision_of(place.key()) != record.revision_of(place.key());
-        moved || (place.resets() && loaded.meta().signed_in != record.meta().signed_in)
+        place.moved(loaded, record) || (place.resets() && loaded.meta().signed_in != record.meta().signed_in)
     }
 }
 
@@ -291,8 +408,7 @@ impl Fold {
             Operation::Take(place, read) => {
                 if self.patch.is_written(*place) {
                     self.set(*place, Json::null(), false);
-                } else if base.record.filter(|_| !self.left).and_then(|r| r.revision_of(place.key())) == *read
-                {
+                } else if base.record.filter(|_| !self.left).and_then(|r| place.revision(r)) == *read {
                     self.patch.guard(*place);
                     self.set(*place, Json::null(), false);
                 }

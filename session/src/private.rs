@@ -3,10 +3,12 @@
 pub use actix_web;
 
 pub use crate::{
+    convert::{Failed, Function, Values, convert, encode, merge},
     evolve::{CellError, Cells, FieldValue},
     extract::{Extract, extract},
+    history::{Group, Step},
     record::Json,
-    schema::{Field, Schema},
+    schema::{Field, Removed, Schema},
     state::{Tracked, principal_of},
 };
 

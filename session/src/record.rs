@@ -544,10 +544,7 @@ impl Record {
         if self.is_expired(now) {
             return Outcome::Gone;
         }
-        let generation_holds = change.expected_generation.is_none_or(|g| g == self.meta.generation);
-        let guards_hold =
-            change.guards.iter().all(|guard| self.revision_of(guard.key.as_str()) == guard.revision);
-        if !generation_holds || !guards_hold {
+        if !self.allows(change) {
             return Outcome::Conflict;
         }
         let mut next = self.clone();
@@ -558,6 +555,14 @@ impl Record {
         next.write(&change.write, now);
         next.alter(change, now);
         if next.is_expired(now) { Outcome::Gone } else { Outcome::Done(Box::new(next)) }
+    }
+
+    /// Whether the generation and the guards of `change` hold.
+    pub(crate) fn allows(&self, change: &Change) -> bool {
+        let generation_holds = change.expected_generation.is_none_or(|g| g == self.meta.generation);
+        let guards_hold =
+            change.guards.iter().all(|guard| self.revision_of(guard.key.as_str()) == guard.revision);
+        generation_holds && guards_hold
     }
 
     fn write(&mut self, writes: &[CellWrite], now: Timestamp) {

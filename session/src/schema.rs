@@ -8,7 +8,8 @@ use actix_web::FromRequest;
 
 use crate::{
     Error,
-    evolve::{CellError, Cells},
+    evolve::{CellError, Cells, FieldValue},
+    history::Group,
     record::Json,
     state::Tracked,
 };
@@ -52,7 +53,10 @@ pub struct Schema {
     name: &'static str,
     gate: &'static str,
     version: u16,
+    oldest_reader: u16,
     fields: &'static [Field],
+    groups: &'static [Group],
+    removed: &'static [Removed],
 }
 
 /// One field of a [`Schema`].
@@ -65,13 +69,58 @@ pub struct Field {
     flash: bool,
     reset_on_sign_in: bool,
     lenient: bool,
+    /// Where its group stands among those of the schema; `None`: it was always one cell of one type.
+    group: Option<usize>,
+}
+
+/// A field that a [`Schema`] once had. Its cells are left alone, and its wire key is not used again.
+#[derive(Clone, Copy, Debug)]
+pub struct Removed {
+    key: &'static str,
+}
+
+impl Removed {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new<V: FieldValue>(key: &'static str) -> Self {
+        Self { key }
+    }
+
+    /// The wire key that it had, `shop.theme`.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
 }
 
 impl Schema {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str, gate: &'static str, version: u16, fields: &'static [Field]) -> Self {
-        Self { name, gate, version, fields }
+        // The version before this one may still be running.
+        let oldest_reader = if version > 1 { version - 1 } else { 1 };
+        Self { name, gate, version, oldest_reader, fields, groups: &[], removed: &[] }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn readers_from(mut self, oldest: u16) -> Self {
+        self.oldest_reader = oldest;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_groups(mut self, groups: &'static [Group]) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn without(mut self, removed: &'static [Removed]) -> Self {
+        self.removed = removed;
+        self
     }
 
     /// The name that all its wire keys begin with.
@@ -97,9 +146,25 @@ impl Schema {
         self.gate
     }
 
-    /// What this binary writes to the gate: the version before this one may still be running.
-    pub(crate) const fn oldest_reader(&self) -> u16 {
-        if self.version > 1 { self.version - 1 } else { 1 }
+    /// The oldest version of which a binary may be running beside this one: what is written, it can read.
+    #[must_use]
+    pub const fn oldest_reader(&self) -> u16 {
+        self.oldest_reader
+    }
+
+    /// The fields that it had in older versions and has no more.
+    #[must_use]
+    pub const fn removed(&self) -> &'static [Removed] {
+        self.removed
+    }
+
+    pub(crate) const fn groups(&self) -> &'static [Group] {
+        self.groups
+    }
+
+    /// The group that `field` belongs to, if its value was ever stored in another form.
+    pub(crate) fn group_of(&self, field: &Field) -> Option<&'static Group> {
+        self.groups.get(field.group?)
     }
 
     pub(crate) fn field(&self, index: usize) -> Option<&'static Field> {
@@ -115,7 +180,22 @@ impl Field {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str, key: &'static str) -> Self {
-        Self { name, key, principal: false, flash: false, reset_on_sign_in: false, lenient: false }
+        Self {
+            name,
+            key,
+            principal: false,
+            flash: false,
+            reset_on_sign_in: false,
+            lenient: false,
+            group: None,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of_group(mut self, group: usize) -> Self {
+        self.group = Some(group);
+        self
     }
 
     #[doc(hidden)]
@@ -152,7 +232,7 @@ impl Field {
         self.name
     }
 
-    /// Its wire key, `shop.cart`.
+    /// Its wire key, `shop.cart`; `shop.cart@3` if its type changed in version 3.
     #[must_use]
     pub const fn key(&self) -> &'static str {
         self.key

@@ -228,11 +228,7 @@ impl Visit {
         }
         let mut inner = self.inner.borrow_mut();
         // Absent is never equal: a default that is set becomes a stored value.
-        let stored = same && {
-            let field = place.schema.field(place.field);
-            let view = inner.fold.view(inner.base());
-            field.is_some_and(|field| view.stored(field).is_some())
-        };
+        let stored = same && inner.fold.view(inner.base()).stores(place.schema, place.field);
         inner.fold.set(place, json.clone(), stored);
         inner.push(Operation::Set(place, json), at);
         drop(inner);
@@ -243,11 +239,7 @@ impl Visit {
     pub(crate) fn take(&self, place: Place, at: &'static Location<'static>) {
         let revision = {
             let inner = self.inner.borrow();
-            inner
-                .base()
-                .record
-                .filter(|_| !inner.fold.left)
-                .and_then(|record| record.revision_of(place.key()))
+            inner.base().record.filter(|_| !inner.fold.left).and_then(|record| place.revision(record))
         };
         self.record(Operation::Take(place, revision), at);
     }
@@ -329,6 +321,7 @@ impl Visit {
                 arrival: inner.arrival.clone(),
                 operations: inner.operations.clone(),
                 local: inner.fold.clone(),
+                schemas: inner.schemas.iter().copied().filter(|schema| !schema.groups().is_empty()).collect(),
                 saved_before: inner.saved_before,
                 cookie_possible: !inner.head_sent,
                 last,

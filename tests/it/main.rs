@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
 mod derive;
+mod evolution;
 mod flow;
 mod http;
 mod kit;

@@ -5,6 +5,7 @@
 mod assert;
 mod getters;
 mod handle;
+mod history;
 pub(crate) mod lock;
 mod schema;
 mod setters;
@@ -21,7 +22,8 @@ pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let handle = handle::handle(schema);
     let methods = schema.fields.iter().flat_map(|field| methods(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
-    quote!(#state #handle #methods)
+    let warnings = history::warnings(schema);
+    quote!(#state #handle #methods #warnings)
 }
 
 /// What stands beside a struct with mistakes, so that each mistake is one error also where handlers use the state.

@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::{assert, number};
+use super::{assert, history, number};
 use crate::ident;
 use crate::model::{Default, Schema};
 
@@ -36,18 +36,24 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 fn table(schema: &Schema<'_>) -> TokenStream {
     let Schema { krate, name, version, .. } = schema;
     let (name, gate, version) = (&name.text, schema.gate(), number(usize::from(*version)));
+    let tables = history::tables(schema);
     let fields = schema.stored().into_iter().map(|field| {
-        let (name, key) = (ident::word(field.ident), schema.wire_key(field));
+        let (name, key) = (ident::word(field.ident), schema.wire_key(&field.cell));
         let principal = field.principal.then(|| quote!(.principal()));
         let reset = field.reset_on_sign_in.then(|| quote!(.reset_on_sign_in()));
         let flash = field.flash.then(|| quote!(.flash()));
         let lenient = field.lenient.then(|| quote!(.lenient()));
-        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient)
+        let place = schema.fields.iter().position(|other| std::ptr::eq(other, field));
+        let group = place.and_then(|place| schema.history.group_of(place)).map(|group| {
+            let group = number(group);
+            quote!(.of_group(#group))
+        });
+        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #group)
     });
     quote! {
         fn schema() -> &'static #krate::__private::Schema {
             static SCHEMA: #krate::__private::Schema =
-                #krate::__private::Schema::new(#name, #gate, #version, &[#(#fields),*]);
+                #krate::__private::Schema::new(#name, #gate, #version, &[#(#fields),*]) #tables;
             &SCHEMA
         }
     }

@@ -38,7 +38,6 @@ pub(crate) struct Stored {
 
 /// What a cell is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the options that make older cells are read by nobody yet")]
 pub(crate) enum Role {
     Field,
     /// An older form of a field.

@@ -99,8 +99,15 @@ impl Case {
             .into_iter()
             .map(|operation| Rc::new(Recorded { operation, lost: std::cell::OnceCell::new(), at }))
             .collect();
-        let request =
-            Request { arrival, operations, local, saved_before: false, cookie_possible: true, last: false };
+        let request = Request {
+            arrival,
+            operations,
+            local,
+            schemas: Vec::new(),
+            saved_before: false,
+            cookie_possible: true,
+            last: false,
+        };
         Self { rules: rules(), request, asked: Vec::new() }
     }
 

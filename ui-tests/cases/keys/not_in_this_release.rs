@@ -1,10 +1,10 @@
-// Underlined: `oldest_reader` and `since`.
+// Underlined: `lock` and `secret`.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 1, oldest_reader = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
-    #[session(since = 1)]
+    #[session(secret)]
     user: Option<u64>,
 }
 

@@ -87,8 +87,10 @@ fn json(key: &str, value: &str) -> Json {
 fn seen_in(view: &View<'_>, key: &str) -> Option<String> {
     let place = place(key);
     let field = SCHEMA.field(place.field).unwrap();
-    let json =
-        view.patch.value(&SCHEMA, place.field).or_else(|| view.stored(field).map(|cell| &cell.json))?;
+    let json = view
+        .patch
+        .value(&SCHEMA, place.field)
+        .or_else(|| view.cell(field.key(), field.resets()).map(|cell| &cell.json))?;
     (!json.is_null()).then(|| json.as_str().trim_matches('"').to_owned())
 }
 
@@ -237,11 +239,9 @@ impl World {
             if let Operation::Set(place, value) = &operation {
                 let field = SCHEMA.field(place.field).unwrap();
                 let view = local.view(base);
-                let now = local
-                    .patch
-                    .value(&SCHEMA, place.field)
-                    .or_else(|| view.stored(field).map(|cell| &cell.json));
-                let same = now == Some(value) && view.stored(field).is_some();
+                let stored = view.cell(field.key(), field.resets()).map(|cell| &cell.json);
+                let now = local.patch.value(&SCHEMA, place.field).or(stored);
+                let same = now == Some(value) && stored.is_some();
                 local.set(*place, value.clone(), same);
             } else {
                 local.step(&operation, base).unwrap();
@@ -252,8 +252,15 @@ impl World {
                 at: Location::caller(),
             }));
         }
-        let request =
-            Request { arrival, operations, local, saved_before: false, cookie_possible: true, last: true };
+        let request = Request {
+            arrival,
+            operations,
+            local,
+            schemas: Vec::new(),
+            saved_before: false,
+            cookie_possible: true,
+            last: true,
+        };
         let running =
             Running { commit: Commit::new(request, rules()), next: None, left_home: false, lost: plan.lost };
         (running, Seen { met, status: 0, fresh: false, cookie: None, span: (self.time, 0) })

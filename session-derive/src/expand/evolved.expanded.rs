@@ -1,0 +1,319 @@
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::actix_typed_session::SessionState for Shop {
+    type Handle = ShopHandle;
+    fn schema() -> &'static ::actix_typed_session::__private::Schema {
+        static SCHEMA: ::actix_typed_session::__private::Schema = ::actix_typed_session::__private::Schema::new(
+                "shop",
+                "$shop",
+                3,
+                &[
+                    ::actix_typed_session::__private::Field::new("cart", "shop.cart@3")
+                        .of_group(0),
+                    ::actix_typed_session::__private::Field::new("first", "shop.first")
+                        .of_group(1),
+                    ::actix_typed_session::__private::Field::new("last", "shop.last")
+                        .of_group(1),
+                ],
+            )
+            .with_groups(
+                &[
+                    ::actix_typed_session::__private::Group::new(
+                        &[
+                            ("shop.cart", ::core::option::Option::None),
+                            ("shop.cart@3", ::core::option::Option::Some(0)),
+                        ],
+                        &[
+                            ::actix_typed_session::__private::Step::new(
+                                    &[0],
+                                    &[1],
+                                    |values| {
+                                        let made = ::actix_typed_session::__private::convert::<
+                                            Vec<u32>,
+                                            Vec<Line>,
+                                            _,
+                                            _,
+                                        >(to_lines, values.get::<Vec<u32>>(0)?)?;
+                                        ::core::result::Result::Ok(
+                                            ::std::vec::Vec::from([
+                                                ::actix_typed_session::__private::encode::<
+                                                    Vec<Line>,
+                                                >(&made)?,
+                                            ]),
+                                        )
+                                    },
+                                )
+                                .merge(|old, before| {
+                                    let made = ::actix_typed_session::__private::merge::<
+                                        Vec<u32>,
+                                        Vec<Line>,
+                                        _,
+                                        _,
+                                    >(
+                                        keep_quantities,
+                                        old.get::<Vec<u32>>(0)?,
+                                        before.get::<Vec<Line>>(0)?,
+                                    )?;
+                                    ::core::result::Result::Ok(
+                                        ::std::vec::Vec::from([
+                                            ::actix_typed_session::__private::encode::<
+                                                Vec<Line>,
+                                            >(&made)?,
+                                        ]),
+                                    )
+                                })
+                                .down(|values| {
+                                    let made = ::actix_typed_session::__private::convert::<
+                                        Vec<Line>,
+                                        Vec<u32>,
+                                        _,
+                                        _,
+                                    >(to_numbers, values.get::<Vec<Line>>(0)?)?;
+                                    ::core::result::Result::Ok(
+                                        ::std::vec::Vec::from([
+                                            ::actix_typed_session::__private::encode::<Vec<u32>>(&made)?,
+                                        ]),
+                                    )
+                                }),
+                        ],
+                    ),
+                    ::actix_typed_session::__private::Group::new(
+                        &[
+                            ("shop.name", ::core::option::Option::None),
+                            ("shop.first", ::core::option::Option::Some(1)),
+                            ("shop.last", ::core::option::Option::Some(2)),
+                        ],
+                        &[
+                            ::actix_typed_session::__private::Step::new(
+                                    &[0],
+                                    &[1, 2],
+                                    |values| {
+                                        let made = ::actix_typed_session::__private::convert::<
+                                            Option<String>,
+                                            (Option<String>, String),
+                                            _,
+                                            _,
+                                        >(split, values.get::<Option<String>>(0)?)?;
+                                        ::core::result::Result::Ok(
+                                            ::std::vec::Vec::from([
+                                                ::actix_typed_session::__private::encode::<
+                                                    Option<String>,
+                                                >(&made.0)?,
+                                                ::actix_typed_session::__private::encode::<String>(&made.1)?,
+                                            ]),
+                                        )
+                                    },
+                                )
+                                .down(|values| {
+                                    let made = ::actix_typed_session::__private::convert::<
+                                        (Option<String>, String),
+                                        Option<String>,
+                                        _,
+                                        _,
+                                    >(
+                                        join,
+                                        (
+                                            values.get::<Option<String>>(0)?,
+                                            values.get_or::<String>(1, || "-".to_owned())?,
+                                        ),
+                                    )?;
+                                    ::core::result::Result::Ok(
+                                        ::std::vec::Vec::from([
+                                            ::actix_typed_session::__private::encode::<
+                                                Option<String>,
+                                            >(&made)?,
+                                        ]),
+                                    )
+                                }),
+                        ],
+                    ),
+                ],
+            )
+            .without(
+                &[::actix_typed_session::__private::Removed::new::<String>("shop.theme")],
+            );
+        &SCHEMA
+    }
+    fn decode_section(
+        cells: &mut ::actix_typed_session::__private::Cells<'_>,
+    ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
+        ::core::result::Result::Ok(Self {
+            cart: <Vec<
+                Line,
+            > as ::actix_typed_session::__private::FieldValue>::read(
+                cells,
+                || <Vec<Line> as ::core::default::Default>::default(),
+            )?,
+            first: <Option<
+                String,
+            > as ::actix_typed_session::__private::FieldValue>::read(
+                cells,
+                || ::core::option::Option::None,
+            )?,
+            last: <String as ::actix_typed_session::__private::FieldValue>::read(
+                cells,
+                || "-".to_owned(),
+            )?,
+        })
+    }
+    fn encode_field(
+        &self,
+        field: ::core::primitive::usize,
+    ) -> ::core::result::Result<
+        ::actix_typed_session::__private::Json,
+        ::actix_typed_session::__private::EncodeError,
+    > {
+        match field {
+            0 => {
+                <Vec<
+                    Line,
+                > as ::actix_typed_session::__private::FieldValue>::encode(&self.cart)
+            }
+            1 => {
+                <Option<
+                    String,
+                > as ::actix_typed_session::__private::FieldValue>::encode(&self.first)
+            }
+            _ => {
+                <String as ::actix_typed_session::__private::FieldValue>::encode(
+                    &self.last,
+                )
+            }
+        }
+    }
+}
+/// The `shop` section of the visitor's session: a getter and setters for each field of
+/// [`Shop`]. A handler extracts it as `TypedSession<Shop>`.
+struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
+#[automatically_derived]
+impl ::core::ops::Deref for ShopHandle {
+    type Target = Shop;
+    fn deref(&self) -> &Shop {
+        self.0.get()
+    }
+}
+#[automatically_derived]
+impl ::core::convert::From<::actix_typed_session::__private::Tracked<Shop>>
+for ShopHandle {
+    fn from(tracked: ::actix_typed_session::__private::Tracked<Shop>) -> Self {
+        Self(tracked)
+    }
+}
+#[automatically_derived]
+impl ::core::fmt::Debug for ShopHandle {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str("TypedSession(\"shop\")")
+    }
+}
+#[automatically_derived]
+impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
+    type Error = ::actix_typed_session::Error;
+    type Future = ::actix_typed_session::__private::Extract<Shop>;
+    fn from_request(
+        request: &::actix_typed_session::__private::actix_web::HttpRequest,
+        _: &mut ::actix_typed_session::__private::actix_web::dev::Payload,
+    ) -> Self::Future {
+        ::actix_typed_session::__private::extract(request)
+    }
+}
+#[automatically_derived]
+#[allow(dead_code)]
+#[allow(deprecated, non_snake_case)]
+impl ShopHandle {
+    /// Reads `cart`; its default until it is set.
+    #[must_use]
+    fn cart(&self) -> &[Line] {
+        &self.0.get().cart
+    }
+    /// Sets `cart`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_cart`.
+    #[track_caller]
+    fn set_cart(&mut self, value: Vec<Line>) {
+        self.0.set(0, value, |state| &mut state.cart);
+    }
+    /// Changes `cart` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    #[track_caller]
+    fn update_cart(&mut self, update: impl ::core::ops::Fn(&mut Vec<Line>) + 'static) {
+        self.0.update_field(0, |state| &mut state.cart, update);
+    }
+    /// Reads `first`; `None` until it is set.
+    #[must_use]
+    fn first(&self) -> ::core::option::Option<&::core::primitive::str> {
+        ::core::option::Option::as_deref(&self.0.get().first)
+    }
+    /// Sets `first`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_first`.
+    #[track_caller]
+    fn set_first(
+        &mut self,
+        value: impl ::actix_typed_session::IntoField<Option<String>>,
+    ) {
+        self.0
+            .set(
+                1,
+                ::actix_typed_session::IntoField::<Option<String>>::into_field(value),
+                |state| &mut state.first,
+            );
+    }
+    /// Changes `first` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    #[track_caller]
+    fn update_first(
+        &mut self,
+        update: impl ::core::ops::Fn(&mut Option<String>) + 'static,
+    ) {
+        self.0.update_field(1, |state| &mut state.first, update);
+    }
+    /// Clears `first`: it reads as `None`.
+    #[track_caller]
+    fn clear_first(&mut self) {
+        self.0.set(1, ::core::option::Option::None, |state| &mut state.first);
+    }
+    /// Reads `last`; its default until it is set.
+    #[must_use]
+    fn last(&self) -> &::core::primitive::str {
+        &self.0.get().last
+    }
+    /// Sets `last`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_last`.
+    #[track_caller]
+    fn set_last(&mut self, value: impl ::core::convert::Into<String>) {
+        self.0
+            .set(
+                2,
+                ::core::convert::Into::<String>::into(value),
+                |state| &mut state.last,
+            );
+    }
+    /// Changes `last` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    #[track_caller]
+    fn update_last(&mut self, update: impl ::core::ops::Fn(&mut String) + 'static) {
+        self.0.update_field(2, |state| &mut state.last, update);
+    }
+    /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
+    /// faster.
+    #[track_caller]
+    fn update(&mut self, update: impl ::core::ops::Fn(&mut Shop) + 'static) {
+        self.0.update(update);
+    }
+    /// Changes several fields together, commits now, and returns what the closure returned on the data that was
+    /// stored.
+    ///
+    /// # Errors
+    ///
+    /// When the session cannot be stored, or ended while this request ran.
+    #[track_caller]
+    fn try_update<R, F>(
+        &mut self,
+        update: F,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<R, ::actix_typed_session::Error>,
+    > + use<R, F>
+    where
+        R: 'static,
+        F: ::core::ops::Fn(&mut Shop) -> R + 'static,
+    {
+        self.0.try_update(update)
+    }
+    /// The session's life-cycle: renew, purge, save, and who is signed in.
+    #[must_use]
+    fn session(&self) -> ::actix_typed_session::Session {
+        self.0.session()
+    }
+}

@@ -1,0 +1,175 @@
+//! In: the cells that fields ever stood in, and the steps between them. Out: the tables by which a section of any version is read.
+//!
+//! Never calls a function of the user's itself: each call is a closure in the table, with the user's path as its caret.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ExprPath;
+use syn::spanned::Spanned;
+
+use super::number;
+use crate::model::history::{Cell, Step};
+use crate::model::{Default, Schema};
+
+/// What follows `Schema::new(..)`.
+/// ```text
+/// .readers_from(3)
+/// .with_groups(&[Group::new(&[("shop.cart", None), ("shop.cart@3", Some(0))], &[Step::new(..)])])
+/// .without(&[Removed::new::<String>("shop.theme")])
+/// ```
+pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    let reader = (schema.oldest_reader != schema.version.saturating_sub(1).max(1)).then(|| {
+        let oldest = number(usize::from(schema.oldest_reader));
+        quote!(.readers_from(#oldest))
+    });
+    let groups = (!schema.history.groups.is_empty()).then(|| {
+        let groups = schema.history.groups.iter().map(|group| table(schema, group));
+        quote!(.with_groups(&[#(#groups),*]))
+    });
+    let removed = (!schema.removed.is_empty()).then(|| {
+        let removed = schema.removed.iter().map(|(key, ty)| {
+            let key = schema.wire_key(key);
+            quote!(#krate::__private::Removed::new::<#ty>(#key))
+        });
+        quote!(.without(&[#(#removed),*]))
+    });
+    quote!(#reader #groups #removed)
+}
+
+fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
+    let krate = &schema.krate;
+    let cells = group.iter().filter_map(|at| schema.history.cell(*at)).map(|cell| {
+        let key = schema.wire_key(&cell.key);
+        match cell.field.and_then(|at| schema.fields.get(at)) {
+            Some(field) => {
+                let index = number(field.index);
+                quote!((#key, ::core::option::Option::Some(#index)))
+            }
+            None => quote!((#key, ::core::option::Option::None)),
+        }
+    });
+    let steps = schema.history.steps.iter().filter(|step| step.from.iter().any(|at| group.contains(at)));
+    let steps = steps.map(|step| self::step(schema, group, step));
+    quote!(#krate::__private::Group::new(&[#(#cells),*], &[#(#steps),*]))
+}
+
+/// ```text
+/// Step::new(&[0], &[1], |old| {
+///     let new = convert::<Vec<u32>, Vec<Line>, _, _>(to_lines, old.get::<Vec<u32>>(0)?)?;
+///     Ok(Vec::from([encode::<Vec<Line>>(&new)?]))
+/// })
+/// .merge(|old, before| { .. })
+/// .down(|new| { .. })
+/// ```
+fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    let place = |at: &usize| number(group.iter().position(|member| member == at).unwrap_or(0));
+    let (from, to) = (step.from.iter().map(place), step.to.iter().map(place));
+    let old = Side::of(schema, &step.from);
+    let new = Side::of(schema, &step.to);
+    let up = old.converted(krate, step.up, &new);
+    let merge = step.merge.map(|path| {
+        let merge = call(krate, &quote!(merge), &old, &new);
+        let (read_old, read_new) = (old.read(&quote!(old)), new.read(&quote!(before)));
+        let encoded = new.encoded(krate);
+        quote!(.merge(|old, before| { let made = #merge(#path, #read_old, #read_new)?; #encoded }))
+    });
+    let down = step.down.filter(|_| schema.oldest_reader < step.since).map(|path| {
+        let down = new.converted(krate, path, &old);
+        quote!(.down(#down))
+    });
+    quote!(#krate::__private::Step::new(&[#(#from),*], &[#(#to),*], #up) #merge #down)
+}
+
+/// The cells on one side of a step.
+struct Side<'a, 'b>(Vec<&'b Cell<'a>>);
+
+impl<'a, 'b> Side<'a, 'b> {
+    fn of(schema: &'b Schema<'a>, cells: &[usize]) -> Self {
+        Self(cells.iter().filter_map(|at| schema.history.cell(*at)).collect())
+    }
+
+    /// The type that a function of the user's takes for this side: a tuple, if there are several.
+    fn ty(&self) -> TokenStream {
+        let types = self.0.iter().map(|cell| cell.ty);
+        if self.0.len() == 1 { quote!(#(#types)*) } else { quote!((#(#types),*)) }
+    }
+
+    /// `convert` from this side to the other, as a closure over stored values.
+    fn converted(&self, krate: &TokenStream, path: &ExprPath, other: &Self) -> TokenStream {
+        let convert = call(krate, &quote!(convert), self, other);
+        let (read, encoded) = (self.read(&quote!(values)), other.encoded(krate));
+        quote!(|values| { let made = #convert(#path, #read)?; #encoded })
+    }
+
+    fn read(&self, values: &TokenStream) -> TokenStream {
+        let reads = self.0.iter().enumerate().map(|(at, cell)| {
+            let (at, ty) = (number(at), cell.ty);
+            // A side of one cell is converted only when there is a value.
+            if self.0.len() == 1 && !cell.default_given {
+                return quote!(#values.get::<#ty>(#at)?);
+            }
+            match cell.default {
+                Default::None => quote!(#values.get::<#ty>(#at)?),
+                Default::OfType => {
+                    quote!(#values.get_or::<#ty>(#at, || <#ty as ::core::default::Default>::default())?)
+                }
+                Default::Expr(expr) => quote!(#values.get_or::<#ty>(#at, || #expr)?),
+            }
+        });
+        if self.0.len() == 1 { quote!(#(#reads)*) } else { quote!((#(#reads),*)) }
+    }
+
+    /// `Ok(vec![..])` of `made`.
+    fn encoded(&self, krate: &TokenStream) -> TokenStream {
+        let encode = quote!(#krate::__private::encode);
+        let types = self.0.iter().map(|cell| cell.ty);
+        let cells: Vec<TokenStream> = if self.0.len() == 1 {
+            types.map(|ty| quote!(#encode::<#ty>(&made)?)).collect()
+        } else {
+            types
+                .enumerate()
+                .map(|(at, ty)| {
+                    let at = number(at);
+                    quote!(#encode::<#ty>(&made.#at)?)
+                })
+                .collect()
+        };
+        quote!(::core::result::Result::Ok(::std::vec::Vec::from([#(#cells),*])))
+    }
+}
+
+/// `convert::<Old, New, _, _>`, which is given the user's path: that is the caret when it does not fit.
+fn call(krate: &TokenStream, function: &TokenStream, from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
+    let (from, to) = (from.ty(), to.ty());
+    quote!(#krate::__private::#function::<#from, #to, _, _>)
+}
+
+/// A warning for each `down` that no binary needs: a deprecated constant is the one that a derive can give.
+/// ```text
+/// const _: () = {
+///     #[deprecated(note = "..")]
+///     const unused_down: () = ();
+///     unused_down
+/// };
+/// ```
+pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
+    let unused = schema.history.steps.iter().filter(|step| schema.oldest_reader >= step.since);
+    let warnings = unused.filter_map(|step| step.down).map(|path| {
+        let note = format!(
+            "no binary older than version {} may be running, so this `down` is never called; remove it",
+            schema.oldest_reader
+        );
+        let name = syn::Ident::new("unused_down", crate::ident::generated_at(path.span()));
+        quote! {
+            const _: () = {
+                #[deprecated(note = #note)]
+                #[allow(non_upper_case_globals)]
+                const #name: () = ();
+                #name
+            };
+        }
+    });
+    warnings.map(ToTokens::into_token_stream).collect()
+}

@@ -1,0 +1,138 @@
+//! In: `changed(..)` and `step(..)` as written. Out: the cells that a field's value ever stood in, and the steps between them.
+//!
+//! Never reports a mistake: a step that cannot be decided is left out, and `check` says why.
+
+use syn::{ExprPath, Type};
+
+use super::{Default, Field, Spelling, number};
+use crate::attr::{self, Changed, Given, Written};
+
+/// How the stored fields came to be what they are.
+pub(crate) struct History<'a> {
+    pub(crate) cells: Vec<Cell<'a>>,
+    /// The oldest first.
+    pub(crate) steps: Vec<Step<'a>>,
+    /// Cells that steps connect; each as places in `cells`, fields last.
+    pub(crate) groups: Vec<Vec<usize>>,
+}
+
+/// A wire key, and the type of what is stored there.
+pub(crate) struct Cell<'a> {
+    pub(crate) key: String,
+    pub(crate) ty: &'a Type,
+    /// What the field read as until it was first set.
+    pub(crate) default: Default<'a>,
+    /// A default that was written down for an older form.
+    pub(crate) default_given: bool,
+    /// The place in the struct of the field that it is now.
+    pub(crate) field: Option<usize>,
+}
+
+/// One `changed` or `step`.
+pub(crate) struct Step<'a> {
+    pub(crate) since: u16,
+    /// Places in `cells`.
+    pub(crate) from: Vec<usize>,
+    pub(crate) to: Vec<usize>,
+    pub(crate) up: &'a ExprPath,
+    pub(crate) down: Option<&'a ExprPath>,
+    pub(crate) merge: Option<&'a ExprPath>,
+}
+
+/// The key of a field whose type last changed in version `since`.
+pub(crate) fn cell_since(key: &str, since: Option<u16>) -> String {
+    since.map_or_else(|| key.to_owned(), |since| format!("{key}@{since}"))
+}
+
+pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> History<'a> {
+    let mut history = History { cells: Vec::new(), steps: Vec::new(), groups: Vec::new() };
+    for (at, field) in fields.iter().enumerate() {
+        let changes = written.fields.get(at).map(|written| written.changed.as_slice()).unwrap_or_default();
+        history.field(at, field, changes);
+    }
+    let old = written.steps.iter().flat_map(|step| step.value.from.iter().flat_map(|from| &from.value));
+    for from in old {
+        if history.find(&from.key.text).is_none() {
+            let default = Default::of(from.default.as_ref(), Spelling::of(&from.ty));
+            let default_given = from.default.is_some();
+            let key = from.key.text.clone();
+            history.cells.push(Cell { key, ty: &from.ty, default, default_given, field: None });
+        }
+    }
+    for step in &written.steps {
+        history.step(&step.value);
+    }
+    history.steps.sort_by_key(|step| step.since);
+    history.group();
+    history
+}
+
+impl<'a> History<'a> {
+    /// The group that a field belongs to, if its value was ever stored in another form.
+    pub(crate) fn group_of(&self, field: usize) -> Option<usize> {
+        let is_in = |group: &&Vec<usize>| {
+            group.iter().any(|at| self.cell(*at).is_some_and(|c| c.field == Some(field)))
+        };
+        self.groups.iter().position(|group| is_in(&group))
+    }
+
+    pub(crate) fn cell(&self, at: usize) -> Option<&Cell<'a>> {
+        self.cells.get(at)
+    }
+
+    fn find(&self, key: &str) -> Option<usize> {
+        self.cells.iter().position(|cell| cell.key == key)
+    }
+
+    /// The forms of one field, the oldest first.
+    fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
+        let mut key = field.key.text.clone();
+        for Given { value: change, .. } in changes {
+            let Some(since) = number(&change.since) else { continue };
+            let next = cell_since(&field.key.text, Some(since));
+            if let (Some(from), Some(up)) = (&change.from, &change.up) {
+                let default = Default::of(None, Spelling::of(&from.value));
+                self.cells.push(Cell { key, ty: &from.value, default, default_given: false, field: None });
+                self.steps.push(Step {
+                    since,
+                    from: vec![self.cells.len() - 1],
+                    // The cell that is pushed next, be it the field itself.
+                    to: vec![self.cells.len()],
+                    up: &up.value,
+                    down: change.down.as_ref().map(|down| &down.value),
+                    merge: change.merge.as_ref().map(|merge| &merge.value),
+                });
+            }
+            key = next;
+        }
+        let default = field.default;
+        self.cells.push(Cell { key, ty: field.ty, default, default_given: false, field: Some(at) });
+    }
+
+    fn step(&mut self, step: &'a attr::Step) {
+        let (Some(since), Some(up)) = (number(&step.since), &step.up) else { return };
+        let find = |keys: Vec<&str>| keys.into_iter().map(|key| self.find(key)).collect::<Option<Vec<_>>>();
+        let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.as_str());
+        let to = step.to.iter().flat_map(|to| &to.value).map(|to| to.text.as_str());
+        let (Some(from), Some(to)) = (find(from.collect()), find(to.collect())) else { return };
+        let (down, merge) =
+            (step.down.as_ref().map(|down| &down.value), step.merge.as_ref().map(|it| &it.value));
+        self.steps.push(Step { since, from, to, up: &up.value, down, merge });
+    }
+
+    /// Cells that a step connects belong together, and so do the cells that those are connected with.
+    fn group(&mut self) {
+        for step in &self.steps {
+            let of_step: Vec<usize> = step.from.iter().chain(&step.to).copied().collect();
+            let (mut group, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.groups)
+                .into_iter()
+                .partition(|group| group.iter().any(|at| of_step.contains(at)));
+            group.push(of_step);
+            let mut group = group.concat();
+            group.sort_by_key(|at| (self.cells.get(*at).is_some_and(|cell| cell.field.is_some()), *at));
+            group.dedup();
+            self.groups = others;
+            self.groups.push(group);
+        }
+    }
+}

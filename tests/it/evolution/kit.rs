@@ -1,0 +1,167 @@
+//! What the evolution tests share: binaries of several versions beside one store, as requests of one browser.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use actix_typed_session::{
+    Error, ErrorKind, Key, SessionMiddleware, SessionState, TypedSession,
+    change::{CellWrite, Change, NewRecord},
+    id::RecordKey,
+    record::{Json, Principal, Record},
+    store::{AnyStore, Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, Updated},
+};
+use actix_web::{
+    App,
+    dev::Service as _,
+    http::header::{COOKIE, SET_COOKIE},
+    test::{TestRequest, init_service},
+    web,
+};
+
+/// A store that keeps a book of what it is asked.
+#[derive(Clone)]
+struct Watched {
+    inner: AnyStore,
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Default)]
+struct Book {
+    last: Option<RecordKey>,
+    updates: Vec<Change>,
+    /// What somebody else writes just before the next update.
+    before: Option<Change>,
+}
+
+impl SessionStore for Watched {
+    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        self.inner.load(key, options).await
+    }
+
+    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+        self.book.lock().unwrap().last = Some(*key);
+        self.inner.create(key, record).await
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        let before = {
+            let mut book = self.book.lock().unwrap();
+            book.updates.push(change.clone());
+            book.before.take()
+        };
+        if let Some(before) = before {
+            self.inner.update(key, &before).await?;
+        }
+        self.inner.update(key, change).await
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.inner.delete(key, only_if).await
+    }
+}
+
+/// One browser, and the store that all binaries share.
+pub(super) struct World {
+    store: Watched,
+    pub(super) cookie: RefCell<Option<String>>,
+}
+
+/// A request that was answered with an error: its status, and why the state could not be extracted, if that is why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Refused(pub(super) u16, pub(super) Option<ErrorKind>);
+
+/// What a binary that is too old is told.
+pub(super) const TOO_NEW: Refused = Refused(503, Some(ErrorKind::SchemaTooNew));
+pub(super) const UNREADABLE: Refused = Refused(500, Some(ErrorKind::UnreadableField));
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::on(AnyStore::new(MemoryStore::unbounded()))
+    }
+
+    pub(super) fn on(store: AnyStore) -> Self {
+        Self { store: Watched { inner: store, book: Arc::default() }, cookie: RefCell::new(None) }
+    }
+
+    /// One request to a binary whose state is `T`.
+    pub(super) async fn visit<T: SessionState, R: 'static>(
+        &self,
+        job: impl AsyncFnOnce(&mut TypedSession<T>) -> R + 'static,
+    ) -> Result<R, Refused> {
+        let (job, made, kind) =
+            (Rc::new(Cell::new(Some(job))), Rc::new(Cell::new(None)), Rc::new(Cell::new(None)));
+        let (give, why) = (made.clone(), kind.clone());
+        let handler = move |taken: Result<TypedSession<T>, Error>| {
+            let (job, give, why) = (job.clone(), give.clone(), why.clone());
+            async move {
+                let mut state = taken.inspect_err(|error| why.set(Some(error.kind())))?;
+                give.set(Some(job.take().unwrap()(&mut state).await));
+                Ok::<_, Error>("")
+            }
+        };
+        let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
+        let sessions = SessionMiddleware::new(self.store.clone(), key);
+        let app = init_service(App::new().wrap(sessions).default_service(web::to(handler))).await;
+        let mut request = TestRequest::default();
+        if let Some(cookie) = &*self.cookie.borrow() {
+            request = request.insert_header((COOKIE, cookie.as_str()));
+        }
+        let response = app.call(request.to_request()).await.unwrap();
+        if let Some(line) = response.headers().get(SET_COOKIE) {
+            let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+            *self.cookie.borrow_mut() = Some(pair).filter(|pair| !pair.ends_with('='));
+        }
+        match response.status().as_u16() {
+            200 => Ok(made.take().unwrap()),
+            status => Err(Refused(status, kind.get())),
+        }
+    }
+
+    /// The record as it is stored; of a session that has ended, none.
+    pub(super) async fn record(&self) -> Option<Arc<Record>> {
+        let key = self.store.book.lock().unwrap().last?;
+        self.store.inner.load(&key, &LoadOptions::default()).await.unwrap().map(|loaded| loaded.record)
+    }
+
+    /// Every cell, as `shop.cart r5 [11]`, one a line.
+    pub(super) async fn cells(&self) -> String {
+        let mut text = String::new();
+        for (key, cell) in self.record().await.iter().flat_map(|record| record.cells()) {
+            writeln!(text, "{key} r{} {}", cell.revision, cell.json.as_str()).unwrap();
+        }
+        text
+    }
+
+    /// The text of one cell.
+    pub(super) async fn cell(&self, key: &str) -> Option<String> {
+        self.record().await?.cell(key).map(|cell| cell.json.as_str().to_owned())
+    }
+
+    /// Somebody else writes these cells.
+    pub(super) async fn write(&self, cells: &[(&str, &str)]) {
+        let key = self.store.book.lock().unwrap().last.unwrap();
+        let updated = self.store.inner.update(&key, &writing(cells)).await.unwrap();
+        assert!(matches!(updated, Updated::Done { .. }));
+    }
+
+    /// Somebody else writes these cells just before the next update.
+    pub(super) fn write_before_next(&self, cells: &[(&str, &str)]) {
+        self.store.book.lock().unwrap().before = Some(writing(cells));
+    }
+
+    /// The updates that were sent since this was last asked.
+    pub(super) fn updates(&self) -> Vec<Change> {
+        std::mem::take(&mut self.store.book.lock().unwrap().updates)
+    }
+}
+
+fn writing(cells: &[(&str, &str)]) -> Change {
+    let mut change = Change::default();
+    change.write =
+        cells.iter().map(|(key, json)| CellWrite::new((*key).into(), Json::from_store(json))).collect();
+    change
+}
