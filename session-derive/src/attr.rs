@@ -271,14 +271,14 @@ fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     let elsewhere = |other| place != other && keys::find(&text, other).is_some();
     let message = match keys::find(&text, place) {
         Some(key) if key.available => return Ok(Found { key, word }),
-        Some(_) => format!("{} `{text}` is not available in this release; remove it", place.option()),
+        Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
         None if place == Place::Struct && elsewhere(Place::Field) => {
             format!("`{text}` is an option of a field; write it there")
         }
         None if place == Place::Field && elsewhere(Place::Struct) => {
             format!("`{text}` is an option of the whole schema; write it on the struct")
         }
-        None => format!("unknown {} `{text}`; {}", place.option(), suggest(&text, &keys::words(place))),
+        None => format!("unknown {}; {}", place.option(&text), suggest(&text, &keys::words(place))),
     };
     Err(syn::Error::new(word.span(), message))
 }
@@ -363,16 +363,16 @@ fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
 
 /// The path of a function, with generic arguments if need be.
 fn function(option: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
-    match bare(option, input)? {
-        Expr::Path(path) if path.attrs.is_empty() => Ok(path),
-        other => Err(syn::Error::new_spanned(
+    let Key { word, example, .. } = option.key;
+    let message = match bare(option, input)? {
+        Expr::Path(path) if path.attrs.is_empty() => return Ok(path),
+        other @ Expr::Closure(_) => (
             other,
-            format!(
-                "`{}` takes the path of a function, without quotes: `{}`",
-                option.key.word, option.key.example
-            ),
-        )),
-    }
+            format!("`{word}` takes the path of a function, no closure; name the function: `{example}`"),
+        ),
+        other => (other, format!("`{word}` takes the path of a function, without quotes: `{example}`")),
+    };
+    Err(syn::Error::new_spanned(message.0, message.1))
 }
 
 fn ty(option: &Found, input: ParseStream<'_>) -> syn::Result<Type> {

@@ -14,6 +14,7 @@ use crate::keys::{self, Owner};
 use crate::model::{self, Field, Schema};
 
 mod history;
+mod steps;
 
 pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     if !is_struct_with_named_fields(errors, written) {

@@ -16,14 +16,14 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// What an option in this place is called.
-    pub(crate) const fn option(self) -> &'static str {
+    /// What the option `word` in this place is called.
+    pub(crate) fn option(self, word: &str) -> String {
         match self {
-            Self::Struct => "session schema option",
-            Self::Field => "session field option",
-            Self::Changed => "option in `changed`",
-            Self::Removed => "option in `removed`",
-            Self::Step => "option in `step`",
+            Self::Struct => format!("session schema option `{word}`"),
+            Self::Field => format!("session field option `{word}`"),
+            Self::Changed => format!("option `{word}` in `changed`"),
+            Self::Removed => format!("option `{word}` in `removed`"),
+            Self::Step => format!("option `{word}` in `step`"),
         }
     }
 }

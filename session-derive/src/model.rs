@@ -168,6 +168,7 @@ fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
 }
 
 /// The value of an option, if it is a number that a version can have.
+#[allow(clippy::ref_option)] // a slot is one thing, given or not
 pub(crate) fn number(slot: &Slot<LitInt>) -> Option<u16> {
     slot.as_ref()?.value.base10_parse().ok()
 }

@@ -256,12 +256,12 @@ impl Patch {
         Ok(())
     }
 
-    /// What of `schemas` older forms say something newer about, in sections that are not written otherwise in that place: to be
-    /// stored in its newest form when the record is written anyway, if all stands as it was read.
+    /// What of `schemas` an older side says newer, but for groups that are written anyway: to be stored on the newer side when the
+    /// record is saved, if all of it stands as it was read.
     pub(crate) fn carried<'a>(&self, view: View<'a>, schemas: &[&'static Schema]) -> Delta<'a> {
         let mut delta = Delta::on(view.record, 0);
-        let mut gates: Vec<&'static Schema> = Vec::new();
         for schema in schemas.iter().filter(|schema| view.gate(schema).is_ok()) {
+            let before = delta.writes.len();
             for group in schema.groups() {
                 if group.fields().any(|field| self.value(schema, field).is_some()) {
                     continue;
@@ -269,15 +269,15 @@ impl Patch {
                 let carried = group.carried(view.slots(schema, group));
                 if !carried.is_empty() {
                     group.keys().for_each(|key| delta.guard(key));
-                    gates.push(schema);
                 }
-                carried.into_iter().for_each(|(key, json)| delta.write(key, json));
+                for (key, json) in carried {
+                    delta.write(key, json);
+                }
             }
-        }
-        gates.dedup_by(|a, b| std::ptr::eq(*a, *b));
-        gates.retain(|schema| !self.written_schemas().any(|written| std::ptr::eq(written, *schema)));
-        for schema in gates {
-            Self::raise(view, schema, &mut delta);
+            let raised = self.written_schemas().any(|written| std::ptr::eq(written, *schema));
+            if delta.writes.len() > before && !raised {
+                Self::raise(view, schema, &mut delta);
+            }
         }
         delta
     }

@@ -41,12 +41,11 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
     let krate = &schema.krate;
     let cells = group.iter().filter_map(|at| schema.history.cell(*at)).map(|cell| {
         let key = schema.wire_key(&cell.key);
-        match cell.field.and_then(|at| schema.fields.get(at)) {
-            Some(field) => {
-                let index = number(field.index);
-                quote!((#key, ::core::option::Option::Some(#index)))
-            }
-            None => quote!((#key, ::core::option::Option::None)),
+        if let Some(field) = cell.field.and_then(|at| schema.fields.get(at)) {
+            let index = number(field.index);
+            quote!((#key, ::core::option::Option::Some(#index)))
+        } else {
+            quote!((#key, ::core::option::Option::None))
         }
     });
     let steps = schema.history.steps.iter().filter(|step| step.from.iter().any(|at| group.contains(at)));
@@ -161,7 +160,8 @@ pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
             "no binary older than version {} may be running, so this `down` is never called; remove it",
             schema.oldest_reader
         );
-        let name = syn::Ident::new("unused_down", crate::ident::generated_at(path.span()));
+        // The user's own place: of what a derive made, the compiler does not warn.
+        let name = syn::Ident::new("unused_down", path.span());
         quote! {
             const _: () = {
                 #[deprecated(note = #note)]

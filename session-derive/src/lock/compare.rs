@@ -159,7 +159,8 @@ pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
 }
 
 pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
-    let mut found = Found { now, lock, frozen: frozen(lock), verdict: Verdict::default() };
+    let mut found =
+        Found { now, lock, frozen: frozen(lock), lists_changes: false, verdict: Verdict::default() };
     if found.version() {
         found.contraction();
         found.cells();
@@ -174,6 +175,8 @@ struct Found<'a> {
     now: &'a Now,
     lock: &'a Lock,
     frozen: BTreeMap<&'a str, Frozen<'a>>,
+    /// One message lists all that changed without a new version.
+    lists_changes: bool,
     verdict: Verdict,
 }
 
@@ -248,6 +251,8 @@ impl<'a> Found<'a> {
                 None if stored.since.unwrap_or(1) > self.lock.released => {}
                 None if self.lock.released == 0 => {}
                 None if stored.role == Role::Field && stored.action == Action::Added => added.push(at),
+                // Its older form is judged.
+                None if matches!(stored.action, Action::Changed(_)) => {}
                 None => self.unknown(at, stored),
                 Some(_) => self.known(at, stored),
             }
@@ -346,6 +351,7 @@ impl<'a> Found<'a> {
                 fixes.push(format!("`changed(since = {next}, ..)` on `{}`", stored.name));
             }
         }
+        self.lists_changes = true;
         let message = self.bump(&changes.join("; "), &fixes.join(", "));
         self.at(Place::Version, message);
     }
@@ -407,6 +413,14 @@ impl<'a> Found<'a> {
                     "version {until} is released and cannot change: `{key}` went in it, not in version {says}"
                 ),
             )),
+            (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
+                place(Part::Until),
+                format!(
+                    "version {says} is released and cannot change: `changed(since = {says}, ..)` was added to `{name}`; say \
+                     `since = {}`",
+                    self.next()
+                ),
+            )),
             (None, Some(says)) if says <= self.lock.released => Some((
                 place(Part::Until),
                 format!(
@@ -450,6 +464,12 @@ impl<'a> Found<'a> {
         for (at, stored) in self.now.cells.iter().enumerate() {
             let key = stored.key.as_str();
             if let Some(old) = self.frozen.get(key) {
+                // An older form that the lock does not know as one is refused already, and so is what `not_bumped` lists.
+                let ended = |until: Option<u16>| until.filter(|until| *until <= self.lock.released);
+                let listed = self.lists_changes && stored.role == Role::Field && stored.ty != old.cell.ty;
+                if listed || ended(stored.until) != old.until {
+                    continue;
+                }
                 self.verdict
                     .types
                     .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));

@@ -7,6 +7,8 @@
 pub(crate) mod compare;
 mod now;
 pub(crate) mod source;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 use proc_macro2::TokenStream;

@@ -20,7 +20,7 @@ async fn inside_a_function() {
 macro_rules! named {
     ($name:ident, $schema:literal, $version:expr) => {
         #[derive(SessionState)]
-        #[session(name = $schema, version = $version)]
+        #[session(name = $schema, version = $version, lock = off)]
         struct $name {
             #[session(default)]
             hits: u8,

@@ -104,7 +104,8 @@ impl World {
             }
         };
         let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
-        let sessions = SessionMiddleware::new(self.store.clone(), key);
+        let sessions =
+            SessionMiddleware::builder(self.store.clone(), key).max_record_bytes(1 << 20).build().unwrap();
         let app = init_service(App::new().wrap(sessions).default_service(web::to(handler))).await;
         let mut request = TestRequest::default();
         if let Some(cookie) = &*self.cookie.borrow() {

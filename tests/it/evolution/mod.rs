@@ -1,7 +1,11 @@
 //! Schemas that change: binaries of several versions on the same sessions.
+#![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive asks for
 
 mod deploy;
+mod forms;
 mod kit;
 mod model;
+mod overlap;
+mod robust;
 mod shop;
 mod versions;

@@ -110,3 +110,15 @@ fn join((first, last): (Option<String>, Option<String>)) -> Option<String> {
         (first, last) => first.or(last),
     }
 }
+
+pub(super) fn laws() {
+    for skus in [vec![], vec![11], vec![11, 12, 13]] {
+        assert_eq!(lines_to_skus(skus_to_lines(skus.clone())), skus);
+        let lines: Vec<Line> = skus.iter().map(|sku| line(*sku, sku % 3)).collect();
+        assert_eq!(keep_qty(lines_to_skus(lines.clone()), lines.clone()), lines);
+    }
+    for name in [None, Some("Ada"), Some("Ada Lovelace"), Some("Ada King Lovelace")] {
+        let name = name.map(str::to_owned);
+        assert_eq!(join(split(name.clone())), name);
+    }
+}

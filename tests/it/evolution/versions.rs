@@ -135,3 +135,17 @@ version!(v5b, [version = 5, oldest_reader = 5, step(since = 3, from(name: Option
     #[session(default = 5)]
     pub(crate) page: u32,
 });
+
+pub(super) fn laws() {
+    for a in [None, Some(7)] {
+        assert_eq!(one(two(a)), a);
+    }
+    for a in [None, Some((7, 3))] {
+        assert_eq!(two_of_three(three(a).unwrap()), a);
+    }
+    for name in [None, Some("a"), Some("a b"), Some(" b")] {
+        let name = name.map(str::to_owned);
+        assert_eq!(join(split(name.clone())), name);
+        assert_eq!(unmark(mark(name.clone())), name);
+    }
+}

@@ -1,0 +1,291 @@
+//! In: removed fields and steps, as written. Out: every rule about them and their wire keys that is broken, as messages.
+//!
+//! Never decides and never stops, like its parent: each rule is one function, and [`all`] is the table of contents.
+#![allow(clippy::ref_option)] // a slot is one thing, given or not
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::LitInt;
+
+use super::allowed_in_key;
+use super::history::{Versions, down_where_needed, old_type, since_in_range, stored_type};
+use crate::attr::{Given, Removed, Slot, Step, Written, WrittenField};
+use crate::errors::{Errors, suggest};
+use crate::ident;
+use crate::model::{Schema, history::cell_since, number};
+
+pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>, versions: &Versions) {
+    for removed in &written.removed {
+        removed_is_complete(errors, removed, versions);
+        old_type(errors, schema, &removed.value.ty);
+    }
+    for step in &written.steps {
+        step_is_complete(errors, step, versions);
+        step_keys(errors, &step.value);
+        step_reads_what_it_does_not_write(errors, &step.value);
+        step_writes_what_begins(errors, written, schema, &step.value, versions);
+        for from in step.value.from.iter().flat_map(|from| &from.value) {
+            stored_type(errors, schema, &from.ty);
+        }
+        if let Some(up) = &step.value.up {
+            down_where_needed(
+                errors,
+                &step.value.since,
+                &step.value.down,
+                &up.value,
+                step.value.damaged,
+                versions,
+            );
+        }
+    }
+    keys_end_once(errors, written, schema);
+    keys_begin_once(errors, written);
+    steps_reset_together(errors, written, schema);
+}
+
+fn removed_is_complete(errors: &Errors, removed: &Given<Removed>, versions: &Versions) {
+    let Given { word, value } = removed;
+    if !value.damaged {
+        if value.key.is_none() {
+            errors.at(word, "`removed` needs `key = \"..\"`: the wire key of the field that is no more");
+        }
+        if value.ty.is_none() {
+            errors.at(
+                word,
+                "`removed` needs `ty = OldType`, so that old sessions can still be counted and converted",
+            );
+        }
+        if value.since.is_none() {
+            errors.at(word, "`removed` needs `since = ..`: the first version without the field");
+        }
+    }
+    if let Some(key) = &value.key {
+        key_text(errors, &key.value.value(), &key.value);
+    }
+    if let Some(since) = &value.since {
+        let first = "version 1 is the first, so nothing can be removed in it; give the first version without the field";
+        since_in_range(errors, &since.value, first, "a field is removed", versions);
+    }
+}
+
+fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &Versions) {
+    let Given { word, value } = step;
+    if !value.damaged {
+        for (missing, text) in [
+            (value.since.is_none(), "`step` needs `since = ..`: the version that does it"),
+            (
+                value.from.is_none(),
+                "`step` needs `from(key: Type, ..)`: the wire keys that it reads, and what they held",
+            ),
+            (value.to.is_none(), "`step` needs `to(key, ..)`: the wire keys that it writes"),
+            (
+                value.up.is_none(),
+                "`step` needs `up = path`: a function from the values of `from` to those of `to`",
+            ),
+        ] {
+            if missing {
+                errors.at(word, text);
+            }
+        }
+    }
+    if let Some(since) = &value.since {
+        let first =
+            "version 1 is the first, so there is nothing before it to convert; give the version that does it";
+        since_in_range(errors, &since.value, first, "a step is done", versions);
+    }
+}
+
+/// A key that no field of now has may be one with a version: `cart@3`.
+fn key_text(errors: &Errors, key: &str, at: &impl ToTokens) {
+    let (base, version) = key.split_once('@').map_or((key, None), |(base, version)| (base, Some(version)));
+    let versioned = version.is_none_or(|version| version.parse::<u16>().is_ok());
+    if key.starts_with('$') {
+        errors.at(at, "wire keys starting with `$` are reserved for the library; no field ever had one");
+    } else if base.is_empty() || base.len() > 64 || !base.chars().all(allowed_in_key) || !versioned {
+        errors.at(
+            at,
+            "wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`, with `@` and a version behind if the field was `changed`",
+        );
+    }
+}
+
+fn step_keys(errors: &Errors, step: &Step) {
+    for from in step.from.iter().flat_map(|from| &from.value) {
+        key_text(errors, &from.key.text, &from.key.at);
+    }
+}
+
+fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
+    for to in step.to.iter().flat_map(|to| &to.value) {
+        if step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == to.text) {
+            errors.at(
+                &to.at,
+                "a step may not write the key it reads: an older binary would read the new value as the old type; write to a \
+                 new field, with a key of its own",
+            );
+        }
+    }
+}
+
+/// What a step writes is a field that begins with it, or what a later step reads.
+fn step_writes_what_begins(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    step: &Step,
+    versions: &Versions,
+) {
+    let Some(since) = number(&step.since).filter(|since| *since > 1 && versions.now >= Some(*since)) else {
+        return;
+    };
+    let reads = |step: &Step, key: &str| {
+        step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key)
+    };
+    for to in step.to.iter().flat_map(|to| &to.value) {
+        let field = schema.fields.iter().zip(&written.fields).find(|(field, _)| field.key.text == to.text);
+        if reads(step, &to.text) {
+            // Said by another rule.
+        } else if let Some((field, written)) = field {
+            let name = ident::word(field.ident);
+            if field.principal {
+                errors.at(
+                    &to.at,
+                    format!("who is signed in is set by its setter only, so no step can write `{name}`"),
+                );
+            } else if number(&written.since) != Some(since) && !written.damaged {
+                errors.at(
+                    &to.at,
+                    format!(
+                        "`{name}` does not begin in version {since}, so older binaries would read what this step writes as \
+                         theirs; add `since = {since}` to a new field and write to that"
+                    ),
+                );
+            }
+        } else if !later_reader(&written.steps, &to.text, since) {
+            let keys: Vec<&str> = schema.fields.iter().map(|field| field.key.text.as_str()).collect();
+            errors.at(
+                &to.at,
+                format!(
+                    "no field has the wire key `{}`, and no later step reads it; {}",
+                    to.text,
+                    suggest(&to.text, &keys)
+                ),
+            );
+        }
+    }
+}
+
+fn later_reader(steps: &[Given<Step>], key: &str, since: u16) -> bool {
+    steps
+        .iter()
+        .filter(|step| number(&step.value.since).is_some_and(|later| later > since))
+        .any(|step| step.value.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key))
+}
+
+/// A key that was given up, and by whom.
+struct Ended {
+    by: String,
+    at: TokenStream,
+}
+
+/// A key is given up once, and is then nobody's.
+fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+    let version = |since: &Slot<LitInt>| {
+        number(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
+    };
+    let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
+    let mut end = |key: String, end: Ended| {
+        if let Some(earlier) = ended.get(&key) {
+            errors.at(
+                &end.at,
+                format!(
+                    "wire key \"{key}\" is already {}; one action per key: remove one of the two",
+                    earlier.by
+                ),
+            );
+        } else {
+            ended.insert(key, end);
+        }
+    };
+    for removed in &written.removed {
+        let Some(key) = &removed.value.key else { continue };
+        let by = format!("removed in {}", version(&removed.value.since));
+        end(key.value.value(), Ended { by, at: key.value.to_token_stream() });
+    }
+    for step in &written.steps {
+        for from in step.value.from.iter().flat_map(|from| &from.value) {
+            let by = format!("read by the step of {}", version(&step.value.since));
+            end(from.key.text.clone(), Ended { by, at: from.key.at.clone() });
+        }
+    }
+    for (field, written) in schema.fields.iter().zip(&written.fields) {
+        let name = ident::word(field.ident);
+        let older = written.changed.iter().filter_map(|change| number(&change.value.since));
+        let keys = older.map(|since| cell_since(&field.key.text, Some(since)));
+        for (nth, key) in std::iter::once(field.key.text.clone()).chain(keys).enumerate() {
+            let Some(ended) = ended.get(&key) else { continue };
+            if nth > 0 {
+                errors.at(
+                    &ended.at,
+                    format!("wire key \"{key}\" is what field `{name}` is stored under; remove this"),
+                );
+            } else if ended.by.starts_with("removed") {
+                errors.at(
+                    &field.key.at,
+                    format!(
+                        "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
+                         `#[session(key = \"..\")]`",
+                        ended.by
+                    ),
+                );
+            } else {
+                errors.at(
+                    &ended.at,
+                    format!(
+                        "wire key \"{key}\" still belongs to field `{name}`, but a step takes the place of what it reads; remove the \
+                         field, or give it another key with `#[session(key = \"..\")]`"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Each key is written by one step.
+fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
+    let mut begun: BTreeMap<&str, Option<u16>> = BTreeMap::new();
+    for step in &written.steps {
+        for to in step.value.to.iter().flat_map(|to| &to.value) {
+            match begun.get(to.text.as_str()) {
+                Some(Some(since)) => errors.at(
+                    &to.at,
+                    format!("`{}` is already written by the step of version {since}; one action per key and version", to.text),
+                ),
+                Some(None) => errors.at(&to.at, format!("`{}` is already written by another step", to.text)),
+                None => drop(begun.insert(&to.text, number(&step.value.since))),
+            }
+        }
+    }
+}
+
+/// Fields that are stored together are reset together.
+fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+    for group in &schema.history.groups {
+        let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field);
+        let fields: Vec<&WrittenField<'_>> = fields.filter_map(|at| written.fields.get(at)).collect();
+        let Some(resets) = fields.iter().find_map(|field| field.reset_on_sign_in.as_ref()) else { continue };
+        let keeps = fields.iter().find(|field| field.reset_on_sign_in.is_none() && !field.damaged);
+        if let Some(keeps) = keeps {
+            errors.at(
+                &resets.word,
+                format!(
+                    "`{}` is stored together with this field, because a step connects them, and is not `reset_on_sign_in`; mark \
+                     both or none",
+                    ident::word(keeps.ident)
+                ),
+            );
+        }
+    }
+}

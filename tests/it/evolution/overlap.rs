@@ -1,0 +1,283 @@
+//! Requests of old and new binaries that overlap: every order of loads and commits of three, as in the model of the design.
+
+use std::{cell::RefCell, rc::Rc};
+
+use actix_web::rt::{System, spawn};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    kit::{Refused, World},
+    shop::{line, v2, v3, v3b},
+    versions::{Three, v3 as m3, v4 as m4},
+};
+
+/// What one request does.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Kind {
+    OldRaise,
+    NewRaise,
+    /// Saves another field, and moves what it read.
+    NewNote,
+    OldNote,
+    NewRenew,
+}
+
+fn raised(a: Option<(u32, u8)>) -> Option<(u32, u8)> {
+    Some(a.map_or((1, 0), |(n, d)| (n + 1, d)))
+}
+
+/// Runs `job`, and stops between load and commit until it is let go on.
+async fn stop(told: mpsc::UnboundedSender<()>, go: oneshot::Receiver<()>) {
+    told.send(()).unwrap();
+    go.await.unwrap();
+}
+
+async fn request(
+    world: Rc<World>,
+    kind: Kind,
+    told: mpsc::UnboundedSender<()>,
+    go: oneshot::Receiver<()>,
+) -> bool {
+    let done = match kind {
+        Kind::OldRaise => {
+            world
+                .visit::<m3::M, _>(async |m| {
+                    m.update_a(|a| *a = raised(*a));
+                    stop(told, go).await;
+                })
+                .await
+        }
+        Kind::NewRaise => {
+            let raise = |a: &mut Option<Three>| {
+                let now = a.unwrap_or(Three { n: 0, d: 0, e: 0 });
+                *a = Some(Three { n: now.n + 1, e: now.e + 1, ..now });
+            };
+            world
+                .visit::<m4::M, _>(async move |m| {
+                    m.update_a(raise);
+                    stop(told, go).await;
+                })
+                .await
+        }
+        Kind::NewNote => {
+            world
+                .visit::<m4::M, _>(async |m| {
+                    m.set_note(m.note() + 1);
+                    stop(told, go).await;
+                })
+                .await
+        }
+        Kind::OldNote => {
+            world
+                .visit::<m3::M, _>(async |m| {
+                    m.set_note(m.note() + 1);
+                    stop(told, go).await;
+                })
+                .await
+        }
+        Kind::NewRenew => {
+            world
+                .visit::<m4::M, _>(async |m| {
+                    m.session().renew();
+                    stop(told, go).await;
+                })
+                .await
+        }
+    };
+    match done {
+        Ok(()) => true,
+        // Its cookie was replaced meanwhile: nothing is stored, and it hears so.
+        Err(Refused(409, _)) => false,
+        Err(refused) => panic!("{kind:?}: {refused:?}"),
+    }
+}
+
+/// All orders of loads and commits of three requests: each number stands twice.
+fn orders() -> Vec<Vec<usize>> {
+    fn go(left: [usize; 3], so_far: &[usize], all: &mut Vec<Vec<usize>>) {
+        if left == [0; 3] {
+            all.push(so_far.to_vec());
+        }
+        for at in 0..3 {
+            if left[at] > 0 {
+                let mut less = left;
+                less[at] -= 1;
+                go(less, &[so_far, &[at]].concat(), all);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    go([2; 3], &[], &mut all);
+    all
+}
+
+#[test]
+fn no_raise_is_lost_in_any_order() {
+    use Kind::{NewNote, NewRaise, NewRenew, OldNote, OldRaise};
+    let kinds = [OldRaise, NewRaise, NewNote, OldNote, NewRenew];
+    let orders = orders();
+    assert_eq!(orders.len(), 90);
+    System::new().block_on(async {
+        for first in kinds {
+            for second in kinds {
+                for (nth, third) in kinds.into_iter().enumerate() {
+                    // Every order of some, some orders of every one.
+                    for order in orders.iter().skip(nth).step_by(5) {
+                        one(&[first, second, third], order).await;
+                    }
+                }
+            }
+        }
+    });
+}
+
+async fn one(kinds: &[Kind; 3], order: &[usize]) {
+    let world = Rc::new(World::new());
+    world.visit::<m3::M, _>(async |m| m.set_a((5, 3))).await.unwrap();
+    let cookie = world.cookie.borrow().clone();
+    let (told, mut stopped) = mpsc::unbounded_channel();
+    let mut running: Vec<Option<(oneshot::Sender<()>, _)>> = (0..3).map(|_| None).collect();
+    let (mut stored, mut newest) = ([false; 3], cookie.clone());
+    for at in order {
+        match running[*at].take() {
+            None => {
+                let (go, wait) = oneshot::channel();
+                // All three come with the cookie that the browser had when the first began.
+                world.cookie.borrow_mut().clone_from(&cookie);
+                let request = spawn(request(world.clone(), kinds[*at], told.clone(), wait));
+                running[*at] = Some((go, request));
+                stopped.recv().await.unwrap();
+            }
+            Some((go, request)) => {
+                go.send(()).unwrap();
+                stored[*at] = request.await.unwrap();
+                if *world.cookie.borrow() != cookie {
+                    newest.clone_from(&world.cookie.borrow());
+                }
+            }
+        }
+    }
+    *world.cookie.borrow_mut() = newest;
+    let raises = kinds
+        .iter()
+        .zip(stored)
+        .filter(|(kind, stored)| *stored && matches!(kind, Kind::OldRaise | Kind::NewRaise));
+    let raises = raises.count();
+    let expected = 5 + u32::try_from(raises).unwrap();
+    let at = format!("{kinds:?} {order:?} {}", world.cells().await);
+    let n = world.visit::<m4::M, _>(async |m| m.a().map(|a| (a.n, a.d))).await.unwrap();
+    assert_eq!(n, Some((expected, 3)), "{at}");
+    let n = world.visit::<m3::M, _>(async |m| m.a().copied()).await.unwrap();
+    assert_eq!(n, Some((expected, 3)), "{at}");
+}
+
+/// What a request carried up and another one moved is dropped; the closure of the request is not run again for it.
+#[actix_web::test]
+async fn a_conflict_of_what_was_only_carried_up_is_none_of_the_request() {
+    let world = World::new();
+    world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
+    world.write_before_next(&[("shop.cart", "[11,12]")]);
+    let runs = Rc::new(RefCell::new(0));
+    let counted = runs.clone();
+    world
+        .visit::<v3::Shop, _>(async move |shop| {
+            shop.update_locale(move |locale| {
+                *counted.borrow_mut() += 1;
+                locale.push('!');
+            });
+        })
+        .await
+        .unwrap();
+    assert_eq!(*runs.borrow(), 1, "the closure ran once");
+    let updates = world.updates();
+    let written: Vec<Vec<&str>> =
+        updates.iter().map(|change| change.write.iter().map(|write| write.key.as_str()).collect()).collect();
+    assert_eq!(written, [vec!["$shop", "shop.locale", "shop.cart@3"], vec!["$shop", "shop.locale"]]);
+    assert_eq!(world.cells().await, "$shop r3 2\nshop.cart r2 [11,12]\nshop.locale r3 \"en!\"\n");
+    let seen = world.visit::<v3::Shop, _>(async |shop| shop.cart().to_vec()).await.unwrap();
+    assert_eq!(seen, [line(11, 1), line(12, 1)]);
+}
+
+/// A conflict that is the request's own runs its closure again, on what is there, and nothing is carried along any more.
+#[actix_web::test]
+async fn a_conflict_of_its_own_runs_the_closure_again() {
+    let world = World::new();
+    world
+        .visit::<v2::Shop, _>(async |shop| {
+            shop.set_cart(vec![11]);
+            shop.set_locale("de");
+        })
+        .await
+        .unwrap();
+    world.write_before_next(&[("shop.cart", "[11,12]"), ("shop.locale", "\"fr\"")]);
+    world.visit::<v3::Shop, _>(async |shop| shop.update_locale(|locale| locale.push('!'))).await.unwrap();
+    assert_eq!(world.cell("shop.locale").await.unwrap(), "\"fr!\"");
+    assert_eq!(world.cell("shop.cart@3").await, None);
+    assert_eq!(world.updates().len(), 2);
+}
+
+/// An old binary's edit of the older form is a conflict for a closure over the newer one.
+#[actix_web::test]
+async fn a_closure_guards_every_form_of_its_field() {
+    let world = World::new();
+    world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(11, 2)])).await.unwrap();
+    world.write_before_next(&[("shop.cart", "[11,12]")]);
+    world.visit::<v3::Shop, _>(async |shop| shop.update_cart(|cart| cart.push(line(13, 1)))).await.unwrap();
+    let seen = world.visit::<v3::Shop, _>(async |shop| shop.cart().to_vec()).await.unwrap();
+    assert_eq!(seen, [line(11, 2), line(12, 1), line(13, 1)]);
+    assert_eq!(world.cell("shop.cart").await.unwrap(), "[11,12,13]");
+}
+
+/// A newer release raises the gate under a request of an older one: refused, nothing written.
+#[actix_web::test]
+async fn the_gate_is_checked_again_after_a_conflict() {
+    let world = World::new();
+    world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
+    world.write_before_next(&[("$shop", "3"), ("shop.locale", "\"fr\"")]);
+    let refused = world.visit::<v2::Shop, _>(async |shop| shop.set_locale("de")).await;
+    assert_eq!(refused.unwrap_err().0, 503);
+    assert_eq!(world.cell("shop.locale").await.unwrap(), "\"fr\"");
+    assert_eq!(world.cell("$shop").await.unwrap(), "3");
+}
+
+/// A request that found no gate must not lower what a newer one wrote meanwhile.
+#[actix_web::test]
+async fn the_gate_is_never_lowered() {
+    let world = World::new();
+    world.visit::<m3::M, _>(async |m| m.set_note(1)).await.unwrap();
+    world.write_before_next(&[("$shop", "3")]);
+    world.visit::<v3::Shop, _>(async |shop| shop.set_locale("de")).await.unwrap();
+    assert_eq!(world.cell("$shop").await.unwrap(), "3");
+    world.visit::<v3b::Shop, _>(async |shop| shop.set_locale("en")).await.unwrap();
+    assert_eq!(world.cell("$shop").await.unwrap(), "3");
+}
+
+/// A request that another one's renewal overtook: its blind set is not lost to a value that was only carried up.
+#[actix_web::test]
+async fn a_late_set_is_kept_when_the_field_was_only_carried_up() {
+    for (cells, kept) in [
+        (&[("shop.cart@3", r#"[{"sku":11,"qty":1}]"#)][..], true),
+        (&[("shop.cart@3", r#"[{"sku":11,"qty":7}]"#), ("shop.cart", "[11]")][..], false),
+    ] {
+        let world = Rc::new(World::new());
+        world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
+        let (told, mut stopped) = mpsc::unbounded_channel();
+        let (go, wait) = oneshot::channel();
+        let (slow, cookie) = (world.clone(), world.cookie.borrow().clone());
+        let slow = spawn(async move {
+            slow.visit::<v3::Shop, _>(async |shop| {
+                shop.set_cart(vec![line(9, 9)]);
+                stop(told, wait).await;
+            })
+            .await
+        });
+        stopped.recv().await.unwrap();
+        world.write(cells).await;
+        *world.cookie.borrow_mut() = cookie;
+        world.visit::<m3::M, _>(async |m| m.session().renew()).await.unwrap();
+        go.send(()).unwrap();
+        slow.await.unwrap().unwrap();
+        let cart = world.visit::<v3::Shop, _>(async |shop| shop.cart()[0].sku).await.unwrap();
+        assert_eq!(cart == 9, kept, "{}", world.cells().await);
+    }
+}

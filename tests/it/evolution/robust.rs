@@ -1,0 +1,263 @@
+//! What cannot be read or converted: it stays in its field, and stays as it is. Properties P14, P17, P19, P20.
+
+use actix_typed_session::{
+    ErrorKind, SessionState,
+    store::{AnyStore, MemoryStore, SqliteStore},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use super::{
+    kit::{Refused, UNREADABLE, World},
+    shop::{Line, line, v1, v2, v3},
+};
+
+/// Another section of the same session.
+#[derive(SessionState)]
+#[session(name = "other", version = 1, lock = off)]
+struct Other {
+    #[session(principal)]
+    user: Option<u64>,
+    text: Option<String>,
+}
+
+/// A cart whose old numbers must be small, and whose new quantities must be.
+fn careful_up(skus: Vec<u32>) -> Result<Vec<Line>, &'static str> {
+    assert!(!skus.contains(&13), "a panic");
+    if skus.iter().any(|sku| *sku > 99) {
+        Err("canary")
+    } else {
+        Ok(skus.into_iter().map(|sku| line(sku, 1)).collect())
+    }
+}
+
+fn careful_down(lines: Vec<Line>) -> Result<Vec<u32>, &'static str> {
+    assert!(lines.iter().all(|line| line.qty != 13), "a panic");
+    if lines.iter().any(|line| line.qty > 99) {
+        Err("canary")
+    } else {
+        Ok(lines.into_iter().map(|line| line.sku).collect())
+    }
+}
+
+mod careful {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, lock = off)]
+    pub(super) struct Shop {
+        #[session(default, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
+        pub(super) cart: Vec<Line>,
+        #[session(since = 2, default = "en".to_owned())]
+        pub(super) locale: String,
+    }
+}
+
+mod lenient {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, lock = off)]
+    pub(super) struct Shop {
+        #[session(default, lenient, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
+        pub(super) cart: Vec<Line>,
+        #[session(since = 2, default = "en".to_owned())]
+        pub(super) locale: String,
+    }
+}
+
+#[actix_web::test]
+async fn an_up_that_fails_or_panics_is_an_unreadable_field() {
+    for cart in [vec![100], vec![13]] {
+        let world = World::new();
+        let text = format!("{cart:?}");
+        world.visit::<v2::Shop, _>(async move |shop| shop.set_cart(cart)).await.unwrap();
+        world.visit::<Other, _>(async |other| other.set_text("kept")).await.unwrap();
+        let before = world.record().await;
+        let refused = world.visit::<careful::Shop, _>(async |shop| shop.set_locale("de")).await;
+        assert_eq!(refused, Err(UNREADABLE));
+        assert_eq!(world.record().await, before);
+        let text_of_other = world.visit::<Other, _>(async |other| other.text().map(str::to_owned)).await;
+        assert_eq!(text_of_other, Ok(Some("kept".to_owned())));
+        // Where the field is lenient the others can be saved, and it stays as it is.
+        world
+            .visit::<lenient::Shop, _>(async |shop| {
+                assert!(shop.cart().is_empty());
+                shop.set_locale("de");
+            })
+            .await
+            .unwrap();
+        assert_eq!(world.cell("shop.cart").await.unwrap(), text);
+        assert_eq!(world.cell("shop.cart@3").await, None);
+        // It can be replaced by who means to.
+        world.visit::<lenient::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
+        assert_eq!(world.visit::<v2::Shop, _>(async |shop| shop.cart().to_vec()).await, Ok(vec![1]));
+    }
+}
+
+#[actix_web::test]
+async fn a_down_that_fails_or_panics_stores_nothing() {
+    for qty in [100, 13] {
+        let world = World::new();
+        world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
+        let before = world.record().await;
+        let refused = world
+            .visit::<careful::Shop, _>(async move |shop| {
+                shop.set_locale("de");
+                shop.set_cart(vec![line(1, qty)]);
+                let saved = shop.session().save().await.unwrap_err();
+                assert_eq!(saved.kind(), ErrorKind::NotConvertible);
+                assert!(!saved.to_string().contains("canary"));
+            })
+            .await;
+        assert_eq!(refused, Err(Refused(500, None)));
+        assert_eq!(world.record().await, before);
+        // The handler may mend it.
+        world
+            .visit::<careful::Shop, _>(async move |shop| {
+                shop.set_cart(vec![line(1, qty)]);
+                shop.session().save().await.unwrap_err();
+                shop.set_cart(vec![line(2, 2)]);
+            })
+            .await
+            .unwrap();
+        assert_eq!(world.cell("shop.cart").await.unwrap(), "[2]");
+    }
+}
+
+/// Text as a store may return it.
+fn garbage() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        Just("null".to_owned()),
+        Just("[11,12]".to_owned()),
+        Just("[{\"sku\":1,\"qty\":2}]".to_owned()),
+        Just("1e400".to_owned()),
+        Just("\"\\u0000\"".to_owned()),
+        Just("[".repeat(500)),
+        Just(String::new()),
+        prop::collection::vec(0..9u32, 0..3).prop_map(|numbers| format!("{numbers:?}")),
+    ]
+}
+
+#[test]
+fn any_text_in_any_cell() {
+    const KEYS: [&str; 8] = [
+        "shop.cart",
+        "shop.cart@3",
+        "shop.name",
+        "shop.first",
+        "shop.last",
+        "shop.locale",
+        "shop.nick",
+        "shop.user_id",
+    ];
+    let system = actix_web::rt::System::new();
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let cells = prop::collection::vec((prop::sample::select(&KEYS[..]), garbage()), 1..5);
+    let tested = runner.run(&cells, |cells| {
+        system.block_on(async {
+            let world = World::new();
+            world
+                .visit::<Other, _>(async |other| {
+                    other.set_user(42);
+                    other.set_text("kept");
+                })
+                .await
+                .unwrap();
+            for (key, json) in &cells {
+                world.write(&[(key, json)]).await;
+            }
+            let before = world.record().await;
+            let read = [
+                world.visit::<v1::Shop, _>(async |shop| shop.cart().len()).await,
+                world.visit::<v2::Shop, _>(async |shop| shop.cart().len()).await,
+                world.visit::<v3::Shop, _>(async |shop| shop.cart().len()).await,
+            ];
+            for read in read {
+                prop_assert!(read.is_ok() || matches!(read, Err(Refused(500, Some(_)))), "{:?}", read);
+            }
+            prop_assert_eq!(&world.record().await, &before, "a read writes nothing, also a failed one");
+            let other = world.visit::<Other, _>(async |other| (other.user(), other.text().is_some())).await;
+            prop_assert_eq!(other, Ok((Some(42), true)));
+            // Nor does a write of another field overwrite what cannot be read.
+            let written = world.visit::<v2::Shop, _>(async |shop| shop.set_locale("de")).await;
+            let after = world.record().await.unwrap();
+            for (key, cell) in before.as_ref().unwrap().cells() {
+                if key.as_str() != "shop.locale" {
+                    prop_assert_eq!(after.cell(key.as_str()), Some(cell), "{:?}", &written);
+                }
+            }
+            Ok(())
+        })
+    });
+    tested.unwrap();
+}
+
+/// What no JSON library would write back as it was.
+const ODD: [&str; 9] = [
+    "123456789012345678901234567890",
+    "1e400",
+    "-0.0",
+    "0.1000000000000000055511151231257827",
+    "{ \"b\" :1,\"a\":[ [[{}]] ] , \"b\":2}",
+    "\"\\u0000\\ud83d\\ude00\\/\"",
+    "[1.0,1.00,1e0,1E+0]",
+    "  true",
+    "\"\u{2028}é\"",
+];
+
+async fn unknown_cells_survive(store: AnyStore) {
+    let world = World::on(store);
+    world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
+    let long = format!("\"{}\"", "x".repeat(64 * 1024));
+    let odd: Vec<(String, &str)> = ODD
+        .into_iter()
+        .chain([long.as_str()])
+        .enumerate()
+        .map(|(at, json)| (format!("shop.zz{at}"), json))
+        .collect();
+    let mut cells: Vec<(&str, &str)> = odd.iter().map(|(key, json)| (key.as_str(), *json)).collect();
+    cells.push(("shop.cart@9", "{ \"of\": 9 }"));
+    cells.push(("mine.of_nobody", "1e999"));
+    world.write(&cells).await;
+    for round in 0..3 {
+        world.visit::<v2::Shop, _>(async |shop| shop.update_cart(|cart| cart.push(2))).await.unwrap();
+        world.visit::<v3::Shop, _>(async |shop| shop.set_first("Ada")).await.unwrap();
+        world.visit::<v2::Shop, _>(async |shop| shop.session().renew()).await.unwrap();
+        if round == 0 {
+            world.visit::<v2::Shop, _>(async |shop| shop.set_user_id(1)).await.unwrap();
+        }
+        for (key, json) in &cells {
+            assert_eq!(world.cell(key).await.as_deref(), Some(*json), "{key}");
+        }
+    }
+    // Another user gets nothing of it (P17), nor of what is known.
+    world.visit::<v3::Shop, _>(async |shop| shop.set_user_id(2)).await.unwrap();
+    assert_eq!(world.cells().await, "$shop r1 2\nshop.user_id r1 2\n");
+    world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
+    world.write(&cells).await;
+    world
+        .visit::<v2::Shop, _>(async |shop| {
+            shop.clear_user_id();
+            shop.set_locale("de");
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cells().await, "$shop r1 1\nshop.locale r1 \"de\"\n");
+}
+
+#[actix_web::test]
+async fn unknown_cells_survive_byte_for_byte_in_memory() {
+    unknown_cells_survive(AnyStore::new(MemoryStore::unbounded())).await;
+}
+
+#[actix_web::test]
+async fn unknown_cells_survive_byte_for_byte_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    unknown_cells_survive(AnyStore::new(store)).await;
+}

@@ -1,0 +1,19 @@
+// Underlined: `changed`.
+use actix_typed_session::SessionState;
+
+fn up(old: u8) -> u16 {
+    old.into()
+}
+
+fn down(new: u16) -> u8 {
+    new.try_into().unwrap_or(u8::MAX)
+}
+
+#[derive(SessionState)]
+#[session(version = 2)]
+struct Shop {
+    #[session(default, since = 2, changed = up)]
+    hits: u16,
+}
+
+fn main() {}

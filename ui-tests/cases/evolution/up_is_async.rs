@@ -1,0 +1,23 @@
+// Underlined: `later`.
+use actix_typed_session::SessionState;
+
+fn up(old: u8) -> u16 {
+    old.into()
+}
+
+fn down(new: u16) -> u8 {
+    new.try_into().unwrap_or(u8::MAX)
+}
+
+async fn later(old: u8) -> u16 {
+    old.into()
+}
+
+#[derive(SessionState)]
+#[session(version = 2, lock = off)]
+struct Shop {
+    #[session(default, changed(since = 2, from = u8, up = later, down = down))]
+    hits: u16,
+}
+
+fn main() {}
