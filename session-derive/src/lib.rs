@@ -15,6 +15,7 @@ mod krate;
 mod lock;
 mod model;
 mod value;
+mod words;
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;
@@ -129,6 +130,58 @@ use syn::DeriveInput;
 /// #[session(version = 1, crate = framework::sessions)]
 /// struct Shop {
 ///     user: Option<u64>,
+/// }
+/// ```
+///
+/// ## `lock = required`, `warn` or `off`
+///
+/// What to do about a schema without a lock file: an error, a warning (the default), nothing. With `off` nothing is compared
+/// either.
+///
+/// The lock file is `session-schemas/shop.lock` beside `Cargo.toml`, to be committed. It says what every released version stores, so
+/// that a change which older binaries or older sessions could not follow is a compile error instead of a lost field:
+///
+/// ```text
+/// $ SESSION_LOCK=update cargo test session_lock     # writes the lock: at first, and after each change of an unreleased version
+/// $ SESSION_LOCK=release cargo test session_lock    # before a release: freezes this version, and keeps a record that it wrote
+/// ```
+///
+/// A released version is frozen but for its defaults; what changes next takes the next `version`, as a draft that may change
+/// freely until it is released. Types that are spelled differently and stored alike are one type. To see inside your own types, give
+/// them `#[derive(SessionValue)]`; other types are compared by their spelling.
+///
+/// The derive itself never writes: a test does that it generates, `session_lock_shop`. On every other run that test reads the records
+/// under `session-schemas/fixtures` back. It needs the derive to stand in a module (not in a function) of a target with tests.
+/// What cargo unpacked, from a registry or a vendor folder, is not compared.
+///
+/// `SESSION_LOCK_DIR` names another folder for lock files, absolute or from the package's folder.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1, lock = off)]
+/// struct Scratch {
+///     note: Option<String>, // may change in any way; sessions that hold it must not outlive a release
+/// }
+/// ```
+///
+/// ## `sample = path`
+///
+/// A function that makes the state for the record which `SESSION_LOCK=release` keeps; without it, the record holds the defaults.
+/// The more it fills in, the more later versions are tested with. Only tests call it.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1, sample = full_shop)]
+/// struct Shop {
+///     #[session(default)]
+///     cart: Vec<u32>,
+/// }
+///
+/// #[cfg(test)]
+/// fn full_shop() -> Shop {
+///     Shop { cart: vec![11, 12] }
 /// }
 /// ```
 ///

@@ -4,12 +4,13 @@
 //! change the JSON counts by its words.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Path, Token, Type};
 
-use crate::errors::{Errors, source};
+use crate::errors::Errors;
+use crate::words::words;
 use crate::{ident, krate, model};
 
 pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
@@ -120,7 +121,7 @@ fn fields(
 }
 
 fn shape(krate: &TokenStream, ty: &Type, opaque: bool) -> TokenStream {
-    let words = source(ty);
+    let words = words(ty);
     if opaque {
         quote!(#krate::__private::shape::or_words(::core::option::Option::None, #words))
     } else {
@@ -215,9 +216,9 @@ impl Serde {
                 ("skip", _) => serde.skipped = true,
                 ("rename", Meta::NameValue(value)) => match &value.value {
                     Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => serde.name = Some(name.value()),
-                    other => serde.words.push(format!("rename = {}", source(other))),
+                    _ => serde.words.push(words(&meta)),
                 },
-                _ => serde.words.push(source(meta.to_token_stream())),
+                _ => serde.words.push(words(&meta)),
             }
         }
         serde.words.sort();

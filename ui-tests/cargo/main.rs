@@ -15,7 +15,11 @@ const LOCK: &str = "session-schemas/shop.lock";
 /// Cargo builds again when the lock is made by the tool, edited or deleted, and when `SESSION_LOCK` changes.
 #[test]
 fn the_derive_looks_again() {
-    let shop = Folder::package("looks_again", "version = 1", "user: Option<u64>");
+    let shop = Folder::package(
+        "looks_again",
+        "version = 1",
+        "user: Option<u64>, #[session(default = u8::from(true))] size: u8",
+    );
     shop.build().fine(MISSING);
     shop.session_lock("update").fine("session_lock_shop ... ok");
     shop.build().fine("Compiling looks-again").without(MISSING);
@@ -25,6 +29,13 @@ fn the_derive_looks_again() {
     shop.write(LOCK, &text.replace("user", "visitor"));
     shop.build().fails("was edited by hand");
     shop.write(LOCK, &text);
+    shop.build().fine("Compiling looks-again").without("warning");
+
+    // The compiler prints tokens as they were written; the lock does not.
+    shop.state(
+        "version = 1",
+        "user: Option<u64>, #[session(default = u8 :: from( true /* why */ ))] size: u8",
+    );
     shop.build().fine("Compiling looks-again").without("warning");
 
     fs::remove_file(shop.path(LOCK)).unwrap();

@@ -9,9 +9,9 @@ use syn::{LitInt, Type};
 use super::compare::{Now, Role, Stored};
 use super::text::{Action, Default};
 use crate::attr::{Given, Written, WrittenField};
-use crate::errors::source;
 use crate::ident;
 use crate::model::{self, Field, Schema, history};
+use crate::words::words;
 
 /// Where a cell is written.
 pub(super) struct Origin<'a> {
@@ -166,9 +166,4 @@ fn default(default: &model::Default<'_>) -> Option<Default> {
         model::Default::OfType => Some(Default::OfType),
         model::Default::Expr(expr) => Some(Default::Expr(words(expr))),
     }
-}
-
-/// The tokens in one line.
-fn words(tokens: impl ToTokens) -> String {
-    source(tokens).replace('\r', "\\r").replace('\n', "\\n").replace('\0', "\\0")
 }
