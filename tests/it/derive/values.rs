@@ -23,7 +23,7 @@ shapes! {
     other_order_and_name: Row = {
         /// Documented.
         #[derive(Clone, Serialize, Deserialize, SessionValue)]
-        pub struct Row { pub note: Option<String>, pub sku: u32 }
+        pub(super) struct Row { pub(super) note: Option<String>, pub(super) sku: u32 }
     }
     renamed_back: Line = {
         #[derive(Serialize, Deserialize, SessionValue)]
