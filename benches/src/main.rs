@@ -8,6 +8,7 @@
 mod case;
 mod ours;
 mod states;
+mod sweep;
 mod theirs;
 
 use std::{
@@ -42,13 +43,17 @@ const USAGE: &str = "\
 session-bench                          prints the table
 session-bench --count <case> [<n>]     runs one case n times (default 1000), to be counted:
   valgrind --tool=callgrind --toggle-collect='session_bench::counted' target/release/session-bench --count read
+session-bench --sweep <url> <n>        what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let system = System::new();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let ["--sweep", url, expired] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return system.block_on(sweep::run(url, expired.parse()?));
+    }
     let mut cases = system.block_on(ours::cases())?;
     cases.extend(system.block_on(theirs::cases()));
-    let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => print(&measure(&system, &cases)),
         ["--count", name] => count(&system, &cases, name, 1_000),

@@ -86,7 +86,8 @@ fn unknown(argument: &lexopt::Arg<'_>) -> String {
     let name = match argument {
         Short(letter) => format!("-{letter}"),
         Long(word) => format!("--{word}"),
-        Value(value) => value.display().to_string(),
+        // It may be a URL with a password.
+        Value(value) => value.to_string_lossy().split("://").next().unwrap_or_default().to_owned(),
     };
     format!("unknown argument `{name}`; there are --store, --port and --help")
 }

@@ -101,7 +101,8 @@ use syn::DeriveInput;
 ///
 /// ## `version = 1`
 ///
-/// The version of the schema, an integer literal from 1 to 65535. It is the only option that every state needs.
+/// The version of the schema, an integer literal from 1 to 65535. It is the only option that every state needs. It is raised by one
+/// in each release that changes what is stored: `since`, `changed`, `removed` and `step` say how.
 ///
 /// ## `name = ".."`
 ///
@@ -114,6 +115,88 @@ use syn::DeriveInput;
 /// #[session(name = "acme_shop", version = 1)]
 /// struct State {
 ///     user: Option<u64>, // stored as `acme_shop.user`
+/// }
+/// ```
+///
+/// ## `removed(key = "..", ty = .., since = ..)`
+///
+/// A field that the struct no longer has: its wire key, its type, and the first version without it. Its cells are left alone for older
+/// binaries, and its key is not used again.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 2, removed(key = "theme", ty = String, since = 2))]
+/// struct Shop {
+///     user: Option<u64>,
+/// }
+/// ```
+///
+/// ## `step(since = .., from(..), to(..), up = .., down = ..)`
+///
+/// Fields that became other fields: the wire keys that it reads and what they held, and those that it writes, which are fields that
+/// begin in the same version. `up` takes the values of `from` and returns those of `to`, `down` is the way back, for binaries that may
+/// still be running. Several values are one tuple. Fields of one step are stored together; a function may return a `Result`. A
+/// key that is no identifier, or that has a version from `changed`, is written in quotes (`"last-seen"`, `"cart@3"`); where one of
+/// several fields of `from` was never set, it is `Default::default()`, or what is written behind its type (`width: u32 = 3`).
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 3)]
+/// #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join))]
+/// struct Shop {
+///     #[session(since = 2)]
+///     language: Option<String>,
+///     #[session(since = 3)]
+///     first: Option<String>,
+///     #[session(since = 3)]
+///     last: Option<String>,
+/// }
+///
+/// fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+///     match name.as_deref().and_then(|name| name.split_once(' ')) {
+///         Some((first, last)) => (Some(first.to_owned()), Some(last.to_owned())),
+///         None => (name, None),
+///     }
+/// }
+///
+/// fn join((first, last): (Option<String>, Option<String>)) -> Option<String> {
+///     match (first, last) {
+///         (Some(first), Some(last)) => Some(format!("{first} {last}")),
+///         (first, last) => first.or(last),
+///     }
+/// }
+/// ```
+///
+/// ## `oldest_reader = 3`
+///
+/// The oldest version of which a binary may be running beside this one, the version before if it is not said. What this binary
+/// writes, that one can read; a binary that is older still answers 503 and leaves the session as it is. Raised to the present
+/// version once no older binary runs, it makes every `down` superfluous.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 2, oldest_reader = 2)]
+/// struct Shop {
+///     #[session(default, changed(since = 2, from = u8, up = u32::from))]
+///     hits: u32,
+/// }
+/// ```
+///
+/// ## `oldest_record = 3`
+///
+/// The oldest version of which a record may still be stored, 1 if it is not said; at most `oldest_reader`. Of changes up to that
+/// version only what names keys must stay: `since` of a field, and `changed(since = ..)` alone.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 2, oldest_reader = 2, oldest_record = 2)]
+/// struct Shop {
+///     #[session(default, changed(since = 2))] // stored as `shop.hits@2`
+///     hits: u32,
 /// }
 /// ```
 ///
@@ -307,6 +390,57 @@ use syn::DeriveInput;
 /// struct Shop {
 ///     #[session(default, lenient)]
 ///     recently_seen: Vec<u32>,
+/// }
+/// ```
+///
+/// ## `since = 2`
+///
+/// The version in which the field was added, 2 or later. Sessions of before read its default.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 2)]
+/// struct Shop {
+///     user: Option<u64>,
+///     #[session(since = 2, default = "en".to_owned())]
+///     language: String,
+/// }
+/// ```
+///
+/// ## `changed(since = .., from = .., up = .., down = .., merge = ..)`
+///
+/// The field has another type since that version: from then on it is stored under a key of its own, `shop.cart@3`. `up` makes the new
+/// value of the old one, `down` the old one of the new one, for binaries of before that may still be running: both forms are then
+/// written, and the one that was edited last counts. `merge`, if there is one, makes the new value of what an older binary edited and the new
+/// value of before, so that an edit there does not lose what only the newer form says. Each is the path of a function, which may return a
+/// `Result`; one that fails or panics makes the field unreadable, or the save an error. Cleared (`null`) is cleared in every form,
+/// without a call. May be given once per version, the oldest first.
+///
+/// `down(up(old))` should be `old`, and `merge(down(new), new)` should be `new`.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// type Line = (u32, u32); // which, and how many
+///
+/// #[derive(SessionState)]
+/// #[session(version = 2)]
+/// struct Shop {
+///     #[session(default, changed(since = 2, from = Vec<u32>, up = to_lines, down = to_skus, merge = keep_quantities))]
+///     cart: Vec<Line>,
+/// }
+///
+/// fn to_lines(skus: Vec<u32>) -> Vec<Line> {
+///     skus.into_iter().map(|sku| (sku, 1)).collect()
+/// }
+///
+/// fn to_skus(lines: Vec<Line>) -> Vec<u32> {
+///     lines.into_iter().map(|(sku, _)| sku).collect()
+/// }
+///
+/// fn keep_quantities(edited: Vec<u32>, before: Vec<Line>) -> Vec<Line> {
+///     let of = |sku| before.iter().find(|line| line.0 == sku).map_or(1, |line| line.1);
+///     edited.into_iter().map(|sku| (sku, of(sku))).collect()
 /// }
 /// ```
 #[proc_macro_derive(SessionState, attributes(session))]

@@ -134,3 +134,8 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And so are those of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/changing-a-schema.md")]
+struct Guide;

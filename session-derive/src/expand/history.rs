@@ -2,7 +2,7 @@
 //!
 //! Never calls a function of the user's itself: each call is a closure in the table, with the user's path as its caret.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ExprPath;
 use syn::spanned::Spanned;
@@ -70,9 +70,10 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
     let up = old.converted(krate, step.up, &new);
     let merge = step.merge.map(|path| {
         let merge = call(krate, &quote!(merge), &old, &new);
-        let (read_old, read_new) = (old.read(&quote!(old)), new.read(&quote!(before)));
-        let encoded = new.encoded(krate);
-        quote!(.merge(|old, before| { let made = #merge(#path, #read_old, #read_new)?; #encoded }))
+        let (olds, befores) = (local("old"), local("before"));
+        let (read_old, read_new) = (old.read(&olds), new.read(&befores));
+        let (made, encoded) = (local("made"), new.encoded(krate));
+        quote!(.merge(|#olds, #befores| { let #made = #merge(#path, #read_old, #read_new)?; #encoded }))
     });
     let down = step.down.filter(|_| schema.oldest_reader < step.since).map(|path| {
         let down = new.converted(krate, path, &old);
@@ -98,11 +99,12 @@ impl<'a, 'b> Side<'a, 'b> {
     /// `convert` from this side to the other, as a closure over stored values.
     fn converted(&self, krate: &TokenStream, path: &ExprPath, other: &Self) -> TokenStream {
         let convert = call(krate, &quote!(convert), self, other);
-        let (read, encoded) = (self.read(&quote!(values)), other.encoded(krate));
-        quote!(|values| { let made = #convert(#path, #read)?; #encoded })
+        let (values, made) = (local("values"), local("made"));
+        let (read, encoded) = (self.read(&values), other.encoded(krate));
+        quote!(|#values| { let #made = #convert(#path, #read)?; #encoded })
     }
 
-    fn read(&self, values: &TokenStream) -> TokenStream {
+    fn read(&self, values: &Ident) -> TokenStream {
         let reads = self.0.iter().enumerate().map(|(at, cell)| {
             let (at, ty) = (number(at), cell.ty);
             // A side of one cell is converted only when there is a value.
@@ -122,16 +124,16 @@ impl<'a, 'b> Side<'a, 'b> {
 
     /// `Ok(vec![..])` of `made`.
     fn encoded(&self, krate: &TokenStream) -> TokenStream {
-        let encode = quote!(#krate::__private::encode);
+        let (encode, made) = (quote!(#krate::__private::encode), local("made"));
         let types = self.0.iter().map(|cell| cell.ty);
         let cells: Vec<TokenStream> = if self.0.len() == 1 {
-            types.map(|ty| quote!(#encode::<#ty>(&made)?)).collect()
+            types.map(|ty| quote!(#encode::<#ty>(&#made)?)).collect()
         } else {
             types
                 .enumerate()
                 .map(|(at, ty)| {
                     let at = number(at);
-                    quote!(#encode::<#ty>(&made.#at)?)
+                    quote!(#encode::<#ty>(&#made.#at)?)
                 })
                 .collect()
         };
@@ -143,6 +145,11 @@ impl<'a, 'b> Side<'a, 'b> {
 fn call(krate: &TokenStream, function: &TokenStream, from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
     let (from, to) = (from.ty(), to.ty());
     quote!(#krate::__private::#function::<#from, #to, _, _>)
+}
+
+/// A local name that no path and no default of the user's can mean.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
 }
 
 /// A warning for each `down` that no binary needs: a deprecated constant is the one that a derive can give.
@@ -161,7 +168,7 @@ pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
             schema.oldest_reader
         );
         // The user's own place: of what a derive made, the compiler does not warn.
-        let name = syn::Ident::new("unused_down", path.span());
+        let name = Ident::new("unused_down", path.span());
         quote! {
             const _: () = {
                 #[deprecated(note = #note)]

@@ -1,52 +1,14 @@
-//! In: what the attributes say, and what the lock says. Out: what the one may not say after the other, and the lock as it should
-//! be now.
+//! In: what the attributes say, and what the lock says. Out: what the one may not say after the other.
 //!
 //! Never touches a token or a file: a [`Finding`] names the place, and the caller underlines it. Whether two types that are
 //! spelled differently are stored alike is for the compiler: those are [`TypeCheck`]s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::{Action, Cell, Default, Lock, Shape, View};
+use super::cells::{Frozen, Now, Role, Stored, frozen};
+use super::text::{Action, Lock};
 
-/// The schema as its attributes tell it.
-#[derive(Clone, Debug)]
-pub(crate) struct Now {
-    pub(crate) schema: String,
-    pub(crate) state: String,
-    pub(crate) version: u16,
-    /// If it was written.
-    pub(crate) oldest_reader: Option<u16>,
-    pub(crate) oldest_record: u16,
-    pub(crate) cells: Vec<Stored>,
-}
-
-/// A cell that this version stores, or an older one did.
-#[derive(Clone, Debug)]
-pub(crate) struct Stored {
-    pub(crate) role: Role,
-    /// What messages call it: the field's name or the key.
-    pub(crate) name: String,
-    pub(crate) key: String,
-    pub(crate) ty: String,
-    pub(crate) default: Option<Default>,
-    /// The version in which it came to be; `None` where the attributes do not tell.
-    pub(crate) since: Option<u16>,
-    /// The version in which it was there no more.
-    pub(crate) until: Option<u16>,
-    pub(crate) action: Action,
-}
-
-/// What a cell is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Field,
-    /// An older form of a field.
-    Before,
-    /// In `removed(..)`.
-    Removed,
-    /// In the `from(..)` of a step.
-    Split,
-}
+mod contents;
 
 /// A mistake, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,65 +60,6 @@ pub(crate) struct Verdict {
 
 pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
 pub(crate) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
-
-/// A cell of the released versions.
-struct Frozen<'a> {
-    since: u16,
-    /// The first released version without it.
-    until: Option<u16>,
-    /// The newest released version with it.
-    seen: u16,
-    cell: &'a Cell,
-}
-
-fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
-    let mut all: BTreeMap<&str, Frozen<'_>> = BTreeMap::new();
-    for (version, view) in lock.versions.range(..=lock.released) {
-        for (key, cell) in view {
-            all.insert(key, Frozen { since: cell.since, until: None, seen: *version, cell });
-        }
-        for (_, gone) in
-            all.iter_mut().filter(|(key, gone)| gone.until.is_none() && !view.contains_key(**key))
-        {
-            gone.until = Some(*version);
-        }
-    }
-    all
-}
-
-/// The view of `version`, as the attributes and, where they are silent, the lock tell it.
-fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
-    let known = lock.map(frozen).unwrap_or_default();
-    let cells = now.cells.iter().filter_map(|stored| {
-        let since =
-            stored.since.or_else(|| known.get(stored.key.as_str()).map(|cell| cell.since)).unwrap_or(1);
-        let there = since <= version && stored.until.is_none_or(|until| version < until);
-        let Stored { ty, action, default, .. } = stored.clone();
-        there.then(|| (stored.key.clone(), Cell { ty, shape: Shape::Asked, since, action, default }))
-    });
-    cells.collect()
-}
-
-/// The lock that fits the attributes: released versions as they are, the draft anew.
-pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
-    let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
-    let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
-    versions.retain(|version, _| *version <= released);
-    let first = if lock.is_some() { released.saturating_add(1) } else { now.oldest_record };
-    for version in first..=now.version {
-        versions.insert(version, view(now, lock, version));
-    }
-    // The one thing that may change in a released version: what nobody has stored.
-    if let Some(view) = versions.get_mut(&now.version) {
-        for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
-            if let Some(cell) = view.get_mut(&stored.key) {
-                cell.default.clone_from(&stored.default);
-            }
-        }
-    }
-    let released = if release { now.version } else { released };
-    Lock { schema: now.schema.clone(), state: now.state.clone(), released, versions }
-}
 
 pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
     let mut found =
@@ -458,126 +361,4 @@ impl<'a> Found<'a> {
             self.at(place, message);
         }
     }
-
-    fn types(&mut self) {
-        let draft = self.lock.versions.get(&self.now.version).filter(|_| self.is_bumped());
-        for (at, stored) in self.now.cells.iter().enumerate() {
-            let key = stored.key.as_str();
-            if let Some(old) = self.frozen.get(key) {
-                // An older form that the lock does not know as one is refused already, and so is what `not_bumped` lists.
-                let ended = |until: Option<u16>| until.filter(|until| *until <= self.lock.released);
-                let listed = self.lists_changes && stored.role == Role::Field && stored.ty != old.cell.ty;
-                if listed || ended(stored.until) != old.until {
-                    continue;
-                }
-                self.verdict
-                    .types
-                    .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));
-            } else if let Some(cell) = draft.and_then(|draft| draft.get(key)) {
-                self.verdict
-                    .types
-                    .extend(type_check(at, stored, cell, true, || draft_differs(self.now.version)));
-            }
-        }
-    }
-
-    fn type_changed(&self, stored: &Stored, old: &Frozen<'_>) -> String {
-        let Stored { name, ty, role, .. } = stored;
-        let (was, seen, next) = (&old.cell.ty, old.seen, self.next());
-        let inside = was == ty;
-        if *role != Role::Field {
-            return if inside {
-                format!(
-                    "something inside `{was}` changed, but version {seen} stored the old shape as `{}`; keep the old type under another name",
-                    stored.key
-                )
-            } else {
-                format!("version {seen} stored `{was}` as `{}`; say that type here", stored.key)
-            };
-        }
-        let changed = format!("`changed(since = {next}, from = {was}, up = .., down = ..)`");
-        match (self.is_bumped(), inside) {
-            (true, false) => format!(
-                "`{name}` was `{was}` in version {seen}; values already stored have that shape: add {changed}"
-            ),
-            (true, true) => format!(
-                "something inside `{was}` of `{name}` changed since version {seen}; values already stored have the old shape: \
-                 keep the old type under another name, and add {changed} with that name in `from`"
-            ),
-            (false, false) => {
-                self.bump(&format!("~ `{name}: {was}` → `{ty}`"), &format!("{changed} on `{name}`"))
-            }
-            (false, true) => self.bump(
-                &format!("~ `{name}`, inside `{was}`"),
-                &format!("{changed} on `{name}`, with the old type under another name in `from`"),
-            ),
-        }
-    }
-
-    fn defaults(&mut self) {
-        let now = self.now;
-        for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
-            let newest =
-                self.lock.versions.range(..=now.version).rev().find_map(|(_, view)| view.get(&stored.key));
-            let Some(cell) = newest.filter(|cell| cell.ty == stored.ty && cell.default != stored.default)
-            else {
-                continue;
-            };
-            let was = cell.default.as_ref().map_or("None", Default::describe);
-            let message = format!(
-                "the default of `{}` was `{was}`; sessions that never set it would change value. Keep it, or run `{UPDATE}`",
-                stored.name
-            );
-            self.recordable(Place::Cell(at, Part::Default), message);
-        }
-    }
-
-    /// Whether the draft in the lock is the one in the attributes. Types and defaults have been looked at.
-    fn draft(&mut self) {
-        if !self.verdict.findings.is_empty() {
-            return;
-        }
-        let strip = |view: View| -> BTreeMap<String, (u16, Action)> {
-            view.into_iter().map(|(key, cell)| (key, (cell.since, cell.action))).collect()
-        };
-        let version = self.now.version;
-        if self.is_bumped() {
-            let recorded = self.lock.versions.get(&version).cloned().map(strip);
-            if recorded != Some(strip(view(self.now, Some(self.lock), version))) {
-                self.recordable(Place::Version, draft_differs(version));
-            }
-        } else if self.lock.head() > version {
-            let message = format!(
-                "the lock has a draft of version {}, found version {version}; to drop the draft run `{UPDATE}`",
-                self.lock.head()
-            );
-            self.recordable(Place::Version, message);
-        }
-    }
-}
-
-fn draft_differs(version: u16) -> String {
-    format!("version {version} is a draft; run `{UPDATE}` to record this change")
-}
-
-/// Nothing is left to the compiler where it has never seen the shape and the words are the same.
-fn type_check(
-    at: usize,
-    stored: &Stored,
-    locked: &Cell,
-    can_be_recorded: bool,
-    message: impl FnOnce() -> String,
-) -> Option<TypeCheck> {
-    let same_words = stored.ty == locked.ty;
-    let shape = match locked.shape {
-        Shape::Known(shape) => Some(shape),
-        Shape::Opaque | Shape::Asked => None,
-    };
-    (shape.is_some() || !same_words).then(|| TypeCheck {
-        cell: at,
-        locked: shape,
-        same_words,
-        message: message(),
-        can_be_recorded,
-    })
 }

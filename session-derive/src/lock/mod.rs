@@ -1,9 +1,10 @@
 //! In: a schema without mistakes, and what stands around it. Out: what it may not say after its lock file, and what is generated
 //! to watch over that.
 //!
-//! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes,
-//! `compare` knows the rules.
+//! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes
+//! into `cells`, `compare` knows the rules.
 
+mod cells;
 pub(crate) mod compare;
 mod now;
 pub(crate) mod source;
@@ -110,7 +111,7 @@ pub(crate) fn check<'a>(
     }
     let (text, shapes) = match task {
         Task::Update | Task::Release => {
-            let updated = compare::updated(&now, lock.as_ref(), *task == Task::Release);
+            let updated = cells::updated(&now, lock.as_ref(), *task == Task::Release);
             let text = updated.render().split(ASKED).map(str::to_owned).collect();
             (text, asked(&updated, &now, &origins))
         }
@@ -121,13 +122,13 @@ pub(crate) fn check<'a>(
 }
 
 /// The types whose shapes the text asks for, in its order.
-fn asked<'a>(lock: &Lock, now: &compare::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
+fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
     let cells = lock.versions.values().flatten().filter(|(_, cell)| cell.shape == Shape::Asked);
     let place = |key: &String| now.cells.iter().position(|stored| stored.key == *key);
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
 }
 
-fn missing(now: &compare::Now, written: &Written<'_>, others: &[Lock], shown: &str) -> String {
+fn missing(now: &cells::Now, written: &Written<'_>, others: &[Lock], shown: &str) -> String {
     let schema = &now.schema;
     let mut message = format!(
         "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it. If cargo packaged this crate, `include` \
@@ -135,7 +136,7 @@ fn missing(now: &compare::Now, written: &Written<'_>, others: &[Lock], shown: &s
     );
     let keys =
         |lock: &Lock| lock.versions.values().next_back().map(|view| view.keys().cloned().collect::<Vec<_>>());
-    let mine = keys(&compare::updated(now, None, false));
+    let mine = keys(&cells::updated(now, None, false));
     if let Some(other) = others.iter().find(|other| written.name.is_none() && keys(other) == mine) {
         let (old, state) = (&other.schema, &other.state);
         message = format!(

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{LitInt, Type};
 
-use super::compare::{Now, Role, Stored};
+use super::cells::{Now, Role, Stored};
 use super::text::{Action, Default};
 use crate::attr::{Given, Written, WrittenField};
 use crate::ident;

@@ -54,12 +54,15 @@ impl BoundedStore {
         let options = LoadOptions::default();
         let load = || {
             let call = self.store.as_dyn().dyn_load(key, &options);
-            self.breakers.loads.ask(within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable))
+            within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
-        match load().await {
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => load().await,
-            answer => answer,
-        }
+        let tried = async {
+            match load().await {
+                Err(error) if error.kind() == StoreErrorKind::Unavailable => load().await,
+                answer => answer,
+            }
+        };
+        self.breakers.loads.ask(tried).await
     }
 
     /// This and the other writes: part of a commit that began at `begun`, which has one deadline for all of its calls.
@@ -69,7 +72,8 @@ impl BoundedStore {
         key: &RecordKey,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
-        self.write(begun, self.store.as_dyn().dyn_create(key, new)).await
+        let call = self.write(begun, self.store.as_dyn().dyn_create(key, new));
+        self.breakers.writes.ask(call).await
     }
 
     pub(crate) async fn update(
@@ -78,7 +82,8 @@ impl BoundedStore {
         key: &RecordKey,
         change: &Change,
     ) -> Result<Updated, StoreError> {
-        self.write(begun, self.store.as_dyn().dyn_update(key, change)).await
+        let call = self.write(begun, self.store.as_dyn().dyn_update(key, change));
+        self.breakers.writes.ask(call).await
     }
 
     pub(crate) async fn delete(
@@ -88,15 +93,11 @@ impl BoundedStore {
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
         let delete = || self.write(begun, self.store.as_dyn().dyn_delete(key, only_if));
-        match delete().await {
-            Err(_) => delete().await,
-            answer => answer,
-        }
+        self.breakers.writes.ask(twice(delete)).await
     }
 
     async fn write<T>(&self, begun: Instant, call: Boxed<'_, T>) -> Result<T, StoreError> {
-        let call = within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome);
-        self.breakers.writes.ask(call).await
+        within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
 
     pub(crate) fn index(&self) -> Option<BoundedIndex<'_>> {
@@ -115,13 +116,9 @@ impl BoundedIndex<'_> {
         let begun = Instant::now();
         let list = || {
             let call = Box::pin(self.index.sessions_of(principal));
-            let call = within(begun, self.store.deadlines.load, call, StoreErrorKind::Unavailable);
-            self.store.breakers.loads.ask(call)
+            within(begun, self.store.deadlines.load, call, StoreErrorKind::Unavailable)
         };
-        match list().await {
-            Err(_) => list().await,
-            answer => answer,
-        }
+        self.store.breakers.loads.ask(twice(list)).await
     }
 
     pub(crate) async fn delete_all(
@@ -131,10 +128,15 @@ impl BoundedIndex<'_> {
     ) -> Result<u64, StoreError> {
         let begun = Instant::now();
         let delete = || self.store.write(begun, Box::pin(self.index.delete_all(principal, except)));
-        match delete().await {
-            Err(_) => delete().await,
-            answer => answer,
-        }
+        self.store.breakers.writes.ask(twice(delete)).await
+    }
+}
+
+/// A call that may be made again, if it fails.
+async fn twice<T, F: Future<Output = Result<T, StoreError>>>(call: impl Fn() -> F) -> Result<T, StoreError> {
+    match call().await {
+        Err(_) => call().await,
+        answer => answer,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -13,8 +13,9 @@ use std::{
 
 use super::{StoreError, StoreErrorKind};
 
-/// So many calls in a row must fail before one is not made. One connection that breaks fails fewer.
-const FAILURES: u32 = 5;
+/// So many calls in a row must fail before one is not made. All that fail together count as one: many calls share one connection,
+/// and a connection that breaks says little about the store.
+const FAILURES: u32 = 3;
 /// How often a store that does not answer is asked again, by one call.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
@@ -24,12 +25,21 @@ pub(crate) struct Breaker {
     calls: &'static str,
     /// In a row.
     failures: AtomicU32,
-    ask_again: Mutex<Instant>,
+    times: Mutex<Times>,
+}
+
+#[derive(Debug)]
+struct Times {
+    /// When a failure was last counted.
+    counted: Instant,
+    ask_again: Instant,
 }
 
 impl Breaker {
     pub(crate) fn new(calls: &'static str) -> Self {
-        Self { calls, failures: AtomicU32::new(0), ask_again: Mutex::new(Instant::now()) }
+        let now = Instant::now();
+        let times = Times { counted: now, ask_again: now };
+        Self { calls, failures: AtomicU32::new(0), times: Mutex::new(times) }
     }
 
     /// Makes `call`, unless the store has not answered the last ones; then only one now and then.
@@ -37,37 +47,50 @@ impl Breaker {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        if self.failures.load(Ordering::Relaxed) >= FAILURES && !self.is_due(Instant::now()) {
+        let begun = Instant::now();
+        if self.failures.load(Ordering::Relaxed) >= FAILURES && !self.is_due(begun) {
             return Err(StoreError::new(StoreErrorKind::Unavailable)
                 .with_source("it did not answer the last calls, and is asked again in a moment"));
         }
         let answer = call.await;
-        self.learn(answer.as_ref().err().map(StoreError::kind));
+        match answer.as_ref().err().map(StoreError::kind) {
+            Some(StoreErrorKind::Unavailable | StoreErrorKind::UnknownOutcome) => self.failed(begun),
+            _ => self.answered(),
+        }
         answer
     }
 
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_due(&self, now: Instant) -> bool {
-        let mut ask_again = self.ask_again.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = now >= *ask_again;
+        let mut times = self.times();
+        let due = now >= times.ask_again;
         if due {
-            *ask_again = now + ASK_EVERY;
+            times.ask_again = now + ASK_EVERY;
         }
         due
     }
 
-    fn learn(&self, failure: Option<StoreErrorKind>) {
-        if let Some(StoreErrorKind::Unavailable | StoreErrorKind::UnknownOutcome) = failure {
-            let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-            if failures == FAILURES {
-                self.is_due(Instant::now());
-                tracing::warn!(
-                    calls = self.calls,
-                    "the session store does not answer; requests fail at once until it does"
-                );
-            }
-        } else if self.failures.load(Ordering::Relaxed) > 0
-            && self.failures.swap(0, Ordering::Relaxed) >= FAILURES
-        {
+    fn failed(&self, begun: Instant) {
+        let mut times = self.times();
+        // It was under way when another one failed.
+        if begun < times.counted {
+            return;
+        }
+        times.counted = Instant::now();
+        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES {
+            times.ask_again = times.counted;
+            tracing::warn!(
+                calls = self.calls,
+                "the session store does not answer; requests fail at once until it does"
+            );
+        }
+    }
+
+    fn answered(&self) {
+        if self.failures.load(Ordering::Relaxed) > 0 && self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
             tracing::info!(calls = self.calls, "the session store answers again");
         }
     }
@@ -77,7 +100,8 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    fn ask(breaker: &Breaker, answer: Result<(), StoreErrorKind>) -> Option<StoreErrorKind> {
+    /// The breaker's answer to one call; `None`: it was not made.
+    fn ask(breaker: &Breaker, answer: Result<(), StoreErrorKind>) -> Option<Result<(), StoreErrorKind>> {
         let asked = std::cell::Cell::new(false);
         let call = std::pin::pin!(breaker.ask(async {
             asked.set(true);
@@ -85,55 +109,74 @@ mod tests {
         }));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let std::task::Poll::Ready(answer) = call.poll(&mut context) else { return None };
-        // What was not asked is told apart by its reason.
-        let kind = answer.err().map(|error| error.kind());
-        if asked.get() { kind } else { Some(StoreErrorKind::TooNew) }
+        asked.get().then(|| answer.map_err(|error| error.kind()))
     }
 
-    const NOT_ASKED: Option<StoreErrorKind> = Some(StoreErrorKind::TooNew);
+    const DOWN: Result<(), StoreErrorKind> = Err(StoreErrorKind::Unavailable);
+    const LOST: Result<(), StoreErrorKind> = Err(StoreErrorKind::UnknownOutcome);
+
+    fn broken() -> Breaker {
+        let breaker = Breaker::new("loads");
+        for _ in 0..FAILURES {
+            assert_eq!(ask(&breaker, DOWN), Some(DOWN));
+        }
+        breaker
+    }
+
+    fn later(breaker: &Breaker) {
+        breaker.times().ask_again -= ASK_EVERY;
+    }
 
     #[test]
     fn a_store_that_does_not_answer_is_asked_now_and_then_until_it_does() {
-        let breaker = Breaker::new("loads");
-        let down = Err(StoreErrorKind::Unavailable);
-        for _ in 0..FAILURES {
-            assert_eq!(ask(&breaker, down), Some(StoreErrorKind::Unavailable));
-        }
+        let breaker = broken();
+        assert_eq!(ask(&breaker, LOST), Some(LOST), "the first is asked at once");
         for _ in 0..10 {
-            assert_eq!(ask(&breaker, Ok(())), NOT_ASKED);
+            assert_eq!(ask(&breaker, Ok(())), None);
         }
-        let later = |breaker: &Breaker| {
-            *breaker.ask_again.lock().unwrap_or_else(PoisonError::into_inner) -= ASK_EVERY;
-        };
         later(&breaker);
-        assert_eq!(ask(&breaker, Err(StoreErrorKind::UnknownOutcome)), Some(StoreErrorKind::UnknownOutcome));
-        assert_eq!(ask(&breaker, Ok(())), NOT_ASKED, "one call was allowed, and it failed");
+        assert_eq!(ask(&breaker, LOST), Some(LOST));
+        assert_eq!(ask(&breaker, Ok(())), None, "one call was allowed, and it failed");
         later(&breaker);
-        assert_eq!(ask(&breaker, Ok(())), None);
-        assert_eq!(ask(&breaker, Ok(())), None, "it answers again");
+        assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
+        assert_eq!(ask(&breaker, Ok(())), Some(Ok(())), "it answers again");
     }
 
     #[test]
     fn a_call_that_was_given_up_is_followed_by_another() {
-        let breaker = Breaker::new("loads");
-        for _ in 0..FAILURES {
-            breaker.learn(Some(StoreErrorKind::Unavailable));
-        }
-        *breaker.ask_again.lock().unwrap_or_else(PoisonError::into_inner) -= ASK_EVERY;
+        let breaker = broken();
         drop(breaker.ask(std::future::pending::<Result<(), StoreError>>()));
-        assert_eq!(ask(&breaker, Ok(())), None);
+        assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
     }
 
     #[test]
     fn failures_with_answers_in_between_stop_nothing() {
         let breaker = Breaker::new("loads");
+        // It answers, if not as one would wish.
+        let damaged = Err(StoreErrorKind::Unreadable);
         for _ in 0..10 {
             for _ in 1..FAILURES {
-                breaker.learn(Some(StoreErrorKind::Unavailable));
+                ask(&breaker, DOWN);
             }
-            // It answers, if not as one would wish.
-            assert_eq!(ask(&breaker, Err(StoreErrorKind::Unreadable)), Some(StoreErrorKind::Unreadable));
+            assert_eq!(ask(&breaker, damaged), Some(damaged));
         }
-        assert_eq!(ask(&breaker, Ok(())), None);
+        assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
+    }
+
+    /// One connection breaks, and fifty calls with it.
+    #[test]
+    fn what_fails_together_counts_once() {
+        let breaker = Breaker::new("writes");
+        for _ in 1..FAILURES {
+            let begun = Instant::now();
+            for _ in 0..50 {
+                breaker.failed(begun);
+            }
+            // Calls of the next connection begin later.
+            while Instant::now() <= breaker.times().counted {}
+        }
+        for _ in 0..10 {
+            assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
+        }
     }
 }

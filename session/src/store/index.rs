@@ -2,7 +2,7 @@
 //!
 //! In: a principal. Out: their sessions, or the end of them. Never: anything that opens a session.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, sync::Arc};
 
 use super::{SessionStore, StoreError, any::Boxed};
 use crate::{
@@ -77,6 +77,16 @@ pub trait PrincipalIndex: SessionStore {
         principal: &Principal,
         except: Option<&RecordKey>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+impl<S: PrincipalIndex> PrincipalIndex for Arc<S> {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        (**self).sessions_of(principal).await
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        (**self).delete_all(principal, except).await
+    }
 }
 
 /// [`PrincipalIndex`] in the form that a `dyn` can have.

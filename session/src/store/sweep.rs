@@ -25,10 +25,18 @@ pub trait Sweep: SessionStore {
     fn sweep(&self, limit: u32) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }
 
+impl<S: Sweep> Sweep for Arc<S> {
+    async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        (**self).sweep(limit).await
+    }
+}
+
 /// Records at a time: a batch that live traffic does not notice.
-const BATCH: u32 = 500;
+const BATCH: u32 = 100;
 /// What live traffic gets between two full batches.
 const BREATH: Duration = Duration::from_millis(50);
+/// As good as never.
+const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
 /// The longest pause while sweeping fails, unless the usual one is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -142,6 +150,8 @@ where
 
 /// Twice as long after every failure, and never the same for two nodes that started together.
 fn pause(every: Duration, failures: u32) -> Duration {
+    // None at all would not grow, and a clock does not go further than some hundred years.
+    let every = every.clamp(BREATH, NEVER);
     let longest = LONGEST_PAUSE.max(every);
     let pause = every.saturating_mul(2_u32.saturating_pow(failures)).min(longest);
     jittered(pause)

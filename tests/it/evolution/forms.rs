@@ -28,7 +28,21 @@ mod old {
         pub(super) title: Option<String>,
         #[session(default)]
         pub(super) seen: u8,
+        pub(super) size: Option<u8>,
     }
+}
+
+/// Named as what the derive calls its own.
+fn values(old: Option<u8>) -> u16 {
+    old.map_or(7, u16::from)
+}
+
+fn before(old: Option<u8>, before: u16) -> u16 {
+    if before > 255 { 1000 } else { values(old) }
+}
+
+fn made(size: u16) -> Option<u8> {
+    u8::try_from(size).ok()
 }
 
 fn length(text: Option<String>) -> Option<usize> {
@@ -78,6 +92,8 @@ mod new {
         pub(super) caption: Option<String>,
         #[session(default, changed(since = 2, from = u8, up = u16::from, down = u8::saturating))]
         pub(super) seen: u16,
+        #[session(default = 5, changed(since = 2, from = Option<u8>, up = values, down = made, merge = before))]
+        pub(super) size: u16,
     }
 }
 
@@ -158,6 +174,35 @@ async fn paths_may_be_generic_and_of_traits() {
         Ok(300),
         "the newer side knows more"
     );
+}
+
+#[actix_web::test]
+async fn cleared_is_cleared_whatever_the_functions_say() {
+    let world = World::new();
+    assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(5));
+    world.visit::<new::Forms, _>(async |it| it.set_size(300)).await.unwrap();
+    assert_eq!(world.visit::<old::Forms, _>(async |it| it.size()).await, Ok(None));
+    assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(300));
+    // What is clear for the old binary already is not edited by clearing it.
+    world.visit::<old::Forms, _>(async |it| it.clear_size()).await.unwrap();
+    assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(300));
+    world.visit::<old::Forms, _>(async |it| it.set_size(200)).await.unwrap();
+    world.visit::<old::Forms, _>(async |it| it.clear_size()).await.unwrap();
+    assert_eq!(
+        world.visit::<new::Forms, _>(async |it| it.size()).await,
+        Ok(5),
+        "its own default, not `up(None)`"
+    );
+    world.visit::<new::Forms, _>(async |it| it.set_seen(1)).await.unwrap();
+    world.visit::<old::Forms, _>(async |it| it.set_size(6)).await.unwrap();
+    assert_eq!(
+        world.visit::<new::Forms, _>(async |it| it.size()).await,
+        Ok(6),
+        "there is nothing to merge with"
+    );
+    world.visit::<new::Forms, _>(async |it| it.set_size(300)).await.unwrap();
+    world.visit::<old::Forms, _>(async |it| it.set_size(7)).await.unwrap();
+    assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(1000));
 }
 
 #[actix_web::test]
@@ -250,7 +295,12 @@ async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large() 
     let update = world.updates().pop().unwrap();
     assert_eq!(update.write.len(), 1, "nothing is carried twice: {update:?}");
     assert!(update.guards.iter().all(|guard| guard.key.as_str() == "$shop"));
-    // And what is set to what it is writes nothing.
+    // What is set to what was only carried up is stored; what is set to what is stored writes nothing.
+    world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1, 2])).await.unwrap();
+    world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1), line(2, 1)])).await.unwrap();
+    assert!(world.cells().await.contains("shop.cart@3 r7"));
+    world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
+    world.updates();
     world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
     assert!(world.updates().is_empty());
 }

@@ -65,6 +65,96 @@ mod lenient {
     }
 }
 
+fn careful_split(name: Option<String>) -> Result<(Option<String>, Option<String>), ()> {
+    if name.as_deref() == Some("canary") { Err(()) } else { Ok((name, None)) }
+}
+
+fn careful_join((first, last): (Option<String>, Option<String>)) -> Option<String> {
+    first.or(last)
+}
+
+mod joint {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, lock = off)]
+    #[session(step(since = 3, from(name: Option<String>), to(first, last), up = careful_split, down = careful_join))]
+    pub(super) struct Shop {
+        #[session(since = 3, lenient)]
+        pub(super) first: Option<String>,
+        #[session(since = 3, lenient)]
+        pub(super) last: Option<String>,
+        #[session(since = 2, default = "en".to_owned())]
+        pub(super) locale: String,
+    }
+}
+
+/// Half of what cannot be read is not overwritten by way of the other half, also where both may read as their defaults.
+#[actix_web::test]
+async fn an_unreadable_neighbour_is_not_overwritten() {
+    let world = World::new();
+    world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary")).await.unwrap();
+    let before = world.record().await;
+    let refused = world
+        .visit::<joint::Shop, _>(async |shop| {
+            assert_eq!((shop.first(), shop.last()), (None, None));
+            shop.set_first("Ada");
+            assert_eq!(shop.session().save().await.unwrap_err().kind(), ErrorKind::UnreadableField);
+        })
+        .await;
+    assert_eq!(refused, Err(Refused(500, None)));
+    assert_eq!(world.record().await, before);
+    world.visit::<joint::Shop, _>(async |shop| shop.set_locale("de")).await.unwrap();
+    assert_eq!(world.cell("shop.name").await.unwrap(), "\"canary\"");
+    world
+        .visit::<joint::Shop, _>(async |shop| {
+            shop.set_first("Ada");
+            shop.clear_last();
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cell("shop.name").await.unwrap(), "\"Ada\"");
+}
+
+fn number(first: Option<String>) -> Result<Option<u8>, std::num::ParseIntError> {
+    first.map(|first| first.parse()).transpose()
+}
+
+fn halves(name: Option<String>) -> (Option<String>, Option<String>) {
+    name.as_deref().and_then(|name| name.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).unzip()
+}
+
+mod chain {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 4, lock = off, oldest_reader = 4)]
+    #[session(step(since = 3, from(name: Option<String>), to(first, last), up = halves))]
+    pub(super) struct Shop {
+        #[session(since = 3, lenient, changed(since = 4, from = Option<String>, up = number))]
+        pub(super) first: Option<u8>,
+        #[session(since = 3)]
+        pub(super) last: Option<String>,
+        #[session(since = 2, default = "en".to_owned())]
+        pub(super) locale: String,
+    }
+}
+
+/// One half of a name can be read and is not stored along, or the other would be gone: the old name holds both.
+#[actix_web::test]
+async fn half_of_what_can_be_read_is_not_carried_up() {
+    let world = World::new();
+    world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary 7")).await.unwrap();
+    world
+        .visit::<chain::Shop, _>(async |shop| {
+            assert_eq!((shop.first(), shop.last()), (None, Some("7")));
+            shop.set_locale("de");
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cells().await, "$shop r2 4\nshop.locale r2 \"de\"\nshop.name r1 \"canary 7\"\n");
+}
+
 #[actix_web::test]
 async fn an_up_that_fails_or_panics_is_an_unreadable_field() {
     for cart in [vec![100], vec![13]] {

@@ -163,7 +163,7 @@ async fn a_store_that_does_not_answer_is_not_asked_by_everybody() {
         assert_opaque_503(&browser.go("").await);
     }
     let asked = world.store.asked();
-    assert!(asked.matches("load").count() < 10, "{asked}");
+    assert!(asked.matches("load").count() < 14, "{asked}");
     assert_eq!(browser.get("/none").await.status, 200);
     world.store.damage(None);
     let since = std::time::Instant::now();

@@ -6,7 +6,9 @@
 mod client;
 mod disconnect;
 mod expiry;
+mod faults;
 mod kill;
+mod listed;
 mod node;
 mod outage;
 mod overlap;

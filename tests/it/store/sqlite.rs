@@ -19,6 +19,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOp
 use tempfile::TempDir;
 
 use super::conformance::{BEGIN, block_on};
+use crate::servers::until;
 
 mod contract;
 mod disk;
@@ -258,6 +259,34 @@ async fn creates_sweep_expired_records_in_batches() {
     // 101 and one new, less 32 at a time, until the touched one and the long ones remain.
     assert_eq!(left, [70, 39, 8, 6, 7].map(|n| n), "{left:?}");
     assert!(text(&store, &RecordKey::from_bytes([50; 16]), "shop.visits").await.is_some());
+}
+
+/// Nobody writes any more, and yet the file does not keep what has ended.
+#[tokio::test]
+async fn a_task_of_the_store_sweeps_until_the_last_clone_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let options = || SqliteStore::options(&path).clock(clock.clone());
+    let store = options().sweep_every(Some(Duration::from_millis(5))).open().await.unwrap();
+    let left = async || {
+        let mut outside = raw(&path).await;
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM session").fetch_one(&mut outside).await.unwrap();
+        count
+    };
+    store.create(&KEY, &new_record()).await.unwrap();
+    clock.advance(2 * DAY);
+    until("it is swept", async || left().await == 0).await;
+
+    store.create(&KEY, &new_record()).await.unwrap();
+    drop(store);
+    clock.advance(2 * DAY);
+    // A task that went on would have swept by the end of so many of its pauses.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(left().await, 1);
+    }
 }
 
 #[tokio::test]

@@ -139,6 +139,9 @@ pub(super) fn delete_all_ends_the_sessions_of_one_principal<H: Harness>(b: &Benc
         b.pass(Duration::from_millis(2));
     }
     b.created(&b.key(4), &signed_in("2"))?;
+    let short = Limits { idle: Duration::from_millis(100), ..LONG };
+    b.created(&b.key(5), &NewRecord { limits: short, ..signed_in("1") })?;
+    b.pass(Duration::from_millis(101));
     same("`delete_all` but one says how many", &index.delete_all("1", Some(&b.key(2)))?, &2)?;
     index.expect("1", &[b.key(2)], "after `delete_all` but one")?;
     for n in [1, 3] {

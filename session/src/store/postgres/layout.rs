@@ -61,6 +61,9 @@ pub enum OpenError {
     /// The URL cannot be understood.
     #[error("not a URL of PostgreSQL; write postgres://user:password@host:port/database")]
     Url,
+    /// The URL says something that nobody listens to.
+    #[error("the URL of PostgreSQL has a parameter {0:?} that does not exist; there are {known}", known = super::PARAMETERS.join(", "))]
+    Parameter(String),
     /// A name of a schema or a table is none.
     #[error(
         "{0:?} cannot name a schema or a table; use up to {LONGEST_NAME} ASCII letters, digits and _, and no digit first"

@@ -178,10 +178,13 @@ impl PostgresStore {
     /// server's certificate, against those of the operating system or `&sslrootcert=file`.
     ///
     /// # Errors
-    /// [`OpenError::Url`].
+    /// [`OpenError::Url`], [`OpenError::Parameter`].
     pub fn options(url: &str) -> Result<PostgresOptions, OpenError> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(OpenError::Url);
+        }
+        if let Some(unknown) = unknown_parameter(url) {
+            return Err(OpenError::Parameter(unknown));
         }
         // The error may quote the URL.
         let connect = PgConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
@@ -236,6 +239,35 @@ impl PostgresStore {
         };
         self.0.home.run(StoreErrorKind::UnknownOutcome, work).await
     }
+}
+
+/// What a URL may say behind its question mark.
+const PARAMETERS: [&str; 16] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
+/// The first parameter that sqlx would not know. It would log the value, which may be a password behind a misspelt name.
+fn unknown_parameter(url: &str) -> Option<String> {
+    let (_, parameters) = url.split_once('?')?;
+    let names = parameters.split('&').map(|parameter| parameter.split_once('=').map_or("", |(name, _)| name));
+    let unknown =
+        names.into_iter().find(|name| !PARAMETERS.contains(name) && !name.starts_with("options["))?;
+    Some(unknown.to_owned())
 }
 
 impl Inner {

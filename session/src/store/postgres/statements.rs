@@ -141,8 +141,9 @@ const LIST: &str = "SELECT key, {meta} FROM {table} WHERE principal = $principal
 const DELETE_ALL: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
     ended AS (
-        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.key <> $except) RETURNING 1)
-    SELECT count(*) FROM ended";
+        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.key <> $except)
+        RETURNING t.expires > {now} AS live)
+    SELECT count(*) FILTER (WHERE live) FROM ended";
 
 /// Waits for nobody: what somebody else holds is swept the next time. A row that was touched meanwhile is looked at again.
 const SWEEP: &str = "

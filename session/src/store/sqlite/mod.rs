@@ -4,28 +4,29 @@
 //! outlives its call, a second try of a write.
 
 mod connections;
+mod index;
 mod layout;
 mod rows;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
-use sqlx::SqliteConnection;
-
 pub use self::layout::OpenError;
-use self::{connections::Connections, rows::Rows};
+use tokio::task::AbortHandle;
+
+use self::{connections::Connections, index::make_room, rows::Rows};
 use super::{
-    Clock, Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError,
-    StoreErrorKind, Sweep, SystemClock, Updated,
+    Clock, Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Sweep, SystemClock,
+    Updated, sweep::keep_sweeping,
 };
 use crate::{
-    change::{Change, MaxSessions, NewRecord},
+    change::{Change, NewRecord},
     id::RecordKey,
-    record::{Outcome, Principal, Record, Timestamp},
+    record::{Outcome, Principal, Record},
 };
 
 /// Sessions in one SQLite file: for one machine, with any number of processes, without a server.
@@ -45,7 +46,7 @@ use crate::{
 /// `cp`. The file must be on a local disk: network file systems do not lock as SQLite needs it.
 ///
 /// Clones share the file's connections. Writers of one process queue in the order in which they came; readers wait for nobody.
-/// Expired records leave the file in batches of 32 with every `create`. Dropping one of its futures ends the transaction.
+/// Expired records leave the file with every `create`, 32 at a time, and by a task of the store. Dropping one of its futures ends the transaction.
 /// Futures must run in a tokio runtime with time enabled, as actix-web's do.
 ///
 /// Nobody who can read this file can use a session: it holds only hashes of verifiers.
@@ -56,6 +57,16 @@ struct Inner {
     writer: Connections,
     readers: Connections,
     clock: Arc<dyn Clock>,
+    _sweeper: Option<Ends>,
+}
+
+/// A task that ends with the store.
+struct Ends(AbortHandle);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// When a write counts as done; see [`SqliteOptions::synchronous`].
@@ -81,6 +92,7 @@ pub struct SqliteOptions {
     busy_timeout: Duration,
     synchronous: Synchronous,
     max_bytes: Option<u64>,
+    sweep_every: Option<Duration>,
 }
 
 impl SqliteOptions {
@@ -120,13 +132,36 @@ impl SqliteOptions {
         self
     }
 
+    /// How often a task of the store removes expired sessions; the default is every minute. `None`: only `create` does, 32 at
+    /// a time. The task ends with the last clone of the store, or with the runtime in which the store was opened.
+    #[must_use]
+    pub const fn sweep_every(mut self, every: Option<Duration>) -> Self {
+        self.sweep_every = every;
+        self
+    }
+
     /// Opens the file; creates or migrates it first.
     ///
     /// # Errors
     /// When its folder is missing, it is not a file of sessions, a later release wrote it, or it cannot be opened.
     pub async fn open(self) -> Result<SqliteStore, OpenError> {
         let (writer, readers) = layout::open(&self).await?;
-        Ok(SqliteStore(Arc::new(Inner { writer, readers, clock: self.clock })))
+        Ok(SqliteStore(Arc::new_cyclic(|store: &Weak<Inner>| {
+            let sweeper = self.sweep_every.map(|every| {
+                let store = store.clone();
+                let task = tokio::spawn(keep_sweeping(every, move |limit| {
+                    let store = store.upgrade().map(SqliteStore);
+                    async move {
+                        match store {
+                            Some(store) => store.sweep(limit).await,
+                            None => Ok(0),
+                        }
+                    }
+                }));
+                Ends(task.abort_handle())
+            });
+            Inner { writer, readers, clock: self.clock, _sweeper: sweeper }
+        })))
     }
 }
 
@@ -148,6 +183,7 @@ impl SqliteStore {
             busy_timeout: Duration::from_millis(1500),
             synchronous: Synchronous::Full,
             max_bytes: None,
+            sweep_every: Some(Duration::from_mins(1)),
         }
     }
 }
@@ -246,41 +282,6 @@ impl SessionStore for SqliteStore {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
-    }
-}
-
-/// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
-async fn make_room(
-    connection: &mut SqliteConnection,
-    key: &RecordKey,
-    principal: Option<&Principal>,
-    max: Option<MaxSessions>,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
-    let mut others = rows::of_principal(connection, principal, now).await?;
-    others.retain(|listed| listed.key != *key);
-    let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
-    for listed in others.iter().take(evicted) {
-        Rows::of(connection, &listed.key).delete().await?;
-    }
-    Ok(true)
-}
-
-impl PrincipalIndex for SqliteStore {
-    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let now = self.0.clock.now();
-        let mut lease = self.0.readers.lease().await?;
-        let list = rows::of_principal(&mut lease, principal, now).await?;
-        lease.give_back();
-        Ok(list)
-    }
-
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
-        let mut lease = self.0.writer.begin().await?;
-        let ended = rows::delete_all(&mut lease, principal, except).await?;
-        lease.commit().await?;
-        Ok(ended)
     }
 }
 

@@ -23,6 +23,8 @@ const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) 
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
 const OF_PRINCIPAL: &str = "SELECT key, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+const COUNT_ALL: &str =
+    "SELECT count(*) FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2) AND expires > ?3";
 const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2)";
 const ANY: &str =
     "SELECT 1 FROM session WHERE key = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
@@ -157,15 +159,20 @@ fn listed(row: &SqliteRow) -> Option<Listed> {
     Some(Listed::new(RecordKey::from_bytes(key.try_into().ok()?), meta))
 }
 
-/// Removes all sessions of `principal` but `except`, readable or not; says how many.
+/// Removes all sessions of `principal` but `except`, readable or not; says how many of them were live.
 pub(super) async fn delete_all(
     connection: &mut SqliteConnection,
     principal: &Principal,
     except: Option<&RecordKey>,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
     let except = except.map(|key| key.as_bytes().to_vec());
-    let statement = sqlx::query(DELETE_ALL).bind(principal.as_str().to_owned()).bind(except);
-    Ok(statement.execute(connection).await.map_err(before_commit)?.rows_affected())
+    let theirs = |sql| sqlx::query(sql).bind(principal.as_str().to_owned()).bind(except.clone());
+    let counted =
+        theirs(COUNT_ALL).bind(integer(now)).fetch_one(&mut *connection).await.map_err(before_commit)?;
+    let live: i64 = counted.try_get(0).map_err(before_commit)?;
+    theirs(DELETE_ALL).execute(connection).await.map_err(before_commit)?;
+    Ok(u64::try_from(live).unwrap_or_default())
 }
 
 fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {

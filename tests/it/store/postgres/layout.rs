@@ -3,6 +3,7 @@
 use actix_typed_session::store::postgres::OpenError;
 
 use super::*;
+use crate::flow::logged::Logged;
 
 async fn fails(url: &str) -> OpenError {
     PostgresStore::connect(url).await.expect_err("it cannot be opened")
@@ -161,6 +162,7 @@ async fn a_database_that_cannot_hold_all_text_is_refused() {
 async fn no_message_holds_the_password() {
     let Some(server) = shared_postgres().await else { return };
     let secret = "hunter2";
+    let (logged, _listening) = Logged::here();
     let here = server.url("no_such_database").replace("postgres@", &format!("postgres:{secret}@"));
     let mut said = Vec::new();
     for url in [
@@ -169,6 +171,9 @@ async fn no_message_holds_the_password() {
         format!("postgres://u:{secret}@127.0.0.1:x/d"),
         format!("postgres://u:{secret}@[/d"),
         format!("postgres://u:{secret}@127.0.0.1/d?sslmode={secret}"),
+        format!("postgres://u@127.0.0.1/d?passwrod={secret}"),
+        format!("postgres://u@127.0.0.1/d?{secret}"),
+        format!("postgres://u@127.0.0.1/d?sslpassword={secret}&sslmode=disable"),
         format!("mysql://u:{secret}@127.0.0.1/d"),
         secret.to_owned(),
     ] {
@@ -182,6 +187,7 @@ async fn no_message_holds_the_password() {
     }
     said.push(format!("{:?}", PostgresStore::options(&here).unwrap()));
     said.push(format!("{:?}", open(&server.url(&server.database().await)).await));
+    said.push(logged.text());
     for one in said {
         assert!(!one.contains(secret), "{one}");
     }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) fn all(config: &mut ServiceConfig) {
-    let of_sessions: [(&str, actix_web::Route); 12] = [
+    let of_sessions: [(&str, actix_web::Route); 14] = [
         ("/read", web::route().to(read)),
         ("/set/{slot}/{value}", web::route().to(set)),
         ("/add", web::route().to(add)),
@@ -28,6 +28,8 @@ pub(crate) fn all(config: &mut ServiceConfig) {
         ("/renew", web::route().to(renew)),
         ("/in/{user}", web::route().to(sign_in)),
         ("/out", web::route().to(sign_out)),
+        ("/mine", web::route().to(mine)),
+        ("/out-everywhere", web::route().to(sign_out_everywhere)),
         ("/stream/{gate}/{what}", web::route().to(streams::stream)),
     ];
     let of_tests: [(&str, actix_web::Route); 8] = [
@@ -103,6 +105,8 @@ async fn slow(
         }
         "add" => visitor.update_count(|count| *count += 1),
         "renew" => visitor.session().renew(),
+        "in" => visitor.set_user(8),
+        "out" => visitor.session().purge(),
         _ => return Err(ErrorBadRequest("no such thing to do")),
     }
     Ok("done")
@@ -132,6 +136,16 @@ async fn sign_in(mut visitor: TypedSession<Visitor>, user: Path<u64>) -> &'stati
 async fn sign_out(session: Session) -> &'static str {
     session.purge();
     "bye"
+}
+
+/// The sessions of who is signed in, by what opens none of them.
+async fn mine(session: Session) -> Result<Json<Vec<String>>, Error> {
+    let sessions = session.sessions().await?;
+    Ok(Json(sessions.iter().map(|one| one.public_id.to_string()).collect()))
+}
+
+async fn sign_out_everywhere(session: Session) -> Result<String, Error> {
+    Ok(session.revoke_all().await?.to_string())
 }
 
 async fn gate_waiting(gates: Data<Gates>, gate: Path<String>) -> String {

@@ -1,0 +1,52 @@
+//! Sessions by their principal.
+//!
+//! In: a principal. Out: their sessions, or room for one more. Never: a list that another writer changes between looking and
+//! writing; who makes room holds the file's write lock.
+
+use sqlx::SqliteConnection;
+
+use super::{
+    SqliteStore,
+    rows::{self, Rows},
+};
+use crate::{
+    change::MaxSessions,
+    id::RecordKey,
+    record::{Principal, Timestamp},
+    store::{Listed, PrincipalIndex, StoreError},
+};
+
+/// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
+pub(super) async fn make_room(
+    connection: &mut SqliteConnection,
+    key: &RecordKey,
+    principal: Option<&Principal>,
+    max: Option<MaxSessions>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
+    let mut others = rows::of_principal(connection, principal, now).await?;
+    others.retain(|listed| listed.key != *key);
+    let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
+    for listed in others.iter().take(evicted) {
+        Rows::of(connection, &listed.key).delete().await?;
+    }
+    Ok(true)
+}
+
+impl PrincipalIndex for SqliteStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        let now = self.0.clock.now();
+        let mut lease = self.0.readers.lease().await?;
+        let list = rows::of_principal(&mut lease, principal, now).await?;
+        lease.give_back();
+        Ok(list)
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let ended = rows::delete_all(&mut lease, principal, except, self.0.clock.now()).await?;
+        lease.commit().await?;
+        Ok(ended)
+    }
+}

@@ -1,0 +1,154 @@
+//! A server that is killed: what needs no session goes on, everything else is refused in time, and nobody is signed out.
+
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+
+use super::{
+    Behind, Client, DEADLINE, Node, RECOVERY, answers_again, is_done, on_each_server, refused, signed_in,
+    state_of, until,
+};
+use crate::servers::proxy::Mode;
+
+on_each_server! {
+    pages_without_a_session_go_on_while_the_server_is_down_and_the_others_are_refused
+    what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at_all
+    a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to_the_session
+    a_logout_that_one_process_could_not_store_leaves_the_session_closed_there_until_it_is_gone_everywhere
+}
+
+async fn pages_without_a_session_go_on_while_the_server_is_down_and_the_others_are_refused(server: Behind) {
+    let nodes = [server.node_within(DEADLINE), server.node_within(DEADLINE)];
+    let client = signed_in(&nodes[0]).await;
+    server.kill().await;
+    let mut tabs = JoinSet::new();
+    for tab in 0..10 {
+        let mut tab = nodes[tab % 2].client_as(&client);
+        tabs.spawn(async move {
+            for path in [
+                "/read", "/add", "/renew", "/read", "/in/8", "/add-now", "/set/0/1", "/read", "/log/1",
+                "/add",
+            ] {
+                assert_eq!(tab.ok("/none").await, "none");
+                refused(&mut tab, path).await;
+            }
+        });
+    }
+    tabs.join_all().await;
+    let mut stranger = nodes[0].client();
+    assert_eq!(stranger.read().await.user, None);
+    refused(&mut stranger, "/in/9").await;
+
+    server.restart().await;
+    for node in &nodes {
+        let mut tab = node.client_as(&client);
+        answers_again(&mut tab, "/add").await;
+        let state = state_of(&mut tab).await;
+        assert_eq!((state.user, state.slots[0]), (Some(7), None));
+    }
+    answers_again(&mut stranger, "/in/9").await;
+}
+
+/// Requests of a session each, which have loaded it; and then the server dies before, or while, they store.
+async fn what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at_all(server: Behind) {
+    const WHAT: [&str; 4] = ["add", "set", "renew", "in"];
+    let node = server.node_through_within(DEADLINE * 2);
+    for (round, mode) in [None, Some(Mode::BlackHole), Some(Mode::SwallowReply)].into_iter().enumerate() {
+        let gate = format!("kill-{round}");
+        let (mut clients, mut requests) = (Vec::new(), JoinSet::new());
+        for what in WHAT {
+            let client = signed_in(&node).await;
+            let (mut tab, path) = (client.twin(), format!("/slow/{gate}/{what}"));
+            requests.spawn(async move { refused(&mut tab, &path).await });
+            clients.push(client);
+        }
+        node.until_waiting_at(&gate, WHAT.len()).await;
+        if let Some(mode) = &mode {
+            server.proxy.reset_counts();
+            server.proxy.set(mode.clone());
+            node.open(&gate).await;
+            until("they are under way", async || !server.proxy.commands().is_empty()).await;
+        }
+        server.kill().await;
+        node.open(&gate).await;
+        requests.join_all().await;
+        server.proxy.heal();
+        server.restart().await;
+        let stored = stored_whole(&node, clients).await;
+        assert!(
+            stored == 0 || mode == Some(Mode::SwallowReply),
+            "{stored} writes that nobody forwarded are stored"
+        );
+    }
+}
+
+/// Each session is as it was, or as its one request left it; says how many are that.
+async fn stored_whole(node: &Node, clients: Vec<Client>) -> usize {
+    let mut stored = 0;
+    for (mut client, what) in clients.into_iter().zip(["add", "set", "renew", "in"]) {
+        let state = state_of(&mut client).await;
+        let seen = (state.user, state.count, state.slots[0]);
+        let after = match what {
+            "add" => (Some(7), 1, None),
+            "set" => (Some(7), 0, Some(1)),
+            // The browser never heard of its new id, and the old one opens nothing.
+            _ => (None, 0, None),
+        };
+        assert!(seen == (Some(7), 0, None) || seen == after, "{what}: {seen:?}");
+        stored += usize::from(seen == after);
+        // Whatever it was, the user can go on.
+        let mut again = node.client_as(&client);
+        answers_again(&mut again, "/in/7").await;
+    }
+    stored
+}
+
+async fn a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to_the_session(server: Behind) {
+    let nodes = [server.node_within(DEADLINE), server.node_within(DEADLINE)];
+    let mut client = signed_in(&nodes[0]).await;
+    let mut leaving = client.twin();
+    let logout = tokio::spawn(async move { refused(&mut leaving, "/slow/logout/out").await });
+    nodes[0].until_waiting_at("logout", 1).await;
+    server.kill().await;
+    nodes[0].open("logout").await;
+    logout.await.unwrap();
+    refused(&mut client.twin(), "/read").await;
+    server.restart().await;
+    let restarted = Instant::now();
+    // Whatever is asked for: nothing is shown before the session has ended.
+    let mut copy = client.twin();
+    until("the logout is stored", async || {
+        let reply = copy.ask("/read").await.unwrap();
+        assert!(!reply.body.contains("\"user\":7"), "{reply:?}");
+        reply.status == 200
+    })
+    .await;
+    assert!(restarted.elapsed() < RECOVERY);
+    assert_eq!(state_of(&mut nodes[1].client_as(&client)).await.user, None);
+    answers_again(&mut client, "/out").await;
+    assert_eq!(server.sessions().await, 0);
+}
+
+/// Only one process is cut off. The other one cannot know; the one that knows opens the session to nobody.
+async fn a_logout_that_one_process_could_not_store_leaves_the_session_closed_there_until_it_is_gone_everywhere(
+    server: Behind,
+) {
+    let nodes = [server.node_through_within(DEADLINE), server.node_within(DEADLINE)];
+    let mut client = signed_in(&nodes[0]).await;
+    let mut leaving = client.twin();
+    let logout = tokio::spawn(async move { refused(&mut leaving, "/slow/logout/out").await });
+    nodes[0].until_waiting_at("logout", 1).await;
+    server.proxy.set(Mode::CutBeforeForward);
+    nodes[0].open("logout").await;
+    logout.await.unwrap();
+    for _ in 0..3 {
+        refused(&mut client.twin(), "/read").await;
+    }
+    assert_eq!(state_of(&mut nodes[1].client_as(&client)).await.user, Some(7));
+    server.proxy.heal();
+    until("the session has ended", async || is_done(&mut client, "/read").await).await;
+    for node in &nodes {
+        assert_eq!(state_of(&mut node.client_as(&client)).await.user, None);
+    }
+    assert_eq!(server.sessions().await, 0);
+}

@@ -1,0 +1,128 @@
+//! Tabs that increment without a pause, and what they were told.
+//!
+//! In: users, and the processes of the application. Out: acknowledged and doubtful increments of each user. Never: an answer
+//! that is neither 200 nor 503.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{task::JoinSet, time::sleep};
+
+use super::{Client, Node, RECOVERY, is_done, state_of, until};
+
+/// Increments of one user.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sum {
+    pub(super) acknowledged: u64,
+    /// Answered by 503: done or not.
+    pub(super) doubtful: u64,
+}
+
+pub(super) struct Load {
+    over: Arc<AtomicBool>,
+    /// Acknowledged so far, for each tab.
+    progress: Vec<Arc<AtomicU64>>,
+    tabs: JoinSet<(usize, Sum)>,
+}
+
+impl Load {
+    /// A tab of each user at each server.
+    pub(super) fn begin(nodes: &[Node], users: &[(u64, Client)]) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let mut load = Self { over, progress: Vec::new(), tabs: JoinSet::new() };
+        for node in nodes {
+            for (user, (_, client)) in users.iter().enumerate() {
+                let progress = Arc::new(AtomicU64::new(0));
+                load.progress.push(progress.clone());
+                let (tab, over) = (node.client_as(client), load.over.clone());
+                load.tabs.spawn(async move { (user, increment(tab, over, progress).await) });
+            }
+        }
+        load
+    }
+
+    /// Waits until every tab got so many increments acknowledged from now on; says how long that took.
+    pub(super) async fn until_all_progress(&self, by: u64) -> Duration {
+        let begun = Instant::now();
+        let now = |progress: &Arc<AtomicU64>| progress.load(Ordering::SeqCst);
+        let before: Vec<_> = self.progress.iter().map(now).collect();
+        until("every tab's increments are acknowledged", async || {
+            self.progress.iter().zip(&before).all(|(progress, before)| now(progress) >= before + by)
+        })
+        .await;
+        begun.elapsed()
+    }
+
+    /// The sums, by the users' order.
+    pub(super) async fn end(mut self, users: usize) -> Vec<Sum> {
+        self.over.store(true, Ordering::SeqCst);
+        let mut sums = vec![Sum::default(); users];
+        while let Some(tab) = self.tabs.join_next().await {
+            let (user, sum) = tab.unwrap();
+            sums[user].acknowledged += sum.acknowledged;
+            sums[user].doubtful += sum.doubtful;
+        }
+        sums
+    }
+}
+
+async fn increment(mut tab: Client, over: Arc<AtomicBool>, progress: Arc<AtomicU64>) -> Sum {
+    let mut sum = Sum::default();
+    while !over.load(Ordering::SeqCst) {
+        if is_done(&mut tab, "/add").await {
+            sum.acknowledged += 1;
+            progress.fetch_add(1, Ordering::SeqCst);
+        } else {
+            sum.doubtful += 1;
+            // A browser does not try again a thousand times a second.
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+    sum
+}
+
+/// Holds the users' counters against what they were told; each user still is who they are. Counters began at 0.
+pub(super) async fn check(nodes: &[Node], users: &[(u64, Client)], sums: &[Sum]) {
+    for ((user, client), sum) in users.iter().zip(sums) {
+        for node in nodes {
+            let state = state_of(&mut node.client_as(client)).await;
+            assert_eq!(state.user, Some(*user));
+            let possible = sum.acknowledged..=sum.acknowledged + sum.doubtful;
+            assert!(
+                possible.contains(&state.count),
+                "{} is stored, {} increments were acknowledged and {} doubtful",
+                state.count,
+                sum.acknowledged,
+                sum.doubtful
+            );
+        }
+    }
+}
+
+/// From here on, each increment counts, at every server.
+pub(super) async fn counts_exactly(nodes: &[Node], users: &[(u64, Client)]) {
+    for (user, client) in users {
+        let mut tabs: Vec<_> = nodes.iter().map(|node| node.client_as(client)).collect();
+        let before = state_of(&mut tabs[0]).await;
+        assert_eq!(before.user, Some(*user));
+        let (mut acknowledged, mut sent) = (before.count, before.count);
+        for turn in 0..2 * nodes.len() {
+            let tab = &mut tabs[turn % nodes.len()];
+            acknowledged += u64::from(is_done(tab, "/add").await);
+            sent += 1;
+        }
+        let after = state_of(&mut tabs[0]).await.count;
+        assert!((acknowledged..=sent).contains(&after), "{after} of {acknowledged} or {sent}");
+    }
+}
+
+/// Every tab goes on, soon.
+pub(super) async fn recovers(load: &Load) {
+    let took = load.until_all_progress(1).await;
+    assert!(took < RECOVERY, "{took:?}");
+}
