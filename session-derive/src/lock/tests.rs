@@ -419,3 +419,25 @@ fn steps_cannot_be_rewritten() {
         assert!(mistakes.contains(says), "{edited}\n{mistakes}");
     }
 }
+
+/// What no stored record has any more may leave the source, but its key stays taken.
+#[test]
+fn the_lock_remembers_what_the_source_forgets() {
+    let fields = "#[session(default)] a: u8";
+    let first =
+        format!("#[session(name = \"shop\", version = 1)] struct Shop {{ {fields}, #[session(default)] theme: String }}");
+    let removed = "removed(key = \"theme\", ty = String, since = 2)";
+    let second = format!("#[session(name = \"shop\", version = 2, {removed})] struct Shop {{ {fields} }}");
+    let lock = ask(&first, &Task::Release, file("")).lock;
+    let lock = ask(&second, &Task::Release, file(&lock)).lock;
+    let without = |more: &str, field: &str| {
+        let text =
+            format!("#[session(name = \"shop\", version = 2{more})] struct Shop {{ {fields}{field} }}");
+        ask(&text, &Task::Check, file(&lock)).mistakes.join("\n")
+    };
+    assert_eq!(without(", oldest_reader = 2, oldest_record = 2", ""), "");
+    let early = without(", oldest_reader = 2, removed(key = \"b\", ty = u8, since = 2)", "");
+    assert!(early.contains("what it says of `theme` must stay"), "{early}");
+    let reused = without(", oldest_reader = 2, oldest_record = 2", ", #[session(default)] theme: String");
+    assert!(reused.contains("wire key \"theme\" was removed in version 2"), "{reused}");
+}
