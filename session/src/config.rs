@@ -73,7 +73,7 @@ pub enum ConfigError {
     NoSessions,
     /// A maximum per user needs a store that finds sessions by their user.
     #[error(
-        "`max_sessions_per_user` needs a store that finds sessions by their user; this one has no `SessionStore::index`"
+        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and answer `Some(Index::of(self))` in `SessionStore::index`, or leave it out"
     )]
     NoIndex,
 }
@@ -167,6 +167,22 @@ impl SessionMiddlewareBuilder {
 
     /// How many sessions one user may have at a time, and what becomes of one more. Default: any number, because a refused
     /// or ended session surprises; ASVS 5.0 7.1.2 asks for a decision. Counted where the principal field is set.
+    ///
+    /// With [`WhenFull::RejectNew`] a sign-in too many is answered 403
+    /// ([`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions)); with [`WhenFull::EvictOldest`] the session that signed in
+    /// first ends. All stores of this crate can count; one of your own needs a [`PrincipalIndex`](crate::store::PrincipalIndex).
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, WhenFull, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .max_sessions_per_user(3, WhenFull::EvictOldest)
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_sessions_per_user(mut self, most: u32, when_full: WhenFull) -> Self {
         self.max_sessions = Some((most, when_full));
         self

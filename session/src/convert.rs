@@ -42,7 +42,7 @@ impl Values<'_> {
     }
 }
 
-/// Stands for "this function" in [`Converts`] and [`Merges`], so that the compiler names the function and not a trait of its own.
+/// Stands for "this function" in `Converts` and `Merges`, so that the compiler names the function and not a trait of its own.
 #[derive(Debug)]
 pub struct Function;
 

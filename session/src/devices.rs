@@ -84,6 +84,19 @@ impl Session {
     /// Ends one session of who is signed in, by what the list calls it. One of somebody else, or none, is left as it is.
     /// The session of this request is purged. OWASP ASVS 5.0 7.5.2.
     ///
+    /// ```
+    /// use actix_typed_session::{Error, Session, id::PublicId};
+    /// use actix_web::web;
+    ///
+    /// /// The page's form sends what `public_id` shows.
+    /// async fn end(session: Session, id: web::Form<String>) -> Result<&'static str, Error> {
+    ///     if let Ok(id) = id.parse::<PublicId>() {
+    ///         session.revoke(id).await?;
+    ///     }
+    ///     Ok("ended")
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// As [`sessions`](Self::sessions): then it may still be live, and the call can be made again.
     #[track_caller]

@@ -12,7 +12,7 @@ use crate::{
 type Convert = fn(Values<'_>) -> Result<Vec<Json>, Failed>;
 type Merge = fn(Values<'_>, Values<'_>) -> Result<Vec<Json>, Failed>;
 
-/// Fields of a schema and the cells that held their values in older versions, connected by [`Step`]s.
+/// Fields of a schema and the cells that held their values in older versions, connected by steps.
 ///
 /// It is guarded whole, and what belongs together is written together, so that the revisions of its cells say which side was edited
 /// last.

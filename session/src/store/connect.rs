@@ -47,14 +47,20 @@ const FORMS: [(&str, &[&str], Option<&str>); 7] = [
 /// # Errors
 /// [`ConnectError`], which says what to write or which feature to enable.
 pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-    let scheme = scheme.filter(|scheme| is_scheme(scheme)).ok_or(ConnectError::NoScheme)?;
-    match scheme {
+    let (scheme, rest) =
+        url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or(ConnectError::NoScheme)?;
+    // RFC 3986 3.1: letters of either case.
+    let scheme = scheme.to_ascii_lowercase();
+    let url = &format!("{scheme}:{rest}");
+    match &*scheme {
         "memory" if url == "memory:" => Ok(AnyStore::new(MemoryStore::bounded(MOST_IN_MEMORY))),
         "memory" => Err(ConnectError::Memory),
         #[cfg(feature = "sqlite")]
-        "sqlite" => match url.strip_prefix("sqlite:").unwrap_or_default() {
+        "sqlite" => match rest {
             "" | "//" => Err(ConnectError::NoFile),
+            // It would be the name of a file.
+            ":memory:" => Err(ConnectError::SqliteMemory),
+            path if path.contains('?') => Err(ConnectError::SqliteParameters),
             // As other tools write it.
             path => opened(super::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
@@ -116,6 +122,14 @@ pub enum ConnectError {
     /// `sqlite:` without a path.
     #[error("`sqlite:` needs the path of a file, as in sqlite:sessions.db")]
     NoFile,
+    /// `sqlite::memory:`.
+    #[error("`sqlite::memory:` is no file; write `memory:` for sessions in memory")]
+    SqliteMemory,
+    /// `sqlite:` with parameters.
+    #[error(
+        "`sqlite:` takes a path and no parameters; a file with `?` in its name is opened by `SqliteStore::open`"
+    )]
+    SqliteParameters,
     /// The store could not be opened.
     #[error("the session store cannot be opened: {0}")]
     Open(#[source] Box<dyn Error + Send + Sync>),

@@ -50,7 +50,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
+        let kind = match self.kind {
             StoreErrorKind::Unavailable => "the session store cannot be reached",
             StoreErrorKind::UnknownOutcome => "the session store did not say whether it stored the change",
             StoreErrorKind::Full => "the session store is full",
@@ -58,7 +58,12 @@ impl fmt::Display for StoreError {
             StoreErrorKind::TooNew => {
                 "the stored session was written by a later release of actix-typed-session"
             }
-        })
+        };
+        // Logs show this and not always the source, and whoever reads them must know why.
+        match &self.source {
+            Some(source) => write!(f, "{kind}: {source}"),
+            None => f.write_str(kind),
+        }
     }
 }
 

@@ -141,10 +141,9 @@ impl<'h, H: Harness> Bench<'h, H> {
 }
 
 pub(super) fn failed(call: &str, error: &StoreError) -> Broken {
-    let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
     Broken::new(
         format!("`{call}` answers"),
-        format!("{:?}: {error}{why}", error.kind()),
+        format!("{:?}: {error}", error.kind()),
         "nothing is wrong with the engine here; see the error's source",
     )
 }

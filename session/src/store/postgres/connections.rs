@@ -22,6 +22,7 @@ use sqlx::{
     postgres::{PgArguments, PgConnectOptions, PgListener, PgRow},
 };
 use tokio::{
+    net::TcpStream,
     runtime::{Builder, Handle},
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, sleep, timeout, timeout_at},
@@ -124,7 +125,11 @@ impl Home {
         let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
         self.runtime.spawn(async move {
-            let tables = match connections.lease(Instant::now() + connections.wait).await {
+            let lease = async {
+                connections.reach().await?;
+                connections.lease(Instant::now() + connections.wait).await
+            };
+            let tables = match lease.await {
                 Ok(lease) => layout::prepare(lease, names).await,
                 Err(error) => Err(layout::no_connection(error)),
             };
@@ -164,6 +169,20 @@ impl Connections {
             shelf: Mutex::default(),
             wait,
         }
+    }
+
+    /// Whether anybody listens there: a pool would wait, and then not say why.
+    async fn reach(&self) -> Result<(), StoreError> {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        if self.options.get_socket().is_some() || host.starts_with('/') {
+            return Ok(());
+        }
+        let why = match timeout(self.wait, TcpStream::connect((host, port))).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{host}:{port}: {why}")))
     }
 
     fn shelf(&self) -> MutexGuard<'_, Vec<(PgListener, Instant)>> {

@@ -61,6 +61,9 @@ pub enum OpenError {
     /// The URL cannot be understood.
     #[error("not a URL of PostgreSQL; write postgres://user:password@host:port/database")]
     Url,
+    /// The password has an `@` that is not written `%40`.
+    #[error("the URL of PostgreSQL has two `@`; in a name or a password write it as %40, and `/` as %2F")]
+    AtSign,
     /// The URL says something that nobody listens to.
     #[error("the URL of PostgreSQL has a parameter {0:?} that does not exist; there are {known}", known = super::PARAMETERS.join(", "))]
     Parameter(String),
@@ -73,7 +76,7 @@ pub enum OpenError {
     #[error("no thread for the connections to PostgreSQL")]
     Thread(#[source] io::Error),
     /// The server cannot be reached, or did not let us in.
-    #[error("PostgreSQL cannot be reached; see that the server runs, and that the URL is right")]
+    #[error("no connection to PostgreSQL: {}; see that the server runs, and that the URL is right", why(.0))]
     Unreachable(#[source] StoreError),
     /// The server is a standby, where nothing can be written.
     #[error("the server is a standby; connect to the primary")]
@@ -108,8 +111,13 @@ pub enum OpenError {
         supported: i32,
     },
     /// The server refused something else.
-    #[error("the session tables cannot be created or looked at")]
+    #[error("the session tables cannot be created or looked at: {}", why(.0))]
     Engine(#[source] StoreError),
+}
+
+/// What the engine said; that it is about a store goes without saying here.
+fn why(error: &StoreError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// The names of the tables, as the user wants them.

@@ -183,6 +183,10 @@ impl PostgresStore {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(OpenError::Url);
         }
+        // Else a part of the password would be looked up as a host.
+        if url.split('?').next().unwrap_or_default().matches('@').count() > 1 {
+            return Err(OpenError::AtSign);
+        }
         if let Some(unknown) = unknown_parameter(url) {
             return Err(OpenError::Parameter(unknown));
         }

@@ -16,7 +16,7 @@ on_each_server! {
 const TABS: usize = 50;
 
 /// What so many tabs are answered at once.
-async fn statuses(client: &Client, path: impl Fn(usize) -> String) -> JoinSet<u16> {
+fn statuses(client: &Client, path: impl Fn(usize) -> String) -> JoinSet<u16> {
     let mut tabs = JoinSet::new();
     for tab in 0..TABS {
         let (mut client, path) = (client.twin(), path(tab));
@@ -43,7 +43,7 @@ async fn reads_are_made_again(server: Behind) {
     for _ in 0..3 {
         node.calls().await;
         server.proxy.set(Mode::BlackHole);
-        let readers = statuses(&client, |_| "/read".into()).await;
+        let readers = statuses(&client, |_| "/read".into());
         cut(&server, &node).await;
         assert_eq!(readers.join_all().await, [200; TABS]);
     }
@@ -53,7 +53,7 @@ async fn reads_are_made_again(server: Behind) {
 async fn writes_of_others_go_on(server: Behind) {
     let node = server.node_through();
     let client = signed_in(&node).await;
-    let writers = statuses(&client, |slot| format!("/slow-set/gate/{slot}/1")).await;
+    let writers = statuses(&client, |slot| format!("/slow-set/gate/{slot}/1"));
     node.until_waiting_at("gate", TABS).await;
     node.calls().await;
     server.proxy.set(Mode::BlackHole);
@@ -61,7 +61,7 @@ async fn writes_of_others_go_on(server: Behind) {
     cut(&server, &node).await;
     // On PostgreSQL some had no connection yet.
     assert!(writers.join_all().await.iter().all(|status| [200, 503].contains(status)));
-    let next = statuses(&client, |slot| format!("/set/{slot}/2")).await;
+    let next = statuses(&client, |slot| format!("/set/{slot}/2"));
     assert_eq!(next.join_all().await, [200; TABS]);
     assert_eq!(client.twin().read().await.slots, [Some(2); TABS]);
 }
