@@ -424,8 +424,9 @@ fn steps_cannot_be_rewritten() {
 #[test]
 fn the_lock_remembers_what_the_source_forgets() {
     let fields = "#[session(default)] a: u8";
-    let first =
-        format!("#[session(name = \"shop\", version = 1)] struct Shop {{ {fields}, #[session(default)] theme: String }}");
+    let first = format!(
+        "#[session(name = \"shop\", version = 1)] struct Shop {{ {fields}, #[session(default)] theme: String }}"
+    );
     let removed = "removed(key = \"theme\", ty = String, since = 2)";
     let second = format!("#[session(name = \"shop\", version = 2, {removed})] struct Shop {{ {fields} }}");
     let lock = ask(&first, &Task::Release, file("")).lock;
