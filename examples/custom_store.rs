@@ -217,7 +217,7 @@ fn nothing_changed(error: impl Into<io::Error>) -> StoreError {
 }
 
 #[derive(SessionState)]
-#[session(name = "counter", version = 1)]
+#[session(name = "counter", version = 1, lock = off)]
 struct Counter {
     #[session(default)]
     visits: u32,

@@ -15,7 +15,7 @@ macro_rules! state {
     ($(#[$about:meta])* $name:ident as $schema:literal { $($(#[$mark:meta])* $field:ident: $type:ty = $value:expr,)* }) => {
         $(#[$about])*
         #[derive(SessionState)]
-        #[session(name = $schema, version = 1)]
+        #[session(name = $schema, version = 1, lock = off)]
         pub(crate) struct $name {
             $($(#[$mark])* pub(crate) $field: $type,)*
         }
@@ -140,7 +140,7 @@ state! {
 
 /// A session that begins with one number.
 #[derive(SessionState)]
-#[session(name = "small", version = 1)]
+#[session(name = "small", version = 1, lock = off)]
 pub(crate) struct Small {
     #[session(default)]
     pub(crate) n: u32,

@@ -14,7 +14,7 @@ use crate::goods::{self, Cents};
 pub(crate) const MOST: u32 = 99;
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 1)]
+#[session(name = "shop", version = 1, lock = off)]
 pub(crate) struct Shop {
     /// Who is signed in. Setting it renews the session's id.
     #[session(principal)]

@@ -28,6 +28,17 @@ pub(crate) struct Given<T> {
 /// An option, if it was given.
 pub(crate) type Slot<T> = Option<Given<T>>;
 
+/// What is said where a schema has no lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// An error.
+    Required,
+    /// A warning.
+    Warn,
+    /// Nothing, and nothing is compared.
+    Off,
+}
+
 /// The struct as written.
 pub(crate) struct Written<'a> {
     pub(crate) item: &'a DeriveInput,
@@ -38,6 +49,8 @@ pub(crate) struct Written<'a> {
     pub(crate) oldest_record: Slot<LitInt>,
     pub(crate) removed: Vec<Given<Removed>>,
     pub(crate) steps: Vec<Given<Step>>,
+    pub(crate) lock: Slot<Mode>,
+    pub(crate) sample: Slot<Path>,
     /// Something here was not understood, and reported: what seems to be missing may be just that.
     pub(crate) damaged: bool,
     pub(crate) fields: Vec<WrittenField<'a>>,
@@ -62,12 +75,15 @@ pub(crate) struct WrittenField<'a> {
 
 pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
     let (mut name, mut version, mut krate) = (None, None, None);
+    let (mut lock, mut sample) = (None, None);
     let (mut oldest_reader, mut oldest_record) = (None, None);
     let (mut removed, mut steps) = (Vec::new(), Vec::new());
     let damaged = options(errors, &item.attrs, Place::Struct, |option, input| match option.key.word {
         "name" => option.fill(&mut name, input, string),
         "version" => option.fill(&mut version, input, integer),
         "crate" => option.fill(&mut krate, input, path),
+        "lock" => option.fill(&mut lock, input, mode),
+        "sample" => option.fill(&mut sample, input, path),
         "oldest_reader" => option.fill(&mut oldest_reader, input, integer),
         "oldest_record" => option.fill(&mut oldest_record, input, integer),
         "removed" => option.push(errors, &mut removed, input, history::removed),
@@ -83,7 +99,20 @@ pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
         },
         Data::Enum(_) | Data::Union(_) => Vec::new(),
     };
-    Written { item, name, version, krate, oldest_reader, oldest_record, removed, steps, damaged, fields }
+    Written {
+        item,
+        name,
+        version,
+        krate,
+        oldest_reader,
+        oldest_record,
+        removed,
+        steps,
+        lock,
+        sample,
+        damaged,
+        fields,
+    }
 }
 
 fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>> {
@@ -327,7 +356,8 @@ fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
     }
     let start = input.span();
     input.call(Path::parse_mod_style).map_err(|_| {
-        syn::Error::new(start, format!("`crate` takes a path without quotes: `{}`", option.key.example))
+        let Key { word, example, .. } = option.key;
+        syn::Error::new(start, format!("`{word}` takes a path without quotes: `{example}`"))
     })
 }
 
@@ -356,6 +386,19 @@ fn ty(option: &Found, input: ParseStream<'_>) -> syn::Result<Type> {
             format!("`{}` takes a type, without quotes: `{}`", option.key.word, option.key.example),
         )
     })
+}
+
+fn mode(option: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
+    let written = bare(option, input)?;
+    match &written {
+        Expr::Path(path) if path.path.is_ident("required") => Ok(Mode::Required),
+        Expr::Path(path) if path.path.is_ident("warn") => Ok(Mode::Warn),
+        Expr::Path(path) if path.path.is_ident("off") => Ok(Mode::Off),
+        _ => Err(syn::Error::new_spanned(
+            written,
+            "`lock` is one of `required`, `warn`, `off`: what to do where this schema has no lock file; write `lock = required`",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ impl Errors {
         }
     }
 
+    /// Whether no mistake was found so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// All mistakes in one, in the order in which they were found.
     pub(crate) fn finish(self) -> Result<(), syn::Error> {
         let all = self.0.borrow_mut().take().into_iter().flatten();

@@ -12,7 +12,10 @@ mod expand;
 mod ident;
 mod keys;
 mod krate;
+mod lock;
 mod model;
+mod value;
+mod words;
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;
@@ -213,6 +216,58 @@ use syn::DeriveInput;
 /// }
 /// ```
 ///
+/// ## `lock = required`, `warn` or `off`
+///
+/// What to do about a schema without a lock file: an error, a warning (the default), nothing. With `off` nothing is compared
+/// either.
+///
+/// The lock file is `session-schemas/shop.lock` beside `Cargo.toml`, to be committed. It says what every released version stores, so
+/// that a change which older binaries or older sessions could not follow is a compile error instead of a lost field:
+///
+/// ```text
+/// $ SESSION_LOCK=update cargo test session_lock     # writes the lock: at first, and after each change of an unreleased version
+/// $ SESSION_LOCK=release cargo test session_lock    # before a release: freezes this version, and keeps a record that it wrote
+/// ```
+///
+/// A released version is frozen but for its defaults; what changes next takes the next `version`, as a draft that may change
+/// freely until it is released. Types that are spelled differently and stored alike are one type. To see inside your own types, give
+/// them `#[derive(SessionValue)]`; other types are compared by their spelling.
+///
+/// The derive itself never writes: a test does that it generates, `session_lock_shop`. On every other run that test reads the records
+/// under `session-schemas/fixtures` back. It needs the derive to stand in a module (not in a function) of a target with tests.
+/// What cargo unpacked, from a registry or a vendor folder, is not compared.
+///
+/// `SESSION_LOCK_DIR` names another folder for lock files, absolute or from the package's folder.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1, lock = off)]
+/// struct Scratch {
+///     note: Option<String>, // may change in any way; sessions that hold it must not outlive a release
+/// }
+/// ```
+///
+/// ## `sample = path`
+///
+/// A function that makes the state for the record which `SESSION_LOCK=release` keeps; without it, the record holds the defaults.
+/// The more it fills in, the more later versions are tested with. Only tests call it.
+///
+/// ```
+/// # use actix_typed_session::SessionState;
+/// #[derive(SessionState)]
+/// #[session(version = 1, sample = full_shop)]
+/// struct Shop {
+///     #[session(default)]
+///     cart: Vec<u32>,
+/// }
+///
+/// #[cfg(test)]
+/// fn full_shop() -> Shop {
+///     Shop { cart: vec![11, 12] }
+/// }
+/// ```
+///
 /// # On a field
 ///
 /// ## `default` and `default = expression`
@@ -390,20 +445,70 @@ use syn::DeriveInput;
 /// ```
 #[proc_macro_derive(SessionState, attributes(session))]
 pub fn session_state(input: TokenStream) -> TokenStream {
-    derive(&syn::parse_macro_input!(input as DeriveInput)).into()
+    derive(&syn::parse_macro_input!(input as DeriveInput), lock::source::Around::look).into()
 }
 
-fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+/// Lets the lock file see inside a type of yours that a session stores.
+///
+/// Without it, such a type is known to the lock by its spelling alone: a field that is added to `Line` goes unnoticed. It generates
+/// an implementation of `SessionShape`, a number that the compiler computes from what serde will write: names of fields and
+/// variants, `#[serde(..)]` attributes, and the shapes of the types inside. The order of named fields, the name of the type, docs
+/// and other derives make no difference.
+///
+/// ```
+/// use actix_typed_session::SessionValue;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, SessionValue)]
+/// struct Line {
+///     sku: u32,
+///     quantity: u32,
+/// }
+/// ```
+///
+/// # Options
+///
+/// `#[session(opaque)]` on a field: only the spelling of its type counts. Types of other crates need no mark, a type that contains
+/// itself does.
+///
+/// ```
+/// # use actix_typed_session::SessionValue;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, SessionValue)]
+/// struct Category {
+///     name: String,
+///     #[session(opaque)]
+///     inside: Vec<Category>,
+/// }
+/// ```
+///
+/// `#[session(crate = path)]` on the type: where the library is, as for `SessionState`.
+#[proc_macro_derive(SessionValue, attributes(session))]
+pub fn session_value(input: TokenStream) -> TokenStream {
+    value::derive(&syn::parse_macro_input!(input as DeriveInput)).into()
+}
+
+fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -> proc_macro2::TokenStream {
     let errors = errors::Errors::new();
     let written = attr::read(&errors, item);
     let schema = model::decide(&written);
     check::all(&errors, &written, &schema);
+    let locked = if errors.is_empty() {
+        lock::check(&errors, &written, &schema, &look(&schema.name.text))
+    } else {
+        lock::Locked::default()
+    };
+    let watch = expand::lock::watch(&schema, &locked);
     match errors.finish() {
-        Ok(()) => expand::all(&schema),
+        Ok(()) => {
+            let code = expand::all(&schema);
+            let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
+            quote::quote!(#code #watch #test)
+        }
         Err(errors) => {
             let errors = errors.into_compile_error();
             let stub = expand::stub(&schema);
-            quote::quote!(#errors #stub)
+            quote::quote!(#errors #stub #watch)
         }
     }
 }
@@ -411,6 +516,11 @@ fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without a lock.
+    fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+        super::derive(item, |_| lock::source::Around::nowhere())
+    }
 
     /// `expand/*.expanded.rs` are the expansions of `expand/*.input.rs`, for people to read and for this test to keep true.
     /// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes them anew.

@@ -103,16 +103,18 @@ mod finish;
 mod history;
 pub mod id;
 mod keys;
+mod lock;
 mod middleware;
 mod patch;
 pub mod record;
 mod schema;
 mod session;
+mod shape;
 mod state;
 pub mod store;
 mod visit;
 
-pub use actix_typed_session_derive::SessionState;
+pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
     change::WhenFull,
@@ -125,6 +127,7 @@ pub use self::{
     middleware::{SessionMiddleware, SessionService},
     schema::{Field, IntoField, Removed, Schema, SessionState, TypedSession},
     session::Session,
+    shape::SessionShape,
 };
 
 /// Its code blocks are tests.

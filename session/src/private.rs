@@ -14,3 +14,15 @@ pub use crate::{
 
 /// Why a field could not be encoded.
 pub type EncodeError = serde_json::Error;
+
+pub mod shape {
+    //! What generated code asks of types.
+
+    pub use crate::shape::{Opaque, Probe, assert_kept, of, or_words, text};
+}
+
+pub mod lock {
+    //! What a generated `session_lock` test does.
+
+    pub use crate::lock::{Failure, Lock, Task, keep};
+}

@@ -301,8 +301,19 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         return;
     }
     let is_used = |version: u16| actions.iter().any(|since| number(since) == Some(version));
-    let unused: Vec<u16> =
-        (record.max(1)..now).map(|before| before + 1).filter(|version| !is_used(*version)).collect();
+    // What is no more may have begun in any version before; the attributes do not tell.
+    let gone: Vec<u16> = written
+        .removed
+        .iter()
+        .map(|removed| &removed.value.since)
+        .chain(written.steps.iter().map(|step| &step.value.since))
+        .filter_map(number)
+        .collect();
+    let may_begin_something = |version: u16| gone.iter().any(|until| *until > version);
+    let unused: Vec<u16> = (record.max(1)..now)
+        .map(|before| before + 1)
+        .filter(|version| !is_used(*version) && !may_begin_something(*version))
+        .collect();
     let Some(first) = unused.first() else { return };
     let more = match unused.len() - 1 {
         0 => String::new(),

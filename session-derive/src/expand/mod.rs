@@ -6,6 +6,7 @@ mod assert;
 mod getters;
 mod handle;
 mod history;
+pub(crate) mod lock;
 mod schema;
 mod setters;
 mod stub;

@@ -14,13 +14,13 @@ mod app {
     use crate::derive::crate_path::framework::sessions::SessionState;
 
     #[derive(SessionState)]
-    #[session(version = 1, crate = crate::derive::crate_path::framework::sessions)]
+    #[session(version = 1, lock = off, crate = crate::derive::crate_path::framework::sessions)]
     pub(super) struct Absolute {
         pub(super) user: Option<u64>,
     }
 
     #[derive(SessionState)]
-    #[session(version = 1, crate = super::framework::sessions)]
+    #[session(version = 1, lock = off, crate = super::framework::sessions)]
     pub(super) struct Relative {
         pub(super) user: Option<u64>,
     }

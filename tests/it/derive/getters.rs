@@ -16,7 +16,7 @@ struct Line {
 type Alias = Option<u8>;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Getters {
     #[session(default = true)]
     boolean: bool,
@@ -103,7 +103,7 @@ async fn defaults() {
 
 /// Names that would be taken if the other field had the method; it has not, so they are free.
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Free {
     #[session(default)]
     a: u8,

@@ -14,7 +14,7 @@ mod states {
     /// Documented, as the lint wants, although some of its fields are not.
     #[derive(Debug, SessionState)]
     #[allow(non_snake_case)]
-    #[session(version = 1)]
+    #[session(version = 1, lock = off)]
     pub(crate) struct Linted {
         /// Who is signed in.
         #[session(principal)]

@@ -15,6 +15,7 @@ mod setters;
 mod shadowed_prelude;
 mod spec;
 mod stored;
+mod values;
 mod visibility;
 
 /// The handle of a new session, as a handler has it: the handler hands it out and never answers.

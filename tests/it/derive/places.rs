@@ -7,7 +7,7 @@ use super::{fresh, type_of};
 #[actix_web::test]
 async fn inside_a_function() {
     #[derive(SessionState)]
-    #[session(version = 1)]
+    #[session(version = 1, lock = off)]
     struct Local {
         #[session(default)]
         hits: u8,
@@ -20,7 +20,7 @@ async fn inside_a_function() {
 macro_rules! named {
     ($name:ident, $schema:literal, $version:expr) => {
         #[derive(SessionState)]
-        #[session(name = $schema, version = $version)]
+        #[session(name = $schema, version = $version, lock = off)]
         struct $name {
             #[session(default)]
             hits: u8,
@@ -39,7 +39,7 @@ async fn named_by_a_macro() {
 macro_rules! states {
     ($($name:ident { $($field:ident: $ty:ty = $default:expr),* })*) => {$(
         #[derive(SessionState)]
-        #[session(version = 1)]
+        #[session(version = 1, lock = off)]
         struct $name {
             $(#[session(default = $default)] $field: $ty,)*
             // Half of the type from here, half from there.

@@ -5,7 +5,7 @@ use actix_typed_session::SessionState;
 use super::fresh;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 #[allow(non_camel_case_types)]
 struct r#struct {
     #[session(default)]

@@ -20,7 +20,7 @@ mod app {
     use super::{SCHEMA, actix_typed_session, session};
 
     #[derive(SessionState)]
-    #[session(version = 1)]
+    #[session(version = 1, lock = off)]
     pub(super) struct Session_ {
         pub(super) user: Option<u64>,
         /// Words that the expansion uses itself.

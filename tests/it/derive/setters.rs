@@ -12,7 +12,7 @@ enum Theme {
 }
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Setters {
     #[session(principal)]
     user: Option<u64>,

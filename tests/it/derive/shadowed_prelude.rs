@@ -49,7 +49,7 @@ mod actix_web {}
 mod actix_typed_session {}
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shadowed {
     mine: ::std::option::Option<self::Option<u8>>,
     #[session(default = self::String(3))]

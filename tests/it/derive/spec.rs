@@ -19,7 +19,7 @@ mod derived {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(version = 1)]
+    #[session(version = 1, lock = off)]
     pub(super) struct Shop {
         /// Who is signed in.
         #[session(principal)]

@@ -5,7 +5,7 @@ use actix_web::http::header::{COOKIE, SET_COOKIE};
 use actix_web::{App, test, web};
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Stored {
     #[session(default)]
     zebra: u32,

@@ -8,7 +8,7 @@ mod outer {
         use actix_typed_session::SessionState;
 
         #[derive(SessionState)]
-        #[session(version = 1)]
+        #[session(version = 1, lock = off)]
         pub(in crate::derive) struct Seen {
             private: Option<u8>,
             pub(super) parent: Option<u8>,

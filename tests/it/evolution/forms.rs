@@ -13,7 +13,7 @@ mod old {
     use actix_typed_session::SessionState;
 
     #[derive(SessionState)]
-    #[session(name = "forms", version = 1)]
+    #[session(name = "forms", version = 1, lock = off)]
     pub(super) struct Forms {
         #[session(principal)]
         pub(super) user: Option<u64>,
@@ -74,7 +74,7 @@ mod new {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "forms", version = 2)]
+    #[session(name = "forms", version = 2, lock = off)]
     #[session(step(since = 2, from(width: u32 = 3, "hei-ght": u32 = 4), to(area, "wi-dth"), up = area, down = sides))]
     #[session(step(since = 2, from(title: Option<String>), to(caption), up = std::convert::identity, down = std::convert::identity))]
     pub(super) struct Forms {
@@ -112,7 +112,7 @@ mod later {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "forms", version = 3, oldest_record = 2)]
+    #[session(name = "forms", version = 3, lock = off, oldest_record = 2)]
     #[session(step(since = 3, from(caption: Option<String>, "seen@2": u16), to(summary), up = summed, down = taken_apart))]
     pub(super) struct Forms {
         #[session(principal)]

@@ -13,7 +13,7 @@ use super::{
 
 /// Another section of the same session.
 #[derive(SessionState)]
-#[session(name = "other", version = 1)]
+#[session(name = "other", version = 1, lock = off)]
 struct Other {
     #[session(principal)]
     user: Option<u64>,
@@ -43,7 +43,7 @@ mod careful {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 3)]
+    #[session(name = "shop", version = 3, lock = off)]
     pub(super) struct Shop {
         #[session(default, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
         pub(super) cart: Vec<Line>,
@@ -56,7 +56,7 @@ mod lenient {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 3)]
+    #[session(name = "shop", version = 3, lock = off)]
     pub(super) struct Shop {
         #[session(default, lenient, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
         pub(super) cart: Vec<Line>,
@@ -77,7 +77,7 @@ mod joint {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 3)]
+    #[session(name = "shop", version = 3, lock = off)]
     #[session(step(since = 3, from(name: Option<String>), to(first, last), up = careful_split, down = careful_join))]
     pub(super) struct Shop {
         #[session(since = 3, lenient)]
@@ -128,7 +128,7 @@ mod chain {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 4, oldest_reader = 4)]
+    #[session(name = "shop", version = 4, lock = off, oldest_reader = 4)]
     #[session(step(since = 3, from(name: Option<String>), to(first, last), up = halves))]
     pub(super) struct Shop {
         #[session(since = 3, lenient, changed(since = 4, from = Option<String>, up = number))]

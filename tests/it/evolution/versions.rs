@@ -69,7 +69,7 @@ macro_rules! version {
             #[allow(unused_imports)] // the older versions need less
             use super::*;
             #[derive(actix_typed_session::SessionState)]
-            #[session(name = "m", $($schema)*)]
+            #[session(name = "m", lock = off, $($schema)*)]
             pub(crate) struct M {
                 #[session(default)]
                 pub(crate) note: u32,

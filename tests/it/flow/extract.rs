@@ -17,7 +17,7 @@ use super::{
 
 /// Another crate's schema in the same session.
 #[derive(SessionState)]
-#[session(name = "prefs", version = 1)]
+#[session(name = "prefs", version = 1, lock = off)]
 struct Prefs {
     #[session(default)]
     theme: String,
@@ -25,7 +25,7 @@ struct Prefs {
 
 /// Another type that calls itself the shop.
 #[derive(SessionState)]
-#[session(name = "shop", version = 1)]
+#[session(name = "shop", version = 1, lock = off)]
 struct Impostor {
     #[session(default)]
     visits: u32,
@@ -33,7 +33,7 @@ struct Impostor {
 
 /// Another schema that says who is signed in.
 #[derive(SessionState)]
-#[session(name = "admin", version = 1)]
+#[session(name = "admin", version = 1, lock = off)]
 struct Admin {
     #[session(principal)]
     name: Option<String>,

@@ -33,7 +33,7 @@ use actix_web::{
 };
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 1)]
+#[session(name = "shop", version = 1, lock = off)]
 struct Shop {
     #[session(principal)]
     user: Option<u64>,

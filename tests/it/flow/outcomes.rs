@@ -25,7 +25,7 @@ impl Serialize for Moody {
 }
 
 #[derive(SessionState)]
-#[session(name = "odd", version = 1)]
+#[session(name = "odd", version = 1, lock = off)]
 struct Odd {
     #[session(default)]
     moody: Moody,

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 /// A shop's session: one field of every kind.
 #[derive(SessionState)]
-#[session(name = "shop", version = 1)]
+#[session(name = "shop", version = 1, lock = off)]
 pub(super) struct Shop {
     #[session(principal)]
     pub(super) user: Option<u64>,

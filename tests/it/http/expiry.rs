@@ -15,7 +15,7 @@ use actix_web::{
 };
 
 #[derive(SessionState)]
-#[session(name = "page", version = 1)]
+#[session(name = "page", version = 1, lock = off)]
 struct Page {
     #[session(default)]
     hits: u32,

@@ -87,7 +87,7 @@ async fn a_write_that_overlaps_a_renewal_is_kept(place: Place) {
 }
 
 #[derive(SessionState)]
-#[session(name = "page", version = 1)]
+#[session(name = "page", version = 1, lock = off)]
 struct Page {
     #[session(principal)]
     user: Option<u64>,

@@ -4,7 +4,7 @@ use actix_typed_session::SessionState;
 struct Line;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(default)]
     cart: Vec<Line>,

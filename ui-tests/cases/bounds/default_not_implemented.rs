@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 struct Theme;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(default)]
     theme: Theme,

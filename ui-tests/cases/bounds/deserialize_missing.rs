@@ -6,7 +6,7 @@ use serde::Serialize;
 struct Line;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(default)]
     line: Line,

@@ -5,7 +5,7 @@ struct User;
 struct Notice;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(principal)]
     user: Option<User>,

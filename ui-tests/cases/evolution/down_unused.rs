@@ -11,7 +11,7 @@ fn down(new: u16) -> u8 {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, oldest_reader = 2)]
+#[session(version = 2, lock = off, oldest_reader = 2)]
 struct Shop {
     #[session(default, changed(since = 2, from = u8, up = up, down = down))]
     hits: u16,

@@ -12,7 +12,7 @@ fn down(_: u16) -> Old {
 }
 
 #[derive(SessionState)]
-#[session(version = 2)]
+#[session(version = 2, lock = off)]
 struct Shop {
     #[session(default, changed(since = 2, from = Old, up = up, down = down))]
     hits: u16,

@@ -14,7 +14,7 @@ fn down(_: Option<u16>) -> (Old, u8) {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, step(since = 2, from(a: Old, b: u8), to(c), up = up, down = down))]
+#[session(version = 2, lock = off, step(since = 2, from(a: Old, b: u8), to(c), up = up, down = down))]
 struct Shop {
     #[session(since = 2)]
     c: Option<u16>,

@@ -10,7 +10,7 @@ fn join(first: Option<String>, _: Option<String>) -> Option<String> {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, step(since = 2, from(name: Option<String>), to(first, last), up = split, down = join))]
+#[session(version = 2, lock = off, step(since = 2, from(name: Option<String>), to(first, last), up = split, down = join))]
 struct Shop {
     #[session(since = 2)]
     first: Option<String>,

@@ -14,7 +14,7 @@ async fn later(old: u8) -> u16 {
 }
 
 #[derive(SessionState)]
-#[session(version = 2)]
+#[session(version = 2, lock = off)]
 struct Shop {
     #[session(default, changed(since = 2, from = u8, up = later, down = down))]
     hits: u16,

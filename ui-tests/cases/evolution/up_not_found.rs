@@ -10,7 +10,7 @@ fn down(new: u16) -> u8 {
 }
 
 #[derive(SessionState)]
-#[session(version = 2)]
+#[session(version = 2, lock = off)]
 struct Shop {
     #[session(default, changed(since = 2, from = u8, up = upp, down = down))]
     hits: u16,

@@ -14,7 +14,7 @@ fn wrong(old: i8) -> i8 {
 }
 
 #[derive(SessionState)]
-#[session(version = 2)]
+#[session(version = 2, lock = off)]
 struct Shop {
     #[session(default, changed(since = 2, from = u8, up = wrong, down = down))]
     hits: u16,

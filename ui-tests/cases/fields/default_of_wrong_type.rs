@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(default = "three")]
     hits: u32,

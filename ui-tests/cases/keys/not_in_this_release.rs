@@ -1,8 +1,8 @@
-// Underlined: `lock` and `secret`.
+// Underlined: `secret`.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 1, lock = off)]
+#[session(version = 1)]
 struct Shop {
     #[session(secret)]
     user: Option<u64>,

@@ -2,7 +2,7 @@
 use actix_typed_session::{SessionState, TypedSession};
 
 #[derive(SessionState)]
-#[session(version = 1)]
+#[session(version = 1, lock = off)]
 struct Shop {
     #[session(principal)]
     user: Option<u64>,

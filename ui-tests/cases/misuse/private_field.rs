@@ -3,7 +3,7 @@ use actix_typed_session::TypedSession;
 
 mod shop {
     #[derive(actix_typed_session::SessionState)]
-    #[session(version = 1)]
+    #[session(version = 1, lock = off)]
     pub struct Shop {
         #[session(default)]
         hits: u32,

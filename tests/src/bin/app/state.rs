@@ -4,7 +4,7 @@ use actix_typed_session::{SessionState, TypedSession};
 
 /// What handlers change by closures.
 #[derive(SessionState)]
-#[session(name = "visitor", version = 1)]
+#[session(name = "visitor", version = 1, lock = off)]
 pub(crate) struct Visitor {
     #[session(principal)]
     pub(crate) user: Option<u64>,
@@ -18,7 +18,7 @@ pub(crate) struct Visitor {
 macro_rules! slots {
     ($($number:literal $field:ident $set:ident),* $(,)?) => {
         #[derive(SessionState)]
-        #[session(name = "slots", version = 1)]
+        #[session(name = "slots", version = 1, lock = off)]
         pub(crate) struct Slots { $($field: Option<u64>),* }
 
         /// Sets the field with this number; says whether there is one.

@@ -1,0 +1,115 @@
+//! In: what the lock asks for. Out: constants that watch over it, and the test that keeps it.
+//!
+//! Never a path that a release build needs: all of this is gone once the compiler has looked at it.
+
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
+
+use crate::ident;
+use crate::lock::compare::TypeCheck;
+use crate::lock::source::Task;
+use crate::lock::{Locked, Test};
+use crate::model::Schema;
+
+/// What stands beside a schema, with mistakes or without.
+pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
+    let Locked { watch, warning, types, test: _ } = locked;
+    let warning = warning.as_ref().map(|message| warn(schema.ident, message));
+    let types = types.iter().map(|(ty, check)| keep(schema, ty, check));
+    quote!(#watch #warning #(#types)*)
+}
+
+/// The one warning that stable Rust lets a macro give: the use of something deprecated.
+fn warn(at: &Ident, message: &str) -> TokenStream {
+    let span = at.span();
+    let name = Ident::new("lock", span);
+    quote_spanned! {span=>
+        const _: () = {
+            #[deprecated(note = #message)]
+            #[allow(non_upper_case_globals)]
+            const #name: () = ();
+            #name
+        };
+    }
+}
+
+/// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..");` with the caret on the type.
+fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
+    let krate = &schema.krate;
+    let TypeCheck { locked, same_words, message, .. } = check;
+    let locked = option(locked.map(hexadecimal));
+    let (first, last) = ends(ty);
+    // A call reaches from its first token to its closing parenthesis.
+    let mut arguments = Group::new(
+        proc_macro2::Delimiter::Parenthesis,
+        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message),
+    );
+    arguments.set_span(last);
+    let function = quote_spanned!(first=> assert_kept);
+    quote! {
+        const _: () = {
+            #[allow(unused_imports)]
+            use #krate::__private::shape::{Opaque as _, assert_kept};
+            #function #arguments
+        };
+    }
+}
+
+fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    let first = tokens.next().as_ref().map_or_else(Span::call_site, TokenTree::span);
+    (first, tokens.last().as_ref().map_or(first, TokenTree::span))
+}
+
+fn option(value: Option<impl ToTokens>) -> TokenStream {
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
+}
+
+fn hexadecimal(number: u64) -> TokenStream {
+    let text = format!("0x{number:016x}");
+    text.parse().unwrap_or_else(|_| Literal::u64_unsuffixed(number).into_token_stream())
+}
+
+/// ```text
+/// #[cfg(test)]
+/// #[test]
+/// fn session_lock_shop() -> Result<(), Failure> {
+///     keep::<Shop>(&Lock { .. }, None)
+/// }
+/// ```
+pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
+    let Some(Test { directory, task, text, shapes }) = &locked.test else { return TokenStream::new() };
+    let (state, krate) = (schema.ident, &schema.krate);
+    let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
+    let task = match task {
+        Task::Check | Task::Unknown(_) => quote!(Read),
+        Task::Update => quote!(Update),
+        Task::Release => quote!(Release),
+    };
+    let sample = option(sample);
+    quote! {
+        #[cfg(test)]
+        #[::core::prelude::v1::test]
+        // In a function's body nobody can run it.
+        #[allow(unnameable_test_items)]
+        fn #name() -> ::core::result::Result<(), #krate::__private::lock::Failure> {
+            #[allow(unused_imports)]
+            use #krate::__private::shape::Opaque as _;
+            #krate::__private::lock::keep::<#state>(
+                &#krate::__private::lock::Lock {
+                    directory: #directory,
+                    task: #krate::__private::lock::Task::#task,
+                    text: &[#(#text),*],
+                    shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
+                    package: ::core::env!("CARGO_MANIFEST_DIR"),
+                    source: ::core::file!(),
+                },
+                #sample,
+            )
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! In: what the attributes tell, and the lock. Out: the cells of every version, and the lock as it should be now.
+//!
+//! Never judges: where the two differ, `compare` says whether they may.
+
+use std::collections::BTreeMap;
+
+use super::text::{Action, Cell, Default, Lock, Shape, View};
+
+/// The schema as its attributes tell it.
+#[derive(Clone, Debug)]
+pub(crate) struct Now {
+    pub(crate) schema: String,
+    pub(crate) state: String,
+    pub(crate) version: u16,
+    /// If it was written.
+    pub(crate) oldest_reader: Option<u16>,
+    pub(crate) oldest_record: u16,
+    pub(crate) cells: Vec<Stored>,
+}
+
+/// A cell that this version stores, or an older one did.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) role: Role,
+    /// What messages call it: the field's name or the key.
+    pub(crate) name: String,
+    pub(crate) key: String,
+    pub(crate) ty: String,
+    pub(crate) default: Option<Default>,
+    /// The version in which it came to be; `None` where the attributes do not tell.
+    pub(crate) since: Option<u16>,
+    /// The version in which it was there no more.
+    pub(crate) until: Option<u16>,
+    pub(crate) action: Action,
+}
+
+/// What a cell is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Field,
+    /// An older form of a field.
+    Before,
+    /// In `removed(..)`.
+    Removed,
+    /// In the `from(..)` of a step.
+    Split,
+}
+/// A cell of the released versions.
+pub(super) struct Frozen<'a> {
+    pub(super) since: u16,
+    /// The first released version without it.
+    pub(super) until: Option<u16>,
+    /// The newest released version with it.
+    pub(super) seen: u16,
+    pub(super) cell: &'a Cell,
+}
+
+pub(super) fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
+    let mut all: BTreeMap<&str, Frozen<'_>> = BTreeMap::new();
+    for (version, view) in lock.versions.range(..=lock.released) {
+        for (key, cell) in view {
+            all.insert(key, Frozen { since: cell.since, until: None, seen: *version, cell });
+        }
+        for (_, gone) in
+            all.iter_mut().filter(|(key, gone)| gone.until.is_none() && !view.contains_key(**key))
+        {
+            gone.until = Some(*version);
+        }
+    }
+    all
+}
+
+/// The view of `version`, as the attributes and, where they are silent, the lock tell it.
+pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
+    let known = lock.map(frozen).unwrap_or_default();
+    let cells = now.cells.iter().filter_map(|stored| {
+        let since =
+            stored.since.or_else(|| known.get(stored.key.as_str()).map(|cell| cell.since)).unwrap_or(1);
+        let there = since <= version && stored.until.is_none_or(|until| version < until);
+        let Stored { ty, action, default, .. } = stored.clone();
+        there.then(|| (stored.key.clone(), Cell { ty, shape: Shape::Asked, since, action, default }))
+    });
+    cells.collect()
+}
+
+/// The lock that fits the attributes: released versions as they are, the draft anew.
+pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
+    let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
+    let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
+    versions.retain(|version, _| *version <= released);
+    let first = if lock.is_some() { released.saturating_add(1) } else { now.oldest_record };
+    for version in first..=now.version {
+        versions.insert(version, view(now, lock, version));
+    }
+    // The one thing that may change in a released version: what nobody has stored.
+    if let Some(view) = versions.get_mut(&now.version) {
+        for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
+            if let Some(cell) = view.get_mut(&stored.key) {
+                cell.default.clone_from(&stored.default);
+            }
+        }
+    }
+    let released = if release { now.version } else { released };
+    Lock { schema: now.schema.clone(), state: now.state.clone(), released, versions }
+}

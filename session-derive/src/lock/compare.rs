@@ -1,0 +1,364 @@
+//! In: what the attributes say, and what the lock says. Out: what the one may not say after the other.
+//!
+//! Never touches a token or a file: a [`Finding`] names the place, and the caller underlines it. Whether two types that are
+//! spelled differently are stored alike is for the compiler: those are [`TypeCheck`]s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cells::{Frozen, Now, Role, Stored, frozen};
+use super::text::{Action, Lock};
+
+mod contents;
+
+/// A mistake, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) place: Place,
+    pub(crate) message: String,
+    /// `SESSION_LOCK=update` takes it into the lock.
+    pub(crate) can_be_recorded: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Version,
+    State,
+    OldestReader,
+    /// The nth of [`Now::cells`].
+    Cell(usize, Part),
+}
+
+/// What of a cell is to be edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Name,
+    Key,
+    Since,
+    Until,
+    Default,
+}
+
+/// For the compiler: the shape of a cell's type against the one in the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TypeCheck {
+    /// The nth of [`Now::cells`].
+    pub(crate) cell: usize,
+    /// `None`: the compiler could not see it.
+    pub(crate) locked: Option<u64>,
+    /// Whether both are spelled alike, which decides where the compiler sees no shape.
+    pub(crate) same_words: bool,
+    pub(crate) message: String,
+    pub(crate) can_be_recorded: bool,
+}
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) types: Vec<TypeCheck>,
+}
+
+pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
+pub(crate) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
+
+pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
+    let mut found =
+        Found { now, lock, frozen: frozen(lock), lists_changes: false, verdict: Verdict::default() };
+    if found.version() {
+        found.contraction();
+        found.cells();
+        found.types();
+        found.defaults();
+        found.draft();
+    }
+    found.verdict
+}
+
+struct Found<'a> {
+    now: &'a Now,
+    lock: &'a Lock,
+    frozen: BTreeMap<&'a str, Frozen<'a>>,
+    /// One message lists all that changed without a new version.
+    lists_changes: bool,
+    verdict: Verdict,
+}
+
+impl<'a> Found<'a> {
+    fn at(&mut self, place: Place, message: String) {
+        self.verdict.findings.push(Finding { place, message, can_be_recorded: false });
+    }
+
+    fn recordable(&mut self, place: Place, message: String) {
+        self.verdict.findings.push(Finding { place, message, can_be_recorded: true });
+    }
+
+    /// The version that comes next is the one that may say something new.
+    fn next(&self) -> u16 {
+        self.lock.released.saturating_add(1)
+    }
+
+    fn is_bumped(&self) -> bool {
+        self.now.version > self.lock.released
+    }
+
+    /// Whether the version is the released one or the next.
+    fn version(&mut self) -> bool {
+        let (version, released, next) = (self.now.version, self.lock.released, self.next());
+        if version < released {
+            self.at(
+                Place::Version,
+                format!("schema `{}` is locked at {released}, found {version}", self.now.schema),
+            );
+        } else if version > next && released == 0 {
+            self.at(
+                Place::Version,
+                format!(
+                    "versions are consecutive: no version of schema `{}` is released, so this is still version 1, found \
+                     {version}; if an earlier one is in use, go back to it and run `{RELEASE}`",
+                    self.now.schema
+                ),
+            );
+        } else if version > next {
+            self.at(
+                Place::Version,
+                format!(
+                    "versions are consecutive: {next} comes after {released}, found {version}; if version {next} is in \
+                     use, go back to it and run `{RELEASE}`"
+                ),
+            );
+        } else {
+            return true;
+        }
+        false
+    }
+
+    fn contraction(&mut self) {
+        let (released, Some(oldest)) = (self.lock.released, self.now.oldest_reader) else { return };
+        if oldest > released && released > 0 {
+            self.at(
+                Place::OldestReader,
+                format!(
+                    "version {released} is released and may still be serving: `oldest_reader` cannot be above {released} \
+                     until version {oldest} is released"
+                ),
+            );
+        }
+    }
+
+    /// Every cell of the attributes against the released ones, and the other way round.
+    fn cells(&mut self) {
+        let now = self.now;
+        let (mut added, mut gone) = (Vec::new(), Vec::new());
+        for (at, stored) in now.cells.iter().enumerate() {
+            match self.frozen.get(stored.key.as_str()) {
+                None if stored.since.unwrap_or(1) > self.lock.released => {}
+                None if self.lock.released == 0 => {}
+                None if stored.role == Role::Field && stored.action == Action::Added => added.push(at),
+                // Its older form is judged.
+                None if matches!(stored.action, Action::Changed(_)) => {}
+                None => self.unknown(at, stored),
+                Some(_) => self.known(at, stored),
+            }
+        }
+        let told: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
+        let missing: Vec<&str> = self.frozen.keys().copied().filter(|key| !told.contains(key)).collect();
+        for key in missing {
+            let Some(Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
+            let is_form_of_a_field =
+                matches!(&cell.action, Action::Changed(from) if told.contains(from.as_str()));
+            match until {
+                None if is_form_of_a_field => {}
+                None => gone.push(key),
+                Some(until) if now.oldest_record >= *until => {}
+                Some(until) => {
+                    let message = format!(
+                        "version {until} is released and cannot change: what it says of `{key}` must stay, such as \
+                         `#[session(removed(key = \"{key}\", ty = {}, since = {until}))]`, as long as records of version {} \
+                         may be stored",
+                        cell.ty,
+                        until - 1
+                    );
+                    self.at(Place::State, message);
+                }
+            }
+        }
+        self.renamed(&mut added, &mut gone);
+        if self.is_bumped() {
+            self.each(&added, &gone);
+        } else if !added.is_empty() || !gone.is_empty() {
+            self.not_bumped(&added, &gone);
+        }
+    }
+
+    /// One field went and one of the same type came: most likely it was renamed.
+    fn renamed(&mut self, added: &mut Vec<usize>, gone: &mut Vec<&str>) {
+        let pairs: Vec<(usize, &str)> = added
+            .iter()
+            .filter_map(|at| {
+                let new = self.now.cells.get(*at)?;
+                let same = |key: &&&str| self.frozen.get(**key).is_some_and(|old| old.cell.ty == new.ty);
+                let mut old = gone.iter().filter(same);
+                let twins =
+                    added.iter().filter_map(|at| self.now.cells.get(*at)).filter(|other| other.ty == new.ty);
+                // Of two of a kind nobody knows which is which.
+                let only = old.next().filter(|_| old.next().is_none() && twins.count() == 1)?;
+                Some((*at, *only))
+            })
+            .collect();
+        for (at, key) in pairs {
+            let Some(new) = self.now.cells.get(at) else { continue };
+            let message = format!(
+                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session(key = \"{key}\")]`",
+                new.name
+            );
+            self.at(Place::Cell(at, Part::Name), message);
+            added.retain(|other| *other != at);
+            gone.retain(|other| *other != key);
+        }
+    }
+
+    /// What came and what went, where the version says that something may.
+    fn each(&mut self, added: &[usize], gone: &[&str]) {
+        let (released, next) = (self.lock.released, self.next());
+        for at in added {
+            let Some(name) = self.now.cells.get(*at).map(|stored| &stored.name) else { continue };
+            let message =
+                format!("version {released} was released without `{name}`; add it with `since = {next}`");
+            self.at(Place::Cell(*at, Part::Since), message);
+        }
+        for key in gone {
+            let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
+            let message = format!(
+                "`{key}` was in version {released}; keep its key free with `#[session(removed(key = \"{key}\", ty = {ty}, \
+                 since = {next}))]`"
+            );
+            self.at(Place::State, message);
+        }
+    }
+
+    fn not_bumped(&mut self, added: &[usize], gone: &[&str]) {
+        let (mut changes, mut fixes) = (Vec::new(), Vec::new());
+        let next = self.next();
+        for stored in added.iter().filter_map(|at| self.now.cells.get(*at)) {
+            changes.push(format!("+ field `{}: {}`", stored.name, stored.ty));
+            fixes.push(format!("`since = {next}` on `{}`", stored.name));
+        }
+        for (key, old) in gone.iter().filter_map(|key| Some((key, self.frozen.get(key)?))) {
+            changes.push(format!("- field `{key}: {}`", old.cell.ty));
+            fixes.push(format!("`removed(key = \"{key}\", ty = {}, since = {next})`", old.cell.ty));
+        }
+        for (stored, old) in self.now.cells.iter().filter_map(|c| Some((c, self.frozen.get(c.key.as_str())?)))
+        {
+            if stored.role == Role::Field && stored.ty != old.cell.ty {
+                changes.push(format!("~ `{}: {}` → `{}`", stored.name, old.cell.ty, stored.ty));
+                fixes.push(format!("`changed(since = {next}, ..)` on `{}`", stored.name));
+            }
+        }
+        self.lists_changes = true;
+        let message = self.bump(&changes.join("; "), &fixes.join(", "));
+        self.at(Place::Version, message);
+    }
+
+    fn bump(&self, changes: &str, fixes: &str) -> String {
+        let (schema, released, next) = (&self.now.schema, self.lock.released, self.next());
+        format!(
+            "session schema `{schema}` changed but its version did not. changed since released version {released}: {changes}. \
+             Bump to `version = {next}` and say {fixes}, then run `{UPDATE}`"
+        )
+    }
+
+    /// A cell of the attributes that should be in the lock and is not.
+    fn unknown(&mut self, at: usize, stored: &Stored) {
+        let (released, name) = (self.lock.released, &stored.name);
+        let (part, message) = match (&stored.role, stored.since) {
+            (Role::Field | Role::Before, Some(since)) if stored.action != Action::Added => (
+                Part::Since,
+                format!(
+                    "version {since} is released and cannot change: there `{name}` is not {}",
+                    stored.action.describe()
+                ),
+            ),
+            _ => (
+                Part::Key,
+                format!("`{name}` is in no version up to {released}, the released one; remove it here"),
+            ),
+        };
+        self.at(Place::Cell(at, part), message);
+    }
+
+    /// A cell that is in both.
+    fn known(&mut self, at: usize, stored: &'a Stored) {
+        let Some(Frozen { since, until, cell, .. }) = self.frozen.get(stored.key.as_str()) else { return };
+        let (name, key) = (&stored.name, &stored.key);
+        let place = |part| Place::Cell(at, part);
+        let became = self.frozen.values().find(|later| later.cell.action == Action::Changed(key.clone()));
+        let problem = match (*until, stored.until) {
+            (Some(until), None) => Some(match became {
+                Some(later) if stored.role == Role::Field => (
+                    place(Part::Name),
+                    format!(
+                        "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
+                         {until}, ..)`",
+                        later.cell.ty
+                    ),
+                ),
+                _ => (
+                    place(Part::Key),
+                    format!(
+                        "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
+                         new key"
+                    ),
+                ),
+            }),
+            (Some(until), Some(says)) if until != says => Some((
+                place(Part::Until),
+                format!(
+                    "version {until} is released and cannot change: `{key}` went in it, not in version {says}"
+                ),
+            )),
+            (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
+                place(Part::Until),
+                format!(
+                    "version {says} is released and cannot change: `changed(since = {says}, ..)` was added to `{name}`; say \
+                     `since = {}`",
+                    self.next()
+                ),
+            )),
+            (None, Some(says)) if says <= self.lock.released => Some((
+                place(Part::Until),
+                format!(
+                    "version {says} is released and cannot change: `{key}` is still in version {}; say `since = {}`",
+                    self.lock.released,
+                    self.next()
+                ),
+            )),
+            _ => match stored.since {
+                Some(says) if says != *since => Some((
+                    place(Part::Since),
+                    if says == 1 {
+                        format!(
+                            "version {since} is released and cannot change: `since = {since}` was taken from `{name}`"
+                        )
+                    } else {
+                        let released = self.lock.released;
+                        format!(
+                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`"
+                        )
+                    },
+                )),
+                Some(_) if cell.action != stored.action => Some((
+                    place(Part::Name),
+                    format!(
+                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}",
+                        cell.action.describe(),
+                        stored.action.describe()
+                    ),
+                )),
+                _ => None,
+            },
+        };
+        if let Some((place, message)) = problem {
+            self.at(place, message);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! In: a schema without mistakes, and what stands around it. Out: what it may not say after its lock file, and what is generated
+//! to watch over that.
+//!
+//! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes
+//! into `cells`, `compare` knows the rules.
+
+mod cells;
+pub(crate) mod compare;
+mod now;
+pub(crate) mod source;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::Type;
+
+use crate::attr::{Mode, Written};
+use crate::errors::Errors;
+use crate::model::Schema;
+use compare::{Part, Place, TypeCheck, UPDATE};
+use now::Origin;
+use source::{Around, File, Task};
+use text::{ASKED, Broken, Lock, Shape};
+
+/// What is generated for the lock of a schema.
+#[derive(Default)]
+pub(crate) struct Locked<'a> {
+    /// Makes cargo watch what was looked at.
+    pub(crate) watch: TokenStream,
+    pub(crate) warning: Option<String>,
+    pub(crate) types: Vec<(&'a Type, TypeCheck)>,
+    pub(crate) test: Option<Test<'a>>,
+}
+
+/// The generated test: it reads the golden records, and writes the lock if it is asked to.
+pub(crate) struct Test<'a> {
+    /// A constant text: the folder of the lock files.
+    pub(crate) directory: TokenStream,
+    pub(crate) task: Task,
+    /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
+    pub(crate) text: Vec<String>,
+    pub(crate) shapes: Vec<&'a Type>,
+}
+
+/// Whether a finding stands under the present task: what the update records is no mistake during one.
+fn stands(task: &Task, can_be_recorded: bool) -> bool {
+    *task == Task::Check || !can_be_recorded
+}
+
+pub(crate) fn check<'a>(
+    errors: &Errors,
+    written: &'a Written<'a>,
+    schema: &Schema<'a>,
+    around: &Around,
+) -> Locked<'a> {
+    let mode = written.lock.as_ref().map_or(Mode::Warn, |mode| mode.value);
+    if mode == Mode::Off || matches!(around.file, File::Ignored) {
+        return Locked::default();
+    }
+    let Around { task, file, shown, directory } = around;
+    let (now, origins) = now::read(written, schema);
+    let mut locked = Locked { watch: around.watch(&now.schema), ..Locked::default() };
+    if let Task::Unknown(task) = task {
+        errors.at(
+            schema.ident,
+            format!("`SESSION_LOCK` is `{task}`; it can be `update`, `release`, or not set"),
+        );
+        return locked;
+    }
+    let lock = match file {
+        File::Ignored => return locked,
+        File::Unreadable(why) => {
+            errors.at(schema.ident, format!("{shown} cannot be read: {why}"));
+            return locked;
+        }
+        File::Missing(others) => {
+            if *task == Task::Check {
+                let message = missing(&now, written, others, shown);
+                match mode {
+                    Mode::Required => errors.at(schema.ident, message),
+                    Mode::Warn | Mode::Off => locked.warning = Some(message),
+                }
+            }
+            None
+        }
+        File::Text(text) => match Lock::parse(text) {
+            Ok(lock) if lock.schema == now.schema => Some(lock),
+            Ok(other) => {
+                let message = format!(
+                    "{shown} is the lock of schema `{}`, not of `{}`; restore it, or move it to {}.lock",
+                    other.schema, now.schema, other.schema
+                );
+                errors.at(schema.ident, message);
+                return locked;
+            }
+            Err(broken) => {
+                errors.at(schema.ident, broken_message(&broken, shown));
+                return locked;
+            }
+        },
+    };
+    if let Some(lock) = &lock {
+        let verdict = compare::compare(&now, lock);
+        for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
+            errors.at(tokens(finding.place, written, schema, &origins), &finding.message);
+        }
+        let types = verdict.types.into_iter().filter(|check| stands(task, check.can_be_recorded));
+        locked.types = types.filter_map(|check| Some((origins.get(check.cell)?.ty, check))).collect();
+    }
+    let (text, shapes) = match task {
+        Task::Update | Task::Release => {
+            let updated = cells::updated(&now, lock.as_ref(), *task == Task::Release);
+            let text = updated.render().split(ASKED).map(str::to_owned).collect();
+            (text, asked(&updated, &now, &origins))
+        }
+        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new()),
+    };
+    locked.test = Some(Test { directory: directory.clone(), task: task.clone(), text, shapes });
+    locked
+}
+
+/// The types whose shapes the text asks for, in its order.
+fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
+    let cells = lock.versions.values().flatten().filter(|(_, cell)| cell.shape == Shape::Asked);
+    let place = |key: &String| now.cells.iter().position(|stored| stored.key == *key);
+    cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
+}
+
+fn missing(now: &cells::Now, written: &Written<'_>, others: &[Lock], shown: &str) -> String {
+    let schema = &now.schema;
+    let mut message = format!(
+        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it. If cargo packaged this crate, `include` \
+         in its Cargo.toml must list it"
+    );
+    let keys =
+        |lock: &Lock| lock.versions.values().next_back().map(|view| view.keys().cloned().collect::<Vec<_>>());
+    let mine = keys(&cells::updated(now, None, false));
+    if let Some(other) = others.iter().find(|other| written.name.is_none() && keys(other) == mine) {
+        let (old, state) = (&other.schema, &other.state);
+        message = format!(
+            "{message}. Schema `{old}` is locked for `{state}` and stores the same fields; to rename the type keep `name = \"{old}\"`"
+        );
+    }
+    message
+}
+
+fn broken_message(broken: &Broken, shown: &str) -> String {
+    let restore = format!("restore it from version control, then run `{UPDATE}`");
+    match broken {
+        Broken::Conflict(version) => {
+            let (what, then) = match version {
+                Some(version) => (
+                    format!("two branches both made version {version}"),
+                    format!(
+                        "one must become {}, or, while neither is released, both share {version}",
+                        version.saturating_add(1)
+                    ),
+                ),
+                None => (
+                    "two branches changed this schema".to_owned(),
+                    "the later one goes on from the other".to_owned(),
+                ),
+            };
+            format!(
+                "{shown} has unresolved git conflict markers: {what}; {then}. Take the other branch's side of the file \
+                 (`git checkout --theirs`), then run `{UPDATE}`"
+            )
+        }
+        Broken::Newer(format) => {
+            format!(
+                "{shown} has format {format}, and this release knows format {}; it needs a newer actix-typed-session",
+                text::FORMAT
+            )
+        }
+        Broken::Line(line) => format!("{shown} is unreadable at line {line}; {restore}"),
+        Broken::Head => format!(
+            "{shown} was edited by hand or merged in part: its lines do not fit the hash in `head`; {restore}"
+        ),
+    }
+}
+
+/// What to underline.
+fn tokens(place: Place, written: &Written<'_>, schema: &Schema<'_>, origins: &[Origin<'_>]) -> TokenStream {
+    let state = schema.ident.to_token_stream();
+    match place {
+        Place::Version => written.version.as_ref().map_or(state, |version| version.value.to_token_stream()),
+        Place::State => state,
+        Place::OldestReader => now::oldest_reader(written).unwrap_or(state),
+        Place::Cell(at, part) => origins.get(at).map_or(state, |origin| match part {
+            Part::Name => origin.name.clone(),
+            Part::Key => origin.key.clone(),
+            Part::Since => origin.since.clone().unwrap_or_else(|| origin.name.clone()),
+            Part::Until => origin.until.clone().unwrap_or_else(|| origin.name.clone()),
+            Part::Default => origin.default.clone().unwrap_or_else(|| origin.name.clone()),
+        }),
+    }
+}

@@ -1,0 +1,169 @@
+//! In: the schema as decided. Out: every cell that the attributes tell of, and the tokens that tell it.
+//!
+//! Never compares: the words of a type or a default are brought into one form here, so that whitespace makes no difference.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{LitInt, Type};
+
+use super::cells::{Now, Role, Stored};
+use super::text::{Action, Default};
+use crate::attr::{Given, Written, WrittenField};
+use crate::ident;
+use crate::model::{self, Field, Schema, history};
+use crate::words::words;
+
+/// Where a cell is written.
+pub(super) struct Origin<'a> {
+    pub(super) ty: &'a Type,
+    pub(super) name: TokenStream,
+    pub(super) key: TokenStream,
+    pub(super) since: Option<TokenStream>,
+    pub(super) until: Option<TokenStream>,
+    pub(super) default: Option<TokenStream>,
+}
+
+pub(super) fn oldest_reader(written: &Written<'_>) -> Option<TokenStream> {
+    written.oldest_reader.as_ref().map(|oldest| oldest.value.to_token_stream())
+}
+
+/// The schema as its attributes tell it, and for each cell where.
+pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, Vec<Origin<'a>>) {
+    let mut cells: Vec<(Stored, Origin<'a>)> = Vec::new();
+    for (written_field, field) in written.fields.iter().zip(&schema.fields) {
+        forms(&mut cells, written, written_field, field);
+    }
+    for removed in written.removed.iter().map(|removed| &removed.value) {
+        if let (Some(key), Some(ty)) = (&removed.key, &removed.ty) {
+            let at = key.value.to_token_stream();
+            cells.push(gone(
+                written,
+                Role::Removed,
+                &key.value.value(),
+                at,
+                &ty.value,
+                removed.since.as_ref(),
+            ));
+        }
+    }
+    for step in written.steps.iter().map(|step| &step.value) {
+        for from in step.from.iter().flat_map(|from| &from.value) {
+            if cells.iter().all(|(stored, _)| stored.key != from.key.text) {
+                let at = from.key.at.clone();
+                cells.push(gone(written, Role::Split, &from.key.text, at, &from.ty, step.since.as_ref()));
+            }
+        }
+    }
+    let (cells, origins) = cells.into_iter().unzip();
+    let now = Now {
+        schema: schema.name.text.clone(),
+        state: ident::word(schema.ident),
+        version: schema.version,
+        oldest_reader: model::number(&written.oldest_reader),
+        oldest_record: model::number(&written.oldest_record).unwrap_or(1),
+        cells,
+    };
+    (now, origins)
+}
+
+/// A field and its older forms.
+fn forms<'a>(
+    cells: &mut Vec<(Stored, Origin<'a>)>,
+    all: &'a Written<'a>,
+    written: &'a WrittenField<'a>,
+    field: &Field<'a>,
+) {
+    let name = ident::word(field.ident);
+    let mut key = field.key.text.clone();
+    let mut since = model::number(&written.since).unwrap_or(1);
+    let mut said = written.since.as_ref().map(|since| since.value.to_token_stream());
+    let mut action = made_by(all, &key).map_or(Action::Added, |(_, action)| action);
+    let origin = |ty, since, until| Origin {
+        ty,
+        name: field.ident.to_token_stream(),
+        key: field.key.at.clone(),
+        since,
+        until,
+        default: None,
+    };
+    for change in written.changed.iter().map(|change| &change.value) {
+        let (Some(number), Some(from), Some(until)) =
+            (model::number(&change.since), &change.from, &change.since)
+        else {
+            continue;
+        };
+        let until = until.value.to_token_stream();
+        let next = history::cell_since(&field.key.text, Some(number));
+        let stored = Stored {
+            role: Role::Before,
+            name: name.clone(),
+            key: key.clone(),
+            ty: words(model::peel(&from.value)),
+            default: None,
+            since: Some(since),
+            until: Some(number),
+            action,
+        };
+        cells.push((stored, origin(&from.value, said, Some(until.clone()))));
+        (action, since, said) = (Action::Changed(key), number, Some(until));
+        key = next;
+    }
+    let stored = Stored {
+        role: Role::Field,
+        name,
+        key,
+        ty: words(model::peel(field.ty)),
+        default: default(&field.default),
+        since: Some(since),
+        until: None,
+        action,
+    };
+    let expr = match &field.default {
+        model::Default::Expr(expr) => Some(expr.to_token_stream()),
+        model::Default::None | model::Default::OfType => None,
+    };
+    cells.push((stored, Origin { default: expr, ..origin(field.ty, said, None) }));
+}
+
+/// A cell that is no field any more.
+fn gone<'a>(
+    all: &'a Written<'a>,
+    role: Role,
+    key: &str,
+    at: TokenStream,
+    ty: &'a Type,
+    until: Option<&'a Given<LitInt>>,
+) -> (Stored, Origin<'a>) {
+    let (since, action) =
+        made_by(all, key).map_or((None, Action::Added), |(since, action)| (Some(since), action));
+    let stored = Stored {
+        role,
+        name: key.to_owned(),
+        key: key.to_owned(),
+        ty: words(model::peel(ty)),
+        default: None,
+        since,
+        until: until.and_then(|until| until.value.base10_parse().ok()),
+        action,
+    };
+    let until = until.map(|until| until.value.to_token_stream());
+    (stored, Origin { ty, name: at.clone(), key: at, since: None, until, default: None })
+}
+
+/// The step that made this cell.
+fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
+    let steps = written.steps.iter().map(|step| &step.value);
+    let step = steps
+        .filter(|step| step.to.iter().flat_map(|to| &to.value).any(|to| to.text == key))
+        .min_by_key(|step| model::number(&step.since))?;
+    let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone());
+    Some((model::number(&step.since)?, Action::Step(from.collect())))
+}
+
+fn default(default: &model::Default<'_>) -> Option<Default> {
+    match default {
+        model::Default::None => None,
+        model::Default::OfType => Some(Default::OfType),
+        model::Default::Expr(expr) => Some(Default::Expr(words(expr))),
+    }
+}

@@ -1,0 +1,121 @@
+//! In: the name of a schema; what cargo and the user say in the environment. Out: the text of its lock file, or why there is none,
+//! and the tokens that make cargo build again when that changes.
+//!
+//! Never writes, and never looks at the schema: editors expand macros in unsaved files, and sources of others are read-only.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::text::Lock;
+
+/// Where lock files are, unless `SESSION_LOCK_DIR` says otherwise: beside `Cargo.toml`.
+const DIRECTORY: &str = "session-schemas";
+
+/// What surrounds one use of the derive.
+pub(crate) struct Around {
+    pub(crate) task: Task,
+    pub(crate) file: File,
+    /// As people write it: `session-schemas/shop.lock`.
+    pub(crate) shown: String,
+    /// A constant text: the folder of the lock files.
+    pub(crate) directory: TokenStream,
+}
+
+/// What `SESSION_LOCK` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Check,
+    Update,
+    Release,
+    Unknown(String),
+}
+
+pub(crate) enum File {
+    /// There is nothing to compare: an unpacked package, or no cargo.
+    Ignored,
+    /// With the locks of other schemas in the folder.
+    Missing(Vec<Lock>),
+    Unreadable(String),
+    Text(String),
+}
+
+impl Around {
+    /// Looks at the environment of the running compiler.
+    pub(crate) fn look(schema: &str) -> Self {
+        let task = match env::var("SESSION_LOCK").as_deref() {
+            Err(_) | Ok("") => Task::Check,
+            Ok("update") => Task::Update,
+            Ok("release") => Task::Release,
+            Ok(other) => Task::Unknown(other.to_owned()),
+        };
+        let chosen = env::var("SESSION_LOCK_DIR").ok().filter(|chosen| !chosen.is_empty());
+        let below = chosen.as_deref().unwrap_or(DIRECTORY);
+        let directory = if Path::new(below).is_absolute() {
+            quote!(#below)
+        } else {
+            let below = format!("/{below}");
+            quote!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below))
+        };
+        let name = format!("{schema}.lock");
+        let file = match env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) {
+            Some(package) if env::var_os("CARGO_PRIMARY_PACKAGE").is_some() || !is_unpacked(&package) => {
+                // An absolute `below` replaces the package.
+                read(&package.join(below), &name)
+            }
+            _ => File::Ignored,
+        };
+        Self { task, file, shown: format!("{below}/{name}"), directory }
+    }
+
+    /// Where nothing is compared.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self { task: Task::Check, file: File::Ignored, shown: String::new(), directory: TokenStream::new() }
+    }
+
+    /// Constants that do nothing but make cargo watch: the file that was read, and what chose it.
+    pub(crate) fn watch(&self, schema: &str) -> TokenStream {
+        let file = matches!(self.file, File::Text(_)).then(|| {
+            let (directory, name) = (&self.directory, format!("/{schema}.lock"));
+            quote!(
+                const _: &[::core::primitive::u8] =
+                    ::core::include_bytes!(::core::concat!(#directory, #name));
+            )
+        });
+        quote! {
+            const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("SESSION_LOCK");
+            const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("SESSION_LOCK_DIR");
+            #file
+        }
+    }
+}
+
+/// Whether cargo unpacked the package: from a registry, from git, or into a vendor folder. Its schemas were compared when it was
+/// made, and whoever builds it now could not mend them. A path dependency is compared whoever builds it.
+fn is_unpacked(package: &Path) -> bool {
+    package.join(".cargo-checksum.json").exists()
+        || package.ancestors().any(|folder| folder.join(".cargo-ok").exists())
+}
+
+fn read(directory: &Path, name: &str) -> File {
+    match fs::read_to_string(directory.join(name)) {
+        Ok(text) => File::Text(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => File::Missing(others(directory)),
+        Err(error) => File::Unreadable(error.to_string()),
+    }
+}
+
+/// The readable locks in the folder: of one of them this schema may be the new name.
+fn others(directory: &Path) -> Vec<Lock> {
+    let files =
+        fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let mut locks: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "lock"))
+        .filter_map(|path| Lock::parse(&fs::read_to_string(path).ok()?).ok())
+        .collect();
+    locks.sort_by(|a, b| a.schema.cmp(&b.schema));
+    locks
+}

@@ -1,0 +1,332 @@
+//! In: the text of a lock file. Out: a [`Lock`], or why it cannot be used; and back to text.
+//!
+//! Never touches a file, and never looks at the user's struct.
+//!
+//! ```text
+//! # What session schema `shop` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.
+//! format 1
+//! schema shop
+//! type Shop
+//! released 2
+//! head 3 1f0e2d3c4b5a6978
+//!
+//! version 2
+//!   cart `Vec<u32>` shape 8899aabbccddeeff added 1 default
+//!   nick `Option<String>` shape 0011223344556677 added 1
+//!
+//! version 3
+//!   cart@3 `Vec<Line>` shape opaque changed 3 from cart default
+//!   nick `Option<String>` shape 0011223344556677 added 1
+//!   size `u8` shape 7766554433221100 added 3 default = 7
+//! ```
+//!
+//! One line is one cell: wire key, type as written, fingerprint of the type's shape (`opaque`: the compiler cannot see it), how
+//! the cell came to be and in which version, and what it reads as before it is set. Versions up to `released` are frozen, the one
+//! above is a draft. The hash in `head` covers all other lines, so two branches that both change the file meet in that line.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The only format so far.
+pub(crate) const FORMAT: u16 = 1;
+
+/// Stands in a text for a fingerprint that only the compiler can compute.
+pub(crate) const ASKED: char = '\0';
+
+/// What a lock file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lock {
+    pub(crate) schema: String,
+    /// The name of the struct.
+    pub(crate) state: String,
+    /// The newest frozen version; 0 while none is.
+    pub(crate) released: u16,
+    pub(crate) versions: BTreeMap<u16, View>,
+}
+
+/// The cells of one version by their wire keys, without the schema's name.
+pub(crate) type View = BTreeMap<String, Cell>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) ty: String,
+    pub(crate) shape: Shape,
+    pub(crate) since: u16,
+    pub(crate) action: Action,
+    /// `None`: nothing, as in an `Option`.
+    pub(crate) default: Option<Default>,
+}
+
+/// What the compiler sees of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Known(u64),
+    Opaque,
+    /// Not known yet; it is rendered as [`ASKED`].
+    Asked,
+}
+
+/// How a cell came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Added,
+    /// Out of the cell with this key, by a change of type.
+    Changed(String),
+    /// Out of the cells with these keys, by a step.
+    Step(Vec<String>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Default {
+    OfType,
+    Expr(String),
+}
+
+/// Why a lock file cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// Conflict markers, and the version that both sides made, if it is one.
+    Conflict(Option<u16>),
+    Newer(u16),
+    /// The first line (from 1) that makes no sense.
+    Line(usize),
+    /// The hash is not that of the lines.
+    Head,
+}
+
+impl Action {
+    /// `added`, `changed from cart`, `made by a step from a, b`: for messages.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Added => "added".to_owned(),
+            Self::Changed(from) => format!("changed from `{from}`"),
+            Self::Step(from) => format!("made by a step from `{}`", from.join("`, `")),
+        }
+    }
+}
+
+impl Default {
+    pub(crate) fn describe(&self) -> &str {
+        match self {
+            Self::OfType => "Default::default()",
+            Self::Expr(expr) => expr,
+        }
+    }
+}
+
+impl Lock {
+    /// The newest version in it.
+    pub(crate) fn head(&self) -> u16 {
+        self.versions.keys().next_back().copied().unwrap_or_default()
+    }
+
+    /// The text of the file. Where it has [`ASKED`], the hash is missing too, and is written as one `ASKED`.
+    pub(crate) fn render(&self) -> String {
+        let above = format!(
+            "# What session schema `{schema}` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.\n\
+             format {FORMAT}\nschema {schema}\ntype {state}\nreleased {released}\n",
+            schema = self.schema,
+            state = self.state,
+            released = self.released,
+        );
+        let mut below = String::new();
+        for (version, view) in &self.versions {
+            let _ = write!(below, "\nversion {version}\n");
+            for (key, cell) in view {
+                let _ = writeln!(below, "  {key} {cell}");
+            }
+        }
+        let head = if below.contains(ASKED) { ASKED.to_string() } else { hex(hash(&above, &below)) };
+        format!("{above}head {} {head}\n{below}", self.head())
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, Broken> {
+        if let Some(conflict) = conflict(text) {
+            return Err(conflict);
+        }
+        let mut lock =
+            Self { schema: String::new(), state: String::new(), released: 0, versions: BTreeMap::new() };
+        let (mut format, mut head) = (None, None);
+        for (at, line) in text.lines().enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = || Broken::Line(at + 1);
+            if let Some(cell) = line.strip_prefix("  ") {
+                let mut newest = lock.versions.last_entry().ok_or_else(wrong)?;
+                let (key, cell) = cell.split_once(' ').ok_or_else(wrong)?;
+                let cell = Cell::parse(cell).ok_or_else(wrong)?;
+                if newest.get_mut().insert(key.to_owned(), cell).is_some() {
+                    return Err(wrong());
+                }
+                continue;
+            }
+            let (word, value) = line.split_once(' ').ok_or_else(wrong)?;
+            match word {
+                "format" => match value.parse().map_err(|_| wrong())? {
+                    FORMAT => format = Some(FORMAT),
+                    newer => return Err(Broken::Newer(newer)),
+                },
+                // Nothing can be said of the lines of another format.
+                _ if format.is_none() => return Err(wrong()),
+                "schema" => value.clone_into(&mut lock.schema),
+                "type" => value.clone_into(&mut lock.state),
+                "released" => lock.released = value.parse().map_err(|_| wrong())?,
+                "head" => {
+                    let (version, hash) = value.split_once(' ').ok_or_else(wrong)?;
+                    head = Some((version.parse::<u16>().map_err(|_| wrong())?, hash));
+                }
+                "version" => {
+                    let version = value.parse().map_err(|_| wrong())?;
+                    if version <= lock.head() {
+                        return Err(wrong());
+                    }
+                    lock.versions.insert(version, View::new());
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        // What was read renders to the same hash exactly if nothing was touched.
+        let rendered = lock.render();
+        let expected = rendered.lines().find_map(|line| line.strip_prefix("head "));
+        let found = head.map(|(version, hash)| format!("{version} {hash}"));
+        let whole = lock.released <= lock.head() && !lock.versions.is_empty();
+        if whole && expected == found.as_deref() { Ok(lock) } else { Err(Broken::Head) }
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { ty, shape, since, action, default } = self;
+        write!(f, "`{ty}` shape ")?;
+        match shape {
+            Shape::Known(shape) => f.write_str(&hex(*shape))?,
+            Shape::Opaque => f.write_str("opaque")?,
+            Shape::Asked => f.write_char(ASKED)?,
+        }
+        match action {
+            Action::Added => write!(f, " added {since}")?,
+            Action::Changed(from) => write!(f, " changed {since} from {from}")?,
+            Action::Step(from) => write!(f, " step {since} from {}", from.join(","))?,
+        }
+        match default {
+            None => Ok(()),
+            Some(Default::OfType) => f.write_str(" default"),
+            Some(Default::Expr(expr)) => write!(f, " default = {expr}"),
+        }
+    }
+}
+
+impl Cell {
+    /// What stands behind the key.
+    fn parse(text: &str) -> Option<Self> {
+        let (ty, rest) = text.strip_prefix('`')?.split_once("` shape ")?;
+        let (rest, default) = match rest.split_once(" default") {
+            None => (rest, None),
+            Some((rest, "")) => (rest, Some(Default::OfType)),
+            Some((rest, expr)) => (rest, Some(Default::Expr(expr.strip_prefix(" = ")?.to_owned()))),
+        };
+        let mut words = rest.split(' ');
+        let shape = match words.next()? {
+            "opaque" => Shape::Opaque,
+            shape => Shape::Known(u64::from_str_radix(shape, 16).ok()?),
+        };
+        let (action, since) = (words.next()?, words.next()?.parse().ok()?);
+        let from = match (words.next(), words.next()) {
+            (Some("from"), Some(from)) => Some(from),
+            (None, None) => None,
+            _ => return None,
+        };
+        let action = match (action, from) {
+            ("added", None) => Action::Added,
+            ("changed", Some(from)) => Action::Changed(from.to_owned()),
+            ("step", Some(from)) => Action::Step(from.split(',').map(str::to_owned).collect()),
+            _ => return None,
+        };
+        Some(Self { ty: ty.to_owned(), shape, since, action, default }).filter(|_| words.next().is_none())
+    }
+}
+
+/// Whether git left its markers, and which version both sides made.
+fn conflict(text: &str) -> Option<Broken> {
+    let marker = |line: &str| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>");
+    if !text.lines().any(marker) {
+        return None;
+    }
+    let mut heads =
+        text.lines().filter_map(|line| line.strip_prefix("head ")?.split(' ').next()?.parse().ok());
+    let both = heads.next().filter(|first| heads.all(|other| other == *first));
+    Some(Broken::Conflict(both))
+}
+
+fn hex(number: u64) -> String {
+    format!("{number:016x}")
+}
+
+/// FNV-1a, 64 bits, of all lines but the comment and the head. The library computes the same.
+fn hash(above: &str, below: &str) -> u64 {
+    let lines = above.lines().chain(below.lines()).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let bytes = lines.flat_map(|line| line.bytes().chain(*b"\n"));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(ty: &str, since: u16, action: Action, default: Option<Default>) -> Cell {
+        Cell { ty: ty.to_owned(), shape: Shape::Known(0x1f), since, action, default }
+    }
+
+    fn shop() -> Lock {
+        let first = View::from([
+            ("cart".to_owned(), cell("Vec<u32>", 1, Action::Added, Some(Default::OfType))),
+            ("nick".to_owned(), cell("Option<String>", 1, Action::Added, None)),
+        ]);
+        let mut second = first.clone();
+        let lines = cell("Vec<Line>", 2, Action::Changed("cart".to_owned()), Some(Default::OfType));
+        second.remove("cart");
+        second.insert("cart@2".to_owned(), Cell { shape: Shape::Opaque, ..lines });
+        let step = Action::Step(vec!["a".to_owned(), "b".to_owned()]);
+        let text = Default::Expr("\"a default = ` shape \".to_owned()".to_owned());
+        second.insert("size".to_owned(), cell("u8", 2, step, Some(text)));
+        let versions = BTreeMap::from([(1, first), (2, second)]);
+        Lock { schema: "shop".to_owned(), state: "Shop".to_owned(), released: 1, versions }
+    }
+
+    #[test]
+    fn what_is_rendered_is_read_back() {
+        let lock = shop();
+        assert_eq!(Lock::parse(&lock.render()), Ok(lock.clone()));
+        assert_eq!(Lock::parse(&lock.render().replace('\n', "\r\n")), Ok(lock));
+    }
+
+    #[test]
+    fn every_touched_line_is_noticed() {
+        let text = shop().render();
+        for (at, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        {
+            let rest = || text.lines().enumerate();
+            let without: Vec<_> = rest().filter(|(other, _)| *other != at).map(|(_, line)| line).collect();
+            assert!(Lock::parse(&without.join("\n")).is_err(), "without {line}");
+            let longer = format!("{line}1");
+            let touched: Vec<_> =
+                rest().map(|(other, line)| if other == at { longer.as_str() } else { line }).collect();
+            assert!(Lock::parse(&touched.join("\n")).is_err(), "{longer}");
+        }
+        assert_eq!(Lock::parse(""), Err(Broken::Head));
+    }
+
+    #[test]
+    fn why_it_cannot_be_used() {
+        let text = shop().render();
+        assert_eq!(Lock::parse(&text.replace("format 1", "format 2\nanything")), Err(Broken::Newer(2)));
+        assert_eq!(Lock::parse(&text.replace("nick `", "nick ")), Err(Broken::Line(10)));
+        let both = |ours: &str, theirs: &str| {
+            format!("format 1\n<<<<<<< HEAD\nhead {ours} 00\n=======\nhead {theirs} 11\n>>>>>>> branch\n")
+        };
+        assert_eq!(Lock::parse(&both("3", "3")), Err(Broken::Conflict(Some(3))));
+        assert_eq!(Lock::parse(&both("3", "4")), Err(Broken::Conflict(None)));
+    }
+}

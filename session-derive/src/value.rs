@@ -1,0 +1,227 @@
+//! In: a struct or an enum that a session stores inside of a field. Out: `impl SessionShape`.
+//!
+//! Never resolves a type: whether it has a shape is asked of the compiler where the code stands. An attribute of serde's that may
+//! change the JSON counts by its words.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Path, Token, Type};
+
+use crate::errors::Errors;
+use crate::words::words;
+use crate::{ident, krate, model};
+
+pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
+    let errors = Errors::new();
+    let written = krate_of(&errors, item);
+    let krate = krate::path(written.as_ref());
+    let shape = match &item.data {
+        Data::Struct(data) => {
+            let Serde { words, .. } = Serde::of(&item.attrs);
+            fields(&errors, item, &krate, &data.fields, &words)
+        }
+        Data::Enum(data) => {
+            let Serde { words, .. } = Serde::of(&item.attrs);
+            let mut variants: Vec<(String, TokenStream)> = data
+                .variants
+                .iter()
+                .filter_map(|variant| {
+                    let serde = Serde::of(&variant.attrs);
+                    let name = serde.name.clone().unwrap_or_else(|| ident::word(&variant.ident));
+                    let inside = fields(&errors, item, &krate, &variant.fields, &serde.words);
+                    let shape = call(&krate, &name, &[inside]);
+                    (!serde.skipped).then_some((name, shape))
+                })
+                .collect();
+            // The order makes no difference to JSON, unless serde tries one variant after the other.
+            if !words.iter().any(|word| word == "untagged") {
+                variants.sort_by(|(a, _), (b, _)| a.cmp(b));
+            }
+            let variants: Vec<_> = variants.into_iter().map(|(_, shape)| shape).collect();
+            call(&krate, &format!("enum {}", words.join(" ")), &variants)
+        }
+        Data::Union(data) => {
+            errors.at(
+                data.union_token,
+                "`SessionValue` can be derived for a struct or an enum, not for a union",
+            );
+            quote!(0)
+        }
+    };
+    let mut generics = item.generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter.bounds.push(syn::parse_quote!(#krate::SessionShape));
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let name = &item.ident;
+    let errors = errors.finish().err().map(syn::Error::into_compile_error);
+    // With mistakes the shape is any number, so that the type still has one.
+    let shape = if errors.is_some() { quote!(0) } else { shape };
+    quote! {
+        #errors
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics #krate::SessionShape for #name #type_generics #where_clause {
+            const FP: ::core::primitive::u64 = {
+                #[allow(unused_imports)]
+                use #krate::__private::shape::Opaque as _;
+                #shape
+            };
+        }
+    }
+}
+
+/// `of("kind", &[part, ..])`
+fn call(krate: &TokenStream, kind: &str, parts: &[TokenStream]) -> TokenStream {
+    quote!(#krate::__private::shape::of(#kind, &[#(#parts),*]))
+}
+
+/// The shape of what stands between the braces or parentheses.
+fn fields(
+    errors: &Errors,
+    item: &DeriveInput,
+    krate: &TokenStream,
+    fields: &Fields,
+    words: &[String],
+) -> TokenStream {
+    let words = words.join(" ");
+    let shapes = fields.iter().filter_map(|field| {
+        let serde = Serde::of(&field.attrs);
+        let opaque = opaque(errors, field);
+        recursive(errors, item, &field.ty, opaque);
+        let name = serde.name.or_else(|| field.ident.as_ref().map(ident::word)).unwrap_or_default();
+        let shape = shape(krate, &field.ty, opaque || serde.words.iter().any(|word| word.contains("with")));
+        let shape = match serde.words.as_slice() {
+            [] => shape,
+            words => call(krate, &words.join(" "), &[shape]),
+        };
+        (!serde.skipped).then_some((name, shape))
+    });
+    let mut shapes: Vec<(String, TokenStream)> = shapes.collect();
+    match fields {
+        Fields::Named(_) if words == "transparent" => {}
+        Fields::Named(_) => {
+            shapes.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let shapes: Vec<_> =
+                shapes.iter().map(|(name, shape)| call(krate, name, std::slice::from_ref(shape))).collect();
+            return call(krate, format!("struct {words}").trim(), &shapes);
+        }
+        Fields::Unit if words.is_empty() => return quote!(<() as #krate::SessionShape>::FP),
+        Fields::Unnamed(_) | Fields::Unit => {}
+    }
+    let shapes: Vec<_> = shapes.into_iter().map(|(_, shape)| shape).collect();
+    match shapes.as_slice() {
+        // serde writes what is inside, and nothing around it.
+        [one] if fields.len() == 1 && matches!(words.as_str(), "" | "transparent") => one.clone(),
+        [one] if words == "transparent" => one.clone(),
+        _ => call(krate, format!("tuple {words}").trim(), &shapes),
+    }
+}
+
+fn shape(krate: &TokenStream, ty: &Type, opaque: bool) -> TokenStream {
+    let words = words(ty);
+    if opaque {
+        quote!(#krate::__private::shape::or_words(::core::option::Option::None, #words))
+    } else {
+        quote!(#krate::__private::shape::or_words(#krate::__private::shape::Probe::<#ty>::FP, #words))
+    }
+}
+
+/// A type that contains itself has no end, and the compiler's own words about that help nobody.
+fn recursive(errors: &Errors, item: &DeriveInput, ty: &Type, opaque: bool) {
+    let itself = |part: &&Type| match part {
+        Type::Path(path) if path.qself.is_none() => path
+            .path
+            .get_ident()
+            .or_else(|| {
+                path.path.segments.first().filter(|_| path.path.segments.len() == 1).map(|s| &s.ident)
+            })
+            .is_some_and(|ident| *ident == item.ident || ident == "Self"),
+        _ => false,
+    };
+    if !opaque && model::parts(ty).iter().any(itself) {
+        errors.at(
+            ty,
+            format!(
+                "`{}` contains itself: recursive types need `#[session(opaque)]` on this field",
+                item.ident
+            ),
+        );
+    }
+}
+
+/// Whether the field is marked `#[session(opaque)]`.
+fn opaque(errors: &Errors, field: &Field) -> bool {
+    let mut opaque = false;
+    for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("session")) {
+        let read = attr.parse_nested_meta(|meta| {
+            if meta.path.is_ident("opaque") {
+                opaque = true;
+                return Ok(());
+            }
+            Err(meta.error("the one session option inside of a `SessionValue` is `opaque`; remove this"))
+        });
+        if let Err(error) = read {
+            errors.push(error);
+        }
+    }
+    opaque
+}
+
+/// The path of `#[session(crate = path)]`.
+fn krate_of(errors: &Errors, item: &DeriveInput) -> Option<Path> {
+    let mut krate = None;
+    for attr in item.attrs.iter().filter(|attr| attr.path().is_ident("session")) {
+        let read = attr.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+            let word = Ident::parse_any(input)?;
+            if word != "crate" {
+                return Err(syn::Error::new(
+                    word.span(),
+                    format!("unknown option `{word}` of a `SessionValue`; expected `crate = path`"),
+                ));
+            }
+            input.parse::<Token![=]>()?;
+            krate = Some(input.call(Path::parse_mod_style)?);
+            Ok(())
+        });
+        if let Err(error) = read {
+            errors.push(error);
+        }
+    }
+    krate
+}
+
+/// What serde is told.
+#[derive(Default)]
+struct Serde {
+    /// `rename = ".."`: the name in JSON.
+    name: Option<String>,
+    skipped: bool,
+    /// All else that may change the JSON, in one order.
+    words: Vec<String>,
+}
+
+impl Serde {
+    fn of(attrs: &[Attribute]) -> Self {
+        let mut serde = Self::default();
+        let lists = attrs.iter().filter(|attr| attr.path().is_ident("serde"));
+        let metas = lists
+            .filter_map(|attr| attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok());
+        for meta in metas.flatten() {
+            let word = meta.path().get_ident().map(ident::word).unwrap_or_default();
+            match (word.as_str(), &meta) {
+                ("bound" | "borrow" | "crate" | "expecting", _) => {}
+                ("skip", _) => serde.skipped = true,
+                ("rename", Meta::NameValue(value)) => match &value.value {
+                    Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => serde.name = Some(name.value()),
+                    _ => serde.words.push(words(&meta)),
+                },
+                _ => serde.words.push(words(&meta)),
+            }
+        }
+        serde.words.sort();
+        serde
+    }
+}

@@ -1,0 +1,264 @@
+//! What a type looks like in JSON, as one number.
+//!
+//! In: a type. Out: [`SessionShape::FP`], the same for types that are stored alike, computed by the compiler. Never: a value.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque},
+    marker::PhantomData,
+    num::{
+        NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize, NonZeroU8, NonZeroU16,
+        NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize,
+    },
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// A type whose JSON the lock file of a schema can tell from another's. Written by `#[derive(SessionValue)]`.
+///
+/// Types of the standard library have it. A type of another crate does not, and needs none to be stored: of such a type the lock
+/// knows only how it is spelled. For a wrapper that is stored as what it holds, write it by hand:
+///
+/// ```
+/// use actix_typed_session::SessionShape;
+///
+/// struct Cents(u64); // with a `Serialize` of its own that writes the number
+///
+/// impl SessionShape for Cents {
+///     const FP: u64 = <u64 as SessionShape>::FP;
+/// }
+/// ```
+pub trait SessionShape {
+    /// The fingerprint: equal where the JSON is, so `Vec<u8>` and `VecDeque<u8>` share one, and `u8` and `u16` do not.
+    const FP: u64;
+}
+
+/// FNV-1a, 64 bits.
+const fn hash(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut rest = bytes;
+    while let [byte, after @ ..] = rest {
+        hash = (hash ^ *byte as u64).wrapping_mul(0x0100_0000_01b3);
+        rest = after;
+    }
+    hash
+}
+
+/// The number for a text.
+#[must_use]
+pub const fn text(text: &str) -> u64 {
+    hash(0xcbf2_9ce4_8422_2325, text.as_bytes())
+}
+
+/// The number for something called `kind` that consists of `parts`, in this order.
+#[must_use]
+pub const fn of(kind: &str, parts: &[u64]) -> u64 {
+    let mut number = hash(text(kind), &(parts.len() as u64).to_le_bytes());
+    let mut rest = parts;
+    while let [part, after @ ..] = rest {
+        number = hash(number, &part.to_le_bytes());
+        rest = after;
+    }
+    number
+}
+
+/// The number of a type, or of how it is spelled where the compiler sees no shape.
+#[must_use]
+pub const fn or_words(shape: Option<u64>, words: &str) -> u64 {
+    match shape {
+        Some(shape) => shape,
+        None => of("opaque", &[text(words)]),
+    }
+}
+
+/// Asks for the shape of any type: `Probe::<T>::FP` is `None` for a type that has none, if [`Opaque`] is in scope.
+///
+/// The compiler prefers the constant of the type itself, whose bound does not hold then, to that of a trait.
+#[derive(Debug)]
+pub struct Probe<T: ?Sized>(PhantomData<T>);
+
+impl<T: SessionShape + ?Sized> Probe<T> {
+    /// The shape.
+    pub const FP: Option<u64> = Some(T::FP);
+}
+
+/// The answer of a [`Probe`] for a type without a shape.
+pub trait Opaque {
+    /// No shape.
+    const FP: Option<u64> = None;
+}
+
+impl<T: ?Sized> Opaque for Probe<T> {}
+
+/// Stops the compiler with `message` unless a type is stored as the lock says.
+///
+/// `same_words`: both are spelled alike, which is all there is to see of a foreign type.
+///
+/// # Panics
+/// Then, in a constant: a compile error.
+#[track_caller]
+pub const fn assert_kept(now: Option<u64>, locked: Option<u64>, same_words: bool, message: &str) {
+    let kept = match (now, locked) {
+        (Some(now), Some(locked)) => now == locked,
+        // The shape was never seen, or was seen only since: the words decide.
+        (_, None) => same_words,
+        (None, Some(_)) => false,
+    };
+    assert!(kept, "{}", message);
+}
+
+macro_rules! named {
+    ($($name:literal: $($ty:ty),+;)+) => {$($(
+        impl SessionShape for $ty {
+            const FP: u64 = text($name);
+        }
+    )+)+};
+}
+
+named! {
+    "bool": bool;
+    "char": char;
+    "string": String, str;
+    "u8": u8; "u16": u16; "u32": u32; "u64": u64; "u128": u128; "usize": usize;
+    "i8": i8; "i16": i16; "i32": i32; "i64": i64; "i128": i128; "isize": isize;
+    "f32": f32; "f64": f64;
+    "unit": ();
+    "nonzero u8": NonZeroU8; "nonzero u16": NonZeroU16; "nonzero u32": NonZeroU32; "nonzero u64": NonZeroU64;
+    "nonzero u128": NonZeroU128; "nonzero usize": NonZeroUsize;
+    "nonzero i8": NonZeroI8; "nonzero i16": NonZeroI16; "nonzero i32": NonZeroI32; "nonzero i64": NonZeroI64;
+    "nonzero i128": NonZeroI128; "nonzero isize": NonZeroIsize;
+    "duration": Duration;
+    "system time": SystemTime;
+    "path": std::path::PathBuf, std::path::Path;
+    "ip": std::net::IpAddr;
+    "ipv4": std::net::Ipv4Addr;
+    "ipv6": std::net::Ipv6Addr;
+    "socket address": std::net::SocketAddr;
+}
+
+macro_rules! of_parts {
+    ($($kind:literal: $([$($generics:tt)+] $ty:ty = $($part:ident),+;)+)+) => {$($(
+        impl<$($generics)+> SessionShape for $ty {
+            const FP: u64 = of($kind, &[$($part::FP),+]);
+        }
+    )+)+};
+}
+
+of_parts! {
+    "option":
+        [T: SessionShape] Option<T> = T;
+    "list":
+        [T: SessionShape] Vec<T> = T;
+        [T: SessionShape] VecDeque<T> = T;
+        [T: SessionShape] LinkedList<T> = T;
+        [T: SessionShape] [T] = T;
+    // A heap writes its elements in any order.
+    "heap":
+        [T: SessionShape] BinaryHeap<T> = T;
+    "set":
+        [T: SessionShape, S] HashSet<T, S> = T;
+        [T: SessionShape] BTreeSet<T> = T;
+    "map":
+        [K: SessionShape, V: SessionShape, S] HashMap<K, V, S> = K, V;
+        [K: SessionShape, V: SessionShape] BTreeMap<K, V> = K, V;
+    "result":
+        [T: SessionShape, E: SessionShape] Result<T, E> = T, E;
+    "tuple":
+        [A: SessionShape] (A,) = A;
+        [A: SessionShape, B: SessionShape] (A, B) = A, B;
+        [A: SessionShape, B: SessionShape, C: SessionShape] (A, B, C) = A, B, C;
+        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape] (A, B, C, D) = A, B, C, D;
+        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape, E: SessionShape] (A, B, C, D, E) =
+            A, B, C, D, E;
+        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape, E: SessionShape, F: SessionShape]
+            (A, B, C, D, E, F) = A, B, C, D, E, F;
+}
+
+impl<T: SessionShape, const N: usize> SessionShape for [T; N] {
+    const FP: u64 = of("array", &[T::FP, N as u64]);
+}
+
+macro_rules! same_as_inside {
+    ($($ty:ty),+) => {$(
+        impl<T: SessionShape + ?Sized> SessionShape for $ty {
+            const FP: u64 = T::FP;
+        }
+    )+};
+}
+
+same_as_inside!(Box<T>, Rc<T>, Arc<T>);
+
+impl<T: SessionShape + ToOwned + ?Sized> SessionShape for Cow<'_, T> {
+    const FP: u64 = T::FP;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alike_in_json_is_alike_in_shape() {
+        assert_eq!(<Vec<u8>>::FP, <VecDeque<u8>>::FP);
+        assert_eq!(<Vec<u8>>::FP, <Box<[u8]>>::FP);
+        assert_eq!(<Arc<str>>::FP, <Cow<'_, str>>::FP);
+        assert_eq!(<HashMap<String, u8>>::FP, <BTreeMap<Box<str>, u8>>::FP);
+        assert_eq!(<HashSet<u8>>::FP, <BTreeSet<u8>>::FP);
+    }
+
+    #[test]
+    fn all_others_differ() {
+        let all = [
+            bool::FP,
+            char::FP,
+            String::FP,
+            u8::FP,
+            u16::FP,
+            i8::FP,
+            f64::FP,
+            <()>::FP,
+            <(u8,)>::FP,
+            <(u8, u8)>::FP,
+            <(u8, (u8, u8))>::FP,
+            <((u8, u8), u8)>::FP,
+            <[u8; 1]>::FP,
+            <[u8; 2]>::FP,
+            <Vec<u8>>::FP,
+            <Vec<Vec<u8>>>::FP,
+            <Option<u8>>::FP,
+            <Vec<Option<u8>>>::FP,
+            <Option<Vec<u8>>>::FP,
+            <HashSet<u8>>::FP,
+            <HashMap<u8, u8>>::FP,
+            <Result<u8, u8>>::FP,
+            NonZeroU8::FP,
+            Duration::FP,
+            SystemTime::FP,
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert_eq!(all.iter().position(|other| other == one), Some(at));
+        }
+    }
+
+    struct Foreign;
+
+    #[test]
+    fn a_probe_answers_for_every_type() {
+        assert_eq!(Probe::<Vec<u8>>::FP, Some(<Vec<u8>>::FP));
+        assert_eq!(Probe::<Foreign>::FP, None);
+        assert_eq!(Probe::<Vec<Foreign>>::FP, None);
+        assert_eq!(Probe::<dyn Fn()>::FP, None);
+    }
+
+    #[test]
+    fn what_is_kept() {
+        let kept =
+            |now, locked, same| std::panic::catch_unwind(|| assert_kept(now, locked, same, "no")).is_ok();
+        assert!(kept(Some(1), Some(1), false));
+        assert!(!kept(Some(2), Some(1), true));
+        assert!(kept(None, None, true));
+        assert!(!kept(None, None, false));
+        assert!(kept(Some(1), None, true));
+        assert!(!kept(Some(1), None, false));
+        assert!(!kept(None, Some(1), true));
+    }
+}

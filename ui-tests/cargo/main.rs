@@ -1,0 +1,222 @@
+//! The lock file in packages that cargo builds for real: when the derive looks again, what it leaves alone, and what becomes of the
+//! file in packages, workspaces and branches.
+
+#![allow(clippy::unwrap_used)] // in a test this is how to fail
+
+mod kit;
+
+use std::fs;
+
+use kit::{Folder, alone, manifest, state, workspace};
+
+const MISSING: &str = "no lock for schema `shop`";
+const LOCK: &str = "session-schemas/shop.lock";
+
+/// Cargo builds again when the lock is made by the tool, edited or deleted, and when `SESSION_LOCK` changes.
+#[test]
+fn the_derive_looks_again() {
+    let shop = Folder::package(
+        "looks_again",
+        "version = 1",
+        "user: Option<u64>, #[session(default = u8::from(true))] size: u8",
+    );
+    shop.build().fine(MISSING);
+    shop.session_lock("update").fine("session_lock_shop ... ok");
+    shop.build().fine("Compiling looks-again").without(MISSING);
+    shop.build().fine("Finished").without("Compiling");
+
+    let text = shop.read(LOCK);
+    shop.write(LOCK, &text.replace("user", "visitor"));
+    shop.build().fails("was edited by hand");
+    shop.write(LOCK, &text);
+    shop.build().fine("Compiling looks-again").without("warning");
+
+    // The compiler prints tokens as they were written; the lock does not.
+    shop.state(
+        "version = 1",
+        "user: Option<u64>, #[session(default = u8 :: from( true /* why */ ))] size: u8",
+    );
+    shop.build().fine("Compiling looks-again").without("warning");
+
+    fs::remove_file(shop.path(LOCK)).unwrap();
+    shop.build().fine(MISSING);
+
+    shop.write(LOCK, &text);
+    shop.state("version = 1", "user: Option<u64>, nick: Option<String>");
+    shop.build().fails("version 1 is a draft");
+    shop.cargo("update", &["build"]).fine("Compiling looks-again");
+    shop.build().fails("version 1 is a draft");
+    shop.cargo("updat", &["build"]).fails("`SESSION_LOCK` is `updat`");
+    assert_eq!(shop.read(LOCK), text);
+}
+
+/// Whatever is asked of it, building writes nothing beside the sources, which may be read-only.
+#[test]
+fn building_never_writes() {
+    let shop = Folder::package("never_writes", "version = 1", "user: Option<u64>");
+    shop.build().fine(MISSING);
+    // To root all is writable, so what is there is compared too.
+    let read_only = |folder: &std::path::Path, is: bool| {
+        let mut permissions = folder.metadata().unwrap().permissions();
+        permissions.set_readonly(is);
+        fs::set_permissions(folder, permissions).unwrap();
+    };
+    let before = shop.everything();
+    for folder in [&shop.path("src"), &shop.0] {
+        read_only(folder, true);
+    }
+    let said = [
+        shop.cargo("update", &["build"]),
+        shop.cargo("release", &["build"]),
+        shop.cargo("update", &["test", "--lib", "--no-run"]),
+    ];
+    for folder in [&shop.0, &shop.path("src")] {
+        #[allow(clippy::permissions_set_readonly_false)] // a folder that this test made, as it was
+        read_only(folder, false);
+    }
+    for said in said {
+        said.fine("Compiling never-writes");
+    }
+    assert_eq!(shop.everything(), before);
+}
+
+/// A release freezes the version and keeps what it wrote; every later version reads that back.
+#[test]
+fn released_records_are_read_back() {
+    let shop = Folder::new("released");
+    shop.write("Cargo.toml", &alone("released", ""));
+    let full = "#[cfg(test)]\nfn full() -> Shop { Shop { size: 7 } }\n";
+    shop.write(
+        "src/lib.rs",
+        &(state("version = 1, sample = full", "#[session(default)] pub size: u8") + full),
+    );
+    shop.session_lock("release").fine("ok");
+    let record = shop.read("session-schemas/fixtures/shop.v1.json");
+    assert!(record.contains("\"shop.size\": 7"), "{record}");
+
+    let second = |up: &str| {
+        let field =
+            "#[session(default, changed(since = 2, from = u8, up = wider, down = narrower))] pub size: u16";
+        let functions = format!(
+            "fn wider(size: u8) -> u16 {{ {up} }}\nfn narrower(size: u16) -> u8 {{ size.to_le_bytes()[0] }}\n{}",
+            full.replace("size: 7", "size: 700")
+        );
+        state("version = 2, sample = full", field) + &functions
+    };
+    shop.write("src/lib.rs", &second("u16::from(size)"));
+    shop.session_lock("release").fine("ok");
+    let record = shop.read("session-schemas/fixtures/shop.v1.json");
+    assert!(record.contains("\"shop.size@2\": 7") && record.contains("\"shop.size\": 7"), "{record}");
+    assert!(shop.read("session-schemas/fixtures/shop.v2.json").contains("\"shop.size@2\": 700"));
+    shop.session_lock("").fine("ok");
+
+    shop.write("src/lib.rs", &second("u16::from(size) + 1"));
+    shop.session_lock("").fails("`shop.size@2` read as 7 when version 2 was released").fails("shop.v1.json");
+}
+
+/// The lock goes into the package, unless `include` leaves it out; then the message says so.
+#[test]
+fn packages() {
+    let shop = Folder::package("packages", "version = 1, lock = required", "user: Option<u64>");
+    shop.session_lock("update").fine("ok");
+    let list = ["package", "--list", "--allow-dirty"];
+    shop.cargo("", &list).fine(LOCK);
+
+    shop.write("Cargo.toml", &alone("packages", "include = [\"src/**\"]"));
+    let listed = shop.cargo("", &list);
+    listed.fine("src/lib.rs").without(LOCK);
+
+    let unpacked = Folder::new("packages_unpacked");
+    let files = listed.text.lines().filter(|line| *line == "Cargo.toml" || line.starts_with("src/"));
+    for file in files {
+        unpacked.write(file, &shop.read(file));
+    }
+    unpacked.build().fails(MISSING).fails("`include` in its Cargo.toml must list it");
+}
+
+/// A member of a workspace is compared whoever builds it, and is found where cargo is not run from.
+#[test]
+fn workspaces_and_path_dependencies() {
+    let shop = Folder::new("workspaces");
+    shop.write("Cargo.toml", &workspace("\"app\", \"crates/shop\"", ""));
+    shop.write(
+        "app/Cargo.toml",
+        &(manifest("workspaces-app", "") + "workspaces-shop = { path = \"../crates/shop\" }\n"),
+    );
+    shop.write("app/src/lib.rs", "pub use workspaces_shop::Shop;\n");
+    shop.write("crates/shop/Cargo.toml", &manifest("workspaces-shop", ""));
+    let source = "crates/shop/src/lib.rs";
+    shop.write(source, &state("version = 1", "user: Option<u64>"));
+    let app = ["build", "-p", "workspaces-app"];
+    shop.cargo("", &app).fine(MISSING);
+    shop.cargo("release", &["test", "--lib", "session_lock", "-p", "workspaces-shop"])
+        .fine("session_lock_shop ... ok");
+    assert!(shop.path("crates/shop/session-schemas/shop.lock").exists());
+    shop.cargo("", &app).fine("Compiling workspaces-shop").without(MISSING);
+    shop.write(source, &state("version = 1", "user: Option<u64>, nick: Option<String>"));
+    shop.cargo("", &app).fails("changed but its version did not");
+}
+
+/// What cargo unpacked into a vendor folder was compared when it was made, and whoever builds it now could not mend it.
+#[test]
+fn vendored() {
+    let shop = Folder::new("vendored");
+    let patch = format!(
+        "[patch.crates-io]\nactix-typed-session = {{ path = \"{}/../session\" }}\n",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    shop.write("Cargo.toml", &workspace("\"app\"", &patch));
+    shop.write(
+        "app/Cargo.toml",
+        &(manifest("vendored-app", "") + "vendored-shop = { version = \"0.1\", registry = \"elsewhere\" }\n"),
+    );
+    shop.write("app/src/lib.rs", "pub use vendored_shop::Shop;\n");
+    shop.write(
+        ".cargo/config.toml",
+        "[registries.elsewhere]\nindex = \"sparse+http://127.0.0.1:1/\"\n\
+         [source.elsewhere]\nregistry = \"sparse+http://127.0.0.1:1/\"\nreplace-with = \"vendor\"\n\
+         [source.vendor]\ndirectory = \"vendor\"\n",
+    );
+    let released = "[package]\nname = \"vendored-shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [dependencies]\nactix-typed-session = { version = \"0.1\", registry-index = \"https://github.com/rust-lang/crates.io-index\" }\n";
+    shop.write("vendor/vendored-shop/Cargo.toml", released);
+    shop.write(
+        "vendor/vendored-shop/src/lib.rs",
+        &state("version = 1, lock = required", "user: Option<u64>"),
+    );
+    shop.write("vendor/vendored-shop/.cargo-checksum.json", "{\"files\":{},\"package\":null}");
+    shop.write("vendor/vendored-shop/session-schemas/shop.lock", "no lock at all");
+    let built = shop.cargo("", &["build", "-p", "vendored-app"]);
+    built.fine("Compiling vendored-shop").without("unreadable");
+}
+
+/// Two branches that both make version 2 meet in the `head` line, however far apart their fields are.
+#[test]
+fn branches_that_both_bump_conflict() {
+    let between = "b: Option<u8>, c: Option<u8>, d: Option<u8>, e: Option<u8>, f: Option<u8>, g: Option<u8>, h: Option<u8>";
+    let shop = Folder::package("branches", "version = 1", between);
+    shop.session_lock("release").fine("ok");
+    for args in [&["init", "-q"][..], &["add", "."], &["commit", "-qm", "1"], &["branch", "coupons"]] {
+        shop.git(args).fine("");
+    }
+    let second = |field: &str| {
+        shop.state("version = 2", &format!("#[session(since = 2)] {field}: Option<u8>, {between}"));
+        shop.session_lock("update").fine("ok");
+        // Only the lock: in the source git might find a conflict by chance.
+        shop.git(&["add", "session-schemas"]).fine("");
+        shop.git(&["commit", "-qm", field]).fine("");
+        shop.git(&["checkout", "-q", "--", "src"]).fine("");
+    };
+    second("a");
+    shop.git(&["checkout", "-q", "coupons"]).fine("");
+    second("z");
+    let merged = shop.git(&["merge", "main"]);
+    merged.fails("CONFLICT");
+    shop.build().fails("two branches both made version 2; one must become 3");
+    // The way out that the message names: one side of the file, both fields in the source.
+    shop.git(&["checkout", "--theirs", LOCK]).fine("");
+    let both = format!("#[session(since = 2)] a: Option<u8>, {between}, #[session(since = 2)] z: Option<u8>");
+    shop.state("version = 2", &both);
+    shop.session_lock("update").fine("ok");
+    shop.build().fine("Finished").without("warning");
+}

@@ -1,0 +1,26 @@
+// Underlined: the version.
+use actix_typed_session::{SessionState, SessionValue};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize, SessionValue)]
+struct Line {
+    sku: u32,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Foreign(u8);
+
+#[derive(SessionState)]
+#[session(name = "shop", version = 1)]
+struct Shop {
+    user: Option<u64>,
+    nick: Option<String>,
+    #[session(default)]
+    cart: Vec<u32>,
+    #[session(default)]
+    lines: Vec<Line>,
+    #[session(default)]
+    foreign: Foreign,
+}
+
+fn main() {}

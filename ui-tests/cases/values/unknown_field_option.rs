@@ -1,0 +1,10 @@
+// Underlined: `opague`.
+use actix_typed_session::SessionValue;
+
+#[derive(SessionValue)]
+struct Line {
+    #[session(opague)]
+    sku: u32,
+}
+
+fn main() {}
