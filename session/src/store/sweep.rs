@@ -42,17 +42,17 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A task that sweeps a store. It ends with [`stop`](Self::stop), or soon after this handle is dropped.
 ///
-/// ```no_run
+/// ```
 /// use std::time::Duration;
 ///
-/// use actix_typed_session::store::{SqliteStore, Sweeper};
+/// use actix_typed_session::store::{MemoryStore, Sweeper};
 ///
-/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = SqliteStore::open("sessions.db").await?;
-/// let sweeper = Sweeper::spawn(store.clone(), Duration::from_mins(1));
+/// # #[actix_web::main]
+/// # async fn main() {
+/// let store = MemoryStore::bounded(100_000);
+/// let sweeper = Sweeper::spawn(store.clone(), Duration::from_secs(60));
 /// // .. serve ..
 /// sweeper.stop().await;
-/// # Ok(())
 /// # }
 /// ```
 pub struct Sweeper {

@@ -26,7 +26,7 @@ pub(crate) async fn shared_replicated() -> Option<&'static Replicated> {
 impl Replicated {
     pub(crate) async fn start() -> Option<Self> {
         let first = Redis::start().await?;
-        let second = Redis::with_options(&["--replicaof", &format!("127.0.0.1 {}", first.port())]).await?;
+        let second = Redis::with_options(&["--replicaof", "127.0.0.1", &first.port().to_string()]).await?;
         // A sentinel asks for replicas once and then not for ten seconds, so the replica has to be there already.
         until("the replica follows", || async { follows(&second).await }).await;
         let (one, two, three) = tokio::join!(sentinel(&first), sentinel(&first), sentinel(&first));
