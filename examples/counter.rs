@@ -15,7 +15,7 @@ use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSe
 use actix_web::{App, HttpServer, Responder, get, post, web};
 
 #[derive(SessionState)]
-#[session(name = "counter", version = 1, lock = off)]
+#[session(name = "counter", version = 1)]
 struct Counter {
     /// Who is signed in.
     #[session(principal)]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use actix_typed_session::SessionState;
+use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 
 use crate::goods::{self, Cents};
@@ -14,7 +14,7 @@ use crate::goods::{self, Cents};
 pub(crate) const MOST: u32 = 99;
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 1, lock = off)]
+#[session(name = "shop", version = 1)]
 pub(crate) struct Shop {
     /// Who is signed in. Setting it renews the session's id.
     #[session(principal)]
@@ -32,13 +32,13 @@ pub(crate) struct Shop {
     pub(crate) notice: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(SessionValue, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Line {
     pub(crate) sku: u32,
     pub(crate) quantity: u32,
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(SessionValue, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Theme {
     #[default]
