@@ -16,6 +16,7 @@ use actix_typed_session::{
 use crate::servers::{Redis, shared_redis, unique_name, until};
 
 mod contract;
+mod durable;
 mod faults;
 mod fleet;
 mod full;
