@@ -132,7 +132,7 @@ impl RedisStore {
             (Status::Conflict, answer) => {
                 Ok(layout::conflict(&answer)?.map_or(Updated::Gone, Updated::Conflict))
             }
-            _ => Err(Unreadable::Garbage.into()),
+            _ => Err(strange()),
         }
     }
 }

@@ -58,6 +58,20 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
     assert!(recovering.elapsed() < Duration::from_secs(5));
 }
 
+/// It is a reply, and none that a script of ours gives to this step: nobody knows what became of it.
+#[tokio::test]
+async fn a_reply_to_something_else_is_an_unknown_outcome() {
+    let Some(redis) = shared_redis().await else { return };
+    let proxy = Proxy::redis(redis.port());
+    for reply in ["+OK\r\n", ":1\r\n", "*0\r\n", "*1\r\n:9\r\n", "*1\r\n:5\r\n"] {
+        let store = through(&proxy).await;
+        store.create(&KEY, &new_record()).await.unwrap();
+        proxy.on_command(0, is_script, Mode::Garbage(reply.into()));
+        let told = store.update(&KEY, &write("shop.cart", "[]")).await;
+        assert_eq!(kind(told), StoreErrorKind::UnknownOutcome, "{reply:?}");
+    }
+}
+
 /// For every n: a reply lost after the n-th command of a sign-in.
 #[tokio::test]
 async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
