@@ -67,9 +67,7 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => opened(super::PostgresStore::connect(url).await),
         #[cfg(feature = "redis")]
-        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster" => {
-            opened(super::RedisStore::connect(url).await)
-        }
+        scheme if feature_of(scheme) == Some("redis") => opened(super::RedisStore::connect(url).await),
         scheme => Err(match feature_of(scheme) {
             Some(feature) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
             None => ConnectError::Unknown(scheme.to_owned()),

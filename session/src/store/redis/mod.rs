@@ -154,7 +154,7 @@ enum Status {
 
 /// No script of ours answers so; what became of the step is not known.
 fn strange() -> StoreError {
-    StoreError::new(StoreErrorKind::UnknownOutcome).with_source("a reply that none of our scripts gives")
+    StoreError::new(StoreErrorKind::UnknownOutcome).with_source("a reply that none of our scripts gives; see that nothing between here and Redis answers in its place")
 }
 
 /// The status and what follows it; unreadable records are errors.

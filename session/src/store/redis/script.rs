@@ -21,14 +21,14 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CREATE = "lua/read.lua" "lua/create.lua";
-    UPDATE = "lua/read.lua" "lua/update.lua";
-    DELETE = "lua/read.lua" "lua/delete.lua";
-    RESERVE = "lua/index.lua" "lua/reserve.lua";
-    CONFIRM = "lua/index.lua" "lua/confirm.lua";
-    REMOVE = "lua/index.lua" "lua/remove.lua";
-    DOOM = "lua/index.lua" "lua/doom.lua";
-    ENSURE = "lua/index.lua" "lua/ensure.lua";
+    CREATE = "lua/begin.lua" "lua/read.lua" "lua/create.lua";
+    UPDATE = "lua/begin.lua" "lua/read.lua" "lua/update.lua";
+    DELETE = "lua/begin.lua" "lua/read.lua" "lua/delete.lua";
+    RESERVE = "lua/begin.lua" "lua/index.lua" "lua/reserve.lua";
+    CONFIRM = "lua/begin.lua" "lua/index.lua" "lua/confirm.lua";
+    REMOVE = "lua/begin.lua" "lua/index.lua" "lua/remove.lua";
+    DOOM = "lua/begin.lua" "lua/index.lua" "lua/doom.lua";
+    ENSURE = "lua/begin.lua" "lua/index.lua" "lua/ensure.lua";
 }
 
 impl Script {

@@ -1,11 +1,4 @@
 -- What every script on an index begins with. A value is a state and a time: r reserved, c confirmed; x and y the same, doomed.
-local k = KEYS[1]
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-
-local function number(n)
-  return string.format('%.0f', n)
-end
 local function state(value)
   return value and string.sub(value, 1, 1) or ''
 end

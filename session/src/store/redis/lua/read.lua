@@ -1,12 +1,5 @@
--- What every script on a record begins with: the time, and what makes a record of a hash. Numbers are decimal text; Lua's own
+-- What every script on a record begins with: what makes a record of a hash. Numbers are decimal text; Lua's own
 -- are doubles, exact up to 2^53, so text is kept as text wherever it need not be altered.
-local k = KEYS[1]
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-
-local function number(n)
-  return string.format('%.0f', n)
-end
 
 -- `text` + n (below 2^53), exact, at most 2^64 - 1: as Rust's saturating_add.
 local function plus(n, text)
