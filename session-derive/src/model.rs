@@ -26,12 +26,19 @@ pub(crate) struct Schema<'a> {
     pub(crate) version: u16,
     /// The oldest version of which a binary may be running beside this one.
     pub(crate) oldest_reader: u16,
-    /// Keys and types of fields that are no more.
-    pub(crate) removed: Vec<(String, &'a Type)>,
+    pub(crate) removed: Vec<Removed<'a>>,
     pub(crate) history: History<'a>,
     pub(crate) generic: bool,
     /// As declared.
     pub(crate) fields: Vec<Field<'a>>,
+}
+
+/// A field that is no more.
+pub(crate) struct Removed<'a> {
+    pub(crate) key: String,
+    pub(crate) ty: &'a Type,
+    /// The first version without it.
+    pub(crate) since: u16,
 }
 
 /// A decided text, and the tokens to underline when it is wrong.
@@ -112,7 +119,8 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
             .iter()
             .filter_map(|removed| {
                 let (key, ty) = (removed.value.key.as_ref()?, removed.value.ty.as_ref()?);
-                Some((key.value.value(), &ty.value))
+                let since = number(&removed.value.since)?;
+                Some(Removed { key: key.value.value(), ty: &ty.value, since })
             })
             .collect(),
         history,

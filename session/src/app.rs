@@ -3,14 +3,13 @@
 //! In: a finished configuration. Out: the store, the keys, the rules. Never: anything of one request.
 
 use std::{
-    any::{TypeId, type_name},
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use crate::{
-    Error, ErrorKind, SessionState,
+    SchemaError, Schemas, SessionState,
     commit::Rules,
     cookie::CookieSpec,
     id::{PublicId, RecordKey},
@@ -26,7 +25,7 @@ pub(crate) struct App {
     pub(crate) cookie: CookieSpec,
     pub(crate) rules: Rules,
     pub(crate) eager: bool,
-    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) met: Arc<Met>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
 }
@@ -78,31 +77,19 @@ impl Unconfirmed {
     }
 }
 
-/// Every schema that this process has met: one name, one type.
+/// Every schema that this process has met.
 #[derive(Debug, Default)]
-pub(crate) struct Schemas {
-    known: RwLock<Vec<(&'static str, TypeId, &'static str)>>,
-}
+pub(crate) struct Met(RwLock<Schemas>);
 
-impl Schemas {
-    pub(crate) fn register<T: SessionState>(&self) -> Result<(), Error> {
-        let (name, id) = (T::schema().name(), TypeId::of::<T>());
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.iter().any(|(_, other, _)| *other == id) {
+impl Met {
+    pub(crate) fn from_the_start(schemas: Schemas) -> Self {
+        Self(RwLock::new(schemas))
+    }
+
+    pub(crate) fn meet<T: SessionState>(&self) -> Result<(), SchemaError> {
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).knows::<T>() {
             return Ok(());
         }
-        drop(known);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        match known.iter().find(|(other, ..)| *other == name) {
-            Some((_, other, _)) if *other == id => Ok(()),
-            Some((.., other)) => Err(Error::new(ErrorKind::SchemaClash).because(format!(
-                "`{other}` and `{}` both use the session schema name \"{name}\"; give one of them another `name`",
-                type_name::<T>()
-            ))),
-            None => {
-                known.push((name, id, type_name::<T>()));
-                Ok(())
-            }
-        }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).add::<T>()
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     Error, ErrorKind,
     change::{Change, MaxSessions, NewRecord, Renewal},
     evolve::View,
+    history::Moved,
     id::{NoRandomness, Randomness, RecordKey, SessionId},
     patch::{Base, Fold, Recorded},
     record::{Limits, Meta, Outcome, Record, Timestamp},
@@ -184,6 +185,8 @@ struct Attempt {
     change: Change,
     /// The same without what was carried up on reading, if there was any.
     alone: Option<Change>,
+    /// What was carried up on reading; it is stored if the change that is sent writes it.
+    moved: Vec<Moved>,
     cookie: CookieAction,
 }
 
@@ -373,13 +376,14 @@ impl<'a> Commit<'a> {
         if let Err(error) = self.check_size(record, &change) {
             return fail(error);
         }
-        let mut alone = None;
+        let (mut alone, mut moved) = (None, delta.moved);
         if self.carries {
             let carried = fold.patch.carried(view, &self.request.schemas);
             if !carried.writes.is_empty() {
                 let without = change.clone();
                 change.guards.extend(carried.guards);
                 change.write.extend(carried.writes);
+                moved.extend(carried.moved);
                 alone = Some(without);
             }
         }
@@ -387,7 +391,7 @@ impl<'a> Commit<'a> {
             change = alone.take().unwrap_or_default();
         }
         let step = Step::Update(id.key, Box::new(change.clone()));
-        self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, alone, cookie }));
+        self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, alone, moved, cookie }));
         step
     }
 
@@ -407,7 +411,10 @@ impl<'a> Commit<'a> {
         let signs_in = self.request.local.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
         match updated {
             Updated::Done { revision } => {
-                let Attempt { id, on, change, alone: _, cookie } = attempt;
+                let Attempt { id, on, change, alone: _, moved, cookie } = attempt;
+                let is_stored =
+                    |moved: &&Moved| change.write.iter().any(|write| write.key.as_str() == moved.key);
+                moved.iter().filter(is_stored).for_each(Moved::tell);
                 let after =
                     if self.request.last { After::Load(id) } else { merged(id, &on, &change, revision) };
                 Step::Finish(Finish { result: Ok(Done::Stored), cookie, after })
@@ -424,9 +431,9 @@ impl<'a> Commit<'a> {
                 self.carries = false;
                 match attempt.alone {
                     Some(alone) if current.record.allows(&alone) => {
-                        let Attempt { id, cookie, .. } = attempt;
+                        let Attempt { id, cookie, moved, .. } = attempt;
                         let step = Step::Update(id.key, Box::new(alone.clone()));
-                        let attempt = Attempt { id, on: current, change: alone, alone: None, cookie };
+                        let attempt = Attempt { id, on: current, change: alone, alone: None, moved, cookie };
                         self.stage = Stage::Update(Box::new(attempt));
                         step
                     }

@@ -5,8 +5,8 @@
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
-    Key, SessionMiddleware,
-    app::{App, Schemas},
+    Key, Schemas, SessionMiddleware,
+    app::{App, Met},
     change::{MaxSessions, WhenFull},
     commit::Rules,
     cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
@@ -56,6 +56,7 @@ pub struct SessionMiddlewareBuilder {
     deadlines: Deadlines,
     eager: bool,
     random: Randomness,
+    schemas: Schemas,
 }
 
 /// A choice that cannot be.
@@ -99,6 +100,7 @@ impl SessionMiddlewareBuilder {
             deadlines: Deadlines { load: LOAD, save: SAVE },
             eager: false,
             random: Randomness::System,
+            schemas: Schemas::default(),
         }
     }
 
@@ -206,6 +208,13 @@ impl SessionMiddlewareBuilder {
         self
     }
 
+    /// The states that handlers will ask for, so that two that clash fail at start-up. Default: each is met with the first request
+    /// that uses it, and so is one that is missing here.
+    pub fn schemas(mut self, schemas: Schemas) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
     /// Loads the session before guards and inner middleware run. Default: not before somebody asks, so that a route without
     /// a session costs nothing and survives the store.
     pub fn eager(mut self) -> Self {
@@ -266,7 +275,7 @@ impl SessionMiddlewareBuilder {
             cookie,
             rules,
             eager: self.eager,
-            schemas: Arc::new(Schemas::default()),
+            met: Arc::new(Met::from_the_start(self.schemas)),
             queue: Arc::new(Queue::new()),
         })
     }

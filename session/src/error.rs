@@ -17,7 +17,10 @@ use actix_web::{
     http::{StatusCode, header::RETRY_AFTER},
 };
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::{
+    SchemaError,
+    store::{StoreError, StoreErrorKind},
+};
 
 /// Why a request's session could not be used or saved.
 ///
@@ -193,6 +196,16 @@ impl From<StoreError> for Error {
             _ => ErrorKind::StoreUnavailable,
         };
         Self::build(kind, None, Some(error))
+    }
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Self {
+        let kind = match &error {
+            SchemaError::SameName { .. } => ErrorKind::SchemaClash,
+            SchemaError::TwoPrincipals { .. } => ErrorKind::TwoPrincipals,
+        };
+        Self::new(kind).because(error.to_string())
     }
 }
 

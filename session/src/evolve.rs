@@ -13,7 +13,7 @@ use crate::{
     history::{Group, Slot},
     patch::Patch,
     record::{Cell, Json, Record, Timestamp, WireKey},
-    schema::{Field, Schema},
+    schema::{Field, Schema, SessionState},
 };
 
 /// The session as the handlers of one request see it: the record, what the request did since, nothing of a session it left.
@@ -35,7 +35,7 @@ impl<'a> View<'a> {
             Some(group) => {
                 let slots = self.slots(schema, group);
                 let slot = group.slot(&slots, field);
-                slot.is_some_and(|slot| !slot.carried && matches!(slot.value, Ok(Some(_))))
+                slot.is_some_and(|slot| slot.carried.is_none() && matches!(slot.value, Ok(Some(_))))
             }
         }
     }
@@ -87,6 +87,7 @@ impl<'a> View<'a> {
             next: 0,
             stored: stored.get(from..).unwrap_or_default(),
             groups: Vec::new(),
+            found: None,
         }
     }
 }
@@ -104,6 +105,13 @@ pub(crate) struct TooNew {
 
 impl TooNew {
     pub(crate) fn error(self, schema: &Schema) -> Error {
+        tracing::warn!(
+            event = "schema_too_new",
+            schema = schema.name(),
+            version = schema.version(),
+            needed = self.needed,
+            "a session needs a later version of its schema"
+        );
         Error::new(ErrorKind::SchemaTooNew).because(format!(
             "the section `{}` of the session needs version {} of its schema, and this binary has version {}; it is left as it is",
             schema.name(),
@@ -123,6 +131,8 @@ pub struct Cells<'a> {
     stored: &'a [(WireKey, Cell)],
     /// Groups that were read already: their fields stand apart.
     groups: Vec<(&'static Group, Vec<Slot>)>,
+    /// What cannot be read, where all of it is asked for; else the first ends the reading.
+    found: Option<Vec<CellError>>,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -144,32 +154,39 @@ impl<'a> Cells<'a> {
         let at = self.next;
         let Some(field) = self.schema.field(at) else { return Ok(default()) };
         self.next += 1;
-        if let Some(json) = self.view.patch.value(self.schema, at) {
-            return Self::decoded(field, Some(json), default);
-        }
-        match self.schema.group_of(field) {
-            None => Self::decoded(field, self.stored(field), default),
-            Some(group) => match self.in_group(group, at) {
-                Ok(json) => Self::decoded(field, json.as_ref(), default),
-                Err(Failed) => Self::unreadable(field, None).map_or_else(|| Ok(default()), Err),
+        let decoded = match self.view.patch.value(self.schema, at) {
+            Some(json) => Self::decoded(field, Some(json)),
+            None => match self.schema.group_of(field) {
+                None => Self::decoded(field, self.stored(field)),
+                Some(group) => match self.in_group(group, at) {
+                    Ok(json) => Self::decoded(field, json.as_ref()),
+                    Err(Failed) => Err(CellError::NotConverted { field: field.key() }),
+                },
             },
+        };
+        match decoded {
+            Ok(value) => Ok(value.unwrap_or_else(default)),
+            Err(error) => self.unreadable(field, error).map(|()| default()),
         }
     }
 
+    /// The whole section, and everything in it that cannot be read, which reads as its default.
+    pub(crate) fn read_all<T: SessionState>(mut self) -> (Option<T>, Vec<CellError>) {
+        self.found = Some(Vec::new());
+        let state = T::decode_section(&mut self).ok();
+        (state, self.found.unwrap_or_default())
+    }
+
+    /// `None`: nothing is stored, or the field was cleared. serde's own message may quote the value, so only its place is told.
     fn decoded<V: DeserializeOwned + 'static>(
         field: &Field,
         json: Option<&Json>,
-        default: impl FnOnce() -> V,
-    ) -> Result<V, CellError> {
-        match json {
-            None => Ok(default()),
-            Some(json) => match json.decode() {
-                Ok(value) => Ok(value),
-                Err(_) if json.is_null() => Ok(default()),
-                Err(error) => {
-                    Self::unreadable(field, Some(error.column())).map_or_else(|| Ok(default()), Err)
-                }
-            },
+    ) -> Result<Option<V>, CellError> {
+        let Some(json) = json else { return Ok(None) };
+        match json.decode() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if json.is_null() => Ok(None),
+            Err(error) => Err(CellError::OfAnotherType { field: field.key(), column: error.column() }),
         }
     }
 
@@ -196,20 +213,19 @@ impl<'a> Cells<'a> {
         slots.and_then(|(_, slots)| group.slot(slots, field)).map_or(Ok(None), |slot| slot.value.clone())
     }
 
-    /// serde's own message may quote the value, so only its place is told; `None`: it could not be converted.
+    /// Whether reading goes on, with the field's default.
     #[cold]
-    fn unreadable(field: &Field, column: Option<usize>) -> Option<CellError> {
-        if field.is_lenient() {
-            tracing::warn!(
-                field = field.key(),
-                "a stored session field cannot be read; it reads as its default"
-            );
-            return None;
+    fn unreadable(&mut self, field: &Field, error: CellError) -> Result<(), CellError> {
+        if let Some(found) = &mut self.found {
+            found.push(error);
+            return Ok(());
         }
-        Some(match column {
-            Some(column) => CellError::OfAnotherType { field: field.key(), column },
-            None => CellError::NotConverted { field: field.key() },
-        })
+        if field.is_lenient() {
+            tracing::warn!(event = "cell_unreadable", field = error.key(), %error, "a session field reads as its default");
+            return Ok(());
+        }
+        tracing::error!(event = "cell_unreadable", field = error.key(), %error, "a session field cannot be read");
+        Err(error)
     }
 }
 
@@ -230,6 +246,15 @@ pub enum CellError {
         /// The wire key.
         field: &'static str,
     },
+}
+
+impl CellError {
+    /// The wire key.
+    pub(crate) const fn key(&self) -> &'static str {
+        match self {
+            Self::OfAnotherType { field, .. } | Self::NotConverted { field } => field,
+        }
+    }
 }
 
 /// A value that a session can store: what the derive asks of every field.

@@ -27,6 +27,8 @@ pub struct Group {
 /// One `changed` or `step`: how cells become others.
 #[derive(Debug)]
 pub struct Step {
+    /// The version that did it.
+    since: u16,
     from: &'static [usize],
     to: &'static [usize],
     up: Convert,
@@ -43,7 +45,23 @@ pub(crate) struct Slot {
     /// `None`: never written.
     pub(crate) value: Result<Option<Json>, Failed>,
     /// It is not what is stored under its key: an older side is newer.
-    pub(crate) carried: bool,
+    pub(crate) carried: Option<Carried>,
+}
+
+/// Why a cell is read from an older side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Carried {
+    /// There is no newer one yet.
+    Upgraded,
+    /// An old binary wrote it last.
+    Edited,
+}
+
+/// A cell that was carried up and is about to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    pub(crate) key: &'static str,
+    pub(crate) why: Carried,
 }
 
 /// A cell on its way to the store.
@@ -51,13 +69,16 @@ struct Draft {
     key: &'static str,
     value: Result<Option<Json>, Failed>,
     written: bool,
+    carried: Option<Carried>,
 }
 
 /// All cells of a write.
+#[derive(Default)]
 pub(crate) struct Written {
     pub(crate) write: Vec<(&'static str, Json)>,
     /// What nobody reads any more.
     pub(crate) delete: Vec<&'static str>,
+    pub(crate) moved: Vec<Moved>,
 }
 
 /// Why a group cannot be written.
@@ -69,11 +90,34 @@ pub(crate) enum Unwritable {
     NotConverted,
 }
 
+impl Moved {
+    /// An event for those who watch a deploy.
+    pub(crate) fn tell(&self) {
+        let field = self.key;
+        match self.why {
+            Carried::Upgraded => {
+                tracing::debug!(
+                    event = "field_upgraded",
+                    field,
+                    "a session field is stored in its newer form"
+                );
+            }
+            Carried::Edited => {
+                tracing::debug!(
+                    event = "old_side_edited",
+                    field,
+                    "an older binary's edit of a session field was taken over"
+                );
+            }
+        }
+    }
+}
+
 impl Step {
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(from: &'static [usize], to: &'static [usize], up: Convert) -> Self {
-        Self { from, to, up, merge: None, down: None }
+    pub const fn new(since: u16, from: &'static [usize], to: &'static [usize], up: Convert) -> Self {
+        Self { since, from, to, up, merge: None, down: None }
     }
 
     #[doc(hidden)]
@@ -149,9 +193,10 @@ impl Group {
             let carried = step.carry(&slots);
             for (nth, at) in step.to.iter().enumerate() {
                 if let Some(slot) = slots.get_mut(*at) {
+                    let why = if slot.revision.is_none() { Carried::Upgraded } else { Carried::Edited };
                     let value = carried.as_ref().map_err(|failed| *failed);
                     let value = value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed)).map(Some);
-                    *slot = Slot { revision: edited, value, carried: true };
+                    *slot = Slot { revision: edited, value, carried: Some(why) };
                 }
             }
         }
@@ -170,12 +215,13 @@ impl Group {
         let mut cells: Vec<Draft> = self
             .with(slots)
             .map(|(key, field, slot)| match field.and_then(&set) {
-                Some(json) => Draft { key, value: Ok(Some(json)), written: true },
+                Some(json) => Draft { key, value: Ok(Some(json)), written: true, carried: None },
                 // What an older side says newer goes along: from now on the newer side is the newer one.
                 None => Draft {
                     key,
-                    written: field.is_some() && slot.carried && slot.value.is_ok(),
+                    written: field.is_some() && slot.carried.is_some() && slot.value.is_ok(),
                     value: slot.value,
+                    carried: slot.carried.filter(|_| field.is_some()),
                 },
             })
             .collect();
@@ -208,24 +254,34 @@ impl Group {
                 }
             }
         }
-        let written = cells.into_iter().filter(|cell| cell.written);
-        let write = written.filter_map(|cell| Some((cell.key, cell.value.ok()??))).collect();
-        Ok(Written { write, delete })
+        Ok(Written { delete, ..Written::of(cells.into_iter().filter(|cell| cell.written)) })
     }
 
     /// What older sides say newer, in every form that somebody reads; nothing, if some of the group cannot be read. The older
     /// sides stay as they are: who reads them sees no write.
-    pub(crate) fn carried(&self, slots: Vec<Slot>) -> Vec<(&'static str, Json)> {
+    pub(crate) fn carried(&self, slots: Vec<Slot>) -> Written {
         if slots.iter().any(|slot| slot.value.is_err()) {
-            return Vec::new();
+            return Written::default();
         }
         let is_read =
             |at: usize| self.steps.iter().any(|step| step.down.is_some() && step.from.contains(&at));
         let carried = self
             .with(slots)
             .enumerate()
-            .filter(|(at, (_, field, slot))| slot.carried && (field.is_some() || is_read(*at)));
-        carried.filter_map(|(_, (key, _, slot))| Some((key, slot.value.ok()??))).collect()
+            .filter(|(at, (_, field, slot))| slot.carried.is_some() && (field.is_some() || is_read(*at)));
+        Written::of(carried.map(|(_, (key, field, slot))| Draft {
+            key,
+            value: slot.value,
+            written: true,
+            carried: slot.carried.filter(|_| field.is_some()),
+        }))
+    }
+
+    /// The versions of the steps without which these slots could not be read.
+    pub(crate) fn needs(&self, slots: &[Slot]) -> impl Iterator<Item = u16> {
+        let carries =
+            |step: &&Step| step.to.iter().any(|at| slots.get(*at).is_some_and(|slot| slot.carried.is_some()));
+        self.steps.iter().filter(carries).map(|step| step.since)
     }
 
     /// Whether a field was edited between two states of a record. Storing what an older side says is no edit.
@@ -233,10 +289,21 @@ impl Group {
         let (then, now) = (self.read(|key| then.cell(key)), self.read(|key| now.cell(key)));
         match (self.slot(&then, field), self.slot(&now, field)) {
             (Some(then), Some(now)) => {
-                then.value != now.value || (then.revision != now.revision && !then.carried)
+                then.value != now.value || (then.revision != now.revision && then.carried.is_none())
             }
             _ => false,
         }
+    }
+}
+
+impl Written {
+    fn of(cells: impl Iterator<Item = Draft>) -> Self {
+        let mut written = Self::default();
+        for Draft { key, value, carried, .. } in cells {
+            written.write.extend(value.ok().flatten().map(|json| (key, json)));
+            written.moved.extend(carried.map(|why| Moved { key, why }));
+        }
+        written
     }
 }
 
@@ -245,7 +312,7 @@ impl Slot {
         Self {
             revision: cell.map(|cell| cell.revision),
             value: Ok(cell.map(|cell| cell.json.clone())),
-            carried: false,
+            carried: None,
         }
     }
 }

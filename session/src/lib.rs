@@ -90,6 +90,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod app;
+mod census;
 pub mod change;
 mod commit;
 mod config;
@@ -108,6 +109,7 @@ mod middleware;
 mod patch;
 pub mod record;
 mod schema;
+mod schemas;
 mod session;
 mod shape;
 mod state;
@@ -117,6 +119,7 @@ mod visit;
 pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
+    census::{CellCount, Census, Form, Problem, census},
     change::WhenFull,
     config::{ConfigError, SessionMiddlewareBuilder},
     cookie::{CookieError, SameSite},
@@ -126,6 +129,7 @@ pub use self::{
     keys::{Key, KeyError},
     middleware::{SessionMiddleware, SessionService},
     schema::{Field, IntoField, Removed, Schema, SessionState, TypedSession},
+    schemas::{SchemaError, Schemas, SchemasBuilder},
     session::Session,
     shape::SessionShape,
 };

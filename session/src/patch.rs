@@ -9,7 +9,7 @@ use crate::{
     Error, ErrorKind,
     change::{CellWrite, Guard},
     evolve::View,
-    history::{Group, Unwritable},
+    history::{Group, Moved, Unwritable, Written},
     record::{Json, Limits, Principal, Record, Timestamp, WireKey},
     schema::{Field, Schema},
 };
@@ -251,8 +251,7 @@ impl Patch {
                 ))
             }
         })?;
-        written.delete.into_iter().for_each(|key| delta.delete(key));
-        written.write.into_iter().for_each(|(key, json)| delta.write(key, json));
+        delta.take(written);
         Ok(())
     }
 
@@ -267,12 +266,10 @@ impl Patch {
                     continue;
                 }
                 let carried = group.carried(view.slots(schema, group));
-                if !carried.is_empty() {
+                if !carried.write.is_empty() {
                     group.keys().for_each(|key| delta.guard(key));
                 }
-                for (key, json) in carried {
-                    delta.write(key, json);
-                }
+                delta.take(carried);
             }
             let raised = self.written_schemas().any(|written| std::ptr::eq(written, *schema));
             if delta.writes.len() > before && !raised {
@@ -302,11 +299,13 @@ pub(crate) struct Delta<'a> {
     pub(crate) writes: Vec<CellWrite>,
     pub(crate) deletes: Vec<WireKey>,
     pub(crate) guards: Vec<Guard>,
+    pub(crate) moved: Vec<Moved>,
 }
 
 impl<'a> Delta<'a> {
     fn on(record: Option<&'a Record>, writes: usize) -> Self {
-        Self { record, writes: Vec::with_capacity(writes), deletes: Vec::new(), guards: Vec::new() }
+        let writes = Vec::with_capacity(writes);
+        Self { record, writes, deletes: Vec::new(), guards: Vec::new(), moved: Vec::new() }
     }
 
     /// The cell must be as it is in the record.
@@ -316,6 +315,12 @@ impl<'a> Delta<'a> {
         if !self.guards.contains(&guard) {
             self.guards.push(guard);
         }
+    }
+
+    fn take(&mut self, written: Written) {
+        written.delete.into_iter().for_each(|key| self.delete(key));
+        written.write.into_iter().for_each(|(key, json)| self.write(key, json));
+        self.moved.extend(written.moved);
     }
 
     fn write(&mut self, key: &'static str, json: Json) {

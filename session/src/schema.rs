@@ -77,13 +77,20 @@ pub struct Field {
 #[derive(Clone, Copy, Debug)]
 pub struct Removed {
     key: &'static str,
+    since: u16,
 }
 
 impl Removed {
     #[doc(hidden)]
     #[must_use]
-    pub const fn new<V: FieldValue>(key: &'static str) -> Self {
-        Self { key }
+    pub const fn new<V: FieldValue>(key: &'static str, since: u16) -> Self {
+        Self { key, since }
+    }
+
+    /// The first version without it.
+    #[must_use]
+    pub const fn since(&self) -> u16 {
+        self.since
     }
 
     /// The wire key that it had, `shop.theme`.

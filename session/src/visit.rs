@@ -18,8 +18,9 @@ use crate::{
     cookie::{self, Reading},
     id::{PublicId, SessionId},
     patch::{Base, Fold, Operation, Place, Ran, Recorded, Replay, schema_name},
-    record::{Json, Record, Timestamp},
+    record::{Json, Principal, Record, Timestamp},
     schema::{Field, Schema},
+    schemas::one_principal,
     state,
     store::Loaded,
 };
@@ -154,22 +155,16 @@ impl Visit {
 
     /// A schema is used in this request.
     pub(crate) fn register<T: SessionState>(&self) -> Result<(), Error> {
-        self.app.schemas.register::<T>()?;
+        self.app.met.meet::<T>()?;
         let schema = T::schema();
         let mut inner = self.inner.borrow_mut();
         if inner.schemas.iter().any(|known| std::ptr::eq(*known, schema)) {
             return Ok(());
         }
         if let Some(field) = schema.principal() {
-            let other = inner.schemas.iter().filter_map(|known| known.principal()).map(Field::key).next();
-            let stored = inner.fold.principal.as_ref().map(|principal| principal.wire_key().to_owned());
-            let other = other.map(str::to_owned).or(stored).filter(|other| other != field.key());
-            if let Some(other) = other {
-                return Err(Error::new(ErrorKind::TwoPrincipals).because(format!(
-                    "`{}` and `{other}` both say who is signed in; a session belongs to one user, so keep one principal field",
-                    field.key()
-                )));
-            }
+            let other = inner.schemas.iter().find_map(|known| known.principal()).map(Field::key);
+            let stored = inner.fold.principal.as_ref().map(Principal::wire_key);
+            one_principal(Some(field.key()), other.or(stored))?;
         }
         inner.schemas.push(schema);
         Ok(())

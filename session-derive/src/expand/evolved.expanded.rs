@@ -25,6 +25,7 @@ impl ::actix_typed_session::SessionState for Shop {
                         ],
                         &[
                             ::actix_typed_session::__private::Step::new(
+                                    3,
                                     &[0],
                                     &[1],
                                     |values| {
@@ -85,6 +86,7 @@ impl ::actix_typed_session::SessionState for Shop {
                         ],
                         &[
                             ::actix_typed_session::__private::Step::new(
+                                    3,
                                     &[0],
                                     &[1, 2],
                                     |values| {
@@ -130,7 +132,11 @@ impl ::actix_typed_session::SessionState for Shop {
                 ],
             )
             .without(
-                &[::actix_typed_session::__private::Removed::new::<String>("shop.theme")],
+                &[
+                    ::actix_typed_session::__private::Removed::new::<
+                        String,
+                    >("shop.theme", 2),
+                ],
             );
         &SCHEMA
     }

@@ -15,7 +15,7 @@ use crate::model::{Default, Schema};
 /// ```text
 /// .readers_from(3)
 /// .with_groups(&[Group::new(&[("shop.cart", None), ("shop.cart@3", Some(0))], &[Step::new(..)])])
-/// .without(&[Removed::new::<String>("shop.theme")])
+/// .without(&[Removed::new::<String>("shop.theme", 2)])
 /// ```
 pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
     let krate = &schema.krate;
@@ -28,9 +28,10 @@ pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
         quote!(.with_groups(&[#(#groups),*]))
     });
     let removed = (!schema.removed.is_empty()).then(|| {
-        let removed = schema.removed.iter().map(|(key, ty)| {
-            let key = schema.wire_key(key);
-            quote!(#krate::__private::Removed::new::<#ty>(#key))
+        let removed = schema.removed.iter().map(|removed| {
+            let (key, ty, since) =
+                (schema.wire_key(&removed.key), removed.ty, number(usize::from(removed.since)));
+            quote!(#krate::__private::Removed::new::<#ty>(#key, #since))
         });
         quote!(.without(&[#(#removed),*]))
     });
@@ -54,7 +55,7 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 }
 
 /// ```text
-/// Step::new(&[0], &[1], |old| {
+/// Step::new(3, &[0], &[1], |old| {
 ///     let new = convert::<Vec<u32>, Vec<Line>, _, _>(to_lines, old.get::<Vec<u32>>(0)?)?;
 ///     Ok(Vec::from([encode::<Vec<Line>>(&new)?]))
 /// })
@@ -64,6 +65,7 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
     let krate = &schema.krate;
     let place = |at: &usize| number(group.iter().position(|member| member == at).unwrap_or(0));
+    let since = number(usize::from(step.since));
     let (from, to) = (step.from.iter().map(place), step.to.iter().map(place));
     let old = Side::of(schema, &step.from);
     let new = Side::of(schema, &step.to);
@@ -79,7 +81,7 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
         let down = new.converted(krate, path, &old);
         quote!(.down(#down))
     });
-    quote!(#krate::__private::Step::new(&[#(#from),*], &[#(#to),*], #up) #merge #down)
+    quote!(#krate::__private::Step::new(#since, &[#(#from),*], &[#(#to),*], #up) #merge #down)
 }
 
 /// The cells on one side of a step.

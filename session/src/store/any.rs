@@ -4,7 +4,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{Created, Index, LoadOptions, Loaded, SessionStore, StoreError, Updated};
+use super::{Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, Updated};
 use crate::{
     change::{Change, NewRecord},
     id::RecordKey,
@@ -20,6 +20,7 @@ pub(super) trait DynStore: Send + Sync {
     fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
     fn dyn_index(&self) -> Option<Index<'_>>;
+    fn dyn_scan<'a>(&'a self, from: Option<&'a Cursor>, limit: u32) -> Boxed<'a, Scanned>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -41,6 +42,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn dyn_index(&self) -> Option<Index<'_>> {
         self.index()
+    }
+
+    fn dyn_scan<'a>(&'a self, from: Option<&'a Cursor>, limit: u32) -> Boxed<'a, Scanned> {
+        Box::pin(self.scan(from, limit))
     }
 }
 
@@ -91,5 +96,9 @@ impl SessionStore for AnyStore {
 
     fn index(&self) -> Option<Index<'_>> {
         self.0.dyn_index()
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        self.0.dyn_scan(from, limit).await
     }
 }

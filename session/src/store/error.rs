@@ -25,6 +25,8 @@ pub enum StoreErrorKind {
     Unreadable,
     /// What is stored was written by a later release of this library; it was left as it is.
     TooNew,
+    /// This store cannot do that at all.
+    Unsupported,
 }
 
 impl StoreError {
@@ -55,6 +57,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::UnknownOutcome => "the session store did not say whether it stored the change",
             StoreErrorKind::Full => "the session store is full",
             StoreErrorKind::Unreadable => "the stored session is damaged",
+            StoreErrorKind::Unsupported => "the session store has no such ability",
             StoreErrorKind::TooNew => {
                 "the stored session was written by a later release of actix-typed-session"
             }

@@ -18,6 +18,7 @@ mod memory;
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod scan;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sweep;
@@ -40,6 +41,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     index::{Index, Listed, PrincipalIndex},
     memory::MemoryStore,
+    scan::{Cursor, Scanned},
     sweep::{Sweep, Sweeper},
 };
 use crate::{
@@ -152,6 +154,21 @@ pub trait SessionStore: Send + Sync + 'static {
     fn index(&self) -> Option<Index<'_>> {
         None
     }
+
+    /// The keys of about `limit` records (at least 1), from the beginning or from where the answer before ended. A record that is
+    /// there from the first call to the last is found; for a [`census`](crate::census()).
+    ///
+    /// # Errors
+    /// When the engine cannot be reached; [`StoreErrorKind::Unsupported`] from a store that does not know its keys, which is what
+    /// one that does not say otherwise answers.
+    fn scan(
+        &self,
+        from: Option<&Cursor>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Scanned, StoreError>> + Send {
+        let _ = (from, limit);
+        async { Err(StoreError::new(StoreErrorKind::Unsupported)) }
+    }
 }
 
 impl<S: SessionStore> SessionStore for Arc<S> {
@@ -173,5 +190,9 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     fn index(&self) -> Option<Index<'_>> {
         (**self).index()
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        (**self).scan(from, limit).await
     }
 }

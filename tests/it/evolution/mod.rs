@@ -1,7 +1,9 @@
 //! Schemas that change: binaries of several versions on the same sessions.
 #![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive asks for
 
+mod census;
 mod deploy;
+mod events;
 mod forms;
 mod kit;
 mod model;

@@ -39,12 +39,12 @@ fn careful_down(lines: Vec<Line>) -> Result<Vec<u32>, &'static str> {
     }
 }
 
-mod careful {
+pub(super) mod careful {
     use super::*;
 
     #[derive(SessionState)]
     #[session(name = "shop", version = 3, lock = off)]
-    pub(super) struct Shop {
+    pub(in crate::evolution) struct Shop {
         #[session(default, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
         pub(super) cart: Vec<Line>,
         #[session(since = 2, default = "en".to_owned())]
@@ -52,12 +52,12 @@ mod careful {
     }
 }
 
-mod lenient {
+pub(super) mod lenient {
     use super::*;
 
     #[derive(SessionState)]
     #[session(name = "shop", version = 3, lock = off)]
-    pub(super) struct Shop {
+    pub(in crate::evolution) struct Shop {
         #[session(default, lenient, changed(since = 3, from = Vec<u32>, up = careful_up, down = careful_down))]
         pub(super) cart: Vec<Line>,
         #[session(since = 2, default = "en".to_owned())]

@@ -34,6 +34,13 @@ impl Logged {
         lines.iter().fold(String::new(), |text, (level, line)| text + level.as_str() + " " + line + "\n")
     }
 
+    /// The same, and forgets it.
+    pub(crate) fn take(&self) -> String {
+        let text = self.text();
+        self.0.lock().unwrap().clear();
+        text
+    }
+
     /// How many lines of a level.
     pub(crate) fn count(&self, level: Level) -> usize {
         self.0.lock().unwrap().iter().filter(|(of, _)| *of == level).count()

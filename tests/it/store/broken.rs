@@ -130,4 +130,6 @@ is_found! {
     counted_again: CountsAgain by one_more_than_allowed_is_refused_or_ends_the_oldest;
     nobody_excepted: ExceptsNobody by delete_all_ends_the_sessions_of_one_principal;
     youngest_spared: SparesTheYoungest by delete_all_ends_the_sessions_of_one_principal delete_all_is_final;
+    skipped_in_a_scan: SkipsInScans by a_scan_finds_every_record;
+    scanned_for_ever: ScansForEver by a_scan_finds_every_record;
 }

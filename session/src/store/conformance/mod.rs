@@ -56,6 +56,7 @@ mod index;
 mod kit;
 mod life;
 mod races;
+mod scan;
 
 use std::{
     fmt,
@@ -258,4 +259,6 @@ table! { $
         a_longer_life_does_not_make_a_session_younger
         racing_sign_ins_keep_to_the_maximum
         delete_all_is_final;
+    scan:
+        a_scan_finds_every_record;
 }

@@ -16,8 +16,8 @@ use std::{
 
 use self::owners::{Owned, Owners};
 use super::{
-    Clock, Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError,
-    StoreErrorKind, Sweep, SystemClock, Updated,
+    Clock, Created, Cursor, Index, Listed, LoadOptions, Loaded, PrincipalIndex, Scanned, SessionStore,
+    StoreError, StoreErrorKind, Sweep, SystemClock, Updated,
 };
 use crate::{
     change::{Change, MaxSessions, NewRecord},
@@ -372,6 +372,14 @@ impl SessionStore for MemoryStore {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
+    }
+
+    /// One part of the store at a time, whatever the limit.
+    async fn scan(&self, from: Option<&Cursor>, _: u32) -> Result<Scanned, StoreError> {
+        let at = from.and_then(|from| from.as_str().parse().ok()).unwrap_or(0);
+        let Some(shard) = self.0.shards.get(at) else { return Ok(Scanned::default()) };
+        let keys = lock(shard).records.keys().copied().collect();
+        Ok(Scanned::new(keys, (at + 1 < SHARDS).then(|| Cursor::new((at + 1).to_string()))))
     }
 }
 

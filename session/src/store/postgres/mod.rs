@@ -26,8 +26,8 @@ use self::{
     statements::Statements,
 };
 use super::{
-    Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
-    Sweep, Updated, sweep,
+    Created, Cursor, Index, Listed, LoadOptions, Loaded, PrincipalIndex, Scanned, SessionStore, StoreError,
+    StoreErrorKind, Sweep, Updated, sweep,
 };
 use crate::{
     change::{Change, NewRecord},
@@ -325,6 +325,13 @@ impl SessionStore for PostgresStore {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        let last = from.and_then(Cursor::last_key);
+        let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
+        let values = Values::none().and(last).and(i64::from(limit));
+        Ok(Scanned::in_order(rows::keys(&self.read(&self.0.statements.scan, values).await?), limit))
     }
 }
 

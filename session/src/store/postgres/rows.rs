@@ -135,13 +135,20 @@ pub(super) fn updated(rows: &[PgRow]) -> Result<Updated, StoreError> {
 
 /// The answer of `LIST`; one that cannot be read is in no list.
 pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
-    let one = |row| {
-        let key: &[u8] = PgRow::try_get(row, 0).ok()?;
-        Some(Listed::new(RecordKey::from_bytes(key.try_into().ok()?), meta(row, 1).ok()?))
-    };
+    let one = |row| Some(Listed::new(key(row)?, meta(row, 1).ok()?));
     let mut list: Vec<_> = rows.iter().filter_map(one).collect();
     Listed::sort_oldest_first(&mut list);
     list
+}
+
+/// The answer of `SCAN`.
+pub(super) fn keys(rows: &[PgRow]) -> Vec<RecordKey> {
+    rows.iter().filter_map(key).collect()
+}
+
+fn key(row: &PgRow) -> Option<RecordKey> {
+    let key: &[u8] = row.try_get(0).ok()?;
+    Some(RecordKey::from_bytes(key.try_into().ok()?))
 }
 
 /// The one value of the one row of an answer.

@@ -137,6 +137,8 @@ const DELETE_OF: &str = "
 
 const LIST: &str = "SELECT key, {meta} FROM {table} WHERE principal = $principal AND expires > {now}";
 
+const SCAN: &str = "SELECT key FROM {table} WHERE key > $last ORDER BY key LIMIT $limit";
+
 /// Takes the principal's lock as sign-ins with a maximum do, because they too end more than one session.
 const DELETE_ALL: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
@@ -199,6 +201,7 @@ pub(super) struct Statements {
     pub(super) delete: SqlStr,
     pub(super) delete_of: SqlStr,
     pub(super) list: SqlStr,
+    pub(super) scan: SqlStr,
     pub(super) delete_all: SqlStr,
     pub(super) sweep: SqlStr,
 }
@@ -226,6 +229,7 @@ impl Statements {
             delete: sql(DELETE, &["key"]),
             delete_of: sql(DELETE_OF, &["key", "principal"]),
             list: sql(LIST, &["principal"]),
+            scan: sql(SCAN, &["last", "limit"]),
             delete_all: sql(DELETE_ALL, &["principal", "turn", "except"]),
             sweep: sql(SWEEP, &["limit"]),
         }

@@ -93,6 +93,21 @@ impl Driver {
         }
     }
 
+    /// The servers that have the data.
+    pub(super) async fn masters(&self) -> Result<Vec<Endpoint>, Failure> {
+        self.topology.masters(&self.links).await.map_err(|error| Failure::NotDone(error.into()))
+    }
+
+    /// What one server answers to a command that changes nothing.
+    pub(super) async fn ask(&self, server: &Endpoint, command: &Cmd) -> Result<Value, Failure> {
+        let connection = self.links.to(server, Purpose::Commands).await;
+        let connection = connection.map_err(|error| Failure::NotDone(error.into()))?;
+        connection.send(command).await.map_err(|fault| match fault {
+            Fault::Lost(error) | Fault::Unmet(error) => Failure::Unknown(error.into()),
+            Fault::Refused(error) => Failure::NotDone(error.into()),
+        })
+    }
+
     async fn once(&self, call: &Call<'_>, redirect: Option<Redirect>) -> Try {
         let asking = redirect.as_ref().is_some_and(|redirect| redirect.asking);
         let server = match redirect {

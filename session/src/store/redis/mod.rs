@@ -10,6 +10,7 @@ mod index;
 mod layout;
 mod links;
 mod options;
+mod scan;
 mod script;
 mod sign_in;
 mod topology;
@@ -28,7 +29,9 @@ pub use self::{
     options::{ConnectError, RedisOptions},
     url::{PrefixError, UrlError},
 };
-use super::{Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated};
+use super::{
+    Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, StoreErrorKind, Updated,
+};
 use crate::{
     change::{Change, NewRecord},
     id::{PublicId, RecordKey},
@@ -66,8 +69,10 @@ use crate::{
 /// `min-replicas-max-lag` on the server refuse writes that no replica would get. Neither makes Redis a consensus store: who must
 /// never lose a logout keeps sessions in PostgreSQL.
 ///
+/// A [`census`](crate::census()) goes through all keys of the database, those of others included.
+///
 /// A user of the server's that may do no more than is needed has `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get` on the keys of the prefix.
+/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get +scan` on the keys of the prefix.
 ///
 /// Clones share the connections, one for each runtime and server. Futures must run in a tokio runtime with time and I/O, as
 /// actix-web's do. Nobody who can read the server can use a session: it holds only hashes of verifiers.
@@ -95,7 +100,12 @@ impl RedisStore {
     }
 
     fn key(&self, key: &RecordKey) -> String {
-        format!("{}s:{}", self.prefix, PublicId::of(*key))
+        format!("{}{}", self.key_prefix(), PublicId::of(*key))
+    }
+
+    /// What the keys of records begin with, and no others.
+    fn key_prefix(&self) -> String {
+        format!("{}s:", self.prefix)
     }
 
     async fn write_record(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
@@ -210,5 +220,10 @@ impl SessionStore for RedisStore {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
+    }
+
+    /// A record whose slot moves to another server meanwhile may be missed.
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        self.scan_some(from, limit).await
     }
 }

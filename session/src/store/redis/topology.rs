@@ -86,6 +86,15 @@ impl Topology {
         Ok(self.known(key).unwrap_or_else(|| first.clone()))
     }
 
+    /// All that have records.
+    pub(super) async fn masters(&self, links: &Links) -> Result<Vec<Endpoint>, NoConnection> {
+        let one = self.server_of("", links).await?;
+        Ok(match &self.kind {
+            Kind::Cluster(slots) => slots.masters().into_iter().collect(),
+            Kind::Single | Kind::Sentinel { .. } => vec![one],
+        })
+    }
+
     fn known(&self, key: &str) -> Option<Endpoint> {
         match &self.kind {
             Kind::Single => None,

@@ -20,8 +20,8 @@ use tokio::task::AbortHandle;
 
 use self::{connections::Connections, index::make_room, rows::Rows};
 use super::{
-    Clock, Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Sweep, SystemClock,
-    Updated, sweep::keep_sweeping,
+    Clock, Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, StoreErrorKind,
+    Sweep, SystemClock, Updated, sweep::keep_sweeping,
 };
 use crate::{
     change::{Change, NewRecord},
@@ -282,6 +282,13 @@ impl SessionStore for SqliteStore {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        let mut lease = self.0.readers.lease().await?;
+        let keys = rows::keys(&mut lease, from.and_then(Cursor::last_key), limit).await?;
+        lease.give_back();
+        Ok(Scanned::in_order(keys, limit))
     }
 }
 

@@ -23,6 +23,7 @@ const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) 
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
 const OF_PRINCIPAL: &str = "SELECT key, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+const KEYS: &str = "SELECT key FROM session WHERE key > ?1 ORDER BY key LIMIT ?2";
 const COUNT_ALL: &str =
     "SELECT count(*) FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2) AND expires > ?3";
 const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2)";
@@ -140,6 +141,18 @@ pub(super) async fn sweep(
     Ok(statement.execute(connection).await.map_err(before_commit)?.rows_affected())
 }
 
+/// Some keys in their order, those after `last`.
+pub(super) async fn keys(
+    connection: &mut SqliteConnection,
+    last: Option<RecordKey>,
+    limit: u32,
+) -> Result<Vec<RecordKey>, StoreError> {
+    let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
+    let statement = sqlx::query(KEYS).bind(last).bind(i64::from(limit));
+    let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
+    Ok(rows.iter().filter_map(key).collect())
+}
+
 /// The live sessions of `principal`, the oldest sign-in first. One that cannot be read is in no list.
 pub(super) async fn of_principal(
     connection: &mut SqliteConnection,
@@ -154,9 +167,13 @@ pub(super) async fn of_principal(
 }
 
 fn listed(row: &SqliteRow) -> Option<Listed> {
-    let key: &[u8] = row.try_get(0).ok()?;
     let meta = Meta::from_text(row.try_get(1).ok()?).ok()?;
-    Some(Listed::new(RecordKey::from_bytes(key.try_into().ok()?), meta))
+    Some(Listed::new(key(row)?, meta))
+}
+
+fn key(row: &SqliteRow) -> Option<RecordKey> {
+    let key: &[u8] = row.try_get(0).ok()?;
+    Some(RecordKey::from_bytes(key.try_into().ok()?))
 }
 
 /// Removes all sessions of `principal` but `except`, readable or not; says how many of them were live.

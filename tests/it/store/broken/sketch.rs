@@ -14,8 +14,8 @@ use actix_typed_session::{
     id::{RecordKey, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
-        Clock, Created, Index, LoadOptions, Loaded, ManualClock, SessionStore, StoreError, StoreErrorKind,
-        Updated,
+        Clock, Created, Cursor, Index, LoadOptions, Loaded, ManualClock, Scanned, SessionStore, StoreError,
+        StoreErrorKind, Updated,
     },
 };
 
@@ -78,6 +78,10 @@ pub(super) enum Fault {
     ExceptsNobody,
     /// Whoever signed in last is not in the index yet.
     SparesTheYoungest,
+    /// A page begins one too late.
+    SkipsInScans,
+    /// Every page is the first.
+    ScansForEver,
 }
 
 #[derive(Clone)]
@@ -327,5 +331,18 @@ impl SessionStore for Sketch {
 
     fn index(&self) -> Option<Index<'_>> {
         Some(Index::of(self))
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        let of = |key: &RecordKey| u128::from_be_bytes(*key.as_bytes());
+        let mut keys: Vec<RecordKey> = self.shared.records.lock().unwrap().keys().copied().collect();
+        keys.sort_unstable();
+        if let Some(last) = from.map(|from| from.as_str().parse::<u128>().unwrap()) {
+            let skipped = usize::from(self.is(Fault::SkipsInScans));
+            keys = keys.into_iter().filter(|key| of(key) > last).skip(skipped).collect();
+        }
+        keys.truncate(usize::try_from(limit).unwrap());
+        let last = keys.last().map(|last| if self.is(Fault::ScansForEver) { 0 } else { of(last) });
+        Ok(Scanned::new(keys, last.map(|last| Cursor::new(last.to_string()))))
     }
 }

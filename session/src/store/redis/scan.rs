@@ -1,0 +1,57 @@
+//! The keys of all records, some at a time.
+//!
+//! In: where the last answer ended: a server, and its own cursor. Out: keys, and where to go on. Never: more than one command.
+
+use redis::Value;
+
+use super::{RedisStore, failure::Failure, layout, strange};
+use crate::{
+    id::PublicId,
+    store::{Cursor, Scanned, StoreError},
+};
+
+/// What a server calls the beginning, and the end.
+const BEGINNING: &str = "0";
+
+impl RedisStore {
+    /// Some of the keys of one server; all servers take their turns, in the order of their names.
+    pub(super) async fn scan_some(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        let mut servers = self.driver.masters().await.map_err(Failure::of_read)?;
+        servers.sort_by_key(ToString::to_string);
+        let (cursor, name) = from.and_then(|from| from.as_str().split_once(' ')).unwrap_or((BEGINNING, ""));
+        // One that has gone has a successor: the keys that it had are found there, or are not there.
+        servers.retain(|server| server.to_string().as_str() >= name);
+        let Some((server, others)) = servers.split_first() else { return Ok(Scanned::default()) };
+        let cursor = if server.to_string() == name { cursor } else { BEGINNING };
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor)
+            .arg("MATCH")
+            .arg(format!("{}*", glob(&self.key_prefix())))
+            .arg("COUNT")
+            .arg(limit.max(1));
+        let Value::Array(answer) = self.driver.ask(server, &scan).await.map_err(Failure::of_read)? else {
+            return Err(strange());
+        };
+        let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(strange()) };
+        let cursor = layout::text(cursor).ok_or_else(strange)?;
+        let key =
+            |found| layout::text(found)?.strip_prefix(&self.key_prefix())?.parse().ok().map(PublicId::key);
+        let next = if cursor == BEGINNING { others.first() } else { Some(server) };
+        let next = next.map(|server| Cursor::new(format!("{cursor} {server}")));
+        Ok(Scanned::new(found.iter().filter_map(key).collect(), next))
+    }
+}
+
+/// A pattern that matches just this text.
+fn glob(text: &str) -> String {
+    let special = |character| matches!(character, '*' | '?' | '[' | ']' | '\\');
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_prefix_is_no_pattern() {
+        assert_eq!(super::glob(r"a*[b]?\:s:"), r"a\*\[b\]\?\\:s:");
+    }
+}

@@ -1,0 +1,401 @@
+//! What a store holds, counted; and the dry run. Property P22.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use actix_typed_session::{
+    CellCount, Census, SessionState, census,
+    change::{CellWrite, Change, NewRecord},
+    id::{PublicId, RecordKey, VerifierHash},
+    record::{Json, Limits, Principal},
+    store::{
+        AnyStore, Created, Cursor, LoadOptions, Loaded, MemoryStore, Scanned, SessionStore, SqliteStore,
+        StoreError, StoreErrorKind, Updated, connect,
+    },
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+
+use super::{
+    robust::careful,
+    shop::{Line, v2, v3, v3b},
+};
+use crate::servers::{shared_cluster, shared_postgres, shared_redis, unique_name};
+
+/// A store that nobody may write to.
+struct ReadOnly(AnyStore);
+
+impl SessionStore for ReadOnly {
+    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        self.0.load(key, options).await
+    }
+
+    async fn create(&self, _: &RecordKey, _: &NewRecord) -> Result<Created, StoreError> {
+        panic!("a write")
+    }
+
+    async fn update(&self, _: &RecordKey, _: &Change) -> Result<Updated, StoreError> {
+        panic!("a write")
+    }
+
+    async fn delete(&self, _: &RecordKey, _: Option<&Principal>) -> Result<(), StoreError> {
+        panic!("a write")
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        // Some answers twice, as a Redis may: each session counts once.
+        let mut scanned = self.0.scan(from, limit.min(7)).await?;
+        scanned.keys.extend(scanned.keys.clone());
+        Ok(scanned)
+    }
+}
+
+async fn look<T: SessionState>(store: &AnyStore) -> Census {
+    census::<T>(&ReadOnly(store.clone()), u64::MAX).await.unwrap()
+}
+
+/// Never the same, and of all parts of a store.
+fn next_key() -> RecordKey {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    RecordKey::from_bytes(next.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+}
+
+fn writes(cells: &[(&str, String)]) -> Vec<CellWrite> {
+    cells.iter().map(|(key, json)| CellWrite::new((*key).into(), Json::from_store(json))).collect()
+}
+
+type Cells = Vec<(&'static str, String)>;
+
+/// A session: cells that were written first, and cells that were written after them.
+#[derive(Clone, Debug)]
+struct Stored {
+    first: Cells,
+    then: Cells,
+}
+
+impl Stored {
+    async fn put(&self, store: &AnyStore) -> RecordKey {
+        let key = next_key();
+        let limits = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(1) };
+        let mut new = NewRecord::new(VerifierHash::from_bytes([7; 32]), limits);
+        new.cells = writes(&self.first);
+        assert_eq!(store.create(&key, &new).await.unwrap(), Created::Created);
+        if !self.then.is_empty() {
+            let mut change = Change::default();
+            change.write = writes(&self.then);
+            assert!(matches!(store.update(&key, &change).await.unwrap(), Updated::Done { .. }));
+        }
+        key
+    }
+
+    /// What is stored in the end, with whether it was written after the rest.
+    fn cells(&self) -> BTreeMap<&'static str, (&str, bool)> {
+        let first = self.first.iter().map(|(key, json)| (*key, (json.as_str(), false)));
+        first.chain(self.then.iter().map(|(key, json)| (*key, (json.as_str(), true)))).collect()
+    }
+}
+
+fn cells() -> impl Strategy<Value = Cells> {
+    let cell = prop_oneof![
+        (1..5_u16).prop_map(|gate| ("$shop", gate.to_string())),
+        proptest::collection::vec(0..99_u32, 0..3).prop_map(|cart| ("shop.cart", format!("{cart:?}"))),
+        Just(("shop.cart", "\"canary\"".to_owned())),
+        (0..9_u32, 0..9_u32).prop_map(|(sku, qty)| {
+            ("shop.cart@3", format!("[{}]", serde_json::to_string(&Line { sku, qty }).unwrap()))
+        }),
+        Just(("shop.cart@3", "[{\"canary\":1}]".to_owned())),
+        "[a-z]{1,4} [a-z]{1,4}".prop_map(|name| ("shop.name", format!("\"{name}\""))),
+        "[a-z]{1,4}".prop_map(|first| ("shop.first", format!("\"{first}\""))),
+        "[a-z]{1,4}".prop_map(|last| ("shop.last", format!("\"{last}\""))),
+        Just(("shop.locale", "\"de\"".to_owned())),
+        Just(("shop.theme", "\"dark\"".to_owned())),
+        Just(("shop.later", "1e400".to_owned())),
+        Just(("shopping.list", "[]".to_owned())),
+        Just(("other.text", "null".to_owned())),
+    ];
+    proptest::collection::vec(cell, 0..8).prop_map(|mut cells| {
+        cells.sort_by_key(|(key, _)| *key);
+        cells.dedup_by_key(|(key, _)| *key);
+        cells
+    })
+}
+
+fn stored() -> impl Strategy<Value = Stored> {
+    (cells(), cells()).prop_map(|(first, then)| Stored { first, then })
+}
+
+/// The numbers of a census.
+#[derive(PartialEq, Eq, Debug, Default)]
+struct Totals {
+    sessions: u64,
+    sections: u64,
+    readable_from: BTreeMap<Option<u16>, u64>,
+    too_new: u64,
+    /// Form, count, bytes.
+    cells: BTreeMap<String, (String, u64, u64)>,
+    needs: BTreeMap<u16, u64>,
+    problems: u64,
+}
+
+impl From<&Census> for Totals {
+    fn from(census: &Census) -> Self {
+        let cell = |(key, cell): (&String, &CellCount)| {
+            (key.clone(), (cell.form.to_string(), cell.count, cell.bytes))
+        };
+        Self {
+            sessions: census.sessions,
+            sections: census.sections,
+            readable_from: census.readable_from.clone(),
+            too_new: census.too_new,
+            cells: census.cells.iter().map(cell).collect(),
+            needs: census.needs.clone(),
+            problems: census.problem_count,
+        }
+    }
+}
+
+/// Counted as somebody would who reads the design and not the code.
+fn counted(sessions: &[Stored]) -> Totals {
+    let mut all = Totals::default();
+    for session in sessions {
+        all.sessions += 1;
+        let cells = session.cells();
+        let ours: Vec<_> = cells.iter().filter(|(key, _)| key.starts_with("shop.")).collect();
+        if ours.is_empty() && !cells.contains_key("$shop") {
+            continue;
+        }
+        all.sections += 1;
+        for (key, (json, _)) in ours {
+            let form = match *key {
+                "shop.cart" | "shop.name" => "older form",
+                "shop.theme" => "removed",
+                "shop.later" => "unknown",
+                _ => "field",
+            };
+            let cell = all.cells.entry((*key).to_owned()).or_insert_with(|| (form.to_owned(), 0, 0));
+            *cell = (form.to_owned(), cell.1 + 1, cell.2 + (key.len() + json.len()) as u64);
+        }
+        // 2: written after the rest, 0: absent.
+        let newest = |keys: &[&str]| {
+            let written = keys.iter().filter_map(|key| cells.get(key)).map(|(_, then)| 1 + u8::from(*then));
+            written.max().unwrap_or(0)
+        };
+        let old_cart = newest(&["shop.cart"]) > newest(&["shop.cart@3"]);
+        if old_cart || newest(&["shop.name"]) > newest(&["shop.first", "shop.last"]) {
+            *all.needs.entry(3).or_default() += 1;
+        }
+        if cells.contains_key("shop.theme") {
+            *all.needs.entry(2).or_default() += 1;
+        }
+        let gate: Option<u16> = cells.get("$shop").map(|(gate, _)| gate.parse().unwrap());
+        *all.readable_from.entry(gate).or_default() += 1;
+        if gate > Some(3) {
+            all.too_new += 1;
+            continue;
+        }
+        let is_damaged = |key: &str| cells.get(key).is_some_and(|(json, _)| json.contains("canary"));
+        // An edit of the old side is merged with what stood on the new one.
+        let unreadable = is_damaged("shop.cart@3") || (old_cart && is_damaged("shop.cart"));
+        all.problems += u64::from(unreadable);
+    }
+    all
+}
+
+/// Totals equal those of counting, no value is shown, and nothing is written.
+fn totals(cases: u32, sessions: usize, open: impl AsyncFn() -> Option<AnyStore>) {
+    let system = actix_web::rt::System::new();
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let generated = proptest::collection::vec(stored(), 0..sessions);
+    let run = runner.run(&generated, |sessions| {
+        let census = system.block_on(async {
+            let store = open().await?;
+            for session in &sessions {
+                session.put(&store).await;
+            }
+            Some(look::<v3::Shop>(&store).await)
+        });
+        let Some(census) = census else { return Ok(()) };
+        let text = census.to_string();
+        prop_assert!(!text.contains("canary") && census.complete, "{}", text);
+        prop_assert_eq!(census.problems.len() as u64, census.problem_count);
+        prop_assert_eq!(Totals::from(&census), counted(&sessions));
+        Ok(())
+    });
+    run.unwrap();
+}
+
+#[test]
+fn totals_equal_those_of_counting() {
+    totals(256, 40, async || Some(AnyStore::new(MemoryStore::unbounded())));
+}
+
+#[test]
+fn totals_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    totals(8, 40, async || {
+        let file = folder.path().join(unique_name());
+        Some(AnyStore::new(SqliteStore::open(file).await.unwrap()))
+    });
+}
+
+#[test]
+fn totals_on_redis() {
+    totals(32, 40, async || {
+        let server = shared_redis().await?;
+        // A prefix that a pattern would take for many.
+        let url = format!("{}?prefix={}%5Ba-z%5D*:", server.url(), unique_name());
+        Some(connect(&url).await.unwrap())
+    });
+}
+
+#[test]
+fn totals_on_a_cluster() {
+    totals(16, 40, async || {
+        let url = format!("{}?prefix={}:", shared_cluster().await?.url(), unique_name());
+        Some(connect(&url).await.unwrap())
+    });
+}
+
+#[test]
+fn totals_on_postgres() {
+    totals(8, 40, async || {
+        let server = shared_postgres().await?;
+        Some(connect(&server.url(&server.database().await)).await.unwrap())
+    });
+}
+
+type Literal<'a> = &'a [(&'static str, &'a str)];
+
+async fn memory(sessions: &[(Literal<'_>, Literal<'_>)]) -> (AnyStore, Vec<RecordKey>) {
+    let store = AnyStore::new(MemoryStore::unbounded());
+    let owned = |cells: Literal<'_>| -> Cells {
+        cells.iter().map(|(key, json)| (*key, (*json).to_owned())).collect()
+    };
+    let mut keys = Vec::new();
+    for (first, then) in sessions {
+        keys.push(Stored { first: owned(first), then: owned(then) }.put(&store).await);
+    }
+    (store, keys)
+}
+
+#[actix_web::test]
+async fn an_old_form_is_needed_until_it_is_carried_over() {
+    let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.theme", r#""dark""#)];
+    let new: &[_] = &[("$shop", "2"), ("shop.cart", "[11]"), ("shop.cart@3", "[]")];
+    let (store, keys) = memory(&[(old, &[]), (new, &[]), (new, &[("shop.cart", "[12]")])]).await;
+    let census = look::<v3b::Shop>(&store).await;
+    assert_eq!(census.needs, BTreeMap::from([(2, 1), (3, 2)]));
+    assert_eq!(census.safe_to_raise_oldest_record(), Some(1));
+    assert_eq!(census.bytes_in_older_forms(), 3 * ("shop.cart".len() + "[11]".len()) as u64);
+    store.delete(&keys[0], None).await.unwrap();
+    assert_eq!(look::<v3b::Shop>(&store).await.safe_to_raise_oldest_record(), Some(2));
+    store.delete(&keys[2], None).await.unwrap();
+    assert_eq!(look::<v3b::Shop>(&store).await.safe_to_raise_oldest_record(), Some(3));
+    // While a binary of version 2 may run, its sessions may be written at any moment.
+    assert_eq!(look::<v3::Shop>(&store).await.safe_to_raise_oldest_record(), Some(2));
+    let some = actix_typed_session::census::<v3b::Shop>(&store, 0).await.unwrap();
+    assert_eq!((some.complete, some.safe_to_raise_oldest_record()), (false, None));
+}
+
+#[actix_web::test]
+async fn the_dry_run_names_what_would_fail() {
+    let (store, keys) = memory(&[
+        (&[("shop.cart", "[11]")], &[]),
+        (&[("shop.cart", "[100]")], &[]),
+        (&[("shop.cart", "[13]")], &[]),
+        (&[("shop.cart@3", r#"[{"sku":1,"qty":100}]"#)], &[]),
+        (&[("shop.locale", "7")], &[]),
+        (&[("other.text", "7")], &[]),
+    ])
+    .await;
+    let census = look::<careful::Shop>(&store).await;
+    let mut seen: Vec<_> = census.problems.iter().map(|problem| (problem.session, &*problem.what)).collect();
+    seen.sort_by_key(|(session, _)| *session);
+    let not_up = "the stored session field `shop.cart@3` could not be converted from its older form";
+    let not_down = "`shop.cart@3` could not be converted by `down` for older binaries";
+    let no_text = "the stored session field `shop.locale` does not fit its type (at column 1)";
+    let mut expected: Vec<_> = [(1, not_up), (2, not_up), (3, not_down), (4, no_text)]
+        .map(|(nth, what): (usize, _)| (public_id(&keys[nth]), what))
+        .into();
+    expected.sort_by_key(|(session, _)| *session);
+    assert_eq!(seen, expected);
+}
+
+/// As a list of sessions shows it.
+fn public_id(key: &RecordKey) -> PublicId {
+    let text = format!("{key:?}");
+    text["RecordKey(".len()..text.len() - 1].parse().unwrap()
+}
+
+/// What a person reads.
+#[actix_web::test]
+async fn a_report() {
+    let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.theme", r#""dark""#)];
+    let new: &[_] = &[("$shop", "2"), ("shop.cart", "[11]"), ("shop.cart@3", "[]"), ("shop.later", "1")];
+    let later: &[_] = &[("$shop", "4"), ("shop.cart@4", "[]")];
+    let (store, keys) = memory(&[
+        (old, &[]),
+        (new, &[]),
+        (new, &[("shop.cart", "[12]")]),
+        (later, &[]),
+        (&[], &[]),
+        (&[("shop.cart@3", "7")], &[]),
+    ])
+    .await;
+    let report = look::<v3::Shop>(&store).await.to_string();
+    let expected = format!(
+        "schema `shop`, version 3\n  \
+         6 sessions, all of them; 5 of them with this schema\n  \
+         1 too new for this binary\n  \
+         1 do not say which version can read them\n  \
+         1 can be read by version 1 and later\n  \
+         2 can be read by version 2 and later\n  \
+         1 can be read by version 4 and later\n  \
+         shop.cart                older form         3 cells           39 bytes\n  \
+         shop.cart@3              field              3 cells           38 bytes\n  \
+         shop.cart@4              unknown            1 cells           13 bytes\n  \
+         shop.later               unknown            2 cells           22 bytes\n  \
+         shop.theme               removed            1 cells           16 bytes\n  \
+         39 bytes in older forms\n  \
+         1 need what the source says of the changes in version 2\n  \
+         2 need what the source says of the changes in version 3\n  \
+         safe: `oldest_record = 1`\n  \
+         1 problems\n    \
+         session {}: the stored session field `shop.cart@3` does not fit its type (at column 1)",
+        public_id(&keys[5])
+    );
+    assert_eq!(report, expected);
+}
+
+/// One that knows no scan.
+struct Plain(MemoryStore);
+
+impl SessionStore for Plain {
+    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        self.0.load(key, options).await
+    }
+
+    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+        self.0.create(key, record).await
+    }
+
+    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+        self.0.update(key, change).await
+    }
+
+    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.0.delete(key, only_if).await
+    }
+}
+
+#[actix_web::test]
+async fn a_store_that_does_not_know_its_keys_says_so() {
+    let error = census::<v2::Shop>(&Plain(MemoryStore::unbounded()), 10).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unsupported);
+}
