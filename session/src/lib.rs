@@ -59,6 +59,7 @@
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
 //! | know what can fail | [`ErrorKind`] |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`; [`store::PrincipalIndex`] |
+//! | see what a deploy will find, and when old forms may go | [`census()`], [`Schemas`] |
 //! | choose a store | [`store`], [`store::connect`] |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!

@@ -312,6 +312,7 @@ async fn the_dry_run_names_what_would_fail() {
         (&[("shop.cart@3", r#"[{"sku":1,"qty":100}]"#)], &[]),
         (&[("shop.locale", "7")], &[]),
         (&[("other.text", "7")], &[]),
+        (&[("shop.cart@3", "7"), ("shop.locale", "7")], &[]),
     ])
     .await;
     let census = look::<careful::Shop>(&store).await;
@@ -320,11 +321,36 @@ async fn the_dry_run_names_what_would_fail() {
     let not_up = "the stored session field `shop.cart@3` could not be converted from its older form";
     let not_down = "`shop.cart@3` could not be converted by `down` for older binaries";
     let no_text = "the stored session field `shop.locale` does not fit its type (at column 1)";
-    let mut expected: Vec<_> = [(1, not_up), (2, not_up), (3, not_down), (4, no_text)]
-        .map(|(nth, what): (usize, _)| (public_id(&keys[nth]), what))
-        .into();
+    let no_lines = "the stored session field `shop.cart@3` does not fit its type (at column 1)";
+    let mut expected: Vec<_> =
+        [(1, not_up), (2, not_up), (3, not_down), (4, no_text), (6, no_lines), (6, no_text)]
+            .map(|(nth, what): (usize, _)| (public_id(&keys[nth]), what))
+            .into();
     expected.sort_by_key(|(session, _)| *session);
     assert_eq!(seen, expected);
+}
+
+/// Release 3, while one of release 1 may still run.
+mod patient {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, oldest_reader = 1, lock = off)]
+    #[session(removed(key = "theme", ty = String, since = 2))]
+    pub(super) struct Shop {
+        #[session(default, changed(since = 3, from = u8, up = u32::from, down = small))]
+        hits: u32,
+    }
+
+    fn small(hits: u32) -> Result<u8, std::num::TryFromIntError> {
+        hits.try_into()
+    }
+}
+
+#[actix_web::test]
+async fn what_an_older_binary_may_write_again_stays() {
+    let (store, _) = memory(&[(&[("shop.hits", "7")], &[])]).await;
+    assert_eq!(look::<patient::Shop>(&store).await.safe_to_raise_oldest_record(), Some(1));
 }
 
 /// As a list of sessions shows it.
