@@ -1,15 +1,20 @@
 //! One record through a deploy, cell by cell, as the design tells it.
 
-use actix_typed_session::store::{AnyStore, MemoryStore};
-
 use super::{
-    kit::{TOO_NEW, World},
+    kit::TOO_NEW,
+    place::{Place, on_every_store},
     shop::{line, v1, v2, v3, v3b},
 };
 
-#[actix_web::test]
-async fn release_2_beside_3() {
-    let world = World::new();
+on_every_store! {
+    async release_2_beside_3
+    async a_name_that_is_split
+    async a_field_that_was_renamed_or_removed_moves_nothing
+    async both_halves_of_a_name_set_at_once
+}
+
+async fn release_2_beside_3(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11, 12])).await.unwrap();
     assert_eq!(world.cells().await, "$shop r1 1\nshop.cart r1 [11,12]\n");
     world
@@ -65,9 +70,8 @@ async fn release_2_beside_3() {
     world.visit::<v3::Shop, _>(async |shop| assert_eq!(shop.cart(), [line(11, 2)])).await.unwrap();
 }
 
-#[actix_web::test]
-async fn a_name_that_is_split() {
-    let world = World::new();
+async fn a_name_that_is_split(place: Place) {
+    let world = place.world();
     world.visit::<v1::Shop, _>(async |shop| shop.set_name("Ada King Lovelace")).await.unwrap();
     world
         .visit::<v3::Shop, _>(async |shop| {
@@ -91,9 +95,8 @@ async fn a_name_that_is_split() {
     assert_eq!(world.cells().await, "$shop r4 3\nshop.first r4 null\nshop.last r4 \"Byron\"\n");
 }
 
-#[actix_web::test]
-async fn a_field_that_was_renamed_or_removed_moves_nothing() {
-    let world = World::new();
+async fn a_field_that_was_renamed_or_removed_moves_nothing(place: Place) {
+    let world = place.world();
     world
         .visit::<v1::Shop, _>(async |shop| {
             shop.set_user_id(7);
@@ -117,9 +120,8 @@ async fn a_field_that_was_renamed_or_removed_moves_nothing() {
 }
 
 /// Two fields that are stored together, set by two requests at once: neither is lost.
-#[actix_web::test]
-async fn both_halves_of_a_name_set_at_once() {
-    let world = World::on(AnyStore::new(MemoryStore::unbounded()));
+async fn both_halves_of_a_name_set_at_once(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("Ada Lovelace")).await.unwrap();
     world.write_before_next(&[
         ("shop.first", "\"Augusta\""),

@@ -3,10 +3,20 @@
 use actix_typed_session::SessionState;
 
 use super::{
-    kit::World,
+    place::{Place, on_every_store},
     shop::{self, line, v2, v3, v3b},
     versions,
 };
+
+on_every_store! {
+    async two_fields_become_two_others_by_their_own_defaults
+    async paths_may_be_generic_and_of_traits
+    async cleared_is_cleared_whatever_the_functions_say
+    async a_flash_is_shown_once_whoever_shows_it
+    async signing_in_resets_every_form
+    async what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version
+    async what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large
+}
 
 /// What there was before.
 mod old {
@@ -134,9 +144,8 @@ fn taken_apart(summary: Option<(Option<String>, u16)>) -> (Option<String>, u16) 
     summary.unwrap_or_default()
 }
 
-#[actix_web::test]
-async fn two_fields_become_two_others_by_their_own_defaults() {
-    let world = World::new();
+async fn two_fields_become_two_others_by_their_own_defaults(place: Place) {
+    let world = place.world();
     world.visit::<old::Forms, _>(async |it| it.set_width(5)).await.unwrap();
     let read = world.visit::<new::Forms, _>(async |it| (it.area(), it.width())).await.unwrap();
     assert_eq!(read, (20, 5), "a height that was never set is what it read as");
@@ -144,16 +153,15 @@ async fn two_fields_become_two_others_by_their_own_defaults() {
     let read = world.visit::<old::Forms, _>(async |it| (it.width(), it.height())).await.unwrap();
     assert_eq!(read, (5, 6));
     // Set by nobody, each reads its own default, and one that is set alone is converted with the other's.
-    let world = World::new();
+    let world = place.world();
     world.visit::<new::Forms, _>(async |it| it.set_area(30)).await.unwrap();
     let read = world.visit::<old::Forms, _>(async |it| (it.width(), it.height())).await.unwrap();
     assert_eq!(read, (3, 10));
     assert_eq!(world.cell("forms.wi-dth").await, None, "a default is not stored");
 }
 
-#[actix_web::test]
-async fn paths_may_be_generic_and_of_traits() {
-    let world = World::new();
+async fn paths_may_be_generic_and_of_traits(place: Place) {
+    let world = place.world();
     world
         .visit::<old::Forms, _>(async |it| {
             it.set_seen(200);
@@ -176,9 +184,8 @@ async fn paths_may_be_generic_and_of_traits() {
     );
 }
 
-#[actix_web::test]
-async fn cleared_is_cleared_whatever_the_functions_say() {
-    let world = World::new();
+async fn cleared_is_cleared_whatever_the_functions_say(place: Place) {
+    let world = place.world();
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(5));
     world.visit::<new::Forms, _>(async |it| it.set_size(300)).await.unwrap();
     assert_eq!(world.visit::<old::Forms, _>(async |it| it.size()).await, Ok(None));
@@ -205,9 +212,8 @@ async fn cleared_is_cleared_whatever_the_functions_say() {
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(1000));
 }
 
-#[actix_web::test]
-async fn a_flash_is_shown_once_whoever_shows_it() {
-    let world = World::new();
+async fn a_flash_is_shown_once_whoever_shows_it(place: Place) {
+    let world = place.world();
     world.visit::<old::Forms, _>(async |it| it.set_notice("four")).await.unwrap();
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.take_notice()).await, Ok(Some(4)));
     assert_eq!(world.visit::<old::Forms, _>(async |it| it.take_notice()).await, Ok(None));
@@ -221,10 +227,9 @@ async fn a_flash_is_shown_once_whoever_shows_it() {
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.take_notice()).await, Ok(Some(5)));
 }
 
-#[actix_web::test]
-async fn signing_in_resets_every_form() {
+async fn signing_in_resets_every_form(place: Place) {
     for by_new in [true, false] {
-        let world = World::new();
+        let world = place.world();
         world.visit::<new::Forms, _>(async |it| it.set_back(7)).await.unwrap();
         world.visit::<old::Forms, _>(async |it| it.set_back(8)).await.unwrap();
         if by_new {
@@ -254,9 +259,8 @@ async fn signing_in_resets_every_form() {
     }
 }
 
-#[actix_web::test]
-async fn what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version() {
-    let world = World::new();
+async fn what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version(place: Place) {
+    let world = place.world();
     world
         .visit::<new::Forms, _>(async |it| {
             it.set_notice(4);
@@ -278,9 +282,8 @@ async fn what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version() {
     );
 }
 
-#[actix_web::test]
-async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large() {
-    let world = World::new();
+async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart((0..40_000).collect())).await.unwrap();
     // As lines the cart would fill more than the limit.
     world.visit::<v3::Shop, _>(async |shop| shop.set_locale("de")).await.unwrap();

@@ -12,7 +12,7 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::RecordKey,
     record::{Json, Principal, Record},
-    store::{AnyStore, Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, Updated},
+    store::{AnyStore, Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
 };
 use actix_web::{
     App,
@@ -79,10 +79,6 @@ pub(super) const TOO_NEW: Refused = Refused(503, Some(ErrorKind::SchemaTooNew));
 pub(super) const UNREADABLE: Refused = Refused(500, Some(ErrorKind::UnreadableField));
 
 impl World {
-    pub(super) fn new() -> Self {
-        Self::on(AnyStore::new(MemoryStore::unbounded()))
-    }
-
     pub(super) fn on(store: AnyStore) -> Self {
         Self { store: Watched { inner: store, book: Arc::default() }, cookie: RefCell::new(None) }
     }

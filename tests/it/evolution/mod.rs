@@ -8,6 +8,7 @@ mod forms;
 mod kit;
 mod model;
 mod overlap;
+mod place;
 mod robust;
 mod shop;
 mod versions;

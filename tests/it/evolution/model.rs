@@ -3,12 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::rt::SystemRunner;
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::{
     kit::{Refused, TOO_NEW, World},
+    place::{Place, on_every_store},
     versions::{Marked, Three, v1, v2, v3, v4, v5, v5b},
 };
+
+on_every_store! {
+    ;
+    fn any_binary_after_any_other
+}
 
 /// One binary: a version and what it counts on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -248,15 +255,13 @@ fn stored_as_the_floor_says(cells: &BTreeMap<String, String>, by: Binary, op: &O
     }
 }
 
-#[test]
-fn any_binary_after_any_other() {
-    let system = actix_web::rt::System::new();
-    let cases = std::env::var("EVOLUTION_CASES").map_or(300, |cases| cases.parse().unwrap());
+fn any_binary_after_any_other(system: &SystemRunner, place: &Place) {
+    let cases = std::env::var("EVOLUTION_CASES").map_or(place.cases(300), |cases| cases.parse().unwrap());
     let mut runner =
         TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
     let tested = runner.run(&ops(), |ops| {
         system.block_on(async {
-            let (world, mut model) = (World::new(), Model::default());
+            let (world, mut model) = (place.world(), Model::default());
             for (by, op) in ops {
                 let before = world.record().await;
                 let exists = before.is_some();

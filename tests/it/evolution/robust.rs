@@ -1,15 +1,24 @@
 //! What cannot be read or converted: it stays in its field, and stays as it is. Properties P14, P17, P19, P20.
 
-use actix_typed_session::{
-    ErrorKind, SessionState,
-    store::{AnyStore, MemoryStore, SqliteStore},
-};
+use actix_typed_session::{ErrorKind, SessionState};
+use actix_web::rt::SystemRunner;
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::{
-    kit::{Refused, UNREADABLE, World},
+    kit::{Refused, UNREADABLE},
+    place::{Place, on_every_store},
     shop::{Line, line, v1, v2, v3},
 };
+
+on_every_store! {
+    async an_unreadable_neighbour_is_not_overwritten
+    async half_of_what_can_be_read_is_not_carried_up
+    async an_up_that_fails_or_panics_is_an_unreadable_field
+    async a_down_that_fails_or_panics_stores_nothing
+    async unknown_cells_survive_byte_for_byte
+    ;
+    fn any_text_in_any_cell
+}
 
 /// Another section of the same session.
 #[derive(SessionState)]
@@ -90,9 +99,8 @@ mod joint {
 }
 
 /// Half of what cannot be read is not overwritten by way of the other half, also where both may read as their defaults.
-#[actix_web::test]
-async fn an_unreadable_neighbour_is_not_overwritten() {
-    let world = World::new();
+async fn an_unreadable_neighbour_is_not_overwritten(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary")).await.unwrap();
     let before = world.record().await;
     let refused = world
@@ -141,9 +149,8 @@ mod chain {
 }
 
 /// One half of a name can be read and is not stored along, or the other would be gone: the old name holds both.
-#[actix_web::test]
-async fn half_of_what_can_be_read_is_not_carried_up() {
-    let world = World::new();
+async fn half_of_what_can_be_read_is_not_carried_up(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary 7")).await.unwrap();
     world
         .visit::<chain::Shop, _>(async |shop| {
@@ -155,10 +162,9 @@ async fn half_of_what_can_be_read_is_not_carried_up() {
     assert_eq!(world.cells().await, "$shop r2 4\nshop.locale r2 \"de\"\nshop.name r1 \"canary 7\"\n");
 }
 
-#[actix_web::test]
-async fn an_up_that_fails_or_panics_is_an_unreadable_field() {
+async fn an_up_that_fails_or_panics_is_an_unreadable_field(place: Place) {
     for cart in [vec![100], vec![13]] {
-        let world = World::new();
+        let world = place.world();
         let text = format!("{cart:?}");
         world.visit::<v2::Shop, _>(async move |shop| shop.set_cart(cart)).await.unwrap();
         world.visit::<Other, _>(async |other| other.set_text("kept")).await.unwrap();
@@ -184,10 +190,9 @@ async fn an_up_that_fails_or_panics_is_an_unreadable_field() {
     }
 }
 
-#[actix_web::test]
-async fn a_down_that_fails_or_panics_stores_nothing() {
+async fn a_down_that_fails_or_panics_stores_nothing(place: Place) {
     for qty in [100, 13] {
-        let world = World::new();
+        let world = place.world();
         world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
         let before = world.record().await;
         let refused = world
@@ -229,8 +234,7 @@ fn garbage() -> impl Strategy<Value = String> {
     ]
 }
 
-#[test]
-fn any_text_in_any_cell() {
+fn any_text_in_any_cell(system: &SystemRunner, place: &Place) {
     const KEYS: [&str; 8] = [
         "shop.cart",
         "shop.cart@3",
@@ -241,16 +245,15 @@ fn any_text_in_any_cell() {
         "shop.nick",
         "shop.user_id",
     ];
-    let system = actix_web::rt::System::new();
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 500,
+        cases: place.cases(500),
         failure_persistence: None,
         ..ProptestConfig::default()
     });
     let cells = prop::collection::vec((prop::sample::select(&KEYS[..]), garbage()), 1..5);
     let tested = runner.run(&cells, |cells| {
         system.block_on(async {
-            let world = World::new();
+            let world = place.world();
             world
                 .visit::<Other, _>(async |other| {
                     other.set_user(42);
@@ -300,8 +303,8 @@ const ODD: [&str; 9] = [
     "\"\u{2028}é\"",
 ];
 
-async fn unknown_cells_survive(store: AnyStore) {
-    let world = World::on(store);
+async fn unknown_cells_survive_byte_for_byte(place: Place) {
+    let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
     let long = format!("\"{}\"", "x".repeat(64 * 1024));
     let odd: Vec<(String, &str)> = ODD
@@ -338,16 +341,4 @@ async fn unknown_cells_survive(store: AnyStore) {
         .await
         .unwrap();
     assert_eq!(world.cells().await, "$shop r1 1\nshop.locale r1 \"de\"\n");
-}
-
-#[actix_web::test]
-async fn unknown_cells_survive_byte_for_byte_in_memory() {
-    unknown_cells_survive(AnyStore::new(MemoryStore::unbounded())).await;
-}
-
-#[actix_web::test]
-async fn unknown_cells_survive_byte_for_byte_in_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    unknown_cells_survive(AnyStore::new(store)).await;
 }

@@ -12,7 +12,7 @@ mod listed;
 mod node;
 mod outage;
 mod overlap;
-mod place;
+pub(crate) mod place;
 mod renewal;
 mod stream;
 

@@ -1,4 +1,4 @@
-//! Where the servers of one test keep their sessions.
+//! Where the servers or the stores of one test keep their sessions.
 //!
 //! In: a kind of store. Out: its URL, servers on it, and how many sessions it holds. Never: sessions of another test.
 
@@ -13,7 +13,7 @@ use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
 /// Long enough that no server under load gives up.
 const PATIENT: Duration = Duration::from_secs(20);
 
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A file, in a folder that goes when the test ends.
     Sqlite(TempDir),
     /// Keys behind a prefix, on a server that tests share.
@@ -24,21 +24,21 @@ pub(super) enum Place {
 
 impl Place {
     #[allow(clippy::unused_async)] // as the others
-    pub(super) async fn sqlite() -> Option<Self> {
+    pub(crate) async fn sqlite() -> Option<Self> {
         Some(Self::Sqlite(tempfile::tempdir().unwrap()))
     }
 
-    pub(super) async fn redis() -> Option<Self> {
+    pub(crate) async fn redis() -> Option<Self> {
         let (server, prefix) = (shared_redis().await?, unique_name());
         Some(Self::Redis { url: server.url(), prefix })
     }
 
-    pub(super) async fn postgres() -> Option<Self> {
+    pub(crate) async fn postgres() -> Option<Self> {
         let server = shared_postgres().await?;
         Some(Self::Postgres { server, database: server.database().await })
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Postgres { server, database } => server.url(database),
             Self::Redis { url, prefix } => format!("{url}?prefix={prefix}:"),
