@@ -33,6 +33,7 @@ struct Watched {
 struct Book {
     last: Option<RecordKey>,
     updates: Vec<Change>,
+    conflicts: usize,
     /// What somebody else writes just before the next update.
     before: Option<Change>,
 }
@@ -56,7 +57,9 @@ impl SessionStore for Watched {
         if let Some(before) = before {
             self.inner.update(key, &before).await?;
         }
-        self.inner.update(key, change).await
+        let updated = self.inner.update(key, change).await?;
+        self.book.lock().unwrap().conflicts += usize::from(matches!(updated, Updated::Conflict(_)));
+        Ok(updated)
     }
 
     async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -81,6 +84,13 @@ pub(super) const UNREADABLE: Refused = Refused(500, Some(ErrorKind::UnreadableFi
 impl World {
     pub(super) fn on(store: AnyStore) -> Self {
         Self { store: Watched { inner: store, book: Arc::default() }, cookie: RefCell::new(None) }
+    }
+
+    /// Another tab of the same browser, with a book of its own.
+    pub(super) fn twin(&self) -> Self {
+        let book = Book { last: self.store.book.lock().unwrap().last, ..Book::default() };
+        let store = Watched { inner: self.store.inner.clone(), book: Arc::new(Mutex::new(book)) };
+        Self { store, cookie: self.cookie.clone() }
     }
 
     /// One request to a binary whose state is `T`.
@@ -140,14 +150,30 @@ impl World {
 
     /// Somebody else writes these cells.
     pub(super) async fn write(&self, cells: &[(&str, &str)]) {
+        self.change(&writing(cells)).await;
+    }
+
+    /// The session is used: it lives on, and nothing else changes.
+    pub(super) async fn touch(&self) {
+        let mut change = Change::default();
+        change.touch = true;
+        self.change(&change).await;
+    }
+
+    async fn change(&self, change: &Change) {
         let key = self.store.book.lock().unwrap().last.unwrap();
-        let updated = self.store.inner.update(&key, &writing(cells)).await.unwrap();
+        let updated = self.store.inner.update(&key, change).await.unwrap();
         assert!(matches!(updated, Updated::Done { .. }));
     }
 
     /// Somebody else writes these cells just before the next update.
     pub(super) fn write_before_next(&self, cells: &[(&str, &str)]) {
         self.store.book.lock().unwrap().before = Some(writing(cells));
+    }
+
+    /// How many updates met a record that had moved.
+    pub(super) fn conflicts(&self) -> usize {
+        self.store.book.lock().unwrap().conflicts
     }
 
     /// The updates that were sent since this was last asked.

@@ -11,4 +11,5 @@ mod overlap;
 mod place;
 mod robust;
 mod shop;
+mod together;
 mod versions;
