@@ -26,7 +26,7 @@ mod old {
     #[session(name = "both", version = 1, lock = off)]
     pub(super) struct Both {
         #[session(default)]
-        pub(super) hits: u32,
+        pub(super) hits: usize,
         pub(super) name: Option<String>,
         /// Both set it.
         #[session(default)]
@@ -39,19 +39,19 @@ mod old {
 
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Hits {
-    total: u32,
-    by_new: u32,
+    total: usize,
+    by_new: usize,
 }
 
-fn counted(total: u32) -> Hits {
+fn counted(total: usize) -> Hits {
     Hits { total, by_new: 0 }
 }
 
-fn total(hits: Hits) -> u32 {
+fn total(hits: Hits) -> usize {
     hits.total
 }
 
-fn recounted(total: u32, before: Hits) -> Hits {
+fn recounted(total: usize, before: Hits) -> Hits {
     Hits { total, ..before }
 }
 
@@ -70,7 +70,7 @@ fn join_parts((first, last): Parts) -> Option<String> {
 #[session(name = "both", version = 2, lock = off)]
 #[session(step(since = 2, from(name: Option<String>), to(first, last), up = split, down = join_parts))]
 struct Both {
-    #[session(default, changed(since = 2, from = u32, up = counted, down = total, merge = recounted))]
+    #[session(default, changed(since = 2, from = usize, up = counted, down = total, merge = recounted))]
     hits: Hits,
     #[session(since = 2)]
     first: Option<String>,
@@ -88,7 +88,7 @@ struct Both {
 /// What a binary of either kind reads.
 #[derive(PartialEq, Debug)]
 struct Read {
-    total: u32,
+    total: usize,
     name: Option<String>,
     note: String,
     of_old: String,
@@ -120,7 +120,7 @@ async fn work(tab: World, worker: usize, loaded: Arc<Barrier>) -> usize {
         tab.write_before_next(&[(beside(worker).as_str(), odd(round, worker))]);
         let text = format!("{round} {worker}");
         let loaded = loaded.clone();
-        if worker % 2 == 0 {
+        if worker.is_multiple_of(2) {
             tab.visit::<old::Both, _>(async move |it| {
                 it.update_hits(|hits| *hits += 1);
                 it.set_name(text.clone());
@@ -174,7 +174,6 @@ fn nothing_is_lost_between_old_and_new_binaries_at_once(system: &SystemRunner, p
         });
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert!(conflicts >= ROUNDS * (WORKERS - 1), "only {conflicts} conflicts");
     system.block_on(read_by_both(&world));
     system.block_on(async {
         for (at, key) in STRANGE.iter().enumerate() {
@@ -185,6 +184,7 @@ fn nothing_is_lost_between_old_and_new_binaries_at_once(system: &SystemRunner, p
             assert_eq!(world.cell(&key).await.as_deref(), Some(odd(ROUNDS - 1, worker)), "{key}");
         }
     });
+    assert!(conflicts >= ROUNDS * (WORKERS - 1), "only {conflicts} conflicts");
 }
 
 async fn read_by_both(world: &World) {
@@ -205,7 +205,7 @@ async fn read_by_both(world: &World) {
     });
     let (by_old, (by_new, raised_by_new, of_new)) = (by_old.await.unwrap(), by_new.await.unwrap());
     assert_eq!(by_old, by_new);
-    assert_eq!((by_old.total, raised_by_new), ((ROUNDS * WORKERS) as u32, (ROUNDS * THREADS) as u32));
+    assert_eq!((by_old.total, raised_by_new), (ROUNDS * WORKERS, ROUNDS * THREADS));
     let last = |text: &str, by: &[usize]| {
         let (round, worker) = text.split_once(' ').unwrap();
         assert_eq!(round.parse(), Ok(ROUNDS - 1), "{text}");
