@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing)] // a missing case is a mistake here, and nobody's input
 
 mod case;
+mod compile;
 mod ours;
 mod states;
 mod sweep;
@@ -43,6 +44,7 @@ const USAGE: &str = "\
 session-bench                          prints the table
 session-bench --count <case> [<n>]     runs one case n times (default 1000), to be counted:
   valgrind --tool=callgrind --toggle-collect='session_bench::counted' target/release/session-bench --count read
+session-bench --compile <folder> [<n>] times `cargo check` of a state with a long history, n rounds (default 9), beside serde's derives
 session-bench --sweep <url> <n>        what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
 
@@ -51,6 +53,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let ["--sweep", url, expired] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return system.block_on(sweep::run(url, expired.parse()?));
+    }
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--compile", folder] => return Ok(compile::run(folder, 9)?),
+        ["--compile", folder, rounds] => return Ok(compile::run(folder, rounds.parse()?)?),
+        _ => {}
     }
     let mut cases = system.block_on(ours::cases())?;
     cases.extend(system.block_on(theirs::cases()));

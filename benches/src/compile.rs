@@ -1,0 +1,221 @@
+//! What `cargo check` costs of a large state with a long history, beside the same struct with serde's derives.
+//!
+//! In: an empty folder. Out: small crates in it, which are checked in turn with all else built, and a table of their times. Never:
+//! a crate of this workspace touched.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs, io,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const FIELDS: usize = 100;
+const VERSIONS: usize = 10;
+
+/// What the fields are of, over and over.
+const TYPES: [&str; 10] = [
+    "Option<String>",
+    "u64",
+    "bool",
+    "Vec<Line>",
+    "String",
+    "Option<u64>",
+    "BTreeMap<String, u32>",
+    "Option<Address>",
+    "Vec<u32>",
+    "Option<Theme>",
+];
+
+const VALUES: &str = "\
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Clone, Default)]
+pub struct Line { pub sku: u32, pub quantity: u32 }
+
+#[derive(Serialize, Deserialize, Clone)]
+pub struct Address { pub street: String, pub city: String, pub postcode: String, pub country: Option<String> }
+
+#[derive(Serialize, Deserialize, Clone)]
+pub enum Theme { Light, Dark, Of { name: String } }
+
+";
+
+/// The functions of every change: two older forms of a cart, and a name that was split.
+const FUNCTIONS: &str = "
+fn skus(sku: Option<u32>) -> Vec<u32> { sku.into_iter().collect() }
+fn first_sku(skus: Vec<u32>) -> Option<u32> { skus.first().copied() }
+fn lines(skus: Vec<u32>) -> Vec<Line> { skus.into_iter().map(|sku| Line { sku, quantity: 1 }).collect() }
+fn line_skus(lines: Vec<Line>) -> Vec<u32> { lines.into_iter().map(|line| line.sku).collect() }
+fn keep(skus: Vec<u32>, before: Vec<Line>) -> Vec<Line> {
+    let of = |sku| before.iter().find(|line| line.sku == sku).map_or(1, |line| line.quantity);
+    skus.into_iter().map(|sku| Line { sku, quantity: of(sku) }).collect()
+}
+fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+    name.as_deref().and_then(|name| name.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).unzip()
+}
+fn join((first, last): (Option<String>, Option<String>)) -> Option<String> {
+    (first.is_some() || last.is_some()).then(|| [first, last].into_iter().flatten().collect::<Vec<_>>().join(\" \"))
+}
+";
+
+const USE: &str = "
+pub fn read(text: &str) -> serde_json::Result<State> { serde_json::from_str(text) }
+pub fn write(state: &State) -> serde_json::Result<String> { serde_json::to_string(state) }
+";
+
+/// The first version with a field: half of them are of the first.
+fn since(field: usize) -> usize {
+    if field < FIELDS / 2 { 1 } else { 2 + (field - FIELDS / 2) % (VERSIONS - 1) }
+}
+
+fn fields(attribute: impl Fn(usize, &str) -> String) -> String {
+    (0..FIELDS).fold(String::new(), |mut text, field| {
+        let ty = TYPES[field % TYPES.len()];
+        let _ = writeln!(text, "    {}pub field_{field}: {ty},", attribute(field, ty));
+        text
+    })
+}
+
+/// A state whose every older binary may still be running, so that every change has its way back too.
+fn ours() -> String {
+    let attribute = |field: usize, ty: &str| {
+        let mut words = Vec::new();
+        if field == 5 {
+            words.push("principal".to_owned());
+        }
+        if since(field) > 1 {
+            words.push(format!("since = {}", since(field)));
+        }
+        match ty {
+            "String" => words.push("default = \"en\".to_owned()".to_owned()),
+            ty if !ty.starts_with("Option") => words.push("default".to_owned()),
+            _ => {}
+        }
+        // Ten changes of five carts, the first of which has three forms.
+        if ty == "Vec<Line>" && field < FIELDS / 2 {
+            let since = field / TYPES.len() + 2;
+            words.push(format!("changed(since = {since}, from = Option<u32>, up = skus, down = first_sku)"));
+            words.push(format!(
+                "changed(since = {}, from = Vec<u32>, up = lines, down = line_skus, merge = keep)",
+                since + 4
+            ));
+        }
+        if words.is_empty() { String::new() } else { format!("#[session({})] ", words.join(", ")) }
+    };
+    let removed = (2..=VERSIONS).fold(String::new(), |mut text, version| {
+        let _ = write!(text, ", removed(key = \"gone_{version}\", ty = Option<String>, since = {version})");
+        text
+    });
+    let step = "step(since = 5, from(name: Option<String>), to(first, last), up = split, down = join)";
+    format!(
+        "{VALUES}#[derive(actix_typed_session::SessionState)]\n\
+         #[session(name = \"large\", version = {VERSIONS}, oldest_reader = 1, lock = off{removed})]\n#[session({step})]\n\
+         pub struct State {{\n{}    #[session(since = 5)] pub first: Option<String>,\n    \
+         #[session(since = 5)] pub last: Option<String>,\n}}\n{FUNCTIONS}",
+        fields(attribute)
+    )
+}
+
+fn theirs(more: &str) -> String {
+    let fields = fields(|_, _| String::new());
+    format!(
+        "{VALUES}#[derive(Serialize, Deserialize)]\npub struct State {{\n{fields}    pub first: Option<String>,\n    \
+         pub last: Option<String>,\n}}\n{more}"
+    )
+}
+
+/// What is compared: a name, what it depends on, its text.
+fn crates() -> [(&'static str, &'static str, String); 5] {
+    let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session");
+    let session = format!("actix-typed-session = {{ path = {session:?} }}\n");
+    let session: &'static str = session.leak();
+    [
+        ("ours", session, ours()),
+        ("serde-only", "", theirs("")),
+        ("serde-used", "", theirs(USE)),
+        ("ours-empty", session, String::new()),
+        ("serde-empty", "", String::new()),
+    ]
+}
+
+/// Writes the crates to `folder`, checks each `rounds` times in turn, and prints what it took.
+pub(crate) fn run(folder: &str, rounds: usize) -> io::Result<()> {
+    let (folder, crates) = (Path::new(folder), crates());
+    let members = crates.each_ref().map(|(name, ..)| *name);
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("Cargo.toml"), format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n"))?;
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    fs::copy(lock, folder.join("Cargo.lock"))?;
+    for (name, dependency, source) in &crates {
+        let package = format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        let dependencies = format!(
+            "[dependencies]\n{dependency}serde = {{ version = \"1\", features = [\"derive\"] }}\nserde_json = \"1\"\n"
+        );
+        fs::create_dir_all(folder.join(name).join("src"))?;
+        fs::write(folder.join(name).join("Cargo.toml"), format!("{package}\n{dependencies}"))?;
+        fs::write(folder.join(name).join("src/lib.rs"), source)?;
+    }
+    for name in members {
+        check(folder, name)?;
+    }
+    let mut spent = crates.each_ref().map(|_| Vec::new());
+    for _ in 0..rounds {
+        for ((name, _, source), spent) in crates.iter().zip(&mut spent) {
+            // Written anew it is checked anew, and nothing else is.
+            fs::write(folder.join(name).join("src/lib.rs"), source)?;
+            spent.push(check(folder, name)?);
+        }
+    }
+    println!(
+        "seconds of `cargo check`, {rounds} rounds, not incremental; {FIELDS} fields, {VERSIONS} versions\n"
+    );
+    println!(
+        "| {:12} | {:>8} | {:>10} | {:>9} | {:>11} |",
+        "", "cpu, min", "cpu, median", "wall, min", "wall, median"
+    );
+    for ((name, ..), spent) in crates.iter().zip(&spent) {
+        let of = |which: fn(&Spent) -> Duration| {
+            let mut times: Vec<_> = spent.iter().map(which).collect();
+            times.sort_unstable();
+            (times[0].as_secs_f64(), times[times.len() / 2].as_secs_f64())
+        };
+        let (cpu, wall) = (of(|spent| spent.cpu), of(|spent| spent.wall));
+        println!("| {name:12} | {:8.2} | {:11.2} | {:9.2} | {:12.2} |", cpu.0, cpu.1, wall.0, wall.1);
+    }
+    Ok(())
+}
+
+struct Spent {
+    cpu: Duration,
+    wall: Duration,
+}
+
+fn check(folder: &Path, name: &str) -> io::Result<Spent> {
+    let (cpu, begun) = (cpu_of_children()?, Instant::now());
+    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
+    let status = Command::new(cargo)
+        .args(["check", "--offline", "--quiet", "--package", name])
+        .current_dir(folder)
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .stdin(Stdio::null())
+        .status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("`{name}` does not compile")));
+    }
+    Ok(Spent { wall: begun.elapsed(), cpu: cpu_of_children()?.saturating_sub(cpu) })
+}
+
+/// What ended children used, and theirs; on Linux, in hundredths of a second.
+fn cpu_of_children() -> io::Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second word is a name in brackets, which may hold spaces; these are the 16th and the 17th.
+    let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(13);
+    let ticks: u64 = words.take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(10 * ticks))
+}
