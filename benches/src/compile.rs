@@ -81,8 +81,9 @@ fn fields(attribute: impl Fn(usize, &str) -> String) -> String {
     })
 }
 
-/// A state whose every older binary may still be running, so that every change has its way back too.
-fn ours() -> String {
+/// A state whose every older binary may still be running, so that every change has its way back too; with a lock file it
+/// also says what its types look like inside.
+fn ours(has_lock: bool) -> String {
     let attribute = |field: usize, ty: &str| {
         let mut words = Vec::new();
         if field == 5 {
@@ -96,7 +97,7 @@ fn ours() -> String {
             ty if !ty.starts_with("Option") => words.push("default".to_owned()),
             _ => {}
         }
-        // Ten changes of five carts, the first of which has three forms.
+        // Ten changes of five carts: each has had three forms.
         if ty == "Vec<Line>" && field < FIELDS / 2 {
             let since = field / TYPES.len() + 2;
             words.push(format!("changed(since = {since}, from = Option<u32>, up = skus, down = first_sku)"));
@@ -112,9 +113,15 @@ fn ours() -> String {
         text
     });
     let step = "step(since = 5, from(name: Option<String>), to(first, last), up = split, down = join)";
+    let (lock, values) = if has_lock {
+        let with_shape = "Deserialize, Clone, actix_typed_session::SessionValue";
+        ("required", VALUES.replace("Deserialize, Clone", with_shape))
+    } else {
+        ("off", VALUES.to_owned())
+    };
     format!(
-        "{VALUES}#[derive(actix_typed_session::SessionState)]\n\
-         #[session(name = \"large\", version = {VERSIONS}, oldest_reader = 1, lock = off{removed})]\n#[session({step})]\n\
+        "{values}#[derive(actix_typed_session::SessionState)]\n\
+         #[session(name = \"large\", version = {VERSIONS}, oldest_reader = 1, lock = {lock}{removed})]\n#[session({step})]\n\
          pub struct State {{\n{}    #[session(since = 5)] pub first: Option<String>,\n    \
          #[session(since = 5)] pub last: Option<String>,\n}}\n{FUNCTIONS}",
         fields(attribute)
@@ -130,16 +137,16 @@ fn theirs(more: &str) -> String {
 }
 
 /// What is compared: a name, what it depends on, its text.
-fn crates() -> [(&'static str, &'static str, String); 5] {
+fn crates() -> [(&'static str, String, String); 6] {
     let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session");
-    let session = format!("actix-typed-session = {{ path = {session:?} }}\n");
-    let session: &'static str = session.leak();
+    let session = format!("actix-typed-session = {{ path = '{}' }}\n", session.display());
     [
-        ("ours", session, ours()),
-        ("serde-only", "", theirs("")),
-        ("serde-used", "", theirs(USE)),
+        ("ours", session.clone(), ours(true)),
+        ("ours-no-lock", session.clone(), ours(false)),
+        ("serde-only", String::new(), theirs("")),
+        ("serde-used", String::new(), theirs(USE)),
         ("ours-empty", session, String::new()),
-        ("serde-empty", "", String::new()),
+        ("serde-empty", String::new(), String::new()),
     ]
 }
 
@@ -160,6 +167,7 @@ pub(crate) fn run(folder: &str, rounds: usize) -> io::Result<()> {
         fs::write(folder.join(name).join("Cargo.toml"), format!("{package}\n{dependencies}"))?;
         fs::write(folder.join(name).join("src/lib.rs"), source)?;
     }
+    cargo(folder, &["test", "--quiet", "--offline", "--package", "ours", "session_lock"], Some("update"))?;
     for name in members {
         check(folder, name)?;
     }
@@ -197,18 +205,26 @@ struct Spent {
 
 fn check(folder: &Path, name: &str) -> io::Result<Spent> {
     let (cpu, begun) = (cpu_of_children()?, Instant::now());
-    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
-    let status = Command::new(cargo)
-        .args(["check", "--offline", "--quiet", "--package", name])
+    cargo(folder, &["check", "--quiet", "--offline", "--package", name], None)?;
+    Ok(Spent { wall: begun.elapsed(), cpu: cpu_of_children()?.saturating_sub(cpu) })
+}
+
+fn cargo(folder: &Path, arguments: &[&str], session_lock: Option<&str>) -> io::Result<()> {
+    let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(arguments)
         .current_dir(folder)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env_remove("SESSION_LOCK")
+        .envs(session_lock.map(|mode| ("SESSION_LOCK", mode)))
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .status()?;
-    if !status.success() {
-        return Err(io::Error::other(format!("`{name}` does not compile")));
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("cargo {} failed", arguments.join(" "))))
     }
-    Ok(Spent { wall: begun.elapsed(), cpu: cpu_of_children()?.saturating_sub(cpu) })
 }
 
 /// What ended children used, and theirs; on Linux, in hundredths of a second.
