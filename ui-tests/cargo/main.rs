@@ -157,6 +157,36 @@ fn workspaces_and_path_dependencies() {
     shop.cargo("", &app).fails("changed but its version did not");
 }
 
+/// A derive that comes out of a macro is of the package that calls the macro, and its lock lies there: each caller has a state of
+/// its own.
+#[test]
+fn a_macro_of_another_package() {
+    let shop = Folder::new("macros");
+    shop.write("Cargo.toml", &workspace("\"app\", \"states\"", ""));
+    shop.write("states/Cargo.toml", &manifest("macros-states", ""));
+    let exported = |fields: &str| {
+        let state = state("version = 1, lock = required", fields);
+        format!("#[macro_export]\nmacro_rules! shop {{ () => {{ {state} }} }}\n")
+    };
+    shop.write("states/src/lib.rs", &exported("user: Option<u64>"));
+    shop.write(
+        "app/Cargo.toml",
+        &(manifest("macros-app", "") + "macros-states = { path = \"../states\" }\n"),
+    );
+    shop.write("app/src/lib.rs", "macros_states::shop!();\n");
+    shop.cargo("", &["build", "-p", "macros-states"]).fine("").without(MISSING);
+    shop.cargo("", &["build", "-p", "macros-app"]).fails(MISSING);
+    shop.cargo("release", &["test", "--lib", "session_lock", "-p", "macros-app"])
+        .fine("session_lock_shop ... ok");
+    assert!(shop.path("app/session-schemas/shop.lock").exists());
+    assert!(!shop.path("states/session-schemas").exists());
+    shop.cargo("", &["build", "-p", "macros-app"]).fine("").without(MISSING);
+    shop.write("states/src/lib.rs", &exported("user: Option<u64>, nick: Option<String>"));
+    shop.cargo("", &["build", "-p", "macros-app"])
+        .fails("changed but its version did not")
+        .fails("macros_states::shop!()");
+}
+
 /// What cargo unpacked into a vendor folder was compared when it was made, and whoever builds it now could not mend it.
 #[test]
 fn vendored() {

@@ -102,7 +102,7 @@ fn key_text(errors: &Errors, key: &str, at: &impl ToTokens) {
     let (base, version) = key.split_once('@').map_or((key, None), |(base, version)| (base, Some(version)));
     let versioned = version.is_none_or(|version| version.parse::<u16>().is_ok());
     if key.starts_with('$') {
-        errors.at(at, "wire keys starting with `$` are reserved for the library; no field ever had one");
+        errors.at(at, "wire keys starting with `$` are reserved for the library, so no field ever had this one; give the key of the field");
     } else if base.is_empty() || base.len() > 64 || !base.chars().all(allowed_in_key) || !versioned {
         errors.at(
             at,
@@ -236,7 +236,7 @@ fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
                     &field.key.at,
                     format!(
                         "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
-                         `#[session(key = \"..\")]`",
+                         `#[session(key = \"..\")]`, or remove this field if it is the one that goes",
                         ended.by
                     ),
                 );

@@ -107,7 +107,11 @@ impl<'a> Found<'a> {
         if version < released {
             self.at(
                 Place::Version,
-                format!("schema `{}` is locked at {released}, found {version}", self.now.schema),
+                format!(
+                    "schema `{}` is locked at {released}, found {version}; versions only go up: write `version = {released}`, or \
+                     {next} for a change",
+                    self.now.schema
+                ),
             );
         } else if version > next && released == 0 {
             self.at(
@@ -306,14 +310,14 @@ impl<'a> Found<'a> {
                     place(Part::Key),
                     format!(
                         "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
-                         new key"
+                         new key with `#[session(key = \"..\")]`"
                     ),
                 ),
             }),
             (Some(until), Some(says)) if until != says => Some((
                 place(Part::Until),
                 format!(
-                    "version {until} is released and cannot change: `{key}` went in it, not in version {says}"
+                    "version {until} is released and cannot change: `{key}` went in it, not in version {says}; say `since = {until}`"
                 ),
             )),
             (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
@@ -337,19 +341,20 @@ impl<'a> Found<'a> {
                     place(Part::Since),
                     if says == 1 {
                         format!(
-                            "version {since} is released and cannot change: `since = {since}` was taken from `{name}`"
+                            "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it \
+                             back"
                         )
                     } else {
                         let released = self.lock.released;
                         format!(
-                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`"
+                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`; remove it"
                         )
                     },
                 )),
                 Some(_) if cell.action != stored.action => Some((
                     place(Part::Name),
                     format!(
-                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}",
+                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back",
                         cell.action.describe(),
                         stored.action.describe()
                     ),

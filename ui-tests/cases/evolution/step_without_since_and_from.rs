@@ -1,0 +1,21 @@
+// Underlined: `step`.
+use actix_typed_session::SessionState;
+
+fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+    (name, None)
+}
+
+fn join((first, _): (Option<String>, Option<String>)) -> Option<String> {
+    first
+}
+
+#[derive(SessionState)]
+#[session(version = 2, step(to(first, last), up = split, down = join))]
+struct Shop {
+    #[session(since = 2)]
+    first: Option<String>,
+    #[session(since = 2)]
+    last: Option<String>,
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+// Underlined: the second `name`.
+use actix_typed_session::SessionState;
+
+fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+    (name, None)
+}
+
+fn join((first, _): (Option<String>, Option<String>)) -> Option<String> {
+    first
+}
+
+#[derive(SessionState)]
+#[session(version = 2, step(since = 2, from(name: Option<String>), to(first, last), up = split, down = join))]
+#[session(step(since = 2, from(name: Option<String>), to(given, family), up = split, down = join))]
+struct Shop {
+    #[session(since = 2)]
+    first: Option<String>,
+    #[session(since = 2)]
+    last: Option<String>,
+    #[session(since = 2)]
+    given: Option<String>,
+    #[session(since = 2)]
+    family: Option<String>,
+}
+
+fn main() {}
