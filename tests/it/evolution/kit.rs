@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
     rc::Rc,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use actix_typed_session::{
@@ -67,6 +68,9 @@ impl SessionStore for Watched {
     }
 }
 
+/// Long enough that no request gives up on a busy machine.
+const PATIENT: Duration = Duration::from_secs(20);
+
 /// One browser, and the store that all binaries share.
 pub(super) struct World {
     store: Watched,
@@ -110,8 +114,12 @@ impl World {
             }
         };
         let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
-        let sessions =
-            SessionMiddleware::builder(self.store.clone(), key).max_record_bytes(1 << 20).build().unwrap();
+        let sessions = SessionMiddleware::builder(self.store.clone(), key)
+            .max_record_bytes(1 << 20)
+            .load_deadline(PATIENT)
+            .save_deadline(PATIENT)
+            .build()
+            .unwrap();
         let app = init_service(App::new().wrap(sessions).default_service(web::to(handler))).await;
         let mut request = TestRequest::default();
         if let Some(cookie) = &*self.cookie.borrow() {

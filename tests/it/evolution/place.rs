@@ -41,7 +41,7 @@ impl Place {
 
     /// How many of so many cases there is time for: a call costs a server more than it costs memory.
     pub(super) fn cases(&self, in_memory: u32) -> u32 {
-        if self.kept.is_none() { in_memory } else { in_memory.min(256) }
+        if self.kept.is_none() { in_memory } else { in_memory.min(128) }
     }
 }
 
