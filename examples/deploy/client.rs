@@ -1,10 +1,10 @@
 //! A client: a browser that edits, and checks everything it reads.
 
 use std::{
-    fmt,
+    fmt, mem,
     ops::AddAssign,
     sync::atomic::{AtomicBool, Ordering},
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 use rand::{RngExt, rngs::SmallRng};
@@ -19,34 +19,27 @@ pub(crate) struct Client {
     visitor: Visitor,
     cookie: Option<String>,
     random: SmallRng,
-    pub(crate) count: Count,
+    count: Count,
 }
 
-/// What a client has done so far.
+/// What a client has done in a phase.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Count {
     pub(crate) requests: u64,
     /// Of these, reads that were answered, and right.
     pub(crate) reads: u64,
-    /// Of these, requests to a server that may not serve this session, and said so.
-    pub(crate) refused: u64,
 }
 
 impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
         self.reads += other.reads;
-        self.refused += other.refused;
     }
 }
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} requests, {} reads checked", self.requests, self.reads)?;
-        if self.refused > 0 {
-            write!(f, ", {} refused", self.refused)?;
-        }
-        Ok(())
+        write!(f, "{} requests, {} reads checked", self.requests, self.reads)
     }
 }
 
@@ -67,7 +60,7 @@ impl Client {
         stray: Option<&Server>,
         rolling: &AtomicBool,
         requests: u64,
-    ) -> Result<(), String> {
+    ) -> Result<Count, String> {
         while rolling.load(Ordering::Acquire) {
             self.visit(fleet)?;
         }
@@ -83,7 +76,7 @@ impl Client {
             }
             self.visit(fleet)?;
         }
-        Ok(())
+        Ok(mem::take(&mut self.count))
     }
 
     pub(crate) fn sign_in(&mut self, fleet: &Fleet) -> Result<(), String> {
@@ -100,7 +93,6 @@ impl Client {
         server.terminate()?;
         let answer = http::end(begun, &request).map_err(failed)?;
         self.accepted(server.release, edit, &answer)?;
-        server.ended()?;
         self.read(fleet)
     }
 
@@ -122,7 +114,7 @@ impl Client {
         };
         let answers: Vec<_> = thread::scope(|scope| {
             let tabs: Vec<_> = edits.iter().map(|edit| scope.spawn(move || send(edit))).collect();
-            tabs.into_iter().map(|tab| tab.join()).collect()
+            tabs.into_iter().map(ScopedJoinHandle::join).collect()
         });
         for (edit, answer) in edits.into_iter().zip(answers) {
             if let Some(answer) = answer.map_err(|_| "a tab panicked")? {
@@ -148,7 +140,7 @@ impl Client {
     }
 
     fn read(&mut self, fleet: &Fleet) -> Result<(), String> {
-        let request = Request::read();
+        let request = Request::new("GET", "/", "");
         let read = fleet.any(|_| true, |server| ask(server, &request, self.cookie.as_deref()));
         let (release, answer) = read.unwrap_or_else(|| Err("there is no server".to_owned()))?;
         self.count.requests += 1;
@@ -162,13 +154,12 @@ impl Client {
 
     /// 503, to be tried elsewhere: the cookie stays, and the session is left as it is, as the next read shows.
     fn is_refused(&mut self, stray: &Server) -> Result<(), String> {
-        for request in [Request::read(), self.visitor.new_nick().request()] {
+        for request in [Request::new("GET", "/", ""), self.visitor.new_nick().request()] {
             let (release, answer) = ask(stray, &request, self.cookie.as_deref())?;
             self.count.requests += 1;
             if answer.status != 503 || answer.header("retry-after").is_none() || answer.cookie().is_some() {
                 return Err(unexpected(release, &request, &answer));
             }
-            self.count.refused += 1;
         }
         Ok(())
     }

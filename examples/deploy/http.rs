@@ -7,9 +7,9 @@ use std::{
 };
 
 pub(crate) struct Request {
-    pub(crate) method: &'static str,
-    pub(crate) path: String,
-    pub(crate) body: String,
+    method: &'static str,
+    path: String,
+    body: String,
 }
 
 pub(crate) struct Answer {
@@ -19,8 +19,8 @@ pub(crate) struct Answer {
 }
 
 impl Request {
-    pub(crate) fn read() -> Self {
-        Self { method: "GET", path: "/".to_owned(), body: String::new() }
+    pub(crate) fn new(method: &'static str, path: impl Into<String>, body: impl Into<String>) -> Self {
+        Self { method, path: path.into(), body: body.into() }
     }
 
     fn head(&self, cookie: Option<&str>, more: &str) -> String {

@@ -18,9 +18,11 @@ mod http;
 mod model;
 
 use std::{
-    fmt, mem,
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -30,7 +32,7 @@ use rand::{TryRng, rngs::SysRng};
 
 use self::{
     client::{Client, Count},
-    fleet::{Fleet, Release},
+    fleet::{Fleet, Release, Server},
 };
 
 const HELP: &str = "\
@@ -47,37 +49,25 @@ Usage: deploy [--store URL] [--clients N] [--requests N]
   --help         this text
 ";
 
-struct Phase {
-    servers: [Release; 2],
-    /// Started beside by mistake: it can no longer read these sessions.
-    stray: Option<Release>,
-    what: &'static str,
-}
-
-const fn phase(servers: [Release; 2], what: &'static str) -> Phase {
-    Phase { servers, stray: None, what }
-}
-
-const fn skipped(servers: [Release; 2], stray: Release, what: &'static str) -> Phase {
-    Phase { servers, stray: Some(stray), what }
-}
+/// The servers' releases, one that is started beside them by mistake, and what happens.
+type Phase = ([Release; 2], Option<Release>, &'static str);
 
 const PLAN: [Phase; 15] = [
-    phase([1, 1], "the first release"),
-    phase([1, 2], "release 2 comes: adds a field, removes one, renames one"),
-    phase([2, 2], "and is everywhere"),
-    phase([2, 1], "back"),
-    phase([1, 1], "to where we were; the theme that release 2 does not know is there"),
-    phase([1, 2], "and forward"),
-    phase([2, 2], "again"),
-    phase([2, 3], "release 3 comes: quantities in the cart, the name in two"),
-    phase([2, 2], "back; release 2 edits what release 3 wrote"),
-    phase([3, 3], "forward again"),
-    skipped([3, 3], 1, "a forgotten server of release 1 refuses"),
-    phase([3, 4], "release 4 comes: writes nothing for release 2 any more"),
-    phase([3, 3], "back to 3"),
-    phase([4, 4], "and forward"),
-    skipped([4, 4], 2, "a forgotten server of release 2 refuses"),
+    ([1, 1], None, "the first release"),
+    ([1, 2], None, "release 2 comes: adds a field, removes one, renames one"),
+    ([2, 2], None, "and is everywhere"),
+    ([2, 1], None, "it is taken back"),
+    ([1, 1], None, "everywhere; the theme, which it does not know, is still there"),
+    ([1, 2], None, "and comes again"),
+    ([2, 2], None, "everywhere"),
+    ([2, 3], None, "release 3 comes: quantities in the cart, the name in two"),
+    ([2, 2], None, "it is taken back; release 2 edits what it wrote"),
+    ([3, 3], None, "and comes again"),
+    ([3, 3], Some(1), "a forgotten server of release 1 refuses every session"),
+    ([3, 4], None, "release 4 comes: writes nothing for release 2 any more"),
+    ([3, 3], None, "it is taken back"),
+    ([4, 4], None, "and comes again"),
+    ([4, 4], Some(2), "a forgotten server of release 2 refuses every session"),
 ];
 
 struct Options {
@@ -127,66 +117,67 @@ fn run(options: &Options) -> Result<Count, String> {
     }
     let mut key = [0; 32];
     SysRng.try_fill_bytes(&mut key).map_err(|error| error.to_string())?;
-    let fleet = Fleet::new(&store, &STANDARD.encode(key));
-
-    let mut clients: Vec<Client> = (1..=options.clients).map(Client::new).collect();
-    // One client more, whose requests are under way when a server is told to stop.
-    let mut last = Client::new(0);
-    for place in 0..2 {
-        fleet.replace(place, 1)?;
-    }
-    for client in clients.iter_mut().chain([&mut last]) {
-        client.sign_in(&fleet)?;
-    }
+    let mut deploy = Deploy {
+        fleet: Fleet::new(&store, &STANDARD.encode(key)),
+        clients: (1..=options.clients).map(Client::new).collect(),
+        last: Client::new(0),
+        stopped: Vec::new(),
+    };
+    deploy.begin()?;
     let mut total = Count::default();
     for phase in &PLAN {
-        walk(phase, &fleet, &mut clients, &mut last, options.requests)
-            .map_err(|error| format!("{phase}: {error}"))?;
-        let mut count = Count::default();
-        clients.iter_mut().for_each(|client| count += mem::take(&mut client.count));
-        println!("{phase}: {count}");
+        let ([first, second], _, what) = phase;
+        let count = deploy.walk(phase, options.requests);
+        let count = count.map_err(|error| format!("servers {first} and {second}, {what}: {error}"))?;
+        println!("{first} {second}  {count}  {what}");
         total += count;
     }
+    deploy.stopped.iter().try_for_each(|server| server.ended())?;
     Ok(total)
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = self.servers;
-        write!(f, "{first} {second}  {}", self.what)
-    }
+struct Deploy {
+    fleet: Fleet,
+    clients: Vec<Client>,
+    /// One more, whose requests are under way when a server is told to stop.
+    last: Client,
+    /// They end what they have begun.
+    stopped: Vec<Arc<Server>>,
 }
 
-/// Replaces servers under traffic, and lets the clients go on for a while.
-fn walk(
-    phase: &Phase,
-    fleet: &Fleet,
-    clients: &mut [Client],
-    last: &mut Client,
-    requests: u64,
-) -> Result<(), String> {
-    let stray = phase.stray.map(|release| fleet.start(release)).transpose()?;
-    let rolling = AtomicBool::new(true);
-    thread::scope(|scope| {
-        let running: Vec<_> = clients
-            .iter_mut()
-            .map(|client| scope.spawn(|| client.run(fleet, stray.as_ref(), &rolling, requests)))
-            .collect();
-        let rolled = roll(fleet, phase.servers, last);
-        rolling.store(false, Ordering::Release);
-        for (n, client) in running.into_iter().enumerate() {
-            let ran = client.join().map_err(|_| "a client panicked")?;
-            ran.map_err(|error| format!("client {}: {error}", n + 1))?;
-        }
-        rolled
-    })
-}
-
-fn roll(fleet: &Fleet, servers: [Release; 2], last: &mut Client) -> Result<(), String> {
-    for (place, release) in servers.into_iter().enumerate() {
-        if let Some(old) = fleet.replace(place, release)? {
-            last.edit_while_it_stops(&old, fleet)?;
-        }
+impl Deploy {
+    /// The first release, and everybody signed in.
+    fn begin(&mut self) -> Result<(), String> {
+        self.fleet.replace(0, 1)?;
+        self.fleet.replace(1, 1)?;
+        self.clients.iter_mut().chain([&mut self.last]).try_for_each(|client| client.sign_in(&self.fleet))
     }
-    Ok(())
+
+    /// Replaces servers under traffic, one by one, and lets the clients go on for a while.
+    fn walk(&mut self, phase: &Phase, requests: u64) -> Result<Count, String> {
+        let Self { fleet, clients, last, stopped } = self;
+        let fleet = &*fleet;
+        let (servers, stray, _) = *phase;
+        let stray = stray.map(|release| fleet.start(release)).transpose()?;
+        let rolling = AtomicBool::new(true);
+        thread::scope(|scope| {
+            let running: Vec<_> = clients
+                .iter_mut()
+                .map(|client| scope.spawn(|| client.run(fleet, stray.as_ref(), &rolling, requests)))
+                .collect();
+            let rolled = servers.into_iter().enumerate().try_for_each(|(place, release)| {
+                let Some(old) = fleet.replace(place, release)? else { return Ok(()) };
+                last.edit_while_it_stops(&old, fleet)?;
+                stopped.push(old);
+                Ok(())
+            });
+            rolling.store(false, Ordering::Release);
+            let mut count = Count::default();
+            for (n, client) in running.into_iter().enumerate() {
+                let ran = client.join().map_err(|_| "a client panicked")?;
+                count += ran.map_err(|error| format!("client {}: {error}", n + 1))?;
+            }
+            rolled.map(|()| count)
+        })
+    }
 }

@@ -2,6 +2,8 @@
 
 mod server;
 
+use std::collections::HashMap;
+
 use actix_typed_session::{SessionState, TypedSession};
 use actix_web::{HttpResponse, Responder, delete, get, post, put, web};
 use serde::{Deserialize, Serialize};
@@ -43,8 +45,8 @@ fn to_skus(lines: Vec<Line>) -> Vec<u32> {
 
 /// The release before edited the cart: what it cannot say stays.
 fn keep_quantities(skus: Vec<u32>, before: Vec<Line>) -> Vec<Line> {
-    let quantity = |sku| before.iter().find(|line| line.sku == sku).map_or(1, |line| line.quantity);
-    skus.into_iter().map(|sku| Line { sku, quantity: quantity(sku) }).collect()
+    let known: HashMap<u32, u32> = before.into_iter().map(|line| (line.sku, line.quantity)).collect();
+    skus.into_iter().map(|sku| Line { sku, quantity: known.get(&sku).copied().unwrap_or(1) }).collect()
 }
 
 fn split(name: Option<String>) -> (Option<String>, Option<String>) {
