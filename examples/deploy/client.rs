@@ -65,11 +65,9 @@ impl Client {
             self.visit(fleet)?;
         }
         let enough = self.count.requests + requests;
-        if stray.is_some() {
-            // What the fleet has written, it alone can read.
-            let edit = self.visitor.new_nick();
-            self.edit(fleet, vec![edit])?;
-        }
+        // What these servers write is for no older ones than they say.
+        let edit = self.visitor.new_nick();
+        self.edit(fleet, vec![edit])?;
         while self.count.requests < enough {
             if let Some(stray) = stray {
                 self.is_refused(stray)?;
@@ -100,7 +98,7 @@ impl Client {
     fn visit(&mut self, fleet: &Fleet) -> Result<(), String> {
         let first = self.visitor.any_edit(&mut self.random);
         let second = self.visitor.any_edit(&mut self.random);
-        let two = self.random.random_ratio(1, 3) && first.goes_with(&second);
+        let two = self.random.random_bool(0.5) && first.goes_with(&second);
         self.edit(fleet, if two { vec![first, second] } else { vec![first] })?;
         self.read(fleet)
     }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! $ cargo build -p session-examples --bins && cargo run -p session-examples --bin deploy
-//! servers   requests  reads checked
-//! 1 1            ...
-//! 30 clients, 4210 requests, 2103 reads checked: no login and no field was lost
+//! 1 1    296 requests    149 reads checked  the first release
+//! 1 2    391 requests    210 reads checked  release 2 comes: adds a field, removes one, renames one
+//! ...
+//! 30 clients, 6262 requests, 3207 reads checked: no login and no field was lost
 //! ```
 //!
 //! `v1.rs` to `v4.rs` are the releases, as one would write them. Servers are replaced one by one while clients edit, on any server,
@@ -65,9 +66,9 @@ const PLAN: [Phase; 15] = [
     ([3, 3], None, "and comes again"),
     ([3, 3], Some(1), "a forgotten server of release 1 refuses every session"),
     ([3, 4], None, "release 4 comes: writes nothing for release 2 any more"),
-    ([3, 3], None, "it is taken back"),
+    ([4, 4], None, "everywhere"),
+    ([3, 3], Some(2), "it is taken back; a forgotten server of release 2 refuses every session"),
     ([4, 4], None, "and comes again"),
-    ([4, 4], Some(2), "a forgotten server of release 2 refuses every session"),
 ];
 
 struct Options {
@@ -129,7 +130,8 @@ fn run(options: &Options) -> Result<Count, String> {
         let ([first, second], _, what) = phase;
         let count = deploy.walk(phase, options.requests);
         let count = count.map_err(|error| format!("servers {first} and {second}, {what}: {error}"))?;
-        println!("{first} {second}  {count}  {what}");
+        let Count { requests, reads } = count;
+        println!("{first} {second} {requests:6} requests {reads:6} reads checked  {what}");
         total += count;
     }
     deploy.stopped.iter().try_for_each(|server| server.ended())?;
