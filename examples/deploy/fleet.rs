@@ -9,7 +9,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
@@ -126,14 +126,14 @@ impl Server {
         }
     }
 
-    fn program(&self) -> std::sync::MutexGuard<'_, Child> {
+    fn program(&self) -> MutexGuard<'_, Child> {
         self.program.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already over, unless something failed.
+        // Unless it was told to stop and is over already.
         let mut program = self.program();
         let _ = program.kill();
         let _ = program.wait();

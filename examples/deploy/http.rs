@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
 pub(crate) struct Request {
@@ -32,16 +33,23 @@ impl Request {
     }
 }
 
+fn connect(server: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(server)?;
+    // No answer at all is a failure too.
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
+}
+
 /// Sends a request and waits for the answer.
 pub(crate) fn exchange(server: SocketAddr, request: &Request, cookie: Option<&str>) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(server)?;
+    let mut stream = connect(server)?;
     stream.write_all(request.head(cookie, "").as_bytes())?;
     end(stream, request)
 }
 
 /// Sends the head of a request, and waits until the server is at work on it.
 pub(crate) fn begin(server: SocketAddr, request: &Request, cookie: Option<&str>) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(server)?;
+    let mut stream = connect(server)?;
     stream.write_all(request.head(cookie, "expect: 100-continue\r\n").as_bytes())?;
     let mut heard = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
     stream.read_exact(&mut heard)?;

@@ -78,21 +78,27 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match parse(lexopt::Parser::from_env()) {
-        Ok(Some(options)) => match run(&options) {
-            Ok(total) => {
-                println!("{} clients, {total}: no login and no field was lost", options.clients);
-                return ExitCode::SUCCESS;
-            }
-            Err(error) => eprintln!("deploy: {error}"),
-        },
+    let options = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
         Ok(None) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        Err(error) => eprintln!("deploy: {error}; see --help"),
+        Err(error) => {
+            eprintln!("deploy: {error}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(total) => {
+            println!("{} clients, {total}: no login and no field was lost", options.clients);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("deploy: {error}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::FAILURE
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {

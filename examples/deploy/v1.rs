@@ -1,4 +1,4 @@
-//! Release 1.
+//! Release 1: who is signed in, what they call themselves, a theme, and a cart.
 
 mod server;
 

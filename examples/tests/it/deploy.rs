@@ -45,15 +45,24 @@ async fn on_postgres() {
 
 #[test]
 fn what_cannot_work_is_said() {
-    let cases: [(&[&str], &str); 3] = [
-        (&["--store", "memory:"], "each server has a memory of its own; choose a store that they share"),
-        (&["redis://:secret@localhost"], "unknown argument; see --help"),
-        (&["--clients", "many"], "cannot parse argument \"many\": invalid digit found in string; see --help"),
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["--store", "memory:"], 1, "each server has a memory of its own; choose a store that they share"),
+        (&["redis://:secret@localhost"], 2, "unknown argument; see --help"),
+        (&["--stroe"], 2, "unknown argument; see --help"),
+        (
+            &["--clients", "many"],
+            2,
+            "cannot parse argument \"many\": invalid digit found in string; see --help",
+        ),
     ];
-    for (arguments, message) in cases {
+    for (arguments, code, message) in cases {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(1));
         assert_eq!(String::from_utf8_lossy(&output.stderr), format!("deploy: {message}\n"));
+        assert_eq!(output.status.code(), Some(code), "{message}");
+    }
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for choice in ["--store URL", "--clients N", "--requests N", "--help"] {
+        assert!(help.contains(choice), "{choice} is missing in {help}");
     }
 }
 
