@@ -65,7 +65,7 @@ impl Client {
             self.visit(fleet)?;
         }
         let enough = self.count.requests + requests;
-        // What these servers write is for no older ones than they say.
+        // So these servers have written every session, also that of a client that was unlucky with its edits.
         let edit = self.visitor.new_nick();
         self.edit(fleet, vec![edit])?;
         while self.count.requests < enough {

@@ -6,7 +6,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{BufRead, BufReader, ErrorKind},
+    io::{BufRead, BufReader},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -69,17 +69,8 @@ impl Fleet {
 
     /// Starts a server, which gets no requests yet.
     pub(crate) fn start(&self, release: Release) -> Result<Server, String> {
-        let name = format!("deploy-v{release}{}", env::consts::EXE_SUFFIX);
-        let path = env::current_exe().map_err(|error| error.to_string())?.with_file_name(&name);
-        let mut command = Command::new(&path);
-        command.envs(self.environment.clone()).stdout(Stdio::piped());
-        let mut program = command.spawn().map_err(|error| match error.kind() {
-            ErrorKind::NotFound => format!(
-                "{} is missing; build all with `cargo build -p session-examples --bins`",
-                path.display()
-            ),
-            _ => format!("{}: {error}", path.display()),
-        })?;
+        let mut command = self.program(release)?;
+        let mut program = command.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
         let mut said = String::new();
         if let Some(stdout) = program.stdout.take() {
             let _ = BufReader::new(stdout).read_line(&mut said);
@@ -88,9 +79,30 @@ impl Fleet {
         let Some(address) = address else {
             let _ = program.kill();
             let _ = program.wait();
-            return Err(format!("{name} did not start"));
+            return Err(format!("release {release} did not start"));
         };
         Ok(Server { release, address, program: Mutex::new(program), busy: RwLock::default() })
+    }
+
+    /// What `release` finds in the store, without a change to it.
+    pub(crate) fn census(&self, release: Release) -> Result<String, String> {
+        let output = self.program(release)?.arg("census").output().map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(format!("the census ended with {}", output.status));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn program(&self, release: Release) -> Result<Command, String> {
+        let name = format!("deploy-v{release}{}", env::consts::EXE_SUFFIX);
+        let path = env::current_exe().map_err(|error| error.to_string())?.with_file_name(name);
+        if !path.exists() {
+            let build = "cargo build -p session-examples --bins";
+            return Err(format!("{} is missing; build all with `{build}`", path.display()));
+        }
+        let mut command = Command::new(path);
+        command.envs(self.environment.clone());
+        Ok(command)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Server>>> {

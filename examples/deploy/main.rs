@@ -140,6 +140,7 @@ fn run(options: &Options) -> Result<Count, String> {
         println!("{first} {second} {requests:6} requests {reads:6} reads checked  {what}");
         total += count;
     }
+    print!("{}", deploy.fleet.census(4)?);
     deploy.stopped.iter().try_for_each(|server| server.ended())?;
     Ok(total)
 }

@@ -52,7 +52,7 @@ impl Visitor {
             (1, _) => Edit::Text("nick", format!("nick{n}")),
             (2, _) => Edit::Text("theme", format!("theme{n}")),
             (3, _) => Edit::Text("locale", format!("locale{n}")),
-            // In a name that is one, the second word belongs to the last name; a release that knows better must not forget.
+            // Release 2 stores one name and would split it after `Mary`; release 3 knows better, and must not forget.
             (4 | 5, _) => Edit::Text("first", format!("Mary Ann{n}")),
             (6 | 7, _) => Edit::Text("last", format!("Evans{n}")),
             (8, _) => Edit::Name(format!("Ada{n}"), format!("King Lovelace{n}")),

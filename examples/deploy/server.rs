@@ -6,13 +6,15 @@
 
 use std::{env, error::Error};
 
-use actix_typed_session::{Key, SessionMiddleware, store};
+use actix_typed_session::{
+    Key, SessionMiddleware,
+    store::{self, AnyStore},
+};
 use actix_web::{App, HttpServer, web::ServiceConfig};
 
 pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Error>> {
-    let store = store::connect(&variable("SESSION_STORE")?).await?;
     let key: Key = variable("SESSION_KEY")?.parse()?;
-    let sessions = SessionMiddleware::builder(store, key)
+    let sessions = SessionMiddleware::builder(store().await?, key)
         .dangerous_insecure_cookie() // plain HTTP on this machine; leave it out behind TLS
         .build()?;
     let server = HttpServer::new(move || App::new().wrap(sessions.clone()).configure(routes))
@@ -24,6 +26,10 @@ pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Er
     // Until SIGTERM, and then to the end of what it has begun.
     server.run().await?;
     Ok(())
+}
+
+pub(crate) async fn store() -> Result<AnyStore, Box<dyn Error>> {
+    Ok(store::connect(&variable("SESSION_STORE")?).await?)
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -1,12 +1,15 @@
 //! Release 4: no server of release 2 runs any more, so nothing is written for it. The schema itself does not change.
 //!
 //! The functions for that direction (`down`) are gone; `up` and `merge` stay as long as there are sessions of before.
+//! `deploy-v4 census` says which there are.
+
+#![allow(clippy::print_stdout)] // the census
 
 mod server;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, env, error::Error};
 
-use actix_typed_session::{SessionState, TypedSession};
+use actix_typed_session::{SessionState, TypedSession, census};
 use actix_web::{HttpResponse, Responder, delete, get, post, put, web};
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +116,11 @@ async fn remove(mut shop: TypedSession<Shop>, sku: web::Path<u32>) -> impl Respo
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
+    if env::args().nth(1).as_deref() == Some("census") {
+        println!("{}", census::<Shop>(&server::store().await?, u64::MAX).await?);
+        return Ok(());
+    }
     server::run(|app| {
         app.service((index, sign_in, set_nick, set_first, set_last, set_locale, add, set_quantity, remove));
     })
