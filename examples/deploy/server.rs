@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout)] // this is how it says where it is
 
-use std::{env, error::Error};
+use std::{env, error::Error, time::Duration};
 
 use actix_typed_session::{
     Key, SessionMiddleware,
@@ -16,6 +16,9 @@ pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Er
     let key: Key = variable("SESSION_KEY")?.parse()?;
     let sessions = SessionMiddleware::builder(store().await?, key)
         .dangerous_insecure_cookie() // plain HTTP on this machine; leave it out behind TLS
+        // The clients never pause, and all runs on one machine: a late answer is none that is lost.
+        .load_deadline(Duration::from_secs(20))
+        .save_deadline(Duration::from_secs(20))
         .build()?;
     let server = HttpServer::new(move || App::new().wrap(sessions.clone()).configure(routes))
         .workers(1)

@@ -76,9 +76,10 @@ fn what_cannot_work_is_said() {
 
 #[test]
 fn a_release_that_was_not_built_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let alone = folder.path().join("deploy");
-    std::fs::copy(env!("CARGO_BIN_EXE_deploy"), &alone).unwrap();
+    // Not a copy: a program that another test starts meanwhile would inherit the open file, and what is open cannot be run.
+    std::fs::hard_link(env!("CARGO_BIN_EXE_deploy"), &alone).unwrap();
     let output = Command::new(&alone).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let complaint = String::from_utf8_lossy(&output.stderr);
