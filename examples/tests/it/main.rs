@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
 mod browser;
+mod deploy;
 mod devices;
 mod program;
 mod readme;
