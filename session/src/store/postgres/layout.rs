@@ -67,6 +67,9 @@ pub enum OpenError {
     /// The URL says something that nobody listens to.
     #[error("the URL of PostgreSQL has a parameter {0:?} that does not exist; there are {known}", known = super::PARAMETERS.join(", "))]
     Parameter(String),
+    /// A parameter of the URL has a value that means nothing.
+    #[error("the URL of PostgreSQL has a value for `{0}` that means nothing{hint}", hint = hint(.0))]
+    Value(String),
     /// A name of a schema or a table is none.
     #[error(
         "{0:?} cannot name a schema or a table; use up to {LONGEST_NAME} ASCII letters, digits and _, and no digit first"
@@ -113,6 +116,13 @@ pub enum OpenError {
     /// The server refused something else.
     #[error("the session tables cannot be created or looked at: {}", why(.0))]
     Engine(#[source] StoreError),
+}
+
+fn hint(parameter: &str) -> &'static str {
+    match parameter {
+        "sslmode" | "ssl-mode" => "; it is one of disable, allow, prefer, require, verify-ca, verify-full",
+        _ => "",
+    }
 }
 
 /// What the engine said; that it is about a store goes without saying here.

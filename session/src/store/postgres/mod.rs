@@ -178,7 +178,7 @@ impl PostgresStore {
     /// server's certificate, against those of the operating system or `&sslrootcert=file`.
     ///
     /// # Errors
-    /// [`OpenError::Url`], [`OpenError::Parameter`].
+    /// When it is no such URL, or says something that does not exist; the message says what to write.
     pub fn options(url: &str) -> Result<PostgresOptions, OpenError> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(OpenError::Url);
@@ -191,7 +191,8 @@ impl PostgresStore {
             return Err(OpenError::Parameter(unknown));
         }
         // The error may quote the URL.
-        let connect = PgConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(|_| strange_value(url).map_or(OpenError::Url, OpenError::Value))?;
         Ok(PostgresOptions {
             connect: connect.disable_statement_logging(),
             names: Names { schema: None, table: "typed_session".to_owned() },
@@ -272,6 +273,15 @@ fn unknown_parameter(url: &str) -> Option<String> {
     let unknown =
         names.into_iter().find(|name| !PARAMETERS.contains(name) && !name.starts_with("options["))?;
     Some(unknown.to_owned())
+}
+
+/// The first parameter that makes no sense also in a URL that has nothing else.
+fn strange_value(url: &str) -> Option<String> {
+    let (_, parameters) = url.split_once('?')?;
+    let alone =
+        |parameter: &&str| PgConnectOptions::from_str(&format!("postgres://localhost/?{parameter}")).is_err();
+    let (name, _) = parameters.split('&').find(alone)?.split_once('=')?;
+    Some(name.to_owned())
 }
 
 impl Inner {

@@ -158,6 +158,20 @@ async fn a_database_that_cannot_hold_all_text_is_refused() {
     );
 }
 
+#[test]
+fn a_value_that_means_nothing_is_named() {
+    let says = |url: &str| PostgresStore::options(url).unwrap_err().to_string();
+    assert_eq!(
+        says("postgres://u@127.0.0.1/d?application_name=shop&sslmode=requir"),
+        "the URL of PostgreSQL has a value for `sslmode` that means nothing; it is one of disable, allow, prefer, require, \
+         verify-ca, verify-full"
+    );
+    assert_eq!(
+        says("postgres://u@127.0.0.1/d?port=many"),
+        "the URL of PostgreSQL has a value for `port` that means nothing"
+    );
+}
+
 #[tokio::test]
 async fn no_message_holds_the_password() {
     let Some(server) = shared_postgres().await else { return };

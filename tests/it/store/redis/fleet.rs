@@ -166,10 +166,10 @@ async fn open(url: &str) -> RedisStore {
 async fn writes_go_on_after_the_primary_is_killed() {
     let Some(servers) = Replicated::start().await else { return };
     let url = format!("{}?prefix=shop:", servers.url());
-    // What the replica did not get, a failover forgets: each write waits for it here, so that counters can be exact.
     let store = RedisStore::options(&url).unwrap().connect().await.unwrap();
     let old = servers.primary_port().await;
     store.create(&KEY, &new_record()).await.unwrap();
+    // What the replica did not get, a failover forgets.
     until("the replica has it", || async {
         let replica = servers.replica().await;
         replica.command::<u64>(&["DBSIZE"]).await.unwrap() == 1
