@@ -25,7 +25,10 @@ use super::{
     robust::careful,
     shop::{Line, v2, v3, v3b},
 };
-use crate::servers::{shared_cluster, shared_postgres, shared_redis, unique_name};
+use crate::{
+    flow::devices::Plain,
+    servers::{shared_cluster, shared_postgres, shared_redis, unique_name},
+};
 
 /// A store that nobody may write to.
 struct ReadOnly(AnyStore);
@@ -397,27 +400,6 @@ async fn a_report() {
         public_id(&keys[5])
     );
     assert_eq!(report, expected);
-}
-
-/// One that knows no scan.
-struct Plain(MemoryStore);
-
-impl SessionStore for Plain {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.0.load(key, options).await
-    }
-
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
-        self.0.create(key, record).await
-    }
-
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
-        self.0.update(key, change).await
-    }
-
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        self.0.delete(key, only_if).await
-    }
 }
 
 #[actix_web::test]

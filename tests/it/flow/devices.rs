@@ -249,8 +249,8 @@ async fn an_index_that_expires_learns_of_a_longer_life() {
     assert_eq!(world.store.last_change().limits.map(|limits| limits.idle), Some(Duration::from_mins(1)));
 }
 
-/// A store that finds nobody.
-struct Plain(MemoryStore);
+/// A store with the four methods that every store has, and no others.
+pub(crate) struct Plain(pub(crate) MemoryStore);
 
 impl SessionStore for Plain {
     async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {

@@ -1,7 +1,7 @@
 //! The flow from cookie to store and back, in process.
 
 mod bad_input;
-mod devices;
+pub(crate) mod devices;
 mod extract;
 mod kit;
 mod late;
