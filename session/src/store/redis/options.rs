@@ -17,7 +17,6 @@ use super::{
     connection::{self, Dialer},
     driver::Driver,
     links::Links,
-    script::Call,
     topology::{self, Topology},
     url::{Endpoint, Kind, PrefixError, Target, UrlError, check_prefix},
 };
@@ -137,7 +136,7 @@ impl RedisOptions {
         self
     }
 
-    /// Connects, and warns if the server is set to evict sessions.
+    /// Connects, and warns of every server that is set to evict sessions, or to forget logouts.
     ///
     /// # Errors
     /// When the prefix will not do, there are no certificates for TLS, or no server answers.
@@ -183,8 +182,15 @@ impl RedisStore {
     ///
     /// One that keeps snapshots and no log comes back from a crash as it was at the last of them.
     async fn look_at_settings(&self) {
-        match self.setting("maxmemory-policy").await {
+        for server in self.driver.masters().await.unwrap_or_default() {
+            self.look_at_settings_of(&server).await;
+        }
+    }
+
+    async fn look_at_settings_of(&self, server: &Endpoint) {
+        match self.setting(server, "maxmemory-policy").await {
             Some(policy) if policy != "noeviction" => tracing::warn!(
+                %server,
                 policy,
                 "the Redis server may evict sessions when its memory is full, which logs people out; set \
                  `maxmemory-policy noeviction`, and give sessions a server of their own"
@@ -192,22 +198,25 @@ impl RedisStore {
             Some(_) => {}
             None => {
                 tracing::info!(
+                    %server,
                     "the Redis server does not say its `maxmemory-policy`; see that it is `noeviction`"
                 );
             }
         }
-        let snapshots = self.setting("save").await.is_some_and(|save| !save.is_empty());
-        if snapshots && self.setting("appendonly").await.is_some_and(|appends| appends == "no") {
+        let snapshots = self.setting(server, "save").await.is_some_and(|save| !save.is_empty());
+        if snapshots && self.setting(server, "appendonly").await.is_some_and(|appends| appends == "no") {
             tracing::warn!(
+                %server,
                 "the Redis server keeps snapshots and no log: after a crash, sessions that were signed out since the last \
                  snapshot are live again; set `appendonly yes`"
             );
         }
     }
 
-    async fn setting(&self, name: &'static str) -> Option<String> {
-        let call = Call::command("CONFIG", "GET".to_owned(), vec![name.into()]);
-        let Ok(Value::Array(pair)) = self.driver.call(&call).await else { return None };
+    async fn setting(&self, server: &Endpoint, name: &str) -> Option<String> {
+        let mut question = redis::cmd("CONFIG");
+        question.arg("GET").arg(name);
+        let Ok(Value::Array(pair)) = self.driver.ask(server, &question).await else { return None };
         let Some(Value::BulkString(value)) = pair.get(1) else { return None };
         Some(String::from_utf8_lossy(value).into_owned())
     }

@@ -1,6 +1,7 @@
 //! A server whose memory is full, and one that makes room by itself.
 
 use super::*;
+use crate::servers::RedisCluster;
 
 /// So little that nothing more goes in, on a server of this test's own.
 async fn fill(redis: &Redis) {
@@ -107,6 +108,18 @@ async fn a_server_that_evicts_is_warned_about() {
         all.contains("WARN") && all.contains("allkeys-lru") && all.contains("maxmemory-policy noeviction"),
         "{all}"
     );
+}
+
+#[tokio::test]
+async fn every_server_of_a_cluster_is_looked_at() {
+    let Some(cluster) = RedisCluster::start().await else { return };
+    for node in 0..3 {
+        let said = warned::Said::from_here();
+        cluster.node(node).config_set("maxmemory-policy", "allkeys-lru").await;
+        RedisStore::connect(&cluster.url()).await.unwrap();
+        let warned = said.all();
+        assert_eq!(warned.matches("may evict sessions").count(), node + 1, "{warned}");
+    }
 }
 
 #[tokio::test]
