@@ -179,12 +179,14 @@ impl Census {
         }
     }
 
-    /// The highest `oldest_record` with which nothing that is stored is lost; `None` if not every session was looked at.
+    /// The highest `oldest_record` with which nothing that is stored is lost; `None` if that is not known: not every session was
+    /// looked at or could be, or there was none at all, as in the wrong store.
     ///
-    /// At most `oldest_reader`: an older binary that still runs may write what was not there a moment ago.
+    /// At most `oldest_reader`, and it holds once no binary older than that runs: such a one may write what was not there a
+    /// moment ago. While slots of a Redis Cluster move, a session may be missed.
     #[must_use]
     pub fn safe_to_raise_oldest_record(&self) -> Option<u16> {
-        if !self.complete || self.of_later_releases > 0 {
+        if !self.complete || self.sessions == 0 || self.of_later_releases > 0 {
             return None;
         }
         let first = self.needs.keys().next().map_or(self.oldest_reader, |first| first.saturating_sub(1));
@@ -268,7 +270,11 @@ impl Census {
             if fields.iter().any(|field| failed(field.key())) {
                 continue;
             }
-            let written = group.write(view.slots(schema, group), |field| state.encode_field(field).ok());
+            // A default that nobody stored is not written by this binary either.
+            let slots = view.slots(schema, group);
+            let stored = |field| matches!(group.slot(&slots, field)?.value, Ok(Some(_))).then_some(field);
+            let set = |field| state.encode_field(stored(field)?).ok();
+            let written = group.write(slots.clone(), set);
             if let Err(Unwritable::NotConverted) = written {
                 let keys: Vec<_> = fields.iter().map(|field| field.key()).collect();
                 let keys = keys.join("`, `");
@@ -341,8 +347,15 @@ impl fmt::Display for Census {
             writeln!(f, "  {count} need what the source says of the changes in version {since}")?;
         }
         match self.safe_to_raise_oldest_record() {
-            Some(version) => writeln!(f, "  safe: `oldest_record = {version}`")?,
-            None => writeln!(f, "  `oldest_record`: not known, because not every session was looked at")?,
+            Some(version) => {
+                let reader = self.oldest_reader;
+                writeln!(
+                    f,
+                    "  safe: `oldest_record = {version}`, once no binary older than version {reader} runs"
+                )?;
+            }
+            None if self.sessions == 0 => writeln!(f, "  no sessions: is it the right store?")?,
+            None => writeln!(f, "  safe: not known, because not every session was looked at")?,
         }
         write!(f, "  {} problems", self.problem_count)?;
         for problem in &self.problems {

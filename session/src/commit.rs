@@ -322,6 +322,10 @@ impl<'a> Commit<'a> {
     /// Makes `fold` a change of the record in `on`. `late`: another request renewed since the load.
     fn attempt(&mut self, id: SessionId, on: Loaded, fold: &Fold, late: bool) -> Step {
         let record = &on.record;
+        // Somebody may have raised a gate since the section was read.
+        if let Err(error) = fold.patch.check_gates(record) {
+            return fail(error);
+        }
         let signed_in = fold.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
         let view = View { record: Some(record), now: on.now, signed_in, patch: &fold.patch };
         let delta = match fold.patch.against(view) {
@@ -462,9 +466,6 @@ impl<'a> Commit<'a> {
             Ok(fold) => fold,
             Err(error) => return fail(error),
         };
-        if let Err(error) = fold.patch.check_gates(&current.record) {
-            return fail(error);
-        }
         self.attempts += 1;
         let step = self.attempt(id, current, &fold, late);
         // The record just answered is current, so the first time there is nothing to wait for.

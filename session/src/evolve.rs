@@ -88,6 +88,7 @@ impl<'a> View<'a> {
             stored: stored.get(from..).unwrap_or_default(),
             groups: Vec::new(),
             found: None,
+            tells: false,
         }
     }
 }
@@ -133,6 +134,8 @@ pub struct Cells<'a> {
     groups: Vec<(&'static Group, Vec<Slot>)>,
     /// What cannot be read, where all of it is asked for; else the first ends the reading.
     found: Option<Vec<CellError>>,
+    /// Whether somebody is told of what cannot be read: once, and not with every look at it.
+    tells: bool,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -168,6 +171,11 @@ impl<'a> Cells<'a> {
             Ok(value) => Ok(value.unwrap_or_else(default)),
             Err(error) => self.unreadable(field, error).map(|()| default()),
         }
+    }
+
+    pub(crate) fn telling(mut self, tells: bool) -> Self {
+        self.tells = tells;
+        self
     }
 
     /// The whole section, and everything in it that cannot be read, which reads as its default.
@@ -220,12 +228,16 @@ impl<'a> Cells<'a> {
             found.push(error);
             return Ok(());
         }
-        if field.is_lenient() {
-            tracing::warn!(event = "cell_unreadable", field = error.key(), %error, "a session field reads as its default");
-            return Ok(());
+        match (field.is_lenient(), self.tells) {
+            (true, true) => {
+                tracing::warn!(event = "cell_unreadable", field = error.key(), %error, "a session field reads as its default");
+            }
+            (false, true) => {
+                tracing::error!(event = "cell_unreadable", field = error.key(), %error, "a session field cannot be read");
+            }
+            (_, false) => {}
         }
-        tracing::error!(event = "cell_unreadable", field = error.key(), %error, "a session field cannot be read");
-        Err(error)
+        if field.is_lenient() { Ok(()) } else { Err(error) }
     }
 }
 

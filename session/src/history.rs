@@ -5,7 +5,7 @@
 
 use crate::{
     convert::{Failed, Values, caught},
-    record::{Cell, Json, Record},
+    record::{Cell, Json},
 };
 
 /// The cells of one side of a step from those of the other.
@@ -69,6 +69,7 @@ struct Draft {
     key: &'static str,
     value: Result<Option<Json>, Failed>,
     written: bool,
+    is_field: bool,
     carried: Option<Carried>,
 }
 
@@ -215,22 +216,31 @@ impl Group {
         let mut cells: Vec<Draft> = self
             .with(slots)
             .map(|(key, field, slot)| match field.and_then(&set) {
-                Some(json) => Draft { key, value: Ok(Some(json)), written: true, carried: None },
+                Some(json) => {
+                    Draft { key, value: Ok(Some(json)), written: true, is_field: true, carried: slot.carried }
+                }
                 // What an older side says newer goes along: from now on the newer side is the newer one.
                 None => Draft {
                     key,
                     written: field.is_some() && slot.carried.is_some() && slot.value.is_ok(),
                     value: slot.value,
-                    carried: slot.carried.filter(|_| field.is_some()),
+                    is_field: field.is_some(),
+                    carried: slot.carried,
                 },
             })
             .collect();
         let mut delete = Vec::new();
         for step in self.steps.iter().rev() {
-            let new: Vec<&Draft> = step.to.iter().filter_map(|at| cells.get(*at)).collect();
-            if !new.iter().any(|cell| cell.written) {
+            if !step.to.iter().any(|at| cells.get(*at).is_some_and(|cell| cell.written)) {
                 continue;
             }
+            // The older side is about to change: what was only said there stays in the form that it was carried up to.
+            for at in step.to {
+                if let Some(cell) = cells.get_mut(*at) {
+                    cell.written |= cell.carried.is_some() && cell.value.is_ok();
+                }
+            }
+            let new: Vec<&Draft> = step.to.iter().filter_map(|at| cells.get(*at)).collect();
             let unreadable = |cell: &&Draft| cell.value.clone().map_err(|_| Unwritable::Unreadable(cell.key));
             let new = new.iter().map(unreadable).collect::<Result<Vec<_>, _>>()?;
             let Some(down) = step.down else {
@@ -273,7 +283,8 @@ impl Group {
             key,
             value: slot.value,
             written: true,
-            carried: slot.carried.filter(|_| field.is_some()),
+            is_field: field.is_some(),
+            carried: slot.carried,
         }))
     }
 
@@ -283,37 +294,32 @@ impl Group {
             |step: &&Step| step.to.iter().any(|at| slots.get(*at).is_some_and(|slot| slot.carried.is_some()));
         self.steps.iter().filter(carries).map(|step| step.since)
     }
-
-    /// Whether a field was edited between two states of a record. Storing what an older side says is no edit.
-    pub(crate) fn moved(&self, field: usize, then: &Record, now: &Record) -> bool {
-        let (then, now) = (self.read(|key| then.cell(key)), self.read(|key| now.cell(key)));
-        match (self.slot(&then, field), self.slot(&now, field)) {
-            (Some(then), Some(now)) => {
-                then.value != now.value || (then.revision != now.revision && then.carried.is_none())
-            }
-            _ => false,
-        }
-    }
 }
 
 impl Written {
     fn of(cells: impl Iterator<Item = Draft>) -> Self {
         let mut written = Self::default();
-        for Draft { key, value, carried, .. } in cells {
+        for Draft { key, value, is_field, carried, .. } in cells {
             written.write.extend(value.ok().flatten().map(|json| (key, json)));
-            written.moved.extend(carried.map(|why| Moved { key, why }));
+            written.moved.extend(carried.filter(|_| is_field).map(|why| Moved { key, why }));
         }
         written
     }
 }
 
 impl Slot {
-    fn of(cell: Option<&Cell>) -> Self {
+    /// A cell without a history.
+    pub(crate) fn of(cell: Option<&Cell>) -> Self {
         Self {
             revision: cell.map(|cell| cell.revision),
             value: Ok(cell.map(|cell| cell.json.clone())),
             carried: None,
         }
+    }
+
+    /// Whether it was edited since it was as in `then`. Storing what an older side says is no edit.
+    pub(crate) fn moved_since(&self, then: &Self) -> bool {
+        then.value != self.value || (then.revision != self.revision && then.carried.is_none())
     }
 }
 

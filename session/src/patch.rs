@@ -9,7 +9,7 @@ use crate::{
     Error, ErrorKind,
     change::{CellWrite, Guard},
     evolve::View,
-    history::{Group, Moved, Unwritable, Written},
+    history::{Group, Moved, Slot, Unwritable, Written},
     record::{Json, Limits, Principal, Record, Timestamp, WireKey},
     schema::{Field, Schema},
 };
@@ -18,8 +18,8 @@ use crate::{
 pub(crate) enum Operation {
     /// A blind write; `null` clears.
     Set(Place, Json),
-    /// A flash field was read away: write `null` if the cell is still the one that was read.
-    Take(Place, Option<u64>),
+    /// A flash field was read away: write `null` if it is still the one that was read.
+    Take(Place, Option<Slot>),
     /// A closure; run again on other data if need be.
     Update(Rc<dyn Replay>),
     /// The principal field was set.
@@ -53,18 +53,18 @@ impl Place {
         self.schema.group_of(self.schema.field(self.field)?)
     }
 
-    /// When the field was last written, in whichever form; also if it has expired.
-    pub(crate) fn revision(self, record: &Record) -> Option<u64> {
+    /// What the field says, in whichever form it was written; also if it has expired.
+    pub(crate) fn slot(self, record: &Record) -> Option<Slot> {
         match self.group() {
-            None => record.revision_of(self.key()),
-            Some(group) => group.keys().filter_map(|key| record.revision_of(key)).max(),
+            None => Some(Slot::of(record.cell(self.key()))),
+            Some(group) => group.slot(&group.read(|key| record.cell(key)), self.field).cloned(),
         }
     }
 
     fn moved(self, then: &Record, now: &Record) -> bool {
-        match self.group() {
-            None => then.revision_of(self.key()) != now.revision_of(self.key()),
-            Some(group) => group.moved(self.field, then, now),
+        match (self.slot(then), self.slot(now)) {
+            (Some(then), Some(now)) => now.moved_since(&then),
+            _ => false,
         }
     }
 }
@@ -413,7 +413,10 @@ impl Fold {
             Operation::Take(place, read) => {
                 if self.patch.is_written(*place) {
                     self.set(*place, Json::null(), false);
-                } else if base.record.filter(|_| !self.left).and_then(|r| place.revision(r)) == *read {
+                } else if let (Some(now), Some(then)) =
+                    (base.record.filter(|_| !self.left).and_then(|record| place.slot(record)), read)
+                    && !now.moved_since(then)
+                {
                     self.patch.guard(*place);
                     self.set(*place, Json::null(), false);
                 }

@@ -2,7 +2,10 @@
 //!
 //! In: states, one by one. Out: [`Schemas`], or which two of them cannot share a session. Never: I/O, a stored session.
 
-use std::any::{TypeId, type_name};
+use std::{
+    any::{TypeId, type_name},
+    fmt,
+};
 
 use crate::{
     SessionState,
@@ -58,7 +61,7 @@ pub struct SchemasBuilder {
 }
 
 /// Two states that cannot share a session.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
     /// Each would read the fields of the other as its own.
@@ -83,6 +86,13 @@ pub enum SchemaError {
         /// The other.
         second: String,
     },
+}
+
+/// The message: `main` prints this form of what it returns.
+impl fmt::Debug for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Schemas {

@@ -45,7 +45,7 @@ impl<T: SessionState> Tracked<T> {
     /// The state in a loaded session.
     pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
         visit.register::<T>()?;
-        let head = Node::boxed(visit.stamp(), visit.read::<T>()?);
+        let head = Node::boxed(visit.stamp(), visit.read_first::<T>()?);
         Ok(Self { visit, head })
     }
 
@@ -232,15 +232,15 @@ impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
     }
 
     fn run(&self, view: View<'_>) -> Result<Ran, Error> {
-        self.run_on(&mut decode::<T>(view)?)
+        self.run_on(&mut decode::<T>(view, false)?)
     }
 }
 
-/// The state that `view` shows, if this binary may read it.
-pub(crate) fn decode<T: SessionState>(view: View<'_>) -> Result<T, Error> {
+/// The state that `view` shows, if this binary may read it; `tells` of what cannot be read.
+pub(crate) fn decode<T: SessionState>(view: View<'_>, tells: bool) -> Result<T, Error> {
     let schema = T::schema();
     view.gate(schema).map_err(|too_new| too_new.error(schema))?;
-    T::decode_section(&mut view.cells(schema))
+    T::decode_section(&mut view.cells(schema).telling(tells))
         .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
 }
 
@@ -252,7 +252,7 @@ pub fn principal_of<T: SessionState, V>(
     place: fn(&mut T) -> &mut Option<V>,
 ) -> Result<Principal, Error> {
     let nothing = Fold::default();
-    let mut state = decode::<T>(nothing.view(Base::EMPTY))?;
+    let mut state = decode::<T>(nothing.view(Base::EMPTY), false)?;
     *place(&mut state) = value;
     let here = Place { schema: T::schema(), field };
     let json = state.encode_field(field).map_err(|_| not_serializable(here))?;

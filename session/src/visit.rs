@@ -182,9 +182,18 @@ impl Visit {
 
     /// The state as of now. A failure answers the request.
     pub(crate) fn read<T: SessionState>(&self) -> Result<T, Error> {
+        self.decoded(false)
+    }
+
+    /// The same for a new handle, which tells of what cannot be read.
+    pub(crate) fn read_first<T: SessionState>(&self) -> Result<T, Error> {
+        self.decoded(true)
+    }
+
+    fn decoded<T: SessionState>(&self, tells: bool) -> Result<T, Error> {
         let read = {
             let inner = self.inner.borrow();
-            state::decode::<T>(inner.fold.view(inner.base()))
+            state::decode::<T>(inner.fold.view(inner.base()), tells)
         };
         read.inspect_err(|error| self.refuse(error))
     }
@@ -232,11 +241,11 @@ impl Visit {
 
     /// Records that a flash field was read away.
     pub(crate) fn take(&self, place: Place, at: &'static Location<'static>) {
-        let revision = {
+        let read = {
             let inner = self.inner.borrow();
-            inner.base().record.filter(|_| !inner.fold.left).and_then(|record| place.revision(record))
+            inner.base().record.filter(|_| !inner.fold.left).and_then(|record| place.slot(record))
         };
-        self.record(Operation::Take(place, revision), at);
+        self.record(Operation::Take(place, read), at);
     }
 
     /// Records a closure that has run.
@@ -296,6 +305,12 @@ impl Visit {
     pub(crate) fn needs_commit(&self) -> bool {
         let inner = self.inner.borrow();
         let due = match &inner.arrival {
+            // Who is told to come back to a newer binary leaves no trace in the record.
+            Arrival::Live(..)
+                if inner.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew) =>
+            {
+                false
+            }
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
             Arrival::Unconfirmed(_) => true,
             _ => false,

@@ -3,7 +3,7 @@
 //! Never shows a value in `Debug`, and never has a field that a field of the state could be mistaken for.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
 use crate::ident;
 use crate::model::Schema;
@@ -92,6 +92,9 @@ pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStr
 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, .. } = schema;
+    // The state's own name must not be hidden by a type parameter.
+    let [result, function] = [["R", "Returned"], ["F", "Function"]]
+        .map(|[usual, else_this]| format_ident!("{}", if **ident == *usual { else_this } else { usual }));
     quote! {
         /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
         /// faster.
@@ -107,13 +110,13 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         ///
         /// When the session cannot be stored, or ended while this request ran.
         #[track_caller]
-        #vis fn try_update<R, F>(
+        #vis fn try_update<#result, #function>(
             &mut self,
-            update: F,
-        ) -> impl ::core::future::Future<Output = ::core::result::Result<R, #krate::Error>> + use<R, F>
+            update: #function,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<#result, #krate::Error>> + use<#result, #function>
         where
-            R: 'static,
-            F: ::core::ops::Fn(&mut #ident) -> R + 'static,
+            #result: 'static,
+            #function: ::core::ops::Fn(&mut #ident) -> #result + 'static,
         {
             self.0.try_update(update)
         }

@@ -44,6 +44,12 @@ fn rules() -> Rules {
 }
 
 /// A session with a cart, perhaps somebody's.
+/// What it read away is what was loaded.
+fn take_cart(from: &Arrival) -> Operation {
+    let Arrival::Live(_, loaded) = from else { panic!("a live session") };
+    Operation::Take(CART, CART.slot(&loaded.record))
+}
+
 fn live(user: Option<&str>) -> Arrival {
     let id = SessionId::mint(Randomness::System).unwrap();
     let mut new = NewRecord::new(id.verifier_hash(), LIMITS);
@@ -328,7 +334,8 @@ fn a_flash_that_changed_is_not_taken() {
         ..Change::default()
     };
     let current = moved(&arrival, &newer);
-    let ran = Case::new(arrival, vec![Operation::Take(CART, Some(1))]).run(|call, asked| match call {
+    let take = take_cart(&arrival);
+    let ran = Case::new(arrival, vec![take]).run(|call, asked| match call {
         0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
         _ => Ok(done(asked)),
     });
@@ -501,7 +508,7 @@ fn a_blind_set_does_not_pass_a_gate_that_was_raised() {
     let newer =
         Change { write: vec![CellWrite::new(WireKey::from_static("$s"), json("2"))], ..Change::default() };
     let current = moved(&arrival, &newer);
-    for operation in [set(CART, "[2]"), Operation::Take(CART, Some(1))] {
+    for operation in [set(CART, "[2]"), take_cart(&arrival)] {
         let ran = Case::new(arrival.clone(), vec![operation])
             .run(|_, _| Ok(Answer::Updated(Updated::Conflict(current.clone()))));
         ran.is(&["update"], "keep");

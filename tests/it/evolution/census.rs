@@ -356,6 +356,33 @@ async fn what_an_older_binary_may_write_again_stays() {
     assert_eq!(look::<patient::Shop>(&store).await.safe_to_raise_oldest_record(), Some(1));
 }
 
+/// What nobody stored is not written, so it cannot fail.
+#[actix_web::test]
+async fn a_default_is_no_problem() {
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 2, lock = off)]
+    struct Shop {
+        #[session(default = 1000, changed(since = 2, from = u8, up = u32::from, down = small))]
+        hits: u32,
+    }
+
+    fn small(hits: u32) -> Result<u8, std::num::TryFromIntError> {
+        hits.try_into()
+    }
+
+    let (store, _) = memory(&[(&[("shop.other", "7")], &[]), (&[("shop.hits", "1")], &[])]).await;
+    assert_eq!(look::<Shop>(&store).await.problem_count, 0);
+}
+
+/// A wrong store is not a safe one.
+#[actix_web::test]
+async fn of_no_sessions_nothing_follows() {
+    let (store, _) = memory(&[]).await;
+    let census = look::<v3b::Shop>(&store).await;
+    assert_eq!(census.safe_to_raise_oldest_record(), None);
+    assert!(census.to_string().contains("no sessions: is it the right store?"), "{census}");
+}
+
 /// As a list of sessions shows it.
 fn public_id(key: &RecordKey) -> PublicId {
     let text = format!("{key:?}");
@@ -394,7 +421,7 @@ async fn a_report() {
          39 bytes in older forms\n  \
          1 need what the source says of the changes in version 2\n  \
          2 need what the source says of the changes in version 3\n  \
-         safe: `oldest_record = 1`\n  \
+         safe: `oldest_record = 1`, once no binary older than version 2 runs\n  \
          1 problems\n    \
          session {}: the stored session field `shop.cart@3` does not fit its type (at column 1)",
         public_id(&keys[5])

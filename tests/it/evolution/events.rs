@@ -43,6 +43,9 @@ async fn every_step_of_a_deploy_is_told_once() {
     assert_eq!(events(&logged), ["old_side_edited shop.cart@3"]);
     world.visit::<v3b::Shop, _>(async |shop| shop.set_cart(vec![])).await.unwrap();
     assert!(events(&logged).is_empty());
+    world.write(&[("shop.cart", "[13]")]).await;
+    world.visit::<v3::Shop, _>(async |shop| shop.update_cart(Vec::clear)).await.unwrap();
+    assert_eq!(events(&logged), ["old_side_edited shop.cart@3"], "also if the field is written anyway");
     assert_eq!(world.visit::<v2::Shop, _>(async |_| ()).await, Err(TOO_NEW));
     assert_eq!(events(&logged), ["schema_too_new shop"]);
 }

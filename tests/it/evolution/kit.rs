@@ -16,7 +16,7 @@ use actix_typed_session::{
     store::{AnyStore, Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
 };
 use actix_web::{
-    App,
+    App, FromRequest, Handler, Responder,
     dev::Service as _,
     http::header::{COOKIE, SET_COOKIE},
     test::{TestRequest, init_service},
@@ -113,6 +113,18 @@ impl World {
                 Ok::<_, Error>("")
             }
         };
+        match self.answer(handler).await {
+            200 => Ok(made.take().unwrap()),
+            status => Err(Refused(status, kind.get())),
+        }
+    }
+
+    /// One request to any handler; the status of its answer.
+    pub(super) async fn answer<F, Args>(&self, handler: F) -> u16
+    where
+        F: Handler<Args, Output: Responder + 'static>,
+        Args: FromRequest + 'static,
+    {
         let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
         let sessions = SessionMiddleware::builder(self.store.clone(), key)
             .max_record_bytes(1 << 20)
@@ -130,10 +142,7 @@ impl World {
             let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
             *self.cookie.borrow_mut() = Some(pair).filter(|pair| !pair.ends_with('='));
         }
-        match response.status().as_u16() {
-            200 => Ok(made.take().unwrap()),
-            status => Err(Refused(status, kind.get())),
-        }
+        response.status().as_u16()
     }
 
     /// The record as it is stored; of a session that has ended, none.

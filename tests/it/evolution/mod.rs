@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive asks for
 
 mod census;
+mod corners;
 mod deploy;
 mod events;
 mod forms;

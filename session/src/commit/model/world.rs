@@ -224,10 +224,7 @@ impl World {
                         continue;
                     }
                     let record = base.record.filter(|_| !local.left);
-                    Operation::Take(
-                        place(key),
-                        record.and_then(|record| record.revision_of(place(key).key())),
-                    )
+                    Operation::Take(place(key), record.and_then(|record| place(key).slot(record)))
                 }
                 Op::CopyIf | Op::Increment => Operation::Update(Rc::new(*op)),
                 Op::SignIn(user) => Operation::SignIn(place("u"), json("u", user)),

@@ -222,7 +222,7 @@ impl SessionStore for RedisStore {
         Some(Index::of(self))
     }
 
-    /// A record whose slot moves to another server meanwhile may be missed.
+    /// Servers that change meanwhile are an error; a record whose slot is just moving to another server may be missed.
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         self.scan_some(from, limit).await
     }

@@ -7,7 +7,7 @@ use redis::Value;
 use super::{RedisStore, failure::Failure, layout, strange};
 use crate::{
     id::PublicId,
-    store::{Cursor, Scanned, StoreError},
+    store::{Cursor, Scanned, StoreError, StoreErrorKind},
 };
 
 /// What a server calls the beginning, and the end.
@@ -18,28 +18,38 @@ impl RedisStore {
     pub(super) async fn scan_some(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let mut servers = self.driver.masters().await.map_err(Failure::of_read)?;
         servers.sort_by_key(ToString::to_string);
-        let (cursor, name) = from.and_then(|from| from.as_str().split_once(' ')).unwrap_or((BEGINNING, ""));
-        // One that has gone has a successor: the keys that it had are found there, or are not there.
-        servers.retain(|server| server.to_string().as_str() >= name);
-        let Some((server, others)) = servers.split_first() else { return Ok(Scanned::default()) };
-        let cursor = if server.to_string() == name { cursor } else { BEGINNING };
+        let (cursor, name) = match from {
+            None => (BEGINNING, servers.first().map(ToString::to_string).unwrap_or_default()),
+            Some(from) => {
+                from.as_str().split_once(' ').map_or((BEGINNING, String::new()), |(c, n)| (c, n.to_owned()))
+            }
+        };
+        let mut rest = servers.into_iter().skip_while(|server| server.to_string() != name);
+        // Its successor has another cursor, and may stand among those that were passed.
+        let server = rest.next().ok_or_else(moved)?;
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
             .arg(format!("{}*", glob(&self.key_prefix())))
             .arg("COUNT")
             .arg(limit.max(1));
-        let Value::Array(answer) = self.driver.ask(server, &scan).await.map_err(Failure::of_read)? else {
+        let Value::Array(answer) = self.driver.ask(&server, &scan).await.map_err(Failure::of_read)? else {
             return Err(strange());
         };
         let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(strange()) };
         let cursor = layout::text(cursor).ok_or_else(strange)?;
         let key =
             |found| layout::text(found)?.strip_prefix(&self.key_prefix())?.parse().ok().map(PublicId::key);
-        let next = if cursor == BEGINNING { others.first() } else { Some(server) };
+        let next = if cursor == BEGINNING { rest.next() } else { Some(server) };
         let next = next.map(|server| Cursor::new(format!("{cursor} {server}")));
         Ok(Scanned::new(found.iter().filter_map(key).collect(), next))
     }
+}
+
+/// The servers are not those with which the scan began.
+fn moved() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable)
+        .with_source("the Redis servers changed during the scan; begin it again")
 }
 
 /// A pattern that matches just this text.

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use actix_typed_session::store::{AnyStore, MemoryStore, conformance::Harness};
+use actix_typed_session::store::{AnyStore, Cursor, MemoryStore, conformance::Harness};
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 
@@ -191,6 +191,18 @@ async fn a_primary_that_was_demoted_is_left_for_the_new_one() {
     let store = open(&servers.url()).await;
     let gap = Load::during(&store, true, servers.fail_over()).await;
     assert!(gap < Duration::from_secs(8), "{gap:?}");
+}
+
+/// Its successor may stand among those that were passed, and has another cursor.
+#[tokio::test]
+async fn a_scan_whose_server_has_gone_is_an_error() {
+    let Some(cluster) = shared_cluster().await else { return };
+    let store = open(&cluster.url()).await;
+    for gone in ["17 10.0.0.9:6379", "17 zz:6379", "17"] {
+        let error = store.scan(Some(&Cursor::new(gone)), 10).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.to_string().contains("begin it again"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,313 @@
+//! Where the rules of reading and writing meet: a chain that breaks in its middle, a gate that rises under a request, a flash
+//! that is moved while it is shown.
+
+use std::{rc::Rc, time::Duration};
+
+use actix_typed_session::{
+    Error, ErrorKind, SessionState, TypedSession,
+    record::Timestamp,
+    store::{AnyStore, ManualClock, MemoryStore},
+};
+
+use actix_web::ResponseError;
+
+use super::kit::{Refused, TOO_NEW, World};
+use crate::flow::logged::Logged;
+
+fn memory() -> World {
+    World::on(AnyStore::new(MemoryStore::unbounded()))
+}
+
+fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+    let Some(name) = name else { return (None, None) };
+    match name.split_once(' ') {
+        Some((first, last)) => (Some(first.to_owned()), Some(last.to_owned())),
+        None => (Some(name), None),
+    }
+}
+
+fn join((first, last): (Option<String>, Option<String>)) -> Option<String> {
+    Some(format!("{} {}", first.unwrap_or_default(), last.unwrap_or_default()))
+}
+
+fn number(first: Option<String>) -> Result<Option<u32>, std::num::ParseIntError> {
+    first.map(|first| first.parse()).transpose()
+}
+
+fn text(first: Option<u32>) -> Option<String> {
+    first.map(|first| first.to_string())
+}
+
+/// A name that is split in version 3, and half of which becomes a number in version 5.
+mod chain {
+    use super::*;
+
+    pub(super) mod v2 {
+        use super::*;
+
+        #[derive(SessionState)]
+        #[session(name = "c", version = 2, lock = off)]
+        pub(in crate::evolution) struct C {
+            pub(in crate::evolution) name: Option<String>,
+            #[session(since = 2)]
+            pub(in crate::evolution) x: Option<u8>,
+        }
+    }
+
+    macro_rules! v5 {
+        ($module:ident, ($($option:tt)*), ($($mark:tt)*) $(, $down:ident, $text:ident)?) => {
+            pub(super) mod $module {
+                use super::*;
+
+                #[derive(SessionState)]
+                #[session(name = "c", version = 5, lock = off $($option)*)]
+                #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split $(, $down = join)?))]
+                pub(in crate::evolution) struct C {
+                    #[session(since = 3 $($mark)*, changed(since = 5, from = Option<String>, up = number, down = text))]
+                    pub(in crate::evolution) first: Option<u32>,
+                    #[session(since = 3)]
+                    pub(in crate::evolution) last: Option<String>,
+                    #[session(since = 4)]
+                    pub(in crate::evolution) x4: Option<u8>,
+                    #[session(since = 2)]
+                    pub(in crate::evolution) x: Option<u8>,
+                }
+            }
+        };
+    }
+
+    v5!(lenient, (), (, lenient));
+    v5!(strict, (), ());
+    v5!(patient, (, oldest_reader = 2), (, lenient), down, text);
+}
+
+/// A form in the middle that could be made stays, when the one after it could not and the one before it goes.
+#[actix_web::test]
+async fn half_a_chain_is_kept() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
+    world
+        .visit::<chain::lenient::C, _>(async |c| {
+            assert_eq!((c.first(), c.last()), (None, Some("Lovelace")));
+            c.set_last("Byron");
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cells().await, "$c r2 4\nc.first r2 \"Ada\"\nc.last r2 \"Byron\"\n");
+}
+
+/// The same where the older binary may still run: its edit is not dropped.
+#[actix_web::test]
+async fn half_a_chain_is_kept_beside_an_old_reader() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
+    world.visit::<chain::patient::C, _>(async |c| c.set_last("Byron")).await.unwrap();
+    assert_eq!(
+        world.cells().await,
+        "$c r2 2\nc.first r2 \"Ada\"\nc.last r2 \"Byron\"\nc.name r2 \"Ada Byron\"\n"
+    );
+}
+
+#[actix_web::test]
+async fn half_a_chain_is_kept_when_it_breaks_under_a_request() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
+    world.write_before_next(&[("c.name", "\"Ada Byron\"")]);
+    world.visit::<chain::strict::C, _>(async |c| c.set_last("King")).await.unwrap();
+    assert_eq!(world.cells().await, "$c r3 4\nc.first r3 \"Ada\"\nc.last r3 \"King\"\n");
+}
+
+mod flash {
+    use super::*;
+
+    pub(super) mod v1 {
+        use super::*;
+
+        #[derive(SessionState)]
+        #[session(name = "f", version = 1, lock = off)]
+        pub(in crate::evolution) struct F {
+            #[session(flash)]
+            pub(in crate::evolution) notice: Option<u8>,
+        }
+    }
+
+    pub(super) mod v2 {
+        use super::*;
+
+        #[derive(SessionState)]
+        #[session(name = "f", version = 2, lock = off)]
+        pub(in crate::evolution) struct F {
+            #[session(flash, changed(since = 2, from = Option<u8>, up = wide, down = narrow))]
+            pub(in crate::evolution) notice: Option<u32>,
+        }
+    }
+
+    pub(super) fn wide(notice: Option<u8>) -> Option<u32> {
+        notice.map(u32::from)
+    }
+
+    fn narrow(notice: Option<u32>) -> Option<u8> {
+        notice.and_then(|notice| notice.try_into().ok())
+    }
+}
+
+/// Another request stores the same in its newer form: that is no other notice.
+#[actix_web::test]
+async fn a_flash_that_is_moved_meanwhile_is_shown_once() {
+    let world = memory();
+    world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
+    world.write_before_next(&[("f.notice@2", "4")]);
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(None));
+    assert_eq!(world.visit::<flash::v1::F, _>(async |f| f.take_notice()).await, Ok(None));
+}
+
+/// And a new one is not taken for the old one.
+#[actix_web::test]
+async fn a_flash_that_is_set_meanwhile_is_shown() {
+    let world = memory();
+    world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
+    world.write_before_next(&[("f.notice", "5"), ("f.notice@2", "5")]);
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(5)));
+}
+
+/// Somebody contracts while a handler of an older binary is between two saves.
+#[actix_web::test]
+async fn a_gate_that_rises_between_two_saves_is_seen() {
+    let world = Rc::new(memory());
+    world.visit::<chain::v2::C, _>(async |c| c.set_x(1)).await.unwrap();
+    world.write_before_next(&[("other.text", "1")]);
+    let there = world.clone();
+    let visited = world.visit::<chain::v2::C, _>(async move |c| {
+        c.set_x(2);
+        c.session().save().await.unwrap();
+        there.write(&[("$c", "4")]).await;
+        c.set_name("Ada");
+        assert_eq!(c.session().save().await.unwrap_err().kind(), ErrorKind::SchemaTooNew);
+    });
+    assert_eq!(visited.await, Err(Refused(503, None)), "the handler had its state when the request began");
+    assert_eq!(world.cell("c.name").await, None);
+}
+
+/// Nor is a gate that nobody can read taken for an open one.
+#[actix_web::test]
+async fn a_gate_that_is_no_number_is_closed() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_x(1)).await.unwrap();
+    world.write(&[("$c", "\"canary\"")]).await;
+    let before = world.record().await;
+    assert_eq!(world.visit::<chain::v2::C, _>(async |c| c.set_x(2)).await, Err(TOO_NEW));
+    assert_eq!(world.record().await, before);
+}
+
+/// A request that is told to come back to a newer binary is not even seen.
+#[actix_web::test]
+async fn who_is_too_old_does_not_touch() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let world = World::on(AnyStore::new(MemoryStore::unbounded().with_clock(clock.clone())));
+    world.visit::<chain::strict::C, _>(async |c| c.set_x(1)).await.unwrap();
+    let before = world.record().await;
+    clock.advance(Duration::from_mins(10));
+    assert_eq!(world.visit::<chain::v2::C, _>(async |_| ()).await, Err(TOO_NEW));
+    assert_eq!(world.record().await, before);
+    world.visit::<chain::strict::C, _>(async |_| ()).await.unwrap();
+    assert_ne!(world.record().await, before, "others do");
+}
+
+/// Another section of the same session.
+#[derive(SessionState)]
+#[session(name = "other", version = 1, lock = off)]
+struct Other {
+    text: Option<u8>,
+}
+
+/// What was carried up is a write of its section, with all that belongs to one.
+#[actix_web::test]
+async fn a_section_that_is_only_read_raises_its_gate_when_it_is_moved() {
+    let world = memory();
+    world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
+    let status = world.answer(async |f: TypedSession<contracted::F>, mut other: TypedSession<Other>| {
+        assert_eq!(f.notice(), Some(4));
+        other.set_text(1);
+        ""
+    });
+    assert_eq!(status.await, 200);
+    assert_eq!(
+        world.cells().await,
+        "$f r2 2\n$other r2 1\nf.notice r1 4\nf.notice@2 r2 4\nother.text r2 1\n"
+    );
+}
+
+mod contracted {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "f", version = 2, oldest_reader = 2, lock = off)]
+    pub(super) struct F {
+        #[session(changed(since = 2, from = Option<u8>, up = flash::wide))]
+        pub(super) notice: Option<u32>,
+    }
+}
+
+/// A section that is too new is nobody's to move.
+#[actix_web::test]
+async fn a_section_that_is_too_new_is_left_by_who_saves_another() {
+    let world = memory();
+    world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
+    world.write(&[("$f", "3")]).await;
+    let handler = async |f: Result<TypedSession<flash::v2::F>, Error>, mut other: TypedSession<Other>| {
+        // The handler has its own answer for this.
+        drop(f.unwrap_err().error_response());
+        other.set_text(1);
+        ""
+    };
+    assert_eq!(world.answer(handler).await, 200);
+    assert_eq!(world.cells().await, "$f r2 3\n$other r3 1\nf.notice r1 4\nother.text r3 1\n");
+}
+
+/// A request may look at a field many times.
+#[actix_web::test]
+async fn what_cannot_be_read_is_told_once_in_a_request() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
+    world.write_before_next(&[("c.x", "9")]);
+    let (logged, _guard) = Logged::here();
+    world
+        .visit::<chain::lenient::C, _>(async |c| {
+            c.update_x(|x| *x = x.map_or(Some(1), |x| Some(x + 1)));
+            c.session().save().await.unwrap();
+            assert_eq!((c.x(), c.first()), (Some(10), None));
+            c.session().renew();
+            assert_eq!(c.first(), None);
+        })
+        .await
+        .unwrap();
+    let text = logged.take();
+    assert_eq!(text.matches("cell_unreadable").count(), 1, "{text}");
+}
+
+/// Type parameters of what the derive writes do not hide a state of their name.
+mod letters {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(version = 1, lock = off)]
+    pub(super) struct R {
+        pub(super) x: Option<u8>,
+    }
+
+    #[derive(SessionState)]
+    #[session(version = 1, lock = off)]
+    pub(super) struct F {
+        pub(super) x: Option<u8>,
+    }
+}
+
+#[actix_web::test]
+async fn states_of_one_letter() {
+    let world = memory();
+    world.visit::<letters::R, _>(async |r| r.try_update(|r| r.x = Some(1)).await.unwrap()).await.unwrap();
+    world.visit::<letters::F, _>(async |f| f.try_update(|f| f.x = Some(2)).await.unwrap()).await.unwrap();
+    assert_eq!(world.cells().await, "$f r2 1\n$r r1 1\nf.x r2 2\nr.x r1 1\n");
+}
