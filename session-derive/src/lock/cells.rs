@@ -45,6 +45,14 @@ pub(crate) enum Role {
     /// In the `from(..)` of a step.
     Split,
 }
+
+impl Now {
+    /// Whether the attributes may be silent about how this cell came to be: no record from before it is stored any more.
+    pub(super) fn may_forget(&self, stored: &Stored, old: &Frozen<'_>) -> bool {
+        stored.action == Action::Added && old.since <= self.oldest_record
+    }
+}
+
 /// A cell of the released versions.
 pub(super) struct Frozen<'a> {
     pub(super) since: u16,
@@ -74,10 +82,12 @@ pub(super) fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
 pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     let known = lock.map(frozen).unwrap_or_default();
     let cells = now.cells.iter().filter_map(|stored| {
-        let since =
-            stored.since.or_else(|| known.get(stored.key.as_str()).map(|cell| cell.since)).unwrap_or(1);
+        let old = known.get(stored.key.as_str());
+        let since = stored.since.or_else(|| old.map(|cell| cell.since)).unwrap_or(1);
         let there = since <= version && stored.until.is_none_or(|until| version < until);
         let Stored { ty, action, default, .. } = stored.clone();
+        let action =
+            old.filter(|old| now.may_forget(stored, old)).map_or(action, |old| old.cell.action.clone());
         there.then(|| (stored.key.clone(), Cell { ty, shape: Shape::Asked, since, action, default }))
     });
     cells.collect()

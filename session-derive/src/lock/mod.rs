@@ -39,6 +39,8 @@ pub(crate) struct Test<'a> {
     /// A constant text: the folder of the lock files.
     pub(crate) directory: TokenStream,
     pub(crate) task: Task,
+    /// The oldest version whose records the schema still reads.
+    pub(crate) oldest_record: u16,
     /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
     pub(crate) text: Vec<String>,
     pub(crate) shapes: Vec<&'a Type>,
@@ -117,7 +119,8 @@ pub(crate) fn check<'a>(
         }
         Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new()),
     };
-    locked.test = Some(Test { directory: directory.clone(), task: task.clone(), text, shapes });
+    let (directory, oldest_record) = (directory.clone(), now.oldest_record);
+    locked.test = Some(Test { directory, task: task.clone(), oldest_record, text, shapes });
     locked
 }
 

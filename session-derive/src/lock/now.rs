@@ -87,24 +87,23 @@ fn forms<'a>(
         default: None,
     };
     for change in written.changed.iter().map(|change| &change.value) {
-        let (Some(number), Some(from), Some(until)) =
-            (model::number(&change.since), &change.from, &change.since)
-        else {
-            continue;
-        };
+        let (Some(number), Some(until)) = (model::number(&change.since), &change.since) else { continue };
         let until = until.value.to_token_stream();
         let next = history::cell_since(&field.key.text, Some(number));
-        let stored = Stored {
-            role: Role::Before,
-            name: name.clone(),
-            key: key.clone(),
-            ty: words(model::peel(&from.value)),
-            default: None,
-            since: Some(since),
-            until: Some(number),
-            action,
-        };
-        cells.push((stored, origin(&from.value, said, Some(until.clone()))));
+        // Without `from`, as `oldest_record` allows, only the new key is told.
+        if let Some(from) = &change.from {
+            let stored = Stored {
+                role: Role::Before,
+                name: name.clone(),
+                key: key.clone(),
+                ty: words(model::peel(&from.value)),
+                default: None,
+                since: Some(since),
+                until: Some(number),
+                action,
+            };
+            cells.push((stored, origin(&from.value, said, Some(until.clone()))));
+        }
         (action, since, said) = (Action::Changed(key), number, Some(until));
         key = next;
     }

@@ -87,6 +87,7 @@ impl<'a> History<'a> {
     /// The forms of one field, the oldest first.
     fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
         let mut key = field.key.text.clone();
+        let first = (self.cells.len(), self.steps.len());
         for Given { value: change, .. } in changes {
             let Some(since) = number(&change.since) else { continue };
             let next = cell_since(&field.key.text, Some(since));
@@ -102,6 +103,10 @@ impl<'a> History<'a> {
                     down: change.down.as_ref().map(|down| &down.value),
                     merge: change.merge.as_ref().map(|merge| &merge.value),
                 });
+            } else {
+                // No record is as old as this change: nothing leads here from what was before it.
+                self.cells.truncate(first.0);
+                self.steps.truncate(first.1);
             }
             key = next;
         }
