@@ -9,6 +9,7 @@ use super::cells::{Frozen, Now, Role, Stored, frozen};
 use super::text::{Action, Lock};
 
 mod contents;
+mod marks;
 
 /// A mistake, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
         found.cells();
         found.types();
         found.defaults();
+        found.principal();
+        found.resets();
         found.draft();
     }
     found.verdict

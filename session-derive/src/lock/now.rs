@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::{LitInt, Type};
 
 use super::cells::{Now, Role, Stored};
-use super::text::{Action, Default};
+use super::text::{Action, Default, Marks};
 use crate::attr::{Given, Written, WrittenField};
 use crate::ident;
 use crate::model::{self, Field, Schema, history};
@@ -101,6 +101,7 @@ fn forms<'a>(
                 since: Some(since),
                 until: Some(number),
                 action,
+                marks: Marks::default(),
             };
             cells.push((stored, origin(&from.value, said, Some(until.clone()))));
         }
@@ -116,6 +117,7 @@ fn forms<'a>(
         since: Some(since),
         until: None,
         action,
+        marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },
     };
     let expr = match &field.default {
         model::Default::Expr(expr) => Some(expr.to_token_stream()),
@@ -144,6 +146,7 @@ fn gone<'a>(
         since,
         until: until.and_then(|until| until.value.base10_parse().ok()),
         action,
+        marks: Marks::default(),
     };
     let until = until.map(|until| until.value.to_token_stream());
     (stored, Origin { ty, name: at.clone(), key: at, since: None, until, default: None })

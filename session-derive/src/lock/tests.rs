@@ -17,12 +17,16 @@ use crate::errors::{Errors, source};
 use crate::{attr, check, model};
 
 mod contraction;
+mod marks;
 
 /// Types, each with the shape that the compiler would find.
 const TYPES: [(&str, u64); 7] =
     [("u8", 1), ("u16", 2), ("Vec<u32>", 3), ("Numbers", 3), ("String", 4), ("Vec<Line>", 5), ("Lines", 5)];
 
 fn shape(ty: &str) -> u64 {
+    if let Some(inner) = ty.strip_prefix("Option<").and_then(|ty| ty.strip_suffix('>')) {
+        return 16 + shape(inner);
+    }
     TYPES.iter().find(|(name, _)| *name == ty).unwrap().1
 }
 
