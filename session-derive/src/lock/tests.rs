@@ -18,6 +18,7 @@ use crate::{attr, check, model};
 
 mod contraction;
 mod marks;
+mod whose;
 
 /// Types, each with the shape that the compiler would find.
 const TYPES: [(&str, u64); 7] =
