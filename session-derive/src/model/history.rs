@@ -141,3 +141,29 @@ impl<'a> History<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::errors::Errors;
+    use crate::{attr, model};
+
+    /// The source may keep an older change than one whose `from` it let go: nothing leads from the one to the other.
+    #[test]
+    fn a_change_that_is_forgotten_ends_what_was_before() {
+        for (changes, steps, groups) in [
+            ("changed(since = 2, from = u8, up = a), changed(since = 3, from = u16, up = b)", 2, 1),
+            ("changed(since = 2), changed(since = 3, from = u16, up = b)", 1, 1),
+            ("changed(since = 2, from = u8, up = a), changed(since = 3)", 0, 0),
+        ] {
+            let text =
+                format!("#[session(version = 3)] struct Shop {{ #[session(default, {changes})] size: u32 }}");
+            let item = syn::parse_str(&text).unwrap();
+            let errors = Errors::new();
+            let written = attr::read(&errors, &item);
+            let history = model::decide(&written).history;
+            assert_eq!((history.steps.len(), history.groups.len()), (steps, groups), "{changes}");
+            assert_eq!(history.cells.len(), steps + 1, "{changes}");
+            errors.finish().unwrap();
+        }
+    }
+}
