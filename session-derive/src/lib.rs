@@ -229,8 +229,9 @@ use syn::DeriveInput;
 /// $ SESSION_LOCK=release cargo test session_lock    # before a release: freezes this version, and keeps a record that it wrote
 /// ```
 ///
-/// A released version is frozen but for its defaults; what changes next takes the next `version`, as a draft that may change
-/// freely until it is released. Types that are spelled differently and stored alike are one type. To see inside your own types, give
+/// A released version is frozen but for its defaults and `reset_on_sign_in`, which `update` records, and `flash` and `lenient`, which
+/// the lock does not know. What changes next takes the next `version`, as a draft that may change freely until it is released. The
+/// principal stays what it is. Types that are spelled differently and stored alike are one type. To see inside your own types, give
 /// them `#[derive(SessionValue)]`; other types are compared by their spelling.
 ///
 /// The derive itself never writes: a test does that it generates, `session_lock_shop`. On every other run that test reads the records

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test this is how to fail
 
+mod contraction;
 mod kit;
 
 use std::fs;

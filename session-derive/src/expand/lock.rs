@@ -82,7 +82,9 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, text, shapes }) = &locked.test else { return TokenStream::new() };
+    let Some(Test { directory, task, oldest_record, text, shapes }) = &locked.test else {
+        return TokenStream::new();
+    };
     let (state, krate) = (schema.ident, &schema.krate);
     let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
     let task = match task {
@@ -103,6 +105,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                 &#krate::__private::lock::Lock {
                     directory: #directory,
                     task: #krate::__private::lock::Task::#task,
+                    oldest_record: #oldest_record,
                     text: &[#(#text),*],
                     shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
                     package: ::core::env!("CARGO_MANIFEST_DIR"),

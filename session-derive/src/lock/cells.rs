@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{Action, Cell, Default, Lock, Shape, View};
+use super::text::{Action, Cell, Default, Lock, Marks, Shape, View};
 
 /// The schema as its attributes tell it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Stored {
     /// The version in which it was there no more.
     pub(crate) until: Option<u16>,
     pub(crate) action: Action,
+    pub(crate) marks: Marks,
 }
 
 /// What a cell is now.
@@ -45,6 +46,14 @@ pub(crate) enum Role {
     /// In the `from(..)` of a step.
     Split,
 }
+
+impl Now {
+    /// Whether the attributes may be silent about how this cell came to be: no record from before it is stored any more.
+    pub(super) fn may_forget(&self, stored: &Stored, old: &Frozen<'_>) -> bool {
+        stored.action == Action::Added && old.since <= self.oldest_record
+    }
+}
+
 /// A cell of the released versions.
 pub(super) struct Frozen<'a> {
     pub(super) since: u16,
@@ -74,11 +83,13 @@ pub(super) fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
 pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     let known = lock.map(frozen).unwrap_or_default();
     let cells = now.cells.iter().filter_map(|stored| {
-        let since =
-            stored.since.or_else(|| known.get(stored.key.as_str()).map(|cell| cell.since)).unwrap_or(1);
+        let old = known.get(stored.key.as_str());
+        let since = stored.since.or_else(|| old.map(|cell| cell.since)).unwrap_or(1);
         let there = since <= version && stored.until.is_none_or(|until| version < until);
-        let Stored { ty, action, default, .. } = stored.clone();
-        there.then(|| (stored.key.clone(), Cell { ty, shape: Shape::Asked, since, action, default }))
+        let Stored { ty, action, default, marks, .. } = stored.clone();
+        let action =
+            old.filter(|old| now.may_forget(stored, old)).map_or(action, |old| old.cell.action.clone());
+        there.then(|| (stored.key.clone(), Cell { ty, shape: Shape::Asked, since, action, default, marks }))
     });
     cells.collect()
 }
@@ -92,11 +103,12 @@ pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     for version in first..=now.version {
         versions.insert(version, view(now, lock, version));
     }
-    // The one thing that may change in a released version: what nobody has stored.
+    // What may change in a released version: what nobody has stored.
     if let Some(view) = versions.get_mut(&now.version) {
         for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             if let Some(cell) = view.get_mut(&stored.key) {
                 cell.default.clone_from(&stored.default);
+                cell.marks.reset_on_sign_in = stored.marks.reset_on_sign_in;
             }
         }
     }

@@ -9,6 +9,7 @@ use super::cells::{Frozen, Now, Role, Stored, frozen};
 use super::text::{Action, Lock};
 
 mod contents;
+mod marks;
 
 /// A mistake, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
         found.cells();
         found.types();
         found.defaults();
+        found.principal();
+        found.resets();
         found.draft();
     }
     found.verdict
@@ -153,18 +156,24 @@ impl<'a> Found<'a> {
     fn cells(&mut self) {
         let now = self.now;
         let (mut added, mut gone) = (Vec::new(), Vec::new());
+        let listed: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
         for (at, stored) in now.cells.iter().enumerate() {
             match self.frozen.get(stored.key.as_str()) {
                 None if stored.since.unwrap_or(1) > self.lock.released => {}
                 None if self.lock.released == 0 => {}
                 None if stored.role == Role::Field && stored.action == Action::Added => added.push(at),
                 // Its older form is judged.
-                None if matches!(stored.action, Action::Changed(_)) => {}
+                None if matches!(&stored.action, Action::Changed(from) if listed.contains(from.as_str())) => {
+                }
                 None => self.unknown(at, stored),
                 Some(_) => self.known(at, stored),
             }
         }
-        let told: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
+        let origins = now.cells.iter().filter_map(|stored| match &stored.action {
+            Action::Changed(from) => Some(from.as_str()),
+            Action::Added | Action::Step(_) => None,
+        });
+        let told: BTreeSet<&str> = listed.iter().copied().chain(origins).collect();
         let missing: Vec<&str> = self.frozen.keys().copied().filter(|key| !told.contains(key)).collect();
         for key in missing {
             let Some(Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
@@ -292,7 +301,8 @@ impl<'a> Found<'a> {
 
     /// A cell that is in both.
     fn known(&mut self, at: usize, stored: &'a Stored) {
-        let Some(Frozen { since, until, cell, .. }) = self.frozen.get(stored.key.as_str()) else { return };
+        let Some(old) = self.frozen.get(stored.key.as_str()) else { return };
+        let Frozen { since, until, cell, .. } = old;
         let (name, key) = (&stored.name, &stored.key);
         let place = |part| Place::Cell(at, part);
         let became = self.frozen.values().find(|later| later.cell.action == Action::Changed(key.clone()));
@@ -302,8 +312,9 @@ impl<'a> Found<'a> {
                     place(Part::Name),
                     format!(
                         "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
-                         {until}, ..)`",
-                        later.cell.ty
+                         {until}{})`",
+                        later.cell.ty,
+                        if until <= self.now.oldest_record { "" } else { ", .." }
                     ),
                 ),
                 _ => (
@@ -351,7 +362,7 @@ impl<'a> Found<'a> {
                         )
                     },
                 )),
-                Some(_) if cell.action != stored.action => Some((
+                Some(_) if cell.action != stored.action && !self.now.may_forget(stored, old) => Some((
                     place(Part::Name),
                     format!(
                         "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back",

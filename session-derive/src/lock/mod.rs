@@ -2,7 +2,7 @@
 //! to watch over that.
 //!
 //! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes
-//! into `cells`, `compare` knows the rules.
+//! into `cells`, `compare` knows the rules, `whose` whether it is this schema's lock at all.
 
 mod cells;
 pub(crate) mod compare;
@@ -11,6 +11,7 @@ pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+mod whose;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -39,6 +40,8 @@ pub(crate) struct Test<'a> {
     /// A constant text: the folder of the lock files.
     pub(crate) directory: TokenStream,
     pub(crate) task: Task,
+    /// The oldest version whose records the schema still reads.
+    pub(crate) oldest_record: u16,
     /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
     pub(crate) text: Vec<String>,
     pub(crate) shapes: Vec<&'a Type>,
@@ -76,8 +79,12 @@ pub(crate) fn check<'a>(
             return locked;
         }
         File::Missing(others) => {
+            if let Some(message) = whose::renamed(&now, written.name.is_some(), others, shown) {
+                errors.at(&schema.name.at, message);
+                return locked;
+            }
             if *task == Task::Check {
-                let message = missing(&now, written, others, shown);
+                let message = missing(&now.schema, shown);
                 match mode {
                     Mode::Required => errors.at(schema.ident, message),
                     Mode::Warn | Mode::Off => locked.warning = Some(message),
@@ -86,7 +93,13 @@ pub(crate) fn check<'a>(
             None
         }
         File::Text(text) => match Lock::parse(text) {
-            Ok(lock) if lock.schema == now.schema => Some(lock),
+            Ok(lock) if lock.schema == now.schema => {
+                if let Some(message) = whose::taken(&now, &lock, shown) {
+                    errors.at(&schema.name.at, message);
+                    return locked;
+                }
+                Some(lock)
+            }
             Ok(other) => {
                 let message = format!(
                     "{shown} is the lock of schema `{}`, not of `{}`; restore it, or move it to {}.lock",
@@ -117,7 +130,8 @@ pub(crate) fn check<'a>(
         }
         Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new()),
     };
-    locked.test = Some(Test { directory: directory.clone(), task: task.clone(), text, shapes });
+    let (directory, oldest_record) = (directory.clone(), now.oldest_record);
+    locked.test = Some(Test { directory, task: task.clone(), oldest_record, text, shapes });
     locked
 }
 
@@ -128,22 +142,11 @@ fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a T
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
 }
 
-fn missing(now: &cells::Now, written: &Written<'_>, others: &[Lock], shown: &str) -> String {
-    let schema = &now.schema;
-    let mut message = format!(
+fn missing(schema: &str, shown: &str) -> String {
+    format!(
         "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it. If cargo packaged this crate, `include` \
          in its Cargo.toml must list it"
-    );
-    let keys =
-        |lock: &Lock| lock.versions.values().next_back().map(|view| view.keys().cloned().collect::<Vec<_>>());
-    let mine = keys(&cells::updated(now, None, false));
-    if let Some(other) = others.iter().find(|other| written.name.is_none() && keys(other) == mine) {
-        let (old, state) = (&other.schema, &other.state);
-        message = format!(
-            "{message}. Schema `{old}` is locked for `{state}` and stores the same fields; to rename the type keep `name = \"{old}\"`"
-        );
-    }
-    message
+    )
 }
 
 fn broken_message(broken: &Broken, shown: &str) -> String {

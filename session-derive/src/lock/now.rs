@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::{LitInt, Type};
 
 use super::cells::{Now, Role, Stored};
-use super::text::{Action, Default};
+use super::text::{Action, Default, Marks};
 use crate::attr::{Given, Written, WrittenField};
 use crate::ident;
 use crate::model::{self, Field, Schema, history};
@@ -87,24 +87,24 @@ fn forms<'a>(
         default: None,
     };
     for change in written.changed.iter().map(|change| &change.value) {
-        let (Some(number), Some(from), Some(until)) =
-            (model::number(&change.since), &change.from, &change.since)
-        else {
-            continue;
-        };
+        let (Some(number), Some(until)) = (model::number(&change.since), &change.since) else { continue };
         let until = until.value.to_token_stream();
         let next = history::cell_since(&field.key.text, Some(number));
-        let stored = Stored {
-            role: Role::Before,
-            name: name.clone(),
-            key: key.clone(),
-            ty: words(model::peel(&from.value)),
-            default: None,
-            since: Some(since),
-            until: Some(number),
-            action,
-        };
-        cells.push((stored, origin(&from.value, said, Some(until.clone()))));
+        // Without `from`, as `oldest_record` allows, only the new key is told.
+        if let Some(from) = &change.from {
+            let stored = Stored {
+                role: Role::Before,
+                name: name.clone(),
+                key: key.clone(),
+                ty: words(model::peel(&from.value)),
+                default: None,
+                since: Some(since),
+                until: Some(number),
+                action,
+                marks: Marks::default(),
+            };
+            cells.push((stored, origin(&from.value, said, Some(until.clone()))));
+        }
         (action, since, said) = (Action::Changed(key), number, Some(until));
         key = next;
     }
@@ -117,6 +117,7 @@ fn forms<'a>(
         since: Some(since),
         until: None,
         action,
+        marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },
     };
     let expr = match &field.default {
         model::Default::Expr(expr) => Some(expr.to_token_stream()),
@@ -145,6 +146,7 @@ fn gone<'a>(
         since,
         until: until.and_then(|until| until.value.base10_parse().ok()),
         action,
+        marks: Marks::default(),
     };
     let until = until.map(|until| until.value.to_token_stream());
     (stored, Origin { ty, name: at.clone(), key: at, since: None, until, default: None })

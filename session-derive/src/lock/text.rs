@@ -18,10 +18,11 @@
 //!   cart@3 `Vec<Line>` shape opaque changed 3 from cart default
 //!   nick `Option<String>` shape 0011223344556677 added 1
 //!   size `u8` shape 7766554433221100 added 3 default = 7
+//!   user `Option<u64>` shape 1122334455667788 added 3 principal
 //! ```
 //!
 //! One line is one cell: wire key, type as written, fingerprint of the type's shape (`opaque`: the compiler cannot see it), how
-//! the cell came to be and in which version, and what it reads as before it is set. Versions up to `released` are frozen, the one
+//! the cell came to be and in which version, its marks, and what it reads as before it is set. Versions up to `released` are frozen, the one
 //! above is a draft. The hash in `head` covers all other lines, so two branches that both change the file meet in that line.
 
 use std::collections::BTreeMap;
@@ -29,6 +30,10 @@ use std::fmt::Write as _;
 
 /// The only format so far.
 pub(crate) const FORMAT: u16 = 1;
+
+/// As in the attributes.
+const PRINCIPAL: &str = "principal";
+const RESET: &str = "reset_on_sign_in";
 
 /// Stands in a text for a fingerprint that only the compiler can compute.
 pub(crate) const ASKED: char = '\0';
@@ -55,6 +60,14 @@ pub(crate) struct Cell {
     pub(crate) action: Action,
     /// `None`: nothing, as in an `Option`.
     pub(crate) default: Option<Default>,
+    pub(crate) marks: Marks,
+}
+
+/// What is said of a field beside its type, if a silent change of it would be dangerous.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) principal: bool,
+    pub(crate) reset_on_sign_in: bool,
 }
 
 /// What the compiler sees of a type.
@@ -197,7 +210,7 @@ impl Lock {
 
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { ty, shape, since, action, default } = self;
+        let Self { ty, shape, since, action, default, marks } = self;
         write!(f, "`{ty}` shape ")?;
         match shape {
             Shape::Known(shape) => f.write_str(&hex(*shape))?,
@@ -208,6 +221,11 @@ impl std::fmt::Display for Cell {
             Action::Added => write!(f, " added {since}")?,
             Action::Changed(from) => write!(f, " changed {since} from {from}")?,
             Action::Step(from) => write!(f, " step {since} from {}", from.join(","))?,
+        }
+        for (is_set, word) in [(marks.principal, PRINCIPAL), (marks.reset_on_sign_in, RESET)] {
+            if is_set {
+                write!(f, " {word}")?;
+            }
         }
         match default {
             None => Ok(()),
@@ -232,18 +250,22 @@ impl Cell {
             shape => Shape::Known(u64::from_str_radix(shape, 16).ok()?),
         };
         let (action, since) = (words.next()?, words.next()?.parse().ok()?);
-        let from = match (words.next(), words.next()) {
-            (Some("from"), Some(from)) => Some(from),
-            (None, None) => None,
-            _ => return None,
-        };
+        let (mut from, mut marks) = (None, Marks::default());
+        while let Some(word) = words.next() {
+            match word {
+                "from" => from = Some(words.next()?),
+                PRINCIPAL => marks.principal = true,
+                RESET => marks.reset_on_sign_in = true,
+                _ => return None,
+            }
+        }
         let action = match (action, from) {
             ("added", None) => Action::Added,
             ("changed", Some(from)) => Action::Changed(from.to_owned()),
             ("step", Some(from)) => Action::Step(from.split(',').map(str::to_owned).collect()),
             _ => return None,
         };
-        Some(Self { ty: ty.to_owned(), shape, since, action, default }).filter(|_| words.next().is_none())
+        Some(Self { ty: ty.to_owned(), shape, since, action, default, marks })
     }
 }
 
@@ -275,7 +297,8 @@ mod tests {
     use super::*;
 
     fn cell(ty: &str, since: u16, action: Action, default: Option<Default>) -> Cell {
-        Cell { ty: ty.to_owned(), shape: Shape::Known(0x1f), since, action, default }
+        let marks = Marks::default();
+        Cell { ty: ty.to_owned(), shape: Shape::Known(0x1f), since, action, default, marks }
     }
 
     fn shop() -> Lock {
@@ -289,7 +312,14 @@ mod tests {
         second.insert("cart@2".to_owned(), Cell { shape: Shape::Opaque, ..lines });
         let step = Action::Step(vec!["a".to_owned(), "b".to_owned()]);
         let text = Default::Expr("\"a default = ` shape \".to_owned()".to_owned());
-        second.insert("size".to_owned(), cell("u8", 2, step, Some(text)));
+        let size = cell("u8", 2, step, Some(text));
+        second.insert(
+            "size".to_owned(),
+            Cell { marks: Marks { reset_on_sign_in: true, ..Marks::default() }, ..size },
+        );
+        let user = cell("Option<u64>", 2, Action::Added, None);
+        second
+            .insert("user".to_owned(), Cell { marks: Marks { principal: true, ..Marks::default() }, ..user });
         let versions = BTreeMap::from([(1, first), (2, second)]);
         Lock { schema: "shop".to_owned(), state: "Shop".to_owned(), released: 1, versions }
     }

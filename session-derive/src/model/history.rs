@@ -87,6 +87,7 @@ impl<'a> History<'a> {
     /// The forms of one field, the oldest first.
     fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
         let mut key = field.key.text.clone();
+        let first = (self.cells.len(), self.steps.len());
         for Given { value: change, .. } in changes {
             let Some(since) = number(&change.since) else { continue };
             let next = cell_since(&field.key.text, Some(since));
@@ -102,6 +103,10 @@ impl<'a> History<'a> {
                     down: change.down.as_ref().map(|down| &down.value),
                     merge: change.merge.as_ref().map(|merge| &merge.value),
                 });
+            } else {
+                // No record is as old as this change: nothing leads here from what was before it.
+                self.cells.truncate(first.0);
+                self.steps.truncate(first.1);
             }
             key = next;
         }
@@ -133,6 +138,32 @@ impl<'a> History<'a> {
             group.dedup();
             self.groups = others;
             self.groups.push(group);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::errors::Errors;
+    use crate::{attr, model};
+
+    /// The source may keep an older change than one whose `from` it let go: nothing leads from the one to the other.
+    #[test]
+    fn a_change_that_is_forgotten_ends_what_was_before() {
+        for (changes, steps, groups) in [
+            ("changed(since = 2, from = u8, up = a), changed(since = 3, from = u16, up = b)", 2, 1),
+            ("changed(since = 2), changed(since = 3, from = u16, up = b)", 1, 1),
+            ("changed(since = 2, from = u8, up = a), changed(since = 3)", 0, 0),
+        ] {
+            let text =
+                format!("#[session(version = 3)] struct Shop {{ #[session(default, {changes})] size: u32 }}");
+            let item = syn::parse_str(&text).unwrap();
+            let errors = Errors::new();
+            let written = attr::read(&errors, &item);
+            let history = model::decide(&written).history;
+            assert_eq!((history.steps.len(), history.groups.len()), (steps, groups), "{changes}");
+            assert_eq!(history.cells.len(), steps + 1, "{changes}");
+            errors.finish().unwrap();
         }
     }
 }

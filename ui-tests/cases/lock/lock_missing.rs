@@ -1,4 +1,4 @@
-// Underlined: `Shop`.
+// Underlined: `Visitor`.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ struct Foreign(u8);
 
 #[derive(SessionState)]
 #[session(name = "no_such", version = 2, oldest_reader = 2, removed(key = "theme", ty = String, since = 2), lock = required)]
-struct Shop {
+struct Visitor {
     user: Option<u64>,
     nick: Option<String>,
     #[session(default)]

@@ -67,12 +67,8 @@ impl Found<'_> {
     pub(super) fn defaults(&mut self) {
         let now = self.now;
         for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
-            let newest =
-                self.lock.versions.range(..=now.version).rev().find_map(|(_, view)| view.get(&stored.key));
-            let Some(cell) = newest.filter(|cell| cell.ty == stored.ty && cell.default != stored.default)
-            else {
-                continue;
-            };
+            let differs = |cell: &&Cell| cell.ty == stored.ty && cell.default != stored.default;
+            let Some(cell) = self.newest(&stored.key).filter(differs) else { continue };
             let was = cell.default.as_ref().map_or("None", Default::describe);
             let message = format!(
                 "the default of `{}` was `{was}`; sessions that never set it would change value. Keep it, or run `{UPDATE}`",
@@ -87,8 +83,9 @@ impl Found<'_> {
         if !self.verdict.findings.is_empty() {
             return;
         }
-        let strip = |view: View| -> BTreeMap<String, (u16, Action)> {
-            view.into_iter().map(|(key, cell)| (key, (cell.since, cell.action))).collect()
+        let strip = |view: View| -> BTreeMap<String, (u16, Action, bool)> {
+            let what = |cell: Cell| (cell.since, cell.action, cell.marks.principal);
+            view.into_iter().map(|(key, cell)| (key, what(cell))).collect()
         };
         let version = self.now.version;
         if self.is_bumped() {

@@ -1,0 +1,93 @@
+//! In: fields that are in both, the attributes and the lock. Out: who is signed in, and what that resets, as far as it moved.
+//!
+//! Never a mark that a deploy may change: `flash` and `lenient` say how this binary reads, whatever was stored.
+
+use super::super::cells::{Frozen, Role, Stored};
+use super::super::text::{Action, Cell};
+use super::{Found, Part, Place, UPDATE};
+
+impl<'a> Found<'a> {
+    /// The text of a principal is whose a session is: the mark is on a field from its first version to its last.
+    pub(super) fn principal(&mut self) {
+        let now = self.now;
+        let fields = || now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field);
+        let (mut taken_off, mut put_on) = (None, None);
+        for (at, stored) in fields() {
+            let Some(old) = self.frozen.get(stored.key.as_str()) else { continue };
+            match (old.cell.marks.principal, stored.marks.principal) {
+                (true, false) => taken_off = Some((at, self.taken_off(stored, old))),
+                (false, true) => put_on = Some((at, self.put_on(stored, old))),
+                _ => {}
+            }
+        }
+        // If it moved, the field that had it tells.
+        if let Some((at, message)) = taken_off.or(put_on) {
+            self.at(Place::Cell(at, Part::Name), message);
+        }
+    }
+
+    fn taken_off(&self, stored: &Stored, old: &Frozen<'_>) -> String {
+        let (Stored { name, key, .. }, ty, next) = (stored, &old.cell.ty, self.next());
+        let heir = self.now.cells.iter().find(|other| other.marks.principal);
+        let (what, otherwise) = match heir {
+            Some(heir) => (
+                format!("be handed to `{}`", heir.name),
+                "To have all users sign in again, give a new field `principal` and say",
+            ),
+            None => ("end while the field stays".to_owned(), "To give up signing in, say"),
+        };
+        format!(
+            "`{name}` says who is signed in since version {}; its text is whose the session is, so that cannot {what}. Put \
+             `principal` back on `{name}`; for another value add another field. {otherwise} `removed(key = \"{key}\", ty = {ty}, \
+             since = {next})`",
+            old.since
+        )
+    }
+
+    fn put_on(&self, stored: &Stored, old: &Frozen<'_>) -> String {
+        format!(
+            "`{}` is stored since version {} and never said who is signed in; sessions that hold a value of it would be signed \
+             in without ever having done so. Remove `principal` here, and add another field with `principal, since = {}`",
+            stored.name,
+            old.since,
+            self.next()
+        )
+    }
+
+    /// Whether signing in resets what it did: in the field, or in what it comes from if it is new.
+    pub(super) fn resets(&mut self) {
+        let now = self.now;
+        for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
+            let name = &stored.name;
+            let message = match (self.did_reset(stored), stored.marks.reset_on_sign_in) {
+                (Some(true), false) => format!(
+                    "`{name}` was reset when somebody signed in; without `reset_on_sign_in`, what a session held before is there \
+                     after it, for another user too. Put it back, or run `{UPDATE}`"
+                ),
+                (Some(false), true) => format!(
+                    "`{name}` was kept when somebody signed in; with `reset_on_sign_in`, signed-in sessions lose what they held \
+                     before. Remove it, or run `{UPDATE}`"
+                ),
+                _ => continue,
+            };
+            self.recordable(Place::Cell(at, Part::Name), message);
+        }
+    }
+
+    fn did_reset(&self, stored: &'a Stored) -> Option<bool> {
+        let resets = |key: &String| self.newest(key).map(|cell| cell.marks.reset_on_sign_in);
+        resets(&stored.key).or_else(|| {
+            let from = match &stored.action {
+                Action::Added => &[][..],
+                Action::Changed(from) => std::slice::from_ref(from),
+                Action::Step(from) => from,
+            };
+            from.iter().filter_map(resets).max()
+        })
+    }
+
+    /// The cell in the newest version up to the present one that has it.
+    pub(super) fn newest(&self, key: &str) -> Option<&'a Cell> {
+        self.lock.versions.range(..=self.now.version).rev().find_map(|(_, view)| view.get(key))
+    }
+}

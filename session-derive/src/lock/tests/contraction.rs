@@ -1,0 +1,148 @@
+//! What leaves the source with `oldest_record`, by way of the releases that the guide describes. P23 and P24 have it too, at random.
+
+use super::super::source::Task;
+use super::super::text::Lock;
+use super::{ask, file};
+
+/// A cart that changes, a name that is split and a theme that goes, in version 2; `more` follows the version.
+fn shop(more: &str, cart: &str, since: &str, fields: &str) -> String {
+    format!(
+        "#[session(name = \"shop\", version = {more})] struct Shop {{
+            #[session(default{cart})] cart: Vec<Line>,
+            #[session(default, since = {since})] first: String,
+            #[session(default, since = {since})] last: String,
+            {fields}
+        }}"
+    )
+}
+
+const FIRST: &str = "#[session(name = \"shop\", version = 1)] struct Shop {
+    #[session(default)] cart: Vec<u32>,
+    #[session(default)] name: String,
+    #[session(default)] theme: String,
+}";
+const STEP: &str = "step(since = 2, from(name: String), to(first, last), up = up";
+const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
+const SIZE: &str = "#[session(default, since = 3)] size: u8,";
+
+#[track_caller]
+fn released(text: &str, lock: &str) -> String {
+    let answer = ask(text, &Task::Release, file(lock));
+    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
+    fine(text, &answer.lock);
+    answer.lock
+}
+
+#[track_caller]
+fn fine(text: &str, lock: &str) {
+    assert_eq!(ask(text, &Task::Check, file(lock)).mistakes, [""; 0], "{text}\n{lock}");
+}
+
+#[track_caller]
+fn refused(text: &str, lock: &str, says: &str) {
+    for task in [Task::Check, Task::Update] {
+        let mistakes = ask(text, &task, file(lock)).mistakes.join("\n");
+        assert!(mistakes.contains(says), "{text}\n{lock}\n{mistakes}");
+    }
+}
+
+#[test]
+fn the_old_side_leaves_release_by_release() {
+    let lock = released(FIRST, "");
+    let (both, up) = (
+        "changed(since = 2, from = Vec<u32>, up = up, down = down)",
+        "changed(since = 2, from = Vec<u32>, up = up)",
+    );
+    let lock =
+        released(&shop(&format!("2, {STEP}, down = down), {REMOVED}"), &format!(", {both}"), "2", ""), &lock);
+    // The release after: the reader is raised, and with the version that follows too.
+    let reader = format!("oldest_reader = 2, {STEP}), {REMOVED}");
+    fine(&shop(&format!("2, {reader}"), &format!(", {up}"), "2", ""), &lock);
+    let lock = released(&shop(&format!("3, {reader}"), &format!(", {up}"), "2", SIZE), &lock);
+
+    let forgotten = "oldest_reader = 2, oldest_record = 2";
+    let alone = ", changed(since = 2)";
+    let third = shop(&format!("3, {forgotten}"), alone, "2", SIZE);
+    fine(&third, &lock);
+    let updated = ask(&third, &Task::Update, file(&lock));
+    assert_eq!(
+        (updated.mistakes, updated.lock),
+        (Vec::new(), lock.clone()),
+        "a released lock stays as it is"
+    );
+
+    // The next version carries on what the lock knows and the source does not.
+    let fourth = shop(
+        &format!("4, {forgotten}"),
+        alone,
+        "2",
+        &format!("{SIZE} #[session(default, since = 4)] zone: u8,"),
+    );
+    let lock = released(&fourth, &lock);
+    let versions = Lock::parse(&lock).unwrap().versions;
+    assert_eq!(versions.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    for key in ["first", "last", "cart@2"] {
+        assert_eq!(versions[&4][key], versions[&2][key]);
+    }
+    assert!(versions[&1].contains_key("theme") && versions[&1].contains_key("cart"), "{lock}");
+
+    // Keys stay taken, and what names a key stays.
+    let fifth = |fields: &str| {
+        shop(
+            &format!("5, {forgotten}"),
+            alone,
+            "2",
+            &format!("{SIZE} #[session(default, since = 4)] zone: u8, {fields}"),
+        )
+    };
+    for key in ["theme", "name"] {
+        let again = fifth(&format!("#[session(default, since = 5)] {key}: String"));
+        refused(&again, &lock, &format!("wire key \"{key}\" was removed in version 2"));
+    }
+    refused(
+        &fourth.replace(alone, ""),
+        &lock,
+        "there `cart` became `Vec<Line>`; keep its `changed(since = 2)`",
+    );
+    let other = fourth.replace("oldest_record = 2", "oldest_reader = 3, oldest_record = 3").replacen(
+        "oldest_reader = 2, ",
+        "",
+        1,
+    );
+    fine(&other, &lock);
+    refused(
+        &other.replace(alone, ", changed(since = 3)"),
+        &lock,
+        "version 3 is released and cannot change: there `cart` is not changed from `cart`",
+    );
+    refused(
+        &fourth.replace("since = 2)] last", "since = 3)] last"),
+        &lock,
+        "`since = 3` was added to `last`",
+    );
+}
+
+/// Only what no record has any more may leave.
+#[test]
+fn nothing_leaves_early() {
+    let lock = released(FIRST, "");
+    let change = ", changed(since = 2, from = Vec<u32>, up = up)";
+    let lock = released(
+        &shop(
+            &format!("2, {STEP}, down = down), {REMOVED}"),
+            ", changed(since = 2, from = Vec<u32>, up = up, down = down)",
+            "2",
+            "",
+        ),
+        &lock,
+    );
+    let at = |more: &str, cart: &str| shop(&format!("2, oldest_reader = 2, {more}"), cart, "2", "");
+    fine(&at(&format!("{STEP}), {REMOVED}"), change), &lock);
+    refused(&at(&format!("{STEP})"), change), &lock, "what it says of `theme` must stay");
+    refused(&at(REMOVED, change), &lock, "there `first` was made by a step from `name`, here it is added");
+    refused(
+        &at(&format!("{STEP}), {REMOVED}"), ", changed(since = 2)"),
+        &lock,
+        "`changed` needs `from = Type`",
+    );
+}

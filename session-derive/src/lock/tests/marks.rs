@@ -1,0 +1,106 @@
+//! Marks of a field: who is signed in, and what that resets.
+
+use super::super::source::Task;
+use super::{ask, file};
+
+fn shop(version: &str, fields: &[&str]) -> String {
+    let fields = fields.join(", ");
+    format!("#[session(name = \"shop\", version = {version})] struct Shop {{ {fields} }}")
+}
+
+fn mistakes(text: &str, task: &Task, lock: &str) -> String {
+    ask(text, task, file(lock)).mistakes.join("\n")
+}
+
+fn released(text: &str, lock: &str) -> String {
+    let answer = ask(text, &Task::Release, file(lock));
+    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
+    answer.lock
+}
+
+const USER: &str = "#[session(principal)] user: Option<Numbers>";
+const ADMIN: &str = "admin: Option<Numbers>";
+const NEW: &str = "#[session(since = 2, principal)] account: Option<Numbers>";
+const REMOVED: &str = "2, removed(key = \"user\", ty = Option<Numbers>, since = 2)";
+
+#[test]
+fn who_is_signed_in_stays_who_is_signed_in() {
+    let lock = released(&shop("1", &[USER, ADMIN]), "");
+    assert!(lock.contains("added 1 principal\n"), "{lock}");
+    let (user, admin) = ("user: Option<Numbers>", "#[session(principal)] admin: Option<Numbers>");
+    let note = "#[session(since = 2)] note: Option<Numbers>";
+    for (text, says) in [
+        (
+            shop("1", &[user, ADMIN]),
+            "`user` says who is signed in since version 1; its text is whose the session is, so that cannot end",
+        ),
+        (shop("2", &[user, ADMIN, note]), "that cannot end while the field stays"),
+        (shop("1", &[user, admin]), "that cannot be handed to `admin`"),
+        (shop("2", &[user, ADMIN, NEW]), "that cannot be handed to `account`"),
+        (shop(REMOVED, &[admin]), "`admin` is stored since version 1 and never said who is signed in"),
+    ] {
+        for task in [Task::Check, Task::Update] {
+            let told = mistakes(&text, &task, &lock);
+            assert!(told.contains(says) && told.lines().count() == 1, "{text}\n{told}");
+        }
+    }
+    for text in [
+        // A rename, a field that goes and another that comes, and nobody who signs in any more.
+        shop("1", &["#[session(principal, key = \"user\")] customer: Option<Numbers>", ADMIN]),
+        shop(REMOVED, &[ADMIN, NEW]),
+        shop(REMOVED, &[ADMIN]),
+    ] {
+        assert_eq!(mistakes(&text, &Task::Update, &lock), "", "{text}");
+    }
+
+    let nobody = released(&shop("1", &[ADMIN]), "");
+    assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &Task::Update, &nobody), "");
+    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &nobody).contains("never said who is signed in"));
+    assert!(mistakes(&shop("2", &[admin, note]), &Task::Update, &nobody).contains("`principal, since = 2`"));
+}
+
+#[test]
+fn a_draft_may_still_choose_who_is_signed_in() {
+    let draft = ask(&shop("1", &[USER, ADMIN]), &Task::Update, file("")).lock;
+    let other = shop("1", &["user: Option<Numbers>", ADMIN]);
+    assert!(mistakes(&other, &Task::Check, &draft).contains("version 1 is a draft"));
+    let updated = ask(&other, &Task::Update, file(&draft));
+    assert!(updated.mistakes.is_empty() && !updated.lock.contains("principal"), "{}", updated.lock);
+}
+
+#[test]
+fn what_a_sign_in_resets_changes_only_on_purpose() {
+    let role = |mark: &str| format!("#[session(default{mark})] role: u8");
+    let (kept, reset) = (role(""), role(", reset_on_sign_in"));
+    let was = "was reset when somebody signed in; without `reset_on_sign_in`";
+    for (before, after, says) in
+        [(&reset, &kept, was), (&kept, &reset, "was kept when somebody signed in; with `reset_on_sign_in`")]
+    {
+        let lock = released(&shop("1", &[before]), "");
+        let bumped = shop("2", &[after, "#[session(since = 2)] note: Option<u8>"]);
+        for text in [shop("1", &[after]), bumped] {
+            let told = mistakes(&text, &Task::Check, &lock);
+            assert!(told.contains(says) && told.contains("SESSION_LOCK=update"), "{text}\n{told}");
+            let updated = ask(&text, &Task::Update, file(&lock));
+            assert_eq!(updated.mistakes, [""; 0], "{text}");
+            assert_eq!(mistakes(&text, &Task::Check, &updated.lock), "", "{text}\n{}", updated.lock);
+        }
+    }
+    // Not by way of another type either.
+    let lock = released(&shop("1", &[&reset]), "");
+    let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] role: u16";
+    assert!(mistakes(&shop("2", &[changed]), &Task::Check, &lock).contains(was));
+    assert_eq!(mistakes(&shop("2", &[changed]), &Task::Update, &lock), "");
+    let changed = changed.replace("default,", "default, reset_on_sign_in,");
+    let told = mistakes(&shop("2", &[&changed]), &Task::Check, &lock);
+    assert!(told.contains("version 2 is a draft") && !told.contains("sign"), "{told}");
+}
+
+/// How this binary reads is not stored.
+#[test]
+fn other_marks_are_left_alone() {
+    let lock = released(&shop("1", &["notice: Option<String>", "#[session(default)] size: u8"]), "");
+    let other =
+        shop("1", &["#[session(flash)] notice: Option<String>", "#[session(default, lenient)] size: u8"]);
+    assert_eq!(mistakes(&other, &Task::Check, &lock), "");
+}

@@ -1,0 +1,14 @@
+// Underlined: the name.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(name = "club2", version = 1)]
+struct Club {
+    admin: Option<u64>,
+    #[session(default, reset_on_sign_in)]
+    role: u8,
+    #[session(principal)]
+    user: Option<u64>,
+}
+
+fn main() {}
