@@ -493,24 +493,22 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
     let written = attr::read(&errors, item);
     let schema = model::decide(&written);
     check::all(&errors, &written, &schema);
-    let locked = if errors.is_empty() {
+    // What only the lock refuses is a schema like any other, so the compiler looks at its types and functions too.
+    let accepted = errors.is_empty();
+    let locked = if accepted {
         lock::check(&errors, &written, &schema, &look(&schema.name.text))
     } else {
         lock::Locked::default()
     };
+    let code = if accepted { expand::all(&schema) } else { expand::stub(&schema) };
     let watch = expand::lock::watch(&schema, &locked);
-    match errors.finish() {
-        Ok(()) => {
-            let code = expand::all(&schema);
-            let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
-            quote::quote!(#code #watch #test)
-        }
-        Err(errors) => {
-            let errors = errors.into_compile_error();
-            let stub = expand::stub(&schema);
-            quote::quote!(#errors #stub #watch)
-        }
-    }
+    let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
+    let errors = errors.finish().err().map(|errors| {
+        let errors = errors.into_compile_error();
+        // Of a module that says `compile_error!` itself, the compiler hides names that it cannot find.
+        if accepted { quote::quote!(const _: () = { #errors };) } else { errors }
+    });
+    quote::quote!(#errors #code #watch #test)
 }
 
 #[cfg(test)]
