@@ -16,10 +16,13 @@ use crate::model::{self, Field, Schema};
 mod history;
 mod steps;
 
-pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+pub(crate) use history::Unused;
+
+/// Reports all but one: of a version in which nothing changes, a lock may know what did.
+pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) -> Option<Unused> {
     if !is_struct_with_named_fields(errors, written) {
         // Of an enum, "missing version" says nothing.
-        return;
+        return None;
     }
     not_generic(errors, written);
     some_field(errors, written);
@@ -47,7 +50,7 @@ pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     one_principal(errors, written);
     wire_keys_differ(errors, schema);
     methods_differ(errors, schema);
-    history::all(errors, written, schema);
+    history::all(errors, written, schema)
 }
 
 fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {

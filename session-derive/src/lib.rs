@@ -492,14 +492,7 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
     let errors = errors::Errors::new();
     let written = attr::read(&errors, item);
     let schema = model::decide(&written);
-    check::all(&errors, &written, &schema);
-    // What only the lock refuses is a schema like any other, so the compiler looks at its types and functions too.
-    let accepted = errors.is_empty();
-    let locked = if accepted {
-        lock::check(&errors, &written, &schema, &look(&schema.name.text))
-    } else {
-        lock::Locked::default()
-    };
+    let (accepted, locked) = judge(&errors, &written, &schema, &look(&schema.name.text));
     let code = if accepted { expand::all(&schema) } else { expand::stub(&schema) };
     let watch = expand::lock::watch(&schema, &locked);
     let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
@@ -509,6 +502,29 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
         if accepted { quote::quote!(const _: () = { #errors };) } else { errors }
     });
     quote::quote!(#errors #code #watch #test)
+}
+
+/// Reports every mistake. Whether the schema is one, apart from what only its history refuses: then the compiler looks at its types
+/// and functions too.
+fn judge<'a>(
+    errors: &errors::Errors,
+    written: &'a attr::Written<'a>,
+    schema: &model::Schema<'a>,
+    around: &lock::source::Around,
+) -> (bool, lock::Locked<'a>) {
+    let unused = check::all(errors, written, schema);
+    let accepted = errors.is_empty();
+    let silent = unused.is_some();
+    let is_known = unused.as_ref().is_none_or(|unused| unused.version == schema.version);
+    let locked = if accepted && is_known {
+        lock::check(errors, written, schema, silent, around)
+    } else {
+        lock::Locked::default()
+    };
+    if let Some(unused) = unused.filter(|_| !locked.refused) {
+        errors.at(unused.at, unused.message);
+    }
+    (accepted, locked)
 }
 
 #[cfg(test)]

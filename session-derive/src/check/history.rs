@@ -12,7 +12,7 @@ use crate::errors::{Errors, source};
 use crate::ident;
 use crate::model::{Field, Schema, number};
 
-pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) -> Option<Unused> {
     let versions = Versions::of(written, schema);
     oldest_reader_not_beyond(errors, written, &versions);
     oldest_record_not_after_reader(errors, written, &versions);
@@ -37,7 +37,14 @@ pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
         }
     }
     steps::all(errors, written, schema, &versions);
-    every_version_changes_something(errors, written, &versions);
+    unused_version(written, &versions)
+}
+
+/// A version in which nothing changes.
+pub(crate) struct Unused {
+    pub(crate) version: u16,
+    pub(crate) at: LitInt,
+    pub(crate) message: String,
 }
 
 /// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
@@ -278,10 +285,9 @@ pub(super) fn down_where_needed(
     }
 }
 
-fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versions: &Versions) {
-    let (Some(version), Some(now), Some(record)) = (&written.version, versions.now, versions.record) else {
-        return;
-    };
+/// The first one.
+fn unused_version(written: &Written<'_>, versions: &Versions) -> Option<Unused> {
+    let (version, now, record) = (written.version.as_ref()?, versions.now?, versions.record?);
     let fields = written.fields.iter().flat_map(|field| {
         std::iter::once(&field.since).chain(field.changed.iter().map(|change| &change.value.since))
     });
@@ -298,7 +304,7 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         || written.steps.iter().any(|step| is_unclear(&step.value.since))
         || actions.iter().filter_map(|since| number(since)).any(|since| since > now || since < 2);
     if damaged {
-        return;
+        return None;
     }
     let is_used = |version: u16| actions.iter().any(|since| number(since) == Some(version));
     // What is no more may have begun in any version before; the attributes do not tell.
@@ -314,18 +320,16 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         .map(|before| before + 1)
         .filter(|version| !is_used(*version) && !may_begin_something(*version))
         .collect();
-    let Some(first) = unused.first() else { return };
+    let first = *unused.first()?;
     let more = match unused.len() - 1 {
         0 => String::new(),
         more => format!(" (nor in {more} more)"),
     };
-    errors.at(
-        &version.value,
-        format!(
-            "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there \
-             is no `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
-        ),
+    let message = format!(
+        "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there is no \
+         `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
     );
+    Some(Unused { version: first, at: version.value.clone(), message })
 }
 
 fn is_unclear(since: &Slot<LitInt>) -> bool {

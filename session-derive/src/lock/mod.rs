@@ -32,6 +32,8 @@ pub(crate) struct Locked<'a> {
     pub(crate) warning: Option<String>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
     pub(crate) test: Option<Test<'a>>,
+    /// A mistake was found that no update records.
+    pub(crate) refused: bool,
 }
 
 /// The generated test: it reads the golden records, and writes the lock if it is asked to.
@@ -49,10 +51,12 @@ fn stands(task: &Task, can_be_recorded: bool) -> bool {
     *task == Task::Check || !can_be_recorded
 }
 
+/// `silent`: the attributes name nothing that changes in the present version.
 pub(crate) fn check<'a>(
     errors: &Errors,
     written: &'a Written<'a>,
     schema: &Schema<'a>,
+    silent: bool,
     around: &Around,
 ) -> Locked<'a> {
     let mode = written.lock.as_ref().map_or(Mode::Warn, |mode| mode.value);
@@ -76,7 +80,7 @@ pub(crate) fn check<'a>(
             return locked;
         }
         File::Missing(others) => {
-            if *task == Task::Check {
+            if *task == Task::Check && !silent {
                 let message = missing(&now, written, others, shown);
                 match mode {
                     Mode::Required => errors.at(schema.ident, message),
@@ -102,7 +106,8 @@ pub(crate) fn check<'a>(
         },
     };
     if let Some(lock) = &lock {
-        let verdict = compare::compare(&now, lock);
+        let verdict = compare::compare(&now, lock, silent);
+        locked.refused = verdict.findings.iter().any(|finding| !finding.can_be_recorded);
         for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
             errors.at(tokens(finding.place, written, schema, &origins), &finding.message);
         }
