@@ -512,7 +512,7 @@ fn judge<'a>(
     schema: &model::Schema<'a>,
     around: &lock::source::Around,
 ) -> (bool, lock::Locked<'a>) {
-    let unused = check::all(errors, written, schema);
+    let unused = check::all(errors, written, schema, &lock::Past::of(schema, written, around));
     let accepted = errors.is_empty();
     let silent = unused.is_some();
     let is_known = unused.as_ref().is_none_or(|unused| unused.version == schema.version);

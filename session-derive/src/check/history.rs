@@ -10,16 +10,22 @@ use super::{not_owned, one_null, steps};
 use crate::attr::{Changed, Given, Slot, Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident;
+use crate::lock::Past;
 use crate::model::{Field, Schema, number};
 
-pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) -> Option<Unused> {
+pub(super) fn all(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    past: &Past,
+) -> Option<Unused> {
     let versions = Versions::of(written, schema);
     oldest_reader_not_beyond(errors, written, &versions);
     oldest_record_not_after_reader(errors, written, &versions);
     for (written, field) in written.fields.iter().zip(&schema.fields) {
         since_of_a_field(errors, written, &versions);
         principal_keeps_its_type(errors, written);
-        changes_in_order(errors, written, &versions);
+        changes_in_order(errors, written, field, past, &versions);
         for (at, change) in written.changed.iter().enumerate() {
             change_is_complete(errors, written, &change.value, &change.word, &versions);
             change_changes(errors, written, field, at);
@@ -36,7 +42,7 @@ pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) -
             }
         }
     }
-    steps::all(errors, written, schema, &versions);
+    steps::all(errors, written, schema, past, &versions);
     unused_version(written, &versions)
 }
 
@@ -166,7 +172,13 @@ fn principal_keeps_its_type(errors: &Errors, written: &WrittenField<'_>) {
     }
 }
 
-fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Versions) {
+fn changes_in_order(
+    errors: &Errors,
+    written: &WrittenField<'_>,
+    field: &Field<'_>,
+    past: &Past,
+    versions: &Versions,
+) {
     let mut before = number(&written.since).unwrap_or(1);
     let name = ident::word(written.ident);
     let mut first = true;
@@ -184,7 +196,13 @@ fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Vers
                 ),
             );
         } else if version <= before {
-            let what = if first { "in which the field began" } else { "of the change before it" };
+            let what = if !first {
+                "of the change before it".to_owned()
+            } else if written.since.is_none() {
+                "in which the field began".to_owned()
+            } else {
+                format!("in which the field began; {}", began(past, &field.key.text, before))
+            };
             errors
                 .at(since, format!("`changed(since = {version})` must come after version {before}, {what}"));
         } else if let Some(now) = versions.now.filter(|now| version > *now) {
@@ -196,6 +214,16 @@ fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Vers
             );
         }
         (before, first) = (version.max(before), false);
+    }
+}
+
+/// What to do about a field that begins in a version and changed before.
+fn began(past: &Past, key: &str, since: u16) -> String {
+    match past.stored(key) {
+        Some((version, ty)) if version < since => {
+            format!("version {version} stored `{key}` as `{ty}`, so drop `since = {since}`")
+        }
+        _ => format!("drop `since = {since}` if the field was there before, or `changed` if it was not"),
     }
 }
 

@@ -46,6 +46,26 @@ pub(crate) struct Test<'a> {
     pub(crate) shapes: Vec<&'a Type>,
 }
 
+/// What released versions stored, where the attributes are checked and a lock can help.
+#[derive(Default)]
+pub(crate) struct Past(Option<Lock>);
+
+impl Past {
+    pub(crate) fn of(schema: &Schema<'_>, written: &Written<'_>, around: &Around) -> Self {
+        let is_off = written.lock.as_ref().is_some_and(|mode| mode.value == Mode::Off);
+        let File::Text(text) = &around.file else { return Self::default() };
+        let lock = Lock::parse(text).ok().filter(|lock| lock.schema == schema.name.text && !is_off);
+        Self(lock)
+    }
+
+    /// The newest released type under a wire key, and the version that stored it.
+    pub(crate) fn stored(&self, key: &str) -> Option<(u16, &str)> {
+        let lock = self.0.as_ref()?;
+        let mut released = lock.versions.range(..=lock.released).rev();
+        released.find_map(|(version, view)| Some((*version, view.get(key)?.ty.as_str())))
+    }
+}
+
 /// Whether a finding stands under the present task: what the update records is no mistake during one.
 fn stands(task: &Task, can_be_recorded: bool) -> bool {
     *task == Task::Check || !can_be_recorded
