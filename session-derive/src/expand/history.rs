@@ -154,7 +154,7 @@ fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// A warning for each `down` that no binary needs: a deprecated constant is the one that a derive can give.
+/// A warning for each change and each `down` that no session needs: a deprecated constant is the one that a derive can give.
 /// ```text
 /// const _: () = {
 ///     #[deprecated(note = "..")]
@@ -163,22 +163,46 @@ fn local(name: &str) -> Ident {
 /// };
 /// ```
 pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
-    let unused = schema.history.steps.iter().filter(|step| schema.oldest_reader >= step.since);
-    let warnings = unused.filter_map(|step| step.down).map(|path| {
-        let note = format!(
-            "no binary older than version {} may be running, so this `down` is never called; remove it",
-            schema.oldest_reader
-        );
+    let warnings = schema.history.steps.iter().filter_map(|step| {
+        let (name, path, note) = unused(schema, step)?;
         // The user's own place: of what a derive made, the compiler does not warn.
-        let name = Ident::new("unused_down", path.span());
-        quote! {
+        let name = Ident::new(name, path.span());
+        Some(quote! {
             const _: () = {
                 #[deprecated(note = #note)]
                 #[allow(non_upper_case_globals)]
                 const #name: () = ();
                 #name
             };
-        }
+        })
     });
-    warnings.map(ToTokens::into_token_stream).collect()
+    warnings.collect()
+}
+
+/// What of a step no session needs: the name of the warning, where, and why.
+fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
+    let Schema { oldest_reader: reader, oldest_record: record, .. } = schema;
+    let since = step.since;
+    if *record >= since && step.of_a_field {
+        let options = [("`down`", step.down), ("`merge`", step.merge)];
+        let more = options.iter().filter(|(_, path)| path.is_some()).map(|(word, _)| *word);
+        let words: Vec<&str> = ["`from`", "`up`"].into_iter().chain(more).collect();
+        let note = format!(
+            "no session older than version {record} may be stored, so nothing uses {}; `changed(since = {since})` is enough",
+            words.join(", ")
+        );
+        Some(("unused_up", step.up, note))
+    } else if *record >= since {
+        let note = format!(
+            "no session older than version {record} may be stored, so nothing does this `step`; remove it"
+        );
+        Some(("unused_step", step.up, note))
+    } else if *reader >= since {
+        let note = format!(
+            "no binary older than version {reader} may be running, so this `down` is never called; remove it"
+        );
+        Some(("unused_down", step.down?, note))
+    } else {
+        None
+    }
 }
