@@ -3,7 +3,7 @@
 //! Never calls a function of the user's itself: each call is a closure in the table, with the user's path as its caret.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
@@ -56,7 +56,7 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 
 /// ```text
 /// Step::new(3, &[0], &[1], |old| {
-///     let new = convert::<Vec<u32>, Vec<Line>, _, _>(to_lines, old.get::<Vec<u32>>(0)?)?;
+///     let new = Converts::<Vec<u32>, Vec<Line>, _>::convert(to_lines, old.get::<Vec<u32>>(0)?)?;
 ///     Ok(Vec::from([encode::<Vec<Line>>(&new)?]))
 /// })
 /// .merge(|old, before| { .. })
@@ -71,7 +71,7 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
     let new = Side::of(schema, &step.to);
     let up = old.converted(krate, step.up, &new);
     let merge = step.merge.map(|path| {
-        let merge = call(krate, &quote!(merge), &old, &new);
+        let merge = call(krate, ("Merges", "merge"), &old, &new);
         let (olds, befores) = (local("old"), local("before"));
         let (read_old, read_new) = (old.read(&olds), new.read(&befores));
         let (made, encoded) = (local("made"), new.encoded(krate));
@@ -100,7 +100,7 @@ impl<'a, 'b> Side<'a, 'b> {
 
     /// `convert` from this side to the other, as a closure over stored values.
     fn converted(&self, krate: &TokenStream, path: &ExprPath, other: &Self) -> TokenStream {
-        let convert = call(krate, &quote!(convert), self, other);
+        let convert = call(krate, ("Converts", "convert"), self, other);
         let (values, made) = (local("values"), local("made"));
         let (read, encoded) = (self.read(&values), other.encoded(krate));
         quote!(|#values| { let #made = #convert(#path, #read)?; #encoded })
@@ -143,10 +143,11 @@ impl<'a, 'b> Side<'a, 'b> {
     }
 }
 
-/// `convert::<Old, New, _, _>`, which is given the user's path: that is the caret when it does not fit.
-fn call(krate: &TokenStream, function: &TokenStream, from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
+/// `Converts::<Old, New, _>::convert`, which is given the user's path: that is the caret when it does not fit.
+fn call(krate: &TokenStream, function: (&str, &str), from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
     let (from, to) = (from.ty(), to.ty());
-    quote!(#krate::__private::#function::<#from, #to, _, _>)
+    let [of, method] = [function.0, function.1].map(|name| Ident::new(name, Span::call_site()));
+    quote!(#krate::__private::#of::<#from, #to, _>::#method)
 }
 
 /// A local name that no path and no default of the user's can mean.
