@@ -11,15 +11,24 @@ use crate::attr::{Given, Slot, Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident::{self, NotAName};
 use crate::keys::{self, Owner};
+use crate::lock::Past;
 use crate::model::{self, Field, Schema};
 
 mod history;
 mod steps;
 
-pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+pub(crate) use history::Unused;
+
+/// Reports all but one: of a version in which nothing changes, a lock may know what did.
+pub(crate) fn all(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    past: &Past,
+) -> Option<Unused> {
     if !is_struct_with_named_fields(errors, written) {
         // Of an enum, "missing version" says nothing.
-        return;
+        return None;
     }
     not_generic(errors, written);
     some_field(errors, written);
@@ -40,14 +49,14 @@ pub(crate) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
         no_default_on_option(errors, written, field);
         principal_and_flash_are_options(errors, written, field);
         no_contradiction(errors, written);
-        wire_key(errors, written, field);
+        wire_key(errors, written, schema, field);
         getter_is_a_name(errors, written);
         getter_is_free(errors, written, field);
     }
     one_principal(errors, written);
     wire_keys_differ(errors, schema);
     methods_differ(errors, schema);
-    history::all(errors, written, schema);
+    history::all(errors, written, schema, past)
 }
 
 fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
@@ -315,16 +324,27 @@ fn one_principal(errors: &Errors, written: &Written<'_>) {
     }
 }
 
-fn wire_key(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
+fn wire_key(errors: &Errors, written: &WrittenField<'_>, schema: &Schema<'_>, field: &Field<'_>) {
     let key = field.key.text.as_str();
     let fix = if written.key.is_some() { "pick another" } else { "name it with `#[session(key = \"..\")]`" };
-    if key.starts_with('$') {
+    if let Some(message) = with_schema(schema, key) {
+        errors.at(&field.key.at, message);
+    } else if key.starts_with('$') {
         errors.at(&field.key.at, "wire keys starting with `$` are reserved for the library; pick another");
     } else if key.contains('@') {
         errors.at(&field.key.at, "`@` inside a wire key is reserved for versions; pick another key");
     } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed_in_key) {
         errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`; {fix}"));
     }
+}
+
+/// What to say of a key as the guide and the census print it, `shop.theme`.
+fn with_schema(schema: &Schema<'_>, key: &str) -> Option<String> {
+    let name = &schema.name.text;
+    let rest = key.strip_prefix(name.as_str())?.strip_prefix('.').filter(|rest| !rest.is_empty())?;
+    Some(format!(
+        "a wire key is written without `{name}.`, which the library puts in front: write `\"{rest}\"`"
+    ))
 }
 
 fn allowed_in_key(c: char) -> bool {

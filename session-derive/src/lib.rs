@@ -493,25 +493,39 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
     let errors = errors::Errors::new();
     let written = attr::read(&errors, item);
     let schema = model::decide(&written);
-    check::all(&errors, &written, &schema);
-    let locked = if errors.is_empty() {
-        lock::check(&errors, &written, &schema, &look(&schema.name.text))
+    let (accepted, locked) = judge(&errors, &written, &schema, &look(&schema.name.text));
+    let code = if accepted { expand::all(&schema) } else { expand::stub(&schema) };
+    let watch = expand::lock::watch(&schema, &locked);
+    let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
+    let errors = errors.finish().err().map(|errors| {
+        let errors = errors.into_compile_error();
+        // Of a module that says `compile_error!` itself, the compiler hides names that it cannot find.
+        if accepted { quote::quote!(const _: () = { #errors };) } else { errors }
+    });
+    quote::quote!(#errors #code #watch #test)
+}
+
+/// Reports every mistake. Whether the schema is one, apart from what only its history refuses: then the compiler looks at its types
+/// and functions too.
+fn judge<'a>(
+    errors: &errors::Errors,
+    written: &'a attr::Written<'a>,
+    schema: &model::Schema<'a>,
+    around: &lock::source::Around,
+) -> (bool, lock::Locked<'a>) {
+    let unused = check::all(errors, written, schema, &lock::Past::of(schema, written, around));
+    let accepted = errors.is_empty();
+    let silent = unused.is_some();
+    let is_known = unused.as_ref().is_none_or(|unused| unused.version == schema.version);
+    let locked = if accepted && is_known {
+        lock::check(errors, written, schema, silent, around)
     } else {
         lock::Locked::default()
     };
-    let watch = expand::lock::watch(&schema, &locked);
-    match errors.finish() {
-        Ok(()) => {
-            let code = expand::all(&schema);
-            let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
-            quote::quote!(#code #watch #test)
-        }
-        Err(errors) => {
-            let errors = errors.into_compile_error();
-            let stub = expand::stub(&schema);
-            quote::quote!(#errors #stub #watch)
-        }
+    if let Some(unused) = unused.filter(|_| !locked.refused) {
+        errors.at(unused.at, unused.message);
     }
+    (accepted, locked)
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(crate) struct Schema<'a> {
     pub(crate) version: u16,
     /// The oldest version of which a binary may be running beside this one.
     pub(crate) oldest_reader: u16,
+    /// The oldest version of which a record may be stored.
+    pub(crate) oldest_record: u16,
     pub(crate) removed: Vec<Removed<'a>>,
     pub(crate) history: History<'a>,
     pub(crate) generic: bool,
@@ -114,6 +116,7 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         name,
         version,
         oldest_reader,
+        oldest_record: number(&written.oldest_record).unwrap_or(1),
         removed: written
             .removed
             .iter()

@@ -42,10 +42,6 @@ impl Values<'_> {
     }
 }
 
-/// Stands for "this function" in `Converts` and `Merges`, so that the compiler names the function and not a trait of its own.
-#[derive(Debug)]
-pub struct Function;
-
 /// A function that cannot fail.
 #[derive(Debug)]
 pub struct Plain;
@@ -54,80 +50,59 @@ pub struct Plain;
 #[derive(Debug)]
 pub struct Fallible<E>(std::marker::PhantomData<E>);
 
-/// `F` is a function from `Old` to `New`; `Kind` says which of the two forms it has.
+/// A function from `Old` to `New`; `Kind` says which of the two forms it has. It is called without a function in between, whose
+/// bounds the compiler would explain.
 #[diagnostic::on_unimplemented(
-    message = "`{F}` cannot convert a stored `{Old}` into `{New}`",
+    message = "`{Self}` cannot convert a stored `{Old}` into `{New}`",
     label = "expected `fn({Old}) -> {New}` or `fn({Old}) -> Result<{New}, E>`"
 )]
-pub trait Converts<F, Old, New, Kind> {
-    /// Calls it.
+pub trait Converts<Old, New, Kind> {
+    /// Calls it: an `up` or a `down`.
     ///
     /// # Errors
     /// When it says so.
-    fn call(function: F, old: Old) -> Result<New, Failed>;
+    fn convert(self, old: Old) -> Result<New, Failed>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: FnOnce(Old) -> New, Old, New> Converts<F, Old, New, Plain> for Function {
-    fn call(function: F, old: Old) -> Result<New, Failed> {
-        Ok(function(old))
+impl<F: FnOnce(Old) -> New, Old, New> Converts<Old, New, Plain> for F {
+    fn convert(self, old: Old) -> Result<New, Failed> {
+        Ok(self(old))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: FnOnce(Old) -> Result<New, E>, Old, New, E> Converts<F, Old, New, Fallible<E>> for Function {
-    fn call(function: F, old: Old) -> Result<New, Failed> {
-        function(old).map_err(|_| Failed)
+impl<F: FnOnce(Old) -> Result<New, E>, Old, New, E> Converts<Old, New, Fallible<E>> for F {
+    fn convert(self, old: Old) -> Result<New, Failed> {
+        self(old).map_err(|_| Failed)
     }
 }
 
-/// `F` is a function from an edited `Old` and the `New` of before to the `New` of now.
+/// A function from an edited `Old` and the `New` of before to the `New` of now.
 #[diagnostic::on_unimplemented(
-    message = "`{F}` cannot merge a stored `{Old}` into the `{New}` of before",
+    message = "`{Self}` cannot merge a stored `{Old}` into the `{New}` of before",
     label = "expected `fn({Old}, {New}) -> {New}` or `fn({Old}, {New}) -> Result<{New}, E>`"
 )]
-pub trait Merges<F, Old, New, Kind> {
+pub trait Merges<Old, New, Kind> {
     /// Calls it.
     ///
     /// # Errors
     /// When it says so.
-    fn call(function: F, old: Old, before: New) -> Result<New, Failed>;
+    fn merge(self, old: Old, before: New) -> Result<New, Failed>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: FnOnce(Old, New) -> New, Old, New> Merges<F, Old, New, Plain> for Function {
-    fn call(function: F, old: Old, before: New) -> Result<New, Failed> {
-        Ok(function(old, before))
+impl<F: FnOnce(Old, New) -> New, Old, New> Merges<Old, New, Plain> for F {
+    fn merge(self, old: Old, before: New) -> Result<New, Failed> {
+        Ok(self(old, before))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<F, Old, New, Fallible<E>> for Function {
-    fn call(function: F, old: Old, before: New) -> Result<New, Failed> {
-        function(old, before).map_err(|_| Failed)
+impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<Old, New, Fallible<E>> for F {
+    fn merge(self, old: Old, before: New) -> Result<New, Failed> {
+        self(old, before).map_err(|_| Failed)
     }
-}
-
-/// Calls an `up` or a `down`.
-///
-/// # Errors
-/// When it says so.
-pub fn convert<Old, New, F, Kind>(function: F, old: Old) -> Result<New, Failed>
-where
-    Function: Converts<F, Old, New, Kind>,
-{
-    <Function as Converts<F, Old, New, Kind>>::call(function, old)
-}
-
-/// Calls a `merge`.
-///
-/// # Errors
-/// When it says so.
-pub fn merge<Old, New, F, Kind>(function: F, old: Old, before: New) -> Result<New, Failed>
-where
-    Function: Merges<F, Old, New, Kind>,
-{
-    <Function as Merges<F, Old, New, Kind>>::call(function, old, before)
 }
 
 /// A converted value as a cell.

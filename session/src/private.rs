@@ -3,7 +3,7 @@
 pub use actix_web;
 
 pub use crate::{
-    convert::{Failed, Function, Values, convert, encode, merge},
+    convert::{Converts, Failed, Merges, Values, encode},
     evolve::{CellError, Cells, FieldValue},
     extract::{Extract, extract},
     history::{Group, Step},

@@ -10,16 +10,22 @@ use super::{not_owned, one_null, steps};
 use crate::attr::{Changed, Given, Slot, Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident;
+use crate::lock::Past;
 use crate::model::{Field, Schema, number};
 
-pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+pub(super) fn all(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    past: &Past,
+) -> Option<Unused> {
     let versions = Versions::of(written, schema);
     oldest_reader_not_beyond(errors, written, &versions);
     oldest_record_not_after_reader(errors, written, &versions);
     for (written, field) in written.fields.iter().zip(&schema.fields) {
         since_of_a_field(errors, written, &versions);
         principal_keeps_its_type(errors, written);
-        changes_in_order(errors, written, &versions);
+        changes_in_order(errors, written, field, past, &versions);
         for (at, change) in written.changed.iter().enumerate() {
             change_is_complete(errors, written, &change.value, &change.word, &versions);
             change_changes(errors, written, field, at);
@@ -36,8 +42,15 @@ pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
             }
         }
     }
-    steps::all(errors, written, schema, &versions);
-    every_version_changes_something(errors, written, &versions);
+    steps::all(errors, written, schema, past, &versions);
+    unused_version(written, &versions)
+}
+
+/// A version in which nothing changes.
+pub(crate) struct Unused {
+    pub(crate) version: u16,
+    pub(crate) at: LitInt,
+    pub(crate) message: String,
 }
 
 /// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
@@ -159,7 +172,13 @@ fn principal_keeps_its_type(errors: &Errors, written: &WrittenField<'_>) {
     }
 }
 
-fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Versions) {
+fn changes_in_order(
+    errors: &Errors,
+    written: &WrittenField<'_>,
+    field: &Field<'_>,
+    past: &Past,
+    versions: &Versions,
+) {
     let mut before = number(&written.since).unwrap_or(1);
     let name = ident::word(written.ident);
     let mut first = true;
@@ -177,7 +196,13 @@ fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Vers
                 ),
             );
         } else if version <= before {
-            let what = if first { "in which the field began" } else { "of the change before it" };
+            let what = if !first {
+                "of the change before it".to_owned()
+            } else if written.since.is_none() {
+                "in which the field began".to_owned()
+            } else {
+                format!("in which the field began; {}", began(past, &field.key.text, before))
+            };
             errors
                 .at(since, format!("`changed(since = {version})` must come after version {before}, {what}"));
         } else if let Some(now) = versions.now.filter(|now| version > *now) {
@@ -189,6 +214,16 @@ fn changes_in_order(errors: &Errors, written: &WrittenField<'_>, versions: &Vers
             );
         }
         (before, first) = (version.max(before), false);
+    }
+}
+
+/// What to do about a field that begins in a version and changed before.
+fn began(past: &Past, key: &str, since: u16) -> String {
+    match past.stored(key) {
+        Some((version, ty)) if version < since => {
+            format!("version {version} stored `{key}` as `{ty}`, so drop `since = {since}`")
+        }
+        _ => format!("drop `since = {since}` if the field was there before, or `changed` if it was not"),
     }
 }
 
@@ -278,10 +313,9 @@ pub(super) fn down_where_needed(
     }
 }
 
-fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versions: &Versions) {
-    let (Some(version), Some(now), Some(record)) = (&written.version, versions.now, versions.record) else {
-        return;
-    };
+/// The first one.
+fn unused_version(written: &Written<'_>, versions: &Versions) -> Option<Unused> {
+    let (version, now, record) = (written.version.as_ref()?, versions.now?, versions.record?);
     let fields = written.fields.iter().flat_map(|field| {
         std::iter::once(&field.since).chain(field.changed.iter().map(|change| &change.value.since))
     });
@@ -298,7 +332,7 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         || written.steps.iter().any(|step| is_unclear(&step.value.since))
         || actions.iter().filter_map(|since| number(since)).any(|since| since > now || since < 2);
     if damaged {
-        return;
+        return None;
     }
     let is_used = |version: u16| actions.iter().any(|since| number(since) == Some(version));
     // What is no more may have begun in any version before; the attributes do not tell.
@@ -314,18 +348,16 @@ fn every_version_changes_something(errors: &Errors, written: &Written<'_>, versi
         .map(|before| before + 1)
         .filter(|version| !is_used(*version) && !may_begin_something(*version))
         .collect();
-    let Some(first) = unused.first() else { return };
+    let first = *unused.first()?;
     let more = match unused.len() - 1 {
         0 => String::new(),
         more => format!(" (nor in {more} more)"),
     };
-    errors.at(
-        &version.value,
-        format!(
-            "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there \
-             is no `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
-        ),
+    let message = format!(
+        "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there is no \
+         `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
     );
+    Some(Unused { version: first, at: version.value.clone(), message })
 }
 
 fn is_unclear(since: &Slot<LitInt>) -> bool {

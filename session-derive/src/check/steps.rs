@@ -9,21 +9,28 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::LitInt;
 
-use super::allowed_in_key;
 use super::history::{Versions, down_where_needed, old_type, since_in_range, stored_type};
+use super::{allowed_in_key, with_schema};
 use crate::attr::{Given, Removed, Slot, Step, Written, WrittenField};
 use crate::errors::{Errors, suggest};
 use crate::ident;
+use crate::lock::Past;
 use crate::model::{Schema, history::cell_since, number};
 
-pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>, versions: &Versions) {
+pub(super) fn all(
+    errors: &Errors,
+    written: &Written<'_>,
+    schema: &Schema<'_>,
+    past: &Past,
+    versions: &Versions,
+) {
     for removed in &written.removed {
-        removed_is_complete(errors, removed, versions);
+        removed_is_complete(errors, removed, schema, past, versions);
         old_type(errors, schema, &removed.value.ty);
     }
     for step in &written.steps {
         step_is_complete(errors, step, versions);
-        step_keys(errors, &step.value);
+        step_keys(errors, schema, &step.value);
         step_reads_what_it_does_not_write(errors, &step.value);
         step_writes_what_begins(errors, written, schema, &step.value, versions);
         for from in step.value.from.iter().flat_map(|from| &from.value) {
@@ -45,16 +52,29 @@ pub(super) fn all(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>, v
     steps_reset_together(errors, written, schema);
 }
 
-fn removed_is_complete(errors: &Errors, removed: &Given<Removed>, versions: &Versions) {
+fn removed_is_complete(
+    errors: &Errors,
+    removed: &Given<Removed>,
+    schema: &Schema<'_>,
+    past: &Past,
+    versions: &Versions,
+) {
     let Given { word, value } = removed;
     if !value.damaged {
         if value.key.is_none() {
             errors.at(word, "`removed` needs `key = \"..\"`: the wire key of the field that is no more");
         }
         if value.ty.is_none() {
+            let ty = value
+                .key
+                .as_ref()
+                .and_then(|key| past.stored(&key.value.value()).map(|(_, ty)| ty.to_owned()));
+            let ty = ty.unwrap_or_else(|| "OldType".to_owned());
             errors.at(
                 word,
-                "`removed` needs `ty = OldType`, so that old sessions can still be counted and converted",
+                format!(
+                    "`removed` needs `ty = {ty}`, so that old sessions can still be counted and converted"
+                ),
             );
         }
         if value.since.is_none() {
@@ -62,7 +82,7 @@ fn removed_is_complete(errors: &Errors, removed: &Given<Removed>, versions: &Ver
         }
     }
     if let Some(key) = &value.key {
-        key_text(errors, &key.value.value(), &key.value);
+        key_text(errors, schema, &key.value.value(), &key.value);
     }
     if let Some(since) = &value.since {
         let first = "version 1 is the first, so nothing can be removed in it; give the first version without the field";
@@ -98,10 +118,12 @@ fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &Versions) {
 }
 
 /// A key that no field of now has may be one with a version: `cart@3`.
-fn key_text(errors: &Errors, key: &str, at: &impl ToTokens) {
+fn key_text(errors: &Errors, schema: &Schema<'_>, key: &str, at: &impl ToTokens) {
     let (base, version) = key.split_once('@').map_or((key, None), |(base, version)| (base, Some(version)));
     let versioned = version.is_none_or(|version| version.parse::<u16>().is_ok());
-    if key.starts_with('$') {
+    if let Some(message) = with_schema(schema, key) {
+        errors.at(at, message);
+    } else if key.starts_with('$') {
         errors.at(at, "wire keys starting with `$` are reserved for the library, so no field ever had this one; give the key of the field");
     } else if base.is_empty() || base.len() > 64 || !base.chars().all(allowed_in_key) || !versioned {
         errors.at(
@@ -111,9 +133,9 @@ fn key_text(errors: &Errors, key: &str, at: &impl ToTokens) {
     }
 }
 
-fn step_keys(errors: &Errors, step: &Step) {
+fn step_keys(errors: &Errors, schema: &Schema<'_>, step: &Step) {
     for from in step.from.iter().flat_map(|from| &from.value) {
-        key_text(errors, &from.key.text, &from.key.at);
+        key_text(errors, schema, &from.key.text, &from.key.at);
     }
 }
 
@@ -145,7 +167,9 @@ fn step_writes_what_begins(
     };
     for to in step.to.iter().flat_map(|to| &to.value) {
         let field = schema.fields.iter().zip(&written.fields).find(|(field, _)| field.key.text == to.text);
-        if reads(step, &to.text) {
+        if let Some(message) = with_schema(schema, &to.text) {
+            errors.at(&to.at, message);
+        } else if reads(step, &to.text) {
             // Said by another rule.
         } else if let Some((field, written)) = field {
             let name = ident::word(field.ident);

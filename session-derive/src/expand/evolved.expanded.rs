@@ -29,12 +29,11 @@ impl ::actix_typed_session::SessionState for Shop {
                                     &[0],
                                     &[1],
                                     |values| {
-                                        let made = ::actix_typed_session::__private::convert::<
+                                        let made = ::actix_typed_session::__private::Converts::<
                                             Vec<u32>,
                                             Vec<Line>,
                                             _,
-                                            _,
-                                        >(to_lines, values.get::<Vec<u32>>(0)?)?;
+                                        >::convert(to_lines, values.get::<Vec<u32>>(0)?)?;
                                         ::core::result::Result::Ok(
                                             ::std::vec::Vec::from([
                                                 ::actix_typed_session::__private::encode::<
@@ -45,12 +44,11 @@ impl ::actix_typed_session::SessionState for Shop {
                                     },
                                 )
                                 .merge(|old, before| {
-                                    let made = ::actix_typed_session::__private::merge::<
+                                    let made = ::actix_typed_session::__private::Merges::<
                                         Vec<u32>,
                                         Vec<Line>,
                                         _,
-                                        _,
-                                    >(
+                                    >::merge(
                                         keep_quantities,
                                         old.get::<Vec<u32>>(0)?,
                                         before.get::<Vec<Line>>(0)?,
@@ -64,12 +62,11 @@ impl ::actix_typed_session::SessionState for Shop {
                                     )
                                 })
                                 .down(|values| {
-                                    let made = ::actix_typed_session::__private::convert::<
+                                    let made = ::actix_typed_session::__private::Converts::<
                                         Vec<Line>,
                                         Vec<u32>,
                                         _,
-                                        _,
-                                    >(to_numbers, values.get::<Vec<Line>>(0)?)?;
+                                    >::convert(to_numbers, values.get::<Vec<Line>>(0)?)?;
                                     ::core::result::Result::Ok(
                                         ::std::vec::Vec::from([
                                             ::actix_typed_session::__private::encode::<Vec<u32>>(&made)?,
@@ -90,12 +87,11 @@ impl ::actix_typed_session::SessionState for Shop {
                                     &[0],
                                     &[1, 2],
                                     |values| {
-                                        let made = ::actix_typed_session::__private::convert::<
+                                        let made = ::actix_typed_session::__private::Converts::<
                                             Option<String>,
                                             (Option<String>, String),
                                             _,
-                                            _,
-                                        >(split, values.get::<Option<String>>(0)?)?;
+                                        >::convert(split, values.get::<Option<String>>(0)?)?;
                                         ::core::result::Result::Ok(
                                             ::std::vec::Vec::from([
                                                 ::actix_typed_session::__private::encode::<
@@ -107,12 +103,11 @@ impl ::actix_typed_session::SessionState for Shop {
                                     },
                                 )
                                 .down(|values| {
-                                    let made = ::actix_typed_session::__private::convert::<
+                                    let made = ::actix_typed_session::__private::Converts::<
                                         (Option<String>, String),
                                         Option<String>,
                                         _,
-                                        _,
-                                    >(
+                                    >::convert(
                                         join,
                                         (
                                             values.get::<Option<String>>(0)?,

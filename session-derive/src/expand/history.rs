@@ -3,7 +3,7 @@
 //! Never calls a function of the user's itself: each call is a closure in the table, with the user's path as its caret.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
@@ -56,7 +56,7 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 
 /// ```text
 /// Step::new(3, &[0], &[1], |old| {
-///     let new = convert::<Vec<u32>, Vec<Line>, _, _>(to_lines, old.get::<Vec<u32>>(0)?)?;
+///     let new = Converts::<Vec<u32>, Vec<Line>, _>::convert(to_lines, old.get::<Vec<u32>>(0)?)?;
 ///     Ok(Vec::from([encode::<Vec<Line>>(&new)?]))
 /// })
 /// .merge(|old, before| { .. })
@@ -71,7 +71,7 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
     let new = Side::of(schema, &step.to);
     let up = old.converted(krate, step.up, &new);
     let merge = step.merge.map(|path| {
-        let merge = call(krate, &quote!(merge), &old, &new);
+        let merge = call(krate, ("Merges", "merge"), &old, &new);
         let (olds, befores) = (local("old"), local("before"));
         let (read_old, read_new) = (old.read(&olds), new.read(&befores));
         let (made, encoded) = (local("made"), new.encoded(krate));
@@ -100,7 +100,7 @@ impl<'a, 'b> Side<'a, 'b> {
 
     /// `convert` from this side to the other, as a closure over stored values.
     fn converted(&self, krate: &TokenStream, path: &ExprPath, other: &Self) -> TokenStream {
-        let convert = call(krate, &quote!(convert), self, other);
+        let convert = call(krate, ("Converts", "convert"), self, other);
         let (values, made) = (local("values"), local("made"));
         let (read, encoded) = (self.read(&values), other.encoded(krate));
         quote!(|#values| { let #made = #convert(#path, #read)?; #encoded })
@@ -143,10 +143,11 @@ impl<'a, 'b> Side<'a, 'b> {
     }
 }
 
-/// `convert::<Old, New, _, _>`, which is given the user's path: that is the caret when it does not fit.
-fn call(krate: &TokenStream, function: &TokenStream, from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
+/// `Converts::<Old, New, _>::convert`, which is given the user's path: that is the caret when it does not fit.
+fn call(krate: &TokenStream, function: (&str, &str), from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
     let (from, to) = (from.ty(), to.ty());
-    quote!(#krate::__private::#function::<#from, #to, _, _>)
+    let [of, method] = [function.0, function.1].map(|name| Ident::new(name, Span::call_site()));
+    quote!(#krate::__private::#of::<#from, #to, _>::#method)
 }
 
 /// A local name that no path and no default of the user's can mean.
@@ -154,7 +155,7 @@ fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// A warning for each `down` that no binary needs: a deprecated constant is the one that a derive can give.
+/// A warning for each change and each `down` that no session needs: a deprecated constant is the one that a derive can give.
 /// ```text
 /// const _: () = {
 ///     #[deprecated(note = "..")]
@@ -163,22 +164,46 @@ fn local(name: &str) -> Ident {
 /// };
 /// ```
 pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
-    let unused = schema.history.steps.iter().filter(|step| schema.oldest_reader >= step.since);
-    let warnings = unused.filter_map(|step| step.down).map(|path| {
-        let note = format!(
-            "no binary older than version {} may be running, so this `down` is never called; remove it",
-            schema.oldest_reader
-        );
+    let warnings = schema.history.steps.iter().filter_map(|step| {
+        let (name, path, note) = unused(schema, step)?;
         // The user's own place: of what a derive made, the compiler does not warn.
-        let name = Ident::new("unused_down", path.span());
-        quote! {
+        let name = Ident::new(name, path.span());
+        Some(quote! {
             const _: () = {
                 #[deprecated(note = #note)]
                 #[allow(non_upper_case_globals)]
                 const #name: () = ();
                 #name
             };
-        }
+        })
     });
-    warnings.map(ToTokens::into_token_stream).collect()
+    warnings.collect()
+}
+
+/// What of a step no session needs: the name of the warning, where, and why.
+fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
+    let Schema { oldest_reader: reader, oldest_record: record, .. } = schema;
+    let since = step.since;
+    if *record >= since && step.of_a_field {
+        let options = [("`down`", step.down), ("`merge`", step.merge)];
+        let more = options.iter().filter(|(_, path)| path.is_some()).map(|(word, _)| *word);
+        let words: Vec<&str> = ["`from`", "`up`"].into_iter().chain(more).collect();
+        let note = format!(
+            "no session older than version {record} may be stored, so nothing uses {}; `changed(since = {since})` is enough",
+            words.join(", ")
+        );
+        Some(("unused_up", step.up, note))
+    } else if *record >= since {
+        let note = format!(
+            "no session older than version {record} may be stored, so nothing does this `step`; remove it"
+        );
+        Some(("unused_step", step.up, note))
+    } else if *reader >= since {
+        let note = format!(
+            "no binary older than version {reader} may be running, so this `down` is never called; remove it"
+        );
+        Some(("unused_down", step.down?, note))
+    } else {
+        None
+    }
 }

@@ -9,6 +9,7 @@ use super::cells::{Frozen, Now, Role, Stored, frozen};
 use super::text::{Action, Lock};
 
 mod contents;
+mod fields;
 mod marks;
 
 /// A mistake, and where.
@@ -62,9 +63,10 @@ pub(crate) struct Verdict {
 pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
 pub(crate) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
 
-pub(crate) fn compare(now: &Now, lock: &Lock) -> Verdict {
+/// `silent`: the attributes name nothing that changes in the present version.
+pub(crate) fn compare(now: &Now, lock: &Lock, silent: bool) -> Verdict {
     let mut found =
-        Found { now, lock, frozen: frozen(lock), lists_changes: false, verdict: Verdict::default() };
+        Found { now, lock, frozen: frozen(lock), silent, lists_changes: false, verdict: Verdict::default() };
     if found.version() {
         found.contraction();
         found.cells();
@@ -81,7 +83,8 @@ struct Found<'a> {
     now: &'a Now,
     lock: &'a Lock,
     frozen: BTreeMap<&'a str, Frozen<'a>>,
-    /// One message lists all that changed without a new version.
+    silent: bool,
+    /// One message lists all that changed, and no attribute says so.
     lists_changes: bool,
     verdict: Verdict,
 }
@@ -155,7 +158,7 @@ impl<'a> Found<'a> {
     /// Every cell of the attributes against the released ones, and the other way round.
     fn cells(&mut self) {
         let now = self.now;
-        let (mut added, mut gone) = (Vec::new(), Vec::new());
+        let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         let listed: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
         for (at, stored) in now.cells.iter().enumerate() {
             match self.frozen.get(stored.key.as_str()) {
@@ -165,7 +168,7 @@ impl<'a> Found<'a> {
                 // Its older form is judged.
                 None if matches!(&stored.action, Action::Changed(from) if listed.contains(from.as_str())) => {
                 }
-                None => self.unknown(at, stored),
+                None => unknown.push((at, stored)),
                 Some(_) => self.known(at, stored),
             }
         }
@@ -195,81 +198,16 @@ impl<'a> Found<'a> {
                 }
             }
         }
+        for (at, stored) in unknown {
+            self.unknown(at, stored, &mut gone);
+        }
         self.renamed(&mut added, &mut gone);
-        if self.is_bumped() {
+        let listed = self.silent && self.is_bumped() && self.is_any_respelled();
+        if self.is_bumped() && !self.silent {
             self.each(&added, &gone);
-        } else if !added.is_empty() || !gone.is_empty() {
-            self.not_bumped(&added, &gone);
+        } else if listed || !added.is_empty() || !gone.is_empty() {
+            self.list(&added, &gone);
         }
-    }
-
-    /// One field went and one of the same type came: most likely it was renamed.
-    fn renamed(&mut self, added: &mut Vec<usize>, gone: &mut Vec<&str>) {
-        let pairs: Vec<(usize, &str)> = added
-            .iter()
-            .filter_map(|at| {
-                let new = self.now.cells.get(*at)?;
-                let same = |key: &&&str| self.frozen.get(**key).is_some_and(|old| old.cell.ty == new.ty);
-                let mut old = gone.iter().filter(same);
-                let twins =
-                    added.iter().filter_map(|at| self.now.cells.get(*at)).filter(|other| other.ty == new.ty);
-                // Of two of a kind nobody knows which is which.
-                let only = old.next().filter(|_| old.next().is_none() && twins.count() == 1)?;
-                Some((*at, *only))
-            })
-            .collect();
-        for (at, key) in pairs {
-            let Some(new) = self.now.cells.get(at) else { continue };
-            let message = format!(
-                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session(key = \"{key}\")]`",
-                new.name
-            );
-            self.at(Place::Cell(at, Part::Name), message);
-            added.retain(|other| *other != at);
-            gone.retain(|other| *other != key);
-        }
-    }
-
-    /// What came and what went, where the version says that something may.
-    fn each(&mut self, added: &[usize], gone: &[&str]) {
-        let (released, next) = (self.lock.released, self.next());
-        for at in added {
-            let Some(name) = self.now.cells.get(*at).map(|stored| &stored.name) else { continue };
-            let message =
-                format!("version {released} was released without `{name}`; add it with `since = {next}`");
-            self.at(Place::Cell(*at, Part::Since), message);
-        }
-        for key in gone {
-            let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
-            let message = format!(
-                "`{key}` was in version {released}; keep its key free with `#[session(removed(key = \"{key}\", ty = {ty}, \
-                 since = {next}))]`"
-            );
-            self.at(Place::State, message);
-        }
-    }
-
-    fn not_bumped(&mut self, added: &[usize], gone: &[&str]) {
-        let (mut changes, mut fixes) = (Vec::new(), Vec::new());
-        let next = self.next();
-        for stored in added.iter().filter_map(|at| self.now.cells.get(*at)) {
-            changes.push(format!("+ field `{}: {}`", stored.name, stored.ty));
-            fixes.push(format!("`since = {next}` on `{}`", stored.name));
-        }
-        for (key, old) in gone.iter().filter_map(|key| Some((key, self.frozen.get(key)?))) {
-            changes.push(format!("- field `{key}: {}`", old.cell.ty));
-            fixes.push(format!("`removed(key = \"{key}\", ty = {}, since = {next})`", old.cell.ty));
-        }
-        for (stored, old) in self.now.cells.iter().filter_map(|c| Some((c, self.frozen.get(c.key.as_str())?)))
-        {
-            if stored.role == Role::Field && stored.ty != old.cell.ty {
-                changes.push(format!("~ `{}: {}` → `{}`", stored.name, old.cell.ty, stored.ty));
-                fixes.push(format!("`changed(since = {next}, ..)` on `{}`", stored.name));
-            }
-        }
-        self.lists_changes = true;
-        let message = self.bump(&changes.join("; "), &fixes.join(", "));
-        self.at(Place::Version, message);
     }
 
     fn bump(&self, changes: &str, fixes: &str) -> String {
@@ -281,7 +219,7 @@ impl<'a> Found<'a> {
     }
 
     /// A cell of the attributes that should be in the lock and is not.
-    fn unknown(&mut self, at: usize, stored: &Stored) {
+    fn unknown(&mut self, at: usize, stored: &Stored, gone: &mut Vec<&str>) {
         let (released, name) = (self.lock.released, &stored.name);
         let (part, message) = match (&stored.role, stored.since) {
             (Role::Field | Role::Before, Some(since)) if stored.action != Action::Added => (
@@ -291,10 +229,10 @@ impl<'a> Found<'a> {
                     stored.action.describe()
                 ),
             ),
-            _ => (
-                Part::Key,
-                format!("`{name}` is in no version up to {released}, the released one; remove it here"),
-            ),
+            _ => {
+                let meant = self.meant(stored, gone);
+                (Part::Key, format!("`{name}` is in no version up to {released}, the released one{meant}"))
+            }
         };
         self.at(Place::Cell(at, part), message);
     }

@@ -33,6 +33,8 @@ pub(crate) struct Locked<'a> {
     pub(crate) warning: Option<String>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
     pub(crate) test: Option<Test<'a>>,
+    /// A mistake was found that no update records.
+    pub(crate) refused: bool,
 }
 
 /// The generated test: it reads the golden records, and writes the lock if it is asked to.
@@ -47,15 +49,37 @@ pub(crate) struct Test<'a> {
     pub(crate) shapes: Vec<&'a Type>,
 }
 
+/// What released versions stored, where the attributes are checked and a lock can help.
+#[derive(Default)]
+pub(crate) struct Past(Option<Lock>);
+
+impl Past {
+    pub(crate) fn of(schema: &Schema<'_>, written: &Written<'_>, around: &Around) -> Self {
+        let is_off = written.lock.as_ref().is_some_and(|mode| mode.value == Mode::Off);
+        let File::Text(text) = &around.file else { return Self::default() };
+        let lock = Lock::parse(text).ok().filter(|lock| lock.schema == schema.name.text && !is_off);
+        Self(lock)
+    }
+
+    /// The newest released type under a wire key, and the version that stored it.
+    pub(crate) fn stored(&self, key: &str) -> Option<(u16, &str)> {
+        let lock = self.0.as_ref()?;
+        let mut released = lock.versions.range(..=lock.released).rev();
+        released.find_map(|(version, view)| Some((*version, view.get(key)?.ty.as_str())))
+    }
+}
+
 /// Whether a finding stands under the present task: what the update records is no mistake during one.
 fn stands(task: &Task, can_be_recorded: bool) -> bool {
     *task == Task::Check || !can_be_recorded
 }
 
+/// `silent`: the attributes name nothing that changes in the present version.
 pub(crate) fn check<'a>(
     errors: &Errors,
     written: &'a Written<'a>,
     schema: &Schema<'a>,
+    silent: bool,
     around: &Around,
 ) -> Locked<'a> {
     let mode = written.lock.as_ref().map_or(Mode::Warn, |mode| mode.value);
@@ -83,7 +107,7 @@ pub(crate) fn check<'a>(
                 errors.at(&schema.name.at, message);
                 return locked;
             }
-            if *task == Task::Check {
+            if *task == Task::Check && !silent {
                 let message = missing(&now.schema, shown);
                 match mode {
                     Mode::Required => errors.at(schema.ident, message),
@@ -115,7 +139,8 @@ pub(crate) fn check<'a>(
         },
     };
     if let Some(lock) = &lock {
-        let verdict = compare::compare(&now, lock);
+        let verdict = compare::compare(&now, lock, silent);
+        locked.refused = verdict.findings.iter().any(|finding| !finding.can_be_recorded);
         for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
             errors.at(tokens(finding.place, written, schema, &origins), &finding.message);
         }

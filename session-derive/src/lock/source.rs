@@ -61,6 +61,8 @@ impl Around {
         };
         let name = format!("{schema}.lock");
         let file = match env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) {
+            // A name with a mistake may lead out of the folder.
+            _ if !schema.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => File::Ignored,
             Some(package) if env::var_os("CARGO_PRIMARY_PACKAGE").is_some() || !is_unpacked(&package) => {
                 // An absolute `below` replaces the package.
                 read(&package.join(below), &name)

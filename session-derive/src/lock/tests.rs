@@ -12,9 +12,8 @@ use syn::DeriveInput;
 
 use super::source::{Around, File, Task};
 use super::text::{ASKED, Lock};
-use super::{Locked, check as check_lock};
 use crate::errors::{Errors, source};
-use crate::{attr, check, model};
+use crate::{attr, judge, model};
 
 mod contraction;
 mod marks;
@@ -228,11 +227,9 @@ fn ask(source_text: &str, task: &Task, file: File) -> Answer {
     let errors = Errors::new();
     let written = attr::read(&errors, &item);
     let schema = model::decide(&written);
-    check::all(&errors, &written, &schema);
     let around =
         Around { task: task.clone(), file, shown: "shop.lock".to_owned(), directory: TokenStream::new() };
-    let locked =
-        if errors.is_empty() { check_lock(&errors, &written, &schema, &around) } else { Locked::default() };
+    let (_, locked) = judge(&errors, &written, &schema, &around);
     let mut mistakes: Vec<String> =
         errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect();
     let spelled = |ty: &syn::Type| source(ty.to_token_stream());

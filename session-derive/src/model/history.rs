@@ -31,6 +31,8 @@ pub(crate) struct Cell<'a> {
 /// One `changed` or `step`.
 pub(crate) struct Step<'a> {
     pub(crate) since: u16,
+    /// A `changed`.
+    pub(crate) of_a_field: bool,
     /// Places in `cells`.
     pub(crate) from: Vec<usize>,
     pub(crate) to: Vec<usize>,
@@ -96,6 +98,7 @@ impl<'a> History<'a> {
                 self.cells.push(Cell { key, ty: &from.value, default, default_given: false, field: None });
                 self.steps.push(Step {
                     since,
+                    of_a_field: true,
                     from: vec![self.cells.len() - 1],
                     // The cell that is pushed next, be it the field itself.
                     to: vec![self.cells.len()],
@@ -122,7 +125,7 @@ impl<'a> History<'a> {
         let (Some(from), Some(to)) = (find(from.collect()), find(to.collect())) else { return };
         let (down, merge) =
             (step.down.as_ref().map(|down| &down.value), step.merge.as_ref().map(|it| &it.value));
-        self.steps.push(Step { since, from, to, up: &up.value, down, merge });
+        self.steps.push(Step { since, of_a_field: false, from, to, up: &up.value, down, merge });
     }
 
     /// Cells that a step connects belong together, and so do the cells that those are connected with.

@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 3)]
+#[session(version = 3, lock = off)]
 struct Shop {
     #[session(since = 2)]
     user: Option<u64>,

@@ -14,7 +14,7 @@ impl Found<'_> {
         for (at, stored) in self.now.cells.iter().enumerate() {
             let key = stored.key.as_str();
             if let Some(old) = self.frozen.get(key) {
-                // An older form that the lock does not know as one is refused already, and so is what `not_bumped` lists.
+                // An older form that the lock does not know as one is refused already, and so is what `list` lists.
                 let ended = |until: Option<u16>| until.filter(|until| *until <= self.lock.released);
                 let listed = self.lists_changes && stored.role == Role::Field && stored.ty != old.cell.ty;
                 if listed || ended(stored.until) != old.until {
@@ -80,7 +80,7 @@ impl Found<'_> {
 
     /// Whether the draft in the lock is the one in the attributes. Types and defaults have been looked at.
     pub(super) fn draft(&mut self) {
-        if !self.verdict.findings.is_empty() {
+        if !self.verdict.findings.is_empty() || self.silent {
             return;
         }
         let strip = |view: View| -> BTreeMap<String, (u16, Action, bool)> {

@@ -1,0 +1,35 @@
+// Underlined: `Shop`.
+use actix_typed_session::{SessionState, SessionValue};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize, SessionValue)]
+struct Line {
+    sku: u32,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Foreign(u8);
+
+#[derive(SessionState)]
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2))]
+struct Shop {
+    user: Option<u64>,
+    #[session(since = 3)]
+    display_name: Option<String>,
+    #[session(default)]
+    cart: Vec<u32>,
+    #[session(default)]
+    lines: Vec<Line>,
+    #[session(default)]
+    foreign: Foreign,
+    #[session(since = 2, default = "en".to_owned())]
+    locale: String,
+    #[session(default, changed(since = 2, from = u8, up = wider))]
+    size: u16,
+}
+
+fn wider(size: u8) -> u16 {
+    size.into()
+}
+
+fn main() {}

@@ -1,0 +1,46 @@
+// Underlined: `display_name`, which was the name of the field with the key `nick`.
+use actix_typed_session::{SessionState, SessionValue};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize, SessionValue)]
+struct Line {
+    sku: u32,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Foreign(u8);
+
+#[derive(SessionState)]
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2),
+    step(since = 3, from(display_name: Option<String>), to(first, last), up = split, down = join))]
+struct Shop {
+    user: Option<u64>,
+    #[session(since = 3)]
+    first: Option<String>,
+    #[session(since = 3)]
+    last: Option<String>,
+    #[session(default)]
+    cart: Vec<u32>,
+    #[session(default)]
+    lines: Vec<Line>,
+    #[session(default)]
+    foreign: Foreign,
+    #[session(since = 2, default = "en".to_owned())]
+    locale: String,
+    #[session(default, changed(since = 2, from = u8, up = wider))]
+    size: u16,
+}
+
+fn wider(size: u8) -> u16 {
+    size.into()
+}
+
+fn split(name: Option<String>) -> (Option<String>, Option<String>) {
+    (name, None)
+}
+
+fn join((first, _): (Option<String>, Option<String>)) -> Option<String> {
+    first
+}
+
+fn main() {}
