@@ -117,6 +117,46 @@ async fn half_a_chain_is_kept_when_it_breaks_under_a_request() {
     assert_eq!(world.cells().await, "$c r3 4\nc.first r3 \"Ada\"\nc.last r3 \"King\"\n");
 }
 
+/// A name of which one half always has a value.
+mod defaulted {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "c", version = 3, lock = off)]
+    #[session(step(since = 3, from(name: Option<String>), to(first, last), up = up, down = down))]
+    pub(super) struct C {
+        #[session(since = 3)]
+        pub(super) first: Option<String>,
+        #[session(since = 3, default = "-".to_owned())]
+        pub(super) last: String,
+    }
+
+    fn up(name: Option<String>) -> (Option<String>, String) {
+        let (first, last) = split(name);
+        (first, last.unwrap_or_default())
+    }
+
+    fn down((first, last): (Option<String>, String)) -> Option<String> {
+        join((first, Some(last)))
+    }
+}
+
+/// Cleared by an old binary is `null` on both sides, and a field with a default reads as that also inside of a conversion.
+#[actix_web::test]
+async fn half_of_what_was_cleared_is_set() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
+    world.visit::<chain::v2::C, _>(async |c| c.clear_name()).await.unwrap();
+    world
+        .visit::<defaulted::C, _>(async |c| {
+            assert_eq!((c.first(), c.last()), (None, "-"));
+            c.set_first("Ada");
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cell("c.name").await.unwrap(), "\"Ada -\"");
+}
+
 mod flash {
     use super::*;
 
