@@ -117,6 +117,22 @@ async fn half_a_chain_is_kept_when_it_breaks_under_a_request() {
     assert_eq!(world.cells().await, "$c r3 4\nc.first r3 \"Ada\"\nc.last r3 \"King\"\n");
 }
 
+/// Cleared here is cleared for the old binary, whatever `down` would make of nothing.
+#[actix_web::test]
+async fn what_is_cleared_does_not_go_through_down() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
+    world
+        .visit::<chain::patient::C, _>(async |c| {
+            c.clear_first();
+            c.clear_last();
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.cell("c.name").await.unwrap(), "null");
+    world.visit::<chain::v2::C, _>(async |c| assert_eq!(c.name(), None)).await.unwrap();
+}
+
 /// A name of which one half always has a value.
 mod defaulted {
     use super::*;
