@@ -522,7 +522,8 @@ fn judge<'a>(
     } else {
         lock::Locked::default()
     };
-    if let Some(unused) = unused.filter(|_| !locked.refused) {
+    // What the lock says is the nearer advice.
+    if let Some(unused) = unused.filter(|_| !accepted || errors.is_empty()) {
         errors.at(unused.at, unused.message);
     }
     (accepted, locked)

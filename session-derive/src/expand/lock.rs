@@ -14,7 +14,7 @@ use crate::model::Schema;
 
 /// What stands beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
-    let Locked { watch, warning, types, .. } = locked;
+    let Locked { watch, warning, types, test: _ } = locked;
     let warning = warning.as_ref().map(|message| warn(schema.ident, message));
     let types = types.iter().map(|(ty, check)| keep(schema, ty, check));
     quote!(#watch #warning #(#types)*)

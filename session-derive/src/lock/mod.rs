@@ -33,8 +33,6 @@ pub(crate) struct Locked<'a> {
     pub(crate) warning: Option<String>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
     pub(crate) test: Option<Test<'a>>,
-    /// A mistake was found that no update records.
-    pub(crate) refused: bool,
 }
 
 /// The generated test: it reads the golden records, and writes the lock if it is asked to.
@@ -140,7 +138,6 @@ pub(crate) fn check<'a>(
     };
     if let Some(lock) = &lock {
         let verdict = compare::compare(&now, lock, silent);
-        locked.refused = verdict.findings.iter().any(|finding| !finding.can_be_recorded);
         for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
             errors.at(tokens(finding.place, written, schema, &origins), &finding.message);
         }

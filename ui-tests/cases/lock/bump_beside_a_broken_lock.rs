@@ -1,0 +1,10 @@
+// Underlined: `Shop`, and not the version.
+use actix_typed_session::SessionState;
+
+#[derive(SessionState)]
+#[session(name = "edited", version = 3, removed(key = "theme", ty = String, since = 2))]
+struct Shop {
+    user: Option<u64>,
+}
+
+fn main() {}
