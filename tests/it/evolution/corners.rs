@@ -96,6 +96,78 @@ async fn half_a_chain_is_kept() {
     assert_eq!(world.cells().await, "$c r2 4\nc.first r2 \"Ada\"\nc.last r2 \"Byron\"\n");
 }
 
+/// One that holds is moved to its end, by a write of any of its fields.
+#[actix_web::test]
+async fn a_whole_chain_is_moved() {
+    let world = memory();
+    world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
+    world.visit::<chain::strict::C, _>(async |c| c.set_last("Byron")).await.unwrap();
+    assert_eq!(world.cells().await, "$c r2 4\nc.first r2 \"1\"\nc.first@5 r2 1\nc.last r2 \"Byron\"\n");
+}
+
+/// A name whose half learns in version 5 how it is spelt.
+mod spelt {
+    use super::*;
+
+    pub(super) mod v4 {
+        use super::*;
+
+        #[derive(SessionState)]
+        #[session(name = "c", version = 4, lock = off)]
+        #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join))]
+        pub(in crate::evolution) struct C {
+            #[session(since = 3)]
+            pub(in crate::evolution) first: Option<String>,
+            #[session(since = 3)]
+            pub(in crate::evolution) last: Option<String>,
+            #[session(since = 4)]
+            pub(in crate::evolution) x4: Option<u8>,
+            #[session(since = 2)]
+            pub(in crate::evolution) x: Option<u8>,
+        }
+    }
+
+    pub(super) mod v5 {
+        use super::*;
+
+        #[derive(SessionState)]
+        #[session(name = "c", version = 5, lock = off)]
+        #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split))]
+        pub(in crate::evolution) struct C {
+            #[session(since = 3, changed(since = 5, from = Option<String>, up = unspelt, down = unspell))]
+            pub(in crate::evolution) first: Option<(String, u8)>,
+            #[session(since = 3)]
+            pub(in crate::evolution) last: Option<String>,
+            #[session(since = 4)]
+            pub(in crate::evolution) x4: Option<u8>,
+            #[session(since = 2)]
+            pub(in crate::evolution) x: Option<u8>,
+        }
+    }
+
+    fn unspelt(first: Option<String>) -> Option<(String, u8)> {
+        first.map(|first| (first, 0))
+    }
+
+    fn unspell(first: Option<(String, u8)>) -> Option<String> {
+        first.map(|(first, _)| first)
+    }
+}
+
+/// A write of one field of a group does not touch the others: a newer form, which this binary does not know, would lose to it.
+#[actix_web::test]
+async fn a_neighbour_that_is_not_written_keeps_what_only_a_newer_binary_knows() {
+    let world = memory();
+    world.visit::<spelt::v5::C, _>(async |c| c.set_first(("Ada".to_owned(), 7))).await.unwrap();
+    world.visit::<spelt::v4::C, _>(async |c| c.set_last("Byron")).await.unwrap();
+    world
+        .visit::<spelt::v5::C, _>(async |c| {
+            assert_eq!((c.first(), c.last()), (Some(&("Ada".to_owned(), 7)), Some("Byron")));
+        })
+        .await
+        .unwrap();
+}
+
 /// The same where the older binary may still run: its edit is not dropped.
 #[actix_web::test]
 async fn half_a_chain_is_kept_beside_an_old_reader() {
