@@ -158,8 +158,20 @@ fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
     let step = steps
         .filter(|step| step.to.iter().flat_map(|to| &to.value).any(|to| to.text == key))
         .min_by_key(|step| model::number(&step.since))?;
-    let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone());
-    Some((model::number(&step.since)?, Action::Step(from.collect())))
+    let from: Vec<String> =
+        step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone()).collect();
+    let since = model::number(&step.since)?;
+    let action = match from.as_slice() {
+        // What a field's `changed` was called after the field itself went into another step.
+        [one] if key == history::cell_since(base(one), Some(since)) => Action::Changed(one.clone()),
+        _ => Action::Step(from),
+    };
+    Some((since, action))
+}
+
+/// The key as it was before any change.
+fn base(key: &str) -> &str {
+    key.split_once('@').map_or(key, |(base, _)| base)
 }
 
 fn default(default: &model::Default<'_>) -> Option<Default> {

@@ -146,3 +146,29 @@ fn nothing_leaves_early() {
         "`changed` needs `from = Type`",
     );
 }
+
+/// A field that changed its type, and is split two versions later: what was `changed` is said by a step.
+#[test]
+fn a_change_of_a_field_that_went_into_a_step() {
+    let field = |more: &str| format!("#[session(default{more})] name: Vec<u32>");
+    let first = "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] name: String }";
+    let lock = released(first, "");
+    let second = format!(
+        "#[session(name = \"shop\", version = 2)] struct Shop {{ {} }}",
+        field(", changed(since = 2, from = String, up = up, down = down)")
+    );
+    let lock = released(&second, &lock);
+    let third = |since: &str| {
+        format!(
+            "#[session(name = \"shop\", version = 3)]
+            #[session(step(since = {since}, from(name: String), to(\"name@2\"), up = up))]
+            #[session(step(since = 3, from(\"name@2\": Vec<u32>), to(first, last), up = up, down = down))]
+            struct Shop {{
+                #[session(default, since = 3)] first: String,
+                #[session(default, since = 3)] last: String,
+            }}"
+        )
+    };
+    let lock = released(&third("2"), &lock);
+    assert!(lock.contains("changed 2 from name"), "{lock}");
+}
