@@ -34,16 +34,16 @@ fn warn(at: &Ident, message: &str) -> TokenStream {
     }
 }
 
-/// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..");` with the caret on the type.
+/// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..", "..");` with the caret on the type.
 fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
     let krate = &schema.krate;
-    let TypeCheck { locked, same_words, message, .. } = check;
+    let TypeCheck { locked, same_words, message, unseen, .. } = check;
     let locked = option(locked.map(hexadecimal));
     let (first, last) = ends(ty);
     // A call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
-        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message),
+        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message, #unseen),
     );
     arguments.set_span(last);
     let function = quote_spanned!(first=> assert_kept);

@@ -7,6 +7,7 @@
 mod cells;
 pub(crate) mod compare;
 mod now;
+mod own;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
