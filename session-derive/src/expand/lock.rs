@@ -10,7 +10,8 @@ use crate::ident;
 use crate::lock::compare::TypeCheck;
 use crate::lock::source::Task;
 use crate::lock::{Locked, Test};
-use crate::model::Schema;
+use crate::model::{self, Schema};
+use crate::words::words;
 
 /// What stands beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
@@ -82,7 +83,7 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, oldest_record, text, shapes }) = &locked.test else {
+    let Some(Test { directory, task, oldest_record, text, shapes, records, fields }) = &locked.test else {
         return TokenStream::new();
     };
     let (state, krate) = (schema.ident, &schema.krate);
@@ -93,6 +94,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
         Task::Release => quote!(Release),
     };
     let sample = option(sample);
+    let opaque = fields.iter().flat_map(|ty| opaque(schema, ty));
     quote! {
         #[cfg(test)]
         #[::core::prelude::v1::test]
@@ -108,6 +110,8 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
                     shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
+                    records: &[#(#records),*],
+                    opaque: const { &[#(#opaque),*] },
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
                     source: ::core::file!(),
                 },
@@ -115,4 +119,22 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
             )
         }
     }
+}
+
+/// `("Line", true)`: each type in this one, and whether it is one that the compiler cannot see into, though into all inside of it.
+fn opaque<'a>(schema: &'a Schema<'_>, ty: &'a Type) -> impl Iterator<Item = TokenStream> + 'a {
+    let krate = &schema.krate;
+    let named = model::parts(ty).into_iter().filter(|part| matches!(part, Type::Path(_)));
+    named.map(move |part| {
+        let words = words(part);
+        let parts = model::parts(part);
+        let inside = parts.get(1..).unwrap_or_default();
+        quote! {
+            (
+                #words,
+                #krate::__private::shape::Probe::<#part>::FP.is_none()
+                    #(&& #krate::__private::shape::Probe::<#inside>::FP.is_some())*
+            )
+        }
+    })
 }

@@ -46,6 +46,10 @@ pub(crate) struct Test<'a> {
     /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
     pub(crate) text: Vec<String>,
     pub(crate) shapes: Vec<&'a Type>,
+    /// The versions whose golden records must be there.
+    pub(crate) records: Vec<u16>,
+    /// The types of the fields, if it is asked to write: to say which of them the compiler cannot see into.
+    pub(crate) fields: Vec<&'a Type>,
 }
 
 /// What released versions stored, where the attributes are checked and a lock can help.
@@ -145,16 +149,18 @@ pub(crate) fn check<'a>(
         let types = verdict.types.into_iter().filter(|check| stands(task, check.can_be_recorded));
         locked.types = types.filter_map(|check| Some((origins.get(check.cell)?.ty, check))).collect();
     }
-    let (text, shapes) = match task {
+    let (text, shapes, fields) = match task {
         Task::Update | Task::Release => {
             let updated = cells::updated(&now, lock.as_ref(), *task == Task::Release);
             let text = updated.render().split(ASKED).map(str::to_owned).collect();
-            (text, asked(&updated, &now, &origins))
+            let fields = schema.fields.iter().map(|field| field.ty).collect();
+            (text, asked(&updated, &now, &origins), fields)
         }
-        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new()),
+        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new(), Vec::new()),
     };
-    let (directory, oldest_record) = (directory.clone(), now.oldest_record);
-    locked.test = Some(Test { directory, task: task.clone(), oldest_record, text, shapes });
+    let records = lock.into_iter().flat_map(|lock| lock.records).collect();
+    let (directory, task, oldest_record) = (directory.clone(), task.clone(), now.oldest_record);
+    locked.test = Some(Test { directory, task, oldest_record, text, shapes, records, fields });
     locked
 }
 
