@@ -4,7 +4,7 @@
 //! is wrong. Never: a part of an application that runs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -43,8 +43,9 @@ pub struct Lock {
     pub shapes: &'static [Option<u64>],
     /// The released versions whose golden records must be there.
     pub records: &'static [u16],
-    /// Types in the schema, and whether the compiler cannot see into them. Empty for [`Task::Read`].
-    pub opaque: &'static [(&'static str, bool)],
+    /// Types in the schema, and whether to say that the compiler cannot see into them; for [`Task::Read`], that it can since the
+    /// release.
+    pub tell: &'static [(&'static str, bool)],
     /// The folder of the package.
     pub package: &'static str,
     /// The source file of the schema, from the package or from a folder above it.
@@ -114,9 +115,9 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
             None => read(&BTreeMap::new())?,
         };
         trial::run(&state)?;
-        let (version, path) = (schema.version(), path_of(schema.version()));
+        let version = schema.version();
         // What a released version wrote does not change any more.
-        if !records.contains_key(&path) {
+        if let Entry::Vacant(record) = records.entry(path_of(version)) {
             if sample.is_none() {
                 files.say(&format!(
                     "schema `{0}`: no `sample`: the record that is kept of version {version} holds only defaults, so later \
@@ -125,7 +126,7 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
                 ));
             }
             let (schema, cells) = (schema.name().to_owned(), encode(&state)?);
-            records.insert(path, Golden { schema, version, cells, reads: BTreeMap::new() });
+            record.insert(Golden { schema, version, cells, reads: BTreeMap::new() });
         }
     }
     for version in lock.records.iter().filter(|version| **version >= lock.oldest_record) {
@@ -145,13 +146,19 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
     if lock.task != Task::Read {
         let path = Path::new(lock.directory).join(format!("{}.lock", schema.name()));
         files.write(path, sealed(lock.text, lock.shapes));
-        let opaque: BTreeSet<_> = lock.opaque.iter().filter(|(_, opaque)| *opaque).collect();
-        for (name, _) in opaque {
-            files.say(&format!(
-                "schema `{}`: changes inside `{name}` are not seen; derive `SessionValue` for it, if it is yours, and run this again",
-                schema.name()
-            ));
-        }
+    }
+    let tell: BTreeSet<_> = lock.tell.iter().filter(|(_, tell)| *tell).collect();
+    for (name, _) in tell {
+        let what = if lock.task == Task::Read {
+            format!(
+                "the lock can see inside `{name}` now; run `SESSION_LOCK=update cargo test session_lock`, and changes there are noticed"
+            )
+        } else {
+            format!(
+                "changes inside `{name}` are not seen; derive `SessionValue` for it, if it is yours, and run this again"
+            )
+        };
+        files.say(&format!("schema `{}`: {what}", schema.name()));
     }
     files.done()
 }

@@ -83,18 +83,17 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, oldest_record, text, shapes, records, fields }) = &locked.test else {
+    let Some(Test { directory, task, oldest_record, text, shapes, records, tell }) = &locked.test else {
         return TokenStream::new();
     };
     let (state, krate) = (schema.ident, &schema.krate);
     let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
-    let task = match task {
-        Task::Check | Task::Unknown(_) => quote!(Read),
-        Task::Update => quote!(Update),
-        Task::Release => quote!(Release),
+    let (task, tell): (_, Vec<_>) = match task {
+        Task::Check | Task::Unknown(_) => (quote!(Read), tell.iter().map(|ty| seen(schema, ty)).collect()),
+        Task::Update => (quote!(Update), opaque(schema, tell)),
+        Task::Release => (quote!(Release), opaque(schema, tell)),
     };
     let sample = option(sample);
-    let opaque = fields.iter().flat_map(|ty| opaque(schema, ty));
     quote! {
         #[cfg(test)]
         #[::core::prelude::v1::test]
@@ -111,7 +110,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     text: &[#(#text),*],
                     shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
                     records: &[#(#records),*],
-                    opaque: const { &[#(#opaque),*] },
+                    tell: const { &[#(#tell),*] },
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
                     source: ::core::file!(),
                 },
@@ -121,11 +120,17 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
     }
 }
 
-/// `("Line", true)`: each type in this one, and whether it is one that the compiler cannot see into, though into all inside of it.
-fn opaque<'a>(schema: &'a Schema<'_>, ty: &'a Type) -> impl Iterator<Item = TokenStream> + 'a {
+/// `("Line", true)`: a type, and whether the compiler sees into it.
+fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
+    let (krate, words) = (&schema.krate, words(ty));
+    quote!((#words, #krate::__private::shape::Probe::<#ty>::FP.is_some()))
+}
+
+/// `("Line", true)`: each type in these, and whether it is one that the compiler cannot see into, though into all inside of it.
+fn opaque(schema: &Schema<'_>, types: &[&Type]) -> Vec<TokenStream> {
     let krate = &schema.krate;
-    let named = model::parts(ty).into_iter().filter(|part| matches!(part, Type::Path(_)));
-    named.map(move |part| {
+    let parts = types.iter().flat_map(|ty| model::parts(ty)).filter(|part| matches!(part, Type::Path(_)));
+    let tell = parts.map(|part| {
         let words = words(part);
         let parts = model::parts(part);
         let inside = parts.get(1..).unwrap_or_default();
@@ -136,5 +141,6 @@ fn opaque<'a>(schema: &'a Schema<'_>, ty: &'a Type) -> impl Iterator<Item = Toke
                     #(&& #krate::__private::shape::Probe::<#inside>::FP.is_some())*
             )
         }
-    })
+    });
+    tell.collect()
 }
