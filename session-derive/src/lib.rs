@@ -234,8 +234,9 @@ use syn::DeriveInput;
 /// principal stays what it is. Types that are spelled differently and stored alike are one type. To see inside your own types, give
 /// them `#[derive(SessionValue)]`; other types are compared by their spelling.
 ///
-/// The derive itself never writes: a test does that it generates, `session_lock_shop`. On every other run that test reads the records
-/// under `session-schemas/fixtures` back. It needs the derive to stand in a module (not in a function) of a target with tests.
+/// The derive itself never writes, so `SESSION_LOCK=update cargo build` does nothing: a test does that it generates,
+/// `session_lock_shop`, and prints what it wrote and which of your types the lock cannot see into. On every other run that test reads
+/// the records under `session-schemas/fixtures` back, which are to be committed too. It needs the derive to stand in a module (not in a function) of a target with tests.
 /// What cargo unpacked, from a registry or a vendor folder, is not compared.
 ///
 /// `SESSION_LOCK_DIR` names another folder for lock files, absolute or from the package's folder.
@@ -252,7 +253,8 @@ use syn::DeriveInput;
 /// ## `sample = path`
 ///
 /// A function that makes the state for the record which `SESSION_LOCK=release` keeps; without it, the record holds the defaults.
-/// The more it fills in, the more later versions are tested with. Only tests call it.
+/// The more it fills in, the more later versions are tested with. A release fails if a `down` fails on it, or an `up` on what `down`
+/// made. Only tests call it.
 ///
 /// ```
 /// # use actix_typed_session::SessionState;

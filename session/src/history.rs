@@ -165,6 +165,12 @@ impl Group {
         self.cells.iter().filter_map(|(_, field)| *field)
     }
 
+    /// The keys that each step reads, the oldest first.
+    pub(crate) fn older_sides(&self) -> impl Iterator<Item = Vec<&'static str>> {
+        let key = |at: &usize| self.cells.get(*at).map(|(key, _)| *key);
+        self.steps.iter().map(move |step| step.from.iter().filter_map(key).collect())
+    }
+
     /// Whether a write of one field needs the values of others.
     pub(crate) fn is_joint(&self) -> bool {
         self.fields().nth(1).is_some()

@@ -4,11 +4,10 @@
 //! is wrong. Never: a part of an application that runs.
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    io::{self, Write as _},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fmt, fs, io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -20,9 +19,14 @@ use crate::{
     id::VerifierHash,
     patch::Patch,
     record::{Json, Limits, Record, Timestamp},
-    schema::SessionState,
+    schema::{Field, Schema, SessionState},
     shape,
 };
+
+mod files;
+mod trial;
+
+use files::Files;
 
 /// What the derive knows of a schema's lock file.
 #[derive(Debug)]
@@ -37,6 +41,11 @@ pub struct Lock {
     pub text: &'static [&'static str],
     /// What the compiler found.
     pub shapes: &'static [Option<u64>],
+    /// The released versions whose golden records must be there.
+    pub records: &'static [u16],
+    /// Types in the schema, and whether to say that the compiler cannot see into them; for [`Task::Read`], that it can since the
+    /// release.
+    pub tell: &'static [(&'static str, bool)],
     /// The folder of the package.
     pub package: &'static str,
     /// The source file of the schema, from the package or from a folder above it.
@@ -63,11 +72,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-impl Failure {
-    fn io(what: &str, path: &Path, error: &io::Error) -> Self {
-        Self(format!("cannot {what} {}: {error}", path.display()))
-    }
-}
+type Cells = BTreeMap<String, Box<RawValue>>;
 
 /// A record as a version wrote it, and what it reads as now.
 #[derive(Serialize, Deserialize)]
@@ -75,68 +80,101 @@ struct Golden {
     schema: String,
     version: u16,
     /// By wire key.
-    cells: BTreeMap<String, Box<RawValue>>,
-    /// By the version that was released last: what each of its cells held when it read the record.
+    cells: Cells,
+    /// By the version that was released last: what it read of this, defaults aside.
     reads: BTreeMap<u16, BTreeMap<String, serde_json::Value>>,
 }
 
 /// Does what `lock.task` says for the schema of `T`. `sample` is what the golden record holds, else the defaults.
 ///
 /// # Errors
-/// When a file cannot be read or written, or a golden record no longer reads as it did.
+/// When a file cannot be read or written, a golden record is missing or no longer reads as it did, or a conversion fails on `sample`.
+/// Then nothing is written.
 pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(), Failure> {
     let schema = T::schema();
-    let records = Path::new(lock.directory).join("fixtures");
-    if lock.task != Task::Read {
-        let path = Path::new(lock.directory).join(format!("{}.lock", schema.name()));
-        let created = !path.exists();
-        write(&path, &sealed(lock.text, lock.shapes))?;
-        if created {
-            touch(lock);
+    let folder = Path::new(lock.directory).join("fixtures");
+    let path_of = |version: u16| folder.join(format!("{}.v{version}.json", schema.name()));
+    let mut files = Files::of(lock);
+    let mut records = BTreeMap::new();
+    for path in fixtures(&folder, schema.name())? {
+        let shown = lock.shown(&path);
+        let text =
+            fs::read_to_string(&path).map_err(|error| Failure(format!("cannot read {shown}: {error}")))?;
+        let golden: Golden = serde_json::from_str(&text)
+            .map_err(|error| Failure(format!("{shown} is no golden record: {error}")))?;
+        if golden.schema == schema.name() && golden.version < lock.oldest_record {
+            // What tells how to read it may have left the source.
+            files.say(&format!("{shown}: not read, because of `oldest_record = {}`", lock.oldest_record));
+        } else if golden.schema == schema.name() && golden.version <= schema.version() {
+            records.insert(path, golden);
         }
     }
     if lock.task == Task::Release {
-        let path = records.join(format!("{}.v{}.json", schema.name(), schema.version()));
+        let state = match sample {
+            Some(sample) => sample(),
+            None => read(&BTreeMap::new())?,
+        };
+        trial::run(&state)?;
+        let version = schema.version();
         // What a released version wrote does not change any more.
-        if !path.exists() {
-            let cells = match sample {
-                Some(sample) => encode(&sample())?,
-                None => encode(&read::<T>(&BTreeMap::new())?)?,
-            };
-            let golden = Golden {
-                schema: schema.name().to_owned(),
-                version: schema.version(),
-                cells,
-                reads: BTreeMap::new(),
-            };
-            save(&path, &golden)?;
-        }
-    }
-    for path in fixtures(&records, schema.name())? {
-        let text = fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
-        let mut golden: Golden = serde_json::from_str(&text)
-            .map_err(|error| Failure(format!("{} is no golden record: {error}", path.display())))?;
-        if golden.schema == schema.name() && golden.version < lock.oldest_record {
-            // What tells how to read it may have left the source.
-            say(&format!(
-                "{}: not read, because of `oldest_record = {}`",
-                path.display(),
-                lock.oldest_record
-            ));
-        } else if golden.schema == schema.name() && golden.version <= schema.version() {
-            check::<T>(&mut golden, lock.task)
-                .map_err(|Failure(why)| Failure(format!("{}: {why}", path.display())))?;
-            if lock.task == Task::Release {
-                save(&path, &golden)?;
+        if let Entry::Vacant(record) = records.entry(path_of(version)) {
+            if sample.is_none() {
+                files.say(&format!(
+                    "schema `{0}`: no `sample`: the record that is kept of version {version} holds only defaults, so later \
+                     versions are tested with nothing else; name a function in `#[session(sample = full_{0})]`",
+                    schema.name()
+                ));
             }
+            let (schema, cells) = (schema.name().to_owned(), encode(&state)?);
+            record.insert(Golden { schema, version, cells, reads: BTreeMap::new() });
         }
     }
-    Ok(())
+    for version in lock.records.iter().filter(|version| **version >= lock.oldest_record) {
+        let path = path_of(*version);
+        if !records.contains_key(&path) {
+            return Err(Failure(missing(*version, schema.version(), &lock.shown(&path))));
+        }
+    }
+    for (path, mut golden) in records {
+        check::<T>(&mut golden, lock.task)
+            .map_err(|Failure(why)| Failure(format!("{}: {why}", lock.shown(&path))))?;
+        if lock.task == Task::Release {
+            let text = serde_json::to_string_pretty(&golden).map_err(|error| Failure(error.to_string()))?;
+            files.write(path, format!("{text}\n"));
+        }
+    }
+    if lock.task != Task::Read {
+        let path = Path::new(lock.directory).join(format!("{}.lock", schema.name()));
+        files.write(path, sealed(lock.text, lock.shapes));
+    }
+    let tell: BTreeSet<_> = lock.tell.iter().filter(|(_, tell)| *tell).collect();
+    for (name, _) in tell {
+        let what = if lock.task == Task::Read {
+            format!(
+                "the lock can see inside `{name}` now; run `SESSION_LOCK=update cargo test session_lock`, and changes there are noticed"
+            )
+        } else {
+            format!(
+                "changes inside `{name}` are not seen; derive `SessionValue` for it, if it is yours, and run this again"
+            )
+        };
+        files.say(&format!("schema `{}`: {what}", schema.name()));
+    }
+    files.done()
 }
 
-/// Reads one golden record: untouched cells say what they said, and all say what they said to this version at its release.
+fn missing(version: u16, now: u16, shown: &str) -> String {
+    let at = if version == now { "" } else { " in the source of that version" };
+    format!(
+        "{shown} is missing; it is a record of version {version}, to be read by every later one: restore it from version control, \
+         or run `SESSION_LOCK=release cargo test session_lock`{at}"
+    )
+}
+
+/// Reads one golden record: untouched cells say what they said, and all say what they said to the version that was released last.
 fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure> {
-    let version = T::schema().version();
+    let schema = T::schema();
+    let record = of_cells(&golden.cells);
     let values = encode(&read::<T>(&golden.cells)?)?;
     let values: BTreeMap<String, serde_json::Value> =
         values.into_iter().map(|(key, json)| Ok((key, value(&json)?))).collect::<Result<_, Failure>>()?;
@@ -147,23 +185,38 @@ fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure
             return Err(Failure(format!("`{key}` holds {json} and reads as {now}")));
         }
     }
+    for (version, reads) in golden.reads.range(..=schema.version()) {
+        for (key, read) in reads {
+            if let Some(now) = values.get(key).filter(|now| *now != read) {
+                return Err(Failure(format!(
+                    "`{key}` read as {read} when version {version} was released, and does not now: it is {now}. If what was read \
+                     then was a mistake, write what is right into this file"
+                )));
+            }
+        }
+    }
     if task == Task::Release {
         // The versions before it have been read from the same cells; what they made of them is history.
-        golden.reads = BTreeMap::from([(version, values)]);
-    } else if let Some(reads) = golden.reads.get(&version) {
-        let changed = reads.iter().find(|(key, read)| values.get(*key).is_some_and(|now| now != *read));
-        if let Some((key, read)) = changed {
-            return Err(Failure(format!(
-                "`{key}` read as {read} when version {version} was released, and does not now"
-            )));
-        }
+        let patch = Patch::default();
+        let stored = schema.fields().iter().filter(|field| holds(view(&record, &patch), schema, field));
+        let stored = stored.filter_map(|field| values.get_key_value(field.key()));
+        let reads = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
+        golden.reads = BTreeMap::from([(schema.version(), reads)]);
     }
     Ok(())
 }
 
-/// To people, past the harness, which keeps what a passing test prints.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Whether a field reads as something that is stored. Defaults may change: the lock sees to that.
+fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
+    let json = match schema.group_of(field) {
+        None => view.cell(field.key(), false).map(|cell| cell.json.clone()),
+        Some(group) => {
+            let slots = view.slots(schema, group);
+            let mut cells = group.with(slots);
+            cells.find_map(|(key, _, slot)| if key == field.key() { slot.value.ok()? } else { None })
+        }
+    };
+    json.is_some_and(|json| !json.is_null())
 }
 
 fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {
@@ -171,19 +224,30 @@ fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {
 }
 
 /// What `T` reads from a record with these cells.
-fn read<T: SessionState>(cells: &BTreeMap<String, Box<RawValue>>) -> Result<T, Failure> {
+fn read<T: SessionState>(cells: &Cells) -> Result<T, Failure> {
+    let (record, patch) = (of_cells(cells), Patch::default());
+    T::decode_section(&mut view(&record, &patch).cells(T::schema()))
+        .map_err(|error| Failure(error.to_string()))
+}
+
+fn of_cells(cells: &Cells) -> Record {
+    record(cells.iter().map(|(key, json)| (key.as_str(), Json::from_store(json.get()))))
+}
+
+/// A record with these cells.
+fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
     let limits = Limits { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
     let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
-    let write = |key: &str, json: &RawValue| CellWrite::new(key.into(), Json::from_store(json.get()));
-    new.cells = cells.iter().map(|(key, json)| write(key, json)).collect();
-    let now = Timestamp::from_millis(0);
-    let record = Record::create(&new, now);
-    let view = View { record: Some(&record), now, signed_in: false, patch: &Patch::default() };
-    T::decode_section(&mut view.cells(T::schema())).map_err(|error| Failure(error.to_string()))
+    new.cells = cells.map(|(key, json)| CellWrite::new(key.into(), json)).collect();
+    Record::create(&new, Timestamp::from_millis(0))
+}
+
+fn view<'a>(record: &'a Record, patch: &'a Patch) -> View<'a> {
+    View { record: Some(record), now: Timestamp::from_millis(0), signed_in: false, patch }
 }
 
 /// The cells that hold `state`, by wire key.
-fn encode<T: SessionState>(state: &T) -> Result<BTreeMap<String, Box<RawValue>>, Failure> {
+fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     let fields = T::schema().fields().iter().enumerate();
     let cells = fields.map(|(at, field)| {
         let json = state.encode_field(at)?;
@@ -196,40 +260,13 @@ fn fixtures(folder: &Path, schema: &str) -> Result<Vec<PathBuf>, Failure> {
     let files = match fs::read_dir(folder) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::io("read", folder, &error)),
+        Err(error) => return Err(Failure(format!("cannot read {}: {error}", folder.display()))),
     };
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.strip_prefix(schema).and_then(|rest| rest.strip_prefix(".v")?.strip_suffix(".json")).is_some()
     };
     Ok(files.filter_map(Result::ok).map(|entry| entry.path()).filter(is_ours).collect())
-}
-
-fn save(path: &Path, golden: &Golden) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(golden).map_err(|error| Failure(error.to_string()))?;
-    write(path, &format!("{text}\n"))
-}
-
-/// Writes what is not there yet: cargo rebuilds what reads a file that was written.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    if fs::read_to_string(path).is_ok_and(|now| now == text) {
-        return Ok(());
-    }
-    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    folder.and_then(|()| fs::write(path, text)).map_err(|error| Failure::io("write", path, &error))
-}
-
-/// Cargo cannot watch a file that was not there, so the schema's source is made to look edited. If that fails, the next edit of
-/// it does the same.
-fn touch(lock: &Lock) {
-    let source = Path::new(lock.package)
-        .ancestors()
-        .map(|folder| folder.join(lock.source))
-        .find(|path| path.is_file());
-    let file = source.and_then(|path| fs::File::options().append(true).open(path).ok());
-    if let Some(file) = file {
-        let _ = file.set_modified(SystemTime::now());
-    }
 }
 
 /// The text with its numbers put in.

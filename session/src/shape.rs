@@ -90,19 +90,26 @@ pub trait Opaque {
 
 impl<T: ?Sized> Opaque for Probe<T> {}
 
-/// Stops the compiler with `message` unless a type is stored as the lock says.
+/// Stops the compiler with `message` unless a type is stored as the lock says; with `unseen` if the lock says it and the type has no
+/// shape.
 ///
 /// `same_words`: both are spelled alike, which is all there is to see of a foreign type.
 ///
 /// # Panics
 /// Then, in a constant: a compile error.
 #[track_caller]
-pub const fn assert_kept(now: Option<u64>, locked: Option<u64>, same_words: bool, message: &str) {
-    let kept = match (now, locked) {
-        (Some(now), Some(locked)) => now == locked,
+pub const fn assert_kept(
+    now: Option<u64>,
+    locked: Option<u64>,
+    same_words: bool,
+    message: &str,
+    unseen: &str,
+) {
+    let (kept, message) = match (now, locked) {
+        (Some(now), Some(locked)) => (now == locked, message),
         // The shape was never seen, or was seen only since: the words decide.
-        (_, None) => same_words,
-        (None, Some(_)) => false,
+        (_, None) => (same_words, message),
+        (None, Some(_)) => (false, unseen),
     };
     assert!(kept, "{}", message);
 }
@@ -251,8 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_kept() {
-        let kept =
-            |now, locked, same| std::panic::catch_unwind(|| assert_kept(now, locked, same, "no")).is_ok();
+        let kept = |now, locked, same| {
+            std::panic::catch_unwind(|| assert_kept(now, locked, same, "no", "no")).is_ok()
+        };
         assert!(kept(Some(1), Some(1), false));
         assert!(!kept(Some(2), Some(1), true));
         assert!(kept(None, None, true));

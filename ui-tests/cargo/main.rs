@@ -5,6 +5,7 @@
 
 mod contraction;
 mod kit;
+mod records;
 
 use std::fs;
 
@@ -79,40 +80,6 @@ fn building_never_writes() {
         said.fine("Compiling never-writes");
     }
     assert_eq!(shop.everything(), before);
-}
-
-/// A release freezes the version and keeps what it wrote; every later version reads that back.
-#[test]
-fn released_records_are_read_back() {
-    let shop = Folder::new("released");
-    shop.write("Cargo.toml", &alone("released", ""));
-    let full = "#[cfg(test)]\nfn full() -> Shop { Shop { size: 7 } }\n";
-    shop.write(
-        "src/lib.rs",
-        &(state("version = 1, sample = full", "#[session(default)] pub size: u8") + full),
-    );
-    shop.session_lock("release").fine("ok");
-    let record = shop.read("session-schemas/fixtures/shop.v1.json");
-    assert!(record.contains("\"shop.size\": 7"), "{record}");
-
-    let second = |up: &str| {
-        let field =
-            "#[session(default, changed(since = 2, from = u8, up = wider, down = narrower))] pub size: u16";
-        let functions = format!(
-            "fn wider(size: u8) -> u16 {{ {up} }}\nfn narrower(size: u16) -> u8 {{ size.to_le_bytes()[0] }}\n{}",
-            full.replace("size: 7", "size: 700")
-        );
-        state("version = 2, sample = full", field) + &functions
-    };
-    shop.write("src/lib.rs", &second("u16::from(size)"));
-    shop.session_lock("release").fine("ok");
-    let record = shop.read("session-schemas/fixtures/shop.v1.json");
-    assert!(record.contains("\"shop.size@2\": 7") && record.contains("\"shop.size\": 7"), "{record}");
-    assert!(shop.read("session-schemas/fixtures/shop.v2.json").contains("\"shop.size@2\": 700"));
-    shop.session_lock("").fine("ok");
-
-    shop.write("src/lib.rs", &second("u16::from(size) + 1"));
-    shop.session_lock("").fails("`shop.size@2` read as 7 when version 2 was released").fails("shop.v1.json");
 }
 
 /// The lock goes into the package, unless `include` leaves it out; then the message says so.

@@ -270,7 +270,8 @@ fn change_changes(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>
         errors.at(
             from_type,
             format!(
-                "`from` is the type that `{}` has after this change too; give the type it had before, or remove the `changed`",
+                "`from` is the type that `{}` has after this change too; give the type it had before (if that has the same name, a copy \
+                 of it under another), or remove the `changed`",
                 ident::word(written.ident)
             ),
         );

@@ -10,7 +10,8 @@ use crate::ident;
 use crate::lock::compare::TypeCheck;
 use crate::lock::source::Task;
 use crate::lock::{Locked, Test};
-use crate::model::Schema;
+use crate::model::{self, Schema};
+use crate::words::words;
 
 /// What stands beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
@@ -34,16 +35,16 @@ fn warn(at: &Ident, message: &str) -> TokenStream {
     }
 }
 
-/// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..");` with the caret on the type.
+/// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..", "..");` with the caret on the type.
 fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
     let krate = &schema.krate;
-    let TypeCheck { locked, same_words, message, .. } = check;
+    let TypeCheck { locked, same_words, message, unseen, .. } = check;
     let locked = option(locked.map(hexadecimal));
     let (first, last) = ends(ty);
     // A call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
-        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message),
+        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message, #unseen),
     );
     arguments.set_span(last);
     let function = quote_spanned!(first=> assert_kept);
@@ -82,15 +83,15 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, oldest_record, text, shapes }) = &locked.test else {
+    let Some(Test { directory, task, oldest_record, text, shapes, records, tell }) = &locked.test else {
         return TokenStream::new();
     };
     let (state, krate) = (schema.ident, &schema.krate);
     let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
-    let task = match task {
-        Task::Check | Task::Unknown(_) => quote!(Read),
-        Task::Update => quote!(Update),
-        Task::Release => quote!(Release),
+    let (task, tell): (_, Vec<_>) = match task {
+        Task::Check | Task::Unknown(_) => (quote!(Read), tell.iter().map(|ty| seen(schema, ty)).collect()),
+        Task::Update => (quote!(Update), opaque(schema, tell)),
+        Task::Release => (quote!(Release), opaque(schema, tell)),
     };
     let sample = option(sample);
     quote! {
@@ -108,6 +109,8 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
                     shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
+                    records: &[#(#records),*],
+                    tell: const { &[#(#tell),*] },
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
                     source: ::core::file!(),
                 },
@@ -115,4 +118,29 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
             )
         }
     }
+}
+
+/// `("Line", true)`: a type, and whether the compiler sees into it.
+fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
+    let (krate, words) = (&schema.krate, words(ty));
+    quote!((#words, #krate::__private::shape::Probe::<#ty>::FP.is_some()))
+}
+
+/// `("Line", true)`: each type in these, and whether it is one that the compiler cannot see into, though into all inside of it.
+fn opaque(schema: &Schema<'_>, types: &[&Type]) -> Vec<TokenStream> {
+    let krate = &schema.krate;
+    let parts = types.iter().flat_map(|ty| model::parts(ty)).filter(|part| matches!(part, Type::Path(_)));
+    let tell = parts.map(|part| {
+        let words = words(part);
+        let parts = model::parts(part);
+        let inside = parts.get(1..).unwrap_or_default();
+        quote! {
+            (
+                #words,
+                #krate::__private::shape::Probe::<#part>::FP.is_none()
+                    #(&& #krate::__private::shape::Probe::<#inside>::FP.is_some())*
+            )
+        }
+    });
+    tell.collect()
 }

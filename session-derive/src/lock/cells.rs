@@ -99,6 +99,17 @@ pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
     let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
     versions.retain(|version, _| *version <= released);
+    // What the compiler could not see at the release, and may see now: as far as anybody knows it is what it was.
+    if let Some(view) = versions.get_mut(&released) {
+        for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
+            if let Some(cell) = view.get_mut(&stored.key)
+                && cell.shape == Shape::Opaque
+                && cell.ty == stored.ty
+            {
+                cell.shape = Shape::Asked;
+            }
+        }
+    }
     let first = if lock.is_some() { released.saturating_add(1) } else { now.oldest_record };
     for version in first..=now.version {
         versions.insert(version, view(now, lock, version));
@@ -112,6 +123,8 @@ pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
             }
         }
     }
+    let mut records = lock.map(|lock| lock.records.clone()).unwrap_or_default();
+    records.extend(release.then_some(now.version));
     let released = if release { now.version } else { released };
-    Lock { schema: now.schema.clone(), state: now.state.clone(), released, versions }
+    Lock { schema: now.schema.clone(), state: now.state.clone(), released, records, versions }
 }

@@ -50,6 +50,8 @@ pub(crate) struct TypeCheck {
     /// Whether both are spelled alike, which decides where the compiler sees no shape.
     pub(crate) same_words: bool,
     pub(crate) message: String,
+    /// Instead, where the lock has a shape and the type has none.
+    pub(crate) unseen: String,
     pub(crate) can_be_recorded: bool,
 }
 

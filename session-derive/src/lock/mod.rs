@@ -7,6 +7,7 @@
 mod cells;
 pub(crate) mod compare;
 mod now;
+mod own;
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,11 @@ pub(crate) struct Test<'a> {
     /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
     pub(crate) text: Vec<String>,
     pub(crate) shapes: Vec<&'a Type>,
+    /// The versions whose golden records must be there.
+    pub(crate) records: Vec<u16>,
+    /// The types to tell of: those of the fields, if the compiler cannot see into one; if nothing is to be written, those that it
+    /// could not see into at the last release, if it can now.
+    pub(crate) tell: Vec<&'a Type>,
 }
 
 /// What released versions stored, where the attributes are checked and a lock can help.
@@ -144,16 +150,18 @@ pub(crate) fn check<'a>(
         let types = verdict.types.into_iter().filter(|check| stands(task, check.can_be_recorded));
         locked.types = types.filter_map(|check| Some((origins.get(check.cell)?.ty, check))).collect();
     }
-    let (text, shapes) = match task {
+    let (text, shapes, tell) = match task {
         Task::Update | Task::Release => {
             let updated = cells::updated(&now, lock.as_ref(), *task == Task::Release);
             let text = updated.render().split(ASKED).map(str::to_owned).collect();
-            (text, asked(&updated, &now, &origins))
+            let fields = schema.fields.iter().map(|field| field.ty).collect();
+            (text, asked(&updated, &now, &origins), fields)
         }
-        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new()),
+        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new(), unseen(lock.as_ref(), &now, &origins)),
     };
-    let (directory, oldest_record) = (directory.clone(), now.oldest_record);
-    locked.test = Some(Test { directory, task: task.clone(), oldest_record, text, shapes });
+    let records = lock.into_iter().flat_map(|lock| lock.records).collect();
+    let (directory, task, oldest_record) = (directory.clone(), task.clone(), now.oldest_record);
+    locked.test = Some(Test { directory, task, oldest_record, text, shapes, records, tell });
     locked
 }
 
@@ -162,6 +170,15 @@ fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a T
     let cells = lock.versions.values().flatten().filter(|(_, cell)| cell.shape == Shape::Asked);
     let place = |key: &String| now.cells.iter().position(|stored| stored.key == *key);
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
+}
+
+/// The types of fields that the lock never saw into.
+fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
+    let released = lock.and_then(|lock| lock.versions.get(&lock.released));
+    let fields = now.cells.iter().zip(origins).filter(|(stored, _)| stored.role == cells::Role::Field);
+    let cell = |stored: &cells::Stored| released?.get(&stored.key).filter(|cell| cell.ty == stored.ty);
+    let unseen = fields.filter(|(stored, _)| cell(stored).is_some_and(|cell| cell.shape == Shape::Opaque));
+    unseen.map(|(_, origin)| origin.ty).collect()
 }
 
 fn missing(schema: &str, shown: &str) -> String {

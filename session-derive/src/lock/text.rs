@@ -10,7 +10,7 @@
 //! released 2
 //! head 3 1f0e2d3c4b5a6978
 //!
-//! version 2
+//! version 2 record
 //!   cart `Vec<u32>` shape 8899aabbccddeeff added 1 default
 //!   nick `Option<String>` shape 0011223344556677 added 1
 //!
@@ -22,10 +22,11 @@
 //! ```
 //!
 //! One line is one cell: wire key, type as written, fingerprint of the type's shape (`opaque`: the compiler cannot see it), how
-//! the cell came to be and in which version, its marks, and what it reads as before it is set. Versions up to `released` are frozen, the one
-//! above is a draft. The hash in `head` covers all other lines, so two branches that both change the file meet in that line.
+//! the cell came to be and in which version, its marks, and what it reads as before it is set. Versions up to `released` are frozen, the
+//! one above is a draft; of those with `record` there is a golden record among the fixtures. The hash in `head` covers all other lines,
+//! so two branches that both change the file meet in that line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The only format so far.
@@ -46,6 +47,8 @@ pub(crate) struct Lock {
     pub(crate) state: String,
     /// The newest frozen version; 0 while none is.
     pub(crate) released: u16,
+    /// The versions of which there is a golden record: those that were released with a lock.
+    pub(crate) records: BTreeSet<u16>,
     pub(crate) versions: BTreeMap<u16, View>,
 }
 
@@ -144,7 +147,8 @@ impl Lock {
         );
         let mut below = String::new();
         for (version, view) in &self.versions {
-            let _ = write!(below, "\nversion {version}\n");
+            let record = if self.records.contains(version) { " record" } else { "" };
+            let _ = write!(below, "\nversion {version}{record}\n");
             for (key, cell) in view {
                 let _ = writeln!(below, "  {key} {cell}");
             }
@@ -157,8 +161,13 @@ impl Lock {
         if let Some(conflict) = conflict(text) {
             return Err(conflict);
         }
-        let mut lock =
-            Self { schema: String::new(), state: String::new(), released: 0, versions: BTreeMap::new() };
+        let mut lock = Self {
+            schema: String::new(),
+            state: String::new(),
+            released: 0,
+            records: BTreeSet::new(),
+            versions: BTreeMap::new(),
+        };
         let (mut format, mut head) = (None, None);
         for (at, line) in text.lines().enumerate() {
             if line.is_empty() || line.starts_with('#') {
@@ -190,10 +199,15 @@ impl Lock {
                     head = Some((version.parse::<u16>().map_err(|_| wrong())?, hash));
                 }
                 "version" => {
-                    let version = value.parse().map_err(|_| wrong())?;
+                    let (version, record) = match value.strip_suffix(" record") {
+                        Some(version) => (version, true),
+                        None => (value, false),
+                    };
+                    let version = version.parse().map_err(|_| wrong())?;
                     if version <= lock.head() {
                         return Err(wrong());
                     }
+                    lock.records.extend(record.then_some(version));
                     lock.versions.insert(version, View::new());
                 }
                 _ => return Err(wrong()),
@@ -321,7 +335,8 @@ mod tests {
         second
             .insert("user".to_owned(), Cell { marks: Marks { principal: true, ..Marks::default() }, ..user });
         let versions = BTreeMap::from([(1, first), (2, second)]);
-        Lock { schema: "shop".to_owned(), state: "Shop".to_owned(), released: 1, versions }
+        let records = BTreeSet::from([1]);
+        Lock { schema: "shop".to_owned(), state: "Shop".to_owned(), released: 1, records, versions }
     }
 
     #[test]

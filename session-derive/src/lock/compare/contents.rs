@@ -3,8 +3,10 @@
 //! Never decides whether two types are stored alike: that is left to the compiler.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::super::cells::{Frozen, Role, Stored, view};
+use super::super::own;
 use super::super::text::{Action, Cell, Default, Shape, View};
 use super::{Found, Part, Place, TypeCheck, UPDATE};
 
@@ -24,44 +26,81 @@ impl Found<'_> {
                     .types
                     .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));
             } else if let Some(cell) = draft.and_then(|draft| draft.get(key)) {
-                self.verdict
-                    .types
-                    .extend(type_check(at, stored, cell, true, || draft_differs(self.now.version)));
+                self.verdict.types.extend(type_check(at, stored, cell, true, || {
+                    let message = draft_differs(self.now.version);
+                    (message.clone(), message)
+                }));
             }
         }
     }
 
-    fn type_changed(&self, stored: &Stored, old: &Frozen<'_>) -> String {
-        let Stored { name, ty, role, .. } = stored;
+    /// What to say where the shapes differ, and where there is one no more.
+    fn type_changed(&self, stored: &Stored, old: &Frozen<'_>) -> (String, String) {
+        let Stored { name, key, ty, role, .. } = stored;
         let (was, seen, next) = (&old.cell.ty, old.seen, self.next());
-        let inside = was == ty;
+        let same_words = was == ty;
+        let copies = own::copies(was);
+        let copy = if copies.is_empty() {
+            "a copy of the old type".to_owned()
+        } else {
+            format!("a copy of the old type ({copies}, which derives `SessionValue` too)")
+        };
+        let lost = || {
+            format!(
+                "`{}` no longer derives `SessionValue`, so the lock cannot see whether `{key}` is stored as in version {seen}; \
+                 put it back",
+                own::names(ty).join("` or `")
+            )
+        };
         if *role != Role::Field {
-            return if inside {
+            if same_words {
+                let inside = format!(
+                    "something inside `{was}` changed, but version {seen} stored the old shape as `{key}`; keep {copy}, and say \
+                     `{}` here",
+                    own::old(was)
+                );
+                return (inside, lost());
+            }
+            let stored = format!("version {seen} stored `{was}` as `{key}`");
+            let alike = if copies.is_empty() { "" } else { ", or a copy of it as it was then" };
+            let other = format!("{stored}, and `{ty}` is not stored alike; say that type here{alike}");
+            let unseen = match own::names(ty).join("` and `").as_str() {
+                "" => other.clone(),
+                names => format!(
+                    "{stored}; derive `SessionValue` for `{names}`, so that the lock can see whether it is stored alike"
+                ),
+            };
+            return (other, unseen);
+        }
+        if same_words {
+            let changed = format!("`changed(since = {next}, from = {}, up = .., down = ..)`", own::old(was));
+            let inside = if self.is_bumped() {
                 format!(
-                    "something inside `{was}` changed, but version {seen} stored the old shape as `{}`; keep the old type under another name",
-                    stored.key
+                    "something inside `{was}` of `{name}` changed since version {seen}; values already stored have the old \
+                     shape: keep {copy}, and add {changed}"
                 )
             } else {
-                format!("version {seen} stored `{was}` as `{}`; say that type here", stored.key)
+                let fix = format!("{changed} on `{name}`, where `from` is {copy}");
+                self.bump(&format!("~ `{name}`, inside `{was}`"), &fix)
             };
+            return (inside, lost());
         }
         let changed = format!("`changed(since = {next}, from = {was}, up = .., down = ..)`");
-        match (self.is_bumped(), inside) {
-            (true, false) => format!(
+        let mut message = if self.is_bumped() {
+            format!(
                 "`{name}` was `{was}` in version {seen}; values already stored have that shape: add {changed}"
-            ),
-            (true, true) => format!(
-                "something inside `{was}` of `{name}` changed since version {seen}; values already stored have the old shape: \
-                 keep the old type under another name, and add {changed} with that name in `from`"
-            ),
-            (false, false) => {
-                self.bump(&format!("~ `{name}: {was}` → `{ty}`"), &format!("{changed} on `{name}`"))
-            }
-            (false, true) => self.bump(
-                &format!("~ `{name}`, inside `{was}`"),
-                &format!("{changed} on `{name}`, with the old type under another name in `from`"),
-            ),
+            )
+        } else {
+            self.bump(&format!("~ `{name}: {was}` → `{ty}`"), &format!("{changed} on `{name}`"))
+        };
+        if old.cell.shape == Shape::Opaque {
+            let _ = write!(
+                message,
+                ". The lock never saw inside `{was}`: `from` may be any type that reads what was stored. If only the name of the \
+                 type changed, keep `{was}` here, with a `type` or a `use .. as` of that name"
+            );
         }
+        (message.clone(), message)
     }
 
     pub(super) fn defaults(&mut self) {
@@ -107,24 +146,22 @@ fn draft_differs(version: u16) -> String {
     format!("version {version} is a draft; run `{UPDATE}` to record this change")
 }
 
-/// Nothing is left to the compiler where it has never seen the shape and the words are the same.
+/// Nothing is left to the compiler where it has never seen the shape, unless a field is spelled in another way: the type that was
+/// stored lives on under a name that may be any.
 fn type_check(
     at: usize,
     stored: &Stored,
     locked: &Cell,
     can_be_recorded: bool,
-    message: impl FnOnce() -> String,
+    messages: impl FnOnce() -> (String, String),
 ) -> Option<TypeCheck> {
     let same_words = stored.ty == locked.ty;
     let shape = match locked.shape {
         Shape::Known(shape) => Some(shape),
         Shape::Opaque | Shape::Asked => None,
     };
-    (shape.is_some() || !same_words).then(|| TypeCheck {
-        cell: at,
-        locked: shape,
-        same_words,
-        message: message(),
-        can_be_recorded,
+    (shape.is_some() || (!same_words && stored.role == Role::Field)).then(|| {
+        let (message, unseen) = messages();
+        TypeCheck { cell: at, locked: shape, same_words, message, unseen, can_be_recorded }
     })
 }

@@ -1,0 +1,76 @@
+//! In: a type as it is spelled. Out: which types in it are the user's own, and its spelling with a copy in place of each.
+//!
+//! Never decides anything: a name of the standard library may be anybody's, so this is for messages.
+
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use syn::Type;
+
+use crate::ident;
+use crate::model;
+use crate::words::words;
+
+/// What has a shape without the user's help.
+const STD: &str = " bool char str String u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 NonZeroU8 NonZeroU16 NonZeroU32 \
+    NonZeroU64 NonZeroU128 NonZeroUsize NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64 NonZeroI128 NonZeroIsize Duration SystemTime \
+    PathBuf Path IpAddr Ipv4Addr Ipv6Addr SocketAddr Option Vec VecDeque LinkedList BinaryHeap HashSet BTreeSet HashMap BTreeMap \
+    Result Box Rc Arc Cow ";
+
+/// The names of the user's types in `spelled`, each once.
+pub(super) fn names(spelled: &str) -> Vec<String> {
+    let Ok(ty) = syn::parse_str::<Type>(spelled) else { return Vec::new() };
+    let mut names: Vec<String> = Vec::new();
+    for part in model::parts(&ty) {
+        let Type::Path(path) = part else { continue };
+        let name = path.path.segments.last().map(|last| ident::word(&last.ident)).unwrap_or_default();
+        if !STD.contains(&format!(" {name} ")) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// `Vec<OldLine>` for `Vec<Line>`.
+pub(super) fn old(spelled: &str) -> String {
+    let names = names(spelled);
+    spelled.parse().map_or_else(|_| spelled.to_owned(), |tokens| words(renamed(tokens, &names)))
+}
+
+/// `` `Line` as `OldLine` ``, of each.
+pub(super) fn copies(spelled: &str) -> String {
+    let copies: Vec<_> = names(spelled).iter().map(|name| format!("`{name}` as `Old{name}`")).collect();
+    copies.join(", ")
+}
+
+fn renamed(tokens: TokenStream, names: &[String]) -> TokenStream {
+    let token = |token| match token {
+        TokenTree::Ident(word) if names.contains(&ident::word(&word)) => {
+            Ident::new(&format!("Old{}", ident::word(&word)), word.span()).into()
+        }
+        TokenTree::Group(group) => Group::new(group.delimiter(), renamed(group.stream(), names)).into(),
+        other => other,
+    };
+    tokens.into_iter().map(token).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_users_and_of_nobodys() {
+        for (spelled, own, with_copies) in [
+            ("Address", "Address", "OldAddress"),
+            ("Option<Vec<Line>>", "Line", "Option<Vec<OldLine>>"),
+            (
+                "HashMap<shop::Sku, (Line, [Line; 2])>",
+                "Sku Line",
+                "HashMap<shop::OldSku, (OldLine, [OldLine; 2])>",
+            ),
+            ("Wrapped<u8>", "Wrapped", "OldWrapped<u8>"),
+            ("std::collections::BTreeMap<Box<str>, u8>", "", "std::collections::BTreeMap<Box<str>, u8>"),
+        ] {
+            assert_eq!((names(spelled).join(" "), old(spelled)), (own.to_owned(), with_copies.to_owned()));
+        }
+        assert_eq!(copies("(Sku, Line)"), "`Sku` as `OldSku`, `Line` as `OldLine`");
+    }
+}

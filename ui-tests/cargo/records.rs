@@ -1,0 +1,199 @@
+//! What a release keeps, and what the lock sees of types inside.
+//!
+//! In: a schema's sources, release by release. Out: what the generated test writes, says and refuses.
+
+use std::fs;
+
+use super::{
+    LOCK,
+    kit::{Folder, alone, state},
+};
+
+/// A release freezes the version and keeps what it wrote; every later version reads that back.
+#[test]
+fn released_records_are_read_back() {
+    let shop = Folder::new("released");
+    shop.write("Cargo.toml", &alone("released", ""));
+    let full = "#[cfg(test)]\nfn full() -> Shop { Shop { size: 7 } }\n";
+    shop.write(
+        "src/lib.rs",
+        &(state("version = 1, sample = full", "#[session(default)] pub size: u8") + full),
+    );
+    shop.session_lock("release").fine("ok");
+    let record = shop.read("session-schemas/fixtures/shop.v1.json");
+    assert!(record.contains("\"shop.size\": 7"), "{record}");
+
+    let second = |up: &str| {
+        let field =
+            "#[session(default, changed(since = 2, from = u8, up = wider, down = narrower))] pub size: u16";
+        let functions = format!(
+            "fn wider(size: u8) -> u16 {{ {up} }}\nfn narrower(size: u16) -> u8 {{ size.to_le_bytes()[0] }}\n{}",
+            full.replace("size: 7", "size: 700")
+        );
+        state("version = 2, sample = full", field) + &functions
+    };
+    shop.write("src/lib.rs", &second("u16::from(size)"));
+    shop.session_lock("release").fine("ok");
+    let record = shop.read("session-schemas/fixtures/shop.v1.json");
+    assert!(record.contains("\"shop.size@2\": 7") && record.contains("\"shop.size\": 7"), "{record}");
+    assert!(shop.read("session-schemas/fixtures/shop.v2.json").contains("\"shop.size@2\": 700"));
+    shop.session_lock("").fine("ok");
+
+    shop.write("src/lib.rs", &second("u16::from(size) + 1"));
+    shop.session_lock("").fails("`shop.size@2` read as 7 when version 2 was released").fails("shop.v1.json");
+}
+
+/// A release that would leave something wrong behind fails, says where, and writes nothing.
+#[test]
+fn a_failed_release_writes_nothing() {
+    let shop = Folder::package("failed", "version = 1", "#[session(default)] pub size: u8");
+    let released = shop.session_lock("release");
+    released.fine("`shop`: no `sample`: the record that is kept of version 1 holds only defaults");
+    released.fine("wrote session-schemas/shop.lock").fine("wrote session-schemas/fixtures/shop.v1.json");
+    shop.session_lock("release").fine("ok").without("wrote");
+
+    let second = |sample: u16, down: &str| {
+        let field =
+            "#[session(default, changed(since = 2, from = u8, up = wider, down = narrower))] pub size: u16";
+        let functions = format!(
+            "fn wider(size: u8) -> Result<u16, String> {{ if size == 9 {{ Err(\"nine\".to_owned()) }} else {{ Ok(size.into()) }} }}\n\
+             fn narrower(size: u16) -> u8 {{ {down} }}\n\
+             #[cfg(test)]\nfn full() -> Shop {{ Shop {{ size: {sample} }} }}\n"
+        );
+        shop.write("src/lib.rs", &(state("version = 2, sample = full", field) + &functions));
+    };
+    let (before, locked) = (shop.everything(), shop.read(LOCK));
+    let unchanged = || {
+        let now = shop.everything();
+        assert!(before.iter().all(|(path, file)| !path.ends_with("json") || now.get(path) == Some(file)));
+        assert_eq!(shop.read(LOCK), locked);
+        assert!(!shop.path("session-schemas/fixtures/shop.v2.json").exists());
+    };
+    second(700, "u8::try_from(size).unwrap()");
+    shop.session_lock("release").fails("`down` of `size` fails on what `sample` makes");
+    unchanged();
+    second(9, "u8::try_from(size).unwrap()");
+    shop.session_lock("release").fails("`up` of `size` fails on what `down` makes of `sample`");
+    unchanged();
+
+    // A record that is gone is missed, whatever is asked for.
+    second(7, "u8::try_from(size).unwrap()");
+    let record = "session-schemas/fixtures/shop.v1.json";
+    let text = shop.read(record);
+    fs::remove_dir_all(shop.path("session-schemas/fixtures")).unwrap();
+    let gone = "session-schemas/fixtures/shop.v1.json is missing; it is a record of version 1";
+    shop.session_lock("update").fails(gone).fails("in the source of that version").without("wrote");
+    shop.session_lock("release").fails(gone).without("wrote");
+    assert!(!shop.path(record).exists());
+    assert_eq!(shop.read(LOCK), locked);
+    shop.write(record, &text);
+    shop.session_lock("release").fine(&format!("wrote {record}")).without("no `sample`");
+    fs::remove_file(shop.path("session-schemas/fixtures/shop.v2.json")).unwrap();
+    shop.session_lock("").fails("shop.v2.json is missing").without("in the source of that version");
+}
+
+/// What was read of a record counts in every later version, until a release says that it has changed; defaults may change.
+#[test]
+fn what_was_read_is_not_rewritten() {
+    let shop = Folder::new("rewritten");
+    shop.write("Cargo.toml", &alone("rewritten", ""));
+    let write = |version: u16, up: &str, more: &str| {
+        let changed = "changed(since = 2, from = u8, up = wider, down = narrower)";
+        let (field, functions) = match version {
+            1 => ("#[session(default)] pub size: u8".to_owned(), String::new()),
+            _ => (
+                format!("#[session(default, {changed})] pub size: u16, {more}"),
+                format!("fn wider(size: u8) -> u16 {{ {up} }}\nfn narrower(_: u16) -> u8 {{ 7 }}\n"),
+            ),
+        };
+        let rest = [("zone", "zone: 5, "), ("nick", "nick: None, ")];
+        let rest: String =
+            rest.iter().filter(|(name, _)| more.contains(name)).map(|(_, value)| *value).collect();
+        let sample = format!("#[cfg(test)]\nfn full() -> Shop {{ Shop {{ size: 7, {rest} }} }}\n");
+        let state = state(&format!("version = {version}, sample = full"), &field);
+        shop.write("src/lib.rs", &(state + &functions + &sample));
+    };
+    write(1, "", "");
+    shop.session_lock("release").fine("ok");
+    write(2, "size.into()", "#[session(since = 2, default = 3)] pub zone: u8");
+    shop.session_lock("release").fine("ok");
+    let record = "session-schemas/fixtures/shop.v1.json";
+    let text = shop.read(record);
+    assert!(text.contains("\"shop.size@2\": 7") && !text.contains("zone"), "{text}");
+
+    // Nobody stored it.
+    write(2, "size.into()", "#[session(since = 2, default = 4)] pub zone: u8");
+    shop.session_lock("update").fine("wrote session-schemas/shop.lock");
+    shop.session_lock("").fine("ok");
+
+    let later = "#[session(since = 2, default = 4)] pub zone: u8, #[session(since = 3)] pub nick: Option<u8>";
+    for task in ["update", "release"] {
+        write(3, "u16::from(size) + 1", later);
+        shop.session_lock(task)
+            .fails("`shop.size@2` read as 7 when version 2 was released, and does not now: it is 8");
+        assert_eq!(shop.read(record), text);
+    }
+    write(3, "size.into()", later);
+    shop.session_lock("release").fine(&format!("wrote {record}"));
+    assert!(shop.read(record).contains("\"3\""));
+}
+
+/// A type that the lock could not see into is told of, and seen into as soon as it derives `SessionValue`.
+#[test]
+fn a_type_of_the_users_own() {
+    let shop = Folder::new("own_types");
+    let serde = "[dependencies.serde]\nversion = \"1\"\nfeatures = [\"derive\"]\n";
+    shop.write("Cargo.toml", &(alone("own-types", "") + serde));
+    let address = |name: &str, derive: &str, fields: &str| {
+        format!("#[derive(serde::Serialize, serde::Deserialize{derive})]\npub struct {name} {{ {fields} }}\n")
+    };
+    let value = ", actix_typed_session::SessionValue";
+    let write = |version: u16, field: &str, more: &str| {
+        shop.write("src/lib.rs", &(state(&format!("version = {version}"), field) + more));
+    };
+    let field = "pub address: Option<Address>";
+    let unseen = "changes inside `Address` are not seen; derive `SessionValue` for it";
+    write(1, field, &address("Address", "", "pub street: String"));
+    shop.session_lock("update").fine(unseen).without("inside `Option<Address>`");
+    shop.session_lock("release").fine(unseen);
+    assert!(shop.read(LOCK).contains("shape opaque"));
+    shop.session_lock("").fine("ok").without(unseen);
+
+    // What was stored may get any name where the lock never saw inside.
+    let changed = |old: &str| {
+        format!(
+            "#[session(changed(since = 2, from = Option<{old}>, up = new, down = old))] pub address: Option<Address>"
+        )
+    };
+    let functions = "fn new(_: Option<AddressV1>) -> Option<Address> { None }\nfn old(_: Option<Address>) -> Option<AddressV1> { None }\n";
+    let (before, after) = ("pub street: String", "pub street: String, pub city: String");
+    let both =
+        |derive: &str| address("AddressV1", derive, before) + &address("Address", value, after) + functions;
+    for derive in ["", value] {
+        write(2, &changed("AddressV1"), &both(derive));
+        shop.session_lock("update").fine("ok");
+        shop.build().fine("Finished").without("warning");
+    }
+
+    // From the derive and one update on, it is seen.
+    write(1, field, &address("Address", "", before));
+    shop.session_lock("update").fine(unseen);
+    write(1, field, &address("Address", value, before));
+    let update = "the lock can see inside `Option<Address>` now; run `SESSION_LOCK=update";
+    shop.session_lock("").fine(update);
+    shop.session_lock("update").fine("ok").without(unseen);
+    shop.session_lock("").fine("ok").without(update);
+    assert!(!shop.read(LOCK).contains("opaque"));
+    write(1, field, &address("Address", value, after));
+    shop.build()
+        .fails("changed but its version did not")
+        .fails("`Address` as `OldAddress`, which derives `SessionValue` too");
+    write(1, field, &address("Address", "", before));
+    shop.build().fails("`Address` no longer derives `SessionValue`").fails("put it back");
+    write(2, &changed("AddressV1"), &both(""));
+    shop.cargo("update", &["build"]).fails("derive `SessionValue` for `AddressV1`");
+    // What the messages say is accepted.
+    write(2, &changed("AddressV1"), &both(value));
+    shop.session_lock("release").fine("ok");
+    shop.build().fine("Finished").without("warning");
+}

@@ -1,0 +1,48 @@
+// Underlined: `Vec<OldLine>`: it is not what `Line` was.
+use actix_typed_session::{SessionState, SessionValue};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Serialize, Deserialize, SessionValue)]
+struct Line {
+    sku: u32,
+    quantity: u32,
+}
+
+#[derive(Default, Serialize, Deserialize, SessionValue)]
+struct OldLine {
+    sku: u64,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Foreign(u8);
+
+#[derive(SessionState)]
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2))]
+struct Shop {
+    user: Option<u64>,
+    nick: Option<String>,
+    #[session(default)]
+    cart: Vec<u32>,
+    #[session(changed(since = 3, from = Vec<OldLine>, up = many, down = one))]
+    lines: Option<Vec<Line>>,
+    #[session(default)]
+    foreign: Foreign,
+    #[session(since = 2, default = "en".to_owned())]
+    locale: String,
+    #[session(default, changed(since = 2, from = u8, up = wider))]
+    size: u16,
+}
+
+fn wider(size: u8) -> u16 {
+    size.into()
+}
+
+fn many(_: Vec<OldLine>) -> Option<Vec<Line>> {
+    None
+}
+
+fn one(_: Option<Vec<Line>>) -> Vec<OldLine> {
+    Vec::new()
+}
+
+fn main() {}
