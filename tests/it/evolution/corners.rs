@@ -114,7 +114,7 @@ mod spelt {
 
         #[derive(SessionState)]
         #[session(name = "c", version = 4, lock = off)]
-        #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join))]
+        #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split))]
         pub(in crate::evolution) struct C {
             #[session(since = 3)]
             pub(in crate::evolution) first: Option<String>,
@@ -298,6 +298,16 @@ async fn a_flash_that_is_set_meanwhile_is_shown() {
     world.write_before_next(&[("f.notice", "5"), ("f.notice@2", "5")]);
     assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
     assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(5)));
+}
+
+/// Also if it says the same.
+#[actix_web::test]
+async fn a_flash_that_is_set_anew_meanwhile_is_shown_again() {
+    let world = memory();
+    world.visit::<flash::v2::F, _>(async |f| f.set_notice(4)).await.unwrap();
+    world.write_before_next(&[("f.notice", "4"), ("f.notice@2", "4")]);
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
+    assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
 }
 
 /// Somebody contracts while a handler of an older binary is between two saves.
