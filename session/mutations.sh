@@ -36,7 +36,7 @@ PY
 }
 
 mutate commit "guards ignored"                          patch.rs  "cell.guarded |= cell.value.is_none();" ""
-mutate commit "a late set wins over a newer value"      patch.rs  "moved || (place.resets()" "false || (place.resets()"
+mutate commit "a late set wins over a newer value"      patch.rs  "place.moved(loaded, record) || (place.resets()" "false || (place.resets()"
 mutate commit "a late set survives a reset on sign-in"  patch.rs  "&& loaded.meta().signed_in != record.meta().signed_in" "&& false"
 mutate commit "absent counts as equal"                  commit.rs "let as_loaded = local.patch.is_same()" "let as_loaded = (local.patch.is_same() || !local.patch.writes_a_value())"
 mutate commit "elided though it renews"               commit.rs "            && !local.renew

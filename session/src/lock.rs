@@ -4,9 +4,11 @@
 //! is wrong. Never: a part of an application that runs.
 
 use std::{
+    any::type_name,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -92,6 +94,7 @@ struct Golden {
 /// Then nothing is written.
 pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(), Failure> {
     let schema = T::schema();
+    alone::<T>(lock)?;
     let folder = Path::new(lock.directory).join("fixtures");
     let path_of = |version: u16| folder.join(format!("{}.v{version}.json", schema.name()));
     let mut files = Files::of(lock);
@@ -106,6 +109,14 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
             // What tells how to read it may have left the source.
             files.say(&format!("{shown}: not read, because of `oldest_record = {}`", lock.oldest_record));
         } else if golden.schema == schema.name() && golden.version <= schema.version() {
+            let writes_it = lock.task == Task::Release && golden.version == schema.version();
+            if !writes_it && !lock.records.contains(&golden.version) {
+                return Err(Failure(format!(
+                    "{shown} says that version {} was released, and the lock file does not know: restore the lock file from version \
+                     control; only if that version never was, delete the record",
+                    golden.version
+                )));
+            }
             records.insert(path, golden);
         }
     }
@@ -161,6 +172,19 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
         files.say(&format!("schema `{}`: {what}", schema.name()));
     }
     files.done()
+}
+
+/// One lock file, one state. The derive sees one at a time; the tests of a program run together.
+fn alone<T: SessionState>(lock: &Lock) -> Result<(), Failure> {
+    static OWNERS: Mutex<BTreeMap<(&str, &str), &str>> = Mutex::new(BTreeMap::new());
+    let (name, state) = (T::schema().name(), type_name::<T>());
+    let mut owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
+    match *owners.entry((lock.directory, name)).or_insert(state) {
+        owner if owner == state => Ok(()),
+        other => Err(Failure(format!(
+            "`{other}` and `{state}` both use the session schema name \"{name}\" and its lock file; give one of them another `name`"
+        ))),
+    }
 }
 
 fn missing(version: u16, now: u16, shown: &str) -> String {

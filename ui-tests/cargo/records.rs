@@ -197,3 +197,23 @@ fn a_type_of_the_users_own() {
     shop.session_lock("release").fine("ok");
     shop.build().fine("Finished").without("warning");
 }
+
+/// Of two states with one name, whichever test runs second says so.
+#[test]
+fn two_states_of_one_name_in_one_package() {
+    let shop = Folder::new("twins");
+    shop.write("Cargo.toml", &alone("twins", ""));
+    let twin = |field: &str| state("version = 1", field);
+    let (a, b) = (twin("pub a: Option<u8>"), twin("pub b: Option<u8>"));
+    shop.write("src/lib.rs", &format!("pub mod a {{ {a} }}\npub mod b {{ {b} }}\n"));
+    shop.session_lock("update").fails("both use the session schema name \"shop\"").fails("`twins::a::Shop`");
+}
+
+/// A lock file that was made anew has forgotten what was released; its records have not.
+#[test]
+fn a_record_that_the_lock_does_not_know() {
+    let shop = Folder::package("forgotten", "version = 1", "#[session(default)] pub size: u8");
+    shop.session_lock("release").fine("ok");
+    fs::remove_file(shop.path(LOCK)).unwrap();
+    shop.session_lock("update").fails("says that version 1 was released, and the lock file does not know");
+}
