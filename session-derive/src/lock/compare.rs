@@ -176,7 +176,7 @@ impl<'a> Found<'a> {
         }
         let origins = now.cells.iter().filter_map(|stored| match &stored.action {
             Action::Changed(from) => Some(from.as_str()),
-            Action::Added | Action::Step(_) => None,
+            Action::Added | Action::Step(..) => None,
         });
         let told: BTreeSet<&str> = listed.iter().copied().chain(origins).collect();
         let missing: Vec<&str> = self.frozen.keys().copied().filter(|key| !told.contains(key)).collect();
@@ -302,6 +302,13 @@ impl<'a> Found<'a> {
                         )
                     },
                 )),
+                Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => Some((
+                    place(Part::Name),
+                    format!(
+                        "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
+                         it is in place {is}; put that back"
+                    ),
+                )),
                 Some(_) if cell.action != stored.action && !self.now.may_forget(stored, old) => Some((
                     place(Part::Name),
                     format!(
@@ -317,4 +324,10 @@ impl<'a> Found<'a> {
             self.at(place, message);
         }
     }
+}
+
+/// The places in `to` of a cell, then and now, if the steps differ in nothing else.
+fn moved(was: &Action, is: &Action) -> Option<(usize, usize)> {
+    let (Action::Step(was_from, was), Action::Step(from, is)) = (was, is) else { return None };
+    (was_from == from && was != is).then_some((*was, *is))
 }

@@ -8,7 +8,7 @@ use syn::{LitInt, Type};
 
 use super::cells::{Now, Role, Stored};
 use super::text::{Action, Default, Marks};
-use crate::attr::{Given, Written, WrittenField};
+use crate::attr::{Given, Step, Written, WrittenField};
 use crate::ident;
 use crate::model::{self, Field, Schema, history};
 use crate::words::words;
@@ -155,16 +155,17 @@ fn gone<'a>(
 /// The step that made this cell.
 fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
     let steps = written.steps.iter().map(|step| &step.value);
-    let step = steps
-        .filter(|step| step.to.iter().flat_map(|to| &to.value).any(|to| to.text == key))
-        .min_by_key(|step| model::number(&step.since))?;
+    let place = |step: &Step| step.to.iter().flat_map(|to| &to.value).position(|to| to.text == key);
+    let (step, place) = steps
+        .filter_map(|step| Some((step, place(step)?)))
+        .min_by_key(|(step, _)| model::number(&step.since))?;
     let from: Vec<String> =
         step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone()).collect();
     let since = model::number(&step.since)?;
     let action = match from.as_slice() {
         // What a field's `changed` was called after the field itself went into another step.
         [one] if key == history::cell_since(base(one), Some(since)) => Action::Changed(one.clone()),
-        _ => Action::Step(from),
+        _ => Action::Step(from, place + 1),
     };
     Some((since, action))
 }

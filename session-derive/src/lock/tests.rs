@@ -445,6 +445,11 @@ fn steps_cannot_be_rewritten() {
     for (what, by, says) in [
         ("from(name: String)", "from(name: u8)", "version 1 stored `String` as `name`"),
         ("from(name: String)", "from(nickname: String)", "`nickname` is in no version up to 2"),
+        (
+            "to(first, last)",
+            "to(last, first)",
+            "there `last` was in place 2 of the step's `to`, here it is in place 1",
+        ),
         ("to(first, last)", "to(first)", "there `last` was made by a step from `name`, here it is added"),
         (
             "step(since = 2, from(name: String), to(first, last), up = up, down = down)",

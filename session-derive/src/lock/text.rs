@@ -22,7 +22,7 @@
 //! ```
 //!
 //! One line is one cell: wire key, type as written, fingerprint of the type's shape (`opaque`: the compiler cannot see it), how
-//! the cell came to be and in which version, its marks, and what it reads as before it is set. Versions up to `released` are frozen, the
+//! the cell came to be and in which version (`place`: where it stands in the `to` of its step, if not first), its marks, and what it reads as before it is set. Versions up to `released` are frozen, the
 //! one above is a draft; of those with `record` there is a golden record among the fixtures. The hash in `head` covers all other lines,
 //! so two branches that both change the file meet in that line.
 
@@ -88,8 +88,8 @@ pub(crate) enum Action {
     Added,
     /// Out of the cell with this key, by a change of type.
     Changed(String),
-    /// Out of the cells with these keys, by a step.
-    Step(Vec<String>),
+    /// Out of the cells with these keys, by a step; and its place in the `to` of the step, from 1.
+    Step(Vec<String>, usize),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +111,21 @@ pub(crate) enum Broken {
 }
 
 impl Action {
+    /// The keys of the cells that it came out of.
+    pub(crate) fn origins(&self) -> &[String] {
+        match self {
+            Self::Added => &[],
+            Self::Changed(from) => std::slice::from_ref(from),
+            Self::Step(from, _) => from,
+        }
+    }
+
     /// `added`, `changed from cart`, `made by a step from a, b`: for messages.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Added => "added".to_owned(),
             Self::Changed(from) => format!("changed from `{from}`"),
-            Self::Step(from) => format!("made by a step from `{}`", from.join("`, `")),
+            Self::Step(from, _) => format!("made by a step from `{}`", from.join("`, `")),
         }
     }
 }
@@ -234,7 +243,12 @@ impl std::fmt::Display for Cell {
         match action {
             Action::Added => write!(f, " added {since}")?,
             Action::Changed(from) => write!(f, " changed {since} from {from}")?,
-            Action::Step(from) => write!(f, " step {since} from {}", from.join(","))?,
+            Action::Step(from, place) => {
+                write!(f, " step {since} from {}", from.join(","))?;
+                if *place > 1 {
+                    write!(f, " place {place}")?;
+                }
+            }
         }
         for (is_set, word) in [(marks.principal, PRINCIPAL), (marks.reset_on_sign_in, RESET)] {
             if is_set {
@@ -264,19 +278,22 @@ impl Cell {
             shape => Shape::Known(u64::from_str_radix(shape, 16).ok()?),
         };
         let (action, since) = (words.next()?, words.next()?.parse().ok()?);
-        let (mut from, mut marks) = (None, Marks::default());
+        let (mut from, mut place, mut marks) = (None, None, Marks::default());
         while let Some(word) = words.next() {
             match word {
                 "from" => from = Some(words.next()?),
+                "place" => place = Some(words.next()?.parse().ok()?),
                 PRINCIPAL => marks.principal = true,
                 RESET => marks.reset_on_sign_in = true,
                 _ => return None,
             }
         }
-        let action = match (action, from) {
-            ("added", None) => Action::Added,
-            ("changed", Some(from)) => Action::Changed(from.to_owned()),
-            ("step", Some(from)) => Action::Step(from.split(',').map(str::to_owned).collect()),
+        let action = match (action, from, place) {
+            ("added", None, None) => Action::Added,
+            ("changed", Some(from), None) => Action::Changed(from.to_owned()),
+            ("step", Some(from), place) => {
+                Action::Step(from.split(',').map(str::to_owned).collect(), place.unwrap_or(1))
+            }
             _ => return None,
         };
         Some(Self { ty: ty.to_owned(), shape, since, action, default, marks })
@@ -324,7 +341,7 @@ mod tests {
         let lines = cell("Vec<Line>", 2, Action::Changed("cart".to_owned()), Some(Default::OfType));
         second.remove("cart");
         second.insert("cart@2".to_owned(), Cell { shape: Shape::Opaque, ..lines });
-        let step = Action::Step(vec!["a".to_owned(), "b".to_owned()]);
+        let step = Action::Step(vec!["a".to_owned(), "b".to_owned()], 2);
         let text = Default::Expr("\"a default = ` shape \".to_owned()".to_owned());
         let size = cell("u8", 2, step, Some(text));
         second.insert(

@@ -13,11 +13,22 @@ impl<'a> Found<'a> {
         let fields = || now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field);
         let (mut taken_off, mut put_on) = (None, None);
         for (at, stored) in fields() {
-            let Some(old) = self.frozen.get(stored.key.as_str()) else { continue };
-            match (old.cell.marks.principal, stored.marks.principal) {
-                (true, false) => taken_off = Some((at, self.taken_off(stored, old))),
-                (false, true) => put_on = Some((at, self.put_on(stored, old))),
-                _ => {}
+            if let Some(old) = self.frozen.get(stored.key.as_str()) {
+                match (old.cell.marks.principal, stored.marks.principal) {
+                    (true, false) => taken_off = Some((at, self.taken_off(stored, old))),
+                    (false, true) => put_on = Some((at, self.put_on(stored, old))),
+                    _ => {}
+                }
+                continue;
+            }
+            // What is new takes its value from what was there: that ends no principal either.
+            let principal = |key: &&String| {
+                self.frozen
+                    .get(key.as_str())
+                    .is_some_and(|old| old.until.is_none() && old.cell.marks.principal)
+            };
+            if let Some(key) = stored.action.origins().iter().find(principal) {
+                taken_off = Some((at, self.converted(stored, key)));
             }
         }
         // If it moved, the field that had it tells.
@@ -41,6 +52,17 @@ impl<'a> Found<'a> {
              `principal` back on `{name}`; for another value add another field. {otherwise} `removed(key = \"{key}\", ty = {ty}, \
              since = {next})`",
             old.since
+        )
+    }
+
+    fn converted(&self, stored: &Stored, key: &str) -> String {
+        let ty = self.frozen.get(key).map(|old| old.cell.ty.as_str()).unwrap_or_default();
+        let word = if matches!(stored.action, Action::Changed(_)) { "changed" } else { "step" };
+        format!(
+            "`{key}` says who is signed in; its text is whose the session is, so that cannot end by a `{word}`. Keep `principal` on \
+             a field of the key \"{key}\", without `{word}`; for another value add another field. To have all users sign in again, \
+             say `removed(key = \"{key}\", ty = {ty}, since = {})`",
+            self.next()
         )
     }
 
@@ -76,14 +98,7 @@ impl<'a> Found<'a> {
 
     fn did_reset(&self, stored: &'a Stored) -> Option<bool> {
         let resets = |key: &String| self.newest(key).map(|cell| cell.marks.reset_on_sign_in);
-        resets(&stored.key).or_else(|| {
-            let from = match &stored.action {
-                Action::Added => &[][..],
-                Action::Changed(from) => std::slice::from_ref(from),
-                Action::Step(from) => from,
-            };
-            from.iter().filter_map(resets).max()
-        })
+        resets(&stored.key).or_else(|| stored.action.origins().iter().filter_map(resets).max())
     }
 
     /// The cell in the newest version up to the present one that has it.

@@ -59,6 +59,36 @@ fn who_is_signed_in_stays_who_is_signed_in() {
     assert!(mistakes(&shop("2", &[admin, note]), &Task::Update, &nobody).contains("`principal, since = 2`"));
 }
 
+/// Nor does a conversion end it: only `removed` does.
+#[test]
+fn who_is_signed_in_is_not_converted() {
+    let lock = released(&shop("1", &[USER, ADMIN]), "");
+    let changed =
+        "#[session(changed(since = 2, from = Option<Numbers>, up = up, down = down))] user: Option<String>";
+    let step =
+        |to: &str| format!("2, step(since = 2, from(user: Option<Numbers>), to({to}), up = up, down = down)");
+    let (uid, tag) =
+        ("#[session(since = 2)] uid: Option<String>", "#[session(since = 2)] tag: Option<String>");
+    for (text, word) in [
+        (shop("2", &[changed, ADMIN]), "changed"),
+        (shop("2", &[changed, ADMIN, NEW]), "changed"),
+        (shop(&step("uid"), &[uid, ADMIN]), "step"),
+        (shop(&step("uid, tag"), &[uid, tag, ADMIN, NEW]), "step"),
+    ] {
+        for task in [Task::Check, Task::Update] {
+            let told = mistakes(&text, &task, &lock);
+            let says = format!(
+                "`user` says who is signed in; its text is whose the session is, so that cannot end by a `{word}`"
+            );
+            assert!(told.contains(&says) && told.lines().count() == 1, "{text}\n{told}");
+        }
+    }
+    // Another field may be converted beside it.
+    let beside =
+        "#[session(changed(since = 2, from = Option<Numbers>, up = up, down = down))] admin: Option<String>";
+    assert_eq!(mistakes(&shop("2", &[USER, beside]), &Task::Update, &lock), "");
+}
+
 #[test]
 fn a_draft_may_still_choose_who_is_signed_in() {
     let draft = ask(&shop("1", &[USER, ADMIN]), &Task::Update, file("")).lock;
