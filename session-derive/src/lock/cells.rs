@@ -79,6 +79,11 @@ pub(super) fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
     all
 }
 
+/// The key as it was before any change.
+pub(super) fn base(key: &str) -> &str {
+    key.split_once('@').map_or(key, |(base, _)| base)
+}
+
 /// The view of `version`, as the attributes and, where they are silent, the lock tell it.
 pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     let known = lock.map(frozen).unwrap_or_default();

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cells::{Frozen, Now, Role, Stored, frozen};
+use super::cells::{Frozen, Now, Role, Stored, base, frozen};
 use super::text::{Action, Lock};
 
 mod contents;
 mod fields;
+mod forms;
+mod known;
 mod marks;
 
 /// A mistake, and where.
@@ -91,7 +93,7 @@ struct Found<'a> {
     verdict: Verdict,
 }
 
-impl<'a> Found<'a> {
+impl Found<'_> {
     fn at(&mut self, place: Place, message: String) {
         self.verdict.findings.push(Finding { place, message, can_be_recorded: false });
     }
@@ -162,7 +164,15 @@ impl<'a> Found<'a> {
         let now = self.now;
         let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         let listed: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
+        let renamed = self.renamed_with_changes();
         for (at, stored) in now.cells.iter().enumerate() {
+            if renamed.iter().any(|(_, new)| base(&stored.key) == *new) {
+                continue;
+            }
+            if let Some(message) = self.lost_change(stored) {
+                self.at(Place::Cell(at, Part::Name), message);
+                continue;
+            }
             match self.frozen.get(stored.key.as_str()) {
                 None if stored.since.unwrap_or(1) > self.lock.released => {}
                 None if self.lock.released == 0 => {}
@@ -179,11 +189,22 @@ impl<'a> Found<'a> {
             Action::Added | Action::Step(..) => None,
         });
         let told: BTreeSet<&str> = listed.iter().copied().chain(origins).collect();
-        let missing: Vec<&str> = self.frozen.keys().copied().filter(|key| !told.contains(key)).collect();
+        let is_renamed = |key: &str| renamed.iter().any(|(old, _)| base(key) == *old);
+        let missing: Vec<&str> =
+            self.frozen.keys().copied().filter(|key| !told.contains(key) && !is_renamed(key)).collect();
+        // What `removed` or `step` says of an older form says nothing of what came out of it.
+        let ended = |key: &str| {
+            let is_it = |stored: &&Stored| stored.key == key;
+            now.cells
+                .iter()
+                .find(is_it)
+                .is_some_and(|stored| matches!(stored.role, Role::Removed | Role::Split))
+        };
+
         for key in missing {
             let Some(Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
             let is_form_of_a_field =
-                matches!(&cell.action, Action::Changed(from) if told.contains(from.as_str()));
+                matches!(&cell.action, Action::Changed(from) if told.contains(from.as_str()) && !ended(from));
             match until {
                 None if is_form_of_a_field => {}
                 None => gone.push(key),
@@ -238,96 +259,4 @@ impl<'a> Found<'a> {
         };
         self.at(Place::Cell(at, part), message);
     }
-
-    /// A cell that is in both.
-    fn known(&mut self, at: usize, stored: &'a Stored) {
-        let Some(old) = self.frozen.get(stored.key.as_str()) else { return };
-        let Frozen { since, until, cell, .. } = old;
-        let (name, key) = (&stored.name, &stored.key);
-        let place = |part| Place::Cell(at, part);
-        let became = self.frozen.values().find(|later| later.cell.action == Action::Changed(key.clone()));
-        let problem = match (*until, stored.until) {
-            (Some(until), None) => Some(match became {
-                Some(later) if stored.role == Role::Field => (
-                    place(Part::Name),
-                    format!(
-                        "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
-                         {until}{})`",
-                        later.cell.ty,
-                        if until <= self.now.oldest_record { "" } else { ", .." }
-                    ),
-                ),
-                _ => (
-                    place(Part::Key),
-                    format!(
-                        "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
-                         new key with `#[session(key = \"..\")]`"
-                    ),
-                ),
-            }),
-            (Some(until), Some(says)) if until != says => Some((
-                place(Part::Until),
-                format!(
-                    "version {until} is released and cannot change: `{key}` went in it, not in version {says}; say `since = {until}`"
-                ),
-            )),
-            (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
-                place(Part::Until),
-                format!(
-                    "version {says} is released and cannot change: `changed(since = {says}, ..)` was added to `{name}`; say \
-                     `since = {}`",
-                    self.next()
-                ),
-            )),
-            (None, Some(says)) if says <= self.lock.released => Some((
-                place(Part::Until),
-                format!(
-                    "version {says} is released and cannot change: `{key}` is still in version {}; say `since = {}`",
-                    self.lock.released,
-                    self.next()
-                ),
-            )),
-            _ => match stored.since {
-                Some(says) if says != *since => Some((
-                    place(Part::Since),
-                    if says == 1 {
-                        format!(
-                            "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it \
-                             back"
-                        )
-                    } else {
-                        let released = self.lock.released;
-                        format!(
-                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`; remove it"
-                        )
-                    },
-                )),
-                Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => Some((
-                    place(Part::Name),
-                    format!(
-                        "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
-                         it is in place {is}; put that back"
-                    ),
-                )),
-                Some(_) if cell.action != stored.action && !self.now.may_forget(stored, old) => Some((
-                    place(Part::Name),
-                    format!(
-                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back",
-                        cell.action.describe(),
-                        stored.action.describe()
-                    ),
-                )),
-                _ => None,
-            },
-        };
-        if let Some((place, message)) = problem {
-            self.at(place, message);
-        }
-    }
-}
-
-/// The places in `to` of a cell, then and now, if the steps differ in nothing else.
-fn moved(was: &Action, is: &Action) -> Option<(usize, usize)> {
-    let (Action::Step(was_from, was), Action::Step(from, is)) = (was, is) else { return None };
-    (was_from == from && was != is).then_some((*was, *is))
 }

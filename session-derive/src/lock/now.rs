@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{LitInt, Type};
 
-use super::cells::{Now, Role, Stored};
+use super::cells::{Now, Role, Stored, base};
 use super::text::{Action, Default, Marks};
 use crate::attr::{Given, Step, Written, WrittenField};
 use crate::ident;
@@ -168,11 +168,6 @@ fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
         _ => Action::Step(from, place + 1),
     };
     Some((since, action))
-}
-
-/// The key as it was before any change.
-fn base(key: &str) -> &str {
-    key.split_once('@').map_or(key, |(base, _)| base)
 }
 
 fn default(default: &model::Default<'_>) -> Option<Default> {

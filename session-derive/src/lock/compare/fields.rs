@@ -24,8 +24,9 @@ impl Found<'_> {
             .collect();
         for (at, key) in pairs {
             let Some(new) = self.now.cells.get(at) else { continue };
+            let (attribute, kept) = self.keeps(key);
             let message = format!(
-                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session(key = \"{key}\")]`",
+                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session({attribute})]`{kept}",
                 new.name
             );
             self.at(Place::Cell(at, Part::Name), message);
@@ -46,11 +47,12 @@ impl Found<'_> {
         for key in gone {
             let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
             let removed = format!("`#[session(removed(key = \"{key}\", ty = {ty}, since = {next}))]`");
+            let (attribute, kept) = self.keeps(key);
             let message = match self.new_names(ty) {
                 None => format!("`{key}` was in version {released}; keep its key free with {removed}"),
                 Some(names) => format!(
-                    "`{key}` was in version {released}: if it was renamed, `#[session(key = \"{key}\")]` on {names}, without \
-                     `since`, keeps its data; if it is gone, keep its key free with {removed}"
+                    "`{key}` was in version {released}: if it was renamed, `#[session({attribute})]` on {names}, without \
+                     `since`{kept}, keeps its data; if it is gone, keep its key free with {removed}"
                 ),
             };
             self.at(Place::State, message);
@@ -116,11 +118,12 @@ impl Found<'_> {
         for (key, ty) in gone.iter().filter_map(|key| Some((key, &self.frozen.get(key)?.cell.ty))) {
             changes.push(format!("- field `{key}: {ty}`"));
             let removed = format!("`removed(key = \"{key}\", ty = {ty}, since = {next})`");
+            let (attribute, kept) = self.keeps(key);
             fixes.push(match self.new_names(ty) {
                 None => removed,
                 Some(names) => {
                     format!(
-                        "`key = \"{key}\"` on {names} if `{key}` was renamed, without `since`, otherwise {removed}"
+                        "`{attribute}` on {names} if `{key}` was renamed, without `since`{kept}, otherwise {removed}"
                     )
                 }
             });
