@@ -456,7 +456,8 @@ pub fn session_state(input: TokenStream) -> TokenStream {
 /// Without it, such a type is known to the lock by its spelling alone: a field that is added to `Line` goes unnoticed. It generates
 /// an implementation of `SessionShape`, a number that the compiler computes from what serde will write: names of fields and
 /// variants, `#[serde(..)]` attributes, and the shapes of the types inside. The order of named fields, the name of the type, docs
-/// and other derives make no difference.
+/// and other derives make no difference; nor do `alias`, `deny_unknown_fields` and the `default` of a field that is always written.
+/// With `#[serde(into = "..")]` the shape is that of the type named there.
 ///
 /// ```
 /// use actix_typed_session::SessionValue;
@@ -472,7 +473,7 @@ pub fn session_state(input: TokenStream) -> TokenStream {
 /// # Options
 ///
 /// `#[session(opaque)]` on a field: only the spelling of its type counts. Types of other crates need no mark, a type that contains
-/// itself does.
+/// itself does, and so does one field of two types that contain each other: without it the compiler says `cycle detected`.
 ///
 /// ```
 /// # use actix_typed_session::SessionValue;

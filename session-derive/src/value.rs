@@ -1,13 +1,16 @@
 //! In: a struct or an enum that a session stores inside of a field. Out: `impl SessionShape`.
 //!
 //! Never resolves a type: whether it has a shape is asked of the compiler where the code stands. An attribute of serde's that may
-//! change the JSON counts by its words.
+//! change the JSON counts by its words, but for those whose meaning is known here.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, Path, Token, Type};
+use syn::{
+    Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Ident, Lit, Meta, MetaNameValue, Path, Token,
+    Type, Variant,
+};
 
 use crate::errors::Errors;
 use crate::words::words;
@@ -17,30 +20,24 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
     let errors = Errors::new();
     let written = krate_of(&errors, item);
     let krate = krate::path(written.as_ref());
+    let serde = Serde::of(&item.attrs);
     let shape = match &item.data {
-        Data::Struct(data) => {
-            let Serde { words, .. } = Serde::of(&item.attrs);
-            fields(&errors, item, &krate, &data.fields, &words)
-        }
+        Data::Struct(data) => fields(&errors, item, &krate, &data.fields, &serde),
         Data::Enum(data) => {
-            let Serde { words, .. } = Serde::of(&item.attrs);
-            let mut variants: Vec<(String, TokenStream)> = data
+            let mut variants: Vec<(Option<String>, TokenStream)> = data
                 .variants
                 .iter()
-                .filter_map(|variant| {
-                    let serde = Serde::of(&variant.attrs);
-                    let name = serde.name.clone().unwrap_or_else(|| ident::word(&variant.ident));
-                    let inside = fields(&errors, item, &krate, &variant.fields, &serde.words);
-                    let shape = call(&krate, &name, &[inside]);
-                    (!serde.skipped).then_some((name, shape))
+                .filter_map(|written| {
+                    let mut variant = Serde::of(&written.attrs);
+                    variant.untagged |= serde.untagged;
+                    let shape = self::variant(&errors, item, &krate, written, &variant);
+                    (!variant.skipped).then_some(shape)
                 })
                 .collect();
             // The order makes no difference to JSON, unless serde tries one variant after the other.
-            if !words.iter().any(|word| word == "untagged") {
-                variants.sort_by(|(a, _), (b, _)| a.cmp(b));
-            }
+            variants.sort_by(|(a, _), (b, _)| a.cmp(b));
             let variants: Vec<_> = variants.into_iter().map(|(_, shape)| shape).collect();
-            call(&krate, &format!("enum {}", words.join(" ")), &variants)
+            call(&krate, &format!("enum {}", serde.words.join(" ")), &variants)
         }
         Data::Union(data) => {
             errors.at(
@@ -50,6 +47,8 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
             quote!(0)
         }
     };
+    // What is written then is that type, whatever stands in this one.
+    let shape = serde.into.as_ref().map_or(shape, |into| self::shape(&krate, into, false));
     let mut generics = item.generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(syn::parse_quote!(#krate::SessionShape));
@@ -78,21 +77,56 @@ fn call(krate: &TokenStream, kind: &str, parts: &[TokenStream]) -> TokenStream {
     quote!(#krate::__private::shape::of(#kind, &[#(#parts),*]))
 }
 
+/// The shape of a variant, with the name that serde writes; an untagged one has none.
+fn variant(
+    errors: &Errors,
+    item: &DeriveInput,
+    krate: &TokenStream,
+    variant: &Variant,
+    serde: &Serde,
+) -> (Option<String>, TokenStream) {
+    let inside = fields(errors, item, krate, &variant.fields, serde);
+    if serde.untagged {
+        return (None, call(krate, "untagged variant", &[inside]));
+    }
+    let is_unit = match &variant.fields {
+        Fields::Unit => true,
+        // So does serde see a variant whose only value it skips.
+        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+            fields.unnamed.iter().all(|field| Serde::of(&field.attrs).skipped)
+        }
+        Fields::Unnamed(_) | Fields::Named(_) => false,
+    };
+    // The name alone is not `null` under that name, as a `()` is.
+    let inside = if is_unit {
+        call(krate, format!("unit variant {}", serde.words.join(" ")).trim(), &[])
+    } else {
+        inside
+    };
+    let name = serde.name.clone().unwrap_or_else(|| ident::word(&variant.ident));
+    let shape = call(krate, &name, &[inside]);
+    (Some(name), shape)
+}
+
 /// The shape of what stands between the braces or parentheses.
 fn fields(
     errors: &Errors,
     item: &DeriveInput,
     krate: &TokenStream,
     fields: &Fields,
-    words: &[String],
+    around: &Serde,
 ) -> TokenStream {
-    let words = words.join(" ");
+    let words = around.words.join(" ");
     let shapes = fields.iter().filter_map(|field| {
-        let serde = Serde::of(&field.attrs);
+        let mut serde = Serde::of(&field.attrs);
+        // A field that may be left out reads back by its default.
+        if serde.may_be_left_out && (serde.default || around.default) {
+            serde.words.push("default".to_owned());
+        }
         let opaque = opaque(errors, field);
         recursive(errors, item, &field.ty, opaque);
         let name = serde.name.or_else(|| field.ident.as_ref().map(ident::word)).unwrap_or_default();
-        let shape = shape(krate, &field.ty, opaque || serde.words.iter().any(|word| word.contains("with")));
+        let shape = shape(krate, &field.ty, opaque || serde.with);
         let shape = match serde.words.as_slice() {
             [] => shape,
             words => call(krate, &words.join(" "), &[shape]),
@@ -194,11 +228,21 @@ fn krate_of(errors: &Errors, item: &DeriveInput) -> Option<Path> {
 }
 
 /// What serde is told.
+#[expect(clippy::struct_excessive_bools)] // Each is an option of serde's.
 #[derive(Default)]
 struct Serde {
     /// `rename = ".."`: the name in JSON.
     name: Option<String>,
     skipped: bool,
+    /// Written without a name, and read by trying.
+    untagged: bool,
+    /// Written or read by functions of one's own.
+    with: bool,
+    default: bool,
+    /// `skip_serializing` and `skip_serializing_if`.
+    may_be_left_out: bool,
+    /// `into = ".."`: what is written.
+    into: Option<Type>,
     /// All else that may change the JSON, in one order.
     words: Vec<String>,
 }
@@ -211,9 +255,20 @@ impl Serde {
             .filter_map(|attr| attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok());
         for meta in metas.flatten() {
             let word = meta.path().get_ident().map(ident::word).unwrap_or_default();
+            serde.with |= matches!(word.as_str(), "with" | "serialize_with" | "deserialize_with");
+            serde.may_be_left_out |= matches!(word.as_str(), "skip_serializing" | "skip_serializing_if");
             match (word.as_str(), &meta) {
-                ("bound" | "borrow" | "crate" | "expecting", _) => {}
+                ("alias" | "bound" | "borrow" | "crate" | "deny_unknown_fields" | "expecting", _) => {}
                 ("skip", _) => serde.skipped = true,
+                ("untagged", _) => serde.untagged = true,
+                ("default", _) => serde.default = true,
+                (
+                    "into",
+                    Meta::NameValue(MetaNameValue {
+                        value: Expr::Lit(ExprLit { lit: Lit::Str(ty), .. }),
+                        ..
+                    }),
+                ) => serde.into = ty.parse().ok(),
                 ("rename", Meta::NameValue(value)) => match &value.value {
                     Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => serde.name = Some(name.value()),
                     _ => serde.words.push(words(&meta)),

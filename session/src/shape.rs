@@ -170,16 +170,20 @@ of_parts! {
         [K: SessionShape, V: SessionShape] BTreeMap<K, V> = K, V;
     "result":
         [T: SessionShape, E: SessionShape] Result<T, E> = T, E;
-    "tuple":
-        [A: SessionShape] (A,) = A;
-        [A: SessionShape, B: SessionShape] (A, B) = A, B;
-        [A: SessionShape, B: SessionShape, C: SessionShape] (A, B, C) = A, B, C;
-        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape] (A, B, C, D) = A, B, C, D;
-        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape, E: SessionShape] (A, B, C, D, E) =
-            A, B, C, D, E;
-        [A: SessionShape, B: SessionShape, C: SessionShape, D: SessionShape, E: SessionShape, F: SessionShape]
-            (A, B, C, D, E, F) = A, B, C, D, E, F;
 }
+
+macro_rules! tuples {
+    () => {};
+    ($first:ident $($rest:ident)*) => {
+        impl<$first: SessionShape, $($rest: SessionShape),*> SessionShape for ($first, $($rest,)*) {
+            const FP: u64 = of("tuple", &[$first::FP, $($rest::FP),*]);
+        }
+        tuples!($($rest)*);
+    };
+}
+
+// As many as serde writes.
+tuples!(A B C D E F G H I J K L M N O P);
 
 impl<T: SessionShape, const N: usize> SessionShape for [T; N] {
     const FP: u64 = of("array", &[T::FP, N as u64]);
@@ -244,6 +248,15 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert_eq!(all.iter().position(|other| other == one), Some(at));
         }
+    }
+
+    #[test]
+    fn a_tuple_has_a_shape_up_to_what_serde_writes() {
+        type Four<T> = (T, T, T, T);
+        type Sixteen<A, B, C, D> = (A, A, A, A, B, B, B, B, C, C, C, C, D, D, D, D);
+        assert_eq!(<Four<u8>>::FP, of("tuple", &[u8::FP; 4]));
+        assert_eq!(<Sixteen<u8, u8, u8, u8>>::FP, of("tuple", &[u8::FP; 16]));
+        assert_ne!(<Sixteen<u8, u8, u8, u16>>::FP, <Sixteen<u16, u8, u8, u8>>::FP);
     }
 
     struct Foreign;

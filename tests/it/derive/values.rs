@@ -126,6 +126,146 @@ shapes! {
         #[derive(Serialize, Deserialize, SessionValue)]
         struct Nothing;
     }
+    unit_variant: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A }
+    }
+    unit_variant_by_skipping: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A(#[serde(skip)] u8) }
+    }
+    newtype_variant: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A(()) }
+    }
+    empty_tuple_variant: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A() }
+    }
+    empty_struct_variant: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A {} }
+    }
+    tuple_variant: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A(u8, u8) }
+    }
+    newtype_variant_of_a_tuple: Form = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Form { A((u8, u8)) }
+    }
+    partly_untagged: Number = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Number { None, #[serde(untagged)] Small(u8), #[serde(untagged)] Large(u64) }
+    }
+    partly_untagged_in_another_order: Number = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Number { None, #[serde(untagged)] Large(u64), #[serde(untagged)] Small(u8) }
+    }
+    each_variant_untagged: Number = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Number { #[serde(untagged)] Short(u8), #[serde(untagged)] Long(u64) }
+    }
+    default_named_with: Line = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Line { #[serde(default = "with_one")] sku: u32, note: Option<String> }
+        fn with_one() -> u32 { 1 }
+    }
+    renamed_to_with: Order = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Order { #[serde(rename(serialize = "with", deserialize = "with"))] lines: Vec<super::Line> }
+    }
+    renamed_to_with_and_spelled_otherwise: Order = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Order { #[serde(rename(serialize = "with", deserialize = "with"))] lines: Box<[super::Line]> }
+    }
+    with: Page = {
+        type Inside = super::Line;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(with = "super::as_nothing")] page: Inside }
+    }
+    with_and_another: Page = {
+        type Inside = super::Wide;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(with = "super::as_nothing")] page: Inside }
+    }
+    serialize_with: Page = {
+        type Inside = super::Line;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(serialize_with = "super::as_nothing::serialize")] page: Inside }
+    }
+    serialize_with_and_another: Page = {
+        type Inside = super::Wide;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(serialize_with = "super::as_nothing::serialize")] page: Inside }
+    }
+    deserialize_with: Page = {
+        type Inside = super::Line;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(deserialize_with = "super::as_nothing::deserialize")] page: Inside }
+    }
+    deserialize_with_and_another: Page = {
+        type Inside = super::Wide;
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Page { #[serde(deserialize_with = "super::as_nothing::deserialize")] page: Inside }
+    }
+    read_more_strictly_and_widely: Line = {
+        #[derive(Default, Serialize, Deserialize, SessionValue)]
+        #[serde(default, deny_unknown_fields)]
+        struct Line { #[serde(alias = "number", default)] sku: u32, note: Option<String> }
+    }
+    variant_with_an_alias: Theme = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        enum Theme { #[serde(alias = "Bright")] Light, Dark { grey: u8 }, Own(String) }
+    }
+    left_out: Line = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Line { #[serde(skip_serializing_if = "super::is_zero")] sku: u32 }
+    }
+    left_out_with_default: Line = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Line { #[serde(default, skip_serializing_if = "super::is_zero")] sku: u32 }
+    }
+    left_out_with_default_of_the_struct: Line = {
+        #[derive(Default, Serialize, Deserialize, SessionValue)]
+        #[serde(default)]
+        struct Line { #[serde(skip_serializing_if = "super::is_zero")] sku: u32 }
+    }
+    into_known: Percent = {
+        #[derive(Clone, Serialize, Deserialize, SessionValue)]
+        #[serde(try_from = "u8", into = "u8")]
+        struct Percent { number: u32, cached: String }
+        impl From<Percent> for u8 { fn from(_: Percent) -> u8 { 0 } }
+        impl TryFrom<u8> for Percent {
+            type Error = std::fmt::Error;
+            fn try_from(_: u8) -> Result<Self, Self::Error> { Err(std::fmt::Error) }
+        }
+    }
+    into_generic: Many<u8> = {
+        #[derive(Clone, Serialize, Deserialize, SessionValue)]
+        #[serde(from = "Vec<T>", into = "Vec<T>", bound = "T: Clone + Serialize + serde::de::DeserializeOwned")]
+        enum Many<T> { None, Some(T) }
+        impl<T> From<Many<T>> for Vec<T> { fn from(_: Many<T>) -> Self { Vec::new() } }
+        impl<T> From<Vec<T>> for Many<T> { fn from(_: Vec<T>) -> Self { Self::None } }
+    }
+    into_foreign: Own = {
+        #[derive(Clone, Serialize, SessionValue)]
+        #[serde(into = "Foreign")]
+        struct Own(u8);
+        impl From<Own> for Foreign { fn from(own: Own) -> Self { Self(own.0) } }
+    }
+    into_foreign_with_more: Own = {
+        #[derive(Clone, Serialize, SessionValue)]
+        #[serde(into = "Foreign")]
+        struct Own(u8, u8);
+        impl From<Own> for Foreign { fn from(own: Own) -> Self { Self(own.0) } }
+    }
+    each_contains_the_other: Folder = {
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Folder { entries: Vec<Entry> }
+        #[derive(Serialize, Deserialize, SessionValue)]
+        struct Entry { #[session(opaque)] folder: Option<Folder> }
+    }
     recursive: Tree = {
         #[derive(Serialize, Deserialize, SessionValue)]
         struct Tree { #[session(opaque)] inside: Vec<Tree> }
@@ -136,12 +276,12 @@ shapes! {
     }
 }
 
-#[derive(Serialize, Deserialize, SessionValue)]
+#[derive(Default, Serialize, Deserialize, SessionValue)]
 struct Line {
     sku: u32,
 }
 
-#[derive(Serialize, Deserialize, SessionValue)]
+#[derive(Default, Serialize, Deserialize, SessionValue)]
 struct Wide {
     sku: u64,
 }
@@ -150,6 +290,23 @@ struct Wide {
 #[derive(Serialize, Deserialize)]
 struct Foreign(u8);
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+mod as_nothing {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<T, S: Serializer>(_: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_unit()
+    }
+
+    pub(super) fn deserialize<'de, T: Default, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        <()>::deserialize(from).map(|()| T::default())
+    }
+}
+
 #[test]
 fn alike_in_json() {
     for (what, shape) in [
@@ -157,6 +314,8 @@ fn alike_in_json() {
         ("renamed back", renamed_back::FP),
         ("generic", generic::FP),
         ("skipped", with_what_serde_skips::FP),
+        ("default named with", default_named_with::FP),
+        ("read in other ways", read_more_strictly_and_widely::FP),
     ] {
         assert_eq!(shape, line::FP, "{what}");
     }
@@ -165,6 +324,18 @@ fn alike_in_json() {
     assert_eq!(tuple::FP, <(u32, Option<String>)>::FP);
     assert_eq!(nothing::FP, <()>::FP);
     assert_eq!(variants::FP, variants_in_another_order::FP);
+    assert_eq!(variants::FP, variant_with_an_alias::FP);
+    assert_eq!(unit_variant::FP, unit_variant_by_skipping::FP);
+    assert_eq!(renamed_to_with::FP, renamed_to_with_and_spelled_otherwise::FP);
+    assert_eq!(with::FP, with_and_another::FP);
+    assert_eq!(serialize_with::FP, serialize_with_and_another::FP);
+    assert_eq!(deserialize_with::FP, deserialize_with_and_another::FP);
+    assert_eq!(tuple_variant::FP, newtype_variant_of_a_tuple::FP);
+    assert_eq!(untagged::FP, each_variant_untagged::FP);
+    assert_eq!(left_out_with_default::FP, left_out_with_default_of_the_struct::FP);
+    assert_eq!(into_known::FP, u8::FP);
+    assert_eq!(into_generic::FP, <Vec<u8>>::FP);
+    assert_eq!(into_foreign::FP, into_foreign_with_more::FP);
 }
 
 #[test]
@@ -191,6 +362,21 @@ fn all_others_differ() {
         nothing::FP,
         recursive::FP,
         foreign::FP,
+        unit_variant::FP,
+        newtype_variant::FP,
+        empty_tuple_variant::FP,
+        empty_struct_variant::FP,
+        tuple_variant::FP,
+        partly_untagged::FP,
+        partly_untagged_in_another_order::FP,
+        renamed_to_with::FP,
+        with::FP,
+        serialize_with::FP,
+        deserialize_with::FP,
+        left_out::FP,
+        left_out_with_default::FP,
+        into_foreign::FP,
+        each_contains_the_other::FP,
     ];
     for (at, shape) in all.iter().enumerate() {
         assert_eq!(all.iter().position(|other| other == shape), Some(at));
