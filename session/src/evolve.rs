@@ -276,7 +276,9 @@ impl CellError {
     /// The wire key.
     pub(crate) const fn key(&self) -> &'static str {
         match self {
-            Self::OfAnotherType { field, .. } | Self::NotConverted { field } | Self::Forgotten { field, .. } => field,
+            Self::OfAnotherType { field, .. }
+            | Self::NotConverted { field }
+            | Self::Forgotten { field, .. } => field,
         }
     }
 }

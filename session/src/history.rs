@@ -211,7 +211,8 @@ impl Group {
                 if let Some(slot) = slots.get_mut(*at) {
                     let why = if slot.revision.is_none() { Carried::Upgraded } else { Carried::Edited };
                     let value = carried.as_ref().map_err(|failed| *failed);
-                    let value = value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion)).map(Some);
+                    let value =
+                        value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion)).map(Some);
                     *slot = Slot { revision: edited, value, carried: Some(why) };
                 }
             }

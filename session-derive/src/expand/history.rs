@@ -198,7 +198,8 @@ fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a
         Some(("unused_up", up, note))
     } else if *record >= since {
         let note = format!(
-            "no session older than version {record} may be stored, so nothing does this `step`; remove it"
+            "no session older than version {record} may be stored, so nothing does this `step`; \
+             `step(since = {since}, from(..), to(..))` with no more than its keys is enough"
         );
         Some(("unused_step", up, note))
     } else if *reader >= since {

@@ -5,7 +5,7 @@
 use syn::{ExprPath, Type};
 
 use super::{Default, Field, Spelling, number};
-use crate::attr::{self, Changed, Given, Written};
+use crate::attr::{self, Changed, Given, Slot, Written};
 
 /// How the stored fields came to be what they are.
 pub(crate) struct History<'a> {
@@ -64,10 +64,11 @@ pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> Hist
     let old = written.steps.iter().flat_map(|step| step.value.from.iter().flat_map(|from| &from.value));
     for from in old {
         if history.find(&from.key.text).is_none() {
-            let default = Default::of(from.default.as_ref(), Spelling::of(&from.ty));
+            let spelling = from.ty.as_ref().map_or(Spelling::Other, Spelling::of);
+            let default = Default::of(from.default.as_ref(), spelling);
             let default_given = from.default.is_some();
             let key = from.key.text.clone();
-            history.cells.push(Cell { key, ty: Some(&from.ty), default, default_given, field: None });
+            history.cells.push(Cell { key, ty: from.ty.as_ref(), default, default_given, field: None });
         }
     }
     for step in &written.steps {
@@ -128,16 +129,16 @@ impl<'a> History<'a> {
     }
 
     fn step(&mut self, step: &'a attr::Step) {
-        let (Some(since), Some(up)) = (number(&step.since), &step.up) else { return };
+        let Some(since) = number(&step.since) else { return };
         let find = |keys: Vec<&str>| keys.into_iter().map(|key| self.find(key)).collect::<Option<Vec<_>>>();
         let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.as_str());
         let to = step.to.iter().flat_map(|to| &to.value).map(|to| to.text.as_str());
         let (Some(from), Some(to)) = (find(from.collect()), find(to.collect())) else { return };
-        let (down, merge) =
-            (step.down.as_ref().map(|down| &down.value), step.merge.as_ref().map(|it| &it.value));
+        let path = |path: &'a Slot<ExprPath>| path.as_ref().map(|path| &path.value);
+        let (up, down, merge) = (path(&step.up), path(&step.down), path(&step.merge));
         let is_known = |at: &usize| self.cell(*at).is_some_and(|cell| cell.ty.is_some());
-        let is_complete = to.iter().all(is_known);
-        let mut step = Step { since, of_a_field: false, from, to, up: Some(&up.value), down, merge };
+        let is_complete = up.is_some() && from.iter().chain(&to).all(is_known);
+        let mut step = Step { since, of_a_field: false, from, to, up, down, merge };
         if !is_complete {
             step.forget();
         }
