@@ -132,8 +132,8 @@ impl<'a> Found<'a> {
 /// What a step makes is of one piece, so nothing of it can be removed as long as the step converts.
 pub(crate) fn live_step_makes(key: &str, since: u16) -> String {
     format!(
-        "`{key}` is made by the step of version {since}, together with what else that writes, for sessions and binaries of before: \
-         put the field back, and remove it once no session older than version {since} is stored (`oldest_record = {since}`)"
+        "`{key}` is made by the step of version {since}, and a step makes all of its fields or none: put the field back, and remove it \
+         once no session older than version {since} is stored (`oldest_record = {since}`) and the step is down to its keys"
     )
 }
 
