@@ -63,6 +63,7 @@ mutate evolution "an older edit does not win"              history.rs "if edited
 mutate evolution "equal revisions: the older side wins"    history.rs "if edited <= newest(&slots, step.to) {" "if edited < newest(&slots, step.to) || edited.is_none() {"
 mutate evolution "merge is never called"                   history.rs "Some(merge) if !is_cleared(&before) =>" "Some(merge) if !is_cleared(&before) && false =>"
 mutate evolution "merge also with nothing before"          history.rs "Some(merge) if !is_cleared(&before) =>" "Some(merge) =>"
+mutate evolution "a forgotten form reads as empty"           history.rs "self.up.ok_or(Failed::Forgotten(self.since))?;" "self.up.unwrap_or(|_| Ok(vec![Json::null(), Json::null()]));"
 mutate evolution "a clear of the old side goes through up" history.rs "if is_cleared(&old) {
             return Ok(vec![Json::null(); self.to.len()]);" "if false {
             return Ok(vec![Json::null(); self.to.len()]);"

@@ -188,7 +188,8 @@ use syn::DeriveInput;
 /// ## `oldest_record = 3`
 ///
 /// The oldest version of which a record may still be stored, 1 if it is not said; at most `oldest_reader`. Of changes up to that
-/// version only what names keys must stay: `since` of a field, and `changed(since = ..)` alone.
+/// version only what names keys must stay: `since` of a field, `changed(since = ..)` alone, and of a step
+/// `step(since = .., from(name), to(first, last))`. A record that is older all the same is an error, and never read as empty.
 ///
 /// ```
 /// # use actix_typed_session::SessionState;

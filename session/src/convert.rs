@@ -7,9 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{evolve::FieldValue, record::Json};
 
-/// A conversion failed or panicked, or what it was to convert could not be read. The reason may quote a value, so it is not kept.
+/// Why an older form gives no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failed;
+pub enum Failed {
+    /// A conversion failed or panicked, or what it was to convert could not be read. The reason may quote a value, so it is not kept.
+    Conversion,
+    /// The source has let the conversion of this version go.
+    Forgotten(u16),
+}
 
 /// The cells of one side of a change, in the order of its `from` or `to`; `None`: absent.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +27,8 @@ impl Values<'_> {
     /// When it does not fit `V`.
     pub fn get<V: FieldValue>(self, at: usize) -> Result<V, Failed> {
         match self.0.get(at) {
-            Some(Some(json)) => V::decode(json).map_err(|_| Failed),
-            _ => V::decode(&Json::null()).map_err(|_| Failed),
+            Some(Some(json)) => V::decode(json).map_err(|_| Failed::Conversion),
+            _ => V::decode(&Json::null()).map_err(|_| Failed::Conversion),
         }
     }
 
@@ -35,7 +40,7 @@ impl Values<'_> {
         match self.0.get(at) {
             Some(Some(json)) => match V::decode(json) {
                 Err(_) if json.is_null() => Ok(default()),
-                decoded => decoded.map_err(|_| Failed),
+                decoded => decoded.map_err(|_| Failed::Conversion),
             },
             _ => Ok(default()),
         }
@@ -74,7 +79,7 @@ impl<F: FnOnce(Old) -> New, Old, New> Converts<Old, New, Plain> for F {
 #[diagnostic::do_not_recommend]
 impl<F: FnOnce(Old) -> Result<New, E>, Old, New, E> Converts<Old, New, Fallible<E>> for F {
     fn convert(self, old: Old) -> Result<New, Failed> {
-        self(old).map_err(|_| Failed)
+        self(old).map_err(|_| Failed::Conversion)
     }
 }
 
@@ -101,7 +106,7 @@ impl<F: FnOnce(Old, New) -> New, Old, New> Merges<Old, New, Plain> for F {
 #[diagnostic::do_not_recommend]
 impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<Old, New, Fallible<E>> for F {
     fn merge(self, old: Old, before: New) -> Result<New, Failed> {
-        self(old, before).map_err(|_| Failed)
+        self(old, before).map_err(|_| Failed::Conversion)
     }
 }
 
@@ -110,10 +115,10 @@ impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<Old, New, Fallib
 /// # Errors
 /// When its `Serialize` fails.
 pub fn encode<V: FieldValue>(value: &V) -> Result<Json, Failed> {
-    value.encode().map_err(|_| Failed)
+    value.encode().map_err(|_| Failed::Conversion)
 }
 
 /// Runs the user's code; a panic is a failure of this one conversion.
 pub(crate) fn caught<R>(run: impl FnOnce() -> Result<R, Failed>) -> Result<R, Failed> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Failed))
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Failed::Conversion))
 }

@@ -163,7 +163,8 @@ impl<'a> Cells<'a> {
                 None => Self::decoded(field, self.stored(field)),
                 Some(group) => match self.in_group(group, at) {
                     Ok(json) => Self::decoded(field, json.as_ref()),
-                    Err(Failed) => Err(CellError::NotConverted { field: field.key() }),
+                    Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.key() }),
+                    Err(Failed::Forgotten(since)) => Err(CellError::Forgotten { field: field.key(), since }),
                 },
             },
         };
@@ -258,13 +259,26 @@ pub enum CellError {
         /// The wire key.
         field: &'static str,
     },
+    /// It was stored by a version older than `oldest_record`, and the source no longer says how to read that.
+    #[error(
+        "the stored session field `{field}` is there only in a form of before version {since}, which the source can no longer read: \
+         put its `up` back, with an `oldest_record` below {since}"
+    )]
+    Forgotten {
+        /// The wire key.
+        field: &'static str,
+        /// The version that gave it a new form.
+        since: u16,
+    },
 }
 
 impl CellError {
     /// The wire key.
     pub(crate) const fn key(&self) -> &'static str {
         match self {
-            Self::OfAnotherType { field, .. } | Self::NotConverted { field } => field,
+            Self::OfAnotherType { field, .. }
+            | Self::NotConverted { field }
+            | Self::Forgotten { field, .. } => field,
         }
     }
 }

@@ -31,7 +31,8 @@ pub struct Step {
     since: u16,
     from: &'static [usize],
     to: &'static [usize],
-    up: Convert,
+    /// `None`: the source has let it go, because no session should still need it. One that does is an error, and not empty.
+    up: Option<Convert>,
     merge: Option<Merge>,
     /// `None`: no binary that may be running reads `from` any more.
     down: Option<Convert>,
@@ -118,7 +119,14 @@ impl Step {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(since: u16, from: &'static [usize], to: &'static [usize], up: Convert) -> Self {
-        Self { since, from, to, up, merge: None, down: None }
+        Self { since, from, to, up: Some(up), merge: None, down: None }
+    }
+
+    /// A step of which the source kept no more than the keys.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn forgotten(since: u16, from: &'static [usize], to: &'static [usize]) -> Self {
+        Self { since, from, to, up: None, merge: None, down: None }
     }
 
     #[doc(hidden)]
@@ -141,10 +149,11 @@ impl Step {
         if is_cleared(&old) {
             return Ok(vec![Json::null(); self.to.len()]);
         }
+        let up = self.up.ok_or(Failed::Forgotten(self.since))?;
         let before = values(slots, self.to)?;
         caught(|| match self.merge {
             Some(merge) if !is_cleared(&before) => merge(Values(&old), Values(&before)),
-            _ => (self.up)(Values(&old)),
+            _ => up(Values(&old)),
         })
     }
 }
@@ -202,7 +211,8 @@ impl Group {
                 if let Some(slot) = slots.get_mut(*at) {
                     let why = if slot.revision.is_none() { Carried::Upgraded } else { Carried::Edited };
                     let value = carried.as_ref().map_err(|failed| *failed);
-                    let value = value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed)).map(Some);
+                    let value =
+                        value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion)).map(Some);
                     *slot = Slot { revision: edited, value, carried: Some(why) };
                 }
             }

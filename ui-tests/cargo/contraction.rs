@@ -53,7 +53,7 @@ fn the_old_side_leaves_the_source() {
     source(&format!("version = 2, oldest_reader = 2, {}", step("")), &fields(up), UP);
     shop.session_lock("").fine("ok").without("not read");
 
-    let forgotten = "oldest_reader = 2, oldest_record = 2";
+    let forgotten = "oldest_reader = 2, oldest_record = 2, step(since = 2, from(name), to(first, last))";
     source(&format!("version = 2, {forgotten}"), &fields(""), "");
     let before = shop.everything();
     shop.session_lock("")
@@ -74,9 +74,11 @@ fn the_old_side_leaves_the_source() {
     }
     assert_eq!(text.matches("step 2 from name").count(), 4, "two fields in two versions: {text}");
 
-    for key in ["theme", "name"] {
+    for (key, says) in
+        [("theme", "was removed in version 2"), ("name", "still belongs to field `name`, but a step")]
+    {
         let again = format!("{third} #[session(since = 4)] pub {key}: Option<String>,");
         source(&format!("version = 4, {forgotten}"), &again, "");
-        shop.session_lock("update").fails(&format!("wire key \"{key}\" was removed in version 2"));
+        shop.session_lock("update").fails(&format!("wire key \"{key}\" {says}"));
     }
 }

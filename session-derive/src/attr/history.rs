@@ -47,7 +47,8 @@ pub(crate) struct Step {
 /// `name: Option<String>`, `"last-seen": u64 = 0`
 pub(crate) struct FromKey {
     pub(crate) key: ToKey,
-    pub(crate) ty: Type,
+    /// The key alone is enough once no session needs the step.
+    pub(crate) ty: Option<Type>,
     /// What the field read as until it was first set.
     pub(crate) default: Option<Expr>,
 }
@@ -139,12 +140,9 @@ fn to_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
 fn from_key(option: &Found, input: ParseStream<'_>) -> syn::Result<FromKey> {
     let key = to_key(option, input)?;
     if input.parse::<Token![:]>().is_err() {
-        return Err(syn::Error::new_spanned(
-            &key.at,
-            format!("`from` needs the type that `{0}` had: `{0}: Type`", key.text),
-        ));
+        return Ok(FromKey { key, ty: None, default: None });
     }
-    let ty = input.parse()?;
+    let ty = Some(input.parse()?);
     let default = if input.parse::<Token![=]>().is_ok() { Some(input.parse()?) } else { None };
     Ok(FromKey { key, ty, default })
 }

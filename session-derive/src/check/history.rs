@@ -75,7 +75,7 @@ impl Versions {
     }
 
     /// Whether a change in `since` may have left its older side behind.
-    fn is_forgotten(&self, since: &Slot<LitInt>) -> bool {
+    pub(super) fn is_forgotten(&self, since: &Slot<LitInt>) -> bool {
         matches!((number(since), self.record), (Some(since), Some(record)) if since <= record)
     }
 

@@ -14,7 +14,7 @@ use super::{allowed_in_key, with_schema};
 use crate::attr::{Given, Removed, Slot, Step, Written, WrittenField};
 use crate::errors::{Errors, suggest};
 use crate::ident;
-use crate::lock::Past;
+use crate::lock::{Past, live_step_makes};
 use crate::model::{Schema, history::cell_since, number};
 
 pub(super) fn all(
@@ -34,7 +34,14 @@ pub(super) fn all(
         step_reads_what_it_does_not_write(errors, &step.value);
         step_writes_what_begins(errors, written, schema, &step.value, versions);
         for from in step.value.from.iter().flat_map(|from| &from.value) {
-            stored_type(errors, schema, &from.ty);
+            match &from.ty {
+                Some(ty) => stored_type(errors, schema, ty),
+                None if step.value.up.is_none() && versions.is_forgotten(&step.value.since) => {}
+                None => errors.at(
+                    &from.key.at,
+                    format!("`from` needs the type that `{0}` had: `{0}: Type`", from.key.text),
+                ),
+            }
         }
         if let Some(up) = &step.value.up {
             down_where_needed(
@@ -101,7 +108,7 @@ fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &Versions) {
             ),
             (value.to.is_none(), "`step` needs `to(key, ..)`: the wire keys that it writes"),
             (
-                value.up.is_none(),
+                value.up.is_none() && !versions.is_forgotten(&value.since),
                 "`step` needs `up = path`: a function from the values of `from` to those of `to`",
             ),
         ] {
@@ -187,6 +194,19 @@ fn step_writes_what_begins(
                     ),
                 );
             }
+        } else if written
+            .removed
+            .iter()
+            .any(|it| it.value.key.as_ref().is_some_and(|key| key.value.value() == to.text))
+        {
+            errors.at(
+                &to.at,
+                if versions.is_forgotten(&step.since) {
+                    format!("`{}` is removed; take it out of `to`", to.text)
+                } else {
+                    live_step_makes(&to.text, since)
+                },
+            );
         } else if !later_reader(&written.steps, &to.text, since) {
             let keys: Vec<&str> = schema.fields.iter().map(|field| field.key.text.as_str()).collect();
             errors.at(

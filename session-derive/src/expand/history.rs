@@ -67,9 +67,12 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
     let place = |at: &usize| number(group.iter().position(|member| member == at).unwrap_or(0));
     let since = number(usize::from(step.since));
     let (from, to) = (step.from.iter().map(place), step.to.iter().map(place));
+    let Some(up) = step.up else {
+        return quote!(#krate::__private::Step::forgotten(#since, &[#(#from),*], &[#(#to),*]));
+    };
     let old = Side::of(schema, &step.from);
     let new = Side::of(schema, &step.to);
-    let up = old.converted(krate, step.up, &new);
+    let up = old.converted(krate, up, &new);
     let merge = step.merge.map(|path| {
         let merge = call(krate, ("Merges", "merge"), &old, &new);
         let (olds, befores) = (local("old"), local("before"));
@@ -183,7 +186,7 @@ pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
 /// What of a step no session needs: the name of the warning, where, and why.
 fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
     let Schema { oldest_reader: reader, oldest_record: record, .. } = schema;
-    let since = step.since;
+    let (since, up) = (step.since, step.up?);
     if *record >= since && step.of_a_field {
         let options = [("`down`", step.down), ("`merge`", step.merge)];
         let more = options.iter().filter(|(_, path)| path.is_some()).map(|(word, _)| *word);
@@ -192,12 +195,13 @@ fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a
             "no session older than version {record} may be stored, so nothing uses {}; `changed(since = {since})` is enough",
             words.join(", ")
         );
-        Some(("unused_up", step.up, note))
+        Some(("unused_up", up, note))
     } else if *record >= since {
         let note = format!(
-            "no session older than version {record} may be stored, so nothing does this `step`; remove it"
+            "no session older than version {record} may be stored, so nothing does this `step`; \
+             `step(since = {since}, from(..), to(..))` with no more than its keys is enough"
         );
-        Some(("unused_step", step.up, note))
+        Some(("unused_step", up, note))
     } else if *reader >= since {
         let note = format!(
             "no binary older than version {reader} may be running, so this `down` is never called; remove it"

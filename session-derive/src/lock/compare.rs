@@ -14,6 +14,8 @@ mod forms;
 mod known;
 mod marks;
 
+pub(crate) use known::live_step_makes;
+
 /// A mistake, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
@@ -202,11 +204,15 @@ impl Found<'_> {
         };
 
         for key in missing {
-            let Some(Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
+            let Some(old @ Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
             let is_form_of_a_field =
                 matches!(&cell.action, Action::Changed(from) if told.contains(from.as_str()) && !ended(from));
             match until {
                 None if is_form_of_a_field => {}
+                None if self.is_made_now(old) => {
+                    let message = live_step_makes(key, old.since);
+                    self.at(Place::State, message);
+                }
                 None => gone.push(key),
                 Some(until) if now.oldest_record >= *until => {}
                 Some(until) => {

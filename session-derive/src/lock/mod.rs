@@ -21,6 +21,7 @@ use syn::Type;
 use crate::attr::{Mode, Written};
 use crate::errors::Errors;
 use crate::model::Schema;
+pub(crate) use compare::live_step_makes;
 use compare::{Part, Place, TypeCheck, UPDATE};
 use now::Origin;
 use source::{Around, File, Task};

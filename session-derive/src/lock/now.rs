@@ -48,9 +48,12 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
     }
     for step in written.steps.iter().map(|step| &step.value) {
         for from in step.from.iter().flat_map(|from| &from.value) {
-            if cells.iter().all(|(stored, _)| stored.key != from.key.text) {
+            // Without a type, as `oldest_record` allows, only the key is told.
+            if let Some(ty) = &from.ty
+                && cells.iter().all(|(stored, _)| stored.key != from.key.text)
+            {
                 let at = from.key.at.clone();
-                cells.push(gone(written, Role::Split, &from.key.text, at, &from.ty, step.since.as_ref()));
+                cells.push(gone(written, Role::Split, &from.key.text, at, ty, step.since.as_ref()));
             }
         }
     }

@@ -5,7 +5,7 @@
 use syn::{ExprPath, Type};
 
 use super::{Default, Field, Spelling, number};
-use crate::attr::{self, Changed, Given, Written};
+use crate::attr::{self, Changed, Given, Slot, Written};
 
 /// How the stored fields came to be what they are.
 pub(crate) struct History<'a> {
@@ -19,7 +19,8 @@ pub(crate) struct History<'a> {
 /// A wire key, and the type of what is stored there.
 pub(crate) struct Cell<'a> {
     pub(crate) key: String,
-    pub(crate) ty: &'a Type,
+    /// `None`: the source has let it go.
+    pub(crate) ty: Option<&'a Type>,
     /// What the field read as until it was first set.
     pub(crate) default: Default<'a>,
     /// A default that was written down for an older form.
@@ -36,9 +37,17 @@ pub(crate) struct Step<'a> {
     /// Places in `cells`.
     pub(crate) from: Vec<usize>,
     pub(crate) to: Vec<usize>,
-    pub(crate) up: &'a ExprPath,
+    /// `None`: the source has let it go, and with it what leads to an even older form.
+    pub(crate) up: Option<&'a ExprPath>,
     pub(crate) down: Option<&'a ExprPath>,
     pub(crate) merge: Option<&'a ExprPath>,
+}
+
+impl Step<'_> {
+    /// Keeps no more than the keys.
+    fn forget(&mut self) {
+        (self.up, self.down, self.merge) = (None, None, None);
+    }
 }
 
 /// The key of a field whose type last changed in version `since`.
@@ -55,10 +64,11 @@ pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> Hist
     let old = written.steps.iter().flat_map(|step| step.value.from.iter().flat_map(|from| &from.value));
     for from in old {
         if history.find(&from.key.text).is_none() {
-            let default = Default::of(from.default.as_ref(), Spelling::of(&from.ty));
+            let spelling = from.ty.as_ref().map_or(Spelling::Other, Spelling::of);
+            let default = Default::of(from.default.as_ref(), spelling);
             let default_given = from.default.is_some();
             let key = from.key.text.clone();
-            history.cells.push(Cell { key, ty: &from.ty, default, default_given, field: None });
+            history.cells.push(Cell { key, ty: from.ty.as_ref(), default, default_given, field: None });
         }
     }
     for step in &written.steps {
@@ -89,43 +99,50 @@ impl<'a> History<'a> {
     /// The forms of one field, the oldest first.
     fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
         let mut key = field.key.text.clone();
-        let first = (self.cells.len(), self.steps.len());
+        let first = self.steps.len();
         for Given { value: change, .. } in changes {
             let Some(since) = number(&change.since) else { continue };
             let next = cell_since(&field.key.text, Some(since));
-            if let (Some(from), Some(up)) = (&change.from, &change.up) {
-                let default = Default::of(None, Spelling::of(&from.value));
-                self.cells.push(Cell { key, ty: &from.value, default, default_given: false, field: None });
-                self.steps.push(Step {
-                    since,
-                    of_a_field: true,
-                    from: vec![self.cells.len() - 1],
-                    // The cell that is pushed next, be it the field itself.
-                    to: vec![self.cells.len()],
-                    up: &up.value,
-                    down: change.down.as_ref().map(|down| &down.value),
-                    merge: change.merge.as_ref().map(|merge| &merge.value),
-                });
-            } else {
-                // No record is as old as this change: nothing leads here from what was before it.
-                self.cells.truncate(first.0);
-                self.steps.truncate(first.1);
+            let from = change.from.as_ref().map(|from| &from.value);
+            let up = from.and(change.up.as_ref()).map(|up| &up.value);
+            if up.is_none() {
+                // What is before it has nothing to become.
+                let before = self.steps.get_mut(first..).unwrap_or_default();
+                before.iter_mut().for_each(Step::forget);
             }
+            let default = from.map_or(Default::None, |from| Default::of(None, Spelling::of(from)));
+            self.cells.push(Cell { key, ty: from, default, default_given: false, field: None });
+            self.steps.push(Step {
+                since,
+                of_a_field: true,
+                from: vec![self.cells.len() - 1],
+                // The cell that is pushed next, be it the field itself.
+                to: vec![self.cells.len()],
+                up,
+                down: change.down.as_ref().map(|down| &down.value),
+                merge: change.merge.as_ref().map(|merge| &merge.value),
+            });
             key = next;
         }
         let default = field.default;
-        self.cells.push(Cell { key, ty: field.ty, default, default_given: false, field: Some(at) });
+        self.cells.push(Cell { key, ty: Some(field.ty), default, default_given: false, field: Some(at) });
     }
 
     fn step(&mut self, step: &'a attr::Step) {
-        let (Some(since), Some(up)) = (number(&step.since), &step.up) else { return };
+        let Some(since) = number(&step.since) else { return };
         let find = |keys: Vec<&str>| keys.into_iter().map(|key| self.find(key)).collect::<Option<Vec<_>>>();
         let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.as_str());
         let to = step.to.iter().flat_map(|to| &to.value).map(|to| to.text.as_str());
         let (Some(from), Some(to)) = (find(from.collect()), find(to.collect())) else { return };
-        let (down, merge) =
-            (step.down.as_ref().map(|down| &down.value), step.merge.as_ref().map(|it| &it.value));
-        self.steps.push(Step { since, of_a_field: false, from, to, up: &up.value, down, merge });
+        let path = |path: &'a Slot<ExprPath>| path.as_ref().map(|path| &path.value);
+        let (up, down, merge) = (path(&step.up), path(&step.down), path(&step.merge));
+        let is_known = |at: &usize| self.cell(*at).is_some_and(|cell| cell.ty.is_some());
+        let is_complete = up.is_some() && from.iter().chain(&to).all(is_known);
+        let mut step = Step { since, of_a_field: false, from, to, up, down, merge };
+        if !is_complete {
+            step.forget();
+        }
+        self.steps.push(step);
     }
 
     /// Cells that a step connects belong together, and so do the cells that those are connected with.
@@ -150,13 +167,13 @@ mod tests {
     use crate::errors::Errors;
     use crate::{attr, model};
 
-    /// The source may keep an older change than one whose `from` it let go: nothing leads from the one to the other.
+    /// The source may keep an older change than one whose `from` it let go: that has nothing to become.
     #[test]
-    fn a_change_that_is_forgotten_ends_what_was_before() {
-        for (changes, steps, groups) in [
-            ("changed(since = 2, from = u8, up = a), changed(since = 3, from = u16, up = b)", 2, 1),
-            ("changed(since = 2), changed(since = 3, from = u16, up = b)", 1, 1),
-            ("changed(since = 2, from = u8, up = a), changed(since = 3)", 0, 0),
+    fn a_change_that_is_forgotten_ends_those_before_it() {
+        for (changes, known) in [
+            ("changed(since = 2, from = u8, up = a), changed(since = 3, from = u16, up = b)", [true, true]),
+            ("changed(since = 2), changed(since = 3, from = u16, up = b)", [false, true]),
+            ("changed(since = 2, from = u8, up = a), changed(since = 3)", [false, false]),
         ] {
             let text =
                 format!("#[session(version = 3)] struct Shop {{ #[session(default, {changes})] size: u32 }}");
@@ -164,8 +181,10 @@ mod tests {
             let errors = Errors::new();
             let written = attr::read(&errors, &item);
             let history = model::decide(&written).history;
-            assert_eq!((history.steps.len(), history.groups.len()), (steps, groups), "{changes}");
-            assert_eq!(history.cells.len(), steps + 1, "{changes}");
+            let is_known: Vec<bool> = history.steps.iter().map(|step| step.up.is_some()).collect();
+            assert_eq!(is_known, known, "{changes}");
+            let keys: Vec<&str> = history.cells.iter().map(|cell| cell.key.as_str()).collect();
+            assert_eq!((keys, history.groups.len()), (vec!["size", "size@2", "size@3"], 1), "{changes}");
             errors.finish().unwrap();
         }
     }

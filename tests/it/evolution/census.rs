@@ -22,7 +22,7 @@ use proptest::{
 };
 
 use super::{
-    robust::careful,
+    robust::{careful, contracted},
     shop::{Line, v2, v3, v3b},
 };
 use crate::{
@@ -331,6 +331,29 @@ async fn the_dry_run_names_what_would_fail() {
             .into();
     expected.sort_by_key(|(session, _)| *session);
     assert_eq!(seen, expected);
+}
+
+/// Run by the release that let the old forms go, it says that this was too early.
+#[actix_web::test]
+async fn what_left_the_source_too_early_is_a_problem() {
+    let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.name", r#""Ada""#)];
+    let new: &[_] = &[("$shop", "3"), ("shop.cart@3", "[]"), ("shop.first", r#""Ada""#)];
+    let (store, keys) = memory(&[(new, &[]), (old, &[])]).await;
+    let census = look::<contracted::Shop>(&store).await;
+    assert_eq!(census.safe_to_raise_oldest_record(), Some(2));
+    assert_eq!(census.needs, BTreeMap::from([(3, 1)]));
+    let seen: Vec<_> = census.problems.iter().map(|problem| (problem.session, &*problem.what)).collect();
+    let gone = |key: &str| {
+        format!(
+            "the stored session field `{key}` is there only in a form of before version 3, which the source can no longer read: put \
+             its `up` back, with an `oldest_record` below 3"
+        )
+    };
+    let expected = ["shop.cart@3", "shop.first", "shop.last"].map(gone);
+    assert_eq!(seen, expected.each_ref().map(|what| (public_id(&keys[1]), &**what)));
+    store.delete(&keys[1], None).await.unwrap();
+    let census = look::<contracted::Shop>(&store).await;
+    assert_eq!((census.problem_count, census.safe_to_raise_oldest_record()), (0, Some(3)));
 }
 
 /// Release 3, while one of release 1 may still run.

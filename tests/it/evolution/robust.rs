@@ -13,6 +13,7 @@ use super::{
 on_every_store! {
     async an_unreadable_neighbour_is_not_overwritten
     async half_of_what_can_be_read_is_not_carried_up
+    async a_form_that_left_the_source_too_early_is_not_empty
     async an_up_that_fails_or_panics_is_an_unreadable_field
     async a_down_that_fails_or_panics_stores_nothing
     async unknown_cells_survive_byte_for_byte
@@ -160,6 +161,73 @@ async fn half_of_what_can_be_read_is_not_carried_up(place: Place) {
         .await
         .unwrap();
     assert_eq!(world.cells().await, "$shop r2 4\nshop.locale r2 \"de\"\nshop.name r1 \"canary 7\"\n");
+}
+
+/// Release 3 contracted as far as it goes: of what came before only the keys are left.
+pub(super) mod contracted {
+    use super::*;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, oldest_reader = 3, oldest_record = 3, lock = off)]
+    #[session(step(since = 3, from(name), to(first, last)))]
+    pub(in crate::evolution) struct Shop {
+        #[session(default, changed(since = 3))]
+        pub(super) cart: Vec<Line>,
+        #[session(since = 3)]
+        pub(super) first: Option<String>,
+        #[session(since = 3, default = 0)]
+        pub(super) last: u8,
+        #[session(since = 2, default = "en".to_owned())]
+        pub(super) locale: String,
+    }
+}
+
+/// The census of the release before said when it may leave; whoever does not ask is told, and loses nothing.
+async fn a_form_that_left_the_source_too_early_is_not_empty(place: Place) {
+    let set_cart: fn(&mut v2::ShopHandle) = |shop| shop.set_cart(vec![11]);
+    for set in [set_cart, |shop| shop.set_name("Ada Byron")] {
+        let world = place.world();
+        world.visit::<v2::Shop, _>(async move |shop| set(shop)).await.unwrap();
+        let before = world.record().await;
+        let refused = world.visit::<contracted::Shop, _>(async |shop| shop.set_locale("de")).await;
+        assert_eq!(refused, Err(UNREADABLE));
+        assert_eq!(world.record().await, before);
+        // The release before carries it up, also what older binaries edited since.
+        for sku in [11, 12] {
+            world
+                .visit::<v2::Shop, _>(async move |shop| {
+                    shop.set_cart(vec![sku]);
+                    shop.set_name("A");
+                })
+                .await
+                .unwrap();
+            assert_eq!(world.visit::<contracted::Shop, _>(async |_| ()).await, Err(UNREADABLE));
+            world.visit::<v3::Shop, _>(async move |shop| shop.set_locale(sku.to_string())).await.unwrap();
+            let read = world.visit::<contracted::Shop, _>(async |shop| shop.cart().to_vec()).await;
+            assert_eq!(read, Ok(vec![line(sku, 1)]));
+        }
+        // What nobody reads any more goes with a write, and what was cleared is no form of anything.
+        world
+            .visit::<contracted::Shop, _>(async |shop| {
+                shop.set_cart(Vec::new());
+                shop.set_first("Ada");
+            })
+            .await
+            .unwrap();
+        assert_eq!((world.cell("shop.cart").await, world.cell("shop.name").await), (None, None));
+    }
+    let world = place.world();
+    world
+        .visit::<v2::Shop, _>(async |shop| {
+            shop.set_name("Ada");
+            shop.set_locale("de");
+        })
+        .await
+        .unwrap();
+    world.visit::<v2::Shop, _>(async |shop| shop.clear_name()).await.unwrap();
+    assert_eq!(world.cell("shop.name").await.unwrap(), "null");
+    let read = world.visit::<contracted::Shop, _>(async |shop| (shop.first().is_none(), shop.last())).await;
+    assert_eq!(read, Ok((true, 0)));
 }
 
 async fn an_up_that_fails_or_panics_is_an_unreadable_field(place: Place) {

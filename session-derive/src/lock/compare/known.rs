@@ -7,6 +7,37 @@ use super::super::text::Action;
 use super::{Found, Part, Place};
 
 impl<'a> Found<'a> {
+    /// Whether a step makes this cell that sessions or binaries may still need.
+    pub(super) fn is_made_now(&self, old: &Frozen<'_>) -> bool {
+        matches!(old.cell.action, Action::Step(..))
+            && old.until.is_none()
+            && old.since > self.now.oldest_record
+    }
+
+    /// What of a step must stay, where that is not all.
+    fn keys_are_enough(&self, old: &Frozen<'_>) -> String {
+        let Action::Step(from, _) = &old.cell.action else { return String::new() };
+        let since = old.since;
+        if since > self.now.oldest_record {
+            return String::new();
+        }
+        let mut to: Vec<(usize, &str)> = self
+            .frozen
+            .iter()
+            .filter_map(|(key, other)| match &other.cell.action {
+                Action::Step(of, place) if of == from && other.since == since => Some((*place, *key)),
+                _ => None,
+            })
+            .collect();
+        to.sort_unstable();
+        format!(
+            ", of which the keys are enough: `step(since = {since}, from({}), to({}))`; a session that still needs it is then an \
+             error, and not empty",
+            from.iter().map(|key| as_written(key)).collect::<Vec<_>>().join(", "),
+            to.into_iter().map(|(_, key)| as_written(key)).collect::<Vec<_>>().join(", ")
+        )
+    }
+
     /// A cell that is in both.
     pub(super) fn known(&mut self, at: usize, stored: &'a Stored) {
         let Some(old) = self.frozen.get(stored.key.as_str()) else { return };
@@ -70,21 +101,25 @@ impl<'a> Found<'a> {
                         )
                     },
                 )),
-                Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => Some((
+                Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => (*since > self.now.oldest_record).then(|| (
                     place(Part::Name),
                     format!(
                         "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
                          it is in place {is}; put that back"
                     ),
                 )),
-                Some(_) if cell.action != stored.action && !self.now.may_forget(stored, old) => Some((
+                Some(_) if cell.action != stored.action => Some((
                     place(Part::Name),
                     format!(
-                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back",
+                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
                         cell.action.describe(),
-                        stored.action.describe()
+                        stored.action.describe(),
+                        self.keys_are_enough(old),
                     ),
                 )),
+                _ if stored.role == Role::Removed && self.is_made_now(old) => {
+                    Some((place(Part::Name), live_step_makes(key, *since)))
+                }
                 _ => None,
             },
         };
@@ -92,6 +127,19 @@ impl<'a> Found<'a> {
             self.at(place, message);
         }
     }
+}
+
+/// What a step makes is of one piece, so nothing of it can be removed as long as the step converts.
+pub(crate) fn live_step_makes(key: &str, since: u16) -> String {
+    format!(
+        "`{key}` is made by the step of version {since}, and a step makes all of its fields or none: put the field back, and remove it \
+         once no session older than version {since} is stored (`oldest_record = {since}`) and the step is down to its keys"
+    )
+}
+
+/// A wire key as `from` and `to` take it.
+fn as_written(key: &str) -> String {
+    if syn::parse_str::<syn::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
 }
 
 /// The places in `to` of a cell, then and now, if the steps differ in nothing else.

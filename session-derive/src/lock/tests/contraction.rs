@@ -22,6 +22,7 @@ const FIRST: &str = "#[session(name = \"shop\", version = 1)] struct Shop {
     #[session(default)] theme: String,
 }";
 const STEP: &str = "step(since = 2, from(name: String), to(first, last), up = up";
+const KEYS: &str = "step(since = 2, from(name), to(first, last))";
 const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
 const SIZE: &str = "#[session(default, since = 3)] size: u8,";
 
@@ -36,6 +37,14 @@ fn released(text: &str, lock: &str) -> String {
 #[track_caller]
 fn fine(text: &str, lock: &str) {
     assert_eq!(ask(text, &Task::Check, file(lock)).mistakes, [""; 0], "{text}\n{lock}");
+}
+
+/// As [`fine`], once the draft is written down.
+#[track_caller]
+fn fine_draft(text: &str, lock: &str) {
+    let updated = ask(text, &Task::Update, file(lock));
+    assert_eq!(updated.mistakes, [""; 0], "{text}\n{lock}");
+    fine(text, &updated.lock);
 }
 
 #[track_caller]
@@ -60,10 +69,16 @@ fn the_old_side_leaves_release_by_release() {
     fine(&shop(&format!("2, {reader}"), &format!(", {up}"), "2", ""), &lock);
     let lock = released(&shop(&format!("3, {reader}"), &format!(", {up}"), "2", SIZE), &lock);
 
-    let forgotten = "oldest_reader = 2, oldest_record = 2";
+    let bare = "oldest_reader = 2, oldest_record = 2";
+    let forgotten = &format!("{bare}, {KEYS}");
     let alone = ", changed(since = 2)";
     let third = shop(&format!("3, {forgotten}"), alone, "2", SIZE);
     fine(&third, &lock);
+    refused(
+        &third.replace(&format!(", {KEYS}"), ""),
+        &lock,
+        &format!("put that back, of which the keys are enough: `{KEYS}`"),
+    );
     let updated = ask(&third, &Task::Update, file(&lock));
     assert_eq!(
         (updated.mistakes, updated.lock),
@@ -95,20 +110,18 @@ fn the_old_side_leaves_release_by_release() {
             &format!("{SIZE} #[session(default, since = 4)] zone: u8, {fields}"),
         )
     };
-    for key in ["theme", "name"] {
+    for (key, says) in
+        [("theme", "was removed in version 2"), ("name", "still belongs to field `name`, but a step")]
+    {
         let again = fifth(&format!("#[session(default, since = 5)] {key}: String"));
-        refused(&again, &lock, &format!("wire key \"{key}\" was removed in version 2"));
+        refused(&again, &lock, &format!("wire key \"{key}\" {says}"));
     }
     refused(
         &fourth.replace(alone, ""),
         &lock,
         "there `cart` became `Vec<Line>`; keep its `changed(since = 2)`",
     );
-    let other = fourth.replace("oldest_record = 2", "oldest_reader = 3, oldest_record = 3").replacen(
-        "oldest_reader = 2, ",
-        "",
-        1,
-    );
+    let other = fourth.replace(bare, "oldest_reader = 3, oldest_record = 3");
     fine(&other, &lock);
     refused(
         &other.replace(alone, ", changed(since = 3)"),
@@ -118,7 +131,7 @@ fn the_old_side_leaves_release_by_release() {
     refused(
         &fourth.replace("since = 2)] last", "since = 3)] last"),
         &lock,
-        "`since = 3` was added to `last`",
+        "`last` does not begin in version 2",
     );
 }
 
@@ -145,6 +158,34 @@ fn nothing_leaves_early() {
         &lock,
         "`changed` needs `from = Type`",
     );
+}
+
+/// What a step makes goes when the step needs no more than its keys; before that it would convert into half of it.
+#[test]
+fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
+    let lock = released(FIRST, "");
+    let both = ", changed(since = 2, from = Vec<u32>, up = up, down = down)";
+    let lock = released(&shop(&format!("2, {STEP}, down = down), {REMOVED}"), both, "2", ""), &lock);
+    let last = "#[session(default, since = 2)] last: String,";
+    let gone = "removed(key = \"last\", ty = String, since = 3)";
+    let one = STEP.replace("first, last", "first");
+    let up = ", changed(since = 2, from = Vec<u32>, up = up)";
+    let third = |more: &str, cart: &str| {
+        shop(&format!("3, oldest_reader = 2, {more}"), cart, "2", "").replace(last, "")
+    };
+    let stays = "`last` is made by the step of version 2";
+    for step in [STEP, &one] {
+        refused(&third(&format!("{step}), {REMOVED}, {gone}"), up), &lock, stays);
+    }
+    refused(&third(&format!("{one}), {REMOVED}"), up), &lock, stays);
+    let contracted = |to: &str| {
+        third(
+            &format!("oldest_record = 2, {}, {gone}", KEYS.replace("first, last", to)),
+            ", changed(since = 2)",
+        )
+    };
+    fine_draft(&contracted("first"), &lock);
+    refused(&contracted("first, last"), &lock, "`last` is removed; take it out of `to`");
 }
 
 /// A field that changed its type, and is split two versions later: what was `changed` is said by a step.
