@@ -209,6 +209,7 @@ impl Found<'_> {
                 None if is_form_of_a_field => {}
                 None => gone.push(key),
                 Some(until) if now.oldest_record >= *until => {}
+                Some(_) if self.lost_step(key) => {}
                 Some(until) => {
                     let message = format!(
                         "version {until} is released and cannot change: what it says of `{key}` must stay, such as \
