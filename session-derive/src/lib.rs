@@ -501,12 +501,14 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
     let code = if accepted { expand::all(&schema) } else { expand::stub(&schema) };
     let watch = expand::lock::watch(&schema, &locked);
     let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
+    // What mends a mistake may make a warning untrue.
+    let warnings = errors.is_empty().then(|| expand::history::warnings(&schema));
     let errors = errors.finish().err().map(|errors| {
         let errors = errors.into_compile_error();
         // Of a module that says `compile_error!` itself, the compiler hides names that it cannot find.
         if accepted { quote::quote!(const _: () = { #errors };) } else { errors }
     });
-    quote::quote!(#errors #code #watch #test)
+    quote::quote!(#errors #code #warnings #watch #test)
 }
 
 /// Reports every mistake. Whether the schema is one, apart from what only its history refuses: then the compiler looks at its types

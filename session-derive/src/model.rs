@@ -26,6 +26,8 @@ pub(crate) struct Schema<'a> {
     pub(crate) version: u16,
     /// The oldest version of which a binary may be running beside this one.
     pub(crate) oldest_reader: u16,
+    /// Nobody wrote it.
+    pub(crate) default_reader: bool,
     /// The oldest version of which a record may be stored.
     pub(crate) oldest_record: u16,
     pub(crate) removed: Vec<Removed<'a>>,
@@ -116,6 +118,7 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         name,
         version,
         oldest_reader,
+        default_reader: written.oldest_reader.is_none(),
         oldest_record: number(&written.oldest_record).unwrap_or(1),
         removed: written
             .removed

@@ -287,6 +287,11 @@ impl Census {
     }
 }
 
+/// The word, with an `s` unless there is one of it.
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
 impl Form {
     fn of(schema: &'static Schema, key: &str) -> Self {
         if schema.fields().iter().any(|field| field.key() == key) {
@@ -323,7 +328,11 @@ impl fmt::Display for Census {
         let Self { schema, version, sessions, sections, .. } = self;
         writeln!(f, "schema `{schema}`, version {version}")?;
         let all = if self.complete { "all of them" } else { "not all" };
-        writeln!(f, "  {sessions} sessions, {all}; {sections} of them with this schema")?;
+        writeln!(
+            f,
+            "  {sessions} {}, {all}; {sections} of them with this schema",
+            plural(*sessions, "session")
+        )?;
         for (count, what) in [
             (self.damaged, "damaged"),
             (self.of_later_releases, "written by a later release of actix-typed-session"),
@@ -336,15 +345,19 @@ impl fmt::Display for Census {
         for (version, count) in &self.readable_from {
             match version {
                 Some(version) => writeln!(f, "  {count} can be read by version {version} and later")?,
+                None if *count == 1 => writeln!(f, "  1 does not say which version can read it")?,
                 None => writeln!(f, "  {count} do not say which version can read them")?,
             }
         }
         for (key, CellCount { form, count, bytes }) in &self.cells {
-            writeln!(f, "  {key:<24} {form:<10} {count:>9} cells {bytes:>12} bytes")?;
+            let (cells, of) = (plural(*count, "cell"), plural(*bytes, "byte"));
+            writeln!(f, "  {key:<24} {form:<10} {count:>9} {cells:<5} {bytes:>12} {of}")?;
         }
-        writeln!(f, "  {} bytes in older forms", self.bytes_in_older_forms())?;
+        let bytes = self.bytes_in_older_forms();
+        writeln!(f, "  {bytes} {} in older forms", plural(bytes, "byte"))?;
         for (since, count) in &self.needs {
-            writeln!(f, "  {count} need what the source says of the changes in version {since}")?;
+            let need = if *count == 1 { "needs" } else { "need" };
+            writeln!(f, "  {count} {need} what the source says of the changes in version {since}")?;
         }
         match self.safe_to_raise_oldest_record() {
             Some(version) => {
@@ -357,7 +370,7 @@ impl fmt::Display for Census {
             None if self.sessions == 0 => writeln!(f, "  no sessions: is it the right store?")?,
             None => writeln!(f, "  safe: not known, because not every session was looked at")?,
         }
-        write!(f, "  {} problems", self.problem_count)?;
+        write!(f, "  {} {}", self.problem_count, plural(self.problem_count, "problem"))?;
         for problem in &self.problems {
             write!(f, "\n    {problem}")?;
         }

@@ -187,7 +187,7 @@ fn a_type_of_the_users_own() {
     write(1, field, &address("Address", value, after));
     shop.build()
         .fails("changed but its version did not")
-        .fails("`Address` as `OldAddress`, which derives `SessionValue` too");
+        .fails("`Address` as `AddressV1`, which derives `SessionValue` too");
     write(1, field, &address("Address", "", before));
     shop.build().fails("`Address` no longer derives `SessionValue`").fails("put it back");
     write(2, &changed("AddressV1"), &both(""));
@@ -215,5 +215,23 @@ fn a_record_that_the_lock_does_not_know() {
     let shop = Folder::package("forgotten", "version = 1", "#[session(default)] pub size: u8");
     shop.session_lock("release").fine("ok");
     fs::remove_file(shop.path(LOCK)).unwrap();
-    shop.session_lock("update").fails("says that version 1 was released, and the lock file does not know");
+    for task in ["update", "release"] {
+        let told = shop.session_lock(task);
+        told.fails("says that version 1 was released, and the lock file does not know").without("wrote");
+    }
+}
+
+/// A schema in a library and in its program has two tests: what the first one releases, the second one knows.
+#[test]
+fn one_release_by_two_tests() {
+    let shop = Folder::package("twofold", "version = 1", "#[session(default)] pub size: u8");
+    shop.write("src/main.rs", "#[path = \"lib.rs\"]\npub mod shop;\nfn main() {}\n");
+    let reminder =
+        "version 1 is a draft: before it is deployed, run `SESSION_LOCK=release cargo test session_lock`";
+    shop.cargo("update", &["test", "session_lock"]).fine(reminder);
+    shop.cargo("release", &["test", "session_lock"])
+        .fine("wrote session-schemas/shop.lock")
+        .without("is a draft");
+    // Nothing is a draft until the next version.
+    shop.cargo("update", &["test", "session_lock"]).fine("ok").without("is a draft");
 }

@@ -88,7 +88,7 @@ pub(super) fn step(errors: &Errors, input: ParseStream<'_>) -> Step {
     let damaged = listed(errors, Place::Step, input, |option, input| match option.key.word {
         "since" => option.fill(&mut step.since, input, integer),
         "from" => option.fill(&mut step.from, input, |option, input| keys(option, input, from_key)),
-        "to" => option.fill(&mut step.to, input, |option, input| keys(option, input, to_key)),
+        "to" => option.fill(&mut step.to, input, |option, input| keys(option, input, untyped_key)),
         "up" => option.fill(&mut step.up, input, function),
         "down" => option.fill(&mut step.down, input, function),
         "merge" => option.fill(&mut step.merge, input, function),
@@ -135,6 +135,19 @@ fn to_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
         syn::Error::new(error.span(), format!("expected a wire key, as in `{}`", option.key.example))
     })?;
     Ok(ToKey { text: ident::word(&key), at: key.into_token_stream() })
+}
+
+/// As `to` has them.
+fn untyped_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
+    let key = to_key(option, input)?;
+    if input.parse::<Token![:]>().is_ok() {
+        input.parse::<Type>()?;
+        return Err(syn::Error::new_spanned(
+            &key.at,
+            format!("`to` takes the names of fields, without types: `{}`", key.text),
+        ));
+    }
+    Ok(key)
 }
 
 fn from_key(option: &Found, input: ParseStream<'_>) -> syn::Result<FromKey> {

@@ -43,7 +43,7 @@ pub(super) fn all(
         }
     }
     steps::all(errors, written, schema, past, &versions);
-    unused_version(written, &versions)
+    unused_version(written, past, &versions)
 }
 
 /// A version in which nothing changes.
@@ -247,7 +247,10 @@ fn change_is_complete(
         return;
     }
     if change.from.is_none() {
-        errors.at(word, format!("`changed` needs `from = Type`: what `{name}` was before"));
+        let or = number(&change.since).map_or_else(String::new, |since| {
+            format!(" (or `oldest_record = {since}` once no older session is stored)")
+        });
+        errors.at(word, format!("`changed` needs `from = Type`: what `{name}` was before{or}"));
     }
     if change.up.is_none() {
         let ty = source(&written.field.ty);
@@ -315,7 +318,7 @@ pub(super) fn down_where_needed(
 }
 
 /// The first one.
-fn unused_version(written: &Written<'_>, versions: &Versions) -> Option<Unused> {
+fn unused_version(written: &Written<'_>, past: &Past, versions: &Versions) -> Option<Unused> {
     let (version, now, record) = (written.version.as_ref()?, versions.now?, versions.record?);
     let fields = written.fields.iter().flat_map(|field| {
         std::iter::once(&field.since).chain(field.changed.iter().map(|change| &change.value.since))
@@ -347,7 +350,7 @@ fn unused_version(written: &Written<'_>, versions: &Versions) -> Option<Unused> 
     let may_begin_something = |version: u16| gone.iter().any(|until| *until > version);
     let unused: Vec<u16> = (record.max(1)..now)
         .map(|before| before + 1)
-        .filter(|version| !is_used(*version) && !may_begin_something(*version))
+        .filter(|version| !is_used(*version) && !may_begin_something(*version) && !past.is_released(*version))
         .collect();
     let first = *unused.first()?;
     let more = match unused.len() - 1 {

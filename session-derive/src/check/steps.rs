@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::LitInt;
 
@@ -15,7 +15,8 @@ use crate::attr::{Given, Removed, Slot, Step, Written, WrittenField};
 use crate::errors::{Errors, suggest};
 use crate::ident;
 use crate::lock::{Past, live_step_makes};
-use crate::model::{Schema, history::cell_since, number};
+use crate::model::{Field, Schema, history::cell_since, number};
+use crate::words::words;
 
 pub(super) fn all(
     errors: &Errors,
@@ -32,7 +33,7 @@ pub(super) fn all(
         step_is_complete(errors, step, versions);
         step_keys(errors, schema, &step.value);
         step_reads_what_it_does_not_write(errors, &step.value);
-        step_writes_what_begins(errors, written, schema, &step.value, versions);
+        step_writes_what_begins(errors, written, schema, &step.value, past, versions);
         for from in step.value.from.iter().flat_map(|from| &from.value) {
             match &from.ty {
                 Some(ty) => stored_type(errors, schema, ty),
@@ -164,6 +165,7 @@ fn step_writes_what_begins(
     written: &Written<'_>,
     schema: &Schema<'_>,
     step: &Step,
+    past: &Past,
     versions: &Versions,
 ) {
     let Some(since) = number(&step.since).filter(|since| *since > 1 && versions.now >= Some(*since)) else {
@@ -172,6 +174,14 @@ fn step_writes_what_begins(
     let reads = |step: &Step, key: &str| {
         step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key)
     };
+    if let Some(later) = begin_together(written, schema, step, past).filter(|later| *later > since) {
+        let at = step.since.as_ref().map(|since| &since.value);
+        errors.at(
+            at,
+            format!("the fields that this step writes begin in version {later}, so the step must say `since = {later}`"),
+        );
+        return;
+    }
     for to in step.to.iter().flat_map(|to| &to.value) {
         let field = schema.fields.iter().zip(&written.fields).find(|(field, _)| field.key.text == to.text);
         if let Some(message) = with_schema(schema, &to.text) {
@@ -209,16 +219,40 @@ fn step_writes_what_begins(
             );
         } else if !later_reader(&written.steps, &to.text, since) {
             let keys: Vec<&str> = schema.fields.iter().map(|field| field.key.text.as_str()).collect();
+            let advice = renamed(schema, &to.text, past).map_or_else(
+                || suggest(&to.text, &keys),
+                |field| {
+                    let (field, key) = (ident::word(field), &to.text);
+                    format!("if `{field}` is its new name, add `#[session(key = \"{key}\")]` to that, which keeps its data")
+                },
+            );
             errors.at(
                 &to.at,
-                format!(
-                    "no field has the wire key `{}`, and no later step reads it; {}",
-                    to.text,
-                    suggest(&to.text, &keys)
-                ),
+                format!("no field has the wire key `{}`, and no later step reads it; {advice}", to.text),
             );
         }
     }
+}
+
+/// The version in which all that a step writes begins, if that is one, and none of it was ever released.
+fn begin_together(written: &Written<'_>, schema: &Schema<'_>, step: &Step, past: &Past) -> Option<u16> {
+    let mut begins = step.to.iter().flat_map(|to| &to.value).map(|to| {
+        let (_, field) =
+            schema.fields.iter().zip(&written.fields).find(|(field, _)| field.key.text == to.text)?;
+        number(&field.since).filter(|_| past.stored(&to.text).is_none())
+    });
+    let first = begins.next()??;
+    begins.all(|since| since == Some(first)).then_some(first)
+}
+
+/// The one field that may be a released one under another name: of its type, and never released itself.
+fn renamed<'a>(schema: &'a Schema<'_>, key: &str, past: &Past) -> Option<&'a Ident> {
+    let (_, ty) = past.stored(key)?;
+    let is_it = |field: &&Field<'_>| {
+        past.stored(&field.key.text).is_none() && words(crate::model::peel(field.ty)) == ty
+    };
+    let mut fields = schema.fields.iter().filter(is_it);
+    fields.next().filter(|_| fields.next().is_none()).map(|field| field.ident)
 }
 
 fn later_reader(steps: &[Given<Step>], key: &str, since: u16) -> bool {
@@ -261,6 +295,22 @@ fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     for step in &written.steps {
         for from in step.value.from.iter().flat_map(|from| &from.value) {
             let by = format!("read by the step of {}", version(&step.value.since));
+            let same = |removed: &&Given<Removed>| {
+                let key = removed.value.key.as_ref().map(|key| key.value.value());
+                key.as_ref() == Some(&from.key.text)
+                    && number(&removed.value.since) == number(&step.value.since)
+            };
+            if let Some(removed) = written.removed.iter().find(same) {
+                errors.at(
+                    &removed.word,
+                    format!(
+                        "the `step` of {} says already that \"{}\" goes: remove this `removed(..)`",
+                        version(&step.value.since),
+                        from.key.text
+                    ),
+                );
+                continue;
+            }
             end(from.key.text.clone(), Ended { by, at: from.key.at.clone() });
         }
     }

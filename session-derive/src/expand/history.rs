@@ -166,7 +166,7 @@ fn local(name: &str) -> Ident {
 ///     unused_down
 /// };
 /// ```
-pub(super) fn warnings(schema: &Schema<'_>) -> TokenStream {
+pub(crate) fn warnings(schema: &Schema<'_>) -> TokenStream {
     let warnings = schema.history.steps.iter().filter_map(|step| {
         let (name, path, note) = unused(schema, step)?;
         // The user's own place: of what a derive made, the compiler does not warn.
@@ -203,8 +203,17 @@ fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a
         );
         Some(("unused_step", up, note))
     } else if *reader >= since {
+        let why = if schema.default_reader {
+            // Nobody wrote that number.
+            let before = since - 1;
+            format!(
+                ". By default `oldest_reader` is {reader}; if version {before} still runs, say `oldest_reader = {before}`"
+            )
+        } else {
+            String::new()
+        };
         let note = format!(
-            "no binary older than version {reader} may be running, so this `down` is never called; remove it"
+            "no binary older than version {reader} may be running, so this `down` is never called; remove it{why}"
         );
         Some(("unused_down", step.down?, note))
     } else {

@@ -83,7 +83,8 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, oldest_record, text, shapes, records, tell }) = &locked.test else {
+    let Some(Test { directory, task, is_draft, oldest_record, text, shapes, records, tell }) = &locked.test
+    else {
         return TokenStream::new();
     };
     let (state, krate) = (schema.ident, &schema.krate);
@@ -106,6 +107,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                 &#krate::__private::lock::Lock {
                     directory: #directory,
                     task: #krate::__private::lock::Task::#task,
+                    is_draft: #is_draft,
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
                     shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],

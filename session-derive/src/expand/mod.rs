@@ -5,7 +5,7 @@
 mod assert;
 mod getters;
 mod handle;
-mod history;
+pub(crate) mod history;
 pub(crate) mod lock;
 mod schema;
 mod setters;
@@ -22,8 +22,7 @@ pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let handle = handle::handle(schema);
     let methods = schema.fields.iter().flat_map(|field| methods(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
-    let warnings = history::warnings(schema);
-    quote!(#state #handle #methods #warnings)
+    quote!(#state #handle #methods)
 }
 
 /// What stands beside a struct with mistakes, so that each mistake is one error also where handlers use the state.

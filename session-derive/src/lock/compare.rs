@@ -215,6 +215,7 @@ impl Found<'_> {
                 }
                 None => gone.push(key),
                 Some(until) if now.oldest_record >= *until => {}
+                Some(_) if self.lost_step(key) => {}
                 Some(until) => {
                     let message = format!(
                         "version {until} is released and cannot change: what it says of `{key}` must stay, such as \

@@ -42,6 +42,8 @@ pub(crate) struct Test<'a> {
     /// A constant text: the folder of the lock files.
     pub(crate) directory: TokenStream,
     pub(crate) task: Task,
+    /// Whether the present version is not released.
+    pub(crate) is_draft: bool,
     /// The oldest version whose records the schema still reads.
     pub(crate) oldest_record: u16,
     /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
@@ -64,6 +66,11 @@ impl Past {
         let File::Text(text) = &around.file else { return Self::default() };
         let lock = Lock::parse(text).ok().filter(|lock| lock.schema == schema.name.text && !is_off);
         Self(lock)
+    }
+
+    /// Whether a version is released: something changed in it, whatever the attributes still say of that.
+    pub(crate) fn is_released(&self, version: u16) -> bool {
+        self.0.as_ref().is_some_and(|lock| version <= lock.released)
     }
 
     /// The newest released type under a wire key, and the version that stored it.
@@ -160,9 +167,10 @@ pub(crate) fn check<'a>(
         }
         Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new(), unseen(lock.as_ref(), &now, &origins)),
     };
+    let is_draft = lock.as_ref().is_none_or(|lock| lock.released < now.version);
     let records = lock.into_iter().flat_map(|lock| lock.records).collect();
     let (directory, task, oldest_record) = (directory.clone(), task.clone(), now.oldest_record);
-    locked.test = Some(Test { directory, task, oldest_record, text, shapes, records, tell });
+    locked.test = Some(Test { directory, task, is_draft, oldest_record, text, shapes, records, tell });
     locked
 }
 
@@ -184,8 +192,8 @@ fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> 
 
 fn missing(schema: &str, shown: &str) -> String {
     format!(
-        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it. If cargo packaged this crate, `include` \
-         in its Cargo.toml must list it"
+        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it (for an example `--example NAME`; the \
+         derive must stand in a module). If cargo packaged this crate, `include` in its Cargo.toml must list it"
     )
 }
 
@@ -207,8 +215,9 @@ fn broken_message(broken: &Broken, shown: &str) -> String {
                 ),
             };
             format!(
-                "{shown} has unresolved git conflict markers: {what}; {then}. Take the other branch's side of the file \
-                 (`git checkout --theirs`), then run `{UPDATE}`"
+                "{shown} has unresolved git conflict markers: {what}; {then}. Take the side of the file whose `released` is higher, \
+                 the other branch's if both are alike (`git checkout --theirs`; in a rebase that is your own branch's, and \
+                 `--ours` the other's), then run `{UPDATE}`"
             )
         }
         Broken::Newer(format) => {

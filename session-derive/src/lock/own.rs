@@ -29,24 +29,27 @@ pub(super) fn names(spelled: &str) -> Vec<String> {
     names
 }
 
-/// `Vec<OldLine>` for `Vec<Line>`.
-pub(super) fn old(spelled: &str) -> String {
+/// `Vec<LineV2>` for `Vec<Line>` as version 2 stored it.
+pub(super) fn old(spelled: &str, version: u16) -> String {
     let names = names(spelled);
-    spelled.parse().map_or_else(|_| spelled.to_owned(), |tokens| words(renamed(tokens, &names)))
+    spelled.parse().map_or_else(|_| spelled.to_owned(), |tokens| words(renamed(tokens, &names, version)))
 }
 
-/// `` `Line` as `OldLine` ``, of each.
-pub(super) fn copies(spelled: &str) -> String {
-    let copies: Vec<_> = names(spelled).iter().map(|name| format!("`{name}` as `Old{name}`")).collect();
+/// `` `Line` as `LineV2` ``, of each.
+pub(super) fn copies(spelled: &str, version: u16) -> String {
+    let copies: Vec<_> =
+        names(spelled).iter().map(|name| format!("`{name}` as `{name}V{version}`")).collect();
     copies.join(", ")
 }
 
-fn renamed(tokens: TokenStream, names: &[String]) -> TokenStream {
+fn renamed(tokens: TokenStream, names: &[String], version: u16) -> TokenStream {
     let token = |token| match token {
         TokenTree::Ident(word) if names.contains(&ident::word(&word)) => {
-            Ident::new(&format!("Old{}", ident::word(&word)), word.span()).into()
+            Ident::new(&format!("{}V{version}", ident::word(&word)), word.span()).into()
         }
-        TokenTree::Group(group) => Group::new(group.delimiter(), renamed(group.stream(), names)).into(),
+        TokenTree::Group(group) => {
+            Group::new(group.delimiter(), renamed(group.stream(), names, version)).into()
+        }
         other => other,
     };
     tokens.into_iter().map(token).collect()
@@ -59,18 +62,18 @@ mod tests {
     #[test]
     fn of_the_users_and_of_nobodys() {
         for (spelled, own, with_copies) in [
-            ("Address", "Address", "OldAddress"),
-            ("Option<Vec<Line>>", "Line", "Option<Vec<OldLine>>"),
+            ("Address", "Address", "AddressV2"),
+            ("Option<Vec<Line>>", "Line", "Option<Vec<LineV2>>"),
             (
                 "HashMap<shop::Sku, (Line, [Line; 2])>",
                 "Sku Line",
-                "HashMap<shop::OldSku, (OldLine, [OldLine; 2])>",
+                "HashMap<shop::SkuV2, (LineV2, [LineV2; 2])>",
             ),
-            ("Wrapped<u8>", "Wrapped", "OldWrapped<u8>"),
+            ("Wrapped<u8>", "Wrapped", "WrappedV2<u8>"),
             ("std::collections::BTreeMap<Box<str>, u8>", "", "std::collections::BTreeMap<Box<str>, u8>"),
         ] {
-            assert_eq!((names(spelled).join(" "), old(spelled)), (own.to_owned(), with_copies.to_owned()));
+            assert_eq!((names(spelled).join(" "), old(spelled, 2)), (own.to_owned(), with_copies.to_owned()));
         }
-        assert_eq!(copies("(Sku, Line)"), "`Sku` as `OldSku`, `Line` as `OldLine`");
+        assert_eq!(copies("(Sku, Line)", 2), "`Sku` as `SkuV2`, `Line` as `LineV2`");
     }
 }

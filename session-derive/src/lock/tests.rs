@@ -15,6 +15,7 @@ use super::text::{ASKED, Lock};
 use crate::errors::{Errors, source};
 use crate::{attr, judge, model};
 
+mod advice;
 mod contraction;
 mod marks;
 mod whose;

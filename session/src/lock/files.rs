@@ -17,11 +17,12 @@ pub(super) struct Files<'a> {
     lock: &'a Lock,
     texts: Vec<(PathBuf, String)>,
     said: String,
+    last: String,
 }
 
 impl<'a> Files<'a> {
     pub(super) fn of(lock: &'a Lock) -> Self {
-        Self { lock, texts: Vec::new(), said: String::new() }
+        Self { lock, texts: Vec::new(), said: String::new(), last: String::new() }
     }
 
     pub(super) fn write(&mut self, path: PathBuf, text: String) {
@@ -30,6 +31,11 @@ impl<'a> Files<'a> {
 
     pub(super) fn say(&mut self, line: &str) {
         let _ = writeln!(self.said, "{line}");
+    }
+
+    /// Says it below what was written.
+    pub(super) fn remind(&mut self, line: String) {
+        self.last = line;
     }
 
     /// Writes what is not there yet, in the order in which it came: cargo rebuilds what reads a file that was written.
@@ -47,6 +53,10 @@ impl<'a> Files<'a> {
                 touch(self.lock);
             }
             self.say(&format!("wrote {shown}"));
+        }
+        if !self.last.is_empty() {
+            let last = std::mem::take(&mut self.last);
+            self.say(&last);
         }
         // The harness shows what a passing test prints only if it goes past `print!`; and lines of several tests must not mix.
         let _ = io::stderr().write_all(self.said.as_bytes());

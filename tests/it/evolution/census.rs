@@ -432,20 +432,20 @@ async fn a_report() {
         "schema `shop`, version 3\n  \
          6 sessions, all of them; 5 of them with this schema\n  \
          1 too new for this binary\n  \
-         1 do not say which version can read them\n  \
+         1 does not say which version can read it\n  \
          1 can be read by version 1 and later\n  \
          2 can be read by version 2 and later\n  \
          1 can be read by version 4 and later\n  \
          shop.cart                older form         3 cells           39 bytes\n  \
          shop.cart@3              field              3 cells           38 bytes\n  \
-         shop.cart@4              unknown            1 cells           13 bytes\n  \
+         shop.cart@4              unknown            1 cell            13 bytes\n  \
          shop.later               unknown            2 cells           22 bytes\n  \
-         shop.theme               removed            1 cells           16 bytes\n  \
+         shop.theme               removed            1 cell            16 bytes\n  \
          39 bytes in older forms\n  \
-         1 need what the source says of the changes in version 2\n  \
+         1 needs what the source says of the changes in version 2\n  \
          2 need what the source says of the changes in version 3\n  \
          safe: `oldest_record = 1`, once no binary older than version 2 runs\n  \
-         1 problems\n    \
+         1 problem\n    \
          session {}: the stored session field `shop.cart@3` does not fit its type (at column 1)",
         public_id(&keys[5])
     );

@@ -1,4 +1,4 @@
-// Underlined: the second `name`.
+// Underlined: `removed`, and not the step, which keeps the data.
 use actix_typed_session::SessionState;
 
 fn split(name: Option<String>) -> (Option<String>, Option<String>) {

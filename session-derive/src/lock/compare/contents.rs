@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::super::cells::{Frozen, Role, Stored, view};
 use super::super::own;
 use super::super::text::{Action, Cell, Default, Shape, View};
-use super::{Found, Part, Place, TypeCheck, UPDATE};
+use super::{Found, Part, Place, RELEASE, TypeCheck, UPDATE};
 
 impl Found<'_> {
     pub(super) fn types(&mut self) {
@@ -27,7 +27,7 @@ impl Found<'_> {
                     .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));
             } else if let Some(cell) = draft.and_then(|draft| draft.get(key)) {
                 self.verdict.types.extend(type_check(at, stored, cell, true, || {
-                    let message = draft_differs(self.now.version);
+                    let message = draft_differs(self.now.version, true);
                     (message.clone(), message)
                 }));
             }
@@ -39,7 +39,7 @@ impl Found<'_> {
         let Stored { name, key, ty, role, .. } = stored;
         let (was, seen, next) = (&old.cell.ty, old.seen, self.next());
         let same_words = was == ty;
-        let copies = own::copies(was);
+        let copies = own::copies(was, seen);
         let copy = if copies.is_empty() {
             "a copy of the old type".to_owned()
         } else {
@@ -57,7 +57,7 @@ impl Found<'_> {
                 let inside = format!(
                     "something inside `{was}` changed, but version {seen} stored the old shape as `{key}`; keep {copy}, and say \
                      `{}` here",
-                    own::old(was)
+                    own::old(was, seen)
                 );
                 return (inside, lost());
             }
@@ -73,7 +73,8 @@ impl Found<'_> {
             return (other, unseen);
         }
         if same_words {
-            let changed = format!("`changed(since = {next}, from = {}, up = .., down = ..)`", own::old(was));
+            let changed =
+                format!("`changed(since = {next}, from = {}, up = .., down = ..)`", own::old(was, seen));
             let inside = if self.is_bumped() {
                 format!(
                     "something inside `{was}` of `{name}` changed since version {seen}; values already stored have the old \
@@ -129,8 +130,9 @@ impl Found<'_> {
         let version = self.now.version;
         if self.is_bumped() {
             let recorded = self.lock.versions.get(&version).cloned().map(strip);
+            let is_recorded = recorded.is_some();
             if recorded != Some(strip(view(self.now, Some(self.lock), version))) {
-                self.recordable(Place::Version, draft_differs(version));
+                self.recordable(Place::Version, draft_differs(version, is_recorded));
             }
         } else if self.lock.head() > version {
             let message = format!(
@@ -142,8 +144,16 @@ impl Found<'_> {
     }
 }
 
-fn draft_differs(version: u16) -> String {
-    format!("version {version} is a draft; run `{UPDATE}` to record this change")
+fn draft_differs(version: u16, is_recorded: bool) -> String {
+    let mut message = format!("version {version} is a draft; run `{UPDATE}` to record this change");
+    if is_recorded {
+        let next = version.saturating_add(1);
+        let _ = write!(
+            message,
+            ". If version {version} is deployed already, take the change back, run `{RELEASE}`, and make it in version {next}"
+        );
+    }
+    message
 }
 
 /// Nothing is left to the compiler where it has never seen the shape, unless a field is spelled in another way: the type that was

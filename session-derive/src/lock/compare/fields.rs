@@ -3,7 +3,7 @@
 //! Never knows which field became which: what may be a rename gets both answers, the one that keeps data first.
 
 use super::super::cells::{Role, Stored};
-use super::super::text::Action;
+use super::super::text::{Action, Cell, Default};
 use super::{Found, Part, Place, UPDATE};
 
 impl Found<'_> {
@@ -40,40 +40,89 @@ impl Found<'_> {
         let (released, next) = (self.lock.released, self.next());
         for at in added {
             let Some(name) = self.now.cells.get(*at).map(|stored| &stored.name) else { continue };
-            let message =
-                format!("version {released} was released without `{name}`; add it with `since = {next}`");
+            // If something went too, this may be what became of it.
+            let new = if gone.is_empty() { "" } else { "if it is new, " };
+            let message = format!(
+                "version {released} was released without `{name}`; {new}add it with `since = {next}`"
+            );
             self.at(Place::Cell(*at, Part::Since), message);
         }
         for key in gone {
             let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
             let removed = format!("`#[session(removed(key = \"{key}\", ty = {ty}, since = {next}))]`");
-            let (attribute, kept) = self.keeps(key);
-            let message = match self.new_names(ty) {
-                None => format!("`{key}` was in version {released}; keep its key free with {removed}"),
-                Some(names) => format!(
-                    "`{key}` was in version {released}: if it was renamed, `#[session({attribute})]` on {names}, without \
-                     `since`{kept}, keeps its data; if it is gone, keep its key free with {removed}"
-                ),
+            let ways = self.keeping(key, added, gone);
+            let message = if ways.is_empty() {
+                format!("`{key}` was in version {released}; keep its key free with {removed}")
+            } else {
+                format!(
+                    "`{key}` was in version {released}. What keeps its values: {}. Only if they are no longer wanted, keep its key \
+                     free with {removed}, which gives them up",
+                    ways.join("; ")
+                )
             };
             self.at(Place::State, message);
         }
     }
 
-    /// The fields that no released version has, of this type: one of them may be a field of before under a new name.
-    fn new_names(&self, ty: &str) -> Option<String> {
-        let is_new = |stored: &&Stored| {
+    /// Fields that no released version has, and that are not the new name of one.
+    fn newcomers(&self, added: &[usize]) -> Vec<&Stored> {
+        let is_new = |(at, stored): &(usize, &Stored)| {
             stored.role == Role::Field
                 && stored.action == Action::Added
-                && stored.ty == ty
                 && !self.frozen.contains_key(stored.key.as_str())
+                && (added.contains(at) || stored.since.is_some_and(|since| since > self.lock.released))
         };
-        let names: Vec<String> =
-            self.now.cells.iter().filter(is_new).map(|stored| format!("`{}`", stored.name)).collect();
-        (!names.is_empty()).then(|| names.join(" or "))
+        self.now.cells.iter().enumerate().filter(is_new).map(|(_, stored)| stored).collect()
+    }
+
+    /// Where the values of a field that is no more may have gone, and what to write for each of the answers.
+    fn keeping(&self, key: &str, added: &[usize], gone: &[&str]) -> Vec<String> {
+        let Some(old) = self.frozen.get(key).map(|old| old.cell) else { return Vec::new() };
+        let (ty, next, (attribute, kept)) = (&old.ty, self.next(), self.keeps(key));
+        let new = self.newcomers(added);
+        let alike: Vec<String> =
+            new.iter().filter(|new| new.ty == *ty).map(|new| format!("`{}`", new.name)).collect();
+        let mut ways = Vec::new();
+        if !alike.is_empty() {
+            let names = alike.join(" or ");
+            ways.push(format!(
+                "if it was renamed, `#[session({attribute})]` on {names}, without `since`{kept}"
+            ));
+        }
+        // Who is signed in is never converted.
+        let to: Vec<&Stored> = new.into_iter().filter(|new| !new.marks.principal).collect();
+        let from: Vec<(&str, &Cell)> = gone
+            .iter()
+            .filter_map(|key| Some((*key, self.frozen.get(key)?.cell)))
+            .filter(|(_, old)| !old.marks.principal)
+            .collect();
+        match (from.as_slice(), to.as_slice()) {
+            _ if old.marks.principal => {}
+            (_, []) => {}
+            ([_], [new]) if new.ty == *ty => {}
+            ([_], [new]) => ways.push(format!(
+                "if `{}` holds the same in another type, `#[session({attribute}, changed(since = {next}, from = {ty}, up = .., down = \
+                 ..))]` on that, without `since`{kept}",
+                new.name
+            )),
+            _ => {
+                let from: Vec<String> = from.iter().map(|(key, old)| read_by_step(key, old)).collect();
+                let to: Vec<String> = to.iter().map(|new| in_step(&new.key)).collect();
+                ways.push(format!(
+                    "if it was split or joined, `#[session(step(since = {next}, from({}), to({}), up = .., down = ..))]` on the struct",
+                    from.join(", "),
+                    to.join(", ")
+                ));
+            }
+        }
+        ways
     }
 
     /// What to do about a key that nothing was stored under: most likely it is the name of a field.
     pub(super) fn meant(&self, stored: &Stored, gone: &mut Vec<&str>) -> String {
+        if stored.role == Role::Before {
+            return self.meant_before(stored, gone);
+        }
         let name = &stored.key;
         let namesake = self.now.cells.iter().find(|field| field.role == Role::Field && field.name == *name);
         if let Some(field) = namesake {
@@ -92,6 +141,25 @@ impl Found<'_> {
             }
             _ => "; remove it here".to_owned(),
         }
+    }
+
+    /// The same of a field that says it `changed`: most likely it was renamed as well.
+    fn meant_before(&self, stored: &Stored, gone: &mut Vec<&str>) -> String {
+        let alike = |key: &&str| self.frozen.get(key).is_some_and(|old| old.cell.ty == stored.ty);
+        let mut keys = gone.iter().copied().filter(alike);
+        let (Some(key), None) = (keys.next(), keys.next()) else {
+            let next = self.next();
+            return format!(
+                "; if the field is new, say `since = {next}` instead of `changed`; if it had another name, add that as `key = \"..\"`"
+            );
+        };
+        // It has its message with this.
+        gone.retain(|other| *other != key);
+        let (attribute, kept) = self.keeps(key);
+        format!(
+            "; field `{key}` of type `{}` disappeared: to keep its data add `{attribute}` to this one{kept}",
+            stored.ty
+        )
     }
 
     /// A field whose type is spelled differently, and how it was: `None` where nothing says that it is another.
@@ -113,19 +181,18 @@ impl Found<'_> {
         let (released, next) = (self.lock.released, self.next());
         for stored in added.iter().filter_map(|at| self.now.cells.get(*at)) {
             changes.push(format!("+ field `{}: {}`", stored.name, stored.ty));
-            fixes.push(format!("`since = {next}` on `{}`", stored.name));
+            let new = if gone.is_empty() { "" } else { " if it is new" };
+            fixes.push(format!("`since = {next}` on `{}`{new}", stored.name));
         }
         for (key, ty) in gone.iter().filter_map(|key| Some((key, &self.frozen.get(key)?.cell.ty))) {
             changes.push(format!("- field `{key}: {ty}`"));
             let removed = format!("`removed(key = \"{key}\", ty = {ty}, since = {next})`");
-            let (attribute, kept) = self.keeps(key);
-            fixes.push(match self.new_names(ty) {
-                None => removed,
-                Some(names) => {
-                    format!(
-                        "`{attribute}` on {names} if `{key}` was renamed, without `since`{kept}, otherwise {removed}"
-                    )
-                }
+            let ways = self.keeping(key, added, gone);
+            fixes.push(if ways.is_empty() {
+                removed
+            } else {
+                let ways = ways.join(", or ");
+                format!("for `{key}` what keeps its values ({ways}) or, to give them up, {removed}")
             });
         }
         for (stored, was) in self.respelled() {
@@ -153,4 +220,18 @@ impl Found<'_> {
         self.lists_changes = true;
         self.at(Place::Version, message);
     }
+}
+
+/// As in the `from(..)` of a step, with the default if that is not the type's.
+fn read_by_step(key: &str, old: &Cell) -> String {
+    let default = match &old.default {
+        Some(Default::Expr(expr)) => format!(" = {expr}"),
+        Some(Default::OfType) | None => String::new(),
+    };
+    format!("{}: {}{default}", in_step(key), old.ty)
+}
+
+/// A wire key as in a step: in quotes where it is no name.
+fn in_step(key: &str) -> String {
+    if syn::parse_str::<proc_macro2::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
 }

@@ -49,13 +49,28 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Fields that have the changes of one that disappeared: most likely they were renamed. The keys of before, and of now.
+    /// Whether a step read this cell, and a field that it made says nothing of it: that has a message of its own.
+    pub(super) fn lost_step(&self, key: &str) -> bool {
+        self.now.cells.iter().filter(|stored| stored.action == Action::Added).any(|stored| {
+            self.frozen.get(stored.key.as_str()).is_some_and(|made| {
+                matches!(&made.cell.action, Action::Step(from, _) if from.iter().any(|from| from == key))
+                    && !self.now.may_forget(stored, made)
+            })
+        })
+    }
+
+    /// Fields that have the changes of one that disappeared, or its place in a step: most likely they were renamed. The keys of
+    /// before, and of now.
     pub(super) fn renamed_with_changes(&mut self) -> Vec<(&'a str, &'a str)> {
         let now = self.now;
         let listed = |key: &str| now.cells.iter().any(|stored| base(&stored.key) == key);
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         for (at, stored) in now.cells.iter().enumerate() {
-            let Action::Changed(_) = stored.action else { continue };
+            let step = match &stored.action {
+                Action::Added => continue,
+                Action::Changed(_) => None,
+                step @ Action::Step(..) => Some(step),
+            };
             let new = base(&stored.key);
             let is_told = |old: &str| pairs.iter().any(|(was, is)| *was == old || *is == new);
             if self.frozen.keys().any(|key| base(key) == new) {
@@ -63,7 +78,9 @@ impl<'a> Found<'a> {
             }
             let is_it = |(key, old): &(&&'a str, &Frozen<'a>)| {
                 key.strip_prefix(base(key)) == stored.key.strip_prefix(new)
-                    && matches!(old.cell.action, Action::Changed(_))
+                    && step.map_or(matches!(old.cell.action, Action::Changed(_)), |step| {
+                        old.cell.action == *step
+                    })
                     && old.until.is_none()
                     && old.cell.ty == stored.ty
                     && !listed(base(key))
@@ -72,8 +89,14 @@ impl<'a> Found<'a> {
             let mut old = self.frozen.iter().filter(is_it).map(|(key, _)| base(key));
             // Of two of a kind nobody knows which it was.
             let Some(key) = old.next().filter(|_| old.next().is_none()) else { continue };
+            let (same, and) = match step {
+                None => ("with the same change", String::new()),
+                Some(_) => {
+                    ("in its place in the step", format!(", and keep `{key}` in the `to` of the step"))
+                }
+            };
             let message = format!(
-                "field `{key}` disappeared and `{}` with the same change appeared: to keep its data add `#[session(key = \"{key}\")]`",
+                "field `{key}` disappeared and `{}` {same} appeared: to keep its data add `#[session(key = \"{key}\")]`{and}",
                 stored.name
             );
             self.at(Place::Cell(at, Part::Name), message);

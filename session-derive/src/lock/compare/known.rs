@@ -96,8 +96,12 @@ impl<'a> Found<'a> {
                         )
                     } else {
                         let released = self.lock.released;
+                        let put_back = match since {
+                            1 => "remove it".to_owned(),
+                            _ => format!("it began in version {since}, so put `since = {since}` back"),
+                        };
                         format!(
-                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`; remove it"
+                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`; {put_back}"
                         )
                     },
                 )),

@@ -1,0 +1,209 @@
+//! The first thing that somebody does about a message, done: it keeps the data, and ends the message.
+
+use super::super::source::Task;
+use super::{ask, file};
+
+fn shop(more: &str, fields: &str) -> String {
+    format!("#[session(name = \"shop\", version = {more})] struct Shop {{ z: Option<u8>, {fields} }}")
+}
+
+fn released(text: &str, lock: &str) -> String {
+    let answer = ask(text, &Task::Release, file(lock));
+    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
+    answer.lock
+}
+
+/// All that is said of it during an update, which says no more than is wrong.
+fn all_told(text: &str, lock: &str) -> Vec<String> {
+    ask(text, &Task::Update, file(lock)).mistakes
+}
+
+#[track_caller]
+fn only(text: &str, lock: &str, says: &str) {
+    let told = all_told(text, lock);
+    assert!(told.len() == 1 && told[0].contains(says), "{text}\n{told:#?}");
+}
+
+#[track_caller]
+fn fine(text: &str, lock: &str) {
+    assert_eq!(all_told(text, lock), [""; 0], "{text}");
+}
+
+const SPLIT: &str = "step(since = 2, from(name: Option<String>), to(first, last), up = .., down = ..)";
+
+fn written(advice: &str) -> String {
+    advice.replace("up = ..", "up = up").replace("down = ..", "down = down")
+}
+
+#[test]
+fn what_keeps_the_data_comes_before_removed() {
+    let lock = released(&shop("1", "name: Option<String>"), "");
+    let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
+    let removed = "removed(key = \"name\", ty = Option<String>, since = 2)";
+    let told = all_told(&shop("2", names), &lock).join("\n");
+    let order = [
+        "`#[session(key = \"name\")]` on `first` or `last`",
+        &format!("`#[session({SPLIT})]`"),
+        &format!(
+            "Only if they are no longer wanted, keep its key free with `#[session({removed})]`, which gives them up"
+        ),
+    ];
+    let places: Vec<_> = order.iter().map(|part| told.find(part)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{told}");
+    fine(&shop(&format!("2, {}", written(SPLIT)), names), &lock);
+    // Before the version is raised, too, and before it says anything.
+    for version in ["1", "2"] {
+        only(&shop(version, "first: Option<String>, last: Option<String>"), &lock, SPLIT);
+    }
+
+    let lock =
+        released(&shop("1", "#[session(default)] cart: Vec<u32>, #[session(default = 7)] coupons: u8"), "");
+    let join = "step(since = 2, from(cart: Vec<u32>, coupons: u8 = 7), to(both), up = .., down = ..)";
+    let both = "#[session(default, since = 2)] both: String";
+    let join_told = all_told(&shop("2", both), &lock);
+    assert!(join_told.len() == 2 && join_told.iter().all(|told| told.contains(join)), "{join_told:#?}");
+    fine(&shop(&format!("2, {}", written(join)), both), &lock);
+
+    let lock = released(&shop("1", "#[session(default)] price: u16"), "");
+    let changed = "key = \"price\", changed(since = 2, from = u16, up = .., down = ..)";
+    for since in ["", ", since = 2"] {
+        let amount = format!("#[session(default{since})] amount: String");
+        let told = all_told(&shop("2", &amount), &lock).join("\n");
+        assert!(told.contains(&format!("`#[session({changed})]` on that, without `since`")), "{told}");
+    }
+    fine(&shop("2", &format!("#[session(default, {})] amount: String", written(changed))), &lock);
+
+    // Who is signed in is not converted, and what comes alone comes from nothing.
+    let lock = released(&shop("1", "#[session(principal)] user: Option<u16>"), "");
+    let told = all_told(&shop("2", "#[session(since = 2)] other: Option<u8>"), &lock).join("\n");
+    assert!(
+        told.contains("removed(key = \"user\"") && !told.contains("changed(") && !told.contains("step("),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_step_says_that_what_it_reads_goes() {
+    let lock = released(&shop("1", "name: Option<String>"), "");
+    let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
+    let text = |more: &str| shop(&format!("2, {}{more}", written(SPLIT)), names);
+    let removed = ", removed(key = \"name\", ty = Option<String>, since = 2)";
+    only(
+        &text(removed),
+        &lock,
+        "the `step` of version 2 says already that \"name\" goes: remove this `removed(..)`",
+    );
+    fine(&text(""), &lock);
+}
+
+#[test]
+fn a_since_that_moved_is_named() {
+    let locale = |since: &str| format!("#[session(default{since})] locale: String");
+    let lock = released(&shop("1", ""), "");
+    let lock = released(&shop("2", &locale(", since = 2")), &lock);
+    let new = "#[session(since = 3)] new: Option<u8>";
+    only(
+        &shop("3", &format!("{}, {new}", locale(", since = 3"))),
+        &lock,
+        "it began in version 2, so put `since = 2` back",
+    );
+    only(
+        &shop("3", &format!("{}, {new}", locale(""))),
+        &lock,
+        "`since = 2` was taken from `locale`; put it back",
+    );
+    fine(&shop("3", &format!("{}, {new}", locale(", since = 2"))), &lock);
+    // A version that the lock has may be one of which the source says nothing any more; one that it has not, may not.
+    only(&shop("3", &locale(", since = 2")), &lock, "nothing changes in version 3:");
+}
+
+/// What left the source with `oldest_record` was in some released version, and is asked for by its name.
+#[test]
+fn an_oldest_record_that_is_lowered() {
+    let lock = released(&shop("1", "theme: Option<u8>"), "");
+    let removed = ", removed(key = \"theme\", ty = Option<u8>, since = 2)";
+    let lock = released(&shop(&format!("2{removed}"), ""), &lock);
+    let third =
+        |more: &str| shop(&format!("3, oldest_reader = 2{more}"), "#[session(since = 3)] a: Option<u8>");
+    let lock = released(&third(", oldest_record = 2"), &lock);
+    only(&third(""), &lock, "what it says of `theme` must stay");
+    fine(&third(removed), &lock);
+}
+
+#[test]
+fn a_field_renamed_and_changed_at_once() {
+    let lock = released(&shop("1", "#[session(default)] price: u16"), "");
+    let amount = |key: &str| {
+        shop(
+            "2",
+            &format!(
+                "#[session(default{key}, changed(since = 2, from = u16, up = up, down = down))] amount: String"
+            ),
+        )
+    };
+    only(
+        &amount(""),
+        &lock,
+        "field `price` of type `u16` disappeared: to keep its data add `key = \"price\"` to this one",
+    );
+    fine(&amount(", key = \"price\""), &lock);
+    let kept = amount("").replace("z: Option<u8>", "z: Option<u8>, #[session(default)] price: u16");
+    only(&kept, &lock, "if the field is new, say `since = 2` instead of `changed`");
+}
+
+#[test]
+fn a_field_of_a_step_is_renamed() {
+    let lock = released(&shop("1", "name: Option<String>"), "");
+    let text = |first: &str, to: &str, key: &str| {
+        let fields = format!(
+            "#[session(since = 2{key})] {first}: Option<String>, #[session(since = 2)] last: Option<String>"
+        );
+        shop(&format!("2, {}", written(SPLIT).replace("(first", &format!("({to}"))), &fields)
+    };
+    let lock = released(&text("first", "first", ""), &lock);
+    let keep = "add `#[session(key = \"first\")]`";
+    only(&text("given", "first", ""), &lock, &format!("if `given` is its new name, {keep} to that"));
+    only(&text("given", "given", ""), &lock, &format!("{keep}, and keep `first` in the `to` of the step"));
+    fine(&text("given", "first", ", key = \"first\""), &lock);
+}
+
+#[test]
+fn a_step_begins_with_its_fields() {
+    let lock = released(&shop("1", "name: Option<String>"), "");
+    let lock = released(&shop("2", "name: Option<String>, #[session(since = 2)] x: Option<u8>"), &lock);
+    let text = |since: u16| {
+        let step = written(SPLIT).replace("since = 2", &format!("since = {since}"));
+        shop(
+            &format!("3, {step}"),
+            "#[session(since = 3)] first: Option<String>, #[session(since = 3)] last: Option<String>, #[session(since = 2)] x: Option<u8>",
+        )
+    };
+    only(&text(2), &lock, "begin in version 3, so the step must say `since = 3`");
+    fine(&text(3), &lock);
+}
+
+#[test]
+fn a_step_that_is_dropped_too_early() {
+    let lock = released(&shop("1", "name: Option<String>"), "");
+    let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
+    let lock = released(&shop(&format!("2, {}", written(SPLIT)), names), &lock);
+    let told = all_told(&shop("2", names), &lock).join("\n");
+    assert!(
+        told.contains("there `first` was made by a step from `name`") && !told.contains("removed("),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_draft_that_is_deployed() {
+    let check = |text: &str, lock: &str| ask(text, &Task::Check, file(lock)).mistakes.join("\n");
+    let lock = released(&shop("1", ""), "");
+    let draft = shop("2", "#[session(since = 2)] a: Option<u8>");
+    let deployed = "If version 2 is deployed already, take the change back, run `SESSION_LOCK=release cargo test session_lock`, and \
+        make it in version 3";
+    let told = check(&draft, &lock);
+    assert!(told.contains("version 2 is a draft") && !told.contains(deployed), "{told}");
+    let lock = ask(&draft, &Task::Update, file(&lock)).lock;
+    let more = draft.replace("a: Option<u8>", "a: Option<u8>, #[session(since = 2)] b: Option<u8>");
+    assert!(check(&more, &lock).contains(deployed));
+}
