@@ -97,8 +97,8 @@ mutate evolution "half of what can be read is persisted"   history.rs "if slots.
 mutate evolution "forms in the middle are not persisted"   history.rs "(field.is_some() || is_read(*at))" "field.is_some()"
 mutate evolution "persisted past a closed gate"            patch.rs   "schemas.iter().filter(|schema| view.gate(schema).is_ok())" "schemas.iter()"
 mutate evolution "persisted without raising the gate"      patch.rs   "if delta.writes.len() > before && !raised {" "if false {"
-mutate evolution "storing what was carried is an edit"     history.rs "then.value != self.value || (then.revision != self.revision && then.carried.is_none())" "then.value != self.value || then.revision != self.revision"
-mutate evolution "an edit to the same value is none"       history.rs "then.value != self.value || (then.revision != self.revision && then.carried.is_none())" "then.value != self.value"
+mutate evolution "storing what was carried is an edit"     history.rs "if then.carried.is_some() { self.older != then.older } else { self.revision != then.revision }" "self.revision != then.revision"
+mutate evolution "an edit to the same value is none"       history.rs "if then.carried.is_some() { self.older != then.older } else { self.revision != then.revision }" "then.value != self.value"
 # Evolution, the gate.
 mutate evolution "a closed gate is passed"                 evolve.rs  "Some(Gate::At(needed)) if needed > u64::from(schema.version()) => Err(TooNew { needed })," ""
 mutate evolution "a gate that is no number is passed"      evolve.rs  "Some(Gate::Unreadable) => Err(TooNew { needed: u64::MAX })," ""

@@ -43,6 +43,8 @@ pub struct Step {
 pub(crate) struct Slot {
     /// When it was last edited, on whichever side.
     revision: Option<u64>,
+    /// When its older side was last edited: of a value that comes from there, no more is known.
+    older: Option<u64>,
     /// `None`: never written.
     pub(crate) value: Result<Option<Json>, Failed>,
     /// It is not what is stored under its key: an older side is newer.
@@ -203,6 +205,11 @@ impl Group {
         let mut slots: Vec<Slot> = self.keys().map(|key| Slot::of(stored(key))).collect();
         for step in self.steps {
             let edited = newest(&slots, step.from);
+            for at in step.to {
+                if let Some(slot) = slots.get_mut(*at) {
+                    slot.older = edited;
+                }
+            }
             if edited <= newest(&slots, step.to) {
                 continue;
             }
@@ -213,7 +220,7 @@ impl Group {
                     let value = carried.as_ref().map_err(|failed| *failed);
                     let value =
                         value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion)).map(Some);
-                    *slot = Slot { revision: edited, value, carried: Some(why) };
+                    *slot = Slot { revision: edited, older: edited, value, carried: Some(why) };
                 }
             }
         }
@@ -328,6 +335,7 @@ impl Slot {
     pub(crate) fn of(cell: Option<&Cell>) -> Self {
         Self {
             revision: cell.map(|cell| cell.revision),
+            older: None,
             value: Ok(cell.map(|cell| cell.json.clone())),
             carried: None,
         }
@@ -335,7 +343,7 @@ impl Slot {
 
     /// Whether it was edited since it was as in `then`. Storing what an older side says is no edit.
     pub(crate) fn moved_since(&self, then: &Self) -> bool {
-        then.value != self.value || (then.revision != self.revision && then.carried.is_none())
+        if then.carried.is_some() { self.older != then.older } else { self.revision != then.revision }
     }
 }
 

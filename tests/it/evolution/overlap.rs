@@ -19,6 +19,7 @@ on_every_store! {
     async the_gate_is_checked_again_after_a_conflict
     async the_gate_is_never_lowered
     async a_late_set_is_kept_when_the_field_was_only_carried_up
+    async an_up_that_never_makes_the_same_text_is_no_edit
     ;
     fn no_raise_is_lost_in_any_order
 }
@@ -254,6 +255,56 @@ async fn the_gate_is_never_lowered(place: Place) {
     assert_eq!(world.cell("$shop").await.unwrap(), "3");
     world.visit::<v3b::Shop, _>(async |shop| shop.set_locale("en")).await.unwrap();
     assert_eq!(world.cell("$shop").await.unwrap(), "3");
+}
+
+mod sets {
+    use std::collections::HashSet;
+
+    use actix_typed_session::SessionState;
+
+    use super::super::shop::v2;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 3, lock = off, removed(key = "theme", ty = String, since = 2))]
+    pub(super) struct Shop {
+        #[session(default, changed(since = 3, from = Vec<u32>, up = to_set, down = to_list))]
+        pub(super) cart: HashSet<u32>,
+    }
+
+    fn to_set(skus: Vec<u32>) -> HashSet<u32> {
+        skus.into_iter().collect()
+    }
+
+    fn to_list(set: HashSet<u32>) -> Vec<u32> {
+        set.into_iter().collect()
+    }
+
+    pub(super) fn fill(shop: &mut v2::ShopHandle) {
+        shop.set_cart((0..64).collect());
+    }
+}
+
+/// A set has another order each time it is made of the same list; nobody edited it, so a late `set` counts.
+async fn an_up_that_never_makes_the_same_text_is_no_edit(place: Place) {
+    let world = Rc::new(place.world());
+    world.visit::<v2::Shop, _>(async |shop| sets::fill(shop)).await.unwrap();
+    let (told, mut stopped) = mpsc::unbounded_channel();
+    let (go, wait) = oneshot::channel();
+    let (slow, cookie) = (world.clone(), world.cookie.borrow().clone());
+    let slow = spawn(async move {
+        slow.visit::<sets::Shop, _>(async |shop| {
+            shop.set_cart([9].into());
+            stop(told, wait).await;
+        })
+        .await
+    });
+    stopped.recv().await.unwrap();
+    *world.cookie.borrow_mut() = cookie;
+    world.visit::<sets::Shop, _>(async |shop| shop.session().renew()).await.unwrap();
+    go.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+    let cart = world.visit::<sets::Shop, _>(async |shop| shop.cart().len()).await.unwrap();
+    assert_eq!(cart, 1, "{}", world.cells().await);
 }
 
 /// A request that another one's renewal overtook: its blind set is not lost to a value that was only carried up.
