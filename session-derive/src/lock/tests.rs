@@ -21,8 +21,16 @@ mod marks;
 mod whose;
 
 /// Types, each with the shape that the compiler would find.
-const TYPES: [(&str, u64); 7] =
-    [("u8", 1), ("u16", 2), ("Vec<u32>", 3), ("Numbers", 3), ("String", 4), ("Vec<Line>", 5), ("Lines", 5)];
+const TYPES: [(&str, u64); 8] = [
+    ("u8", 1),
+    ("u16", 2),
+    ("u32", 6),
+    ("Vec<u32>", 3),
+    ("Numbers", 3),
+    ("String", 4),
+    ("Vec<Line>", 5),
+    ("Lines", 5),
+];
 
 fn shape(ty: &str) -> u64 {
     if let Some(inner) = ty.strip_prefix("Option<").and_then(|ty| ty.strip_suffix('>')) {

@@ -267,24 +267,31 @@ impl Cell {
     /// What stands behind the key.
     fn parse(text: &str) -> Option<Self> {
         let (ty, rest) = text.strip_prefix('`')?.split_once("` shape ")?;
-        let (rest, default) = match rest.split_once(" default") {
-            None => (rest, None),
-            Some((rest, "")) => (rest, Some(Default::OfType)),
-            Some((rest, expr)) => (rest, Some(Default::Expr(expr.strip_prefix(" = ")?.to_owned()))),
-        };
-        let mut words = rest.split(' ');
+        let mut words = rest.splitn(4, ' ');
         let shape = match words.next()? {
             "opaque" => Shape::Opaque,
             shape => Shape::Known(u64::from_str_radix(shape, 16).ok()?),
         };
         let (action, since) = (words.next()?, words.next()?.parse().ok()?);
-        let (mut from, mut place, mut marks) = (None, None, Marks::default());
-        while let Some(word) = words.next() {
-            match word {
-                "from" => from = Some(words.next()?),
-                "place" => place = Some(words.next()?.parse().ok()?),
+        let mut rest = words.next().unwrap_or_default();
+        let (mut from, mut place, mut marks, mut default) = (None, None, Marks::default(), None);
+        while !rest.is_empty() {
+            let mut next = || {
+                let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+                rest = after;
+                word
+            };
+            match next() {
+                "from" => from = Some(next()),
+                "place" => place = Some(next().parse().ok()?),
                 PRINCIPAL => marks.principal = true,
                 RESET => marks.reset_on_sign_in = true,
+                "default" => {
+                    default = Some(match std::mem::take(&mut rest) {
+                        "" => Default::OfType,
+                        expr => Default::Expr(expr.strip_prefix("= ")?.to_owned()),
+                    });
+                }
                 _ => return None,
             }
         }

@@ -107,7 +107,7 @@ impl Found<'_> {
     pub(super) fn defaults(&mut self) {
         let now = self.now;
         for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
-            let differs = |cell: &&Cell| cell.ty == stored.ty && cell.default != stored.default;
+            let differs = |cell: &&Cell| cell.default != stored.default;
             let Some(cell) = self.newest(&stored.key).filter(differs) else { continue };
             let was = cell.default.as_ref().map_or("None", Default::describe);
             let message = format!(

@@ -86,6 +86,29 @@ impl<'a> Found<'a> {
                     self.next()
                 ),
             )),
+            // A middle form: what made it is the only way for sessions of before.
+            _ if stored.role == Role::Split
+                && cell.action != Action::Added
+                && stored.action == Action::Added
+                && *since > self.now.oldest_record =>
+            {
+                let step = match &cell.action {
+                    Action::Changed(from) => format!(
+                        "say `step(since = {since}, from({}: ..), to({}), up = ..)`",
+                        as_written(from),
+                        as_written(key)
+                    ),
+                    _ => "keep that step".to_owned(),
+                };
+                Some((
+                    place(Part::Key),
+                    format!(
+                        "version {since} is released and cannot change: there `{name}` was {}, and sessions of before still come that \
+                         way, so {step}",
+                        cell.action.describe()
+                    ),
+                ))
+            }
             _ => match stored.since {
                 Some(says) if says != *since => Some((
                     place(Part::Since),

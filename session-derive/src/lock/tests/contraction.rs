@@ -188,6 +188,52 @@ fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
     refused(&contracted("first, last"), &lock, "`last` is removed; take it out of `to`");
 }
 
+/// A form between two others: what made it is the only way for sessions of before.
+#[test]
+fn the_middle_of_a_chain_does_not_leave_early() {
+    let at = |more: &str, fields: &str| {
+        format!("#[session(name = \"shop\", version = {more})] struct Shop {{ {fields} }}")
+    };
+    let lock = released(&at("1", "#[session(default)] size: u8,"), "");
+    let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] size: u16,";
+    let lock = released(&at("2", changed), &lock);
+    let (field, gone) =
+        ("#[session(default, since = 3)] width: u32,", "removed(key = \"size\", ty = u8, since = 2)");
+    let third = "step(since = 3, from(\"size@2\": u16), to(width), up = up, down = down)";
+    let says = "so say `step(since = 2, from(size: ..), to(\"size@2\"), up = ..)`";
+    refused(&at(&format!("3, {third}"), field), &lock, says);
+    refused(&at(&format!("3, {gone}, {third}"), field), &lock, says);
+    let second = "step(since = 2, from(size: u8), to(\"size@2\"), up = up)";
+    let lock = released(&at(&format!("3, {second}, {third}"), field), &lock);
+    refused(&at(&format!("3, {gone}, {third}"), field), &lock, says);
+    fine(&at(&format!("3, oldest_record = 2, {gone}, {third}"), field), &lock);
+}
+
+/// In the lock file a key that begins like a word of its own is a key.
+#[test]
+fn a_key_that_begins_with_default() {
+    let at = |version: u8, field: &str| {
+        format!(
+            "#[session(name = \"shop\", version = {version})] struct Shop {{ #[session(default{field}, }}"
+        )
+    };
+    let lock = released(&at(1, ")] default_zone: String"), "");
+    released(&at(2, ", changed(since = 2, from = String, up = up, down = down))] default_zone: u8"), &lock);
+}
+
+/// A default that changes is told also of a type that is spelled anew.
+#[test]
+fn a_default_beside_another_spelling() {
+    let at = |default: &str, ty: &str| {
+        format!(
+            "#[session(name = \"shop\", version = 1)] struct Shop {{ #[session(default = {default})] n: {ty} }}"
+        )
+    };
+    let lock = released(&at("one()", "Vec<u32>"), "");
+    let asked = ask(&at("two()", "Numbers"), &Task::Check, file(&lock)).mistakes.join("\n");
+    assert!(asked.contains("the default of `n` was `one()`"), "{asked}");
+}
+
 /// A field that changed its type, and is split two versions later: what was `changed` is said by a step.
 #[test]
 fn a_change_of_a_field_that_went_into_a_step() {
