@@ -9,12 +9,15 @@ use std::{
 };
 
 use crate::{
-    SchemaError, Schemas, SessionState,
     commit::Rules,
     cookie::CookieSpec,
-    id::{PublicId, RecordKey},
-    keys::KeyRing,
-    store::BoundedStore,
+    id::{
+        keys::KeyRing,
+        public::{PublicId, RecordKey},
+    },
+    schema::SessionState,
+    schemas::{SchemaError, Schemas},
+    store::bounded::BoundedStore,
     visit::Queue,
 };
 

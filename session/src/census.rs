@@ -8,18 +8,21 @@ use std::{
 };
 
 use crate::{
-    SessionState,
     evolve::View,
     history::Unwritable,
-    id::PublicId,
+    id::public::PublicId,
     patch::Patch,
-    record::Record,
-    schema::{Removed, Schema},
-    store::{LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind},
+    record::apply::Record,
+    schema::{Removed, Schema, SessionState},
+    store::{
+        contract::{LoadOptions, Loaded, SessionStore},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 /// Keys asked for at a time.
 const PAGE: u32 = 500;
+
 /// Problems that are kept one by one; of the others there is the number.
 const MOST_PROBLEMS: usize = 100;
 

@@ -6,19 +6,31 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
-    Error, ErrorKind,
-    change::{Change, MaxSessions, NewRecord, Renewal},
+    error::{Error, ErrorKind},
     evolve::View,
     history::Moved,
-    id::{NoRandomness, Randomness, RecordKey, SessionId},
+    id::{
+        public::RecordKey,
+        random::{NoRandomness, Randomness},
+        session_id::SessionId,
+    },
     patch::{Base, Fold, Recorded},
-    record::{Limits, Meta, Outcome, Record, Timestamp},
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, MaxSessions, NewRecord, Renewal},
+        meta::Meta,
+        time::{Limits, Timestamp},
+    },
     schema::Schema,
-    store::{Created, Loaded, StoreError, Updated},
+    store::{
+        contract::{Created, Loaded, Updated},
+        error::StoreError,
+    },
 };
 
 #[cfg(test)]
 mod model;
+
 #[cfg(test)]
 mod table;
 
@@ -33,6 +45,7 @@ const MINTS: u32 = 3;
 
 /// The first wait after a repeated conflict; doubled each time, and drawn from zero to there ("full jitter").
 const FIRST_WAIT: Duration = Duration::from_millis(2);
+
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// What the load found.

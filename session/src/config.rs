@@ -5,26 +5,39 @@
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
-    Key, Schemas, SessionMiddleware,
     app::{App, Met},
-    change::{MaxSessions, WhenFull},
     commit::Rules,
     cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
-    id::Randomness,
-    keys::KeyRing,
-    record::Limits,
-    store::{AnyStore, BoundedStore, Deadlines, SessionStore},
+    id::{
+        keys::{Key, KeyRing},
+        random::Randomness,
+    },
+    middleware::SessionMiddleware,
+    record::{
+        change::{MaxSessions, WhenFull},
+        time::Limits,
+    },
+    schemas::Schemas,
+    store::{
+        any::AnyStore,
+        bounded::{BoundedStore, Deadlines},
+        contract::SessionStore,
+    },
     visit::Queue,
 };
 
 /// Half an hour: what a person forgets about on a shared computer (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
 const IDLE: Duration = Duration::from_mins(30);
+
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
 const ABSOLUTE: Duration = Duration::from_hours(12);
+
 /// A session is read on every request of its visitor; what does not fit here belongs in a database.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
+
 /// Longer than any healthy store takes, shorter than a visitor waits.
 const LOAD: Duration = Duration::from_secs(1);
+
 /// A write may also meet other writers.
 const SAVE: Duration = Duration::from_secs(2);
 

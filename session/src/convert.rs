@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::{evolve::FieldValue, record::Json};
+use crate::{evolve::FieldValue, record::json::Json};
 
 /// Why an older form gives no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

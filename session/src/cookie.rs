@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, VARY};
 
-use crate::{
-    id::{COOKIE_CHARS, SessionId},
+use crate::id::{
     keys::KeyRing,
+    session_id::{COOKIE_CHARS, SessionId},
 };
 
 #[cfg(test)]
@@ -34,7 +34,9 @@ const MAX_AGE_CAP: u64 = 400 * 24 * 60 * 60;
 const CANDIDATES_MAX: usize = 4;
 
 const HOST: &str = "__Host-";
+
 const SECURE: &str = "__Secure-";
+
 /// Another name, so that a cookie that travelled in the clear is never taken for one that did not.
 const INSECURE: &str = "insecure-";
 

@@ -5,12 +5,13 @@
 use std::{future::Future, panic::Location, sync::Arc};
 
 use crate::{
-    Error, ErrorKind, Session,
+    error::{Error, ErrorKind},
     finish::RunToEnd,
-    id::PublicId,
+    id::public::PublicId,
     patch::Operation,
-    record::Timestamp,
-    store::{BoundedIndex, Listed},
+    record::time::Timestamp,
+    session::Session,
+    store::{bounded::BoundedIndex, contract::Listed},
     visit::Visit,
 };
 

@@ -18,8 +18,8 @@ use actix_web::{
 };
 
 use crate::{
-    SchemaError,
-    store::{StoreError, StoreErrorKind},
+    schemas::SchemaError,
+    store::error::{StoreError, StoreErrorKind},
 };
 
 /// Why a request's session could not be used or saved.

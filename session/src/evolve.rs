@@ -8,11 +8,16 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, ErrorKind,
     convert::Failed,
+    error::{Error, ErrorKind},
     history::{Group, Slot},
     patch::Patch,
-    record::{Cell, Json, Record, Timestamp, WireKey},
+    record::{
+        apply::Record,
+        cell::{Cell, WireKey},
+        json::Json,
+        time::Timestamp,
+    },
     schema::{Field, Schema, SessionState},
 };
 

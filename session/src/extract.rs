@@ -18,7 +18,13 @@ use actix_web::{
     guard::GuardContext,
 };
 
-use crate::{Error, ErrorKind, Session, SessionState, state::Tracked, visit::Visit};
+use crate::{
+    error::{Error, ErrorKind},
+    schema::SessionState,
+    session::Session,
+    state::Tracked,
+    visit::Visit,
+};
 
 /// Where the middleware leaves the session for everybody inside.
 #[derive(Clone)]

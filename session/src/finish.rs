@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// A future that, once polled, is handed to the worker when its owner drops it.
 ///

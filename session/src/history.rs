@@ -5,11 +5,12 @@
 
 use crate::{
     convert::{Failed, Values, caught},
-    record::{Cell, Json},
+    record::{cell::Cell, json::Json},
 };
 
 /// The cells of one side of a step from those of the other.
 type Convert = fn(Values<'_>) -> Result<Vec<Json>, Failed>;
+
 type Merge = fn(Values<'_>, Values<'_>) -> Result<Vec<Json>, Failed>;
 
 /// Fields of a schema and the cells that held their values in older versions, connected by steps.

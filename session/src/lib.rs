@@ -92,7 +92,6 @@
 pub mod __private;
 mod app;
 mod census;
-pub mod change;
 mod commit;
 mod config;
 mod convert;
@@ -104,7 +103,6 @@ mod extract;
 mod finish;
 mod history;
 pub mod id;
-mod keys;
 mod lock;
 mod middleware;
 mod patch;
@@ -117,18 +115,20 @@ mod state;
 pub mod store;
 mod visit;
 
+#[doc(inline)]
+pub use self::record::change;
 pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
     census::{CellCount, Census, Form, Problem, census},
-    change::WhenFull,
     config::{ConfigError, SessionMiddlewareBuilder},
     cookie::{CookieError, SameSite},
     devices::SessionInfo,
     error::{Error, ErrorKind},
     extract::{ExtractSession, SessionExt},
-    keys::{Key, KeyError},
+    id::keys::{Key, KeyError},
     middleware::{SessionMiddleware, SessionService},
+    record::change::WhenFull,
     schema::{Field, IntoField, Removed, Schema, SessionState, TypedSession},
     schemas::{SchemaError, Schemas, SchemasBuilder},
     session::Session,

@@ -12,23 +12,27 @@ use std::{
     time::Duration,
 };
 
+use files::Files;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    change::{CellWrite, NewRecord},
     evolve::View,
-    id::VerifierHash,
+    id::public::VerifierHash,
     patch::Patch,
-    record::{Json, Limits, Record, Timestamp},
+    record::{
+        apply::Record,
+        change::{CellWrite, NewRecord},
+        json::Json,
+        time::{Limits, Timestamp},
+    },
     schema::{Field, Schema, SessionState},
     shape,
 };
 
 mod files;
-mod trial;
 
-use files::Files;
+mod trial;
 
 /// What the derive knows of a schema's lock file.
 #[derive(Debug)]

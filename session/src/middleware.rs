@@ -21,8 +21,8 @@ use actix_web::{
 };
 
 use crate::{
-    Error, Key, SessionMiddlewareBuilder, app::App, cookie::protect, extract::Carried, finish::RunToEnd,
-    store::SessionStore, visit::Visit,
+    app::App, config::SessionMiddlewareBuilder, cookie::protect, error::Error, extract::Carried,
+    finish::RunToEnd, id::keys::Key, store::contract::SessionStore, visit::Visit,
 };
 
 /// Gives every request its session and stores what became of it.

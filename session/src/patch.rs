@@ -6,11 +6,17 @@
 use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
 
 use crate::{
-    Error, ErrorKind,
-    change::{CellWrite, Guard},
+    error::{Error, ErrorKind},
     evolve::View,
     history::{Group, Moved, Slot, Unwritable, Written},
-    record::{Json, Limits, Principal, Record, Timestamp, WireKey},
+    record::{
+        apply::Record,
+        cell::WireKey,
+        change::{CellWrite, Guard},
+        json::Json,
+        meta::Principal,
+        time::{Limits, Timestamp},
+    },
     schema::{Field, Schema},
 };
 

@@ -7,7 +7,7 @@ pub use crate::{
     evolve::{CellError, Cells, FieldValue},
     extract::{Extract, extract},
     history::{Group, Step},
-    record::Json,
+    record::json::Json,
     schema::{Field, Removed, Schema},
     state::{Tracked, principal_of},
 };

@@ -7,10 +7,10 @@ use std::ops::Deref;
 use actix_web::FromRequest;
 
 use crate::{
-    Error,
+    error::Error,
     evolve::{CellError, Cells, FieldValue},
     history::Group,
-    record::Json,
+    record::json::Json,
     state::Tracked,
 };
 

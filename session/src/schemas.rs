@@ -7,10 +7,7 @@ use std::{
     fmt,
 };
 
-use crate::{
-    SessionState,
-    schema::{Field, Schema},
-};
+use crate::schema::{Field, Schema, SessionState};
 
 /// The states of an application, found to fit together.
 ///

@@ -5,12 +5,15 @@
 use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
 use crate::{
-    Error,
     commit::touch_is_due,
+    error::Error,
     finish::RunToEnd,
-    id::PublicId,
+    id::public::PublicId,
     patch::Operation,
-    record::{Limits, Principal, Timestamp},
+    record::{
+        meta::Principal,
+        time::{Limits, Timestamp},
+    },
     visit::Visit,
 };
 

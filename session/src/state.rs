@@ -12,11 +12,12 @@ use std::{
 };
 
 use crate::{
-    Error, ErrorKind, Session,
+    error::{Error, ErrorKind},
     evolve::View,
     patch::{Base, Fold, Operation, Place, Ran, Replay},
-    record::{Json, Principal},
+    record::{json::Json, meta::Principal},
     schema::{Field, Schema, SessionState},
+    session::Session,
     visit::Visit,
 };
 

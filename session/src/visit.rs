@@ -11,20 +11,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use actix_web::http::header::{HeaderMap, HeaderValue};
+
 use crate::{
-    Error, ErrorKind, SessionState,
     app::App,
     commit::{After, Answer, Arrival, Commit, CookieAction, Done, Finish, Request, Step, touch_is_due},
     cookie::{self, Reading},
-    id::{PublicId, SessionId},
+    error::{Error, ErrorKind},
+    id::{public::PublicId, session_id::SessionId},
     patch::{Base, Fold, Operation, Place, Ran, Recorded, Replay, schema_name},
-    record::{Json, Principal, Record, Timestamp},
-    schema::{Field, Schema},
+    record::{apply::Record, json::Json, meta::Principal, time::Timestamp},
+    schema::{Field, Schema, SessionState},
     schemas::one_principal,
     state,
-    store::Loaded,
+    store::contract::Loaded,
 };
-use actix_web::http::header::{HeaderMap, HeaderValue};
 
 /// One request's session. Handles share it; the middleware holds it until the response.
 pub(crate) struct Visit {

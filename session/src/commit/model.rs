@@ -8,15 +8,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
-mod spec;
-mod world;
-
-use crate::id::SessionId;
-
-use self::{
+use super::model::{
     spec::{Met, serial},
     world::{Browser, Op, World},
 };
+use crate::id::session_id::SessionId;
+
+mod spec;
+
+mod world;
 
 /// Random numbers that are the same on every run.
 struct Dice(u64);

@@ -6,13 +6,22 @@ use std::{panic::Location, rc::Rc, time::Duration};
 
 use super::{Answer, Arrival, Commit, CookieAction, Done, Finish, Request, Rules, SUPERSEDED_WINDOW, Step};
 use crate::{
-    ErrorKind,
-    change::{CellWrite, Change, NewRecord},
-    id::{Randomness, SessionId},
+    error::ErrorKind,
+    id::{random::Randomness, session_id::SessionId},
     patch::{Base, Fold, Operation, Place, Recorded},
-    record::{Json, Limits, Outcome, Principal, Record, Timestamp, WireKey},
+    record::{
+        apply::{Outcome, Record},
+        cell::WireKey,
+        change::{CellWrite, Change, NewRecord},
+        json::Json,
+        meta::Principal,
+        time::{Limits, Timestamp},
+    },
     schema::{Field, Schema},
-    store::{Created, Loaded, StoreError, StoreErrorKind, Updated},
+    store::{
+        contract::{Created, Loaded, Updated},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 static SCHEMA: Schema = Schema::new(
@@ -25,11 +34,15 @@ static SCHEMA: Schema = Schema::new(
         Field::new("user", "s.user").principal(),
     ],
 );
+
 const CART: Place = Place { schema: &SCHEMA, field: 0 };
+
 const CSRF: Place = Place { schema: &SCHEMA, field: 1 };
+
 const USER: Place = Place { schema: &SCHEMA, field: 2 };
 
 const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
 const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn rules() -> Rules {

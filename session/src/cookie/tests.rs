@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
 use super::*;
-use crate::{id::Randomness, keys::Key};
+use crate::id::{keys::Key, random::Randomness};
 
 mod reading;
 

@@ -3,7 +3,10 @@
 //! In: a state. Out: the field whose `down` or `up` fails on it. Never: I/O, a value in a message.
 
 use super::{Failure, record, view};
-use crate::{SessionState, patch::Patch, schema::Field};
+use crate::{
+    patch::Patch,
+    schema::{Field, SessionState},
+};
 
 /// Writes `state` as if all older binaries were running, and reads what each of those would have written.
 pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {

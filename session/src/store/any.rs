@@ -2,16 +2,20 @@
 //!
 //! In: any [`SessionStore`]. Out: [`AnyStore`], itself one, cheap to clone. Never: behaviour of its own.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use super::{Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, Updated};
-use crate::{
-    change::{Change, NewRecord},
-    id::RecordKey,
-    record::Principal,
+use super::{
+    contract::{Boxed, Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+    error::StoreError,
+    scan::{Cursor, Scanned},
 };
-
-pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+use crate::{
+    id::public::RecordKey,
+    record::{
+        change::{Change, NewRecord},
+        meta::Principal,
+    },
+};
 
 /// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
 pub(super) trait DynStore: Send + Sync {

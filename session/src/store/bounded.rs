@@ -12,13 +12,17 @@ use std::{
 };
 
 use super::{
-    AnyStore, Created, Index, Listed, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
-    any::Boxed, breaker::Breaker,
+    any::AnyStore,
+    breaker::Breaker,
+    contract::{Boxed, Created, Index, Listed, LoadOptions, Loaded, SessionStore, Updated},
+    error::{StoreError, StoreErrorKind},
 };
 use crate::{
-    change::{Change, NewRecord},
-    id::RecordKey,
-    record::Principal,
+    id::public::RecordKey,
+    record::{
+        change::{Change, NewRecord},
+        meta::Principal,
+    },
 };
 
 /// How long a request waits for its store.

@@ -11,11 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{StoreError, StoreErrorKind};
+use super::error::{StoreError, StoreErrorKind};
 
 /// So many calls in a row must fail before one is not made. All that fail together count as one: many calls share one connection,
 /// and a connection that breaks says little about the store.
 const FAILURES: u32 = 3;
+
 /// How often a store that does not answer is asked again, by one call.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, time::SystemTime};
 
-use crate::record::Timestamp;
+use crate::record::time::Timestamp;
 
 /// Tells a store the time.
 pub trait Clock: Debug + Send + Sync + 'static {

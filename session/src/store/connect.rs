@@ -5,7 +5,7 @@
 
 use std::{error::Error, fmt};
 
-use super::{AnyStore, MemoryStore};
+use super::{any::AnyStore, memory::MemoryStore};
 
 /// More sessions than one process should keep in memory; a full store refuses new sessions and ends none.
 const MOST_IN_MEMORY: usize = 100_000;

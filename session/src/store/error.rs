@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::record::Unreadable;
+use crate::record::meta::Unreadable;
 
 /// Why a store could not answer. `Display` names no id and no value.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! In: where the last answer ended. Out: keys, and where to go on. Never: what stands under a key.
 
-use crate::id::{PublicId, RecordKey};
+use crate::id::public::{PublicId, RecordKey};
 
 /// Where a scan goes on: text that means something to the store that gave it.
 #[derive(Clone, PartialEq, Eq, Debug)]

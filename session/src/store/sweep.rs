@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinHandle, time};
 
-use super::{SessionStore, StoreError};
+use super::{contract::SessionStore, error::StoreError};
 
 /// A store that keeps expired records until they are swept. They read as absent all the time; sweeping only frees their room.
 pub trait Sweep: SessionStore {
@@ -33,10 +33,13 @@ impl<S: Sweep> Sweep for Arc<S> {
 
 /// Records at a time: a batch that live traffic does not notice.
 const BATCH: u32 = 100;
+
 /// What live traffic gets between two full batches.
 const BREATH: Duration = Duration::from_millis(50);
+
 /// As good as never.
 const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
+
 /// The longest pause while sweeping fails, unless the usual one is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 

@@ -7,15 +7,24 @@ use super::{
     spec::{Met, Sessions, begin},
 };
 use crate::{
-    Error,
-    change::{CellWrite, NewRecord},
     commit::{Answer, Arrival, Commit, CookieAction, Finish, Request, Rules, Step},
+    error::Error,
     evolve::View,
-    id::{Randomness, RecordKey, SessionId},
+    id::{public::RecordKey, random::Randomness, session_id::SessionId},
     patch::{Base, Fold, Operation, Patch, Place, Ran, Recorded, Replay},
-    record::{Json, Limits, Outcome, Principal, Record, Timestamp, WireKey},
+    record::{
+        apply::{Outcome, Record},
+        cell::WireKey,
+        change::{CellWrite, NewRecord},
+        json::Json,
+        meta::Principal,
+        time::{Limits, Timestamp},
+    },
     schema::{Field, Schema},
-    store::{Created, Loaded, StoreError, StoreErrorKind, Updated},
+    store::{
+        contract::{Created, Loaded, Updated},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 static SCHEMA: Schema = Schema::new(
@@ -33,6 +42,7 @@ static SCHEMA: Schema = Schema::new(
 );
 
 const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
+
 const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(1) };
 
 /// Sessions that requests open outlive the expiry of those they came with.

@@ -1,13 +1,11 @@
 //! Rules about bytes: a store carries text, it does not understand it.
 
 use super::{
-    Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, new_record, same, same_record, write},
+    verdict::{Held, Verdict},
 };
-use crate::{
-    change::Change,
-    record::{Json, Principal},
-};
+use crate::record::{change::Change, json::Json, meta::Principal};
 
 /// JSON that changes when it is parsed and printed, or that meets an engine's quoting.
 fn awkward() -> Vec<(String, String)> {

@@ -1,14 +1,22 @@
 //! Rules about engines that hold garbage and replies that never come.
 
 use super::{
-    Broken, Damage, Harness, Held, Verdict,
+    harness::{Damage, Harness},
     kit::{Bench, answer, failed, guarded, new_record, same, same_record, verifier, write},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{Change, NewRecord},
-    id::RecordKey,
-    record::{Json, Principal, Record},
-    store::{Created, SessionStore, StoreError, StoreErrorKind, Updated},
+    id::public::RecordKey,
+    record::{
+        apply::Record,
+        change::{Change, NewRecord},
+        json::Json,
+        meta::Principal,
+    },
+    store::{
+        contract::{Created, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 fn errs<T>(

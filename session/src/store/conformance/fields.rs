@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, LONG, explained, guarded, new_record, same, set, verifier, write},
+    verdict::{Broken, Held, Verdict},
 };
-use crate::{
+use crate::record::{
     change::{CellWrite, Change, Renewal},
-    record::{Json, Limits, Principal},
+    json::Json,
+    meta::Principal,
+    time::Limits,
 };
 
 pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) -> Verdict {

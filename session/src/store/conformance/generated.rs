@@ -3,18 +3,26 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, LONG, explained, failed, new_record, same, same_record, set, verifier},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{CellWrite, Change, Guard, NewRecord, Renewal},
-    id::RecordKey,
-    record::{Json, Limits, Outcome, Principal, Record},
-    store::{Created, SessionStore},
+    id::public::RecordKey,
+    record::{
+        apply::{Outcome, Record},
+        change::{CellWrite, Change, Guard, NewRecord, Renewal},
+        json::Json,
+        meta::Principal,
+        time::Limits,
+    },
+    store::contract::{Created, SessionStore},
 };
 
 const STEPS: u32 = 300;
+
 const CELLS: [&str; 7] = ["$shop", "shop.a", "shop.b", "shop.c", "shop.\u{e9}", "auth.mfa", "a"];
+
 const VALUES: [&str; 8] = [
     "0",
     "null",
@@ -25,6 +33,7 @@ const VALUES: [&str; 8] = [
     r#"{"b":1,"a":[]}"#,
     "\"\u{1f600}\"",
 ];
+
 const TIMES: [Duration; 6] = [
     Duration::ZERO,
     Duration::from_millis(1),

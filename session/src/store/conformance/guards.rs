@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, explained, guarded, new_record, same, same_record, set, verifier, write},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{CellWrite, Change, Renewal},
-    id::RecordKey,
-    record::Outcome,
-    store::Updated,
+    id::public::RecordKey,
+    record::{
+        apply::Outcome,
+        change::{CellWrite, Change, Renewal},
+    },
+    store::contract::Updated,
 };
 
 /// Sends `change`, and sees that answer and record are what `apply` says.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{id::RecordKey, store::SessionStore};
+use crate::{id::public::RecordKey, store::contract::SessionStore};
 
 /// Makes stores for the suite, and does to them what only their author knows how to do.
 ///

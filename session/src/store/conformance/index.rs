@@ -7,23 +7,32 @@ use std::{
 };
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, LONG, answer, failed, new_record, same},
     races::{Writer, overlap, overloaded},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{Change, MaxSessions, NewRecord, WhenFull},
-    id::RecordKey,
-    record::{Json, Limits, Principal},
-    store::{Created, Index, Listed, SessionStore, Updated},
+    id::public::RecordKey,
+    record::{
+        change::{Change, MaxSessions, NewRecord, WhenFull},
+        json::Json,
+        meta::Principal,
+        time::Limits,
+    },
+    store::contract::{Created, Index, Listed, SessionStore, Updated},
 };
 
 const MOST: u32 = 3;
+
 /// Sign-ins of one writer in a race; few enough for a small store.
 const MOST_EACH: u8 = 40;
+
 const LIST: &str =
     "a list holds the live sessions of one principal, and nothing else, the oldest sign-in first";
+
 const ALONE: &str = "sign-ins of one principal take turns, from counting to the end of the write";
+
 const FINAL: &str = "what was acknowledged before `delete_all` began is gone when it returns";
 
 fn principal(name: &str) -> Principal {

@@ -4,12 +4,20 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{Broken, Harness};
+use super::{harness::Harness, verdict::Broken};
 use crate::{
-    change::{CellWrite, Change, Guard, NewRecord},
-    id::{RecordKey, VerifierHash},
-    record::{Json, Limits, Outcome, Record, Timestamp, WireKey},
-    store::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
+    id::public::{RecordKey, VerifierHash},
+    record::{
+        apply::{Outcome, Record},
+        cell::WireKey,
+        change::{CellWrite, Change, Guard, NewRecord},
+        json::Json,
+        time::{Limits, Timestamp},
+    },
+    store::{
+        contract::{Created, LoadOptions, Loaded, SessionStore, Updated},
+        error::StoreError,
+    },
 };
 
 pub(super) const LONG: Limits =

@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, LONG, failed, guarded, new_record, same, same_record, set, uninvited, verifier, write},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{CellWrite, Change, NewRecord},
-    id::RecordKey,
-    record::{Json, Limits, Principal, Record},
-    store::{Created, Loaded, SessionStore},
+    id::public::RecordKey,
+    record::{
+        apply::Record,
+        change::{CellWrite, Change, NewRecord},
+        json::Json,
+        meta::Principal,
+        time::Limits,
+    },
+    store::contract::{Created, Loaded, SessionStore},
 };
 
 const MILLI: Duration = Duration::from_millis(1);
+
 /// Long enough for a few calls on a running clock, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(250);
 

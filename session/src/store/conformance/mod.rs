@@ -46,78 +46,28 @@
 //! actix_typed_session::store::conformance::check_all(&Memory::new());
 //! ```
 
-mod bytes;
-mod faults;
-mod fields;
-mod generated;
-mod guards;
-mod harness;
-mod index;
-mod kit;
-mod life;
-mod races;
-mod scan;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+pub use self::verdict::{Broken, Report};
+use self::{
+    kit::Bench,
+    verdict::{Held, Verdict},
 };
 
 pub use self::harness::{Damage, Harness};
-use self::kit::Bench;
 
-/// A rule that a store does not keep.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Broken {
-    /// The rule, which is also the name of its test.
-    pub rule: &'static str,
-    /// What a store that keeps the rule does.
-    pub expected: String,
-    /// What this store did.
-    pub seen: String,
-    /// What to look at first.
-    pub fix: String,
-}
-
-impl Broken {
-    fn new(expected: impl Into<String>, seen: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { rule: "", expected: expected.into(), seen: seen.into(), fix: fix.into() }
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, expected, seen, fix } = self;
-        write!(
-            f,
-            "the store breaks the rule `{rule}`\n  expected: {expected}\n  seen:     {seen}\n  fix:      {fix}"
-        )
-    }
-}
-
-impl std::error::Error for Broken {}
-
-/// How a rule that is not broken ended.
-enum Held {
-    Held,
-    /// The harness lacks what the rule needs.
-    Skipped,
-}
-
-type Verdict = Result<Held, Broken>;
-
-/// What became of every rule.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Report {
-    /// Kept.
-    pub held: Vec<&'static str>,
-    /// Not looked at, because the harness cannot do what the rule needs, such as losing a reply.
-    pub skipped: Vec<&'static str>,
-    /// Not kept.
-    pub broken: Vec<Broken>,
-}
+mod harness;
+mod verdict;
+mod kit;
+mod life;
+mod guards;
+mod fields;
+mod bytes;
+mod generated;
+mod races;
+mod faults;
+mod index;
+mod scan;
 
 /// Runs every rule and says what became of each; for those who want to expect a failure.
 pub fn report<H: Harness>(harness: &H) -> Report {

@@ -6,17 +6,24 @@ use std::sync::{
 };
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, answer, failed, guarded, new_record, set, uninvited, verifier, write},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    change::{Change, NewRecord, Renewal},
-    id::RecordKey,
-    record::Record,
-    store::{Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
+    id::public::RecordKey,
+    record::{
+        apply::Record,
+        change::{Change, NewRecord, Renewal},
+    },
+    store::{
+        contract::{Created, LoadOptions, Loaded, SessionStore, Updated},
+        error::StoreError,
+    },
 };
 
 const WRITERS: u8 = 8;
+
 const ROUNDS: u64 = 12;
 
 const ATOMIC: &str =

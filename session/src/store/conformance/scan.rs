@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 
 use super::{
-    Broken, Harness, Held, Verdict,
+    harness::Harness,
     kit::{Bench, failed, new_record},
+    verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::RecordKey,
-    store::{SessionStore, StoreErrorKind},
+    id::public::RecordKey,
+    store::{contract::SessionStore, error::StoreErrorKind},
 };
 
 /// So few that a store has to be asked again and again.
 const PAGE: u32 = 3;
+
 const RECORDS: u8 = 20;
+
 /// More answers than any store needs for so few records beside a server's other keys.
 const MOST_PAGES: u32 = 100_000;
 

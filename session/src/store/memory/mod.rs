@@ -2,8 +2,6 @@
 //!
 //! In and out: the store contract, by calling [`Record::apply`] under a lock. Never: waiting.
 
-mod owners;
-
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
@@ -15,15 +13,24 @@ use std::{
 };
 
 use self::owners::{Owned, Owners};
-use super::{
-    Clock, Created, Cursor, Index, Listed, LoadOptions, Loaded, PrincipalIndex, Scanned, SessionStore,
-    StoreError, StoreErrorKind, Sweep, SystemClock, Updated,
-};
 use crate::{
-    change::{Change, MaxSessions, NewRecord},
-    id::RecordKey,
-    record::{Outcome, Principal, Record, Timestamp},
+    id::public::RecordKey,
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, MaxSessions, NewRecord},
+        meta::Principal,
+        time::Timestamp,
+    },
+    store::{
+        clock::{Clock, SystemClock},
+        contract::{Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+        scan::{Cursor, Scanned},
+        sweep::Sweep,
+    },
 };
+
+mod owners;
 
 /// Enough that workers rarely meet at one lock; a power of two, so that a key's first byte picks evenly.
 const SHARDS: usize = 32;

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{id::RecordKey, record::Principal};
+use crate::{id::public::RecordKey, record::meta::Principal};
 
 /// An entry may outlive its record for a moment; none is missing. Who holds the lock signs in, or ends sessions, alone.
 #[derive(Default)]

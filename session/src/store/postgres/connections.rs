@@ -9,10 +9,8 @@
 
 use std::{
     future::{Future, poll_fn},
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
-    thread,
     time::Duration,
 };
 
@@ -23,23 +21,22 @@ use sqlx::{
 };
 use tokio::{
     net::TcpStream,
-    runtime::{Builder, Handle},
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::{Instant, sleep, timeout, timeout_at},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
 };
 
-use super::{
-    failure::{Failure, refused},
-    layout::{self, Names, OpenError, Tables},
-};
-use crate::store::{StoreError, StoreErrorKind, sweep::jittered};
+use super::failure::{Failure, refused};
+use crate::store::error::{StoreError, StoreErrorKind};
 
 /// How long the server works on one statement: longer than a request waits, so that nothing runs much later than anybody asked.
 const ON_SERVER: Duration = Duration::from_secs(3);
+
 /// How long we wait for it: the server gives up first, unless it is not there any more.
 pub(super) const STATEMENT: Duration = Duration::from_secs(4);
+
 /// The pause before a statement that was rolled back is tried again.
-const AGAIN: Duration = Duration::from_millis(20);
+pub(super) const AGAIN: Duration = Duration::from_millis(20);
+
 /// Firewalls forget connections that are silent for some minutes, and tell nobody.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
@@ -48,102 +45,6 @@ const LONGEST_IDLE: Duration = Duration::from_mins(1);
 pub(super) struct Call {
     pub(super) sql: SqlStr,
     pub(super) arguments: PgArguments,
-}
-
-/// The thread. It ends, with its connections and its tasks, when this is dropped.
-pub(super) struct Home {
-    runtime: Handle,
-    pub(super) connections: Arc<Connections>,
-    _ends: oneshot::Sender<()>,
-}
-
-impl Home {
-    pub(super) async fn start(connections: Connections) -> io::Result<Self> {
-        let connections = Arc::new(connections);
-        let (ends, ended) = oneshot::channel::<()>();
-        let (start, started) = oneshot::channel();
-        let shelved = Arc::clone(&connections);
-        thread::Builder::new().name("session-postgres".into()).spawn(move || {
-            // Made here, because it must also be dropped where nobody is async.
-            let runtime = match Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(start.send(Err(error))),
-            };
-            let _ = start.send(Ok(runtime.handle().clone()));
-            runtime.block_on(async {
-                let _ = ended.await;
-                // A listener wants to be dropped in a runtime.
-                shelved.shelf().clear();
-            });
-            drop(runtime);
-            drop(shelved);
-        })?;
-        let runtime = started.await.map_err(io::Error::other)??;
-        Ok(Self { runtime, connections, _ends: ends })
-    }
-
-    /// Runs `work` on a connection; `silent` is what it means that the thread did not answer.
-    ///
-    /// What waits for a connection when its caller has left is not begun; what has begun runs to its end.
-    pub(super) async fn run<T, W, F>(&self, silent: StoreErrorKind, work: W) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        W: Fn(Lease) -> F + Send + 'static,
-        F: Future<Output = Result<T, Failure>> + Send,
-    {
-        let (answer, answered) = oneshot::channel();
-        let connections = Arc::clone(&self.connections);
-        self.runtime.spawn(async move {
-            let deadline = Instant::now() + connections.wait;
-            let mut earlier = None;
-            let result = loop {
-                let lease = match connections.lease(deadline).await {
-                    Ok(lease) => lease,
-                    // Why it was to be tried again says more than that there was no time left.
-                    Err(error) => break Err(earlier.map_or(error, Failure::into)),
-                };
-                if answer.is_closed() {
-                    lease.give_back();
-                    return;
-                }
-                match work(lease).await {
-                    Ok(done) => break Ok(done),
-                    Err(failure) if failure.may_try_again() && Instant::now() < deadline => {
-                        earlier = Some(failure);
-                        sleep(jittered(AGAIN)).await;
-                    }
-                    Err(failure) => break Err(failure.into()),
-                }
-            };
-            let _ = answer.send(result);
-        });
-        answered.await.unwrap_or_else(|_| Err(StoreError::new(silent).with_source("its thread has ended")))
-    }
-
-    /// Creates or migrates the tables. Begun, it runs to its end.
-    pub(super) async fn prepare(&self, names: Names) -> Result<Tables, OpenError> {
-        let (answer, answered) = oneshot::channel();
-        let connections = Arc::clone(&self.connections);
-        self.runtime.spawn(async move {
-            let lease = async {
-                connections.reach().await?;
-                connections.lease(Instant::now() + connections.wait).await
-            };
-            let tables = match lease.await {
-                Ok(lease) => layout::prepare(lease, names).await,
-                Err(error) => Err(layout::no_connection(error)),
-            };
-            let _ = answer.send(tables);
-        });
-        answered
-            .await
-            .unwrap_or_else(|_| Err(OpenError::Engine(StoreError::new(StoreErrorKind::Unavailable))))
-    }
-
-    /// Runs a task for as long as the thread.
-    pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
-    }
 }
 
 pub(super) struct Connections {
@@ -172,7 +73,7 @@ impl Connections {
     }
 
     /// Whether anybody listens there: a pool would wait, and then not say why.
-    async fn reach(&self) -> Result<(), StoreError> {
+    pub(super) async fn reach(&self) -> Result<(), StoreError> {
         let (host, port) = (self.options.get_host(), self.options.get_port());
         if self.options.get_socket().is_some() || host.starts_with('/') {
             return Ok(());
@@ -185,7 +86,7 @@ impl Connections {
         Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{host}:{port}: {why}")))
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Vec<(PgListener, Instant)>> {
+    pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(PgListener, Instant)>> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

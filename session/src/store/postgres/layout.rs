@@ -13,12 +13,14 @@ use super::{
     failure::{Failure, code},
     rows::Values,
 };
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// The tables below.
 const LAYOUT: i32 = 1;
+
 /// PostgreSQL cuts names at 63 bytes, and an index is called `<table>_principal`.
 const LONGEST_NAME: usize = 50;
+
 /// Creating an index on a large table takes its time.
 const LONGEST_STEP: Duration = Duration::from_mins(10);
 

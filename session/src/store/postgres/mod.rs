@@ -3,12 +3,6 @@
 //! In and out: the store contract, each step as one statement. Never: a transaction that outlives its call, a second try of a
 //! write that may have been done.
 
-mod connections;
-mod failure;
-mod layout;
-mod rows;
-mod statements;
-
 use std::{fmt, str::FromStr as _, sync::Arc, time::Duration};
 
 use sqlx::{
@@ -17,23 +11,36 @@ use sqlx::{
 };
 use tokio::time::Instant;
 
-pub use self::layout::OpenError;
 use self::{
-    connections::{Call, Connections, Home, Lease, STATEMENT},
+    connections::{Call, Connections, Lease, STATEMENT},
     failure::Failure,
+    home::Home,
     layout::{Names, Tables},
     rows::Values,
     statements::Statements,
 };
-use super::{
-    Created, Cursor, Index, Listed, LoadOptions, Loaded, PrincipalIndex, Scanned, SessionStore, StoreError,
-    StoreErrorKind, Sweep, Updated, sweep,
-};
 use crate::{
-    change::{Change, NewRecord},
-    id::RecordKey,
-    record::{Principal, Unreadable},
+    id::public::RecordKey,
+    record::{
+        change::{Change, NewRecord},
+        meta::{Principal, Unreadable},
+    },
+    store::{
+        contract::{Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+        scan::{Cursor, Scanned},
+        sweep::{self, Sweep},
+    },
 };
+
+pub use self::layout::OpenError;
+
+mod failure;
+mod connections;
+mod rows;
+mod statements;
+mod layout;
+mod home;
 
 /// Sessions in a PostgreSQL database, version 12 or later, shared by any number of machines.
 ///

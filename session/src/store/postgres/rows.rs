@@ -11,10 +11,18 @@ use sqlx::{
 
 use super::failure::{Failure, refused};
 use crate::{
-    change::{CellWrite, Change, MaxSessions, NewRecord, WhenFull},
-    id::{RecordKey, VerifierHash},
-    record::{Cell, FORMAT, Limits, Meta, Principal, Record, Timestamp, Unreadable, WireKey},
-    store::{Listed, Loaded, StoreError, Updated},
+    id::public::{RecordKey, VerifierHash},
+    record::{
+        apply::Record,
+        cell::{Cell, WireKey},
+        change::{CellWrite, Change, MaxSessions, NewRecord, WhenFull},
+        meta::{FORMAT, Meta, Principal, Unreadable},
+        time::{Limits, Timestamp},
+    },
+    store::{
+        contract::{Listed, Loaded, Updated},
+        error::StoreError,
+    },
 };
 
 /// The columns of `statements::META`.

@@ -7,7 +7,7 @@ use std::error::Error;
 use redis::{ServerError, ServerErrorKind};
 
 use super::url::Endpoint;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind};
 
 type Source = Box<dyn Error + Send + Sync>;
 

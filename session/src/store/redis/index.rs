@@ -26,13 +26,20 @@ use super::{
     status,
 };
 use crate::{
-    id::{PublicId, RecordKey},
-    record::{Limits, Principal, Unreadable},
-    store::{Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, StoreError, StoreErrorKind},
+    id::public::{PublicId, RecordKey},
+    record::{
+        meta::{Principal, Unreadable},
+        time::Limits,
+    },
+    store::{
+        contract::{Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 /// Longer than any sign-in takes: a reservation that is older and has no record was left by a crash.
 const GRACE: &str = "60000";
+
 /// How many records are looked at together.
 const TOGETHER: usize = 64;
 

@@ -17,10 +17,18 @@ use std::{borrow::Cow, collections::HashMap, time::Duration};
 use redis::Value;
 
 use crate::{
-    change::{CellWrite, Change, NewRecord},
-    id::VerifierHash,
-    record::{Cell, FORMAT, Limits, Meta, Principal, Record, Timestamp, Unreadable, WireKey},
-    store::{Loaded, StoreError, StoreErrorKind},
+    id::public::VerifierHash,
+    record::{
+        apply::Record,
+        cell::{Cell, WireKey},
+        change::{CellWrite, Change, NewRecord},
+        meta::{FORMAT, Meta, Principal, Unreadable},
+        time::{Limits, Timestamp},
+    },
+    store::{
+        contract::Loaded,
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 /// A record that is larger is nothing that we wrote.

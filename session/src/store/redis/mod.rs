@@ -2,20 +2,6 @@
 //!
 //! In and out: the store contract, each step one script on one key. Never: a write sent again after its outcome became unknown.
 
-mod cluster;
-mod connection;
-mod driver;
-mod failure;
-mod index;
-mod layout;
-mod links;
-mod options;
-mod scan;
-mod script;
-mod sign_in;
-mod topology;
-mod url;
-
 use std::{fmt, sync::Arc};
 
 use redis::Value;
@@ -25,18 +11,49 @@ use self::{
     options::Wait,
     script::{CREATE, Call, UPDATE},
 };
+use crate::{
+    id::public::{PublicId, RecordKey},
+    record::{
+        change::{Change, NewRecord},
+        meta::{Principal, Unreadable},
+    },
+    store::{
+        contract::{Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+        scan::{Cursor, Scanned},
+    },
+};
+
 pub use self::{
     options::{ConnectError, RedisOptions},
     url::{PrefixError, UrlError},
 };
-use super::{
-    Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, StoreErrorKind, Updated,
-};
-use crate::{
-    change::{Change, NewRecord},
-    id::{PublicId, RecordKey},
-    record::{Principal, Unreadable},
-};
+
+mod cluster;
+
+mod connection;
+
+mod driver;
+
+mod failure;
+
+mod index;
+
+mod layout;
+
+mod links;
+
+mod options;
+
+mod scan;
+
+mod script;
+
+mod sign_in;
+
+mod topology;
+
+mod url;
 
 /// Sessions in Redis 6.2 or later, or in Valkey: for a fleet.
 ///

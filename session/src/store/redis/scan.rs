@@ -6,8 +6,11 @@ use redis::Value;
 
 use super::{RedisStore, failure::Failure, layout, strange};
 use crate::{
-    id::PublicId,
-    store::{Cursor, Scanned, StoreError, StoreErrorKind},
+    id::public::PublicId,
+    store::{
+        error::{StoreError, StoreErrorKind},
+        scan::{Cursor, Scanned},
+    },
 };
 
 /// What a server calls the beginning, and the end.

@@ -15,16 +15,25 @@ use super::{
     script::{CONFIRM, REMOVE, RESERVE},
 };
 use crate::{
-    change::{Change, MaxSessions, NewRecord, WhenFull},
-    id::{PublicId, RecordKey},
-    record::{Limits, Outcome, Principal, Timestamp, Unreadable},
-    store::{Created, LoadOptions, SessionStore, StoreError, StoreErrorKind, Updated},
+    id::public::{PublicId, RecordKey},
+    record::{
+        apply::Outcome,
+        change::{Change, MaxSessions, NewRecord, WhenFull},
+        meta::{Principal, Unreadable},
+        time::{Limits, Timestamp},
+    },
+    store::{
+        contract::{Created, LoadOptions, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 /// How long an index lives beyond its last session, in milliseconds.
 const SLACK: u64 = 3_600_000;
+
 /// How long it lives when nobody said how long its sessions do: 400 days, as long as browsers keep a cookie.
 const LONGEST: u64 = 400 * 24 * SLACK;
+
 /// Lua counts exactly up to here.
 const EXACT: u64 = 1 << 52;
 

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind};
 
 /// How often a writer asks whether another process is done. SQLite's own waiting backs off to 100 ms, and then starves beside a
 /// process that writes without a pause; it would also block a thread.
@@ -146,9 +146,13 @@ impl DerefMut for Lease<'_> {
 
 // SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
 const BUSY: u32 = 5;
+
 const CORRUPT: u32 = 11;
+
 const FULL: u32 = 13;
+
 const TOO_BIG: u32 = 18;
+
 const NOT_A_DATABASE: u32 = 26;
 
 /// Without the detail in the upper bits.

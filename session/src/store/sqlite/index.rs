@@ -10,10 +10,12 @@ use super::{
     rows::{self, Rows},
 };
 use crate::{
-    change::MaxSessions,
-    id::RecordKey,
-    record::{Principal, Timestamp},
-    store::{Listed, PrincipalIndex, StoreError},
+    id::public::RecordKey,
+    record::{change::MaxSessions, meta::Principal, time::Timestamp},
+    store::{
+        contract::{Listed, PrincipalIndex},
+        error::StoreError,
+    },
 };
 
 /// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.

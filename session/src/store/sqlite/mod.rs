@@ -3,11 +3,6 @@
 //! In and out: the store contract, by calling [`Record::apply`] between `BEGIN IMMEDIATE` and `COMMIT`. Never: a transaction that
 //! outlives its call, a second try of a write.
 
-mod connections;
-mod index;
-mod layout;
-mod rows;
-
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -15,19 +10,34 @@ use std::{
     time::Duration,
 };
 
-pub use self::layout::OpenError;
 use tokio::task::AbortHandle;
 
 use self::{connections::Connections, index::make_room, rows::Rows};
-use super::{
-    Clock, Created, Cursor, Index, LoadOptions, Loaded, Scanned, SessionStore, StoreError, StoreErrorKind,
-    Sweep, SystemClock, Updated, sweep::keep_sweeping,
-};
 use crate::{
-    change::{Change, NewRecord},
-    id::RecordKey,
-    record::{Outcome, Principal, Record},
+    id::public::RecordKey,
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, NewRecord},
+        meta::Principal,
+    },
+    store::{
+        clock::{Clock, SystemClock},
+        contract::{Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+        error::{StoreError, StoreErrorKind},
+        scan::{Cursor, Scanned},
+        sweep::{Sweep, keep_sweeping},
+    },
 };
+
+pub use self::layout::OpenError;
+
+mod connections;
+
+mod index;
+
+mod layout;
+
+mod rows;
 
 /// Sessions in one SQLite file: for one machine, with any number of processes, without a server.
 ///

@@ -11,10 +11,18 @@ use sqlx::{
 
 use super::connections::before_commit;
 use crate::{
-    change::Change,
-    id::RecordKey,
-    record::{Cell, Meta, Principal, Record, Timestamp, Unreadable, WireKey},
-    store::{Listed, StoreError, StoreErrorKind},
+    id::public::RecordKey,
+    record::{
+        apply::Record,
+        cell::{Cell, WireKey},
+        change::Change,
+        meta::{Meta, Principal, Unreadable},
+        time::Timestamp,
+    },
+    store::{
+        contract::Listed,
+        error::{StoreError, StoreErrorKind},
+    },
 };
 
 /// One statement, so that meta and cells are of one moment; meta is the row without a wire key. What is larger than 16 MiB is
@@ -22,21 +30,33 @@ use crate::{
 const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE key = ?1 \
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
+
 const OF_PRINCIPAL: &str = "SELECT key, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+
 const KEYS: &str = "SELECT key FROM session WHERE key > ?1 ORDER BY key LIMIT ?2";
+
 const COUNT_ALL: &str =
     "SELECT count(*) FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2) AND expires > ?3";
+
 const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2)";
+
 const ANY: &str =
     "SELECT 1 FROM session WHERE key = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
+
 const INSERT: &str = "INSERT INTO session (key, meta, expires, principal) VALUES (?1, ?2, ?3, ?4)";
+
 const UPDATE: &str = "UPDATE session SET meta = ?2, expires = ?3, principal = ?4 WHERE key = ?1";
+
 const WRITE_CELL: &str = "INSERT INTO cell (session, wire_key, cell) VALUES (?1, ?2, ?3) \
     ON CONFLICT (session, wire_key) DO UPDATE SET cell = excluded.cell";
+
 const DELETE_CELL: &str = "DELETE FROM cell WHERE session = ?1 AND wire_key = ?2";
+
 /// Cells of a session that is there go by the trigger; these may have lost theirs.
 const DELETE_CELLS: &str = "DELETE FROM cell WHERE session = ?1";
+
 const DELETE: &str = "DELETE FROM session WHERE key = ?1";
+
 const SWEEP: &str = "DELETE FROM session WHERE key IN (SELECT key FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;

@@ -14,12 +14,13 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::id::{NoRandomness, Randomness};
+use super::random::{NoRandomness, Randomness};
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) const TAG_BYTES: usize = 16;
+
 pub(crate) type Tag = [u8; TAG_BYTES];
 
 /// The fewest bytes of a key: as many as the hash that uses it has (RFC 2104 section 3).

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::keys::Key;
+use crate::id::{keys::Key, public::*};
 
 const NAME: &str = "__Host-sid";
 

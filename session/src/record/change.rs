@@ -5,10 +5,8 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use crate::{
-    id::VerifierHash,
-    record::{Json, Limits, Principal, WireKey},
-};
+use super::{cell::WireKey, json::Json, meta::Principal, time::Limits};
+use crate::id::public::VerifierHash;
 
 /// One cell to write; its revision and its expiry come from the store.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,0 +1,139 @@
+//! What names a session without opening it: the key of its record, its public id, the hash of its verifier.
+//!
+//! In: bytes, or the text of a public id. Out: [`RecordKey`], [`PublicId`], [`VerifierHash`]. Never: what opens a session.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use subtle::ConstantTimeEq;
+
+pub(super) const SELECTOR_BYTES: usize = 16;
+
+/// The selector: under which a store finds the record, for as long as the record lives.
+///
+/// It opens nothing by itself; `Debug` and logs show it as the session's public id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordKey(pub(super) [u8; SELECTOR_BYTES]);
+
+impl RecordKey {
+    /// A key of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; SELECTOR_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; SELECTOR_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordKey({})", PublicId(*self))
+    }
+}
+
+/// What lists and logs call a session by: 22 characters of base64url. It opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicId(pub(super) RecordKey);
+
+impl PublicId {
+    pub(crate) const fn of(key: RecordKey) -> Self {
+        Self(key)
+    }
+
+    pub(crate) const fn key(self) -> RecordKey {
+        self.0
+    }
+}
+
+impl fmt::Display for PublicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.0))
+    }
+}
+
+impl fmt::Debug for PublicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicId({self})")
+    }
+}
+
+impl FromStr for PublicId {
+    type Err = NotAPublicId;
+
+    fn from_str(text: &str) -> Result<Self, NotAPublicId> {
+        decode(text).map(|bytes| Self(RecordKey(bytes))).ok_or(NotAPublicId)
+    }
+}
+
+/// The text is not 22 characters of base64url.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a session's public id")]
+pub struct NotAPublicId;
+
+/// SHA-256 of a verifier: what a record holds of it. Compared in constant time.
+#[derive(Clone, Copy)]
+pub struct VerifierHash(pub(super) [u8; 32]);
+
+impl VerifierHash {
+    /// A hash of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl VerifierHash {
+    pub(crate) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        decode(text).map(Self)
+    }
+}
+
+impl PartialEq for VerifierHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for VerifierHash {}
+
+impl fmt::Debug for VerifierHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifierHash(..)")
+    }
+}
+
+impl Serialize for VerifierHash {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for VerifierHash {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        Self::from_text(&text).ok_or_else(|| de::Error::custom("not a verifier hash"))
+    }
+}
+
+/// Exactly `N` bytes of canonical base64url.
+pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // decode_slice wants room for an estimate, which may be larger than N.
+    let mut room = [0; 48];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut room).ok()?;
+    room.get(..length)?.try_into().ok()
+}

@@ -1,0 +1,93 @@
+//! The id of a session: a selector that finds the record, and a verifier that proves the right to it.
+//!
+//! In: randomness, or the text of a cookie. Out: `SessionId` and its parts. Never: actix, I/O.
+//!
+//! The cookie is `1.selector.verifier.tag` in base64url. The tag is checked before anything is looked up, so a forged cookie
+//! costs no store call; the record holds only the verifier's SHA-256, so a copy of the store opens nothing.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use super::{
+    keys::{KeyRing, TAG_BYTES, Tag},
+    public::{PublicId, RecordKey, SELECTOR_BYTES, VerifierHash, decode},
+    random::{NoRandomness, Randomness},
+};
+
+#[cfg(test)]
+mod tests;
+
+const VERIFIER_BYTES: usize = 32;
+
+const SELECTOR_CHARS: usize = 22;
+
+const VERIFIER_CHARS: usize = 43;
+
+const TAG_CHARS: usize = 22;
+
+const VERSION: &str = "1";
+
+/// Length of a cookie's value: anything else is not ours, and is not looked at further.
+pub(crate) const COOKIE_CHARS: usize = VERSION.len() + SELECTOR_CHARS + VERIFIER_CHARS + TAG_CHARS + 3;
+
+/// What the cookie carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId {
+    pub(crate) key: RecordKey,
+    verifier: [u8; VERIFIER_BYTES],
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({}, ..)", PublicId(self.key))
+    }
+}
+
+impl SessionId {
+    /// A new id: a new selector and a new verifier.
+    pub(crate) fn mint(random: Randomness) -> Result<Self, NoRandomness> {
+        let mut selector = [0; SELECTOR_BYTES];
+        random.fill(&mut selector)?;
+        Self { key: RecordKey(selector), verifier: [0; VERIFIER_BYTES] }.with_new_verifier(random)
+    }
+
+    /// The same record under a new verifier.
+    pub(crate) fn with_new_verifier(mut self, random: Randomness) -> Result<Self, NoRandomness> {
+        random.fill(&mut self.verifier)?;
+        Ok(self)
+    }
+
+    pub(crate) fn verifier_hash(&self) -> VerifierHash {
+        VerifierHash(Sha256::digest(self.verifier).into())
+    }
+
+    /// The value of the cookie called `name`.
+    pub(crate) fn to_cookie(self, name: &str, keys: &KeyRing) -> String {
+        let tag = keys.tag(name, &[VERSION.as_bytes(), &self.key.0, &self.verifier]);
+        let mut text = String::with_capacity(COOKIE_CHARS);
+        text.push_str(VERSION);
+        for part in [&self.key.0[..], &self.verifier, &tag] {
+            text.push('.');
+            URL_SAFE_NO_PAD.encode_string(part, &mut text);
+        }
+        text
+    }
+
+    /// The id in the value of a cookie called `name`, if one of our keys made it.
+    pub(crate) fn from_cookie(name: &str, value: &[u8], keys: &KeyRing) -> Option<Self> {
+        if value.len() != COOKIE_CHARS {
+            return None;
+        }
+        let mut parts = std::str::from_utf8(value).ok()?.split('.');
+        let version = parts.next().filter(|version| *version == VERSION)?;
+        let key = RecordKey(decode(parts.next()?)?);
+        let verifier: [u8; VERIFIER_BYTES] = decode(parts.next()?)?;
+        let tag: Tag = decode(parts.next()?)?;
+        let authentic = keys.verify(name, &[version.as_bytes(), &key.0, &verifier], &tag);
+        (authentic && parts.next().is_none()).then_some(Self { key, verifier })
+    }
+}
+
+const _: () = assert!(TAG_BYTES == 16 && VERIFIER_BYTES <= 48);

@@ -1,0 +1,189 @@
+//! What a change makes of a record.
+//!
+//! In: a [`NewRecord`] or a [`Change`]. Out: a [`Record`]; [`Record::apply`] *is* the store contract. Never: I/O, a clock of its
+//! own, a decision about what to save.
+
+use super::{
+    cell::{Cell, WireKey},
+    change::{CellWrite, Change, NewRecord},
+    meta::{FORMAT, Meta},
+    time::Timestamp,
+};
+
+/// A session as a store holds it: meta and cells.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    meta: Meta,
+    /// Sorted by wire key, each key once.
+    cells: Vec<(WireKey, Cell)>,
+}
+
+/// What [`Record::apply`] says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// The change holds; this is the record from now on.
+    Done(Box<Record>),
+    /// A guard or the expected generation does not hold; nothing changed.
+    Conflict,
+    /// The record has expired, or the change leaves it no time to live; delete it.
+    Gone,
+}
+
+impl Record {
+    /// The record that `new` describes, begun `now`. Generation, revision and every cell's revision are 1.
+    #[must_use]
+    pub fn create(new: &NewRecord, now: Timestamp) -> Self {
+        let mut record = Self {
+            meta: Meta {
+                format: FORMAT,
+                verifier: new.verifier,
+                previous_verifier: None,
+                generation: 1,
+                revision: 1,
+                created: now,
+                touched: now,
+                renewed: now,
+                authenticated: new.authenticated.then_some(now),
+                signed_in: u64::from(new.principal.is_some()),
+                limits: new.limits.in_whole_millis(),
+                persistent: new.persistent,
+                principal: new.principal.clone(),
+                label: new.label.clone(),
+                unknown: serde_json::Map::new(),
+            },
+            cells: Vec::with_capacity(new.cells.len()),
+        };
+        record.write(&new.cells, now);
+        record
+    }
+
+    /// A record from the parts that a store kept. Later cells of one key replace earlier ones.
+    #[must_use]
+    pub fn from_parts(meta: Meta, mut cells: Vec<(WireKey, Cell)>) -> Self {
+        if !cells.is_sorted_by(|(a, _), (b, _)| a < b) {
+            cells.reverse();
+            cells.sort_by(|(a, _), (b, _)| a.cmp(b));
+            cells.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        Self { meta, cells }
+    }
+
+    /// All but the cells.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Every cell, in the order of the wire keys; of this binary's schemas or not, expired or not.
+    #[must_use]
+    pub fn cells(&self) -> &[(WireKey, Cell)] {
+        &self.cells
+    }
+
+    /// The cell `key`, expired or not.
+    #[must_use]
+    pub fn cell(&self, key: &str) -> Option<&Cell> {
+        let at = self.cells.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
+        self.cells.get(at).map(|(_, cell)| cell)
+    }
+
+    /// The cell `key`, unless it has expired.
+    #[must_use]
+    pub fn live_cell(&self, key: &str, now: Timestamp) -> Option<&Cell> {
+        self.cell(key).filter(|cell| !cell.is_expired(now))
+    }
+
+    /// The revision of `key`, `None` if absent: what a guard compares.
+    #[must_use]
+    pub fn revision_of(&self, key: &str) -> Option<u64> {
+        self.cell(key).map(|cell| cell.revision)
+    }
+
+    /// Whether the session has ended.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.meta.expires()
+    }
+
+    /// Bytes of keys and values, what the limit on a record's size counts.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.cells.iter().map(|(key, cell)| key.as_str().len() + cell.json.as_str().len()).sum()
+    }
+
+    /// The store contract: what `change` makes of this record at `now`.
+    ///
+    /// Every store's `update` is this function, run as one atomic step on the record of that moment.
+    #[must_use]
+    pub fn apply(&self, change: &Change, now: Timestamp) -> Outcome {
+        if self.is_expired(now) {
+            return Outcome::Gone;
+        }
+        if !self.allows(change) {
+            return Outcome::Conflict;
+        }
+        let mut next = self.clone();
+        next.meta.revision = next.meta.revision.saturating_add(1);
+        if !change.delete.is_empty() {
+            next.cells.retain(|(key, _)| !change.delete.contains(key));
+        }
+        next.write(&change.write, now);
+        next.alter(change, now);
+        if next.is_expired(now) { Outcome::Gone } else { Outcome::Done(Box::new(next)) }
+    }
+
+    /// Whether the generation and the guards of `change` hold.
+    pub(crate) fn allows(&self, change: &Change) -> bool {
+        let generation_holds = change.expected_generation.is_none_or(|g| g == self.meta.generation);
+        let guards_hold =
+            change.guards.iter().all(|guard| self.revision_of(guard.key.as_str()) == guard.revision);
+        generation_holds && guards_hold
+    }
+
+    fn write(&mut self, writes: &[CellWrite], now: Timestamp) {
+        for write in writes {
+            let expires = write.ttl.map(|ttl| now.saturating_add(ttl));
+            let cell = Cell { revision: self.meta.revision, expires, json: write.json.clone() };
+            match self.cells.binary_search_by(|(key, _)| key.cmp(&write.key)) {
+                Ok(at) => {
+                    if let Some((_, old)) = self.cells.get_mut(at) {
+                        *old = cell;
+                    }
+                }
+                Err(at) => self.cells.insert(at, (write.key.clone(), cell)),
+            }
+        }
+    }
+
+    fn alter(&mut self, change: &Change, now: Timestamp) {
+        let meta = &mut self.meta;
+        if let Some(renewal) = &change.renewal {
+            meta.previous_verifier = renewal.keep_previous.then_some(meta.verifier);
+            meta.verifier = renewal.verifier;
+            meta.generation = meta.generation.saturating_add(1);
+            meta.renewed = now;
+        }
+        if let Some(principal) = &change.principal {
+            if meta.principal.is_none() && principal.is_some() {
+                meta.signed_in = meta.revision;
+            }
+            meta.principal.clone_from(principal);
+        }
+        if change.authenticated {
+            meta.authenticated = Some(now);
+        }
+        if let Some(limits) = change.limits {
+            meta.limits = limits.in_whole_millis();
+        }
+        if let Some(persistent) = change.persistent {
+            meta.persistent = persistent;
+        }
+        if let Some(label) = &change.label {
+            meta.label.clone_from(label);
+        }
+        if change.touch {
+            // A clock that steps back must not shorten a life.
+            meta.touched = meta.touched.max(now);
+        }
+    }
+}

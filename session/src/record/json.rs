@@ -1,0 +1,125 @@
+//! The JSON text of one value.
+//!
+//! In: a value, or text. Out: [`Json`]. Never: a tree of values in between.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    sync::Arc,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// The JSON text of one value, kept byte for byte. `Debug` shows its length only: values are the visitor's secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// Encodes `value`.
+    ///
+    /// # Errors
+    /// When the value's `Serialize` fails, or a map has keys that are not strings.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(|text| Self(text.into()))
+    }
+
+    /// Takes text that claims to be one JSON value, after checking that it is.
+    ///
+    /// # Errors
+    /// When `text` is not exactly one JSON value.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<&RawValue>(text).map(|raw| Self(raw.get().into()))
+    }
+
+    /// Takes text as a store returned it; whoever decodes it finds out whether it is JSON.
+    #[must_use]
+    pub fn from_store(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// `null`, the text of a cleared field.
+    #[must_use]
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// Whether this is `null`: the field was cleared.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// [`encode`](Self::encode) for the value of a field. Text that needs no escapes is copied.
+    pub(crate) fn of_field<T: Serialize + 'static>(value: &T) -> Result<Self, serde_json::Error> {
+        match (value as &dyn Any).downcast_ref::<String>() {
+            Some(text) if is_plain(text) => Ok(Self(["\"", text, "\""].concat().into())),
+            _ => Self::encode(value),
+        }
+    }
+
+    pub(crate) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, serde_json::Error> {
+        self.plain_text().map_or_else(|| serde_json::from_str(&self.0), Ok)
+    }
+
+    /// The value, if it is text that is written without escapes and `T` is `String`; most cells of most sessions are.
+    fn plain_text<T: 'static>(&self) -> Option<T> {
+        if TypeId::of::<T>() != TypeId::of::<String>() {
+            return None;
+        }
+        let text = self.0.strip_prefix('"')?.strip_suffix('"').filter(|text| is_plain(text))?;
+        let mut same_type = Some(text.to_owned());
+        (&mut same_type as &mut dyn Any).downcast_mut::<Option<T>>()?.take()
+    }
+}
+
+/// Whether `text` stands in JSON as it is. Looks at every byte, without branches, because that is how it can look at many at once.
+fn is_plain(text: &str) -> bool {
+    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    !text.bytes().fold(false, |found, byte| found | special(byte))
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+    use super::*;
+
+    /// Text that is copied instead of parsed must make no difference.
+    #[test]
+    fn plain_text_is_what_serde_json_says() {
+        let characters = (0..=0x17f).filter_map(char::from_u32).chain(['\u{2028}', '\u{fffd}', '\u{1f36a}']);
+        for character in characters {
+            for length in 0..40 {
+                let text = format!("{}{character}{}", "a".repeat(length), "b".repeat(40 - length));
+                let json = serde_json::to_string(&text).unwrap();
+                assert_eq!(Json::of_field(&text).unwrap().as_str(), json);
+                assert_eq!(Json::from_store(&json).decode::<String>().unwrap(), text);
+                // Unescaped, as no encoder writes it.
+                let raw = format!("\"{text}\"");
+                let (ours, theirs) =
+                    (Json::from_store(&raw).decode::<String>(), serde_json::from_str::<String>(&raw));
+                assert_eq!(ours.ok(), theirs.ok(), "{raw:?}");
+            }
+        }
+        for odd in
+            ["", "\"", "\"\"", "\"a", "a\"", " \"a\"", "\"a\" ", "\"a\"b\"", "\"a\",\"b\"", "null", "1"]
+        {
+            let (ours, theirs) =
+                (Json::from_store(odd).decode::<String>(), serde_json::from_str::<String>(odd));
+            assert_eq!(ours.ok(), theirs.ok(), "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! All of a record but its cells.
+//!
+//! In: what a store kept. Out: [`Meta`], [`Principal`]. Never: a value of a user's field.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    json::Json,
+    time::{Limits, Timestamp},
+};
+use crate::id::public::VerifierHash;
+
+/// The layout that this release writes. A record of a higher number is an error, never an empty session.
+pub const FORMAT: u16 = 1;
+
+/// Who is signed in: the wire key of the principal field and its JSON text, as one text.
+///
+/// Two sessions belong to the same user exactly when their principals are equal. `Debug` is redacted.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// The principal that the field `key` names with `value`.
+    #[must_use]
+    pub fn new(key: &str, value: &Json) -> Self {
+        Self(format!("{key}={}", value.as_str()).into())
+    }
+
+    /// A principal as a store kept it.
+    #[must_use]
+    pub fn from_store(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text a store indexes: `shop.user=42`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The wire key of the field that says who is signed in.
+    #[must_use]
+    pub fn wire_key(&self) -> &str {
+        self.0.split_once('=').map_or("", |(key, _)| key)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Principal({}=..)", self.wire_key())
+    }
+}
+
+/// All of a record but its cells.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Meta {
+    /// The layout's number, [`FORMAT`].
+    pub format: u16,
+    /// SHA-256 of the verifier that opens this record.
+    pub verifier: VerifierHash,
+    /// The one before, still accepted for a while after a periodic renewal; never after a change of privilege.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_verifier: Option<VerifierHash>,
+    /// Raised by one with every new verifier.
+    pub generation: u64,
+    /// Raised by one with every applied change.
+    pub revision: u64,
+    /// When the session began.
+    pub created: Timestamp,
+    /// When the browser was last seen, to within the touch interval.
+    pub touched: Timestamp,
+    /// When the verifier was last replaced.
+    pub renewed: Timestamp,
+    /// When who is signed in was last proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<Timestamp>,
+    /// The revision at which somebody signed in; a `reset_on_sign_in` field written before it reads as its default.
+    #[serde(default)]
+    pub signed_in: u64,
+    /// How long it lives.
+    pub limits: Limits,
+    /// Whether the cookie outlives the browser ("remember me").
+    #[serde(default)]
+    pub persistent: bool,
+    /// Who is signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// What a list of sessions shows, such as the user agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+    /// What a later release of this library added to the layout; carried along unread.
+    #[serde(flatten)]
+    pub(super) unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Meta {
+    /// The end of the session. `now >= expires()` is dead.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        let idle = self.touched.saturating_add(self.limits.idle);
+        let absolute = self.authenticated.unwrap_or(self.created).saturating_add(self.limits.absolute);
+        idle.min(absolute)
+    }
+
+    /// One line of JSON, the form in which a store keeps it.
+    ///
+    /// # Errors
+    /// None in practice; serialising a number or a string does not fail.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote.
+    ///
+    /// # Errors
+    /// [`Unreadable::Newer`] for a layout of a later release, [`Unreadable::Garbage`] for anything else.
+    pub fn from_text(text: &str) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Layout {
+            format: u16,
+        }
+        let layout: Layout = serde_json::from_str(text).map_err(|_| Unreadable::Garbage)?;
+        if layout.format > FORMAT {
+            return Err(Unreadable::Newer(layout.format));
+        }
+        serde_json::from_str(text).map_err(|_| Unreadable::Garbage)
+    }
+}
+
+/// Why what a store returned is not a record. It is never taken for an empty session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// Damaged, or written by something else.
+    #[error("the stored session is damaged")]
+    Garbage,
+    /// Written by a later release of this library.
+    #[error("the stored session has layout {0}, and this release reads layouts up to {FORMAT}")]
+    Newer(u16),
+}

@@ -1,0 +1,28 @@
+//! What a store holds for one session, as plain data.
+//!
+//! Read in this order:
+//!
+//! * `time`: the store's clock, and how long a session lives by it.
+//! * `json`: the text of one value.
+//! * `cell`: one stored field.
+//! * `meta`: all of a record but its cells.
+//! * `change`: what goes to the store.
+//! * `apply`: a record, and what a change makes of it; the store contract.
+//!
+//! Never: I/O, a clock of its own, a decision about what to save.
+
+pub(crate) mod time;
+pub(crate) mod json;
+pub(crate) mod cell;
+pub(crate) mod meta;
+#[doc(hidden)] // shown as `actix_typed_session::change`
+pub mod change;
+pub(crate) mod apply;
+
+pub use self::{
+    apply::{Outcome, Record},
+    cell::{Cell, WireKey},
+    json::Json,
+    meta::{FORMAT, Meta, Principal, Unreadable},
+    time::{Limits, Timestamp},
+};
