@@ -24,7 +24,7 @@ use std::{
 use actix_typed_session::{
     Key, SessionMiddleware, SessionState, TypedSession,
     change::{Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::{Cell, Meta, Outcome, Principal, Record, WireKey},
     store::{
         Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
@@ -97,13 +97,13 @@ impl FolderStore {
 
 impl Inner {
     /// Only the key's own bytes, in hexadecimal, become a name: no path can be smuggled in.
-    fn path(&self, key: &RecordKey) -> PathBuf {
+    fn path(&self, key: &Selector) -> PathBuf {
         self.folder.join(format!("{:032x}.json", u128::from_be_bytes(*key.as_bytes())))
     }
 }
 
 impl SessionStore for FolderStore {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         let key = *key;
         self.alone(move |inner| {
             // The clock is asked under the lock, here and below: what was decided before waiting may be wrong by now.
@@ -114,7 +114,7 @@ impl SessionStore for FolderStore {
         .await
     }
 
-    async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let (key, new) = (*key, new.clone());
         self.alone(move |inner| {
             let (path, now) = (inner.path(&key), inner.clock.now());
@@ -131,7 +131,7 @@ impl SessionStore for FolderStore {
         .await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let (key, change) = (*key, change.clone());
         self.alone(move |inner| {
             let (path, now) = (inner.path(&key), inner.clock.now());
@@ -152,7 +152,7 @@ impl SessionStore for FolderStore {
         .await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let (key, only_if) = (*key, only_if.cloned());
         self.alone(move |inner| {
             let path = inner.path(&key);
@@ -295,11 +295,11 @@ mod tests {
             FolderStore::open(&store.0.folder, self.clock.clone()).ok()
         }
 
-        async fn raw(&self, store: &FolderStore, key: &RecordKey) -> Option<Vec<u8>> {
+        async fn raw(&self, store: &FolderStore, key: &Selector) -> Option<Vec<u8>> {
             fs::read(store.0.path(key)).ok()
         }
 
-        async fn damage(&self, store: &FolderStore, key: &RecordKey, damage: Damage) -> bool {
+        async fn damage(&self, store: &FolderStore, key: &Selector, damage: Damage) -> bool {
             let path = store.0.path(key);
             let mut stored: Stored = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
             let bytes = match (damage, std::str::from_utf8(damage.bytes())) {
@@ -333,7 +333,7 @@ mod tests {
                 let verifier = actix_typed_session::id::VerifierHash::from_bytes([7; 32]);
                 NewRecord::new(verifier, limits(idle))
             };
-            let (ends, stays) = (RecordKey::from_bytes([1; 16]), RecordKey::from_bytes([2; 16]));
+            let (ends, stays) = (Selector::from_bytes([1; 16]), Selector::from_bytes([2; 16]));
             store.create(&ends, &new(Duration::from_secs(1))).await.unwrap();
             store.create(&stays, &new(Duration::from_mins(1))).await.unwrap();
             harness.pass(&store, Duration::from_secs(1)).await;

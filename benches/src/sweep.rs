@@ -7,7 +7,7 @@ use std::{
 
 use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
-    id::{RecordKey, VerifierHash},
+    id::{Selector, VerifierHash},
     record::{Json, Limits},
     store::{LoadOptions, PostgresStore, SessionStore, Sweeper},
 };
@@ -50,10 +50,10 @@ pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn key(n: u32) -> RecordKey {
+fn key(n: u32) -> Selector {
     let mut bytes = [7; 16];
     bytes[..4].copy_from_slice(&n.to_le_bytes());
-    RecordKey::from_bytes(bytes)
+    Selector::from_bytes(bytes)
 }
 
 fn write(cell: u32, text: &str) -> CellWrite {

@@ -13,7 +13,7 @@ use crate::{
     cookie::CookieSpec,
     id::{
         keys::KeyRing,
-        public::{PublicId, RecordKey},
+        public::{PublicId, Selector},
     },
     schema::SessionState,
     schemas::{SchemaError, Schemas},
@@ -48,22 +48,22 @@ impl App {
 /// session ends it first.
 #[derive(Debug, Default)]
 pub(crate) struct Unconfirmed {
-    keys: Mutex<VecDeque<RecordKey>>,
+    keys: Mutex<VecDeque<Selector>>,
 }
 
 /// Of an outage as long as the patience of so many visitors, the last are remembered.
 const MOST_UNCONFIRMED: usize = 1000;
 
 impl Unconfirmed {
-    fn keys(&self) -> MutexGuard<'_, VecDeque<RecordKey>> {
+    fn keys(&self) -> MutexGuard<'_, VecDeque<Selector>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn holds(&self, key: &RecordKey) -> bool {
+    pub(crate) fn holds(&self, key: &Selector) -> bool {
         self.keys().contains(key)
     }
 
-    pub(crate) fn add(&self, key: RecordKey) {
+    pub(crate) fn add(&self, key: Selector) {
         let mut keys = self.keys();
         if keys.contains(&key) {
             return;
@@ -75,7 +75,7 @@ impl Unconfirmed {
         tracing::error!(public_id = %PublicId::of(key), "a session could not be ended; this process refuses it until it can");
     }
 
-    pub(crate) fn confirm(&self, key: &RecordKey) {
+    pub(crate) fn confirm(&self, key: &Selector) {
         self.keys().retain(|other| other != key);
     }
 }

@@ -66,7 +66,7 @@ pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Re
     let (mut seen, mut from) = (HashSet::new(), None);
     loop {
         let page = store.scan(from.as_ref(), PAGE).await?;
-        for key in page.keys {
+        for key in page.selectors {
             if census.sessions >= most {
                 return Ok(census);
             }
@@ -250,7 +250,8 @@ impl Census {
         for group in schema.groups() {
             needed.extend(group.needs(&view.slots(schema, group)));
         }
-        let removed = schema.removed().iter().filter(|removed| view.cell(removed.key(), false).is_some());
+        let removed =
+            schema.removed().iter().filter(|removed| view.cell(removed.wire_key(), false).is_some());
         needed.extend(removed.map(Removed::since));
         needed.sort_unstable();
         needed.dedup();
@@ -267,10 +268,10 @@ impl Census {
             self.problem(session, error.to_string());
         }
         let Some(state) = state else { return };
-        let failed = |key: &str| unreadable.iter().any(|error| error.key() == key);
+        let failed = |key: &str| unreadable.iter().any(|error| error.wire_key() == key);
         for group in schema.groups() {
             let fields: Vec<_> = group.fields().filter_map(|at| schema.field(at)).collect();
-            if fields.iter().any(|field| failed(field.key())) {
+            if fields.iter().any(|field| failed(field.wire_key())) {
                 continue;
             }
             // A default that nobody stored is not written by this binary either.
@@ -279,7 +280,7 @@ impl Census {
             let set = |field| state.encode_field(stored(field)?).ok();
             let written = group.write(slots.clone(), set);
             if let Err(Unwritable::NotConverted) = written {
-                let keys: Vec<_> = fields.iter().map(|field| field.key()).collect();
+                let keys: Vec<_> = fields.iter().map(|field| field.wire_key()).collect();
                 let keys = keys.join("`, `");
                 self.problem(
                     session,
@@ -297,11 +298,11 @@ fn plural(count: u64, word: &str) -> String {
 
 impl Form {
     fn of(schema: &'static Schema, key: &str) -> Self {
-        if schema.fields().iter().any(|field| field.key() == key) {
+        if schema.fields().iter().any(|field| field.wire_key() == key) {
             Self::Field
         } else if schema.groups().iter().any(|group| group.keys().any(|known| known == key)) {
             Self::Older
-        } else if schema.removed().iter().any(|removed| removed.key() == key) {
+        } else if schema.removed().iter().any(|removed| removed.wire_key() == key) {
             Self::Removed
         } else {
             Self::Unknown

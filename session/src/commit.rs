@@ -10,7 +10,7 @@ use crate::{
     evolve::View,
     history::Moved,
     id::{
-        public::RecordKey,
+        public::Selector,
         random::{NoRandomness, Randomness},
         session_id::SessionId,
     },
@@ -96,9 +96,9 @@ pub(crate) struct Request {
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Create(RecordKey, Box<NewRecord>),
-    Update(RecordKey, Box<Change>),
-    Delete(RecordKey),
+    Create(Selector, Box<NewRecord>),
+    Update(Selector, Box<Change>),
+    Delete(Selector),
     /// Wait a random time up to this long, then call [`Commit::after_wait`].
     Wait(Duration),
     Finish(Finish),
@@ -179,7 +179,7 @@ enum Stage {
         id: SessionId,
         new: Box<NewRecord>,
         mints: u32,
-        delete: Option<RecordKey>,
+        delete: Option<Selector>,
     },
     /// Deleting, and then perhaps creating; prepared before, so that what cannot be created is not half done.
     Delete {
@@ -229,9 +229,9 @@ impl<'a> Commit<'a> {
                     }
                 }
                 self.stage = Stage::Delete { then };
-                Step::Delete(id.key)
+                Step::Delete(id.selector)
             }
-            Arrival::Live(id, _) if local.left => self.create_from_local(Some(id.key)),
+            Arrival::Live(id, _) if local.left => self.create_from_local(Some(id.selector)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
             Arrival::Superseded(ago)
                 if ago < SUPERSEDED_WINDOW
@@ -300,7 +300,7 @@ impl<'a> Commit<'a> {
     pub(crate) fn after_wait(&mut self, elapsed: Duration) -> Step {
         match &self.stage {
             Stage::Update(_) if elapsed >= self.rules.deadline => fail(Error::new(ErrorKind::Contended)),
-            Stage::Update(attempt) => Step::Update(attempt.id.key, Box::new(attempt.change.clone())),
+            Stage::Update(attempt) => Step::Update(attempt.id.selector, Box::new(attempt.change.clone())),
             _ => fail(Error::new(ErrorKind::StoreUnavailable)),
         }
     }
@@ -329,7 +329,7 @@ impl<'a> Commit<'a> {
         }
         let change = Change { touch: true, ..Change::default() };
         self.stage = Stage::Touch;
-        Step::Update(id.key, Box::new(change))
+        Step::Update(id.selector, Box::new(change))
     }
 
     /// Makes `fold` a change of the record in `on`. `late`: another request renewed since the load.
@@ -407,7 +407,7 @@ impl<'a> Commit<'a> {
         if let (Some(_), Err(_)) = (&alone, self.check_size(record, &change)) {
             change = alone.take().unwrap_or_default();
         }
-        let step = Step::Update(id.key, Box::new(change.clone()));
+        let step = Step::Update(id.selector, Box::new(change.clone()));
         self.stage = Stage::Update(Box::new(Attempt { id: renewed, on, change, alone, moved, cookie }));
         step
     }
@@ -449,7 +449,7 @@ impl<'a> Commit<'a> {
                 match attempt.alone {
                     Some(alone) if current.record.allows(&alone) => {
                         let Attempt { id, cookie, moved, .. } = attempt;
-                        let step = Step::Update(id.key, Box::new(alone.clone()));
+                        let step = Step::Update(id.selector, Box::new(alone.clone()));
                         let attempt = Attempt { id, on: current, change: alone, alone: None, moved, cookie };
                         self.stage = Stage::Update(Box::new(attempt));
                         step
@@ -492,7 +492,7 @@ impl<'a> Commit<'a> {
     }
 
     /// A new session from the operations as the handlers saw them; they stood on no record.
-    fn create_from_local(&mut self, delete: Option<RecordKey>) -> Step {
+    fn create_from_local(&mut self, delete: Option<Selector>) -> Step {
         let local = self.request.local.clone();
         self.create(&local, delete)
     }
@@ -505,7 +505,7 @@ impl<'a> Commit<'a> {
         }
     }
 
-    fn create(&mut self, fold: &Fold, delete: Option<RecordKey>) -> Step {
+    fn create(&mut self, fold: &Fold, delete: Option<Selector>) -> Step {
         if !fold.patch.writes_a_value() {
             return finish(Done::Nothing);
         }
@@ -532,13 +532,13 @@ impl<'a> Commit<'a> {
         if let Err(error) = too_large(size, self.rules.max_record) {
             return fail(error);
         }
-        let step = Step::Create(id.key, Box::new(new.clone()));
+        let step = Step::Create(id.selector, Box::new(new.clone()));
         self.stage = Stage::Create { id, new: Box::new(new), mints: 1, delete };
         step
     }
 
     /// Somebody else's record has this selector: take another one.
-    fn create_again(&mut self, mut new: Box<NewRecord>, mints: u32, delete: Option<RecordKey>) -> Step {
+    fn create_again(&mut self, mut new: Box<NewRecord>, mints: u32, delete: Option<Selector>) -> Step {
         if mints >= MINTS {
             tracing::error!("new session ids collide: the operating system's randomness is broken");
             return fail(Error::new(ErrorKind::NoRandomness));
@@ -548,12 +548,12 @@ impl<'a> Commit<'a> {
             Err(NoRandomness) => return fail(Error::new(ErrorKind::NoRandomness)),
         };
         new.verifier = id.verifier_hash();
-        let step = Step::Create(id.key, new.clone());
+        let step = Step::Create(id.selector, new.clone());
         self.stage = Stage::Create { id, new, mints: mints + 1, delete };
         step
     }
 
-    fn created(&mut self, id: SessionId, new: &NewRecord, delete: Option<RecordKey>) -> Step {
+    fn created(&mut self, id: SessionId, new: &NewRecord, delete: Option<Selector>) -> Step {
         let cookie = CookieAction::of(id, new.limits, new.persistent);
         if let Some(left) = delete {
             self.stage = Stage::DeleteLeft { id, cookie };

@@ -110,7 +110,7 @@ impl Session {
                 visit.record(Operation::Purge, at);
                 return Ok(());
             }
-            Ok(visit.app().store.delete(std::time::Instant::now(), &id.key(), Some(&principal)).await?)
+            Ok(visit.app().store.delete(std::time::Instant::now(), &id.selector(), Some(&principal)).await?)
         })
     }
 
@@ -125,7 +125,7 @@ impl Session {
         RunToEnd::new(async move {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
-            let current = current.map(PublicId::key);
+            let current = current.map(PublicId::selector);
             Ok(index.delete_all(&principal, current.as_ref()).await?)
         })
     }
@@ -154,7 +154,7 @@ fn index(visit: &Visit) -> Result<BoundedIndex<'_>, Error> {
 }
 
 fn info(listed: Listed, current: Option<PublicId>) -> SessionInfo {
-    let (public_id, meta) = (PublicId::of(listed.key), listed.meta);
+    let (public_id, meta) = (PublicId::of(listed.selector), listed.meta);
     SessionInfo {
         public_id,
         created: meta.created,

@@ -36,7 +36,7 @@ impl<'a> View<'a> {
     pub(crate) fn stores(&self, schema: &'static Schema, field: usize) -> bool {
         let Some(described) = schema.field(field) else { return false };
         match schema.group_of(described) {
-            None => self.cell(described.key(), described.resets()).is_some(),
+            None => self.cell(described.wire_key(), described.resets()).is_some(),
             Some(group) => {
                 let slots = self.slots(schema, group);
                 let slot = group.slot(&slots, field);
@@ -85,7 +85,7 @@ impl<'a> View<'a> {
     pub(crate) fn cells(self, schema: &'static Schema) -> Cells<'a> {
         let stored = self.record.map_or(&[][..], Record::cells);
         let from = stored
-            .partition_point(|(key, _)| schema.field(0).is_some_and(|first| key.as_str() < first.key()));
+            .partition_point(|(key, _)| schema.field(0).is_some_and(|first| key.as_str() < first.wire_key()));
         Cells {
             view: self,
             schema,
@@ -168,8 +168,10 @@ impl<'a> Cells<'a> {
                 None => Self::decoded(field, self.stored(field)),
                 Some(group) => match self.in_group(group, at) {
                     Ok(json) => Self::decoded(field, json.as_ref()),
-                    Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.key() }),
-                    Err(Failed::Forgotten(since)) => Err(CellError::Forgotten { field: field.key(), since }),
+                    Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.wire_key() }),
+                    Err(Failed::Forgotten(since)) => {
+                        Err(CellError::Forgotten { field: field.wire_key(), since })
+                    }
                 },
             },
         };
@@ -200,13 +202,13 @@ impl<'a> Cells<'a> {
         match json.decode() {
             Ok(value) => Ok(Some(value)),
             Err(_) if json.is_null() => Ok(None),
-            Err(error) => Err(CellError::OfAnotherType { field: field.key(), column: error.column() }),
+            Err(error) => Err(CellError::OfAnotherType { field: field.wire_key(), column: error.column() }),
         }
     }
 
     fn stored(&mut self, field: &Field) -> Option<&'a Json> {
         while let [(key, cell), rest @ ..] = self.stored {
-            match key.as_str().cmp(field.key()) {
+            match key.as_str().cmp(field.wire_key()) {
                 std::cmp::Ordering::Less => self.stored = rest,
                 std::cmp::Ordering::Greater => return None,
                 std::cmp::Ordering::Equal => {
@@ -236,10 +238,10 @@ impl<'a> Cells<'a> {
         }
         match (field.is_lenient(), self.tells) {
             (true, true) => {
-                tracing::warn!(event = "cell_unreadable", field = error.key(), %error, "a session field reads as its default");
+                tracing::warn!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field reads as its default");
             }
             (false, true) => {
-                tracing::error!(event = "cell_unreadable", field = error.key(), %error, "a session field cannot be read");
+                tracing::error!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field cannot be read");
             }
             (_, false) => {}
         }
@@ -279,7 +281,7 @@ pub enum CellError {
 
 impl CellError {
     /// The wire key.
-    pub(crate) const fn key(&self) -> &'static str {
+    pub(crate) const fn wire_key(&self) -> &'static str {
         match self {
             Self::OfAnotherType { field, .. }
             | Self::NotConverted { field }

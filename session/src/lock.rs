@@ -241,7 +241,7 @@ fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure
         // The versions before it have been read from the same cells; what they made of them is history.
         let patch = Patch::default();
         let stored = schema.fields().iter().filter(|field| holds(view(&record, &patch), schema, field));
-        let stored = stored.filter_map(|field| values.get_key_value(field.key()));
+        let stored = stored.filter_map(|field| values.get_key_value(field.wire_key()));
         let reads = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
         golden.reads = BTreeMap::from([(schema.version(), reads)]);
     }
@@ -251,11 +251,11 @@ fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure
 /// Whether a field reads as something that is stored. Defaults may change: the lock sees to that.
 fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
     let json = match schema.group_of(field) {
-        None => view.cell(field.key(), false).map(|cell| cell.json.clone()),
+        None => view.cell(field.wire_key(), false).map(|cell| cell.json.clone()),
         Some(group) => {
             let slots = view.slots(schema, group);
             let mut cells = group.with(slots);
-            cells.find_map(|(key, _, slot)| if key == field.key() { slot.value.ok()? } else { None })
+            cells.find_map(|(key, _, slot)| if key == field.wire_key() { slot.value.ok()? } else { None })
         }
     };
     json.is_some_and(|json| !json.is_null())
@@ -293,7 +293,7 @@ fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     let fields = T::schema().fields().iter().enumerate();
     let cells = fields.map(|(at, field)| {
         let json = state.encode_field(at)?;
-        Ok((field.key().to_owned(), RawValue::from_string(json.as_str().to_owned())?))
+        Ok((field.wire_key().to_owned(), RawValue::from_string(json.as_str().to_owned())?))
     });
     cells.collect::<Result<_, serde_json::Error>>().map_err(|error| Failure(error.to_string()))
 }

@@ -47,8 +47,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn key(self) -> &'static str {
-        self.schema.field(self.field).map_or(self.schema.gate(), |field| field.key())
+    pub(crate) fn wire_key(self) -> &'static str {
+        self.schema.field(self.field).map_or(self.schema.gate(), |field| field.wire_key())
     }
 
     fn resets(self) -> bool {
@@ -62,7 +62,7 @@ impl Place {
     /// What the field says, in whichever form it was written; also if it has expired.
     pub(crate) fn slot(self, record: &Record) -> Option<Slot> {
         match self.group() {
-            None => Some(Slot::of(record.cell(self.key()))),
+            None => Some(Slot::of(record.cell(self.wire_key()))),
             Some(group) => group.slot(&group.read(|key| record.cell(key)), self.field).cloned(),
         }
     }
@@ -205,7 +205,7 @@ impl Patch {
         }
         for (at, cell) in self.cells.iter().enumerate() {
             let Some(group) = cell.place.group() else {
-                let key = cell.place.key();
+                let key = cell.place.wire_key();
                 if cell.guarded {
                     delta.guard(key);
                 }
@@ -250,7 +250,7 @@ impl Patch {
                  as it is"
             )),
             Unwritable::NotConverted => {
-                let keys: Vec<&str> = group.fields().filter_map(|at| Some(schema.field(at)?.key())).collect();
+                let keys: Vec<&str> = group.fields().filter_map(|at| Some(schema.field(at)?.wire_key())).collect();
                 Error::new(ErrorKind::NotConvertible).because(format!(
                     "the session field `{}` was set to a value that its `down` could not convert; nothing was stored",
                     keys.join("`, `")
@@ -463,7 +463,7 @@ impl Fold {
     }
 
     fn signed_in(&mut self, place: Place, json: Json) {
-        let principal = Principal::new(place.key(), &json);
+        let principal = Principal::new(place.wire_key(), &json);
         match &self.principal {
             None => self.patch.cells.retain(|cell| !cell.place.resets()),
             // Operations until here belong to somebody else.

@@ -95,7 +95,7 @@ impl Removed {
 
     /// The wire key that it had, `shop.theme`.
     #[must_use]
-    pub const fn key(&self) -> &'static str {
+    pub const fn wire_key(&self) -> &'static str {
         self.key
     }
 }
@@ -241,7 +241,7 @@ impl Field {
 
     /// Its wire key, `shop.cart`; `shop.cart@3` if its type changed in version 3.
     #[must_use]
-    pub const fn key(&self) -> &'static str {
+    pub const fn wire_key(&self) -> &'static str {
         self.key
     }
 

@@ -149,7 +149,7 @@ impl SchemasBuilder {
         if let Some(clash) = self.clash {
             return Err(clash);
         }
-        let mut principals = self.schemas.iter().filter_map(Schema::principal).map(Field::key);
+        let mut principals = self.schemas.iter().filter_map(Schema::principal).map(Field::wire_key);
         one_principal(principals.next(), principals.next())?;
         drop(principals);
         Ok(self.schemas)

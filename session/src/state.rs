@@ -257,11 +257,11 @@ pub fn principal_of<T: SessionState, V>(
     *place(&mut state) = value;
     let here = Place { schema: T::schema(), field };
     let json = state.encode_field(field).map_err(|_| not_serializable(here))?;
-    Ok(Principal::new(here.key(), &json))
+    Ok(Principal::new(here.wire_key(), &json))
 }
 
 /// serde's own message may quote the value, so only the field is named.
 pub(crate) fn not_serializable(place: Place) -> Error {
     Error::new(ErrorKind::NotSerializable)
-        .because(format!("the session field `{}` could not be serialised to JSON", place.key()))
+        .because(format!("the session field `{}` could not be serialised to JSON", place.wire_key()))
 }

@@ -118,11 +118,11 @@ impl Visit {
                         return Ok(());
                     }
                 };
-                if self.app.unconfirmed.holds(&id.key) {
+                if self.app.unconfirmed.holds(&id.selector) {
                     self.inner.borrow_mut().arrival = Arrival::Unconfirmed(id);
                     return Ok(());
                 }
-                let arrival = match self.app.store.load(&id.key).await {
+                let arrival = match self.app.store.load(&id.selector).await {
                     Ok(None) => Arrival::Nobody,
                     Ok(Some(loaded)) if loaded.record.meta().verifier == id.verifier_hash() => {
                         self.inner.borrow_mut().fold = Fold::on(Some(&loaded.record));
@@ -163,9 +163,9 @@ impl Visit {
             return Ok(());
         }
         if let Some(field) = schema.principal() {
-            let other = inner.schemas.iter().find_map(|known| known.principal()).map(Field::key);
+            let other = inner.schemas.iter().find_map(|known| known.principal()).map(Field::wire_key);
             let stored = inner.fold.principal.as_ref().map(Principal::wire_key);
-            one_principal(Some(field.key()), other.or(stored))?;
+            one_principal(Some(field.wire_key()), other.or(stored))?;
         }
         inner.schemas.push(schema);
         Ok(())
@@ -428,7 +428,7 @@ impl Visit {
         let mut inner = self.inner.borrow_mut();
         inner.operations.drain(..covered);
         if let Arrival::Live(id, _) | Arrival::Unreadable(id) = inner.arrival
-            && self.app.unconfirmed.holds(&id.key)
+            && self.app.unconfirmed.holds(&id.selector)
         {
             inner.arrival = Arrival::Unconfirmed(id);
         }
@@ -440,7 +440,7 @@ impl Visit {
     /// Loads what a commit left behind, if that is not known.
     async fn reload(&self) -> Result<(), Error> {
         let Some(id) = self.inner.borrow().stale else { return Ok(()) };
-        let found = self.app.store.load(&id.key).await?;
+        let found = self.app.store.load(&id.selector).await?;
         let mut inner = self.inner.borrow_mut();
         inner.stale = None;
         inner.arrival = found.map_or(Arrival::Ended, |loaded| Arrival::Live(id, loaded));
@@ -521,8 +521,8 @@ impl Visit {
     pub(crate) fn public_id(&self) -> Option<PublicId> {
         let inner = self.inner.borrow();
         match (&inner.stale, &inner.arrival) {
-            (Some(id), _) => Some(PublicId::of(id.key)),
-            (None, Arrival::Live(id, _)) if !inner.fold.left => Some(PublicId::of(id.key)),
+            (Some(id), _) => Some(PublicId::of(id.selector)),
+            (None, Arrival::Live(id, _)) if !inner.fold.left => Some(PublicId::of(id.selector)),
             _ => None,
         }
     }
@@ -584,7 +584,7 @@ impl Queue {
     /// Waits for a turn, but leaves the commit time to do its work; then goes without.
     async fn turn(
         &self,
-        key: &crate::id::RecordKey,
+        key: &crate::id::Selector,
         longest: Duration,
     ) -> Option<tokio::sync::MutexGuard<'_, ()>> {
         let turn = self.turns.get(usize::from(key.as_bytes()[0]))?;

@@ -14,4 +14,4 @@ pub(crate) mod random;
 pub(crate) mod keys;
 pub(crate) mod session_id;
 
-pub use self::public::{NotAPublicId, PublicId, RecordKey, VerifierHash};
+pub use self::public::{NotAPublicId, PublicId, Selector, VerifierHash};

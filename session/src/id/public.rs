@@ -1,6 +1,6 @@
 //! What names a session without opening it: the key of its record, its public id, the hash of its verifier.
 //!
-//! In: bytes, or the text of a public id. Out: [`RecordKey`], [`PublicId`], [`VerifierHash`]. Never: what opens a session.
+//! In: bytes, or the text of a public id. Out: [`Selector`], [`PublicId`], [`VerifierHash`]. Never: what opens a session.
 
 use std::{fmt, str::FromStr};
 
@@ -14,10 +14,10 @@ pub(super) const SELECTOR_BYTES: usize = 16;
 ///
 /// It opens nothing by itself; `Debug` and logs show it as the session's public id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordKey(pub(super) [u8; SELECTOR_BYTES]);
+pub struct Selector(pub(super) [u8; SELECTOR_BYTES]);
 
-impl RecordKey {
-    /// A key of these bytes.
+impl Selector {
+    /// The selector with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SELECTOR_BYTES]) -> Self {
         Self(bytes)
@@ -30,22 +30,22 @@ impl RecordKey {
     }
 }
 
-impl fmt::Debug for RecordKey {
+impl fmt::Debug for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecordKey({})", PublicId(*self))
+        write!(f, "Selector({})", PublicId(*self))
     }
 }
 
 /// What lists and logs call a session by: 22 characters of base64url. It opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PublicId(pub(super) RecordKey);
+pub struct PublicId(pub(super) Selector);
 
 impl PublicId {
-    pub(crate) const fn of(key: RecordKey) -> Self {
-        Self(key)
+    pub(crate) const fn of(selector: Selector) -> Self {
+        Self(selector)
     }
 
-    pub(crate) const fn key(self) -> RecordKey {
+    pub(crate) const fn selector(self) -> Selector {
         self.0
     }
 }
@@ -66,7 +66,7 @@ impl FromStr for PublicId {
     type Err = NotAPublicId;
 
     fn from_str(text: &str) -> Result<Self, NotAPublicId> {
-        decode(text).map(|bytes| Self(RecordKey(bytes))).ok_or(NotAPublicId)
+        decode(text).map(|bytes| Self(Selector(bytes))).ok_or(NotAPublicId)
     }
 }
 

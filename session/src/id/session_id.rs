@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     keys::{KeyRing, TAG_BYTES, Tag},
-    public::{PublicId, RecordKey, SELECTOR_BYTES, VerifierHash, decode},
+    public::{PublicId, SELECTOR_BYTES, Selector, VerifierHash, decode},
     random::{NoRandomness, Randomness},
 };
 
@@ -35,13 +35,13 @@ pub(crate) const COOKIE_CHARS: usize = VERSION.len() + SELECTOR_CHARS + VERIFIER
 /// What the cookie carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionId {
-    pub(crate) key: RecordKey,
+    pub(crate) selector: Selector,
     verifier: [u8; VERIFIER_BYTES],
 }
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({}, ..)", PublicId(self.key))
+        write!(f, "SessionId({}, ..)", PublicId(self.selector))
     }
 }
 
@@ -50,7 +50,7 @@ impl SessionId {
     pub(crate) fn mint(random: Randomness) -> Result<Self, NoRandomness> {
         let mut selector = [0; SELECTOR_BYTES];
         random.fill(&mut selector)?;
-        Self { key: RecordKey(selector), verifier: [0; VERIFIER_BYTES] }.with_new_verifier(random)
+        Self { selector: Selector(selector), verifier: [0; VERIFIER_BYTES] }.with_new_verifier(random)
     }
 
     /// The same record under a new verifier.
@@ -65,10 +65,10 @@ impl SessionId {
 
     /// The value of the cookie called `name`.
     pub(crate) fn to_cookie(self, name: &str, keys: &KeyRing) -> String {
-        let tag = keys.tag(name, &[VERSION.as_bytes(), &self.key.0, &self.verifier]);
+        let tag = keys.tag(name, &[VERSION.as_bytes(), &self.selector.0, &self.verifier]);
         let mut text = String::with_capacity(COOKIE_CHARS);
         text.push_str(VERSION);
-        for part in [&self.key.0[..], &self.verifier, &tag] {
+        for part in [&self.selector.0[..], &self.verifier, &tag] {
             text.push('.');
             URL_SAFE_NO_PAD.encode_string(part, &mut text);
         }
@@ -82,11 +82,11 @@ impl SessionId {
         }
         let mut parts = std::str::from_utf8(value).ok()?.split('.');
         let version = parts.next().filter(|version| *version == VERSION)?;
-        let key = RecordKey(decode(parts.next()?)?);
+        let selector = Selector(decode(parts.next()?)?);
         let verifier: [u8; VERIFIER_BYTES] = decode(parts.next()?)?;
         let tag: Tag = decode(parts.next()?)?;
-        let authentic = keys.verify(name, &[version.as_bytes(), &key.0, &verifier], &tag);
-        (authentic && parts.next().is_none()).then_some(Self { key, verifier })
+        let authentic = keys.verify(name, &[version.as_bytes(), &selector.0, &verifier], &tag);
+        (authentic && parts.next().is_none()).then_some(Self { selector, verifier })
     }
 }
 

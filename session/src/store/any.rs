@@ -10,7 +10,7 @@ use super::{
     scan::{Cursor, Scanned},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         change::{Change, NewRecord},
         meta::Principal,
@@ -19,28 +19,28 @@ use crate::{
 
 /// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
 pub(super) trait DynStore: Send + Sync {
-    fn dyn_load<'a>(&'a self, key: &'a RecordKey, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>>;
-    fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created>;
-    fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated>;
-    fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
+    fn dyn_load<'a>(&'a self, key: &'a Selector, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>>;
+    fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
+    fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
+    fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
     fn dyn_index(&self) -> Option<Index<'_>>;
     fn dyn_scan<'a>(&'a self, from: Option<&'a Cursor>, limit: u32) -> Boxed<'a, Scanned>;
 }
 
 impl<S: SessionStore> DynStore for S {
-    fn dyn_load<'a>(&'a self, key: &'a RecordKey, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>> {
+    fn dyn_load<'a>(&'a self, key: &'a Selector, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>> {
         Box::pin(self.load(key, options))
     }
 
-    fn dyn_create<'a>(&'a self, key: &'a RecordKey, record: &'a NewRecord) -> Boxed<'a, Created> {
+    fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created> {
         Box::pin(self.create(key, record))
     }
 
-    fn dyn_update<'a>(&'a self, key: &'a RecordKey, change: &'a Change) -> Boxed<'a, Updated> {
+    fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated> {
         Box::pin(self.update(key, change))
     }
 
-    fn dyn_delete<'a>(&'a self, key: &'a RecordKey, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
+    fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
         Box::pin(self.delete(key, only_if))
     }
 
@@ -82,19 +82,19 @@ impl fmt::Debug for AnyStore {
 }
 
 impl SessionStore for AnyStore {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.0.dyn_load(key, options).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.0.dyn_create(key, record).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.0.dyn_update(key, change).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.dyn_delete(key, only_if).await
     }
 

@@ -18,7 +18,7 @@ use super::{
     error::{StoreError, StoreErrorKind},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         change::{Change, NewRecord},
         meta::Principal,
@@ -53,7 +53,7 @@ impl BoundedStore {
         Self { store, deadlines, breakers: Arc::new(breakers) }
     }
 
-    pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
+    pub(crate) async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         let begun = Instant::now();
         let options = LoadOptions::default();
         let load = || {
@@ -73,7 +73,7 @@ impl BoundedStore {
     pub(crate) async fn create(
         &self,
         begun: Instant,
-        key: &RecordKey,
+        key: &Selector,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
         let call = self.write(begun, self.store.as_dyn().dyn_create(key, new));
@@ -83,7 +83,7 @@ impl BoundedStore {
     pub(crate) async fn update(
         &self,
         begun: Instant,
-        key: &RecordKey,
+        key: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let call = self.write(begun, self.store.as_dyn().dyn_update(key, change));
@@ -93,7 +93,7 @@ impl BoundedStore {
     pub(crate) async fn delete(
         &self,
         begun: Instant,
-        key: &RecordKey,
+        key: &Selector,
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
         let delete = || self.write(begun, self.store.as_dyn().dyn_delete(key, only_if));
@@ -128,7 +128,7 @@ impl BoundedIndex<'_> {
     pub(crate) async fn delete_all(
         &self,
         principal: &Principal,
-        except: Option<&RecordKey>,
+        except: Option<&Selector>,
     ) -> Result<u64, StoreError> {
         let begun = Instant::now();
         let delete = || self.store.write(begun, Box::pin(self.index.delete_all(principal, except)));

@@ -9,7 +9,7 @@ use super::{
     scan::{Cursor, Scanned},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Record,
         change::{Change, NewRecord},
@@ -45,7 +45,7 @@ impl Loaded {
 pub enum Created {
     /// The record is stored.
     Created,
-    /// There is one under this key, live or not yet swept; nothing changed.
+    /// There is one under this selector, live or not yet swept; nothing changed.
     Exists,
     /// The principal has as many sessions as [`NewRecord::max_sessions`] allows; nothing changed.
     TooMany,
@@ -84,17 +84,17 @@ pub trait SessionStore: Send + Sync + 'static {
     /// When the engine cannot be reached, or what it holds cannot be read.
     fn load(
         &self,
-        key: &RecordKey,
+        selector: &Selector,
         options: &LoadOptions,
     ) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send;
 
-    /// Stores a new record, if there is none under this key.
+    /// Stores a new record, if there is none under this selector.
     ///
     /// # Errors
     /// When the engine cannot be reached or has no room, or when it is not known whether the record is stored.
     fn create(
         &self,
-        key: &RecordKey,
+        selector: &Selector,
         record: &NewRecord,
     ) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
@@ -104,7 +104,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// As [`create`](Self::create); also when what is stored cannot be read, which leaves it as it is.
     fn update(
         &self,
-        key: &RecordKey,
+        selector: &Selector,
         change: &Change,
     ) -> impl Future<Output = Result<Updated, StoreError>> + Send;
 
@@ -114,7 +114,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// When it is not known that the record is gone.
     fn delete(
         &self,
-        key: &RecordKey,
+        selector: &Selector,
         only_if: Option<&Principal>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -123,11 +123,11 @@ pub trait SessionStore: Send + Sync + 'static {
         None
     }
 
-    /// The keys of about `limit` records (at least 1), from the beginning or from where the answer before ended. A record that is
+    /// The selectors of about `limit` records (at least 1), from the beginning or from where the answer before ended. A record that is
     /// there from the first call to the last is found; for a [`census`](crate::census()).
     ///
     /// # Errors
-    /// When the engine cannot be reached; [`StoreErrorKind::Unsupported`] from a store that does not know its keys, which is what
+    /// When the engine cannot be reached; [`StoreErrorKind::Unsupported`] from a store that does not know its selectors, which is what
     /// one that does not say otherwise answers.
     fn scan(
         &self,
@@ -140,20 +140,20 @@ pub trait SessionStore: Send + Sync + 'static {
 }
 
 impl<S: SessionStore> SessionStore for Arc<S> {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        (**self).load(key, options).await
+    async fn load(&self, selector: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+        (**self).load(selector, options).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
-        (**self).create(key, record).await
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        (**self).create(selector, record).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
-        (**self).update(key, change).await
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        (**self).update(selector, change).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        (**self).delete(key, only_if).await
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        (**self).delete(selector, only_if).await
     }
 
     fn index(&self) -> Option<Index<'_>> {
@@ -169,23 +169,25 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Listed {
-    /// Its record.
-    pub key: RecordKey,
+    /// Finds its record.
+    pub selector: Selector,
     /// What the record says about itself.
     pub meta: Meta,
 }
 
 impl Listed {
-    /// The session under `key`.
+    /// The session under `selector`.
     #[must_use]
-    pub const fn new(key: RecordKey, meta: Meta) -> Self {
-        Self { key, meta }
+    pub const fn new(selector: Selector, meta: Meta) -> Self {
+        Self { selector, meta }
     }
 
     /// Puts a list in the order in which [`PrincipalIndex::sessions_of`] answers, and in which sessions are evicted: who signed
     /// in first comes first.
     pub fn sort_oldest_first(list: &mut [Self]) {
-        list.sort_by_key(|listed| (listed.meta.authenticated.unwrap_or(listed.meta.created), listed.key));
+        list.sort_by_key(|listed| {
+            (listed.meta.authenticated.unwrap_or(listed.meta.created), listed.selector)
+        });
     }
 }
 
@@ -230,7 +232,7 @@ pub trait PrincipalIndex: SessionStore {
     fn delete_all(
         &self,
         principal: &Principal,
-        except: Option<&RecordKey>,
+        except: Option<&Selector>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
@@ -239,7 +241,7 @@ impl<S: PrincipalIndex> PrincipalIndex for Arc<S> {
         (**self).sessions_of(principal).await
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         (**self).delete_all(principal, except).await
     }
 }
@@ -247,11 +249,8 @@ impl<S: PrincipalIndex> PrincipalIndex for Arc<S> {
 /// [`PrincipalIndex`] in the form that a `dyn` can have.
 trait DynIndex: Send + Sync {
     fn dyn_sessions_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, Vec<Listed>>;
-    fn dyn_delete_all<'a>(
-        &'a self,
-        principal: &'a Principal,
-        except: Option<&'a RecordKey>,
-    ) -> Boxed<'a, u64>;
+    fn dyn_delete_all<'a>(&'a self, principal: &'a Principal, except: Option<&'a Selector>)
+    -> Boxed<'a, u64>;
 }
 
 impl<S: PrincipalIndex> DynIndex for S {
@@ -262,7 +261,7 @@ impl<S: PrincipalIndex> DynIndex for S {
     fn dyn_delete_all<'a>(
         &'a self,
         principal: &'a Principal,
-        except: Option<&'a RecordKey>,
+        except: Option<&'a Selector>,
     ) -> Boxed<'a, u64> {
         Box::pin(self.delete_all(principal, except))
     }
@@ -294,7 +293,7 @@ impl<'a> Index<'a> {
     pub async fn delete_all(
         &self,
         principal: &Principal,
-        except: Option<&RecordKey>,
+        except: Option<&Selector>,
     ) -> Result<u64, StoreError> {
         self.0.dyn_delete_all(principal, except).await
     }

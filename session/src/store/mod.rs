@@ -1,6 +1,6 @@
 //! Where records live.
 //!
-//! In: a [`RecordKey`](crate::id::RecordKey) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is not
+//! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is not
 //! known. Never: cookies, HTTP, decisions.
 //!
 //! A store of your own implements [`SessionStore`] and runs `store::conformance` (feature `testing`) in its tests.

@@ -1,8 +1,8 @@
 //! Every record, some at a time.
 //!
-//! In: where the last answer ended. Out: keys, and where to go on. Never: what stands under a key.
+//! In: where the last answer ended. Out: selectors, and where to go on. Never: a record.
 
-use crate::id::public::{PublicId, RecordKey};
+use crate::id::public::{PublicId, Selector};
 
 /// Where a scan goes on: text that means something to the store that gave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,8 +23,8 @@ impl Cursor {
 
     /// The last key of an answer that was [`in_order`](Scanned::in_order).
     #[must_use]
-    pub fn last_key(&self) -> Option<RecordKey> {
-        self.0.parse().ok().map(PublicId::key)
+    pub fn last_selector(&self) -> Option<Selector> {
+        self.0.parse().ok().map(PublicId::selector)
     }
 }
 
@@ -32,25 +32,25 @@ impl Cursor {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Scanned {
-    /// Some of the keys under which records are stored, in any order. What has ended may be among them, and a key may come twice.
-    pub keys: Vec<RecordKey>,
+    /// Some of the selectors of the stored records, in any order. What has ended may be among them, and a selector may come twice.
+    pub selectors: Vec<Selector>,
     /// Where the rest begins; `None`: that was all.
     pub next: Option<Cursor>,
 }
 
 impl Scanned {
-    /// These keys, and where the rest begins.
+    /// These selectors, and where the rest begins.
     #[must_use]
-    pub const fn new(keys: Vec<RecordKey>, next: Option<Cursor>) -> Self {
-        Self { keys, next }
+    pub const fn new(selectors: Vec<Selector>, next: Option<Cursor>) -> Self {
+        Self { selectors, next }
     }
 
-    /// The answer of a store that goes through its keys in their order, these being the first `limit` after
-    /// [`Cursor::last_key`]: after a full page there may be more.
+    /// The answer of a store that goes through its selectors in their order, these being the first `limit` after
+    /// [`Cursor::last_selector`]: after a full page there may be more.
     #[must_use]
-    pub fn in_order(keys: Vec<RecordKey>, limit: u32) -> Self {
-        let full = u32::try_from(keys.len()).is_ok_and(|found| found >= limit);
-        let next = keys.last().filter(|_| full).map(|last| Cursor(PublicId::of(*last).to_string()));
-        Self { keys, next }
+    pub fn in_order(selectors: Vec<Selector>, limit: u32) -> Self {
+        let full = u32::try_from(selectors.len()).is_ok_and(|found| found >= limit);
+        let next = selectors.last().filter(|_| full).map(|last| Cursor(PublicId::of(*last).to_string()));
+        Self { selectors, next }
     }
 }

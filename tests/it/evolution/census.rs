@@ -9,7 +9,7 @@ use std::{
 use actix_typed_session::{
     CellCount, Census, SessionState, census,
     change::{CellWrite, Change, NewRecord},
-    id::{PublicId, RecordKey, VerifierHash},
+    id::{PublicId, Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
         AnyStore, Created, Cursor, LoadOptions, Loaded, MemoryStore, Scanned, SessionStore, SqliteStore,
@@ -34,26 +34,26 @@ use crate::{
 struct ReadOnly(AnyStore);
 
 impl SessionStore for ReadOnly {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.0.load(key, options).await
     }
 
-    async fn create(&self, _: &RecordKey, _: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, _: &Selector, _: &NewRecord) -> Result<Created, StoreError> {
         panic!("a write")
     }
 
-    async fn update(&self, _: &RecordKey, _: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, _: &Selector, _: &Change) -> Result<Updated, StoreError> {
         panic!("a write")
     }
 
-    async fn delete(&self, _: &RecordKey, _: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, _: &Selector, _: Option<&Principal>) -> Result<(), StoreError> {
         panic!("a write")
     }
 
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         // Some answers twice, as a Redis may: each session counts once.
         let mut scanned = self.0.scan(from, limit.min(7)).await?;
-        scanned.keys.extend(scanned.keys.clone());
+        scanned.selectors.extend(scanned.selectors.clone());
         Ok(scanned)
     }
 }
@@ -63,10 +63,10 @@ async fn look<T: SessionState>(store: &AnyStore) -> Census {
 }
 
 /// Never the same, and of all parts of a store.
-fn next_key() -> RecordKey {
+fn next_key() -> Selector {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
-    RecordKey::from_bytes(next.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+    Selector::from_bytes(next.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
 }
 
 fn writes(cells: &[(&str, String)]) -> Vec<CellWrite> {
@@ -83,7 +83,7 @@ struct Stored {
 }
 
 impl Stored {
-    async fn put(&self, store: &AnyStore) -> RecordKey {
+    async fn put(&self, store: &AnyStore) -> Selector {
         let key = next_key();
         let limits = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(1) };
         let mut new = NewRecord::new(VerifierHash::from_bytes([7; 32]), limits);
@@ -275,7 +275,7 @@ fn totals_on_postgres() {
 
 type Literal<'a> = &'a [(&'static str, &'a str)];
 
-async fn memory(sessions: &[(Literal<'_>, Literal<'_>)]) -> (AnyStore, Vec<RecordKey>) {
+async fn memory(sessions: &[(Literal<'_>, Literal<'_>)]) -> (AnyStore, Vec<Selector>) {
     let store = AnyStore::new(MemoryStore::unbounded());
     let owned = |cells: Literal<'_>| -> Cells {
         cells.iter().map(|(key, json)| (*key, (*json).to_owned())).collect()
@@ -407,9 +407,9 @@ async fn of_no_sessions_nothing_follows() {
 }
 
 /// As a list of sessions shows it.
-fn public_id(key: &RecordKey) -> PublicId {
+fn public_id(key: &Selector) -> PublicId {
     let text = format!("{key:?}");
-    text["RecordKey(".len()..text.len() - 1].parse().unwrap()
+    text["Selector(".len()..text.len() - 1].parse().unwrap()
 }
 
 /// What a person reads.

@@ -323,10 +323,10 @@ fn a_schema_says_what_it_no_longer_has() {
     let schema = v3b::Shop::schema();
     assert_eq!((schema.version(), schema.oldest_reader()), (3, 3));
     assert_eq!(
-        schema.removed().iter().map(actix_typed_session::Removed::key).collect::<Vec<_>>(),
+        schema.removed().iter().map(actix_typed_session::Removed::wire_key).collect::<Vec<_>>(),
         ["shop.theme"]
     );
-    let keys: Vec<&str> = schema.fields().iter().map(actix_typed_session::Field::key).collect();
+    let keys: Vec<&str> = schema.fields().iter().map(actix_typed_session::Field::wire_key).collect();
     assert_eq!(keys, ["shop.cart@3", "shop.first", "shop.last", "shop.locale", "shop.nick", "shop.user_id"]);
     assert_eq!(v3::Shop::schema().oldest_reader(), 2);
 }

@@ -11,7 +11,7 @@ use std::{
 use actix_typed_session::{
     Error, ErrorKind, Key, SessionMiddleware, SessionState, TypedSession,
     change::{CellWrite, Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::{Json, Principal, Record},
     store::{AnyStore, Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
 };
@@ -32,7 +32,7 @@ struct Watched {
 
 #[derive(Default)]
 struct Book {
-    last: Option<RecordKey>,
+    last: Option<Selector>,
     updates: Vec<Change>,
     conflicts: usize,
     /// What somebody else writes just before the next update.
@@ -40,16 +40,16 @@ struct Book {
 }
 
 impl SessionStore for Watched {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.inner.load(key, options).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.book.lock().unwrap().last = Some(*key);
         self.inner.create(key, record).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let before = {
             let mut book = self.book.lock().unwrap();
             book.updates.push(change.clone());
@@ -63,7 +63,7 @@ impl SessionStore for Watched {
         Ok(updated)
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.inner.delete(key, only_if).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_typed_session::{
     ConfigError, Session, SessionMiddleware, TypedSession, WhenFull,
     change::{Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::Principal,
     store::{
         Created, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
@@ -253,19 +253,19 @@ async fn an_index_that_expires_learns_of_a_longer_life() {
 pub(crate) struct Plain(pub(crate) MemoryStore);
 
 impl SessionStore for Plain {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.0.load(key, options).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.0.create(key, record).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.0.update(key, change).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.delete(key, only_if).await
     }
 }

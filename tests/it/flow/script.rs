@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::{Json, Principal, Record, Unreadable, WireKey},
     store::{
         Created, Index, Listed, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
@@ -49,7 +49,7 @@ struct Book {
     plan: Vec<(&'static str, usize, Fault)>,
     always: Option<Fault>,
     damage: Option<StoreErrorKind>,
-    last: Option<RecordKey>,
+    last: Option<Selector>,
 }
 
 /// `touch` if it does nothing else, `renew` if it changes the id, else `update`.
@@ -131,7 +131,7 @@ impl Script {
         assert!(matches!(updated, Updated::Done { .. }));
     }
 
-    fn note(&self, call: &'static str, name: &'static str, key: &RecordKey) -> Option<Fault> {
+    fn note(&self, call: &'static str, name: &'static str, key: &Selector) -> Option<Fault> {
         let mut book = self.book.lock().unwrap();
         book.asked.push(name);
         book.last = Some(*key);
@@ -151,7 +151,7 @@ impl Script {
 }
 
 impl SessionStore for Script {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         let fault = self.note("load", "load", key);
         // An answer that takes its time, as from a server: whoever asks meanwhile must not ask again.
         tokio::task::yield_now().await;
@@ -164,7 +164,7 @@ impl SessionStore for Script {
         }
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         let fault = self.note("create", "create", key);
         self.book.lock().unwrap().created.push(record.clone());
         match fault {
@@ -178,7 +178,7 @@ impl SessionStore for Script {
         }
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let mut fault = self.note("update", verb(change), key);
         self.book.lock().unwrap().changes.push(change.clone());
         if let Some(Fault::Held(then)) = fault {
@@ -203,7 +203,7 @@ impl SessionStore for Script {
         self.inner.update(key, change).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         match self.note("delete", "delete", key) {
             Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
             _ => self.inner.delete(key, only_if).await,
@@ -217,14 +217,14 @@ impl SessionStore for Script {
 
 impl PrincipalIndex for Script {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        match self.note("list", "list", &RecordKey::from_bytes([0; 16])) {
+        match self.note("list", "list", &Selector::from_bytes([0; 16])) {
             Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
             _ => self.inner.sessions_of(principal).await,
         }
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
-        match self.note("end", "end", &RecordKey::from_bytes([0; 16])) {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        match self.note("end", "end", &Selector::from_bytes([0; 16])) {
             Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
             _ => self.inner.delete_all(principal, except).await,
         }

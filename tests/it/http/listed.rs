@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use actix_typed_session::id::RecordKey;
+use actix_typed_session::id::Selector;
 use tokio::task::JoinSet;
 
 use super::{Client, Dice, Node, Place, on_every_store, signed_in, until};
@@ -38,8 +38,8 @@ async fn stored(place: &Place) -> BTreeSet<String> {
         }
     };
     let id = |key: Vec<u8>| {
-        let shown = format!("{:?}", RecordKey::from_bytes(key.try_into().unwrap()));
-        shown.strip_prefix("RecordKey(").and_then(|id| id.strip_suffix(')')).unwrap().to_owned()
+        let shown = format!("{:?}", Selector::from_bytes(key.try_into().unwrap()));
+        shown.strip_prefix("Selector(").and_then(|id| id.strip_suffix(')')).unwrap().to_owned()
     };
     keys.into_iter().map(id).collect()
 }

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
 use actix_typed_session::{
-    id::RecordKey,
+    id::Selector,
     record::Meta,
     store::{
         ManualClock,
@@ -40,7 +40,7 @@ impl Harness for Broken {
         Some(store.clone())
     }
 
-    async fn damage(&self, store: &Sketch, key: &RecordKey, damage: Damage) -> bool {
+    async fn damage(&self, store: &Sketch, key: &Selector, damage: Damage) -> bool {
         let why = match damage {
             Damage::Meta | Damage::TruncatedMeta | Damage::NewerLayout => {
                 Meta::from_text(std::str::from_utf8(damage.bytes()).unwrap()).unwrap_err()

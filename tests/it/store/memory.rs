@@ -7,7 +7,7 @@ use std::{
 
 use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
-    id::{RecordKey, VerifierHash},
+    id::{Selector, VerifierHash},
     record::{Json, Limits, Timestamp},
     store::{Clock, Created, LoadOptions, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
 };
@@ -18,10 +18,10 @@ fn new_record(idle: Duration) -> NewRecord {
     NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_hours(24) })
 }
 
-fn key(n: u32) -> RecordKey {
+fn key(n: u32) -> Selector {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&n.to_le_bytes());
-    RecordKey::from_bytes(bytes)
+    Selector::from_bytes(bytes)
 }
 
 fn create(store: &MemoryStore, n: u32, idle: Duration) -> Result<Created, StoreErrorKind> {

@@ -7,7 +7,7 @@ use std::{
 
 use actix_typed_session::{
     change::{CellWrite, Change, Guard, MaxSessions, NewRecord, WhenFull},
-    id::{RecordKey, VerifierHash},
+    id::{Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
         Created, LoadOptions, PostgresStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Sweep,
@@ -32,15 +32,15 @@ mod tls;
 mod turns;
 mod wire;
 
-const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const KEY: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 /// What only something broken takes.
 const BOUND: Duration = Duration::from_secs(30);
 
-fn key(n: u16) -> RecordKey {
+fn key(n: u16) -> Selector {
     let mut bytes = [9; 16];
     bytes[..2].copy_from_slice(&n.to_be_bytes());
-    RecordKey::from_bytes(bytes)
+    Selector::from_bytes(bytes)
 }
 
 fn new_record() -> NewRecord {
@@ -68,7 +68,7 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
 }
 
 /// Adds one to the record's counter, as a request with a closure does.
-async fn count(store: &PostgresStore, key: &RecordKey) -> Result<(), StoreError> {
+async fn count(store: &PostgresStore, key: &Selector) -> Result<(), StoreError> {
     let mut record = store.load(key, &LoadOptions::default()).await?.expect("it is there").record;
     loop {
         let cell = record.cell("shop.visits").unwrap();
@@ -81,12 +81,12 @@ async fn count(store: &PostgresStore, key: &RecordKey) -> Result<(), StoreError>
     }
 }
 
-async fn text(store: &PostgresStore, key: &RecordKey, cell: &str) -> Option<String> {
+async fn text(store: &PostgresStore, key: &Selector, cell: &str) -> Option<String> {
     let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
-async fn visits(store: &PostgresStore, key: &RecordKey) -> u64 {
+async fn visits(store: &PostgresStore, key: &Selector) -> u64 {
     text(store, key, "shop.visits").await.unwrap().parse().unwrap()
 }
 
@@ -115,7 +115,7 @@ where
 }
 
 /// Holds the row of `key` until the connection ends its transaction.
-async fn hold(connection: &mut PgConnection, key: &RecordKey) {
+async fn hold(connection: &mut PgConnection, key: &Selector) {
     sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
     let lock = sqlx::query("SELECT 1 FROM typed_session WHERE key = $1 FOR UPDATE");
     lock.bind(key.as_bytes().to_vec()).fetch_one(connection).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use actix_typed_session::{
     change::{CellWrite, Change, Guard, NewRecord},
-    id::{RecordKey, VerifierHash},
+    id::{Selector, VerifierHash},
     record::{Json, Limits},
     store::{
         Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
@@ -26,7 +26,7 @@ mod disk;
 mod file;
 mod processes;
 
-const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const KEY: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 
 fn new_record() -> NewRecord {
@@ -47,7 +47,7 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
     change
 }
 
-async fn text(store: &SqliteStore, key: &RecordKey, cell: &str) -> Option<String> {
+async fn text(store: &SqliteStore, key: &Selector, cell: &str) -> Option<String> {
     let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
@@ -74,7 +74,7 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
     let writes = async {
         assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
         assert_eq!(
-            kind(store.create(&RecordKey::from_bytes([8; 16]), &new_record()).await),
+            kind(store.create(&Selector::from_bytes([8; 16]), &new_record()).await),
             StoreErrorKind::Unavailable
         );
         assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
@@ -238,18 +238,18 @@ async fn creates_sweep_expired_records_in_batches() {
     let mut short = new_record();
     short.limits.idle = Duration::from_secs(1);
     for n in 0..100u8 {
-        store.create(&RecordKey::from_bytes([n; 16]), &short).await.unwrap();
+        store.create(&Selector::from_bytes([n; 16]), &short).await.unwrap();
     }
-    store.create(&RecordKey::from_bytes([200; 16]), &new_record()).await.unwrap();
+    store.create(&Selector::from_bytes([200; 16]), &new_record()).await.unwrap();
     let mut touch = Change::default();
     touch.touch = true;
     clock.advance(Duration::from_millis(999));
-    store.update(&RecordKey::from_bytes([50; 16]), &touch).await.unwrap();
+    store.update(&Selector::from_bytes([50; 16]), &touch).await.unwrap();
     clock.advance(Duration::from_millis(1));
     let mut connection = raw(&path).await;
     let mut left = Vec::new();
     for n in 201..206u8 {
-        store.create(&RecordKey::from_bytes([n; 16]), &new_record()).await.unwrap();
+        store.create(&Selector::from_bytes([n; 16]), &new_record()).await.unwrap();
         let count = "SELECT (SELECT count(*) FROM session), (SELECT count(DISTINCT session) FROM cell)";
         let (sessions, with_cells): (i64, i64) =
             sqlx::query_as(count).fetch_one(&mut connection).await.unwrap();
@@ -258,7 +258,7 @@ async fn creates_sweep_expired_records_in_batches() {
     }
     // 101 and one new, less 32 at a time, until the touched one and the long ones remain.
     assert_eq!(left, [70, 39, 8, 6, 7].map(|n| n), "{left:?}");
-    assert!(text(&store, &RecordKey::from_bytes([50; 16]), "shop.visits").await.is_some());
+    assert!(text(&store, &Selector::from_bytes([50; 16]), "shop.visits").await.is_some());
 }
 
 /// Nobody writes any more, and yet the file does not keep what has ended.

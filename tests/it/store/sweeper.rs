@@ -8,7 +8,7 @@ use std::{
 
 use actix_typed_session::{
     change::{Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::Principal,
     store::{
         Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Sweep, Sweeper,
@@ -55,19 +55,19 @@ impl Scripted {
 }
 
 impl SessionStore for Scripted {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.records.load(key, options).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.records.create(key, record).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.records.update(key, change).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.records.delete(key, only_if).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     commit::{Answer, Arrival, Commit, CookieAction, Finish, Request, Rules, Step},
     error::Error,
     evolve::View,
-    id::{public::RecordKey, random::Randomness, session_id::SessionId},
+    id::{public::Selector, random::Randomness, session_id::SessionId},
     patch::{Base, Fold, Operation, Patch, Place, Ran, Recorded, Replay},
     record::{
         apply::{Outcome, Record},
@@ -100,7 +100,7 @@ fn seen_in(view: &View<'_>, key: &str) -> Option<String> {
     let json = view
         .patch
         .value(&SCHEMA, place.field)
-        .or_else(|| view.cell(field.key(), field.resets()).map(|cell| &cell.json))?;
+        .or_else(|| view.cell(field.wire_key(), field.resets()).map(|cell| &cell.json))?;
     (!json.is_null()).then(|| json.as_str().trim_matches('"').to_owned())
 }
 
@@ -131,7 +131,7 @@ struct Running {
 }
 
 pub(super) struct World {
-    records: HashMap<RecordKey, Record>,
+    records: HashMap<Selector, Record>,
     now: Timestamp,
     cookies: [SessionId; 2],
     time: usize,
@@ -156,12 +156,12 @@ impl World {
             let mut new = NewRecord::new(id.verifier_hash(), LIMITS);
             let cells = begin(None).into_iter().chain(signed_in.map(|user| ("u", user.to_owned())));
             new.cells = cells
-                .map(|(key, value)| CellWrite::new(WireKey::from(place(key).key()), json(key, &value)))
+                .map(|(key, value)| CellWrite::new(WireKey::from(place(key).wire_key()), json(key, &value)))
                 .collect();
             new.cells.push(CellWrite::new(WireKey::from_static("$t"), Json::from_store("1")));
             new.principal = signed_in.map(|user| Principal::new("t.u", &json("u", user)));
             // Written before anybody signed in would read as reset; this is somebody who came back.
-            (id.key, Record::create(&new, BEGUN))
+            (id.selector, Record::create(&new, BEGUN))
         });
         Self {
             records: records.into_iter().collect(),
@@ -206,13 +206,13 @@ impl World {
         seen.into_iter().map(Option::unwrap).collect()
     }
 
-    fn record(&self, key: RecordKey) -> Option<&Record> {
+    fn record(&self, key: Selector) -> Option<&Record> {
         self.records.get(&key).filter(|record| !record.is_expired(self.now))
     }
 
     fn load(&self, plan: &Plan) -> (Running, Seen) {
         let id = self.cookies[plan.browser as usize];
-        let (met, arrival) = match self.record(id.key) {
+        let (met, arrival) = match self.record(id.selector) {
             None => (Met::Nobody, Arrival::Nobody),
             Some(record) if record.meta().verifier == id.verifier_hash() => {
                 (Met::Live, Arrival::Live(id, Loaded::new(record.clone(), self.now)))
@@ -246,7 +246,7 @@ impl World {
             if let Operation::Set(place, value) = &operation {
                 let field = SCHEMA.field(place.field).unwrap();
                 let view = local.view(base);
-                let stored = view.cell(field.key(), field.resets()).map(|cell| &cell.json);
+                let stored = view.cell(field.wire_key(), field.resets()).map(|cell| &cell.json);
                 let now = local.patch.value(&SCHEMA, place.field).or(stored);
                 let same = now == Some(value) && stored.is_some();
                 local.set(*place, value.clone(), same);
@@ -359,14 +359,15 @@ impl World {
             let fields = SCHEMA.fields().iter().map(Field::name);
             fields.filter_map(|key| seen_in(&view, key).map(|value| (key, value))).collect()
         };
-        let first = self.cookies.map(|id| self.record(id.key).map(|r| (values(r), r.meta().generation > 1)));
+        let first =
+            self.cookies.map(|id| self.record(id.selector).map(|r| (values(r), r.meta().generation > 1)));
         let mut opened: Vec<_> = seen
             .iter()
             .enumerate()
             .filter_map(|(at, seen)| {
-                Some((at, seen.cookie.filter(|id| !self.cookies.iter().any(|c| c.key == id.key))?))
+                Some((at, seen.cookie.filter(|id| !self.cookies.iter().any(|c| c.selector == id.selector))?))
             })
-            .filter_map(|(at, id)| Some((at, values(self.record(id.key)?))))
+            .filter_map(|(at, id)| Some((at, values(self.record(id.selector)?))))
             .collect();
         opened.sort();
         Left { first, opened }
@@ -374,7 +375,7 @@ impl World {
 
     /// Whether the record of `browser` still opens with the cookie that `seen` got.
     pub(super) fn opens(&self, id: &SessionId) -> bool {
-        self.record(id.key).is_some_and(|record| record.meta().verifier == id.verifier_hash())
+        self.record(id.selector).is_some_and(|record| record.meta().verifier == id.verifier_hash())
     }
 }
 

@@ -151,7 +151,7 @@ fn the_first_key_tags_and_every_key_verifies() {
 fn a_new_verifier_keeps_the_record() {
     let old = mint();
     let new = old.with_new_verifier(Randomness::System).unwrap();
-    assert_eq!(old.key, new.key);
+    assert_eq!(old.selector, new.selector);
     assert_ne!(old, new);
     assert_ne!(old.verifier_hash(), new.verifier_hash());
 }
@@ -164,7 +164,7 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
     let mut seen = vec![HashSet::new(); COOKIE_CHARS];
     for _ in 0..COUNT {
         let id = mint();
-        selectors.insert(id.key);
+        selectors.insert(id.selector);
         verifiers.insert(id.verifier);
         for (at, character) in seen.iter_mut().zip(id.to_cookie(NAME, &keys).bytes()) {
             at.insert(character);
@@ -190,10 +190,10 @@ fn debug_shows_the_public_id_and_nothing_else() {
     let text = id.to_cookie(NAME, &ring());
     let [_, selector, verifier, tag] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
     let hash = URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes());
-    let public = PublicId::of(id.key);
+    let public = PublicId::of(id.selector);
     for (shown, expected) in [
         (format!("{id:?}"), format!("SessionId({selector}, ..)")),
-        (format!("{:?}", id.key), format!("RecordKey({selector})")),
+        (format!("{:?}", id.selector), format!("Selector({selector})")),
         (format!("{public:?}"), format!("PublicId({selector})")),
         (format!("{public}"), selector.to_owned()),
         (format!("{:?}", id.verifier_hash()), "VerifierHash(..)".to_owned()),
@@ -208,7 +208,7 @@ fn debug_shows_the_public_id_and_nothing_else() {
 
 #[test]
 fn a_public_id_is_read_back_and_nothing_else_is() {
-    let public = PublicId::of(mint().key);
+    let public = PublicId::of(mint().selector);
     let text = public.to_string();
     assert_eq!(text.parse(), Ok(public));
     for wrong in [

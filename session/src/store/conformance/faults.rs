@@ -6,7 +6,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Record,
         change::{Change, NewRecord},
@@ -149,7 +149,7 @@ fn at_most_once(start: u64, seen: u64) -> Result<(), Broken> {
 }
 
 /// A late second `create` would bring back a session that was purged meanwhile.
-fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, key: &RecordKey) -> Result<(), Broken> {
+fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, key: &Selector) -> Result<(), Broken> {
     let new = NewRecord { verifier: verifier(5), ..new_record(&[("shop.user", "7")]) };
     cut(b, "create", || b.try_create(key, &new))?;
     if let Some(loaded) = b.load(key)? {

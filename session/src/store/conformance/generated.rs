@@ -8,7 +8,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::{Outcome, Record},
         change::{CellWrite, Change, Guard, NewRecord, Renewal},
@@ -139,8 +139,8 @@ type Model = Option<Record>;
 
 fn step<H: Harness>(
     b: &Bench<'_, H>,
-    witness: &RecordKey,
-    key: &RecordKey,
+    witness: &Selector,
+    key: &Selector,
     model: &Model,
     dice: &mut Dice,
 ) -> Result<Model, Broken> {

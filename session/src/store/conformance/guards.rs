@@ -8,7 +8,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Outcome,
         change::{CellWrite, Change, Renewal},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Sends `change`, and sees that answer and record are what `apply` says.
-fn agrees<H: Harness>(b: &Bench<'_, H>, key: &RecordKey, change: &Change) -> Result<Outcome, Broken> {
+fn agrees<H: Harness>(b: &Bench<'_, H>, key: &Selector, change: &Change) -> Result<Outcome, Broken> {
     let before = b.live(key, "before an update")?;
     let seen = b.update(key, change)?;
     let after = b.live(key, "after an update")?;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{id::public::RecordKey, store::contract::SessionStore};
+use crate::{id::public::Selector, store::contract::SessionStore};
 
 /// Makes stores for the suite, and does to them what only their author knows how to do.
 ///
@@ -48,13 +48,13 @@ pub trait Harness: Sync {
     }
 
     /// Replaces a part of a stored record by garbage, behind the store's back; says whether it could.
-    fn damage(&self, store: &Self::Store, key: &RecordKey, damage: Damage) -> impl Future<Output = bool> {
+    fn damage(&self, store: &Self::Store, key: &Selector, damage: Damage) -> impl Future<Output = bool> {
         let _ = (store, key, damage);
         ready(false)
     }
 
     /// Everything that the engine holds for `key`, in a form of your choice, to see that nothing was written.
-    fn raw(&self, store: &Self::Store, key: &RecordKey) -> impl Future<Output = Option<Vec<u8>>> {
+    fn raw(&self, store: &Self::Store, key: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
         let _ = (store, key);
         ready(None)
     }

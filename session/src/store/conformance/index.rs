@@ -13,7 +13,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         change::{Change, MaxSessions, NewRecord, WhenFull},
         json::Json,
@@ -75,11 +75,11 @@ impl<'a, H: Harness> Asked<'a, H> {
             .map_err(|error| failed("sessions_of", &error))
     }
 
-    fn keys(&self, name: &str) -> Result<Vec<RecordKey>, Broken> {
-        Ok(self.list(name)?.into_iter().map(|listed| listed.key).collect())
+    fn keys(&self, name: &str) -> Result<Vec<Selector>, Broken> {
+        Ok(self.list(name)?.into_iter().map(|listed| listed.selector).collect())
     }
 
-    fn expect(&self, name: &str, expected: &[RecordKey], when: &str) -> Result<(), Broken> {
+    fn expect(&self, name: &str, expected: &[Selector], when: &str) -> Result<(), Broken> {
         let seen = self.keys(name)?;
         if seen == expected {
             return Ok(());
@@ -87,7 +87,7 @@ impl<'a, H: Harness> Asked<'a, H> {
         Err(Broken::new(format!("{expected:?} {when}"), format!("{seen:?}"), LIST))
     }
 
-    fn delete_all(&self, name: &str, except: Option<&RecordKey>) -> Result<u64, Broken> {
+    fn delete_all(&self, name: &str, except: Option<&Selector>) -> Result<u64, Broken> {
         self.harness
             .block_on(self.index.delete_all(&principal(name), except))
             .map_err(|error| failed("delete_all", &error))
@@ -113,7 +113,7 @@ pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Be
         same(
             "meta in a list is meta of the record",
             &listed.meta,
-            b.live(&listed.key, "that is listed")?.record.meta(),
+            b.live(&listed.selector, "that is listed")?.record.meta(),
         )?;
     }
     Ok(Held::Held)
@@ -276,7 +276,7 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
         let sign_in = |writer: &Writer<'_, H>, n: u8| {
             let mut key = *b.key(round).as_bytes();
             (key[0], key[1]) = (writer.n, n);
-            let key = RecordKey::from_bytes(key);
+            let key = Selector::from_bytes(key);
             // Asked before the one and after the other: what is in between may end either way.
             let after = done.load(Ordering::SeqCst);
             let created = writer.harness.block_on(writer.store.create(&key, &signed_in(&name)));

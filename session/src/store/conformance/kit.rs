@@ -6,7 +6,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::{harness::Harness, verdict::Broken};
 use crate::{
-    id::public::{RecordKey, VerifierHash},
+    id::public::{Selector, VerifierHash},
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -36,7 +36,7 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// The rule's `n`-th key; rules have different ones, should a harness fail to make stores that are empty.
-    pub(super) fn key(&self, n: u8) -> RecordKey {
+    pub(super) fn key(&self, n: u8) -> Selector {
         let mut bytes = [n; 16];
         for (at, byte) in self.rule.bytes().enumerate() {
             // FNV-1a over the low bytes: all that is needed is that names differ.
@@ -44,27 +44,27 @@ impl<'h, H: Harness> Bench<'h, H> {
                 *to = (*to ^ byte).wrapping_mul(0x93).rotate_left(3);
             }
         }
-        RecordKey::from_bytes(bytes)
+        Selector::from_bytes(bytes)
     }
 
-    pub(super) fn try_load(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
+    pub(super) fn try_load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         self.harness.block_on(self.store.load(key, &LoadOptions::default()))
     }
 
-    pub(super) fn try_update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    pub(super) fn try_update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.harness.block_on(self.store.update(key, change))
     }
 
-    pub(super) fn try_create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    pub(super) fn try_create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         self.harness.block_on(self.store.create(key, new))
     }
 
-    pub(super) fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, Broken> {
+    pub(super) fn load(&self, key: &Selector) -> Result<Option<Loaded>, Broken> {
         self.try_load(key).map_err(|error| failed("load", &error))
     }
 
     /// Loads what must be there.
-    pub(super) fn live(&self, key: &RecordKey, when: &str) -> Result<Loaded, Broken> {
+    pub(super) fn live(&self, key: &Selector, when: &str) -> Result<Loaded, Broken> {
         self.load(key)?.ok_or_else(|| {
             Broken::new(
                 format!("a live record {when}"),
@@ -75,7 +75,7 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// Sees that there is nothing.
-    pub(super) fn dead(&self, key: &RecordKey, when: &str, fix: &str) -> Result<(), Broken> {
+    pub(super) fn dead(&self, key: &Selector, when: &str, fix: &str) -> Result<(), Broken> {
         match self.load(key)? {
             None => Ok(()),
             Some(loaded) => Err(Broken::new(
@@ -86,12 +86,12 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, Broken> {
+    pub(super) fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, Broken> {
         self.try_create(key, new).map_err(|error| failed("create", &error))
     }
 
     /// Creates a record that was not there, and loads it.
-    pub(super) fn created(&self, key: &RecordKey, new: &NewRecord) -> Result<Loaded, Broken> {
+    pub(super) fn created(&self, key: &Selector, new: &NewRecord) -> Result<Loaded, Broken> {
         match self.create(key, new)? {
             Created::Created => self.live(key, "after `create`"),
             Created::Exists => Err(Broken::new(
@@ -103,12 +103,12 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
+    pub(super) fn update(&self, key: &Selector, change: &Change) -> Result<Updated, Broken> {
         self.try_update(key, change).map_err(|error| failed("update", &error))
     }
 
     /// Updates what must be there and allow it; the revision is checked against the record that is there then.
-    pub(super) fn updated(&self, key: &RecordKey, change: &Change, when: &str) -> Result<Loaded, Broken> {
+    pub(super) fn updated(&self, key: &Selector, change: &Change, when: &str) -> Result<Loaded, Broken> {
         match self.update(key, change)? {
             Updated::Done { revision } => {
                 let loaded = self.live(key, when)?;
@@ -128,7 +128,7 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// Sees that an update answers `Gone`.
-    pub(super) fn gone(&self, key: &RecordKey, change: &Change, when: &str) -> Result<(), Broken> {
+    pub(super) fn gone(&self, key: &Selector, change: &Change, when: &str) -> Result<(), Broken> {
         match self.update(key, change)? {
             Updated::Gone => Ok(()),
             other => Err(Broken::new(
@@ -139,7 +139,7 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn delete(&self, key: &RecordKey) -> Result<(), Broken> {
+    pub(super) fn delete(&self, key: &Selector) -> Result<(), Broken> {
         self.harness.block_on(self.store.delete(key, None)).map_err(|error| failed("delete", &error))
     }
 

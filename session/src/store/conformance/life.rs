@@ -8,7 +8,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Record,
         change::{CellWrite, Change, NewRecord},
@@ -294,7 +294,7 @@ pub(super) fn records_do_not_meet<H: Harness>(b: &Bench<'_, H>) -> Verdict {
         .into_iter()
         .flat_map(|bytes| [0, 1, 0xff].map(|last| [&bytes[..15], &[last]].concat()))
         .filter_map(|bytes| bytes.try_into().ok())
-        .map(RecordKey::from_bytes)
+        .map(Selector::from_bytes)
         .collect();
     for (n, key) in keys.iter().enumerate() {
         b.created(key, &new_record(&[("shop.user", &n.to_string())]))?;

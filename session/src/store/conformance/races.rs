@@ -11,7 +11,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Record,
         change::{Change, NewRecord, Renewal},
@@ -37,11 +37,11 @@ pub(super) struct Writer<'a, H: Harness> {
 }
 
 impl<H: Harness> Writer<'_, H> {
-    pub(super) fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, Broken> {
+    pub(super) fn update(&self, key: &Selector, change: &Change) -> Result<Updated, Broken> {
         self.harness.block_on(self.store.update(key, change)).map_err(|error| overloaded("update", &error))
     }
 
-    fn load(&self, key: &RecordKey) -> Result<Option<Loaded>, Broken> {
+    fn load(&self, key: &Selector) -> Result<Option<Loaded>, Broken> {
         self.harness
             .block_on(self.store.load(key, &LoadOptions::default()))
             .map_err(|error| overloaded("load", &error))

@@ -8,7 +8,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     store::{contract::SessionStore, error::StoreErrorKind},
 };
 
@@ -24,7 +24,7 @@ const MOST_PAGES: u32 = 100_000;
 fn scanned<H: Harness>(
     b: &Bench<'_, H>,
     mut between: impl FnMut() -> Result<(), Broken>,
-) -> Result<Option<HashSet<RecordKey>>, Broken> {
+) -> Result<Option<HashSet<Selector>>, Broken> {
     let (mut found, mut from) = (HashSet::new(), None);
     for _ in 0..MOST_PAGES {
         let answer = match b.harness.block_on(b.store.scan(from.as_ref(), PAGE)) {
@@ -32,7 +32,7 @@ fn scanned<H: Harness>(
             Err(error) if error.kind() == StoreErrorKind::Unsupported => return Ok(None),
             Err(error) => return Err(failed("scan", &error)),
         };
-        found.extend(answer.keys);
+        found.extend(answer.selectors);
         between()?;
         match answer.next {
             None => return Ok(Some(found)),
@@ -47,7 +47,7 @@ fn scanned<H: Harness>(
 }
 
 pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let all: HashSet<RecordKey> = (1..=RECORDS).map(|n| b.key(n)).collect();
+    let all: HashSet<Selector> = (1..=RECORDS).map(|n| b.key(n)).collect();
     for key in &all {
         b.created(key, &new_record(&[]))?;
     }

@@ -14,7 +14,7 @@ use std::{
 
 use self::owners::{Owned, Owners};
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::{Outcome, Record},
         change::{Change, MaxSessions, NewRecord},
@@ -60,9 +60,9 @@ struct Inner {
 
 #[derive(Default)]
 struct Shard {
-    records: HashMap<RecordKey, Arc<Record>>,
+    records: HashMap<Selector, Arc<Record>>,
     /// When to look at a record again; a record that was touched meanwhile is put back with its later end.
-    ends: BinaryHeap<Reverse<(Timestamp, RecordKey)>>,
+    ends: BinaryHeap<Reverse<(Timestamp, Selector)>>,
 }
 
 impl MemoryStore {
@@ -116,12 +116,12 @@ impl MemoryStore {
 
 /// A record that is no more, and whose it was.
 struct Ended {
-    key: RecordKey,
+    key: Selector,
     principal: Option<Principal>,
 }
 
 impl Ended {
-    fn of(key: RecordKey, record: &Record) -> Self {
+    fn of(key: Selector, record: &Record) -> Self {
         Self { key, principal: record.meta().principal.clone() }
     }
 }
@@ -142,13 +142,13 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Inner {
-    fn shard_of(&self, key: &RecordKey) -> &Mutex<Shard> {
+    fn shard_of(&self, key: &Selector) -> &Mutex<Shard> {
         let [first, ..] = key.as_bytes();
         #[allow(clippy::indexing_slicing)] // a remainder of the length
         &self.shards[usize::from(*first) % SHARDS]
     }
 
-    fn shard(&self, key: &RecordKey) -> MutexGuard<'_, Shard> {
+    fn shard(&self, key: &Selector) -> MutexGuard<'_, Shard> {
         lock(self.shard_of(key))
     }
 
@@ -185,7 +185,7 @@ impl Inner {
         self.sweep(&self.shards[next % SHARDS], self.clock.now());
     }
 
-    fn remove(&self, shard: &mut Shard, key: &RecordKey) -> Option<Ended> {
+    fn remove(&self, shard: &mut Shard, key: &Selector) -> Option<Ended> {
         let record = shard.records.remove(key)?;
         self.records.fetch_sub(1, Ordering::SeqCst);
         shard.forget_old_ends();
@@ -205,13 +205,13 @@ impl Inner {
         }
     }
 
-    fn belongs(&self, key: &RecordKey, principal: &Principal) -> bool {
+    fn belongs(&self, key: &Selector, principal: &Principal) -> bool {
         let shard = self.shard(key);
         shard.records.get(key).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
     }
 
     /// The live sessions of `principal` but `except`, the oldest sign-in first.
-    fn listed(&self, owned: &Owned, principal: &Principal, except: Option<&RecordKey>) -> Vec<Listed> {
+    fn listed(&self, owned: &Owned, principal: &Principal, except: Option<&Selector>) -> Vec<Listed> {
         let mut list: Vec<_> = owned
             .of(principal)
             .into_iter()
@@ -228,17 +228,17 @@ impl Inner {
         &self,
         owned: &Owned,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         max: Option<MaxSessions>,
-    ) -> Option<Vec<RecordKey>> {
+    ) -> Option<Vec<Selector>> {
         let Some(max) = max else { return Some(Vec::new()) };
         let others = self.listed(owned, principal, Some(key));
         let evicted = max.evictions(others.len())?;
-        Some(others.into_iter().take(evicted).map(|listed| listed.key).collect())
+        Some(others.into_iter().take(evicted).map(|listed| listed.selector).collect())
     }
 
     /// Ends sessions of `principal`; says how many there were.
-    fn end(&self, owned: &mut Owned, principal: &Principal, keys: &[RecordKey]) -> u64 {
+    fn end(&self, owned: &mut Owned, principal: &Principal, keys: &[Selector]) -> u64 {
         let mut ended = 0;
         for key in keys {
             let mut shard = self.shard(key);
@@ -254,14 +254,14 @@ impl Inner {
         ended
     }
 
-    fn load(&self, key: &RecordKey) -> Option<Loaded> {
+    fn load(&self, key: &Selector) -> Option<Loaded> {
         let shard = self.shard(key);
         let now = self.clock.now();
         let record = shard.records.get(key).filter(|record| !record.is_expired(now))?;
         Some(Loaded { record: record.clone(), now })
     }
 
-    fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         if self.records.load(Ordering::SeqCst) < self.limit {
             self.sweep_one_more();
         } else {
@@ -299,7 +299,7 @@ impl Inner {
         Ok(Created::Created)
     }
 
-    fn update(&self, key: &RecordKey, change: &Change) -> Updated {
+    fn update(&self, key: &Selector, change: &Change) -> Updated {
         // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
         self.sweep_one_more();
         let principal = change.principal.as_ref().and_then(Option::as_ref);
@@ -348,7 +348,7 @@ impl Inner {
         }
     }
 
-    fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) {
+    fn delete(&self, key: &Selector, only_if: Option<&Principal>) {
         let mut shard = self.shard(key);
         let matches = |record: &Arc<Record>| only_if.is_none() || record.meta().principal.as_ref() == only_if;
         if shard.records.get(key).is_some_and(matches) {
@@ -360,19 +360,19 @@ impl Inner {
 }
 
 impl SessionStore for MemoryStore {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         Ok(self.0.load(key))
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.0.create(key, record)
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         Ok(self.0.update(key, change))
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.delete(key, only_if);
         Ok(())
     }
@@ -395,7 +395,7 @@ impl PrincipalIndex for MemoryStore {
         Ok(self.0.listed(&self.0.owners.lock(), principal, None))
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let mut owned = self.0.owners.lock();
         let mut keys = owned.of(principal);
         keys.retain(|key| Some(key) != except);
@@ -433,7 +433,7 @@ mod tests {
         let limits = Limits { idle: hours, absolute: hours };
         let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
         for n in 0..100_000_u128 {
-            let key = RecordKey::from_bytes(n.to_le_bytes());
+            let key = Selector::from_bytes(n.to_le_bytes());
             new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
             assert!(matches!(store.0.create(&key, &new), Ok(Created::Created)));
             store.0.delete(&key, None);

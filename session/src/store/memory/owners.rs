@@ -8,14 +8,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{id::public::RecordKey, record::meta::Principal};
+use crate::{id::public::Selector, record::meta::Principal};
 
 /// An entry may outlive its record for a moment; none is missing. Who holds the lock signs in, or ends sessions, alone.
 #[derive(Default)]
 pub(super) struct Owners(Mutex<Owned>);
 
 #[derive(Default)]
-pub(super) struct Owned(HashMap<Principal, HashSet<RecordKey>>);
+pub(super) struct Owned(HashMap<Principal, HashSet<Selector>>);
 
 impl Owners {
     pub(super) fn lock(&self) -> MutexGuard<'_, Owned> {
@@ -24,11 +24,11 @@ impl Owners {
 }
 
 impl Owned {
-    pub(super) fn add(&mut self, principal: &Principal, key: RecordKey) {
+    pub(super) fn add(&mut self, principal: &Principal, key: Selector) {
         self.0.entry(principal.clone()).or_default().insert(key);
     }
 
-    pub(super) fn forget(&mut self, principal: &Principal, key: &RecordKey) {
+    pub(super) fn forget(&mut self, principal: &Principal, key: &Selector) {
         if let Some(keys) = self.0.get_mut(principal) {
             keys.remove(key);
             if keys.is_empty() {
@@ -37,7 +37,7 @@ impl Owned {
         }
     }
 
-    pub(super) fn of(&self, principal: &Principal) -> Vec<RecordKey> {
+    pub(super) fn of(&self, principal: &Principal) -> Vec<Selector> {
         self.0.get(principal).into_iter().flatten().copied().collect()
     }
 

@@ -20,7 +20,7 @@ use self::{
     statements::Statements,
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         change::{Change, NewRecord},
         meta::{Principal, Unreadable},
@@ -310,11 +310,11 @@ impl fmt::Debug for PostgresStore {
 }
 
 impl SessionStore for PostgresStore {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         rows::loaded(&self.read(&self.0.statements.load, Values::of_key(key)).await?)
     }
 
-    async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let alone = new.principal.as_ref().filter(|_| new.max_sessions.is_some());
         let rows = self.write_in_turn(alone, &self.0.statements.create, rows::create(key, new)).await?;
         match rows::only::<&str>(&rows)? {
@@ -324,13 +324,13 @@ impl SessionStore for PostgresStore {
         }
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let alone = principal.filter(|_| change.max_sessions.is_some());
         rows::updated(&self.write_in_turn(alone, &self.0.statements.update, rows::update(key, change)).await?)
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let Some(principal) = only_if else {
             return self.write(&self.0.statements.delete, Values::of_key(key)).await.map(|_| ());
         };
@@ -345,7 +345,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        let last = from.and_then(Cursor::last_key);
+        let last = from.and_then(Cursor::last_selector);
         let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
         let values = Values::none().and(last).and(i64::from(limit));
         Ok(Scanned::in_order(rows::keys(&self.read(&self.0.statements.scan, values).await?), limit))
@@ -357,7 +357,7 @@ impl PrincipalIndex for PostgresStore {
         Ok(rows::listed(&self.read(&self.0.statements.list, Values::of_principal(principal)).await?))
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let values = Values::of_principal(principal)
             .and(self.0.turn(principal))
             .and(except.map(|key| key.as_bytes().to_vec()));

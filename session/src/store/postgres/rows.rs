@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::failure::{Failure, refused};
 use crate::{
-    id::public::{RecordKey, VerifierHash},
+    id::public::{Selector, VerifierHash},
     record::{
         apply::Record,
         cell::{Cell, WireKey},
@@ -36,7 +36,7 @@ impl Values {
         Self(Ok(PgArguments::default()))
     }
 
-    pub(super) fn of_key(key: &RecordKey) -> Self {
+    pub(super) fn of_key(key: &Selector) -> Self {
         Self::none().and(key.as_bytes().to_vec())
     }
 
@@ -70,7 +70,7 @@ impl Values {
     }
 }
 
-pub(super) fn create(key: &RecordKey, new: &NewRecord) -> Values {
+pub(super) fn create(key: &Selector, new: &NewRecord) -> Values {
     Values::of_key(key)
         .and(bytes(new.verifier))
         .and(new.principal.as_ref().map(text))
@@ -83,7 +83,7 @@ pub(super) fn create(key: &RecordKey, new: &NewRecord) -> Values {
         .and_max(new.max_sessions)
 }
 
-pub(super) fn update(key: &RecordKey, change: &Change) -> Values {
+pub(super) fn update(key: &Selector, change: &Change) -> Values {
     let principal = change.principal.as_ref();
     let label = change.label.as_ref();
     Values::of_key(key)
@@ -150,13 +150,13 @@ pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
 }
 
 /// The answer of `SCAN`.
-pub(super) fn keys(rows: &[PgRow]) -> Vec<RecordKey> {
+pub(super) fn keys(rows: &[PgRow]) -> Vec<Selector> {
     rows.iter().filter_map(key).collect()
 }
 
-fn key(row: &PgRow) -> Option<RecordKey> {
+fn key(row: &PgRow) -> Option<Selector> {
     let key: &[u8] = row.try_get(0).ok()?;
-    Some(RecordKey::from_bytes(key.try_into().ok()?))
+    Some(Selector::from_bytes(key.try_into().ok()?))
 }
 
 /// The one value of the one row of an answer.

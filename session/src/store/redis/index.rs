@@ -26,7 +26,7 @@ use super::{
     status,
 };
 use crate::{
-    id::public::{PublicId, RecordKey},
+    id::public::{PublicId, Selector},
     record::{
         meta::{Principal, Unreadable},
         time::Limits,
@@ -113,7 +113,7 @@ impl RedisStore {
     }
 
     async fn delete_by_id(&self, id: PublicId, principal: &Principal) -> Result<bool, StoreError> {
-        let deleted = self.delete_record(&id.key(), "r", Some(principal)).await?;
+        let deleted = self.delete_record(&id.selector(), "r", Some(principal)).await?;
         Ok(deleted.is_some())
     }
 
@@ -152,7 +152,7 @@ impl RedisStore {
 
     async fn behind(&self, principal: &Principal, selector: &str) -> Result<Behind, StoreError> {
         let Ok(id) = selector.parse::<PublicId>() else { return Ok(Behind::Nothing) };
-        match self.load(&id.key(), &LoadOptions::default()).await {
+        match self.load(&id.selector(), &LoadOptions::default()).await {
             Ok(Some(loaded)) if loaded.record.meta().principal.as_ref() == Some(principal) => {
                 Ok(Behind::Live(loaded))
             }
@@ -167,7 +167,7 @@ impl RedisStore {
     /// Deletes a record, as the script's flags say; answers whose it was.
     pub(super) async fn delete_record(
         &self,
-        key: &RecordKey,
+        key: &Selector,
         flags: &'static str,
         only_if: Option<&Principal>,
     ) -> Result<Option<Principal>, StoreError> {
@@ -181,7 +181,7 @@ impl RedisStore {
     }
 
     /// A session that is nobody's or somebody else's now: its entry goes, unless its principal is signing in again.
-    pub(super) fn left(&self, key: &RecordKey, principal: &Principal) {
+    pub(super) fn left(&self, key: &Selector, principal: &Principal) {
         let (store, principal, selector) = (self.clone(), principal.clone(), PublicId::of(*key).to_string());
         self.aside(async move {
             let call = Call::command("HGET", store.index_key(&principal), vec![selector.as_str().into()]);
@@ -204,7 +204,7 @@ impl RedisStore {
     pub(super) async fn prolong(
         &self,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         loaded: &Loaded,
         limits: Option<Limits>,
     ) -> Result<(), StoreError> {
@@ -216,7 +216,7 @@ impl RedisStore {
     }
 
     /// A session that was seen after a while: its entry is there again, if it was lost.
-    pub(super) fn seen(&self, key: &RecordKey, principal: &Principal, since: &str, until: &str) {
+    pub(super) fn seen(&self, key: &Selector, principal: &Principal, since: &str, until: &str) {
         let (store, principal) = (self.clone(), principal.clone());
         let arguments = [PublicId::of(*key).to_string(), since.to_owned(), until.to_owned()];
         self.aside(async move {
@@ -250,13 +250,13 @@ impl PrincipalIndex for RedisStore {
         let live = self.prune(principal, live).await.map_err(nothing_done)?;
         let mut list: Vec<_> = live
             .into_iter()
-            .map(|(id, loaded)| Listed::new(id.key(), loaded.record.meta().clone()))
+            .map(|(id, loaded)| Listed::new(id.selector(), loaded.record.meta().clone()))
             .collect();
         Listed::sort_oldest_first(&mut list);
         Ok(list)
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let spared = except.map(|key| PublicId::of(*key).to_string()).unwrap_or_default();
         let (_, parts) = self.on_index(&DOOM, principal, vec![spared.into()]).await?;
         self.finish(principal, nested(&parts, 0)).await

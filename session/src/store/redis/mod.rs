@@ -12,7 +12,7 @@ use self::{
     script::{CREATE, Call, UPDATE},
 };
 use crate::{
-    id::public::{PublicId, RecordKey},
+    id::public::{PublicId, Selector},
     record::{
         change::{Change, NewRecord},
         meta::{Principal, Unreadable},
@@ -116,7 +116,7 @@ impl RedisStore {
         RedisOptions::parse(url)
     }
 
-    fn key(&self, key: &RecordKey) -> String {
+    fn key(&self, key: &Selector) -> String {
         format!("{}{}", self.key_prefix(), PublicId::of(*key))
     }
 
@@ -125,7 +125,7 @@ impl RedisStore {
         format!("{}s:", self.prefix)
     }
 
-    async fn write_record(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn write_record(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         let call = Call::script(&CREATE, self.key(key), layout::create(record)?);
         match status(self.driver.call(&call).await.map_err(failure::Failure::of_write)?)? {
             (Status::Done, _) => Ok(Created::Created),
@@ -134,12 +134,12 @@ impl RedisStore {
         }
     }
 
-    fn update_call<'a>(&self, key: &RecordKey, change: &'a Change) -> Result<Call<'a>, StoreError> {
+    fn update_call<'a>(&self, key: &Selector, change: &'a Change) -> Result<Call<'a>, StoreError> {
         let call = Call::script(&UPDATE, self.key(key), layout::update(change)?);
         Ok(call.durable(change.renewal.is_some()))
     }
 
-    async fn write_change(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn write_change(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let call = self.update_call(key, change)?;
         match status(self.driver.call(&call).await.map_err(failure::Failure::of_write)?)? {
             (Status::Gone, _) => Ok(Updated::Gone),
@@ -204,7 +204,7 @@ fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
 }
 
 impl SessionStore for RedisStore {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         let call = Call::load(self.key(key));
         match self.driver.call(&call).await.map_err(failure::Failure::of_read)? {
             Value::Array(answer) => layout::timed(&answer),
@@ -212,21 +212,21 @@ impl SessionStore for RedisStore {
         }
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         match &record.principal {
             None => self.write_record(key, record).await,
             Some(principal) => self.create_for(principal, key, record).await,
         }
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         match &change.principal {
             Some(Some(principal)) => self.update_for(principal, key, change).await,
             _ => self.write_change(key, change).await,
         }
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let flags = if only_if.is_some() { "s" } else { "" };
         let whose = self.delete_record(key, flags, only_if).await?;
         if let Some(principal) = whose.filter(|principal| !principal.as_str().is_empty()) {

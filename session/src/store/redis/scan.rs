@@ -41,8 +41,9 @@ impl RedisStore {
         };
         let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(strange()) };
         let cursor = layout::text(cursor).ok_or_else(strange)?;
-        let key =
-            |found| layout::text(found)?.strip_prefix(&self.key_prefix())?.parse().ok().map(PublicId::key);
+        let key = |found| {
+            layout::text(found)?.strip_prefix(&self.key_prefix())?.parse().ok().map(PublicId::selector)
+        };
         let next = if cursor == BEGINNING { rest.next() } else { Some(server) };
         let next = next.map(|server| Cursor::new(format!("{cursor} {server}")));
         Ok(Scanned::new(found.iter().filter_map(key).collect(), next))

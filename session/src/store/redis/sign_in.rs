@@ -15,7 +15,7 @@ use super::{
     script::{CONFIRM, REMOVE, RESERVE},
 };
 use crate::{
-    id::public::{PublicId, RecordKey},
+    id::public::{PublicId, Selector},
     record::{
         apply::Outcome,
         change::{Change, MaxSessions, NewRecord, WhenFull},
@@ -58,7 +58,7 @@ impl RedisStore {
     pub(super) async fn create_for(
         &self,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         record: &NewRecord,
     ) -> Result<Created, StoreError> {
         let (max, limits) = (record.max_sessions, Some(record.limits));
@@ -77,7 +77,7 @@ impl RedisStore {
     pub(super) async fn update_for(
         &self,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let mut max = change.max_sessions;
@@ -119,7 +119,7 @@ impl RedisStore {
     async fn admit(
         &self,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         max: Option<MaxSessions>,
         limits: Option<Limits>,
     ) -> Result<Option<Place>, StoreError> {
@@ -159,7 +159,7 @@ impl RedisStore {
     async fn confirm(
         &self,
         principal: &Principal,
-        key: &RecordKey,
+        key: &Selector,
         max: Option<MaxSessions>,
         limits: Option<Limits>,
     ) -> Result<bool, StoreError> {
@@ -190,13 +190,7 @@ impl RedisStore {
     }
 
     /// Leaves a place that was not used, unless it may be.
-    async fn give_back(
-        &self,
-        principal: &Principal,
-        key: &RecordKey,
-        place: Place,
-        why: Option<&StoreError>,
-    ) {
+    async fn give_back(&self, principal: &Principal, key: &Selector, place: Place, why: Option<&StoreError>) {
         if !place.new || why.is_some_and(|error| error.kind() == StoreErrorKind::UnknownOutcome) {
             return;
         }

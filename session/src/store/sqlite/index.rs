@@ -10,7 +10,7 @@ use super::{
     rows::{self, Rows},
 };
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{change::MaxSessions, meta::Principal, time::Timestamp},
     store::{
         contract::{Listed, PrincipalIndex},
@@ -21,17 +21,17 @@ use crate::{
 /// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
 pub(super) async fn make_room(
     connection: &mut SqliteConnection,
-    key: &RecordKey,
+    key: &Selector,
     principal: Option<&Principal>,
     max: Option<MaxSessions>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
     let mut others = rows::of_principal(connection, principal, now).await?;
-    others.retain(|listed| listed.key != *key);
+    others.retain(|listed| listed.selector != *key);
     let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
     for listed in others.iter().take(evicted) {
-        Rows::of(connection, &listed.key).delete().await?;
+        Rows::of(connection, &listed.selector).delete().await?;
     }
     Ok(true)
 }
@@ -45,7 +45,7 @@ impl PrincipalIndex for SqliteStore {
         Ok(list)
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let mut lease = self.0.writer.begin().await?;
         let ended = rows::delete_all(&mut lease, principal, except, self.0.clock.now()).await?;
         lease.commit().await?;

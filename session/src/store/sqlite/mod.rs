@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use self::{connections::Connections, index::make_room, rows::Rows};
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::{Outcome, Record},
         change::{Change, NewRecord},
@@ -205,7 +205,7 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SessionStore for SqliteStore {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
@@ -217,7 +217,7 @@ impl SessionStore for SqliteStore {
         Ok(record?.filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
     }
 
-    async fn create(&self, key: &RecordKey, new: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let mut lease = self.0.writer.begin().await?;
         // Asked under the lock, as in `update`: what was decided before somebody waited may be wrong by now.
         let now = self.0.clock.now();
@@ -237,7 +237,7 @@ impl SessionStore for SqliteStore {
         Ok(answer)
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let mut lease = self.0.writer.begin().await?;
         let now = self.0.clock.now();
         let mut rows = Rows::of(&mut lease, key);
@@ -272,7 +272,7 @@ impl SessionStore for SqliteStore {
         Ok(answer)
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let mut lease = self.0.writer.begin().await?;
         let mut rows = Rows::of(&mut lease, key);
         if only_if.is_some() {
@@ -296,7 +296,7 @@ impl SessionStore for SqliteStore {
 
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let mut lease = self.0.readers.lease().await?;
-        let keys = rows::keys(&mut lease, from.and_then(Cursor::last_key), limit).await?;
+        let keys = rows::keys(&mut lease, from.and_then(Cursor::last_selector), limit).await?;
         lease.give_back();
         Ok(Scanned::in_order(keys, limit))
     }

@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::connections::before_commit;
 use crate::{
-    id::public::RecordKey,
+    id::public::Selector,
     record::{
         apply::Record,
         cell::{Cell, WireKey},
@@ -63,11 +63,11 @@ type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 pub(super) struct Rows<'c> {
     connection: &'c mut SqliteConnection,
-    key: &'c RecordKey,
+    key: &'c Selector,
 }
 
 impl<'c> Rows<'c> {
-    pub(super) fn of(connection: &'c mut SqliteConnection, key: &'c RecordKey) -> Self {
+    pub(super) fn of(connection: &'c mut SqliteConnection, key: &'c Selector) -> Self {
         Self { connection, key }
     }
 
@@ -164,9 +164,9 @@ pub(super) async fn sweep(
 /// Some keys in their order, those after `last`.
 pub(super) async fn keys(
     connection: &mut SqliteConnection,
-    last: Option<RecordKey>,
+    last: Option<Selector>,
     limit: u32,
-) -> Result<Vec<RecordKey>, StoreError> {
+) -> Result<Vec<Selector>, StoreError> {
     let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
     let statement = sqlx::query(KEYS).bind(last).bind(i64::from(limit));
     let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
@@ -191,16 +191,16 @@ fn listed(row: &SqliteRow) -> Option<Listed> {
     Some(Listed::new(key(row)?, meta))
 }
 
-fn key(row: &SqliteRow) -> Option<RecordKey> {
+fn key(row: &SqliteRow) -> Option<Selector> {
     let key: &[u8] = row.try_get(0).ok()?;
-    Some(RecordKey::from_bytes(key.try_into().ok()?))
+    Some(Selector::from_bytes(key.try_into().ok()?))
 }
 
 /// Removes all sessions of `principal` but `except`, readable or not; says how many of them were live.
 pub(super) async fn delete_all(
     connection: &mut SqliteConnection,
     principal: &Principal,
-    except: Option<&RecordKey>,
+    except: Option<&Selector>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let except = except.map(|key| key.as_bytes().to_vec());

@@ -11,7 +11,7 @@ use std::{
 
 use actix_typed_session::{
     change::{Change, NewRecord, Renewal},
-    id::{RecordKey, VerifierHash},
+    id::{Selector, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
         Clock, Created, Cursor, Index, LoadOptions, Loaded, ManualClock, Scanned, SessionStore, StoreError,
@@ -92,8 +92,8 @@ pub(super) enum Stored {
 
 #[derive(Clone, Default)]
 pub(super) struct Shared {
-    pub(super) records: Arc<Mutex<HashMap<RecordKey, Stored>>>,
-    loaded: Arc<Mutex<HashMap<RecordKey, Record>>>,
+    pub(super) records: Arc<Mutex<HashMap<Selector, Stored>>>,
+    loaded: Arc<Mutex<HashMap<Selector, Record>>>,
     pub(super) cut: Arc<AtomicBool>,
 }
 
@@ -124,7 +124,7 @@ impl Sketch {
         why.into()
     }
 
-    fn get(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+    fn get(&self, key: &Selector) -> Result<Option<Record>, StoreError> {
         match self.shared.records.lock().unwrap().get(key).cloned() {
             None => Ok(None),
             Some(Stored::Good(record)) => Ok(Some(*record)),
@@ -138,7 +138,7 @@ impl Sketch {
         }
     }
 
-    fn put(&self, key: &RecordKey, record: &Record) {
+    fn put(&self, key: &Selector, record: &Record) {
         let mut cells = record.cells().to_vec();
         let written = record.meta().revision;
         if self.is(Fault::DropsACell) && cells.iter().filter(|(_, cell)| cell.revision == written).count() > 1
@@ -183,7 +183,7 @@ impl Sketch {
         (!open).then(|| WRITER.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn load_now(&self, key: &RecordKey) -> Result<Option<Loaded>, StoreError> {
+    fn load_now(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         let alive = |record: &Record| self.is(Fault::LoadsTheDead) || !record.is_expired(self.judged_at());
         let Some(mut record) = self.get(key)?.filter(alive) else { return Ok(None) };
         if self.is(Fault::TornLoad) {
@@ -195,7 +195,7 @@ impl Sketch {
         Ok(Some(Loaded::new(record, self.now())))
     }
 
-    fn create_now(&self, key: &RecordKey, new: &NewRecord) -> Created {
+    fn create_now(&self, key: &Selector, new: &NewRecord) -> Created {
         let _writer = self.exclusive();
         let there = self.shared.records.lock().unwrap().contains_key(key);
         let garbage = matches!(self.shared.records.lock().unwrap().get(key), Some(Stored::Bad(_)));
@@ -215,7 +215,7 @@ impl Sketch {
         Created::Created
     }
 
-    fn update_now(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    fn update_now(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let _writer = self.exclusive();
         let mut change = change.clone();
         if self.is(Fault::IgnoresGuards) {
@@ -281,7 +281,7 @@ impl Sketch {
         }
     }
 
-    fn delete_now(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    fn delete_now(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let _writer = self.exclusive();
         let matches = match (self.shared.records.lock().unwrap().get(key), only_if) {
             (None, _) => false,
@@ -305,15 +305,15 @@ impl Sketch {
 }
 
 impl SessionStore for Sketch {
-    async fn load(&self, key: &RecordKey, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.load_now(key)
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.reply(|| Ok(self.create_now(key, record)))
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let mut change = change.clone();
         if self.is(Fault::KeepsOldVerifier)
             && let Some(renewal) = &change.renewal
@@ -325,7 +325,7 @@ impl SessionStore for Sketch {
         self.reply(|| self.update_now(key, &change))
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.delete_now(key, only_if)
     }
 
@@ -334,8 +334,8 @@ impl SessionStore for Sketch {
     }
 
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        let of = |key: &RecordKey| u128::from_be_bytes(*key.as_bytes());
-        let mut keys: Vec<RecordKey> = self.shared.records.lock().unwrap().keys().copied().collect();
+        let of = |key: &Selector| u128::from_be_bytes(*key.as_bytes());
+        let mut keys: Vec<Selector> = self.shared.records.lock().unwrap().keys().copied().collect();
         keys.sort_unstable();
         if let Some(last) = from.map(|from| from.as_str().parse::<u128>().unwrap()) {
             let skipped = usize::from(self.is(Fault::SkipsInScans));

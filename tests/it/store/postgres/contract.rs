@@ -35,7 +35,7 @@ impl Shared {
     }
 
     /// Runs `sql` behind the store's back, with the key and `bytes`.
-    async fn harm(&self, sql: &'static str, key: &RecordKey, bytes: Vec<u8>) {
+    async fn harm(&self, sql: &'static str, key: &Selector, bytes: Vec<u8>) {
         let mut connection = self.server.connection(&self.database()).await;
         let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(bytes);
         assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
@@ -68,7 +68,7 @@ impl Harness for Shared {
         Some(self.open(&self.server.url(&self.database())).await)
     }
 
-    async fn damage(&self, _: &PostgresStore, key: &RecordKey, damage: Damage) -> bool {
+    async fn damage(&self, _: &PostgresStore, key: &Selector, damage: Damage) -> bool {
         let sql = match damage {
             Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText => {
                 "UPDATE typed_session SET verifier = $2 WHERE key = $1"
@@ -91,7 +91,7 @@ impl Harness for Shared {
         true
     }
 
-    async fn raw(&self, _: &PostgresStore, key: &RecordKey) -> Option<Vec<u8>> {
+    async fn raw(&self, _: &PostgresStore, key: &Selector) -> Option<Vec<u8>> {
         let mut connection = self.server.connection(&self.database()).await;
         let sql = "SELECT coalesce(string_agg(t::text, ';'), '') FROM typed_session t WHERE key = $1";
         let text: String =

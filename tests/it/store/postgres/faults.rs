@@ -135,7 +135,7 @@ async fn a_sign_in_with_a_lost_reply_is_done_or_not() {
         let sessions = store.sessions_of(&principal).await.unwrap();
         // The one or the other, and never both or neither.
         let there = if expected == StoreErrorKind::UnknownOutcome { key(2) } else { key(1) };
-        assert_eq!(sessions.iter().map(|one| one.key).collect::<Vec<_>>(), [there], "command {n}");
+        assert_eq!(sessions.iter().map(|one| one.selector).collect::<Vec<_>>(), [there], "command {n}");
     }
 }
 

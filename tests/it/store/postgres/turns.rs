@@ -71,7 +71,7 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
         assert_eq!(admitted.len(), if when_full == WhenFull::RejectNew { 3 } else { 20 });
         let listed = nodes[1].sessions_of(&principal(&name)).await.unwrap();
         assert_eq!(listed.len(), 3);
-        assert!(listed.iter().all(|listed| admitted.contains(&listed.key)));
+        assert!(listed.iter().all(|listed| admitted.contains(&listed.selector)));
     }
 }
 

@@ -33,7 +33,7 @@ impl OnRedis {
         Some(AnyStore::new(options.connect().await.unwrap()))
     }
 
-    fn key(&self, key: &RecordKey) -> Option<String> {
+    fn key(&self, key: &Selector) -> Option<String> {
         Some(record_key(&self.current.lock().unwrap().as_ref()?.1, key))
     }
 }
@@ -65,7 +65,7 @@ impl Harness for OnRedis {
         self.open().await
     }
 
-    async fn damage(&self, _: &AnyStore, key: &RecordKey, damage: Damage) -> bool {
+    async fn damage(&self, _: &AnyStore, key: &Selector, damage: Damage) -> bool {
         let Some(key) = self.key(key) else { return false };
         let mut connection = shared_redis().await.unwrap().connection().await;
         let mut commands = ::redis::pipe();
@@ -90,7 +90,7 @@ impl Harness for OnRedis {
         true
     }
 
-    async fn raw(&self, _: &AnyStore, key: &RecordKey) -> Option<Vec<u8>> {
+    async fn raw(&self, _: &AnyStore, key: &Selector) -> Option<Vec<u8>> {
         let key = self.key(key)?;
         let mut connection = shared_redis().await?.connection().await;
         ::redis::cmd("DUMP").arg(key).query_async(&mut connection).await.unwrap()

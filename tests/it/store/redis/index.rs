@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use super::*;
 
-pub(super) async fn listed(store: &RedisStore, name: &str) -> Vec<RecordKey> {
-    store.sessions_of(&principal(name)).await.unwrap().into_iter().map(|listed| listed.key).collect()
+pub(super) async fn listed(store: &RedisStore, name: &str) -> Vec<Selector> {
+    store.sessions_of(&principal(name)).await.unwrap().into_iter().map(|listed| listed.selector).collect()
 }
 
 /// The one index under this prefix, as a server has it.
@@ -17,12 +17,12 @@ pub(super) async fn index_key(connection: &mut MultiplexedConnection, prefix: &s
     keys[0].clone()
 }
 
-fn selector(key: &RecordKey) -> String {
+fn selector(key: &Selector) -> String {
     record_key("", key)[2..].to_owned()
 }
 
 /// Sets the entry of `key` to this state, as long ago as this many seconds.
-async fn set(connection: &mut MultiplexedConnection, index: &str, key: &RecordKey, state: char, ago: u64) {
+async fn set(connection: &mut MultiplexedConnection, index: &str, key: &Selector, state: char, ago: u64) {
     let now: (u64, u64) = ::redis::cmd("TIME").query_async(connection).await.unwrap();
     connection.hset(index, selector(key), format!("{state}{}", (now.0 - ago) * 1000)).await.unwrap();
 }
@@ -30,7 +30,7 @@ async fn set(connection: &mut MultiplexedConnection, index: &str, key: &RecordKe
 pub(super) async fn entry(
     connection: &mut MultiplexedConnection,
     index: &str,
-    key: &RecordKey,
+    key: &Selector,
 ) -> Option<char> {
     connection.hget(index, selector(key)).await.unwrap()?.chars().next()
 }

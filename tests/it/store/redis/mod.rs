@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use ::redis::aio::MultiplexedConnection;
 use actix_typed_session::{
     change::{CellWrite, Change, Guard, MaxSessions, NewRecord, WhenFull},
-    id::{PublicId, RecordKey, VerifierHash},
+    id::{PublicId, Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
         Created, LoadOptions, PrincipalIndex, RedisStore, SessionStore, StoreError, StoreErrorKind, Updated,
@@ -25,11 +25,11 @@ mod layout;
 mod repair;
 mod tls;
 
-const KEY: RecordKey = RecordKey::from_bytes([7; 16]);
+const KEY: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 
-fn key(n: u8) -> RecordKey {
-    RecordKey::from_bytes([n; 16])
+fn key(n: u8) -> Selector {
+    Selector::from_bytes([n; 16])
 }
 
 fn new_record() -> NewRecord {
@@ -73,7 +73,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.unwrap_err().kind()
 }
 
-async fn text(store: &RedisStore, key: &RecordKey, cell: &str) -> Option<String> {
+async fn text(store: &RedisStore, key: &Selector, cell: &str) -> Option<String> {
     let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
@@ -83,7 +83,7 @@ async fn load(store: &RedisStore) -> Result<bool, StoreErrorKind> {
     loaded.map(|loaded| loaded.is_some()).map_err(|error| error.kind())
 }
 
-async fn lives(store: &RedisStore, key: &RecordKey) -> bool {
+async fn lives(store: &RedisStore, key: &Selector) -> bool {
     store.load(key, &LoadOptions::default()).await.unwrap().is_some()
 }
 
@@ -99,9 +99,9 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: String) -> Vec<St
     ::redis::cmd("KEYS").arg(pattern).query_async(connection).await.unwrap()
 }
 
-fn record_key(prefix: &str, key: &RecordKey) -> String {
+fn record_key(prefix: &str, key: &Selector) -> String {
     let shown = format!("{key:?}");
-    let selector = shown.strip_prefix("RecordKey(").and_then(|text| text.strip_suffix(')')).unwrap();
+    let selector = shown.strip_prefix("Selector(").and_then(|text| text.strip_suffix(')')).unwrap();
     assert!(selector.parse::<PublicId>().is_ok());
     format!("{prefix}s:{selector}")
 }

@@ -62,7 +62,7 @@ impl Harness for Sqlite {
         Some(self.open().await)
     }
 
-    async fn damage(&self, _: &SqliteStore, key: &RecordKey, damage: Damage) -> bool {
+    async fn damage(&self, _: &SqliteStore, key: &Selector, damage: Damage) -> bool {
         let sql = match damage {
             // TEXT columns of strict tables hold text, but nobody checks that it is UTF-8.
             Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText | Damage::NewerLayout => {
@@ -91,7 +91,7 @@ impl Harness for Sqlite {
         true
     }
 
-    async fn raw(&self, _: &SqliteStore, key: &RecordKey) -> Option<Vec<u8>> {
+    async fn raw(&self, _: &SqliteStore, key: &Selector) -> Option<Vec<u8>> {
         let all = "SELECT CAST(group_concat(row, x'00') AS BLOB) FROM (
             SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE key = ?1
             UNION ALL SELECT hex(wire_key) || hex(cell) FROM cell WHERE session = ?1)";

@@ -14,7 +14,7 @@ async fn fill(store: &SqliteStore) -> u32 {
     for n in 0..100_000_u32 {
         let mut new = new_record();
         new.cells = heavy(9_000).write;
-        match store.create(&RecordKey::from_bytes(u128::from(n).to_le_bytes()), &new).await {
+        match store.create(&Selector::from_bytes(u128::from(n).to_le_bytes()), &new).await {
             Ok(answer) => assert_eq!(answer, Created::Created),
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
@@ -34,7 +34,7 @@ async fn refuses_and_keeps(store: &SqliteStore, path: &Path, records: u32) {
         assert_eq!(after, before, "a refused change leaves the old record");
     }
     for n in 0..records {
-        let key = RecordKey::from_bytes(u128::from(n).to_le_bytes());
+        let key = Selector::from_bytes(u128::from(n).to_le_bytes());
         assert_eq!(text(store, &key, BALLAST).await.map(|text| text.len()), Some(9_002), "record {n}");
     }
     sound(path).await;
@@ -60,7 +60,7 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
 
     // A sign-out needs no room and makes some.
     for n in 0..records {
-        store.delete(&RecordKey::from_bytes(u128::from(n).to_le_bytes()), None).await.unwrap();
+        store.delete(&Selector::from_bytes(u128::from(n).to_le_bytes()), None).await.unwrap();
     }
     assert_eq!(store.update(&KEY, &heavy(300_000)).await.unwrap(), Updated::Done { revision: 2 });
     assert!(path.metadata().unwrap().len() <= 400 * 1024);

@@ -10,7 +10,7 @@ use std::sync::{
 
 use actix_typed_session::{
     change::{Change, NewRecord},
-    id::RecordKey,
+    id::Selector,
     record::Principal,
     store::{
         AnyStore, Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
@@ -104,19 +104,19 @@ impl Switched {
 }
 
 impl SessionStore for Switched {
-    async fn load(&self, key: &RecordKey, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         self.call(|mode| mode.loads, self.0.store.load(key, options)).await
     }
 
-    async fn create(&self, key: &RecordKey, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         self.call(|mode| mode.writes, self.0.store.create(key, record)).await
     }
 
-    async fn update(&self, key: &RecordKey, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.call(|mode| mode.writes, self.0.store.update(key, change)).await
     }
 
-    async fn delete(&self, key: &RecordKey, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.call(|mode| mode.writes, self.0.store.delete(key, only_if)).await
     }
 

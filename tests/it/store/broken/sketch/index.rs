@@ -2,7 +2,7 @@
 
 use actix_typed_session::{
     change::MaxSessions,
-    id::RecordKey,
+    id::Selector,
     record::Principal,
     store::{Listed, PrincipalIndex, StoreError},
 };
@@ -10,7 +10,7 @@ use actix_typed_session::{
 use super::{Fault, Sketch, Stored};
 
 impl Sketch {
-    fn listed(&self, principal: &Principal, except: Option<&RecordKey>) -> Vec<Listed> {
+    fn listed(&self, principal: &Principal, except: Option<&Selector>) -> Vec<Listed> {
         let belongs = |other: &Principal| {
             other == principal
                 || self.is(Fault::ListsByPrefix) && other.as_str().starts_with(principal.as_str())
@@ -33,12 +33,12 @@ impl Sketch {
     }
 
     /// Makes room for one more session of `principal`; says whether there is.
-    pub(super) fn admit(&self, key: &RecordKey, principal: &Principal, max: Option<MaxSessions>) -> bool {
+    pub(super) fn admit(&self, key: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
         let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
         let others = self.listed(principal, Some(key).filter(|_| !self.is(Fault::CountsAgain)));
         let Some(evicted) = max.evictions(others.len()) else { return false };
         for listed in others.iter().take(evicted) {
-            self.shared.records.lock().unwrap().remove(&listed.key);
+            self.shared.records.lock().unwrap().remove(&listed.selector);
         }
         true
     }
@@ -49,14 +49,14 @@ impl PrincipalIndex for Sketch {
         Ok(self.listed(principal, None))
     }
 
-    async fn delete_all(&self, principal: &Principal, except: Option<&RecordKey>) -> Result<u64, StoreError> {
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let _writer = self.exclusive();
         let mut ended = self.listed(principal, except.filter(|_| !self.is(Fault::ExceptsNobody)));
         if self.is(Fault::SparesTheYoungest) {
             ended.pop();
         }
         for listed in &ended {
-            self.shared.records.lock().unwrap().remove(&listed.key);
+            self.shared.records.lock().unwrap().remove(&listed.selector);
         }
         Ok(ended.len() as u64)
     }
