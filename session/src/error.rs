@@ -12,15 +12,7 @@ use std::{
     },
 };
 
-use actix_web::{
-    HttpResponse, ResponseError,
-    http::{StatusCode, header::RETRY_AFTER},
-};
-
-use crate::{
-    schemas::SchemaError,
-    store::error::{StoreError, StoreErrorKind},
-};
+use crate::store::error::{StoreError, StoreErrorKind};
 
 /// Why a request's session could not be used or saved.
 ///
@@ -85,17 +77,6 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const fn status(self) -> StatusCode {
-        match self {
-            Self::StoreUnavailable | Self::Contended | Self::Unreadable | Self::SchemaTooNew => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Superseded | Self::Gone => StatusCode::CONFLICT,
-            Self::TooManySessions => StatusCode::FORBIDDEN,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     const fn message(self) -> &'static str {
         match self {
             Self::MissingMiddleware => {
@@ -157,12 +138,16 @@ impl Error {
     /// What went wrong. Asking counts as handling it: a failed extraction no longer answers the request by itself.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.0.acknowledged.store(true, Ordering::Relaxed);
+        self.acknowledge();
         self.0.kind
     }
 
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.0.acknowledged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn acknowledge(&self) {
+        self.0.acknowledged.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn peek(&self) -> ErrorKind {
@@ -196,32 +181,5 @@ impl From<StoreError> for Error {
             _ => ErrorKind::StoreUnavailable,
         };
         Self::build(kind, None, Some(error))
-    }
-}
-
-impl From<SchemaError> for Error {
-    fn from(error: SchemaError) -> Self {
-        let kind = match &error {
-            SchemaError::SameName { .. } => ErrorKind::SchemaClash,
-            SchemaError::TwoPrincipals { .. } => ErrorKind::TwoPrincipals,
-        };
-        Self::new(kind).because(error.to_string())
-    }
-}
-
-impl ResponseError for Error {
-    fn status_code(&self) -> StatusCode {
-        self.0.kind.status()
-    }
-
-    /// An opaque response: the status and its standard phrase, and when to try again.
-    fn error_response(&self) -> HttpResponse {
-        self.0.acknowledged.store(true, Ordering::Relaxed);
-        let status = self.0.kind.status();
-        let mut response = HttpResponse::build(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, "1"));
-        }
-        response.content_type("text/plain; charset=utf-8").body(status.canonical_reason().unwrap_or_default())
     }
 }

@@ -87,52 +87,49 @@
 //! * `testing`: the conformance suite for stores, a clock that tests move, chosen randomness. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod id;
+pub mod record;
+pub mod store;
+mod error;
+mod schema;
+mod section;
+mod commit;
+mod visit;
+mod handle;
+mod http;
+mod tools;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod app;
-mod census;
-mod commit;
-mod config;
-mod convert;
-mod cookie;
-mod devices;
-mod error;
-mod evolve;
-mod extract;
-mod finish;
-mod history;
-pub mod id;
-mod lock;
-mod middleware;
-mod patch;
-pub mod record;
-mod schema;
-mod schemas;
-mod session;
-mod shape;
-mod state;
-pub mod store;
-mod visit;
 
 #[doc(inline)]
 pub use self::record::change;
 pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
-    census::{CellCount, Census, Form, Problem, census},
-    config::{ConfigError, SessionMiddlewareBuilder},
-    cookie::{CookieError, SameSite},
-    devices::SessionInfo,
     error::{Error, ErrorKind},
-    extract::{ExtractSession, SessionExt},
+    handle::{
+        devices::SessionInfo,
+        into_field::IntoField,
+        session::Session,
+        state::{SessionState, TypedSession},
+    },
+    http::{
+        builder::{ConfigError, SessionMiddlewareBuilder},
+        cookie::{CookieError, SameSite},
+        extract::{ExtractSession, SessionExt},
+        middleware::{SessionMiddleware, SessionService},
+    },
     id::keys::{Key, KeyError},
-    middleware::{SessionMiddleware, SessionService},
     record::change::WhenFull,
-    schema::{Field, IntoField, Removed, Schema, SessionState, TypedSession},
-    schemas::{SchemaError, Schemas, SchemasBuilder},
-    session::Session,
-    shape::SessionShape,
+    schema::{
+        describe::{Field, Removed, Schema},
+        schemas::{SchemaError, Schemas, SchemasBuilder},
+    },
+    tools::{
+        census::{CellCount, Census, Form, Problem, census},
+        lock::shape::SessionShape,
+    },
 };
 
 /// Its code blocks are tests.

@@ -3,13 +3,18 @@
 pub use actix_web;
 
 pub use crate::{
-    convert::{Converts, Failed, Merges, Values, encode},
-    evolve::{CellError, Cells, FieldValue},
-    extract::{Extract, extract},
-    history::{Group, Step},
+    handle::state::{Tracked, principal_of},
+    http::extract::{Extract, extract},
     record::json::Json,
-    schema::{Field, Removed, Schema},
-    state::{Tracked, principal_of},
+    schema::{
+        describe::{Field, Removed, Schema},
+        group::{Group, Step},
+        values::{Failed, Values},
+    },
+    section::{
+        cells::{CellError, Cells, FieldValue},
+        convert::{Converts, Merges, encode},
+    },
 };
 
 /// Why a field could not be encoded.
@@ -18,11 +23,14 @@ pub type EncodeError = serde_json::Error;
 pub mod shape {
     //! What generated code asks of types.
 
-    pub use crate::shape::{Opaque, Probe, assert_kept, of, or_words, text};
+    pub use crate::tools::lock::shape::{Opaque, Probe, assert_kept, of, or_words, text};
 }
 
 pub mod lock {
     //! What a generated `session_lock` test does.
 
-    pub use crate::lock::{Failure, Lock, Task, keep};
+    pub use crate::tools::lock::{
+        keep::keep,
+        task::{Failure, Lock, Task},
+    };
 }

@@ -4,11 +4,16 @@
 
 use std::{panic::Location, rc::Rc, time::Duration};
 
-use super::{Answer, Arrival, Commit, CookieAction, Done, Finish, Request, Rules, SUPERSEDED_WINDOW, Step};
+use super::{
+    arrival::{Arrival, Base},
+    fold::Fold,
+    machine::{Commit, SUPERSEDED_WINDOW},
+    operation::{Operation, Recorded},
+    step::{Answer, CookieAction, Done, Finish, Request, Rules, Step},
+};
 use crate::{
     error::ErrorKind,
     id::{random::Randomness, session_id::SessionId},
-    patch::{Base, Fold, Operation, Place, Recorded},
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -17,7 +22,8 @@ use crate::{
         meta::Principal,
         time::{Limits, Timestamp},
     },
-    schema::{Field, Schema},
+    schema::describe::{Field, Schema},
+    section::patch::Place,
     store::{
         contract::{Created, Loaded, Updated},
         error::{StoreError, StoreErrorKind},
@@ -236,8 +242,10 @@ fn moved(arrival: &Arrival, change: &Change) -> Loaded {
 /// Another request renewed the id and wrote the cart.
 fn renewed(arrival: &Arrival) -> Loaded {
     let other = SessionId::mint(Randomness::System).unwrap();
-    let mut change =
-        Change { renewal: Some(crate::change::Renewal::new(other.verifier_hash())), ..Change::default() };
+    let mut change = Change {
+        renewal: Some(crate::record::change::Renewal::new(other.verifier_hash())),
+        ..Change::default()
+    };
     change.write.push(CellWrite::new(WireKey::from_static("s.cart"), json("[9]")));
     moved(arrival, &change)
 }
@@ -359,7 +367,7 @@ fn a_flash_that_changed_is_not_taken() {
 fn as_it_was_loaded() {
     let as_loaded = || {
         let mut case = Case::new(live(Some("1")), vec![set(CART, "[1]")]);
-        case.request.local.patch = crate::patch::Patch::default();
+        case.request.local.patch = crate::section::patch::Patch::default();
         case.request.local.set(CART, json("[1]"), true);
         case
     };

@@ -7,11 +7,15 @@ use super::{
     spec::{Met, Sessions, begin},
 };
 use crate::{
-    commit::{Answer, Arrival, Commit, CookieAction, Finish, Request, Rules, Step},
+    commit::{
+        arrival::{Arrival, Base},
+        fold::Fold,
+        machine::Commit,
+        operation::{Operation, Ran, Recorded, Replay},
+        step::{Answer, CookieAction, Finish, Request, Rules, Step},
+    },
     error::Error,
-    evolve::View,
     id::{public::Selector, random::Randomness, session_id::SessionId},
-    patch::{Base, Fold, Operation, Patch, Place, Ran, Recorded, Replay},
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -20,7 +24,11 @@ use crate::{
         meta::Principal,
         time::{Limits, Timestamp},
     },
-    schema::{Field, Schema},
+    schema::describe::{Field, Schema},
+    section::{
+        patch::{Patch, Place},
+        view::View,
+    },
     store::{
         contract::{Created, Loaded, Updated},
         error::{StoreError, StoreErrorKind},

@@ -1,0 +1,165 @@
+//! All sessions of who is signed in: the list "your devices", and ending them.
+//!
+//! In: calls of a handler. Out: a list, or sessions ended before the call returns. Never: anything that opens a session.
+
+use std::{future::Future, panic::Location, sync::Arc};
+
+use super::session::Session;
+use crate::{
+    commit::operation::Operation,
+    error::{Error, ErrorKind},
+    id::public::PublicId,
+    record::time::Timestamp,
+    store::{bounded::BoundedIndex, contract::Listed},
+    visit::{run_to_end::RunToEnd, visit::Visit},
+};
+
+/// What is kept of a label: enough for the user agent of any browser, too little to fill a store with.
+const LONGEST_LABEL: usize = 256;
+
+/// One of a user's sessions, for a page that lists them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// What [`Session::revoke`] takes. It opens nothing.
+    pub public_id: PublicId,
+    /// When the session began, by the store's clock.
+    pub created: Timestamp,
+    /// When its browser was last seen, to within a tenth of the idle timeout.
+    pub last_seen: Timestamp,
+    /// When its user last proved who they are.
+    pub authenticated: Option<Timestamp>,
+    /// What [`Session::set_label`] was given.
+    pub label: Option<Arc<str>>,
+    /// Whether it is the session of this request.
+    pub is_current: bool,
+}
+
+/// Of who is signed in: their other sessions too. These calls ask the store at once and do not wait for the end of the request.
+impl Session {
+    /// What a list of sessions shows for this one, such as the user agent. Without control characters, at most 256
+    /// characters of it; empty text removes it. By itself it begins no session.
+    ///
+    /// ```
+    /// use actix_typed_session::Session;
+    /// use actix_web::{HttpRequest, http::header::USER_AGENT};
+    ///
+    /// async fn after_sign_in(session: Session, request: HttpRequest) -> &'static str {
+    ///     if let Some(Ok(agent)) = request.headers().get(USER_AGENT).map(|agent| agent.to_str()) {
+    ///         session.set_label(agent);
+    ///     }
+    ///     "welcome"
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn set_label(&self, label: &str) {
+        let label: String = label.chars().filter(|c| !c.is_control()).take(LONGEST_LABEL).collect();
+        let label = (!label.is_empty()).then(|| label.into());
+        self.visit().record(Operation::Label(label), Location::caller());
+    }
+
+    /// The live sessions of who is signed in, the oldest sign-in first; none if nobody is. A sign-in of this request is in it
+    /// after [`save`](Self::save). OWASP ASVS 5.0 7.5.2.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, Session};
+    ///
+    /// async fn devices(session: Session) -> Result<String, Error> {
+    ///     let sessions = session.sessions().await?;
+    ///     let lines = sessions.iter().map(|one| format!("{} {:?}\n", one.public_id, one.label));
+    ///     Ok(lines.collect())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::StoreUnavailable`] when the store is, [`ErrorKind::NoIndex`] when it cannot find sessions by their user.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Error> {
+        let index = index(self.visit())?;
+        let Some(principal) = self.principal() else { return Ok(Vec::new()) };
+        let current = self.public_id();
+        let list = index.sessions_of(&principal).await?;
+        Ok(list.into_iter().map(|listed| info(listed, current)).collect())
+    }
+
+    /// Ends one session of who is signed in, by what the list calls it. One of somebody else, or none, is left as it is.
+    /// The session of this request is purged. OWASP ASVS 5.0 7.5.2.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, Session, id::PublicId};
+    /// use actix_web::web;
+    ///
+    /// /// The page's form sends what `public_id` shows.
+    /// async fn end(session: Session, id: web::Form<String>) -> Result<&'static str, Error> {
+    ///     if let Ok(id) = id.parse::<PublicId>() {
+    ///         session.revoke(id).await?;
+    ///     }
+    ///     Ok("ended")
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`sessions`](Self::sessions): then it may still be live, and the call can be made again.
+    #[track_caller]
+    pub fn revoke(&self, id: PublicId) -> impl Future<Output = Result<(), Error>> + use<> {
+        let (visit, signed_in, at) = (self.visit().clone(), self.principal(), Location::caller());
+        let is_current = self.public_id() == Some(id);
+        RunToEnd::new(async move {
+            let Some(principal) = signed_in else { return Ok(()) };
+            if is_current {
+                visit.record(Operation::Purge, at);
+                return Ok(());
+            }
+            Ok(visit.app().store.delete(std::time::Instant::now(), &id.selector(), Some(&principal)).await?)
+        })
+    }
+
+    /// Ends all sessions of who is signed in but this one; says how many. After a change of password, say.
+    ///
+    /// It is final: every sign-in that was answered before the call is gone when it returns. OWASP ASVS 5.0 7.4.3.
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke).
+    pub fn revoke_others(&self) -> impl Future<Output = Result<u64, Error>> + use<> {
+        let (visit, signed_in, current) = (self.visit().clone(), self.principal(), self.public_id());
+        RunToEnd::new(async move {
+            let index = index(&visit)?;
+            let Some(principal) = signed_in else { return Ok(0) };
+            let current = current.map(PublicId::selector);
+            Ok(index.delete_all(&principal, current.as_ref()).await?)
+        })
+    }
+
+    /// Ends all sessions of who is signed in; says how many. This request's is purged with them, and its cookie removed.
+    ///
+    /// It is final, as [`revoke_others`](Self::revoke_others).
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke).
+    #[track_caller]
+    pub fn revoke_all(&self) -> impl Future<Output = Result<u64, Error>> + use<> {
+        let (visit, signed_in, at) = (self.visit().clone(), self.principal(), Location::caller());
+        RunToEnd::new(async move {
+            let index = index(&visit)?;
+            let Some(principal) = signed_in else { return Ok(0) };
+            let ended = index.delete_all(&principal, None).await?;
+            visit.record(Operation::Purge, at);
+            Ok(ended)
+        })
+    }
+}
+
+fn index(visit: &Visit) -> Result<BoundedIndex<'_>, Error> {
+    visit.app().store.index().ok_or_else(|| Error::new(ErrorKind::NoIndex))
+}
+
+fn info(listed: Listed, current: Option<PublicId>) -> SessionInfo {
+    let (public_id, meta) = (PublicId::of(listed.selector), listed.meta);
+    SessionInfo {
+        public_id,
+        created: meta.created,
+        last_seen: meta.touched,
+        authenticated: meta.authenticated,
+        label: meta.label,
+        is_current: current == Some(public_id),
+    }
+}

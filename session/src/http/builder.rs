@@ -1,0 +1,311 @@
+//! What an application may choose, and why the rest is as it is.
+//!
+//! In: choices. Out: a [`SessionMiddleware`], or the mistake and its remedy. Never: a default that is not argued.
+
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+
+use super::{
+    cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
+    middleware::SessionMiddleware,
+};
+use crate::{
+    commit::step::Rules,
+    id::{
+        keys::{Key, KeyRing},
+        random::Randomness,
+    },
+    record::{
+        change::{MaxSessions, WhenFull},
+        time::Limits,
+    },
+    schema::schemas::Schemas,
+    store::{
+        any::AnyStore,
+        bounded::{BoundedStore, Deadlines},
+        contract::SessionStore,
+    },
+    visit::{
+        shared::{App, Met},
+        turns::Queue,
+    },
+};
+
+/// Half an hour: what a person forgets about on a shared computer (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
+const IDLE: Duration = Duration::from_mins(30);
+
+/// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
+const ABSOLUTE: Duration = Duration::from_hours(12);
+
+/// A session is read on every request of its visitor; what does not fit here belongs in a database.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// Longer than any healthy store takes, shorter than a visitor waits.
+const LOAD: Duration = Duration::from_secs(1);
+
+/// A write may also meet other writers.
+const SAVE: Duration = Duration::from_secs(2);
+
+/// Chooses what [`SessionMiddleware`] does. Every default is the safe one.
+///
+/// ```
+/// use std::time::Duration;
+/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+///     .idle_timeout(Duration::from_secs(15 * 60))
+///     .build()?;
+/// # let _ = sessions;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct SessionMiddlewareBuilder {
+    store: AnyStore,
+    key: Key,
+    retired: Vec<Key>,
+    cookie: CookieOptions,
+    limits: Limits,
+    persistent: bool,
+    max_sessions: Option<(u32, WhenFull)>,
+    max_record: usize,
+    deadlines: Deadlines,
+    eager: bool,
+    random: Randomness,
+    schemas: Schemas,
+}
+
+/// A choice that cannot be.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// About the cookie.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
+    /// A duration of zero.
+    #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
+    Zero(&'static str),
+    /// No sessions at all.
+    #[error("`max_sessions_per_user` is zero, so nobody could sign in; allow at least one")]
+    NoSessions,
+    /// A maximum per user needs a store that finds sessions by their user.
+    #[error(
+        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and answer `Some(Index::of(self))` in `SessionStore::index`, or leave it out"
+    )]
+    NoIndex,
+}
+
+/// The message: `main` prints this form of what it returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl SessionMiddlewareBuilder {
+    pub(crate) fn of(store: impl SessionStore, key: Key) -> Self {
+        Self {
+            store: AnyStore::new(store),
+            key,
+            retired: Vec::new(),
+            cookie: CookieOptions::default(),
+            limits: Limits { idle: IDLE, absolute: ABSOLUTE },
+            persistent: false,
+            max_sessions: None,
+            max_record: MAX_RECORD_BYTES,
+            deadlines: Deadlines { load: LOAD, save: SAVE },
+            eager: false,
+            random: Randomness::System,
+            schemas: Schemas::default(),
+        }
+    }
+
+    /// A key that signed cookies before and still opens them. Give the new key to `new` or `builder`, the old ones here.
+    ///
+    /// To change keys on a fleet without signing anybody out: first deploy the new key here, then swap the two, then remove
+    /// the old one after the absolute timeout.
+    pub fn retired_key(mut self, key: Key) -> Self {
+        self.retired.push(key);
+        self
+    }
+
+    /// The cookie's name without its prefix. Default `sid`.
+    ///
+    /// The prefix follows from the attributes: `__Host-` makes browsers refuse the cookie from any other host, `__Secure-`
+    /// takes its place with a [`cookie_domain`](Self::cookie_domain) or a [`cookie_path`](Self::cookie_path).
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookie.name = name.into();
+        self
+    }
+
+    /// Shares the session with the subdomains of `domain`. Default: this host only, so that no sibling can plant a cookie.
+    pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        self.cookie.domain = Some(domain.into());
+        self
+    }
+
+    /// Sends the cookie below `path` only. Default `/`: a path is no protection, and two sessions on one host confuse.
+    pub fn cookie_path(mut self, path: impl Into<String>) -> Self {
+        self.cookie.path = path.into();
+        self
+    }
+
+    /// Which requests from other sites carry the cookie. Default [`SameSite::Lax`]: `Strict` would show visitors who follow
+    /// a link to your site as signed out.
+    pub fn cookie_same_site(mut self, same_site: SameSite) -> Self {
+        self.cookie.same_site = same_site;
+        self
+    }
+
+    /// Development over plain HTTP: a cookie without `Secure`, under another name. Never in production: whoever can read the
+    /// network can take over every session.
+    pub fn dangerous_insecure_cookie(mut self) -> Self {
+        self.cookie.insecure = true;
+        self
+    }
+
+    /// The longest silence of a browser. Default 30 minutes (ASVS 5.0 7.3.1). It is seen to within a tenth of it.
+    pub fn idle_timeout(mut self, idle: Duration) -> Self {
+        self.limits.idle = idle;
+        self
+    }
+
+    /// The longest life of a session since sign-in, however busy. Default 12 hours (ASVS 5.0 7.3.2).
+    pub fn absolute_timeout(mut self, absolute: Duration) -> Self {
+        self.limits.absolute = absolute;
+        self
+    }
+
+    /// Lets the cookie outlive the browser, for every session. Default: it ends with the browser (NIST SP 800-63B 7.1);
+    /// `Session::set_lifetime` decides for one session.
+    pub fn persistent_cookie(mut self) -> Self {
+        self.persistent = true;
+        self
+    }
+
+    /// How many sessions one user may have at a time, and what becomes of one more. Default: any number, because a refused
+    /// or ended session surprises; ASVS 5.0 7.1.2 asks for a decision. Counted where the principal field is set.
+    ///
+    /// With [`WhenFull::RejectNew`] a sign-in too many is answered 403
+    /// ([`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions)); with [`WhenFull::EvictOldest`] the session that signed in
+    /// first ends. All stores of this crate can count; one of your own needs a [`PrincipalIndex`](crate::store::PrincipalIndex).
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, WhenFull, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .max_sessions_per_user(3, WhenFull::EvictOldest)
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_sessions_per_user(mut self, most: u32, when_full: WhenFull) -> Self {
+        self.max_sessions = Some((most, when_full));
+        self
+    }
+
+    /// The most that one session may hold, keys and JSON text together. Default 64 KiB.
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.max_record = bytes;
+        self
+    }
+
+    /// How long a request waits for its session. Default 1 s, the one retry included.
+    pub fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.deadlines.load = deadline;
+        self
+    }
+
+    /// How long a request waits for its session to be stored. Default 2 s, retries after conflicts included.
+    pub fn save_deadline(mut self, deadline: Duration) -> Self {
+        self.deadlines.save = deadline;
+        self
+    }
+
+    /// The states that handlers will ask for, so that two that clash fail at start-up. Default: each is met with the first request
+    /// that uses it, and so is one that is missing here.
+    pub fn schemas(mut self, schemas: Schemas) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
+    /// Loads the session before guards and inner middleware run. Default: not before somebody asks, so that a route without
+    /// a session costs nothing and survives the store.
+    pub fn eager(mut self) -> Self {
+        self.eager = true;
+        self
+    }
+
+    /// Ids from chosen bytes, for tests of what happens when they repeat.
+    #[cfg(feature = "testing")]
+    pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
+        self.random = Randomness::Chosen(fill);
+        self
+    }
+
+    /// The middleware.
+    ///
+    /// # Errors
+    /// When choices contradict each other or browsers; the message says which, and what to do.
+    pub fn build(self) -> Result<SessionMiddleware, ConfigError> {
+        let durations = [
+            ("idle_timeout", self.limits.idle),
+            ("absolute_timeout", self.limits.absolute),
+            ("load_deadline", self.deadlines.load),
+            ("save_deadline", self.deadlines.save),
+        ];
+        if let Some((name, _)) = durations.into_iter().find(|(_, duration)| duration.as_millis() == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        let cookie = CookieSpec::new(&self.cookie)?;
+        let max_sessions = match self.max_sessions {
+            None => None,
+            Some(_) if self.store.index().is_none() => return Err(ConfigError::NoIndex),
+            Some((most, when_full)) => {
+                let most = NonZeroU32::new(most).ok_or(ConfigError::NoSessions)?;
+                Some(MaxSessions::new(most, when_full))
+            }
+        };
+        Ok(self.with(cookie, max_sessions))
+    }
+
+    pub(crate) fn finish_with_defaults(self) -> SessionMiddleware {
+        self.with(CookieSpec::standard(), None)
+    }
+
+    fn with(self, cookie: CookieSpec, max_sessions: Option<MaxSessions>) -> SessionMiddleware {
+        let rules = Rules {
+            limits: self.limits,
+            persistent: self.persistent,
+            max_sessions,
+            max_record: self.max_record,
+            deadline: self.deadlines.save,
+            random: self.random,
+        };
+        SessionMiddleware::over(App {
+            store: BoundedStore::new(self.store, self.deadlines),
+            unconfirmed: Arc::default(),
+            keys: KeyRing::new(&self.key, &self.retired),
+            cookie,
+            rules,
+            eager: self.eager,
+            met: Arc::new(Met::from_the_start(self.schemas)),
+            queue: Arc::new(Queue::new()),
+        })
+    }
+}
+
+impl SessionMiddleware {
+    /// With every default; see [`SessionMiddlewareBuilder`] for what they are and why.
+    pub fn new(store: impl SessionStore, key: Key) -> Self {
+        SessionMiddlewareBuilder::of(store, key).finish_with_defaults()
+    }
+
+    /// To change some of the defaults.
+    pub fn builder(store: impl SessionStore, key: Key) -> SessionMiddlewareBuilder {
+        SessionMiddlewareBuilder::of(store, key)
+    }
+}

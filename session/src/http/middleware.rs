@@ -1,0 +1,207 @@
+//! Carries the request to the state, and the commit to the response.
+//!
+//! In: requests and responses of the application inside. Out: the session in the request's extensions, `Set-Cookie`, and the
+//! error response of a commit that failed. Never: a decision; those are `commit`'s.
+
+use std::{
+    fmt,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    rc::Rc,
+};
+
+use actix_web::{
+    HttpMessage, HttpResponse, ResponseError,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::{
+        StatusCode,
+        header::{HeaderMap, HeaderValue, SET_COOKIE},
+    },
+};
+
+use super::{cookie::protect, extract::Carried};
+use crate::{
+    error::Error,
+    visit::{run_to_end::RunToEnd, shared::App, visit::Visit},
+};
+
+/// Gives every request its session and stores what became of it.
+///
+/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
+///
+/// ```
+/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+/// use actix_web::{App, HttpServer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SessionMiddleware {
+    app: App,
+}
+
+impl SessionMiddleware {
+    pub(crate) const fn over(app: App) -> Self {
+        Self { app }
+    }
+}
+
+impl fmt::Debug for SessionMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionMiddleware").field("cookie", &self.app.cookie.name()).finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(SessionService { service: Rc::new(service), app: Rc::new(self.app.clone()) }))
+    }
+}
+
+/// [`SessionMiddleware`] around the service of one worker.
+pub struct SessionService<S> {
+    service: Rc<S>,
+    app: Rc<App>,
+}
+
+impl<S> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let visit = Visit::new(self.app.clone());
+        request.extensions_mut().insert(Carried(visit.clone()));
+        if self.app.eager {
+            let service = self.service.clone();
+            return Box::pin(async move {
+                let cookies = visit.cookies(request.headers());
+                // Whoever needs the session gets the error; the others do without.
+                let _ = visit.load(cookies).await;
+                let answer = service.call(request).await;
+                conclude(visit, answer).await
+            });
+        }
+        let inner = self.service.call(request);
+        Box::pin(async move {
+            let answer = inner.await;
+            if visit.is_consulted() {
+                conclude(visit, answer).await
+            } else {
+                // Whoever asks first in the body is too late for a cookie, and must be told.
+                visit.close_head();
+                answer.map(ServiceResponse::map_into_left_body)
+            }
+        })
+    }
+}
+
+/// Commits, and makes the answer what it must be then.
+async fn conclude<B>(
+    visit: Rc<Visit>,
+    answer: Result<ServiceResponse<B>, actix_web::Error>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let mut committed = Ok(());
+    if visit.needs_commit() {
+        committed = RunToEnd::new(visit.clone().commit(true)).await.map(drop);
+    }
+    // Asked for last: a `save` that the handler did not wait for may have failed by now.
+    let failed = visit.unacknowledged().or(committed.err());
+    let set_cookie = visit.send_head();
+    if let Some(error) = &failed {
+        // Its operations are answered for.
+        visit.discard();
+        tracing::error!(%error, "a request was answered with a session error");
+    }
+    match (answer, failed) {
+        (Ok(response), None) => {
+            let mut response = response.map_into_left_body();
+            decorate(response.headers_mut(), set_cookie);
+            Ok(response)
+        }
+        (Ok(response), Some(error)) => {
+            let mut replaced = error.error_response();
+            decorate(replaced.headers_mut(), set_cookie);
+            Ok(response.into_response(replaced).map_into_right_body())
+        }
+        (Err(error), None) => Err(Decorated { answer: Answer::Inner(error), set_cookie }.into()),
+        // The session's failure says why nothing was stored; it goes before what the inner middleware said.
+        (Err(_), Some(error)) => Err(Decorated { answer: Answer::Session(error), set_cookie }.into()),
+    }
+}
+
+fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
+    protect(headers, set_cookie.is_some());
+    if let Some(value) = set_cookie {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// An error of an inner middleware, which has no response yet, with the headers that its response must carry: it looked at the
+/// session, so its answer varies by cookie.
+#[derive(Debug)]
+struct Decorated {
+    answer: Answer,
+    set_cookie: Option<HeaderValue>,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Inner(actix_web::Error),
+    Session(Error),
+}
+
+impl fmt::Display for Decorated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.answer {
+            Answer::Inner(error) => error.fmt(f),
+            Answer::Session(error) => error.fmt(f),
+        }
+    }
+}
+
+impl ResponseError for Decorated {
+    fn status_code(&self) -> StatusCode {
+        match &self.answer {
+            Answer::Inner(error) => error.as_response_error().status_code(),
+            Answer::Session(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = match &self.answer {
+            Answer::Inner(error) => error.error_response(),
+            Answer::Session(error) => error.error_response(),
+        };
+        decorate(response.headers_mut(), self.set_cookie.clone());
+        response
+    }
+}

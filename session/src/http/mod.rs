@@ -1,0 +1,17 @@
+//! The edge: bytes in, bytes out.
+//!
+//! Read in this order:
+//!
+//! * `cookie`: reads and writes the session's cookie.
+//! * `extract`: how handlers, guards and other middleware get the session.
+//! * `respond`: errors as responses.
+//! * `middleware`: carries the request in and the commit out.
+//! * `builder`: what an application may choose.
+//!
+//! Never: a rule about sessions.
+
+pub(crate) mod cookie;
+pub(crate) mod extract;
+mod respond;
+pub(crate) mod middleware;
+pub(crate) mod builder;

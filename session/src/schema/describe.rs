@@ -1,0 +1,217 @@
+//! What the derive knows of a state.
+//!
+//! In: the user's struct, through `#[derive(SessionState)]`. Out: a [`Schema`]. Never: I/O, a value.
+
+use super::group::Group;
+use crate::section::cells::FieldValue;
+
+/// What a state stores: its name, its version, its fields.
+#[derive(Debug)]
+pub struct Schema {
+    name: &'static str,
+    gate: &'static str,
+    pub(crate) version: u16,
+    oldest_reader: u16,
+    fields: &'static [Field],
+    groups: &'static [Group],
+    removed: &'static [Removed],
+}
+
+/// One field of a [`Schema`].
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // four independent marks, each an attribute of the user's
+pub struct Field {
+    name: &'static str,
+    key: &'static str,
+    principal: bool,
+    flash: bool,
+    reset_on_sign_in: bool,
+    lenient: bool,
+    /// Where its group stands among those of the schema; `None`: it was always one cell of one type.
+    pub(crate) group: Option<usize>,
+}
+
+/// A field that a [`Schema`] once had. Its cells are left alone, and its wire key is not used again.
+#[derive(Clone, Copy, Debug)]
+pub struct Removed {
+    key: &'static str,
+    since: u16,
+}
+
+impl Removed {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new<V: FieldValue>(key: &'static str, since: u16) -> Self {
+        Self { key, since }
+    }
+
+    /// The first version without it.
+    #[must_use]
+    pub const fn since(&self) -> u16 {
+        self.since
+    }
+
+    /// The wire key that it had, `shop.theme`.
+    #[must_use]
+    pub const fn wire_key(&self) -> &'static str {
+        self.key
+    }
+}
+
+impl Schema {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, gate: &'static str, version: u16, fields: &'static [Field]) -> Self {
+        // The version before this one may still be running.
+        let oldest_reader = if version > 1 { version - 1 } else { 1 };
+        Self { name, gate, version, oldest_reader, fields, groups: &[], removed: &[] }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn readers_from(mut self, oldest: u16) -> Self {
+        self.oldest_reader = oldest;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_groups(mut self, groups: &'static [Group]) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn without(mut self, removed: &'static [Removed]) -> Self {
+        self.removed = removed;
+        self
+    }
+
+    /// The name that all its wire keys begin with.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The version of this binary.
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// Its fields, in the order of their wire keys.
+    #[must_use]
+    pub const fn fields(&self) -> &'static [Field] {
+        self.fields
+    }
+
+    /// The cell that holds the oldest version able to read the section whole.
+    pub(crate) const fn gate(&self) -> &'static str {
+        self.gate
+    }
+
+    /// The oldest version of which a binary may be running beside this one: what is written, it can read.
+    #[must_use]
+    pub const fn oldest_reader(&self) -> u16 {
+        self.oldest_reader
+    }
+
+    /// The fields that it had in older versions and has no more.
+    #[must_use]
+    pub const fn removed(&self) -> &'static [Removed] {
+        self.removed
+    }
+
+    pub(crate) const fn groups(&self) -> &'static [Group] {
+        self.groups
+    }
+
+    /// The group that `field` belongs to, if its value was ever stored in another form.
+    pub(crate) fn group_of(&self, field: &Field) -> Option<&'static Group> {
+        self.groups.get(field.group?)
+    }
+
+    pub(crate) fn field(&self, index: usize) -> Option<&'static Field> {
+        self.fields.get(index)
+    }
+
+    pub(crate) fn principal(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.principal)
+    }
+}
+
+impl Field {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(name: &'static str, key: &'static str) -> Self {
+        Self {
+            name,
+            key,
+            principal: false,
+            flash: false,
+            reset_on_sign_in: false,
+            lenient: false,
+            group: None,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of_group(mut self, group: usize) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn principal(mut self) -> Self {
+        self.principal = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn flash(mut self) -> Self {
+        self.flash = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn reset_on_sign_in(mut self) -> Self {
+        self.reset_on_sign_in = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// The field's name in the struct.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its wire key, `shop.cart`; `shop.cart@3` if its type changed in version 3.
+    #[must_use]
+    pub const fn wire_key(&self) -> &'static str {
+        self.key
+    }
+
+    pub(crate) const fn is_principal(&self) -> bool {
+        self.principal
+    }
+
+    pub(crate) const fn resets(&self) -> bool {
+        self.reset_on_sign_in
+    }
+
+    pub(crate) const fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+}

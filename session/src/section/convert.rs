@@ -1,0 +1,108 @@
+//! Calls the user's `up`, `down` and `merge` on stored text.
+//!
+//! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: a panic that leaves, a value in a
+//! message.
+
+use super::cells::FieldValue;
+use crate::{
+    record::json::Json,
+    schema::values::{Failed, Values},
+};
+
+impl Values<'_> {
+    /// The value at `at`, where an absent cell is `null`.
+    ///
+    /// # Errors
+    /// When it does not fit `V`.
+    pub fn get<V: FieldValue>(self, at: usize) -> Result<V, Failed> {
+        match self.0.get(at) {
+            Some(Some(json)) => V::decode(json).map_err(|_| Failed::Conversion),
+            _ => V::decode(&Json::null()).map_err(|_| Failed::Conversion),
+        }
+    }
+
+    /// The value at `at`, or `default()` where it is absent or was cleared.
+    ///
+    /// # Errors
+    /// When it does not fit `V`.
+    pub fn get_or<V: FieldValue>(self, at: usize, default: impl FnOnce() -> V) -> Result<V, Failed> {
+        match self.0.get(at) {
+            Some(Some(json)) => match V::decode(json) {
+                Err(_) if json.is_null() => Ok(default()),
+                decoded => decoded.map_err(|_| Failed::Conversion),
+            },
+            _ => Ok(default()),
+        }
+    }
+}
+
+/// A function that cannot fail.
+#[derive(Debug)]
+pub struct Plain;
+
+/// A function that returns `Result<_, E>`.
+#[derive(Debug)]
+pub struct Fallible<E>(std::marker::PhantomData<E>);
+
+/// A function from `Old` to `New`; `Kind` says which of the two forms it has. It is called without a function in between, whose
+/// bounds the compiler would explain.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot convert a stored `{Old}` into `{New}`",
+    label = "expected `fn({Old}) -> {New}` or `fn({Old}) -> Result<{New}, E>`"
+)]
+pub trait Converts<Old, New, Kind> {
+    /// Calls it: an `up` or a `down`.
+    ///
+    /// # Errors
+    /// When it says so.
+    fn convert(self, old: Old) -> Result<New, Failed>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: FnOnce(Old) -> New, Old, New> Converts<Old, New, Plain> for F {
+    fn convert(self, old: Old) -> Result<New, Failed> {
+        Ok(self(old))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: FnOnce(Old) -> Result<New, E>, Old, New, E> Converts<Old, New, Fallible<E>> for F {
+    fn convert(self, old: Old) -> Result<New, Failed> {
+        self(old).map_err(|_| Failed::Conversion)
+    }
+}
+
+/// A function from an edited `Old` and the `New` of before to the `New` of now.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot merge a stored `{Old}` into the `{New}` of before",
+    label = "expected `fn({Old}, {New}) -> {New}` or `fn({Old}, {New}) -> Result<{New}, E>`"
+)]
+pub trait Merges<Old, New, Kind> {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// When it says so.
+    fn merge(self, old: Old, before: New) -> Result<New, Failed>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: FnOnce(Old, New) -> New, Old, New> Merges<Old, New, Plain> for F {
+    fn merge(self, old: Old, before: New) -> Result<New, Failed> {
+        Ok(self(old, before))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<Old, New, Fallible<E>> for F {
+    fn merge(self, old: Old, before: New) -> Result<New, Failed> {
+        self(old, before).map_err(|_| Failed::Conversion)
+    }
+}
+
+/// A converted value as a cell.
+///
+/// # Errors
+/// When its `Serialize` fails.
+pub fn encode<V: FieldValue>(value: &V) -> Result<Json, Failed> {
+    value.encode().map_err(|_| Failed::Conversion)
+}

@@ -1,0 +1,32 @@
+//! Runs every conversion once, before a version is released.
+//!
+//! In: a state. Out: the field whose `down` or `up` fails on it. Never: I/O, a value in a message.
+
+use super::{
+    golden::{record, view},
+    task::Failure,
+};
+use crate::{handle::state::SessionState, schema::describe::Field, section::patch::Patch};
+
+/// Writes `state` as if all older binaries were running, and reads what each of those would have written.
+pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
+    let schema = T::schema();
+    for group in schema.groups() {
+        let fields: Vec<_> = group.fields().filter_map(|at| schema.field(at)).map(Field::name).collect();
+        let fields = fields.join("`, `");
+        let written = group.write(group.read(|_| None), |at| state.encode_field(at).ok());
+        let written =
+            written.map_err(|_| Failure(format!("`down` of `{fields}` fails on what `sample` makes")))?;
+        for older in group.older_sides() {
+            let cells = written.write.iter().filter(|(key, _)| older.contains(key));
+            let record = record(cells.map(|(key, json)| (*key, json.clone())));
+            let (_, problems) = view(&record, &Patch::default()).cells(schema).read_all::<T>();
+            if let Some(problem) = problems.first() {
+                return Err(Failure(format!(
+                    "`up` of `{fields}` fails on what `down` makes of `sample`: {problem}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! One request's session: the shell around `commit`.
+//!
+//! Read in this order:
+//!
+//! * `unconfirmed`: sessions whose end the store did not confirm.
+//! * `turns`: commits of one session take turns.
+//! * `shared`: what all requests of an application share.
+//! * `run_to_end`: a commit that has begun ends, even if its request does not.
+//! * `visit`: the request's session itself.
+//! * `load`, `recording`, `save`: what it does, in the order in which it happens.
+//!
+//! It carries; it decides nothing. Never: HTTP, a rule.
+
+pub(crate) mod unconfirmed;
+pub(crate) mod turns;
+pub(crate) mod shared;
+pub(crate) mod run_to_end;
+#[allow(clippy::module_inception)] // the type that the folder is about
+pub(crate) mod visit;
+mod recording;
+mod load;
+pub(crate) mod save;
