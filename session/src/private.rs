@@ -7,13 +7,13 @@ pub use crate::{
     http::extract::{Extract, extract},
     record::json::Json,
     schema::{
-        describe::{Field, Removed, Schema},
+        describe::{Field, Schema},
         group::{Group, Step},
         values::{Failed, Values},
     },
     section::{
-        cells::{CellError, Cells, FieldValue},
-        convert::{Converts, Merges, encode},
+        convert::{Converts, Merges, encode, removed},
+        reader::{CellError, FieldValue, SectionReader},
     },
 };
 

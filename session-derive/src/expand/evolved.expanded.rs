@@ -128,7 +128,7 @@ impl ::actix_typed_session::SessionState for Shop {
             )
             .without(
                 &[
-                    ::actix_typed_session::__private::Removed::new::<
+                    ::actix_typed_session::__private::removed::<
                         String,
                     >("shop.theme", 2),
                 ],
@@ -136,7 +136,7 @@ impl ::actix_typed_session::SessionState for Shop {
         &SCHEMA
     }
     fn decode_section(
-        cells: &mut ::actix_typed_session::__private::Cells<'_>,
+        cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
         ::core::result::Result::Ok(Self {
             cart: <Vec<

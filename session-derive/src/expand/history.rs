@@ -15,7 +15,7 @@ use crate::model::{Default, Schema};
 /// ```text
 /// .readers_from(3)
 /// .with_groups(&[Group::new(&[("shop.cart", None), ("shop.cart@3", Some(0))], &[Step::new(..)])])
-/// .without(&[Removed::new::<String>("shop.theme", 2)])
+/// .without(&[removed::<String>("shop.theme", 2)])
 /// ```
 pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
     let krate = &schema.krate;
@@ -31,7 +31,7 @@ pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
         let removed = schema.removed.iter().map(|removed| {
             let (key, ty, since) =
                 (schema.wire_key(&removed.key), removed.ty, number(usize::from(removed.since)));
-            quote!(#krate::__private::Removed::new::<#ty>(#key, #since))
+            quote!(#krate::__private::removed::<#ty>(#key, #since))
         });
         quote!(.without(&[#(#removed),*]))
     });

@@ -60,7 +60,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
 }
 
 /// ```text
-/// fn decode_section(cells: &mut Cells<'_>) -> Result<Self, CellError> {
+/// fn decode_section(cells: &mut SectionReader<'_>) -> Result<Self, CellError> {
 ///     // In the order of the wire keys.
 ///     Ok(Self { user: <Option<u64> as FieldValue>::read(cells, || None)? })
 /// }
@@ -81,7 +81,7 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
     });
     quote! {
         fn decode_section(
-            cells: &mut #krate::__private::Cells<'_>,
+            cells: &mut #krate::__private::SectionReader<'_>,
         ) -> ::core::result::Result<Self, #krate::__private::CellError> {
             ::core::result::Result::Ok(Self { #(#fields),* })
         }

@@ -21,7 +21,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
                 ::core::unreachable!()
             }
             fn decode_section(
-                _: &mut #krate::__private::Cells<'_>,
+                _: &mut #krate::__private::SectionReader<'_>,
             ) -> ::core::result::Result<Self, #krate::__private::CellError> {
                 ::core::unreachable!()
             }

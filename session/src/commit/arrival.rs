@@ -1,68 +1,98 @@
 //! What a request met, and what its operations stand on.
 //!
-//! In: what the load found. Out: an [`Arrival`], the [`Base`] under a fold, whether a touch is due. Never: an operation.
+//! In: the cookie's id and what the store has under it. Out: an [`Arrival`], and the [`Base`] for a fold. Never: an operation.
 
 use std::time::Duration;
 
 use crate::{
     id::session_id::SessionId,
     record::{apply::Record, meta::Meta, time::Timestamp},
-    section::patch::Place,
+    section::{patch::Place, view::View},
     store::contract::Loaded,
 };
 
-/// What the load found.
+/// A touch is skipped until this fraction of the idle timeout has passed, so that most reads write nothing.
+const TOUCH_PART: u32 = 10;
+
+/// What a request met.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrival {
-    /// No cookie of ours, or no live record under it.
+    /// No cookie of ours, or no live record for it.
     Nobody,
     /// The record that the cookie opens.
     Live(SessionId, Loaded),
-    /// A record whose verifier has been replaced since the browser got this cookie, that long ago.
+    /// The cookie's verifier was replaced, this long ago.
     Superseded(Duration),
-    /// The session ended while the request ran: what it still writes counts as done just before.
+    /// The session ended while the request ran. What the request still writes counts as done just before the end.
     Ended,
-    /// An earlier request ended it, and the store did not confirm that: it reads as nobody's, and is ended now.
+    /// An earlier request ended the session, and the store did not confirm it. The session reads as nobody's, and this request
+    /// ends it first of all.
     Unconfirmed(SessionId),
-    /// A record that cannot be read; all that can be done with it is to delete it.
+    /// A record that cannot be read. The only thing that can be done with it is to delete it.
     Unreadable(SessionId),
 }
 
-/// A browser seen again after less than this part of the idle time is not recorded.
-const TOUCH_PART: u32 = 10;
+impl Arrival {
+    /// What a browser whose cookie carries `id` meets, when the store has `found` under the id's selector.
+    ///
+    /// Only the verifier proves the right to a record. A live record with another verifier was renewed since the browser got its
+    /// cookie: the session is superseded, and none of its data is shown (G4).
+    pub(crate) fn of(id: SessionId, found: Option<Loaded>) -> Self {
+        match found {
+            None => Self::Nobody,
+            Some(loaded) if is_overtaken(&id, &loaded) => {
+                Self::Superseded(loaded.now.since(loaded.record.meta().renewed))
+            }
+            Some(loaded) => Self::Live(id, loaded),
+        }
+    }
+
+    /// What the request's operations stand on.
+    pub(crate) fn base(&self) -> Base<'_> {
+        match self {
+            Self::Live(_, Loaded { record, now, .. }) => {
+                Base { record: Some(record), now: *now, before_renewal: None }
+            }
+            _ => Base::NOTHING,
+        }
+    }
+}
 
 /// Whether the browser was last seen long enough ago to be recorded again.
 pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
     now.since(meta.touched) > meta.limits.idle / TOUCH_PART
 }
 
-/// Whether another request replaced the verifier that the browser of this one has: it must not get a cookie any more.
+/// Whether another request replaced the verifier that this request's browser came with. Such a request gets no cookie any more:
+/// the browser has, or is about to get, a newer one.
 pub(crate) fn is_overtaken(id: &SessionId, loaded: &Loaded) -> bool {
     loaded.record.meta().verifier != id.verifier_hash()
 }
 
-/// What a base of operations stands on: the record, or nothing.
+/// What operations stand on: a record, or nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Base<'a> {
     pub(crate) record: Option<&'a Record>,
     pub(crate) now: Timestamp,
-    /// The record as it was loaded, when the generation moved since: a blind set of a cell that also moved counts as written before.
-    pub(crate) late: Option<&'a Record>,
+    /// The record as the request loaded it, if another request has renewed the session since.
+    pub(crate) before_renewal: Option<&'a Record>,
 }
 
-impl Base<'_> {
-    pub(crate) const EMPTY: Self = Self { record: None, now: Timestamp::from_millis(0), late: None };
+impl<'a> Base<'a> {
+    pub(crate) const NOTHING: Self =
+        Self { record: None, now: Timestamp::from_millis(0), before_renewal: None };
 
-    /// Whether a blind set counts as written before what the record holds now.
-    pub(crate) fn overtaken(&self, place: Place) -> bool {
-        let (Some(loaded), Some(record)) = (self.late, self.record) else { return false };
-        place.moved(loaded, record) || (place.resets() && loaded.meta().signed_in != record.meta().signed_in)
+    pub(crate) fn view(self) -> View<'a> {
+        self.record.map_or(View::NOTHING, |record| View::of(record, self.now))
     }
-}
 
-pub(crate) fn base_of(arrival: &Arrival) -> Base<'_> {
-    match arrival {
-        Arrival::Live(_, Loaded { record, now, .. }) => Base { record: Some(record), now: *now, late: None },
-        _ => Base::EMPTY,
+    /// Whether a blind set of `place` counts as written before what the record holds now, and so is dropped.
+    ///
+    /// That is so only if the session was renewed since the load and the field was edited, or reset by a sign-in, since then.
+    /// Otherwise the last writer of a field wins.
+    pub(crate) fn is_late(self, place: Place) -> bool {
+        let (Some(loaded), Some(record)) = (self.before_renewal, self.record) else { return false };
+        let reset = place.resets() && loaded.meta().signed_in != record.meta().signed_in;
+        reset || place.edited(loaded, record)
     }
 }

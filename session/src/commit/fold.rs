@@ -1,49 +1,61 @@
 //! What a request's operations come to.
 //!
-//! In: operations, a base. Out: a [`Fold`], the same for the local view of the handlers and for every attempt to commit. Never:
-//! I/O, a decision about what to save.
+//! In: operations, and what they stand on. Out: a [`Fold`]: what handlers see, and what a commit stores. Never: I/O, a decision
+//! about what to save.
+//!
+//! Operations enter a fold in two ways. [`Fold::record`] takes each one as the handler performs it, on what the request loaded.
+//! [`Fold::replay`] takes all of them again, on another record, when another request was faster.
 
 use std::{rc::Rc, sync::Arc};
 
 use super::{
     arrival::Base,
-    operation::{Operation, Ran, Recorded},
+    operation::{Lifetime, Operation, Ran, Recorded},
 };
 use crate::{
     error::Error,
-    record::{apply::Record, json::Json, meta::Principal, time::Limits},
-    section::{
-        patch::{Patch, Place},
-        view::View,
-    },
+    record::{apply::Record, json::Json, meta::Principal},
+    schema::describe::Field,
+    section::patch::{Patch, Place, Seen},
 };
 
-/// Who signed in during a request.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct SignIn {
-    pub(crate) principal: Principal,
-    /// Nobody was signed in before.
-    pub(crate) from_none: bool,
+/// Where a request's operations have led.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Course {
+    /// They are about the session that the request met.
+    #[default]
+    Stays,
+    /// Another user signed in. The operations since then are about a session of that user's own.
+    Switches,
+    /// The session that the request met was purged or signed out. The operations since then are about a new one.
+    Purges,
 }
 
-/// The operations of one request, taken one after the other on a base.
+/// The user who signed in during a request.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) principal: Principal,
+    /// Whether nobody was signed in before; otherwise the user proved again who they are, or another one took their place.
+    pub(crate) from_nobody: bool,
+}
+
+/// The operations of one request, played one after the other.
 #[derive(Clone, Default)]
 pub(crate) struct Fold {
-    /// The session that was loaded has been left: purged, or it belongs to somebody else.
-    pub(crate) left: bool,
-    /// It was purged or signed out, so its cookie goes.
-    pub(crate) purged: bool,
+    pub(crate) course: Course,
+    /// Who is signed in now.
     pub(crate) principal: Option<Principal>,
-    pub(crate) sign_in: Option<SignIn>,
-    pub(crate) renew: bool,
-    pub(crate) lifetime: Option<(Limits, bool)>,
+    pub(crate) signed_in: Option<SignedIn>,
+    pub(crate) renews: bool,
+    pub(crate) lifetime: Option<Lifetime>,
     /// As `Change::label`.
-    #[allow(clippy::option_option)] // not named, named, unnamed
+    #[allow(clippy::option_option)] // not labelled, labelled, label removed
     pub(crate) label: Option<Option<Arc<str>>>,
     pub(crate) patch: Patch,
 }
 
 impl Fold {
+    /// No operation yet, on `record`.
     pub(crate) fn on(record: Option<&Record>) -> Self {
         Self { principal: record.and_then(|record| record.meta().principal.clone()), ..Self::default() }
     }
@@ -52,99 +64,133 @@ impl Fold {
     pub(crate) fn replay(operations: &[Rc<Recorded>], base: Base<'_>) -> Result<Self, Error> {
         let mut fold = Self::on(base.record);
         for recorded in operations {
-            fold.step(&recorded.operation, base)?;
+            fold.play(&recorded.operation, base)?;
         }
         Ok(fold)
     }
 
-    pub(crate) fn view<'a>(&'a self, base: Base<'a>) -> View<'a> {
-        View {
-            record: if self.left { None } else { base.record },
-            now: base.now,
-            signed_in: self.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none),
-            patch: &self.patch,
-        }
+    /// What handlers see.
+    pub(crate) fn seen<'a>(&'a self, base: Base<'a>) -> Seen<'a> {
+        let base = if self.has_left() { Base::NOTHING } else { base };
+        Seen { view: base.view().after_sign_in(self.signs_in_from_nobody()), patch: &self.patch }
     }
 
-    /// One operation more.
-    pub(crate) fn step(&mut self, operation: &Operation, base: Base<'_>) -> Result<(), Error> {
+    /// Whether the request has left the session that it met.
+    pub(crate) fn has_left(&self) -> bool {
+        self.course != Course::Stays
+    }
+
+    pub(crate) fn purges(&self) -> bool {
+        self.course == Course::Purges
+    }
+
+    /// Whether a user signed in where nobody was signed in.
+    pub(crate) fn signs_in_from_nobody(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|signed_in| signed_in.from_nobody)
+    }
+
+    /// Whether it writes, in the session that it is about, without signing in: what a superseded or ended session does not take.
+    pub(crate) fn only_writes(&self) -> bool {
+        self.patch.writes() && self.signed_in.is_none()
+    }
+
+    /// Adds an operation as a handler performs it, and returns it as it must be replayed.
+    ///
+    /// Closures do not come here: they have run on the handler's own copy, and [`ran`](Self::ran) takes what they did.
+    pub(crate) fn record(&mut self, operation: Operation, base: Base<'_>) -> Result<Operation, Error> {
+        let operation = match operation {
+            // Nobody is signed in, so the request signs nobody out; not the user either who signs in while it runs.
+            Operation::SignOut(place) if self.principal.is_none() => Operation::Set(place, Json::null()),
+            operation => operation,
+        };
+        if let Operation::Set(place, json) = &operation {
+            let as_stored = self.seen(base).is_stored_as(*place, json) || self.clears_nobody(*place, json);
+            self.patch.set(*place, json.clone(), as_stored);
+        } else {
+            self.play(&operation, base)?;
+        }
+        Ok(operation)
+    }
+
+    /// Whether a write clears the principal field while nobody is signed in, which changes nothing.
+    fn clears_nobody(&self, place: Place, json: &Json) -> bool {
+        let is_principal = place.schema.field(place.at).is_some_and(Field::is_principal);
+        is_principal && json.is_null() && self.principal.is_none()
+    }
+
+    /// One operation more, on whatever record `base` has.
+    fn play(&mut self, operation: &Operation, base: Base<'_>) -> Result<(), Error> {
+        let record = base.record.filter(|_| !self.has_left());
         match operation {
             Operation::Set(place, json) => {
-                let overtaken = !self.left && base.overtaken(*place) && !self.patch.is_written(*place);
-                if !overtaken {
-                    self.set(*place, json.clone(), false);
+                // After an earlier write of this request the field is the request's own, so only the first set can be late.
+                let late = record.is_some() && base.is_late(*place) && !self.patch.is_written(*place);
+                if !late {
+                    self.patch.set(*place, json.clone(), false);
                 }
             }
             Operation::Take(place, read) => {
                 if self.patch.is_written(*place) {
-                    self.set(*place, Json::null(), false);
-                } else if let (Some(now), Some(then)) =
-                    (base.record.filter(|_| !self.left).and_then(|record| place.slot(record)), read)
-                    && !now.moved_since(then)
+                    self.patch.set(*place, Json::null(), false);
+                } else if let (Some(now), Some(then)) = (record.and_then(|record| place.slot(record)), read)
+                    && !now.edited_since(then)
                 {
+                    // Guarded, so that a message written meanwhile is shown rather than cleared.
                     self.patch.guard(*place);
-                    self.set(*place, Json::null(), false);
+                    self.patch.set(*place, Json::null(), false);
                 }
             }
             Operation::Update(closure) => {
-                let ran = closure.run(self.view(base))?;
-                self.updated(ran);
+                let ran = closure.run(self.seen(base))?;
+                self.ran(ran);
             }
-            Operation::SignIn(place, json) => self.signed_in(*place, json.clone()),
+            Operation::SignIn(place, json) => self.sign_in(*place, json.clone()),
             Operation::SignOut(_) => {
                 if self.principal.is_some() {
-                    self.purge();
+                    self.leave(Course::Purges);
                 }
             }
-            Operation::Purge => self.purge(),
-            Operation::Renew => self.renew = true,
-            Operation::Lifetime(limits, persistent) => self.lifetime = Some((*limits, *persistent)),
+            Operation::Purge => self.leave(Course::Purges),
+            Operation::Renew => self.renews = true,
+            Operation::Lifetime(lifetime) => self.lifetime = Some(*lifetime),
             Operation::Label(label) => self.label = Some(label.clone()),
         }
         Ok(())
     }
 
-    /// A blind write; `same` if the field already had this value when it was loaded.
-    pub(crate) fn set(&mut self, place: Place, json: Json, same: bool) {
-        self.patch.set(place, json, same);
-    }
-
-    /// What a closure did. One that changed nothing still relied on what it read.
-    pub(crate) fn updated(&mut self, ran: Ran) {
+    /// What a closure did. One that changed nothing still relied on what it read: not to write was its decision.
+    pub(crate) fn ran(&mut self, ran: Ran) {
         let Ran { schema, read, wrote } = ran;
         match read {
-            Some(field) => self.patch.guard(Place { schema, field }),
-            None => (0..schema.fields().len()).for_each(|field| self.patch.guard(Place { schema, field })),
+            Some(at) => self.patch.guard(Place { schema, at }),
+            None => (0..schema.fields().len()).for_each(|at| self.patch.guard(Place { schema, at })),
         }
-        for (field, json) in wrote {
-            self.set(Place { schema, field }, json, false);
+        for (at, json) in wrote {
+            self.patch.set(Place { schema, at }, json, false);
         }
     }
 
-    fn signed_in(&mut self, place: Place, json: Json) {
+    fn sign_in(&mut self, place: Place, json: Json) {
         let principal = Principal::new(place.wire_key(), &json);
         match &self.principal {
-            None => self.patch.cells.retain(|cell| !cell.place.resets()),
-            // Operations until here belong to somebody else.
+            // The visitor keeps what they did before they signed in, but for the fields that a sign-in resets.
+            None => self.patch.reset(),
+            // What was done until here belongs to another user.
             Some(other) if *other != principal => {
-                self.leave(self.purged);
+                let purged = self.purges();
+                self.leave(if purged { Course::Purges } else { Course::Switches });
             }
             Some(_) => {}
         }
-        let from_none =
-            self.principal.is_none() || self.sign_in.as_ref().is_some_and(|sign_in| sign_in.from_none);
+        let from_nobody = self.principal.is_none() || self.signs_in_from_nobody();
         self.principal = Some(principal.clone());
-        self.sign_in = Some(SignIn { principal, from_none });
-        // Never "as it was loaded": a sign-in is always stored.
-        self.set(place, json, false);
+        self.signed_in = Some(SignedIn { principal, from_nobody });
+        // Never "as it is stored": a sign-in is always written.
+        self.patch.set(place, json, false);
     }
 
-    fn purge(&mut self) {
-        self.leave(true);
-    }
-
-    /// Nothing goes with the browser into another session but what it is called.
-    fn leave(&mut self, purged: bool) {
-        *self = Self { left: true, purged, label: self.label.take(), ..Self::default() };
+    /// Leaves the session. Only the label goes with the browser into the next one.
+    fn leave(&mut self, course: Course) {
+        *self = Self { course, label: self.label.take(), ..Self::default() };
     }
 }

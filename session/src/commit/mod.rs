@@ -5,19 +5,21 @@
 //! * `arrival`: what the request met, and what its operations stand on.
 //! * `operation`: one call of a setter, a closure or a life-cycle method.
 //! * `fold`: what a list of operations comes to.
-//! * `step`: what a commit is asked, what it asks for, how it ends.
-//! * `build`: the change or the new record for the store.
-//! * `machine`: the decisions, one store answer after another.
-//! * `table` and `model` test it: row by row, and against a serial specification.
+//! * `exchange`: what a commit is given, what it asks the shell to do, how it ends.
+//! * `build`: makes the change, or the new record, for the store.
+//! * `machine`: the commit; decides, one store answer after another.
+//! * `ledger`: everything that one request knows and did, before, between and after its commits.
+//! * `table` and `model` test it, row by row and against a serial specification.
 //!
 //! Pure: never I/O, actix, a clock of its own.
 
 pub(crate) mod arrival;
 pub(crate) mod operation;
 pub(crate) mod fold;
-pub(crate) mod step;
+pub(crate) mod exchange;
 pub(crate) mod build;
 pub(crate) mod machine;
+pub(crate) mod ledger;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

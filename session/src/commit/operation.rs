@@ -1,7 +1,7 @@
 //! What handlers call, one operation at a time.
 //!
-//! In: calls of setters, closures and life-cycle methods. Out: an [`Operation`], which can be taken again on other data. Never: what
-//! it comes to.
+//! In: calls of setters, closures and life-cycle methods. Out: an [`Operation`], which can be played again on another record.
+//! Never: what a list of operations comes to.
 
 use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
 
@@ -9,16 +9,16 @@ use crate::{
     error::Error,
     record::{json::Json, time::Limits},
     schema::{describe::Schema, group::Slot},
-    section::{patch::Place, view::View},
+    section::patch::{Place, Seen},
 };
 
 /// One call of a setter, an update, a take, or a life-cycle method.
 pub(crate) enum Operation {
-    /// A blind write; `null` clears.
+    /// A blind write; `null` clears the field.
     Set(Place, Json),
-    /// A flash field was read away: write `null` if it is still the one that was read.
+    /// A flash field was taken, with the slot that was read: clear it unless it was written since.
     Take(Place, Option<Slot>),
-    /// A closure; run again on other data if need be.
+    /// A closure, which runs again if the data it ran on has changed.
     Update(Rc<dyn Replay>),
     /// The principal field was set.
     SignIn(Place, Json),
@@ -26,49 +26,59 @@ pub(crate) enum Operation {
     SignOut(Place),
     Purge,
     Renew,
-    Lifetime(Limits, bool),
-    /// What a list of sessions shows.
+    Lifetime(Lifetime),
+    /// What a list of sessions shows for this one.
     Label(Option<Arc<str>>),
 }
 
-/// An operation and where in the user's code it was called.
+/// How long a session lives from now on.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifetime {
+    pub(crate) limits: Limits,
+    /// Whether the cookie outlives the browser.
+    pub(crate) persistent: bool,
+}
+
+/// An operation that was performed.
 pub(crate) struct Recorded {
     pub(crate) operation: Operation,
-    /// Why it was not stored, once that is decided.
+    /// Why it was not stored, once that is known.
     pub(crate) lost: OnceCell<Error>,
-    pub(crate) at: &'static Location<'static>,
+    /// Where the user's code performed it.
+    pub(crate) caller: &'static Location<'static>,
 }
 
 impl Recorded {
-    /// The schema that is written, for reports.
-    pub(crate) fn schema(&self) -> Option<&'static Schema> {
-        match &self.operation {
+    pub(crate) fn new(operation: Operation, caller: &'static Location<'static>) -> Rc<Self> {
+        Rc::new(Self { operation, lost: OnceCell::new(), caller })
+    }
+
+    /// The name of the schema that it writes, for reports.
+    pub(crate) fn schema_name(&self) -> &'static str {
+        let schema = match &self.operation {
             Operation::Set(place, _)
             | Operation::Take(place, _)
             | Operation::SignIn(place, _)
             | Operation::SignOut(place) => Some(place.schema),
             Operation::Update(closure) => Some(closure.schema()),
-            Operation::Purge | Operation::Renew | Operation::Lifetime(..) | Operation::Label(_) => None,
-        }
+            Operation::Purge | Operation::Renew | Operation::Lifetime(_) | Operation::Label(_) => None,
+        };
+        schema.map_or("session", Schema::name)
     }
 }
 
 /// A closure over a state whose type is forgotten.
 pub(crate) trait Replay {
     fn schema(&self) -> &'static Schema;
-    /// Runs it on what `view` shows.
-    fn run(&self, view: View<'_>) -> Result<Ran, Error>;
+    /// Runs the closure on what `seen` shows.
+    fn run(&self, seen: Seen<'_>) -> Result<Ran, Error>;
 }
 
 /// What a closure read and wrote.
 pub(crate) struct Ran {
     pub(crate) schema: &'static Schema,
-    /// The field it was given; `None`: all of them.
+    /// The index of the field that it was given; `None`: it was given the whole state.
     pub(crate) read: Option<usize>,
+    /// The fields that it changed, by index.
     pub(crate) wrote: Vec<(usize, Json)>,
-}
-
-/// Text for reports: which schemas a list of operations writes.
-pub(crate) fn schema_name(recorded: &Recorded) -> &'static str {
-    recorded.schema().map_or("session", Schema::name)
 }

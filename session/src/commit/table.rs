@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
-use std::{panic::Location, rc::Rc, time::Duration};
+use std::{panic::Location, time::Duration};
 
 use super::{
-    arrival::{Arrival, Base},
-    fold::Fold,
+    arrival::Arrival,
+    exchange::{Answer, CookieAction, Done, Finish, Head, Moment, Next, Request, Rules, Since},
+    ledger::Ledger,
     machine::{Commit, SUPERSEDED_WINDOW},
-    operation::{Operation, Recorded},
-    step::{Answer, CookieAction, Done, Finish, Request, Rules, Step},
+    operation::{Lifetime, Operation},
 };
 use crate::{
     error::ErrorKind,
@@ -41,11 +41,11 @@ static SCHEMA: Schema = Schema::new(
     ],
 );
 
-const CART: Place = Place { schema: &SCHEMA, field: 0 };
+const CART: Place = Place { schema: &SCHEMA, at: 0 };
 
-const CSRF: Place = Place { schema: &SCHEMA, field: 1 };
+const CSRF: Place = Place { schema: &SCHEMA, at: 1 };
 
-const USER: Place = Place { schema: &SCHEMA, field: 2 };
+const USER: Place = Place { schema: &SCHEMA, at: 2 };
 
 const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
@@ -62,13 +62,13 @@ fn rules() -> Rules {
     }
 }
 
-/// A session with a cart, perhaps somebody's.
-/// What it read away is what was loaded.
+/// A take of the cart as it was loaded.
 fn take_cart(from: &Arrival) -> Operation {
     let Arrival::Live(_, loaded) = from else { panic!("a live session") };
     Operation::Take(CART, CART.slot(&loaded.record))
 }
 
+/// A session with a cart, perhaps of a user.
 fn live(user: Option<&str>) -> Arrival {
     let id = SessionId::mint(Randomness::System).unwrap();
     let mut new = NewRecord::new(id.verifier_hash(), LIMITS);
@@ -111,28 +111,12 @@ enum Asked {
 
 impl Case {
     fn new(arrival: Arrival, operations: Vec<Operation>) -> Self {
-        let base = match &arrival {
-            Arrival::Live(_, loaded) => Base { record: Some(&loaded.record), now: loaded.now, late: None },
-            _ => Base::EMPTY,
-        };
-        let mut local = Fold::on(base.record);
-        for operation in &operations {
-            local.step(operation, base).unwrap();
+        let mut ledger = Ledger::new();
+        ledger.arrive(arrival);
+        for operation in operations {
+            ledger.perform(operation, Location::caller());
         }
-        let at = Location::caller();
-        let operations = operations
-            .into_iter()
-            .map(|operation| Rc::new(Recorded { operation, lost: std::cell::OnceCell::new(), at }))
-            .collect();
-        let request = Request {
-            arrival,
-            operations,
-            local,
-            schemas: Vec::new(),
-            saved_before: false,
-            cookie_possible: true,
-            last: false,
-        };
+        let request = ledger.request(Moment::Save).unwrap();
         Self { rules: rules(), request, asked: Vec::new() }
     }
 
@@ -140,23 +124,23 @@ impl Case {
     fn run(self, store: impl Fn(usize, &Asked) -> Result<Answer, StoreError>) -> Ran {
         let Self { rules, request, mut asked } = self;
         let mut commit = Commit::new(request, &rules);
-        let mut step = commit.begin();
+        let mut next = commit.begin();
         loop {
-            let call = match step {
-                Step::Finish(finish) => return Ran { finish, asked },
-                Step::Wait(_) => {
+            let call = match next {
+                Next::Finish(finish) => return Ran { finish, asked },
+                Next::Wait(_) => {
                     asked.push(Asked::Wait);
-                    step = commit.after_wait(Duration::ZERO);
+                    next = commit.waited(Duration::ZERO);
                     continue;
                 }
-                Step::Create(_, new) => Asked::Create(new),
-                Step::Update(_, change) => Asked::Update(change),
-                Step::Delete(_) => Asked::Delete,
+                Next::Create(_, new) => Asked::Create(new),
+                Next::Update(_, change) => Asked::Update(change),
+                Next::Delete(_) => Asked::Delete,
             };
             let answer = store(asked.len(), &call);
             asked.push(call);
             // Half a second a call: the deadline is met at the fifth.
-            step = commit.next(answer, Duration::from_millis(500) * u32::try_from(asked.len()).unwrap());
+            next = commit.answered(answer, Duration::from_millis(500) * u32::try_from(asked.len()).unwrap());
         }
     }
 
@@ -365,20 +349,15 @@ fn a_flash_that_changed_is_not_taken() {
 
 #[test]
 fn as_it_was_loaded() {
-    let as_loaded = || {
-        let mut case = Case::new(live(Some("1")), vec![set(CART, "[1]")]);
-        case.request.local.patch = crate::section::patch::Patch::default();
-        case.request.local.set(CART, json("[1]"), true);
-        case
-    };
+    let as_loaded = || Case::new(live(Some("1")), vec![set(CART, "[1]")]);
     as_loaded().ok().is(&[], "keep");
     let mut renews = as_loaded();
-    renews.request.local.renew = true;
+    renews.request.local.renews = true;
     let ran = renews.ok();
     ran.is(&["update"], "set");
     assert_eq!(keys(&ran.change().write), ["s.cart"], "nothing is left out of a request that renews");
     let mut again = as_loaded();
-    again.request.saved_before = true;
+    again.request.since = Since::Save;
     again.ok().is(&["update"], "keep");
 }
 
@@ -488,7 +467,7 @@ fn a_selector_that_is_taken_is_never_shared() {
 fn after_the_response_head() {
     let late = |arrival, operation| {
         let mut case = Case::new(arrival, vec![operation]);
-        case.request.cookie_possible = false;
+        case.request.head = Head::Sent;
         case.ok()
     };
     for (arrival, operation) in [
@@ -515,7 +494,8 @@ fn a_record_has_a_size() {
 #[test]
 fn a_lifetime_renews_so_that_the_cookie_can_change() {
     let longer = Limits { idle: Duration::from_hours(24), absolute: Duration::from_hours(240) };
-    let ran = Case::new(live(None), vec![Operation::Lifetime(longer, true)]).ok();
+    let ran =
+        Case::new(live(None), vec![Operation::Lifetime(Lifetime { limits: longer, persistent: true })]).ok();
     let CookieAction::Set { max_age, .. } = ran.finish.cookie else { panic!("a cookie") };
     assert_eq!(max_age, Some(longer.absolute));
     let change = ran.change();
@@ -585,11 +565,11 @@ fn no_update_is_sent_after_the_deadline() {
     let case = Case::new(Arrival::Live(id, loaded), vec![set(CART, "[2]")]);
     let mut commit = Commit::new(case.request, &case.rules);
     commit.begin();
-    let mut step = Step::Wait(Duration::ZERO);
+    let mut next = Next::Wait(Duration::ZERO);
     for _ in 0..2 {
-        step = commit.next(Ok(Answer::Updated(Updated::Conflict(current.clone()))), Duration::ZERO);
+        next = commit.answered(Ok(Answer::Updated(Updated::Conflict(current.clone()))), Duration::ZERO);
     }
-    assert!(matches!(step, Step::Wait(_)));
-    let Step::Finish(finish) = commit.after_wait(Duration::from_secs(2)) else { panic!("it is too late") };
+    assert!(matches!(next, Next::Wait(_)));
+    let Next::Finish(finish) = commit.waited(Duration::from_secs(2)) else { panic!("it is too late") };
     assert_eq!(finish.result.unwrap_err().kind(), ErrorKind::Contended);
 }

@@ -55,7 +55,7 @@ impl Session {
     pub fn set_label(&self, label: &str) {
         let label: String = label.chars().filter(|c| !c.is_control()).take(LONGEST_LABEL).collect();
         let label = (!label.is_empty()).then(|| label.into());
-        self.visit().record(Operation::Label(label), Location::caller());
+        self.visit().perform(Operation::Label(label), Location::caller());
     }
 
     /// The live sessions of who is signed in, the oldest sign-in first; none if nobody is. A sign-in of this request is in it
@@ -106,10 +106,14 @@ impl Session {
         RunToEnd::new(async move {
             let Some(principal) = signed_in else { return Ok(()) };
             if is_current {
-                visit.record(Operation::Purge, at);
+                visit.perform(Operation::Purge, at);
                 return Ok(());
             }
-            Ok(visit.app().store.delete(std::time::Instant::now(), &id.selector(), Some(&principal)).await?)
+            Ok(visit
+                .shared()
+                .store
+                .delete(std::time::Instant::now(), &id.selector(), Some(&principal))
+                .await?)
         })
     }
 
@@ -142,14 +146,14 @@ impl Session {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
             let ended = index.delete_all(&principal, None).await?;
-            visit.record(Operation::Purge, at);
+            visit.perform(Operation::Purge, at);
             Ok(ended)
         })
     }
 }
 
 fn index(visit: &Visit) -> Result<BoundedIndex<'_>, Error> {
-    visit.app().store.index().ok_or_else(|| Error::new(ErrorKind::NoIndex))
+    visit.shared().store.index().ok_or_else(|| Error::new(ErrorKind::NoIndex))
 }
 
 fn info(listed: Listed, current: Option<PublicId>) -> SessionInfo {

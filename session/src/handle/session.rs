@@ -5,7 +5,10 @@
 use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
 use crate::{
-    commit::{arrival::touch_is_due, operation::Operation},
+    commit::{
+        arrival::touch_is_due,
+        operation::{Lifetime, Operation},
+    },
     error::Error,
     id::public::PublicId,
     record::{
@@ -43,13 +46,13 @@ impl Session {
     /// Setting a principal field does this by itself; call it for other changes of privilege (ASVS 5.0 7.2.4).
     #[track_caller]
     pub fn renew(&self) {
-        self.0.record(Operation::Renew, Location::caller());
+        self.0.perform(Operation::Renew, Location::caller());
     }
 
     /// Ends the session: no request in flight brings it back. What is set afterwards begins a new one.
     #[track_caller]
     pub fn purge(&self) {
-        self.0.record(Operation::Purge, Location::caller());
+        self.0.perform(Operation::Purge, Location::caller());
     }
 
     /// Forgets what this request did to the session and has not saved.
@@ -76,7 +79,10 @@ impl Session {
     /// The id is renewed with it, since the browser needs another cookie. Call it together with the sign-in.
     #[track_caller]
     pub fn set_lifetime(&self, idle: Duration, absolute: Duration, persistent: bool) {
-        self.0.record(Operation::Lifetime(Limits { idle, absolute }, persistent), Location::caller());
+        self.0.perform(
+            Operation::Lifetime(Lifetime { limits: Limits { idle, absolute }, persistent }),
+            Location::caller(),
+        );
     }
 
     /// Whether the browser came with a live session that this request has not left.
@@ -127,7 +133,7 @@ impl Session {
     /// Whether who is signed in was proven at most `within` ago (ASVS 5.0 7.5.3); setting the principal field proves it.
     #[must_use]
     pub fn authenticated_within(&self, within: Duration) -> bool {
-        if self.0.fold(|fold| fold.sign_in.is_some()) {
+        if self.0.fold(|fold| fold.signed_in.is_some()) {
             return true;
         }
         let proven = |at: Option<Timestamp>, now: Timestamp| at.is_some_and(|at| now.since(at) <= within);

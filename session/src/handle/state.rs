@@ -1,13 +1,14 @@
-//! The tracked state behind a `TypedSession<T>`.
+//! A user's struct as an extractor, and the tracked value behind its getters and setters.
 //!
-//! In: calls of getters and setters. Out: the value as of now, and recorded operations. Never: a decision about what to save.
+//! In: calls of getters and setters. Out: the value as it is now, and recorded operations. Never: a decision about what to save.
 
-use std::ops::Deref;
 use std::{
+    any::{TypeId, type_name},
     cell::{OnceCell, RefCell},
     fmt,
     future::Future,
     marker::PhantomData,
+    ops::Deref,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     rc::Rc,
 };
@@ -16,28 +17,58 @@ use actix_web::FromRequest;
 
 use super::session::Session;
 use crate::{
-    commit::{
-        arrival::Base,
-        fold::Fold,
-        operation::{Operation, Ran, Replay},
-    },
+    commit::operation::{Operation, Ran, Replay},
     error::{Error, ErrorKind},
     record::{json::Json, meta::Principal},
     schema::{
         describe::{Field, Schema},
-        schemas::SchemasBuilder,
+        schemas::{Named, SchemasBuilder},
     },
     section::{
-        cells::{CellError, Cells},
-        patch::Place,
+        patch::{Place, Seen},
+        reader::{CellError, SectionReader},
         view::View,
     },
     visit::visit::Visit,
 };
 
-/// One handle's view of its section: what generated getters and setters call.
+/// A struct whose fields live in the visitor's session. `#[derive(SessionState)]` implements it; do not implement it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session state",
+    label = "not a session state",
+    note = "put `#[derive(SessionState)]` and `#[session(version = 1)]` on your struct, and extract `TypedSession<YourStruct>`"
+)]
+pub trait SessionState: Sized + 'static {
+    /// The extractor for this state, with its getters and setters.
+    type Handle: From<Tracked<Self>> + FromRequest<Error = Error> + Deref<Target = Self>;
+
+    /// The state's name, version and fields.
+    fn schema() -> &'static Schema;
+
+    /// Reads every field, in the order of the schema.
+    ///
+    /// # Errors
+    /// When a stored cell does not fit its field.
+    #[doc(hidden)]
+    fn decode_section(cells: &mut SectionReader<'_>) -> Result<Self, CellError>;
+
+    /// Encodes the field with the index `at` in the schema.
+    ///
+    /// # Errors
+    /// When the field's `Serialize` fails.
+    #[doc(hidden)]
+    fn encode_field(&self, at: usize) -> Result<Json, serde_json::Error>;
+}
+
+/// One visitor's session, seen as `T`: the type that a handler takes as an argument.
 ///
-/// Values form a chain: a read that meets a newer state appends it, so references given out before stay good.
+/// This is a name for the handle that the derive generates beside `T`; see there for the getters and setters.
+pub type TypedSession<T> = <T as SessionState>::Handle;
+
+/// One handle's copy of its section: what generated getters and setters call.
+///
+/// Values form a chain. A read that finds the session changed appends a newer value instead of replacing the old one, so
+/// references that were given out stay valid.
 pub struct Tracked<T> {
     visit: Rc<Visit>,
     head: Box<Node<T>>,
@@ -59,12 +90,18 @@ impl<T> Node<T> {
 impl<T: SessionState> Tracked<T> {
     /// The state in a loaded session.
     pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
-        visit.register::<T>()?;
-        let head = Node::boxed(visit.stamp(), visit.read_first::<T>()?);
+        visit.register(named::<T>())?;
+        // The first read tells the log what cannot be read; later ones would repeat it.
+        let value = visit.read(|seen| decode_with(seen.view, seen.reader(T::schema()).logged()))?;
+        let head = Node::boxed(visit.stamp(), value);
         Ok(Self { visit, head })
     }
 
-    /// The state as of now, operations of other handles included.
+    fn read(&self) -> Result<T, Error> {
+        self.visit.read(decode::<T>)
+    }
+
+    /// The state as it is now, the operations of other handles included.
     #[must_use]
     pub fn get(&self) -> &T {
         let now = self.visit.stamp();
@@ -72,7 +109,7 @@ impl<T: SessionState> Tracked<T> {
         while node.stamp != now {
             node = match node.newer.get() {
                 Some(newer) => newer,
-                None => match self.visit.read::<T>() {
+                None => match self.read() {
                     Ok(value) => node.newer.get_or_init(|| Node::boxed(now, value)),
                     // The visit remembers the error and answers the request with it.
                     Err(_) => break,
@@ -82,13 +119,13 @@ impl<T: SessionState> Tracked<T> {
         &node.value
     }
 
-    /// The same to change in place; nobody holds a reference, so the chain is cut.
+    /// The same, to change in place. Nobody holds a reference, so older values are dropped.
     fn current(&mut self) -> &mut T {
         let now = self.visit.stamp();
         while self.head.stamp != now {
             self.head = match self.head.newer.take() {
                 Some(newer) => newer,
-                None => match self.visit.read::<T>() {
+                None => match self.read() {
                     Ok(value) => Node::boxed(now, value),
                     Err(_) => break,
                 },
@@ -97,50 +134,48 @@ impl<T: SessionState> Tracked<T> {
         &mut self.head.value
     }
 
-    /// After this handle's own operation its value is the current one.
+    /// Marks the value as right: the handle's own operation has been applied to it.
     fn stay_current(&mut self) {
         self.head.stamp = self.visit.stamp();
     }
 
-    /// A blind write of one field.
+    /// Writes one field, whatever it held: the last writer wins.
     #[track_caller]
-    pub fn set<V>(&mut self, field: usize, value: V, place: fn(&mut T) -> &mut V) {
-        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
+    pub fn set<V>(&mut self, at: usize, value: V, access: fn(&mut T) -> &mut V) {
+        let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
         let state = self.current();
-        let before = state.encode_field(field).ok();
-        *place(state) = value;
-        match state.encode_field(field) {
+        *access(state) = value;
+        match state.encode_field(at) {
             Ok(json) => {
-                let same = before.as_ref() == Some(&json);
-                self.visit.set(here, json, same, at);
+                self.visit.perform(Operation::Set(place, json), caller);
                 self.stay_current();
             }
-            Err(_) => self.visit.poison(not_serializable(here)),
+            Err(_) => self.visit.fail(not_serializable(place)),
         }
     }
 
-    /// A write of the field that says who is signed in.
+    /// Writes the field that says who is signed in.
     #[track_caller]
-    pub fn set_principal<V>(&mut self, field: usize, value: Option<V>, place: fn(&mut T) -> &mut Option<V>) {
-        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
+    pub fn set_principal<V>(&mut self, at: usize, value: Option<V>, access: fn(&mut T) -> &mut Option<V>) {
+        let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
         let signs_in = value.is_some();
         let state = self.current();
-        *place(state) = value;
-        let operation = match state.encode_field(field) {
-            Ok(json) if signs_in => Operation::SignIn(here, json),
-            Ok(_) => Operation::SignOut(here),
-            Err(_) => return self.visit.poison(not_serializable(here)),
+        *access(state) = value;
+        let operation = match state.encode_field(at) {
+            Ok(json) if signs_in => Operation::SignIn(place, json),
+            Ok(_) => Operation::SignOut(place),
+            Err(_) => return self.visit.fail(not_serializable(place)),
         };
-        // What it does to the other fields is the fold's to say; the next read decodes anew.
-        self.visit.record(operation, at);
+        // Signing in or out changes other fields too, so this value is not marked as right; the next read decodes it anew.
+        self.visit.perform(operation, caller);
     }
 
-    /// Reads a flash field away.
+    /// Takes the value out of a flash field.
     #[track_caller]
-    pub fn take<V>(&mut self, field: usize, place: fn(&mut T) -> &mut Option<V>) -> Option<V> {
-        let (at, here) = (Location::caller(), Place { schema: T::schema(), field });
-        let taken = place(self.current()).take()?;
-        self.visit.take(here, at);
+    pub fn take<V>(&mut self, at: usize, access: fn(&mut T) -> &mut Option<V>) -> Option<V> {
+        let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
+        let taken = access(self.current()).take()?;
+        self.visit.take(place, caller);
         self.stay_current();
         Some(taken)
     }
@@ -149,11 +184,11 @@ impl<T: SessionState> Tracked<T> {
     #[track_caller]
     pub fn update_field<V: 'static>(
         &mut self,
-        field: usize,
-        place: fn(&mut T) -> &mut V,
+        at: usize,
+        access: fn(&mut T) -> &mut V,
         update: impl Fn(&mut V) + 'static,
     ) {
-        self.run(Some(field), move |state| update(place(state)), Location::caller());
+        self.run(Some(at), move |state| update(access(state)), Location::caller());
     }
 
     /// Changes the state by a closure.
@@ -162,7 +197,7 @@ impl<T: SessionState> Tracked<T> {
         self.run(None, update, Location::caller());
     }
 
-    /// Changes the state by a closure, commits, and returns what the closure returned on the data that was stored.
+    /// Changes the state by a closure, commits, and returns what the closure returned when it ran on the data that was stored.
     ///
     /// # Errors
     /// As [`Session::save`].
@@ -181,18 +216,23 @@ impl<T: SessionState> Tracked<T> {
         }
     }
 
-    fn run(&mut self, read: Option<usize>, run: impl Fn(&mut T) + 'static, at: &'static Location<'static>) {
+    fn run(
+        &mut self,
+        read: Option<usize>,
+        run: impl Fn(&mut T) + 'static,
+        caller: &'static Location<'static>,
+    ) {
         let closure = Closure { read, run, state: PhantomData };
         match closure.run_on(self.current()) {
             Ok(ran) => {
-                self.visit.updated(Rc::new(closure), ran, at);
+                self.visit.ran(Rc::new(closure), ran, caller);
                 self.stay_current();
             }
-            Err(error) => self.visit.poison(error),
+            Err(error) => self.visit.fail(error),
         }
     }
 
-    /// The session's life-cycle.
+    /// The session as a whole.
     #[must_use]
     pub fn session(&self) -> Session {
         Session::of(self.visit.clone())
@@ -207,34 +247,35 @@ impl<T: SessionState> fmt::Debug for Tracked<T> {
 
 /// A closure over `T`, kept to run again.
 struct Closure<T, F> {
-    /// The field it was given; `None`: the whole state.
+    /// The index of the field that it is given; `None`: the whole state.
     read: Option<usize>,
     run: F,
     state: PhantomData<fn(T)>,
 }
 
 impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
-    /// Runs it in place and says what it changed: encoded before, encoded after, both by this binary.
+    /// Runs the closure in place and returns what it changed. Both texts that are compared come from this binary, so that a field
+    /// which an older one wrote differently does not count as changed.
     fn run_on(&self, state: &mut T) -> Result<Ran, Error> {
         let schema = T::schema();
         let fields = match self.read {
-            Some(field) => field..field + 1,
+            Some(at) => at..at + 1,
             None => 0..schema.fields().len(),
         };
-        let encode = |state: &T, field| {
-            state.encode_field(field).map_err(|_| not_serializable(Place { schema, field }))
-        };
-        let before: Vec<Json> = fields.clone().map(|field| encode(state, field)).collect::<Result<_, _>>()?;
+        let encode =
+            |state: &T, at| state.encode_field(at).map_err(|_| not_serializable(Place { schema, at }));
+        let before: Vec<Json> = fields.clone().map(|at| encode(state, at)).collect::<Result<_, _>>()?;
         catch_unwind(AssertUnwindSafe(|| (self.run)(state)))
             .map_err(|_| Error::new(ErrorKind::ClosurePanicked))?;
         let mut wrote = Vec::new();
-        for (field, before) in fields.zip(before) {
-            let after = encode(state, field)?;
+        for (at, before) in fields.zip(before) {
+            let after = encode(state, at)?;
             if before != after {
-                wrote.push((field, after));
+                wrote.push((at, after));
             }
         }
-        if wrote.iter().any(|(field, _)| schema.field(*field).is_some_and(Field::is_principal)) {
+        // A closure may run again, and then who signs in would depend on which run counted.
+        if wrote.iter().any(|(at, _)| schema.field(*at).is_some_and(Field::is_principal)) {
             return Err(Error::new(ErrorKind::PrincipalInUpdate));
         }
         Ok(Ran { schema, read: self.read, wrote })
@@ -246,88 +287,50 @@ impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
         T::schema()
     }
 
-    fn run(&self, view: View<'_>) -> Result<Ran, Error> {
-        self.run_on(&mut decode::<T>(view, false)?)
+    fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {
+        self.run_on(&mut decode::<T>(seen)?)
     }
 }
 
-/// The state that `view` shows, if this binary may read it; `tells` of what cannot be read.
-pub(crate) fn decode<T: SessionState>(view: View<'_>, tells: bool) -> Result<T, Error> {
-    let schema = T::schema();
-    view.gate(schema).map_err(|too_new| too_new.error(schema))?;
-    T::decode_section(&mut view.cells(schema).telling(tells))
+/// The state that `seen` shows, if this binary may read it.
+fn decode<T: SessionState>(seen: Seen<'_>) -> Result<T, Error> {
+    decode_with(seen.view, seen.reader(T::schema()))
+}
+
+fn decode_with<T: SessionState>(view: View<'_>, mut reader: SectionReader<'_>) -> Result<T, Error> {
+    view.check_gate(T::schema()).map_err(|too_new| too_new.error(T::schema()))?;
+    T::decode_section(&mut reader)
         .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
 }
 
-/// Whose the sessions are in which the principal field is `value`, in the very text that a sign-in stores.
+/// The principal for this value of the principal field, in the very text that a sign-in stores.
 #[doc(hidden)]
 pub fn principal_of<T: SessionState, V>(
-    field: usize,
+    at: usize,
     value: Option<V>,
-    place: fn(&mut T) -> &mut Option<V>,
+    access: fn(&mut T) -> &mut Option<V>,
 ) -> Result<Principal, Error> {
-    let nothing = Fold::default();
-    let mut state = decode::<T>(nothing.view(Base::EMPTY), false)?;
-    *place(&mut state) = value;
-    let here = Place { schema: T::schema(), field };
-    let json = state.encode_field(field).map_err(|_| not_serializable(here))?;
-    Ok(Principal::new(here.wire_key(), &json))
+    let view = View::NOTHING;
+    let mut state = decode_with::<T>(view, view.reader(T::schema()))?;
+    *access(&mut state) = value;
+    let place = Place { schema: T::schema(), at };
+    let json = state.encode_field(at).map_err(|_| not_serializable(place))?;
+    Ok(Principal::new(place.wire_key(), &json))
 }
 
-/// serde's own message may quote the value, so only the field is named.
-pub(crate) fn not_serializable(place: Place) -> Error {
+/// serde's own message may quote the value, so the error has only the field's name.
+fn not_serializable(place: Place) -> Error {
     Error::new(ErrorKind::NotSerializable)
         .because(format!("the session field `{}` could not be serialised to JSON", place.wire_key()))
 }
 
-/// A struct whose fields live in the visitor's session. Written by `#[derive(SessionState)]`, not by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a session state",
-    label = "not a session state",
-    note = "put `#[derive(SessionState)]` and `#[session(version = 1)]` on your struct, and extract `TypedSession<YourStruct>`"
-)]
-pub trait SessionState: Sized + 'static {
-    /// The extractor for this state: its getters and setters.
-    type Handle: From<Tracked<Self>> + FromRequest<Error = Error> + Deref<Target = Self>;
-
-    /// Name, version and fields.
-    fn schema() -> &'static Schema;
-
-    /// Reads every field, in the order of the schema.
-    ///
-    /// # Errors
-    /// When a stored cell does not fit its field.
-    #[doc(hidden)]
-    fn decode_section(cells: &mut Cells<'_>) -> Result<Self, CellError>;
-
-    /// Writes the field that stands at this place in the schema.
-    ///
-    /// # Errors
-    /// When the field's `Serialize` fails.
-    #[doc(hidden)]
-    fn encode_field(&self, field: usize) -> Result<Json, serde_json::Error>;
-}
-
-/// The session of one visitor, seen as `T`: what a handler takes as an argument.
-///
-/// This is a name for the handle that the derive generated beside `T`; look there for the getters and setters.
-pub type TypedSession<T> = <T as SessionState>::Handle;
-
-impl Cells<'_> {
-    /// The whole section, and everything in it that cannot be read, which reads as its default.
-    pub(crate) fn read_all<T: SessionState>(mut self) -> (Option<T>, Vec<CellError>) {
-        self.found = Some(Vec::new());
-        let state = T::decode_section(&mut self).ok();
-        (state, self.found.unwrap_or_default())
-    }
+fn named<T: SessionState>() -> Named {
+    Named { schema: T::schema(), id: TypeId::of::<T>(), ty: type_name::<T>() }
 }
 
 impl SchemasBuilder {
-    /// One more state.
-    pub fn with<T: SessionState>(mut self) -> Self {
-        if let Err(clash) = self.schemas.add::<T>() {
-            self.clash.get_or_insert(clash);
-        }
-        self
+    /// Adds a state.
+    pub fn with<T: SessionState>(self) -> Self {
+        self.add(named::<T>())
     }
 }

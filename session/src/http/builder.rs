@@ -2,14 +2,15 @@
 //!
 //! In: choices. Out: a [`SessionMiddleware`], or the mistake and its remedy. Never: a default that is not argued.
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use super::{
     cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
     middleware::SessionMiddleware,
+    site::Site,
 };
 use crate::{
-    commit::step::Rules,
+    commit::exchange::Rules,
     id::{
         keys::{Key, KeyRing},
         random::Randomness,
@@ -24,10 +25,7 @@ use crate::{
         bounded::{BoundedStore, Deadlines},
         contract::SessionStore,
     },
-    visit::{
-        shared::{App, Met},
-        turns::Queue,
-    },
+    visit::shared::Shared,
 };
 
 /// Half an hour: what a person forgets about on a shared computer (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
@@ -285,16 +283,9 @@ impl SessionMiddlewareBuilder {
             deadline: self.deadlines.save,
             random: self.random,
         };
-        SessionMiddleware::over(App {
-            store: BoundedStore::new(self.store, self.deadlines),
-            unconfirmed: Arc::default(),
-            keys: KeyRing::new(&self.key, &self.retired),
-            cookie,
-            rules,
-            eager: self.eager,
-            met: Arc::new(Met::from_the_start(self.schemas)),
-            queue: Arc::new(Queue::new()),
-        })
+        let site = Site { cookie, keys: KeyRing::new(&self.key, &self.retired), eager: self.eager };
+        let store = BoundedStore::new(self.store, self.deadlines);
+        SessionMiddleware::over(site, Shared::new(store, rules, self.schemas))
     }
 }
 

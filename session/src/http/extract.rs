@@ -4,7 +4,6 @@
 
 use std::{
     any::type_name,
-    cell::Ref,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -14,10 +13,11 @@ use std::{
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
-    dev::{Extensions, Payload, ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     guard::GuardContext,
 };
 
+use super::site::Site;
 use crate::{
     error::{Error, ErrorKind},
     handle::{
@@ -27,13 +27,18 @@ use crate::{
     visit::visit::Visit,
 };
 
-/// Where the middleware leaves the session for everybody inside.
+/// The session of a request, as the middleware attaches it to the request's extensions.
 #[derive(Clone)]
-#[allow(missing_debug_implementations)] // nobody outside can name it
-pub struct Carried(pub(crate) Rc<Visit>);
+#[allow(missing_debug_implementations)] // cannot be named outside of this crate
+pub struct Attached {
+    visit: Rc<Visit>,
+    site: Rc<Site>,
+}
 
-fn visit_in(extensions: &Extensions) -> Option<Rc<Visit>> {
-    extensions.get::<Carried>().map(|carried| carried.0.clone())
+impl Attached {
+    pub(crate) const fn new(visit: Rc<Visit>, site: Rc<Site>) -> Self {
+        Self { visit, site }
+    }
 }
 
 #[cold]
@@ -64,15 +69,16 @@ struct Opening {
 
 impl Opening {
     fn of<T>(request: &HttpRequest) -> Self {
-        let visit = visit_in(&request.extensions()).ok_or_else(|| missing::<T>(request.path()));
-        let loading = match &visit {
-            Ok(visit) if visit.loaded().is_none() => {
-                let (visit, cookies) = (visit.clone(), visit.cookies(request.headers()));
-                Some(Box::pin(async move { visit.load(cookies).await }) as Loading)
-            }
-            _ => None,
+        let attached = request.extensions().get::<Attached>().cloned();
+        let Some(Attached { visit, site }) = attached else {
+            return Self { visit: Err(missing::<T>(request.path())), loading: None };
         };
-        Self { visit, loading }
+        let mut loading = None;
+        if visit.loaded().is_none() {
+            let (visit, id) = (visit.clone(), site.session_id(request.headers()));
+            loading = Some(Box::pin(async move { visit.load(id).await }) as Loading);
+        }
+        Self { visit: Ok(visit), loading }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Opened, Error>> {
@@ -173,13 +179,13 @@ impl FromRequest for Session {
 /// let signed_in = guard::fn_guard(|context| context.get_session().is_ok_and(|session| session.principal().is_some()));
 /// # let _ = signed_in;
 /// ```
-pub trait SessionExt: sealed::Carrier {
+pub trait SessionExt: sealed::Request {
     /// The session as a whole.
     ///
     /// # Errors
     /// [`ErrorKind::MissingMiddleware`], [`ErrorKind::NotLoaded`], or why the load failed.
     fn get_session(&self) -> Result<Session, Error> {
-        let Carried(visit) = self.carried().ok_or_else(|| missing::<Session>(&self.place()))?;
+        let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<Session>(&self.place()))?;
         let loaded = visit.loaded().ok_or_else(|| Error::new(ErrorKind::NotLoaded))?;
         whole(visit, loaded)
     }
@@ -189,42 +195,63 @@ pub trait SessionExt: sealed::Carrier {
     /// # Errors
     /// As [`get_session`](Self::get_session), and when the section cannot be read.
     fn typed_session<T: SessionState>(&self) -> Result<T::Handle, Error> {
-        let Carried(visit) = self.carried().ok_or_else(|| missing::<T>(&self.place()))?;
+        let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<T>(&self.place()))?;
         let loaded = visit.loaded().ok_or_else(|| Error::new(ErrorKind::NotLoaded))?;
         typed::<T>(&visit, loaded)
     }
 }
 
 mod sealed {
-    use super::Carried;
+    use super::Attached;
 
-    pub trait Carrier {
-        fn carried(&self) -> Option<Carried>;
+    pub trait Request {
+        fn attached(&self) -> Option<Attached>;
+        /// The path of the request, for messages.
         fn place(&self) -> String;
     }
 }
 
-macro_rules! carriers {
-    ($($carrier:ty: $extensions:expr, $path:expr;)*) => {$(
-        impl sealed::Carrier for $carrier {
-            fn carried(&self) -> Option<Carried> {
-                let extensions: fn(&Self) -> Ref<'_, Extensions> = $extensions;
-                extensions(self).get().cloned()
-            }
+impl SessionExt for HttpRequest {}
+impl SessionExt for ServiceRequest {}
+impl SessionExt for ServiceResponse {}
+impl SessionExt for GuardContext<'_> {}
 
-            fn place(&self) -> String {
-                let path: fn(&Self) -> &str = $path;
-                path(self).to_owned()
-            }
-        }
+impl sealed::Request for HttpRequest {
+    fn attached(&self) -> Option<Attached> {
+        self.extensions().get().cloned()
+    }
 
-        impl SessionExt for $carrier {}
-    )*};
+    fn place(&self) -> String {
+        self.path().to_owned()
+    }
 }
 
-carriers! {
-    HttpRequest: |it| it.extensions(), |it| it.path();
-    ServiceRequest: |it| it.extensions(), |it| it.path();
-    ServiceResponse: |it| it.request().extensions(), |it| it.request().path();
-    GuardContext<'_>: |it| it.req_data(), |it| it.head().uri.path();
+impl sealed::Request for ServiceRequest {
+    fn attached(&self) -> Option<Attached> {
+        self.extensions().get().cloned()
+    }
+
+    fn place(&self) -> String {
+        self.path().to_owned()
+    }
+}
+
+impl sealed::Request for ServiceResponse {
+    fn attached(&self) -> Option<Attached> {
+        self.request().attached()
+    }
+
+    fn place(&self) -> String {
+        self.request().place()
+    }
+}
+
+impl sealed::Request for GuardContext<'_> {
+    fn attached(&self) -> Option<Attached> {
+        self.req_data().get().cloned()
+    }
+
+    fn place(&self) -> String {
+        self.head().uri.path().to_owned()
+    }
 }

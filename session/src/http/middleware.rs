@@ -20,10 +20,11 @@ use actix_web::{
     },
 };
 
-use super::{cookie::protect, extract::Carried};
+use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
+    commit::exchange::Moment,
     error::Error,
-    visit::{run_to_end::RunToEnd, shared::App, visit::Visit},
+    visit::{run_to_end::RunToEnd, shared::Shared, visit::Visit},
 };
 
 /// Gives every request its session and stores what became of it.
@@ -43,18 +44,19 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct SessionMiddleware {
-    app: App,
+    site: Site,
+    shared: Shared,
 }
 
 impl SessionMiddleware {
-    pub(crate) const fn over(app: App) -> Self {
-        Self { app }
+    pub(crate) const fn over(site: Site, shared: Shared) -> Self {
+        Self { site, shared }
     }
 }
 
 impl fmt::Debug for SessionMiddleware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionMiddleware").field("cookie", &self.app.cookie.name()).finish_non_exhaustive()
+        f.debug_struct("SessionMiddleware").field("cookie", &self.site.cookie.name()).finish_non_exhaustive()
     }
 }
 
@@ -70,14 +72,19 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(SessionService { service: Rc::new(service), app: Rc::new(self.app.clone()) }))
+        ready(Ok(SessionService {
+            service: Rc::new(service),
+            site: Rc::new(self.site.clone()),
+            shared: Rc::new(self.shared.clone()),
+        }))
     }
 }
 
 /// [`SessionMiddleware`] around the service of one worker.
 pub struct SessionService<S> {
     service: Rc<S>,
-    app: Rc<App>,
+    site: Rc<Site>,
+    shared: Rc<Shared>,
 }
 
 impl<S> fmt::Debug for SessionService<S> {
@@ -98,26 +105,25 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let visit = Visit::new(self.app.clone());
-        request.extensions_mut().insert(Carried(visit.clone()));
-        if self.app.eager {
+        let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
+        request.extensions_mut().insert(Attached::new(visit.clone(), site.clone()));
+        if site.eager {
             let service = self.service.clone();
             return Box::pin(async move {
-                let cookies = visit.cookies(request.headers());
-                // Whoever needs the session gets the error; the others do without.
-                let _ = visit.load(cookies).await;
+                // A handler that needs the session gets the error from its extractor; the others do without.
+                let _ = visit.load(site.session_id(request.headers())).await;
                 let answer = service.call(request).await;
-                conclude(visit, answer).await
+                conclude(visit, &site, answer).await
             });
         }
         let inner = self.service.call(request);
         Box::pin(async move {
             let answer = inner.await;
             if visit.is_consulted() {
-                conclude(visit, answer).await
+                conclude(visit, &site, answer).await
             } else {
-                // Whoever asks first in the body is too late for a cookie, and must be told.
-                visit.close_head();
+                // A body that uses the session for the first time is too late for a cookie, and must be told.
+                visit.send_head();
                 answer.map(ServiceResponse::map_into_left_body)
             }
         })
@@ -127,15 +133,16 @@ where
 /// Commits, and makes the answer what it must be then.
 async fn conclude<B>(
     visit: Rc<Visit>,
+    site: &Site,
     answer: Result<ServiceResponse<B>, actix_web::Error>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let mut committed = Ok(());
     if visit.needs_commit() {
-        committed = RunToEnd::new(visit.clone().commit(true)).await.map(drop);
+        committed = RunToEnd::new(visit.clone().commit(Moment::End)).await.map(drop);
     }
     // Asked for last: a `save` that the handler did not wait for may have failed by now.
     let failed = visit.unacknowledged().or(committed.err());
-    let set_cookie = visit.send_head();
+    let set_cookie = site.set_cookie(&visit.send_head());
     if let Some(error) = &failed {
         // Its operations are answered for.
         visit.discard();

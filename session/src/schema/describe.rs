@@ -3,14 +3,13 @@
 //! In: the user's struct, through `#[derive(SessionState)]`. Out: a [`Schema`]. Never: I/O, a value.
 
 use super::group::Group;
-use crate::section::cells::FieldValue;
 
 /// What a state stores: its name, its version, its fields.
 #[derive(Debug)]
 pub struct Schema {
     name: &'static str,
     gate: &'static str,
-    pub(crate) version: u16,
+    version: u16,
     oldest_reader: u16,
     fields: &'static [Field],
     groups: &'static [Group],
@@ -39,9 +38,7 @@ pub struct Removed {
 }
 
 impl Removed {
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn new<V: FieldValue>(key: &'static str, since: u16) -> Self {
+    pub(crate) const fn new(key: &'static str, since: u16) -> Self {
         Self { key, since }
     }
 

@@ -1,69 +1,77 @@
-//! Cells that came out of one another: which of them counts, and what a write must leave in each.
+//! Cells that came out of one another from version to version: which of them counts, and what a write must leave in each.
 //!
-//! In: a [`Group`] that the derive wrote, the stored cells. Out: what each cell says to this binary; all cells of a write.
-//! Never: I/O, a view of a request, a revision of its own.
+//! In: a [`Group`], which the derive wrote, and the stored cells. Out: what each cell says to this binary; every cell of a write.
+//! Never: I/O, a request's own writes, a revision of its own.
+//!
+//! # Which side counts
+//!
+//! A step turns its older side (`from`) into its newer side (`to`). Old and new binaries run side by side during a deploy, so both
+//! sides are stored, and the revisions of their cells tell which side was edited last. The newer side counts unless the older one
+//! was edited after it. Every write of a newer side also writes the older side, in the same change and so with the same revision;
+//! a tie therefore means that the newer side is the source.
 
 use super::values::{Failed, Values, caught};
 use crate::record::{cell::Cell, json::Json};
 
-/// The cells of one side of a step from those of the other.
+/// Makes the cells of one side of a step from those of the other.
 type Convert = fn(Values<'_>) -> Result<Vec<Json>, Failed>;
-
+/// Makes the newer cells from the edited older cells and the newer cells as they were.
 type Merge = fn(Values<'_>, Values<'_>) -> Result<Vec<Json>, Failed>;
 
 /// Fields of a schema and the cells that held their values in older versions, connected by steps.
 ///
-/// It is guarded whole, and what belongs together is written together, so that the revisions of its cells say which side was edited
-/// last.
+/// A group is guarded as a whole, and what belongs together is written together; that is what makes the revisions of its cells
+/// comparable.
 #[derive(Debug)]
 pub struct Group {
-    /// Wire keys, and the place in the schema of those that are fields now.
+    /// Wire keys, each with the index of its field if it is a field of the present version.
     cells: &'static [(&'static str, Option<usize>)],
-    /// The oldest first. Each cell is made by at most one step and used up by at most one later step.
+    /// The oldest first. Each cell is made by at most one step and consumed by at most one later step.
     steps: &'static [Step],
 }
 
-/// One `changed` or `step`: how cells become others.
+/// One `changed` or `step`: how cells become others. Cells are named by their index in the group.
 #[derive(Debug)]
 pub struct Step {
-    /// The version that did it.
+    /// The version that introduced it.
     since: u16,
     from: &'static [usize],
     to: &'static [usize],
-    /// `None`: the source has let it go, because no session should still need it. One that does is an error, and not empty.
+    /// `None`: the conversion was removed from the source; a session that still needs it is an error, not an empty field.
     up: Option<Convert>,
     merge: Option<Merge>,
-    /// `None`: no binary that may be running reads `from` any more.
+    /// `None`: no binary that may still be running reads `from`.
     down: Option<Convert>,
 }
 
 /// A cell as this binary sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    /// When it was last edited, on whichever side.
+    /// The last edit, on whichever side it was made.
     revision: Option<u64>,
-    /// When its older side was last edited: of a value that comes from there, no more is known.
-    older: Option<u64>,
+    /// The last edit of the older side of the step that makes this cell. The revision is all that two upgrades of one value have
+    /// in common: `up` may produce another text each time.
+    older_revision: Option<u64>,
     /// `None`: never written.
     pub(crate) value: Result<Option<Json>, Failed>,
-    /// It is not what is stored under its key: an older side is newer.
-    pub(crate) carried: Option<Carried>,
+    /// Why the value comes from an older side; `None` if it is what is stored under the cell's own wire key.
+    pub(crate) upgraded: Option<Upgrade>,
 }
 
 /// Why a cell is read from an older side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Carried {
-    /// There is no newer one yet.
-    Upgraded,
-    /// An old binary wrote it last.
+pub(crate) enum Upgrade {
+    /// The newer side was never written.
+    First,
+    /// An older binary edited the older side last.
     Edited,
 }
 
-/// A cell that was carried up and is about to be stored.
+/// A field that was read from an older side and is about to be stored on the newer one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moved {
+pub(crate) struct Upgraded {
     pub(crate) key: &'static str,
-    pub(crate) why: Carried,
+    pub(crate) why: Upgrade,
 }
 
 /// A cell on its way to the store.
@@ -72,40 +80,40 @@ struct Draft {
     value: Result<Option<Json>, Failed>,
     written: bool,
     is_field: bool,
-    carried: Option<Carried>,
+    upgraded: Option<Upgrade>,
 }
 
-/// All cells of a write.
+/// Every cell of a write.
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) write: Vec<(&'static str, Json)>,
-    /// What nobody reads any more.
+    /// Cells that no binary reads any more.
     pub(crate) delete: Vec<&'static str>,
-    pub(crate) moved: Vec<Moved>,
+    pub(crate) upgraded: Vec<Upgraded>,
 }
 
 /// Why a group cannot be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unwritable {
-    /// This cell is needed and could not be read.
+    /// The cell with this wire key is needed and could not be read.
     Unreadable(&'static str),
     /// A `down` failed.
     NotConverted,
 }
 
-impl Moved {
-    /// An event for those who watch a deploy.
+impl Upgraded {
+    /// Emits an event, for those who watch a deploy.
     pub(crate) fn tell(&self) {
         let field = self.key;
         match self.why {
-            Carried::Upgraded => {
+            Upgrade::First => {
                 tracing::debug!(
                     event = "field_upgraded",
                     field,
                     "a session field is stored in its newer form"
                 );
             }
-            Carried::Edited => {
+            Upgrade::Edited => {
                 tracing::debug!(
                     event = "old_side_edited",
                     field,
@@ -123,7 +131,7 @@ impl Step {
         Self { since, from, to, up: Some(up), merge: None, down: None }
     }
 
-    /// A step of which the source kept no more than the keys.
+    /// A step whose conversions were removed from the source; only its wire keys are still known.
     #[doc(hidden)]
     #[must_use]
     pub const fn forgotten(since: u16, from: &'static [usize], to: &'static [usize]) -> Self {
@@ -144,9 +152,10 @@ impl Step {
         self
     }
 
-    /// What the newer cells are, now that the older ones were edited after them.
-    fn carry(&self, slots: &[Slot]) -> Result<Vec<Json>, Failed> {
+    /// The newer cells, given that the older ones were edited after them.
+    fn upgrade(&self, slots: &[Slot]) -> Result<Vec<Json>, Failed> {
         let old = values(slots, self.from)?;
+        // A clear never goes through the user's functions, so that it means the same in every version.
         if is_cleared(&old) {
             return Ok(vec![Json::null(); self.to.len()]);
         }
@@ -170,23 +179,23 @@ impl Group {
         self.cells.iter().map(|(key, _)| *key)
     }
 
-    /// Its fields, by their places in the schema.
+    /// The indices of its fields in the schema.
     pub(crate) fn fields(&self) -> impl Iterator<Item = usize> {
         self.cells.iter().filter_map(|(_, field)| *field)
     }
 
-    /// The keys that each step reads, the oldest first.
+    /// The wire keys that each step reads, the oldest step first.
     pub(crate) fn older_sides(&self) -> impl Iterator<Item = Vec<&'static str>> {
         let key = |at: &usize| self.cells.get(*at).map(|(key, _)| *key);
         self.steps.iter().map(move |step| step.from.iter().filter_map(key).collect())
     }
 
-    /// Whether a write of one field needs the values of others.
+    /// Whether writing one field needs the values of others.
     pub(crate) fn is_joint(&self) -> bool {
         self.fields().nth(1).is_some()
     }
 
-    /// Each cell with the place of its field, if it is one.
+    /// Each cell with the index of its field, if it is one, and its slot.
     pub(crate) fn with<S>(
         &self,
         slots: impl IntoIterator<Item = S>,
@@ -194,42 +203,51 @@ impl Group {
         self.cells.iter().zip(slots).map(|((key, field), slot)| (*key, *field, slot))
     }
 
-    /// The slot of one field.
-    pub(crate) fn slot<'a>(&self, slots: &'a [Slot], field: usize) -> Option<&'a Slot> {
-        self.with(slots).find(|(_, place, _)| *place == Some(field)).map(|(.., slot)| slot)
+    /// The slot of the field with the index `at`.
+    pub(crate) fn slot<'a>(&self, slots: &'a [Slot], at: usize) -> Option<&'a Slot> {
+        self.with(slots).find(|(_, field, _)| *field == Some(at)).map(|(.., slot)| slot)
     }
 
-    /// What each cell says. The newer side of a step counts unless the older one was edited after it.
+    /// What each cell says, in the order of the cells.
+    ///
+    /// Steps run from the oldest to the newest, so that an edit made by a binary several versions back passes through every
+    /// conversion in between. An upgraded slot takes the revision of the edit it came from: the next step then compares edits,
+    /// not conversions.
     pub(crate) fn read<'a>(&self, stored: impl Fn(&'static str) -> Option<&'a Cell>) -> Vec<Slot> {
         let mut slots: Vec<Slot> = self.keys().map(|key| Slot::of(stored(key))).collect();
         for step in self.steps {
             let edited = newest(&slots, step.from);
             for at in step.to {
                 if let Some(slot) = slots.get_mut(*at) {
-                    slot.older = edited;
+                    slot.older_revision = edited;
                 }
             }
             if edited <= newest(&slots, step.to) {
                 continue;
             }
-            let carried = step.carry(&slots);
+            let upgraded = step.upgrade(&slots);
             for (nth, at) in step.to.iter().enumerate() {
                 if let Some(slot) = slots.get_mut(*at) {
-                    let why = if slot.revision.is_none() { Carried::Upgraded } else { Carried::Edited };
-                    let value = carried.as_ref().map_err(|failed| *failed);
-                    let value =
-                        value.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion)).map(Some);
-                    *slot = Slot { revision: edited, older: edited, value, carried: Some(why) };
+                    let why = if slot.revision.is_none() { Upgrade::First } else { Upgrade::Edited };
+                    let cells = upgraded.as_ref().map_err(|failed| *failed);
+                    let value = cells.and_then(|cells| cells.get(nth).cloned().ok_or(Failed::Conversion));
+                    *slot = Slot {
+                        revision: edited,
+                        older_revision: edited,
+                        value: value.map(Some),
+                        upgraded: Some(why),
+                    };
                 }
             }
         }
         slots
     }
 
-    /// What a write of the fields that `set` knows comes to, where `slots` is what was read.
+    /// Every cell to write when the fields that `set` knows are written over `slots`, which is what was read.
     ///
-    /// A step whose newer side is written has its older side written too. A field that is not written keeps its cell and its
-    /// revision, so that a newer form of it, which this binary does not know, stays the newer one.
+    /// Steps run from the newest to the oldest, because a value that is set here must reach every form that an older binary reads.
+    /// A step whose newer side is written gets its older side written too. A field that is not written keeps its cell and its
+    /// revision: a still newer form of it, which this binary does not know, must stay the newer one (G5).
     pub(crate) fn write(
         &self,
         slots: Vec<Slot>,
@@ -238,16 +256,20 @@ impl Group {
         let mut cells: Vec<Draft> = self
             .with(slots)
             .map(|(key, field, slot)| match field.and_then(&set) {
-                Some(json) => {
-                    Draft { key, value: Ok(Some(json)), written: true, is_field: true, carried: slot.carried }
-                }
-                // What an older side says newer goes along: from now on the newer side is the newer one.
+                Some(json) => Draft {
+                    key,
+                    value: Ok(Some(json)),
+                    written: true,
+                    is_field: true,
+                    upgraded: slot.upgraded,
+                },
+                // An upgraded field goes along, so that from now on its newer side is the newer one.
                 None => Draft {
                     key,
-                    written: field.is_some() && slot.carried.is_some() && slot.value.is_ok(),
+                    written: field.is_some() && slot.upgraded.is_some() && slot.value.is_ok(),
                     value: slot.value,
                     is_field: field.is_some(),
-                    carried: slot.carried,
+                    upgraded: slot.upgraded,
                 },
             })
             .collect();
@@ -256,10 +278,10 @@ impl Group {
             if !step.to.iter().any(|at| cells.get(*at).is_some_and(|cell| cell.written)) {
                 continue;
             }
-            // The older side is about to change: what was only said there stays in the form that it was carried up to.
+            // The older side is about to change. A value that only it holds is kept in the form that it was upgraded to.
             for at in step.to {
                 if let Some(cell) = cells.get_mut(*at) {
-                    cell.written |= cell.carried.is_some() && cell.value.is_ok();
+                    cell.written |= cell.upgraded.is_some() && cell.value.is_ok();
                 }
             }
             let new: Vec<&Draft> = step.to.iter().filter_map(|at| cells.get(*at)).collect();
@@ -269,7 +291,7 @@ impl Group {
                 for at in step.from {
                     if let Some(cell) = cells.get_mut(*at) {
                         delete.push(cell.key);
-                        // Gone, and with it what it was made of.
+                        // Marked as written, so that the cells that it was made from go too.
                         (cell.value, cell.written) = (Ok(None), true);
                     }
                 }
@@ -289,64 +311,70 @@ impl Group {
         Ok(Written { delete, ..Written::of(cells.into_iter().filter(|cell| cell.written)) })
     }
 
-    /// What older sides say newer, in every form that somebody reads; nothing, if some of the group cannot be read. The older
-    /// sides stay as they are: who reads them sees no write.
-    pub(crate) fn carried(&self, slots: Vec<Slot>) -> Written {
+    /// The upgraded cells, in every form that a binary reads; none if some of the group cannot be read.
+    ///
+    /// The older sides stay as they are, so that a binary that reads only them sees no write.
+    pub(crate) fn upgrades(&self, slots: Vec<Slot>) -> Written {
         if slots.iter().any(|slot| slot.value.is_err()) {
             return Written::default();
         }
         let is_read =
             |at: usize| self.steps.iter().any(|step| step.down.is_some() && step.from.contains(&at));
-        let carried = self
+        let upgraded = self
             .with(slots)
             .enumerate()
-            .filter(|(at, (_, field, slot))| slot.carried.is_some() && (field.is_some() || is_read(*at)));
-        Written::of(carried.map(|(_, (key, field, slot))| Draft {
+            .filter(|(at, (_, field, slot))| slot.upgraded.is_some() && (field.is_some() || is_read(*at)));
+        Written::of(upgraded.map(|(_, (key, field, slot))| Draft {
             key,
             value: slot.value,
             written: true,
             is_field: field.is_some(),
-            carried: slot.carried,
+            upgraded: slot.upgraded,
         }))
     }
 
-    /// The versions of the steps without which these slots could not be read.
+    /// The versions whose steps these slots needed.
     pub(crate) fn needs(&self, slots: &[Slot]) -> impl Iterator<Item = u16> {
-        let carries =
-            |step: &&Step| step.to.iter().any(|at| slots.get(*at).is_some_and(|slot| slot.carried.is_some()));
-        self.steps.iter().filter(carries).map(|step| step.since)
+        let upgrades = |step: &&Step| {
+            step.to.iter().any(|at| slots.get(*at).is_some_and(|slot| slot.upgraded.is_some()))
+        };
+        self.steps.iter().filter(upgrades).map(|step| step.since)
     }
 }
 
 impl Written {
     fn of(cells: impl Iterator<Item = Draft>) -> Self {
         let mut written = Self::default();
-        for Draft { key, value, is_field, carried, .. } in cells {
+        for Draft { key, value, is_field, upgraded, .. } in cells {
             written.write.extend(value.ok().flatten().map(|json| (key, json)));
-            written.moved.extend(carried.filter(|_| is_field).map(|why| Moved { key, why }));
+            written.upgraded.extend(upgraded.filter(|_| is_field).map(|why| Upgraded { key, why }));
         }
         written
     }
 }
 
 impl Slot {
-    /// A cell without a history.
+    /// The slot of a cell without a history.
     pub(crate) fn of(cell: Option<&Cell>) -> Self {
         Self {
             revision: cell.map(|cell| cell.revision),
-            older: None,
+            older_revision: None,
             value: Ok(cell.map(|cell| cell.json.clone())),
-            carried: None,
+            upgraded: None,
         }
     }
 
-    /// Whether it was edited since it was as in `then`. Storing what an older side says is no edit.
-    pub(crate) fn moved_since(&self, then: &Self) -> bool {
-        if then.carried.is_some() { self.older != then.older } else { self.revision != then.revision }
+    /// Whether the cell was edited since it was as in `then`. Storing an upgraded value is no edit.
+    pub(crate) fn edited_since(&self, then: &Self) -> bool {
+        if then.upgraded.is_some() {
+            self.older_revision != then.older_revision
+        } else {
+            self.revision != then.revision
+        }
     }
 }
 
-/// The last edit of any of these cells; of absent ones it is before every other.
+/// The last edit of any of these cells; an absent cell was edited before every other.
 fn newest(slots: &[Slot], of: &[usize]) -> Option<u64> {
     of.iter().filter_map(|at| slots.get(*at)?.revision).max()
 }
@@ -355,7 +383,7 @@ fn values(slots: &[Slot], of: &[usize]) -> Result<Vec<Option<Json>>, Failed> {
     of.iter().map(|at| slots.get(*at).map_or(Ok(None), |slot| slot.value.clone())).collect()
 }
 
-/// `null` means cleared, on both sides, whatever the functions say.
+/// Whether this side of a step is cleared: `null` means so on both sides, whatever the user's functions say.
 fn is_cleared(cells: &[Option<Json>]) -> bool {
     cells.iter().flatten().all(Json::is_null)
 }

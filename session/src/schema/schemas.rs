@@ -2,16 +2,10 @@
 //!
 //! In: states, one by one. Out: [`Schemas`], or which two of them cannot share a session. Never: I/O, a stored session.
 
-use std::{
-    any::{TypeId, type_name},
-    fmt,
-};
+use std::{any::TypeId, fmt};
 
 use super::describe::{Field, Schema};
-use crate::{
-    error::{Error, ErrorKind},
-    handle::state::SessionState,
-};
+use crate::error::{Error, ErrorKind};
 
 /// The states of an application, found to fit together.
 ///
@@ -43,22 +37,23 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
-    states: Vec<State>,
+    states: Vec<Named>,
 }
 
+/// A state without its type: what identifies it, and its name for messages.
 #[derive(Clone, Copy, Debug)]
-struct State {
-    schema: &'static Schema,
-    id: TypeId,
-    ty: &'static str,
+pub(crate) struct Named {
+    pub(crate) schema: &'static Schema,
+    pub(crate) id: TypeId,
+    pub(crate) ty: &'static str,
 }
 
 /// Collects states for [`Schemas`].
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SchemasBuilder {
-    pub(crate) schemas: Schemas,
-    pub(crate) clash: Option<SchemaError>,
+    schemas: Schemas,
+    clash: Option<SchemaError>,
 }
 
 /// Two states that cannot share a session.
@@ -107,13 +102,12 @@ impl Schemas {
         self.states.iter().map(|state| state.schema)
     }
 
-    pub(crate) fn knows<T: SessionState>(&self) -> bool {
-        self.states.iter().any(|state| state.id == TypeId::of::<T>())
+    pub(crate) fn knows(&self, id: TypeId) -> bool {
+        self.states.iter().any(|state| state.id == id)
     }
 
-    /// One name, one type.
-    pub(crate) fn add<T: SessionState>(&mut self) -> Result<(), SchemaError> {
-        let new = State { schema: T::schema(), id: TypeId::of::<T>(), ty: type_name::<T>() };
+    /// Adds a state. One schema name belongs to one type.
+    pub(crate) fn add(&mut self, new: Named) -> Result<(), SchemaError> {
         let name = new.schema.name();
         match self.states.iter().find(|state| state.schema.name() == name) {
             Some(known) if known.id == new.id => Ok(()),
@@ -126,7 +120,7 @@ impl Schemas {
     }
 }
 
-/// One user, one field that says who.
+/// Checks that two principal fields, by wire key, are one: a session belongs to one user.
 pub(crate) fn one_principal(first: Option<&str>, second: Option<&str>) -> Result<(), SchemaError> {
     match (first, second) {
         (Some(first), Some(second)) if first != second => {
@@ -137,6 +131,13 @@ pub(crate) fn one_principal(first: Option<&str>, second: Option<&str>) -> Result
 }
 
 impl SchemasBuilder {
+    pub(crate) fn add(mut self, state: Named) -> Self {
+        if let Err(clash) = self.schemas.add(state) {
+            self.clash.get_or_insert(clash);
+        }
+        self
+    }
+
     /// All of them.
     ///
     /// # Errors

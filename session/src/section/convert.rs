@@ -3,10 +3,13 @@
 //! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: a panic that leaves, a value in a
 //! message.
 
-use super::cells::FieldValue;
+use super::reader::FieldValue;
 use crate::{
     record::json::Json,
-    schema::values::{Failed, Values},
+    schema::{
+        describe::Removed,
+        values::{Failed, Values},
+    },
 };
 
 impl Values<'_> {
@@ -97,6 +100,12 @@ impl<F: FnOnce(Old, New) -> Result<New, E>, Old, New, E> Merges<Old, New, Fallib
     fn merge(self, old: Old, before: New) -> Result<New, Failed> {
         self(old, before).map_err(|_| Failed::Conversion)
     }
+}
+
+/// A field that was removed in the version `since`; `V` is the type it had.
+#[must_use]
+pub const fn removed<V: FieldValue>(key: &'static str, since: u16) -> Removed {
+    Removed::new(key, since)
 }
 
 /// A converted value as a cell.

@@ -3,7 +3,7 @@
 //! In: a patch, a view of the record. Out: a [`Delta`]. Never: I/O.
 
 use super::{
-    patch::{Patch, Touched},
+    patch::{Patch, Place, Touched},
     view::View,
 };
 use crate::{
@@ -13,11 +13,10 @@ use crate::{
         cell::WireKey,
         change::{CellWrite, Guard},
         json::Json,
-        time::Timestamp,
     },
     schema::{
-        describe::Schema,
-        group::{Group, Moved, Unwritable, Written},
+        describe::{Field, Schema},
+        group::{Group, Unwritable, Upgraded, Written},
     },
 };
 
@@ -27,16 +26,16 @@ pub(crate) struct Delta<'a> {
     pub(crate) writes: Vec<CellWrite>,
     pub(crate) deletes: Vec<WireKey>,
     pub(crate) guards: Vec<Guard>,
-    pub(crate) moved: Vec<Moved>,
+    pub(crate) upgraded: Vec<Upgraded>,
 }
 
 impl<'a> Delta<'a> {
     fn on(record: Option<&'a Record>, writes: usize) -> Self {
         let writes = Vec::with_capacity(writes);
-        Self { record, writes, deletes: Vec::new(), guards: Vec::new(), moved: Vec::new() }
+        Self { record, writes, deletes: Vec::new(), guards: Vec::new(), upgraded: Vec::new() }
     }
 
-    /// The cell must be as it is in the record.
+    /// Guards a cell: it must still be as it is in the record.
     fn guard(&mut self, key: &'static str) {
         let revision = self.record.and_then(|record| record.revision_of(key));
         let guard = Guard::new(WireKey::from_static(key), revision);
@@ -48,7 +47,7 @@ impl<'a> Delta<'a> {
     fn take(&mut self, written: Written) {
         written.delete.into_iter().for_each(|key| self.delete(key));
         written.write.into_iter().for_each(|(key, json)| self.write(key, json));
-        self.moved.extend(written.moved);
+        self.upgraded.extend(written.upgraded);
     }
 
     fn write(&mut self, key: &'static str, json: Json) {
@@ -67,9 +66,9 @@ impl Patch {
     pub(crate) fn against<'a>(&self, view: View<'a>) -> Result<Delta<'a>, Error> {
         let mut delta = Delta::on(view.record, self.cells.len() + 1);
         for schema in self.written_schemas() {
-            Self::raise(view, schema, &mut delta);
+            Self::raise_gate(view, schema, &mut delta);
         }
-        for (at, cell) in self.cells.iter().enumerate() {
+        for (nth, cell) in self.cells.iter().enumerate() {
             let Some(group) = cell.place.group() else {
                 let key = cell.place.wire_key();
                 if cell.guarded {
@@ -80,28 +79,29 @@ impl Patch {
                 }
                 continue;
             };
+            // A group is one value in several forms. What one of its cells is depends on the others, so all are guarded.
             if cell.guarded || (cell.value.is_some() && group.is_joint()) {
                 group.keys().for_each(|key| delta.guard(key));
             }
-            let earlier = |other: &Touched| {
+            let of_group = |other: &Touched| {
                 other.value.is_some() && other.place.group().is_some_and(|known| std::ptr::eq(known, group))
             };
-            if cell.value.is_some() && !self.cells.iter().take(at).any(earlier) {
+            if cell.value.is_some() && !self.cells.iter().take(nth).any(of_group) {
                 self.write_group(view, cell.place.schema, group, &mut delta)?;
             }
         }
         Ok(delta)
     }
 
-    /// The gate of a section that is written: never lowered, also by nobody meanwhile.
-    fn raise(view: View<'_>, schema: &'static Schema, delta: &mut Delta<'_>) {
+    /// Raises the gate of a section that is written. The guard keeps it from being lowered by a request that overlaps.
+    fn raise_gate(view: View<'_>, schema: &'static Schema, delta: &mut Delta<'_>) {
         delta.guard(schema.gate());
         if view.gate_rises(schema) {
             delta.write(schema.gate(), Json::from_store(&schema.oldest_reader().to_string()));
         }
     }
 
-    /// What this request wrote of a group, in every form that somebody reads.
+    /// Writes what this request set of a group, in every form that a binary reads.
     fn write_group(
         &self,
         view: View<'_>,
@@ -109,14 +109,15 @@ impl Patch {
         group: &'static Group,
         delta: &mut Delta<'_>,
     ) -> Result<(), Error> {
-        let set = |field| self.value(schema, field).cloned();
+        let set = |at| self.value(Place { schema, at }).cloned();
         let written = group.write(view.slots(schema, group), set).map_err(|why| match why {
             Unwritable::Unreadable(key) => Error::new(ErrorKind::UnreadableField).because(format!(
                 "the stored session field `{key}` could not be read, and a field that is stored together with it was set; it is left \
                  as it is"
             )),
             Unwritable::NotConverted => {
-                let keys: Vec<&str> = group.fields().filter_map(|at| Some(schema.field(at)?.wire_key())).collect();
+                let fields = group.fields().filter_map(|at| schema.field(at));
+                let keys: Vec<&str> = fields.map(Field::wire_key).collect();
                 Error::new(ErrorKind::NotConvertible).because(format!(
                     "the session field `{}` was set to a value that its `down` could not convert; nothing was stored",
                     keys.join("`, `")
@@ -127,34 +128,33 @@ impl Patch {
         Ok(())
     }
 
-    /// What of `schemas` an older side says newer, but for groups that are written anyway: to be stored on the newer side when the
-    /// record is saved, if all of it stands as it was read.
-    pub(crate) fn carried<'a>(&self, view: View<'a>, schemas: &[&'static Schema]) -> Delta<'a> {
+    /// The fields of `schemas` that read from an older side, in their newer form. A commit stores them along with its own writes,
+    /// if they still are as they were read. Groups that are written anyway are left out.
+    pub(crate) fn upgrades<'a>(&self, view: View<'a>, schemas: &[&'static Schema]) -> Delta<'a> {
         let mut delta = Delta::on(view.record, 0);
-        for schema in schemas.iter().filter(|schema| view.gate(schema).is_ok()) {
+        for &schema in schemas.iter().filter(|schema| view.check_gate(schema).is_ok()) {
             let before = delta.writes.len();
             for group in schema.groups() {
-                if group.fields().any(|field| self.value(schema, field).is_some()) {
+                if group.fields().any(|at| self.is_written(Place { schema, at })) {
                     continue;
                 }
-                let carried = group.carried(view.slots(schema, group));
-                if !carried.write.is_empty() {
+                let upgrades = group.upgrades(view.slots(schema, group));
+                if !upgrades.write.is_empty() {
                     group.keys().for_each(|key| delta.guard(key));
                 }
-                delta.take(carried);
+                delta.take(upgrades);
             }
-            let raised = self.written_schemas().any(|written| std::ptr::eq(written, *schema));
+            let raised = self.written_schemas().any(|written| std::ptr::eq(written, schema));
             if delta.writes.len() > before && !raised {
-                Self::raise(view, schema, &mut delta);
+                Self::raise_gate(view, schema, &mut delta);
             }
         }
         delta
     }
 
-    /// Whether this binary may write the sections it writes, of this record.
-    pub(crate) fn check_gates(&self, record: &Record) -> Result<(), Error> {
-        let view = View { record: Some(record), now: Timestamp::default(), signed_in: false, patch: self };
+    /// Whether this binary may write, to the record in `view`, the sections that the patch writes.
+    pub(crate) fn check_gates(&self, view: View<'_>) -> Result<(), Error> {
         self.written_schemas()
-            .try_for_each(|schema| view.gate(schema).map_err(|too_new| too_new.error(schema)))
+            .try_for_each(|schema| view.check_gate(schema).map_err(|too_new| too_new.error(schema)))
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! * `view`: which stored cells can be read now, and whether this binary may read them.
 //! * `patch`: the cells that one request wrote or relied on.
-//! * `cells`: both together, field by field, as the user's types.
+//! * `reader`: both together, field by field, as the user's types.
 //! * `convert`: the user's typed conversions between versions.
 //! * `delta`: a patch on a record: what to write, and what must hold.
 //!
@@ -12,6 +12,6 @@
 
 pub(crate) mod view;
 pub(crate) mod patch;
-pub(crate) mod cells;
+pub(crate) mod reader;
 pub(crate) mod convert;
 pub(crate) mod delta;

@@ -1,7 +1,9 @@
 //! The cells that one request wrote or relied on.
 //!
-//! In: writes and reads, field by field. Out: a [`Patch`]. Never: a record, a decision about what to save.
+//! In: writes and reads, field by field. Out: a [`Patch`], and [`Seen`]: the patch over the record. Never: I/O, a decision about
+//! what to save.
 
+use super::view::View;
 use crate::{
     record::{apply::Record, json::Json},
     schema::{
@@ -14,34 +16,66 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) schema: &'static Schema,
-    pub(crate) field: usize,
+    /// The field's index in the schema.
+    pub(crate) at: usize,
 }
 
 impl Place {
     pub(crate) fn wire_key(self) -> &'static str {
-        self.schema.field(self.field).map_or(self.schema.gate(), |field| field.wire_key())
+        self.schema.field(self.at).map_or(self.schema.gate(), Field::wire_key)
     }
 
     pub(crate) fn resets(self) -> bool {
-        self.schema.field(self.field).is_some_and(Field::resets)
+        self.schema.field(self.at).is_some_and(Field::resets)
     }
 
     pub(crate) fn group(self) -> Option<&'static Group> {
-        self.schema.group_of(self.schema.field(self.field)?)
+        self.schema.group_of(self.schema.field(self.at)?)
     }
 
-    /// What the field says, in whichever form it was written; also if it has expired.
+    /// What the field says, in whichever form it was written, expired or not.
     pub(crate) fn slot(self, record: &Record) -> Option<Slot> {
         match self.group() {
             None => Some(Slot::of(record.cell(self.wire_key()))),
-            Some(group) => group.slot(&group.read(|key| record.cell(key)), self.field).cloned(),
+            Some(group) => group.slot(&group.read(|key| record.cell(key)), self.at).cloned(),
         }
     }
 
-    pub(crate) fn moved(self, then: &Record, now: &Record) -> bool {
+    /// Whether the field was edited between the record `then` and the record `now`.
+    pub(crate) fn edited(self, then: &Record, now: &Record) -> bool {
         match (self.slot(then), self.slot(now)) {
-            (Some(then), Some(now)) => now.moved_since(&then),
+            (Some(then), Some(now)) => now.edited_since(&then),
             _ => false,
+        }
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && std::ptr::eq(self.schema, other.schema)
+    }
+}
+
+/// What a handler sees: the record overlaid with this request's writes; empty once the request has left the session.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) view: View<'a>,
+    pub(crate) patch: &'a Patch,
+}
+
+impl Seen<'_> {
+    /// Whether writing `json` to `place` would change nothing: the field is stored, in its newest form, and reads as `json`.
+    ///
+    /// An absent field never equals anything: a default that is set becomes a stored value.
+    pub(crate) fn is_stored_as(&self, place: Place, json: &Json) -> bool {
+        let reads = |stored: &Json| self.patch.value(place).unwrap_or(stored) == json;
+        match place.group() {
+            None => self.view.cell(place.wire_key(), place.resets()).is_some_and(|cell| reads(&cell.json)),
+            Some(group) => {
+                let slots = self.view.slots(place.schema, group);
+                let slot = group.slot(&slots, place.at).filter(|slot| slot.upgraded.is_none());
+                slot.is_some_and(|slot| matches!(&slot.value, Ok(Some(stored)) if reads(stored)))
+            }
         }
     }
 }
@@ -55,27 +89,22 @@ pub(crate) struct Patch {
 #[derive(Clone)]
 pub(crate) struct Touched {
     pub(crate) place: Place,
-    /// `None`: only relied on.
+    /// `None`: the field was only relied on.
     pub(crate) value: Option<Json>,
     /// Whether the commit must find the cell as it was read.
     pub(crate) guarded: bool,
-    /// Whether the value is the one that was loaded.
-    same: bool,
+    /// Whether every write of it so far equalled what is stored.
+    as_stored: bool,
 }
 
 impl Patch {
     fn find(&self, place: Place) -> Option<&Touched> {
-        self.cells
-            .iter()
-            .find(|cell| cell.place.field == place.field && std::ptr::eq(cell.place.schema, place.schema))
+        self.cells.iter().find(|cell| cell.place == place)
     }
 
     fn entry(&mut self, place: Place) -> &mut Touched {
-        let at = self.cells.iter().position(|cell| {
-            cell.place.field == place.field && std::ptr::eq(cell.place.schema, place.schema)
-        });
-        let at = at.unwrap_or_else(|| {
-            self.cells.push(Touched { place, value: None, guarded: false, same: true });
+        let at = self.cells.iter().position(|cell| cell.place == place).unwrap_or_else(|| {
+            self.cells.push(Touched { place, value: None, guarded: false, as_stored: true });
             self.cells.len() - 1
         });
         #[allow(clippy::indexing_slicing)] // found or pushed just above
@@ -83,24 +112,27 @@ impl Patch {
     }
 
     /// What this request wrote to a field.
-    pub(crate) fn value(&self, schema: &'static Schema, field: usize) -> Option<&Json> {
-        if self.cells.is_empty() {
-            return None;
-        }
-        self.find(Place { schema, field })?.value.as_ref()
+    pub(crate) fn value(&self, place: Place) -> Option<&Json> {
+        self.find(place)?.value.as_ref()
     }
 
     pub(crate) fn is_written(&self, place: Place) -> bool {
         self.find(place).is_some_and(|cell| cell.value.is_some())
     }
 
-    pub(crate) fn set(&mut self, place: Place, json: Json, same: bool) {
+    /// Writes a field; `as_stored` says whether that changes nothing that is stored.
+    pub(crate) fn set(&mut self, place: Place, json: Json, as_stored: bool) {
         let cell = self.entry(place);
-        cell.same &= same;
+        cell.as_stored &= as_stored;
         cell.value = Some(json);
     }
 
-    /// Guards a field that was read, unless what was read is this request's own.
+    /// Forgets the fields that a sign-in resets.
+    pub(crate) fn reset(&mut self) {
+        self.cells.retain(|cell| !cell.place.resets());
+    }
+
+    /// Guards a field that was read, unless what was read is this request's own write.
     pub(crate) fn guard(&mut self, place: Place) {
         let cell = self.entry(place);
         cell.guarded |= cell.value.is_none();
@@ -111,17 +143,17 @@ impl Patch {
         self.cells.iter().any(|cell| cell.value.is_some())
     }
 
-    /// Whether anything written is a value: a session does not begin by clearing.
+    /// Whether a value is written, rather than only clears: clearing a field does not begin a session.
     pub(crate) fn writes_a_value(&self) -> bool {
         self.cells.iter().any(|cell| cell.value.as_ref().is_some_and(|json| !json.is_null()))
     }
 
-    /// Whether every write equals what was loaded.
-    pub(crate) fn is_same(&self) -> bool {
-        self.cells.iter().all(|cell| cell.value.is_none() || cell.same)
+    /// Whether every write equals what is stored.
+    pub(crate) fn is_as_stored(&self) -> bool {
+        self.cells.iter().all(|cell| cell.value.is_none() || cell.as_stored)
     }
 
-    /// The schemas that are written.
+    /// The schemas that are written, each once.
     pub(crate) fn written_schemas(&self) -> impl Iterator<Item = &'static Schema> {
         self.cells.iter().enumerate().filter_map(|(at, cell)| {
             let first = !self.cells.iter().take(at).any(|earlier| {
@@ -131,7 +163,7 @@ impl Patch {
         })
     }
 
-    /// Whether a commit depends on cells that were read.
+    /// Whether a commit of this patch depends on cells that were read.
     pub(crate) fn is_guarded(&self) -> bool {
         let joint = |cell: &Touched| cell.value.is_some() && cell.place.group().is_some_and(Group::is_joint);
         self.cells.iter().any(|cell| cell.guarded || joint(cell))

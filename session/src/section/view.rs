@@ -1,8 +1,7 @@
-//! One schema's part of a record: which cells can be read, and whether this binary may.
+//! One schema's part of a record: which of its cells can be read now, and whether this binary may read them.
 //!
-//! In: a record and a time. Out: a [`View`] of it. Never: what a request wrote, a write.
+//! In: a record and a time. Out: a [`View`] of it. Never: a request's own writes, I/O.
 
-use super::patch::Patch;
 use crate::{
     error::{Error, ErrorKind},
     record::{apply::Record, cell::Cell, time::Timestamp},
@@ -12,51 +11,52 @@ use crate::{
     },
 };
 
-/// The session as the handlers of one request see it: the record, what the request did since, nothing of a session it left.
+/// A record as it can be read at one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
+    /// `None`: there is no session, or the request has left it.
     pub(crate) record: Option<&'a Record>,
-    pub(crate) now: Timestamp,
-    /// Somebody signed in during this request, so what resets on sign-in is gone.
-    pub(crate) signed_in: bool,
-    pub(crate) patch: &'a Patch,
+    now: Timestamp,
+    /// This request signed somebody in, so fields marked `reset_on_sign_in` read as their defaults.
+    signed_in: bool,
 }
 
 impl<'a> View<'a> {
-    /// Whether `field` has a stored value that can be read now, and no older form of it is newer.
-    pub(crate) fn stores(&self, schema: &'static Schema, field: usize) -> bool {
-        let Some(described) = schema.field(field) else { return false };
-        match schema.group_of(described) {
-            None => self.cell(described.wire_key(), described.resets()).is_some(),
-            Some(group) => {
-                let slots = self.slots(schema, group);
-                let slot = group.slot(&slots, field);
-                slot.is_some_and(|slot| slot.carried.is_none() && matches!(slot.value, Ok(Some(_))))
-            }
-        }
+    /// No session.
+    pub(crate) const NOTHING: Self = Self { record: None, now: Timestamp::from_millis(0), signed_in: false };
+
+    /// The record as it reads at `now`.
+    pub(crate) const fn of(record: &'a Record, now: Timestamp) -> Self {
+        Self { record: Some(record), now, signed_in: false }
     }
 
-    /// The stored cell `key`, if it can be read now.
+    /// The same record after a sign-in of this request, if `signed_in`.
+    pub(crate) const fn after_sign_in(self, signed_in: bool) -> Self {
+        Self { signed_in, ..self }
+    }
+
+    /// The stored cell with the wire key `key`, if it can be read now.
     pub(crate) fn cell(&self, key: &str, resets: bool) -> Option<&'a Cell> {
         let record = self.record?;
         record.cell(key).filter(|cell| self.shows(record, resets, cell))
     }
 
-    /// Whether a stored cell can be read now: neither expired nor from before the sign-in that resets it.
-    pub(crate) fn shows(&self, record: &Record, resets: bool, cell: &Cell) -> bool {
+    /// Whether a stored cell can be read now: it has not expired, and no sign-in since has reset it.
+    pub(super) fn shows(&self, record: &Record, resets: bool, cell: &Cell) -> bool {
         let reset = resets && (self.signed_in || cell.revision < record.meta().signed_in);
         !reset && !cell.is_expired(self.now)
     }
 
-    /// What the cells of a group say. Its fields reset together, so that no older form shows what was reset.
+    /// What the cells of a group say. If one of its fields resets on sign-in, all its cells do: an older form must not show what
+    /// was reset.
     pub(crate) fn slots(&self, schema: &Schema, group: &Group) -> Vec<Slot> {
-        let resets = group.fields().filter_map(|field| schema.field(field)).any(Field::resets);
+        let resets = group.fields().filter_map(|at| schema.field(at)).any(Field::resets);
         group.read(|key| self.cell(key, resets))
     }
 
-    /// Whether this binary may read the section: the gate's number is at most its version.
-    pub(crate) fn gate(&self, schema: &Schema) -> Result<(), TooNew> {
-        match self.gate_number(schema) {
+    /// Whether this binary may read the section: the version in the gate is at most its own.
+    pub(crate) fn check_gate(&self, schema: &Schema) -> Result<(), TooNew> {
+        match self.gate(schema) {
             Some(Gate::At(needed)) if needed > u64::from(schema.version()) => Err(TooNew { needed }),
             Some(Gate::Unreadable) => Err(TooNew { needed: u64::MAX }),
             _ => Ok(()),
@@ -65,33 +65,31 @@ impl<'a> View<'a> {
 
     /// Whether a write of the section must raise the gate.
     pub(crate) fn gate_rises(&self, schema: &Schema) -> bool {
-        !matches!(self.gate_number(schema), Some(Gate::At(at)) if at >= u64::from(schema.oldest_reader()))
+        !matches!(self.gate(schema), Some(Gate::At(at)) if at >= u64::from(schema.oldest_reader()))
     }
 
-    fn gate_number(&self, schema: &Schema) -> Option<Gate> {
+    fn gate(&self, schema: &Schema) -> Option<Gate> {
         let cell = self.record?.cell(schema.gate())?;
         Some(cell.json.as_str().parse().map_or(Gate::Unreadable, Gate::At))
     }
 }
 
-impl std::fmt::Debug for View<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").finish_non_exhaustive()
-    }
-}
-
+/// What the gate cell `$shop` holds.
 enum Gate {
+    /// The oldest version of the schema that can read the section.
     At(u64),
+    /// Something that only a later release can read.
     Unreadable,
 }
 
-/// The section was written by a release that this binary cannot follow.
+/// The section needs a later version of the schema than this binary has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TooNew {
-    pub(crate) needed: u64,
+    needed: u64,
 }
 
 impl TooNew {
+    /// The error for the request; also emits an event, for those who watch a deploy.
     pub(crate) fn error(self, schema: &Schema) -> Error {
         tracing::warn!(
             event = "schema_too_new",

@@ -15,7 +15,7 @@ use crate::{
         describe::{Removed, Schema},
         group::Unwritable,
     },
-    section::{patch::Patch, view::View},
+    section::view::View,
     store::{
         contract::{LoadOptions, Loaded, SessionStore},
         error::{StoreError, StoreErrorKind},
@@ -218,12 +218,11 @@ impl Census {
             return;
         }
         self.sections += 1;
-        let patch = Patch::default();
-        let view = View { record: Some(record), now: loaded.now, signed_in: false, patch: &patch };
+        let view = View::of(record, loaded.now);
         let gate = record.cell(schema.gate());
         *self.readable_from.entry(gate.and_then(|gate| gate.json.as_str().parse().ok())).or_default() += 1;
         self.count_needs(schema, view);
-        if view.gate(schema).is_err() {
+        if view.check_gate(schema).is_err() {
             self.too_new += 1;
         } else {
             self.try_out::<T>(session, view);
@@ -265,7 +264,7 @@ impl Census {
     /// Reads the section, and writes every field to nowhere.
     fn try_out<T: SessionState>(&mut self, session: PublicId, view: View<'_>) {
         let schema = T::schema();
-        let (state, unreadable) = view.cells(schema).read_all::<T>();
+        let (state, unreadable) = view.reader(schema).collected(T::decode_section);
         for error in &unreadable {
             self.problem(session, error.to_string());
         }

@@ -1,55 +1,49 @@
 //! Loads a request's session, once.
 //!
-//! In: the request's cookie. Out: what it met. Never: a rule.
+//! In: the id that the request's cookie carries. Out: what the request met. Never: a rule.
 
 use super::visit::Visit;
 use crate::{
-    commit::{arrival::Arrival, fold::Fold},
+    commit::arrival::Arrival,
     error::{Error, ErrorKind},
-    http::cookie::Reading,
+    id::session_id::SessionId,
 };
 
 impl Visit {
-    /// Loads the session that the request's cookie opens, once.
-    pub(crate) async fn load(&self, cookies: Reading) -> Result<(), Error> {
-        self.loading
-            .get_or_init(|| async {
-                let id = match cookies {
-                    Reading::One(id) => id,
-                    Reading::None => return Ok(()),
-                    Reading::Ambiguous => {
-                        tracing::warn!("a request carries several authentic session cookies; none is used");
-                        return Ok(());
-                    }
-                    Reading::TooMany => {
-                        tracing::warn!("a request carries too many session cookies; none is used");
-                        return Ok(());
-                    }
-                };
-                if self.app.unconfirmed.holds(&id.selector) {
-                    self.inner.borrow_mut().arrival = Arrival::Unconfirmed(id);
-                    return Ok(());
-                }
-                let arrival = match self.app.store.load(&id.selector).await {
-                    Ok(None) => Arrival::Nobody,
-                    Ok(Some(loaded)) if loaded.record.meta().verifier == id.verifier_hash() => {
-                        self.inner.borrow_mut().fold = Fold::on(Some(&loaded.record));
-                        Arrival::Live(id, loaded)
-                    }
-                    Ok(Some(loaded)) => Arrival::Superseded(loaded.now.since(loaded.record.meta().renewed)),
-                    Err(error) => {
-                        let error = Error::from(error);
-                        if error.peek() != ErrorKind::Unreadable {
-                            return Err(error);
-                        }
-                        self.inner.borrow_mut().arrival = Arrival::Unreadable(id);
-                        return Err(error);
-                    }
-                };
-                self.inner.borrow_mut().arrival = arrival;
-                Ok(())
-            })
-            .await
-            .clone()
+    /// Whether anybody looked at the session: the response then varies by cookie.
+    pub(crate) fn is_consulted(&self) -> bool {
+        self.loading.initialized()
+    }
+
+    /// How the load went, if it is done.
+    pub(crate) fn loaded(&self) -> Option<Result<(), Error>> {
+        self.loading.get().cloned()
+    }
+
+    /// Loads the session that `id` opens. All callers of one request share one load.
+    pub(crate) async fn load(&self, id: Option<SessionId>) -> Result<(), Error> {
+        let load = async {
+            let Some(id) = id else { return Ok(()) };
+            let (arrival, loaded) = self.look_up(id).await;
+            if let Some(arrival) = arrival {
+                self.ledger.borrow_mut().arrive(arrival);
+            }
+            loaded
+        };
+        self.loading.get_or_init(|| load).await.clone()
+    }
+
+    async fn look_up(&self, id: SessionId) -> (Option<Arrival>, Result<(), Error>) {
+        if self.shared.unconfirmed.holds(&id.selector) {
+            return (Some(Arrival::Unconfirmed(id)), Ok(()));
+        }
+        match self.shared.store.load(&id.selector).await.map_err(Error::from) {
+            Ok(found) => (Some(Arrival::of(id, found)), Ok(())),
+            // It cannot be read, but it can be deleted.
+            Err(error) if error.peek() == ErrorKind::Unreadable => {
+                (Some(Arrival::Unreadable(id)), Err(error))
+            }
+            Err(error) => (None, Err(error)),
+        }
     }
 }

@@ -6,8 +6,8 @@
 //! * `turns`: commits of one session take turns.
 //! * `shared`: what all requests of an application share.
 //! * `run_to_end`: a commit that has begun ends, even if its request does not.
-//! * `visit`: the request's session itself.
-//! * `load`, `recording`, `save`: what it does, in the order in which it happens.
+//! * `visit`: the request's session, as its handles use it.
+//! * `load`, `save`: its way from the store and back.
 //!
 //! It carries; it decides nothing. Never: HTTP, a rule.
 
@@ -15,8 +15,7 @@ pub(crate) mod unconfirmed;
 pub(crate) mod turns;
 pub(crate) mod shared;
 pub(crate) mod run_to_end;
-#[allow(clippy::module_inception)] // the type that the folder is about
+#[allow(clippy::module_inception)] // named by the type that the folder is about
 pub(crate) mod visit;
-mod recording;
 mod load;
-pub(crate) mod save;
+mod save;

@@ -1,36 +1,40 @@
 //! What all requests of an application share.
 //!
-//! In: a finished configuration. Out: the store, the keys, the rules. Never: anything of one request.
+//! In: a finished configuration. Out: the store, the rules of a commit, the schemas in use. Never: anything of one request.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use super::{turns::Queue, unconfirmed::Unconfirmed};
+use super::{turns::Turns, unconfirmed::Unconfirmed};
 use crate::{
-    commit::step::Rules,
-    handle::state::SessionState,
-    http::cookie::CookieSpec,
-    id::keys::KeyRing,
-    schema::schemas::{SchemaError, Schemas},
+    commit::exchange::Rules,
+    schema::schemas::{Named, SchemaError, Schemas},
     store::bounded::BoundedStore,
 };
 
 #[derive(Clone, Debug)]
-pub(crate) struct App {
+pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
-    pub(crate) keys: KeyRing,
-    pub(crate) cookie: CookieSpec,
     pub(crate) rules: Rules,
-    pub(crate) eager: bool,
-    pub(crate) met: Arc<Met>,
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
 }
 
-impl App {
-    /// A random part of `longest`, so that those who collided do not meet again.
+impl Shared {
+    pub(crate) fn new(store: BoundedStore, rules: Rules, schemas: Schemas) -> Self {
+        Self {
+            store,
+            rules,
+            known: Arc::new(Known(RwLock::new(schemas))),
+            turns: Arc::default(),
+            unconfirmed: Arc::default(),
+        }
+    }
+
+    /// A random part of `longest`, so that requests which collided do not meet again.
     pub(crate) fn jitter(&self, longest: Duration) -> Duration {
         let mut random = [0; 4];
         if self.rules.random.fill(&mut random).is_err() {
@@ -40,19 +44,16 @@ impl App {
     }
 }
 
-/// Every schema that this process has met.
-#[derive(Debug, Default)]
-pub(crate) struct Met(RwLock<Schemas>);
+/// Every schema that this process has used.
+#[derive(Debug)]
+pub(crate) struct Known(RwLock<Schemas>);
 
-impl Met {
-    pub(crate) fn from_the_start(schemas: Schemas) -> Self {
-        Self(RwLock::new(schemas))
-    }
-
-    pub(crate) fn meet<T: SessionState>(&self) -> Result<(), SchemaError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).knows::<T>() {
+impl Known {
+    /// Adds a state; fails if another type already uses its schema name.
+    pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
             return Ok(());
         }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).add::<T>()
+        self.0.write().unwrap_or_else(PoisonError::into_inner).add(state)
     }
 }

@@ -1,28 +1,31 @@
-//! Turns of commits that depend on what they read.
+//! Commits of one session take turns in a process.
 //!
-//! In: a record. Out: a turn, or none when the wait was too long. Never: a promise; the store decides.
+//! In: a selector. Out: a turn, or none if the wait was too long. Never: correctness, which the store's guards alone provide.
 
 use std::time::Duration;
 
-/// Commits of one session that depend on what they read take turns in this process: one after the other they need one update
-/// each, all at once they would mostly conflict. Sessions share turns by chance, which costs a little waiting and no more.
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::id::public::Selector;
+
+/// How many turns there are. Sessions share them by the first byte of their selectors.
+const TURNS: usize = 256;
+
+/// Turns for commits that depend on what they read: one after the other they need one update each, all at once they would mostly
+/// conflict. Two sessions may share a turn by chance, which costs a little waiting and no more.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    turns: Box<[tokio::sync::Mutex<()>]>,
+pub(crate) struct Turns(Box<[Mutex<()>]>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..TURNS).map(|_| Mutex::new(())).collect())
+    }
 }
 
-impl Queue {
-    pub(crate) fn new() -> Self {
-        Self { turns: (0..256).map(|_| tokio::sync::Mutex::new(())).collect() }
-    }
-
-    /// Waits for a turn, but leaves the commit time to do its work; then goes without.
-    pub(crate) async fn turn(
-        &self,
-        key: &crate::id::Selector,
-        longest: Duration,
-    ) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let turn = self.turns.get(usize::from(key.as_bytes()[0]))?;
+impl Turns {
+    /// Waits for a turn, but at most for `longest`; the commit then goes ahead without one.
+    pub(crate) async fn turn(&self, selector: &Selector, longest: Duration) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.0.get(usize::from(selector.as_bytes()[0]))?;
         match turn.try_lock() {
             Ok(guard) => Some(guard),
             Err(_) => tokio::time::timeout(longest, turn.lock()).await.ok(),

@@ -1,6 +1,6 @@
-//! Sessions that a request ended and the store did not confirm.
+//! Sessions that a request ended and whose end the store did not confirm.
 //!
-//! In: keys. Out: whether a session must be ended before anything else. Never: I/O.
+//! In: selectors. Out: whether a session must be ended before anything else happens to it. Never: I/O.
 
 use std::{
     collections::VecDeque,
@@ -9,38 +9,41 @@ use std::{
 
 use crate::id::public::{PublicId, Selector};
 
-/// Sessions that a request ended and the store did not confirm. This process opens none of them: the next request of such a
+/// At most this many are remembered; in a longer outage the oldest are forgotten.
+const MOST: usize = 1000;
+
+/// The sessions that this process refuses to open, because a logout of theirs may not have been stored. The next request of such a
 /// session ends it first.
 #[derive(Debug, Default)]
 pub(crate) struct Unconfirmed {
-    keys: Mutex<VecDeque<Selector>>,
+    selectors: Mutex<VecDeque<Selector>>,
 }
 
-/// Of an outage as long as the patience of so many visitors, the last are remembered.
-const MOST_UNCONFIRMED: usize = 1000;
-
 impl Unconfirmed {
-    fn keys(&self) -> MutexGuard<'_, VecDeque<Selector>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    fn selectors(&self) -> MutexGuard<'_, VecDeque<Selector>> {
+        self.selectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn holds(&self, key: &Selector) -> bool {
-        self.keys().contains(key)
+    pub(crate) fn holds(&self, selector: &Selector) -> bool {
+        self.selectors().contains(selector)
     }
 
-    pub(crate) fn add(&self, key: Selector) {
-        let mut keys = self.keys();
-        if keys.contains(&key) {
+    pub(crate) fn add(&self, selector: Selector) {
+        let mut selectors = self.selectors();
+        if selectors.contains(&selector) {
             return;
         }
-        if keys.len() >= MOST_UNCONFIRMED {
-            keys.pop_front();
+        if selectors.len() >= MOST {
+            selectors.pop_front();
         }
-        keys.push_back(key);
-        tracing::error!(public_id = %PublicId::of(key), "a session could not be ended; this process refuses it until it can");
+        selectors.push_back(selector);
+        tracing::error!(
+            public_id = %PublicId::of(selector),
+            "a session could not be ended; this process refuses it until it can"
+        );
     }
 
-    pub(crate) fn confirm(&self, key: &Selector) {
-        self.keys().retain(|other| other != key);
+    pub(crate) fn confirm(&self, selector: &Selector) {
+        self.selectors().retain(|other| other != selector);
     }
 }

@@ -62,7 +62,7 @@ mod by_hand {
             &SCHEMA
         }
 
-        fn decode_section(cells: &mut __private::Cells<'_>) -> Result<Self, __private::CellError> {
+        fn decode_section(cells: &mut __private::SectionReader<'_>) -> Result<Self, __private::CellError> {
             Ok(Self {
                 cart: <Vec<Line> as __private::FieldValue>::read(cells, Vec::default)?,
                 r#type: <String as __private::FieldValue>::read(cells, String::default)?,

@@ -9,8 +9,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
 use self::{
-    spec::{Met, serial},
-    world::{Browser, Op, World},
+    spec::{Browser, Met, Op, serial},
+    world::World,
 };
 use crate::id::session_id::SessionId;
 
@@ -46,8 +46,10 @@ struct Plan {
 
 /// What one request did, as seen from outside.
 #[derive(Clone, Debug)]
-struct Seen {
+struct Observed {
     met: Met,
+    /// The operations as the specification runs them.
+    ops: Vec<Op>,
     /// Status of the response.
     status: u16,
     /// It opened a session of its own beside the one it came with.
@@ -70,7 +72,7 @@ struct Left {
 }
 
 fn pool() -> Vec<Op> {
-    use Op::{Clear, CopyIf, Increment, Purge, Renew, Set, SignIn, Take};
+    use Op::{Clear, CopyIf, Increment, Purge, Renew, Set, SignIn, SignOut, Take};
     vec![
         Set("a", "a0"),
         Set("b", "z"),
@@ -86,6 +88,7 @@ fn pool() -> Vec<Op> {
         Increment,
         SignIn("A"),
         SignIn("B"),
+        SignOut,
         Renew,
         Purge,
     ]
@@ -152,7 +155,7 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 fn explained(
     signed_in: Option<&'static str>,
     plans: &[Plan],
-    seen: &[Seen],
+    seen: &[Observed],
     left: &Left,
     by: &[Vec<usize>],
 ) -> bool {
@@ -178,7 +181,7 @@ fn explained(
 }
 
 /// A request that loaded before a sign-in and committed after it must not undo what the sign-in wrote.
-fn undoes_a_sign_in(world: &World, plans: &[Plan], seen: &[Seen], left: &Left) -> bool {
+fn undoes_a_sign_in(world: &World, plans: &[Plan], seen: &[Observed], left: &Left) -> bool {
     let sets = |at: usize| {
         plans[at].ops.iter().filter_map(|op| match op {
             Op::Set(key, value) => Some((*key, *value)),
@@ -242,6 +245,9 @@ fn judge(
         None => world.run_by_calls(plans, dice),
     };
     let left = world.left(&seen);
+    let ops = seen.iter().map(|seen| seen.ops.clone());
+    let plans: Vec<Plan> = plans.iter().zip(ops).map(|(plan, ops)| Plan { ops, ..plan.clone() }).collect();
+    let plans = &plans[..];
     if !explained(signed_in, plans, &seen, &left, by) {
         return Err(format!(
             "no serial order: signed in {signed_in:?}\n  {plans:?}\n  {schedule:?}\n  {seen:?}\n  left {left:?}"

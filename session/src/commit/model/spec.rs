@@ -2,7 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use super::{Plan, Seen, world::Op};
+use super::{Observed, Plan};
+
+/// Which of the two browsers sends a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Browser {
+    First = 0,
+    Second = 1,
+}
+
+/// What a request may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Op {
+    Set(&'static str, &'static str),
+    Clear(&'static str),
+    Take(&'static str),
+    /// A closure over the whole state: if `a` is `a0`, `b` becomes `copied`.
+    CopyIf,
+    /// A closure over `n`.
+    Increment,
+    SignIn(&'static str),
+    /// The principal field is cleared. Whether that signs somebody out is decided by what the request saw: the specification is
+    /// given a `Purge` or a `Clear` in its place.
+    SignOut,
+    Renew,
+    Purge,
+    /// Not a request: every session's time is over.
+    Expire,
+}
+
+impl Op {
+    pub(super) fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Set(key, _) | Self::Clear(key) | Self::Take(key) => Some(key),
+            Self::CopyIf => Some("b"),
+            Self::Increment => Some("n"),
+            Self::SignIn(_) | Self::SignOut => Some("u"),
+            Self::Renew | Self::Purge | Self::Expire => None,
+        }
+    }
+}
 
 /// What a request met at its load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +77,7 @@ pub(super) fn begin(signed_in: Option<&'static str>) -> Values {
 pub(super) fn serial(
     signed_in: Option<&'static str>,
     plans: &[Plan],
-    seen: &[Seen],
+    seen: &[Observed],
     order: &[usize],
 ) -> Option<(Sessions, Vec<u16>)> {
     let new = || Some(Session { values: begin(signed_in), renewed: false });
@@ -95,7 +134,7 @@ fn writes_on_nothing(ops: &[Op]) -> bool {
     writes
 }
 
-fn run(at: usize, plan: &Plan, seen: &Seen, signed_in: Option<&'static str>, sessions: &mut Sessions) {
+fn run(at: usize, plan: &Plan, seen: &Observed, signed_in: Option<&'static str>, sessions: &mut Sessions) {
     let home = &mut sessions.first[plan.browser as usize];
     let mut at_home = seen.met == Met::Live && !seen.fresh && home.is_some();
     // Of what a fresh request does, what came before the sign-in belonged to whom it met.
@@ -156,6 +195,6 @@ fn apply(op: &Op, session: &mut Session) {
             session.renewed = true;
         }
         Op::Renew => session.renewed = true,
-        Op::Purge | Op::Expire => {}
+        Op::SignOut | Op::Purge | Op::Expire => {}
     }
 }

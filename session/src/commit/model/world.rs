@@ -2,17 +2,20 @@
 
 use std::{collections::HashMap, panic::Location, rc::Rc, time::Duration};
 
+use actix_web::ResponseError;
+
 use super::{
-    Dice, Left, Plan, Seen,
-    spec::{Met, Sessions, begin},
+    Dice, Left, Observed, Plan,
+    spec::{Met, Op, Sessions, begin},
 };
 use crate::{
     commit::{
-        arrival::{Arrival, Base},
+        arrival::Arrival,
+        exchange::{Answer, CookieAction, Moment, Next, Rules},
         fold::Fold,
+        ledger::{Fresh, Ledger},
         machine::Commit,
         operation::{Operation, Ran, Recorded, Replay},
-        step::{Answer, CookieAction, Finish, Request, Rules, Step},
     },
     error::Error,
     id::{public::Selector, random::Randomness, session_id::SessionId},
@@ -26,7 +29,7 @@ use crate::{
     },
     schema::describe::{Field, Schema},
     section::{
-        patch::{Patch, Place},
+        patch::{Patch, Place, Seen},
         view::View,
     },
     store::{
@@ -56,59 +59,20 @@ const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duratio
 /// Sessions that requests open outlive the expiry of those they came with.
 const LONG: Limits = Limits { idle: Duration::from_hours(10), absolute: Duration::from_hours(10) };
 
-/// Which of the two browsers sends a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Browser {
-    First = 0,
-    Second = 1,
-}
-
-/// What a request may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Op {
-    Set(&'static str, &'static str),
-    Clear(&'static str),
-    Take(&'static str),
-    /// A closure over the whole state: if `a` is `a0`, `b` becomes `copied`.
-    CopyIf,
-    /// A closure over `n`.
-    Increment,
-    SignIn(&'static str),
-    Renew,
-    Purge,
-    /// Not a request: every session's time is over.
-    Expire,
-}
-
-impl Op {
-    pub(super) fn key(self) -> Option<&'static str> {
-        match self {
-            Self::Set(key, _) | Self::Clear(key) | Self::Take(key) => Some(key),
-            Self::CopyIf => Some("b"),
-            Self::Increment => Some("n"),
-            Self::SignIn(_) => Some("u"),
-            Self::Renew | Self::Purge | Self::Expire => None,
-        }
-    }
-}
-
 fn place(key: &str) -> Place {
-    let field = SCHEMA.fields().iter().position(|field| field.name() == key).unwrap();
-    Place { schema: &SCHEMA, field }
+    let at = SCHEMA.fields().iter().position(|field| field.name() == key).unwrap();
+    Place { schema: &SCHEMA, at }
 }
 
 fn json(key: &str, value: &str) -> Json {
     if key == "n" { Json::from_store(value) } else { Json::encode(value).unwrap() }
 }
 
-/// The value of `key` in `view`, as a person reads it.
-fn seen_in(view: &View<'_>, key: &str) -> Option<String> {
+/// The value of `key` in what a handler sees, as a person reads it.
+fn shown(seen: Seen<'_>, key: &str) -> Option<String> {
     let place = place(key);
-    let field = SCHEMA.field(place.field).unwrap();
-    let json = view
-        .patch
-        .value(&SCHEMA, place.field)
-        .or_else(|| view.cell(field.wire_key(), field.resets()).map(|cell| &cell.json))?;
+    let stored = || seen.view.cell(place.wire_key(), place.resets()).map(|cell| &cell.json);
+    let json = seen.patch.value(place).or_else(stored)?;
     (!json.is_null()).then(|| json.as_str().trim_matches('"').to_owned())
 }
 
@@ -117,23 +81,55 @@ impl Replay for Op {
         &SCHEMA
     }
 
-    fn run(&self, view: View<'_>) -> Result<Ran, Error> {
+    fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {
         let (read, wrote) = if *self == Self::Increment {
-            let n: u32 = seen_in(&view, "n").map_or(0, |n| n.parse().unwrap());
-            (Some(place("n").field), vec![(place("n").field, json("n", &(n + 1).to_string()))])
+            let n: u32 = shown(seen, "n").map_or(0, |n| n.parse().unwrap());
+            (Some(place("n").at), vec![(place("n").at, json("n", &(n + 1).to_string()))])
         } else {
-            let is = |key, value| seen_in(&view, key).as_deref() == Some(value);
+            let is = |key, value| shown(seen, key).as_deref() == Some(value);
             let copies = is("a", "a0") && !is("b", "copied");
-            (None, if copies { vec![(place("b").field, json("b", "copied"))] } else { vec![] })
+            (None, if copies { vec![(place("b").at, json("b", "copied"))] } else { vec![] })
         };
         Ok(Ran { schema: &SCHEMA, read, wrote })
     }
 }
 
+/// Performs `op`, and returns it as the specification runs it; `None` if a handler would not even try.
+fn perform(ledger: &mut Ledger, op: Op) -> Option<Op> {
+    let caller = Location::caller();
+    let operation = match op {
+        Op::Set(key, value) => Operation::Set(place(key), json(key, value)),
+        Op::Clear(key) => Operation::Set(place(key), Json::null()),
+        Op::Take(key) => {
+            shown(ledger.seen(), key)?;
+            ledger.take(place(key), caller);
+            return Some(op);
+        }
+        Op::CopyIf | Op::Increment => {
+            let ran = op.run(ledger.seen()).unwrap();
+            ledger.ran(Rc::new(op), ran, caller);
+            return Some(op);
+        }
+        Op::SignIn(user) => Operation::SignIn(place("u"), json("u", user)),
+        Op::SignOut => {
+            let was_signed_in = shown(ledger.seen(), "u").is_some();
+            ledger.perform(Operation::SignOut(place("u")), caller);
+            return Some(if was_signed_in { Op::Purge } else { Op::Clear("u") });
+        }
+        Op::Renew => Operation::Renew,
+        Op::Purge => Operation::Purge,
+        Op::Expire => return Some(op),
+    };
+    ledger.perform(operation, caller);
+    Some(op)
+}
+
 /// A request between its load and its answer.
 struct Running {
-    commit: Commit<'static>,
-    next: Option<Step>,
+    ledger: Ledger,
+    /// The commit under way, the operations that it covers, and what it asks for next.
+    commit: Option<(Commit<'static>, Vec<Rc<Recorded>>, Next)>,
+    moment: Moment,
     left_home: bool,
     lost: Option<bool>,
 }
@@ -181,9 +177,9 @@ impl World {
     }
 
     /// Each entry of `schedule` loads a request, and the second time commits it.
-    pub(super) fn run(&mut self, plans: &[Plan], schedule: &[usize]) -> Vec<Seen> {
+    pub(super) fn run(&mut self, plans: &[Plan], schedule: &[usize]) -> Vec<Observed> {
         let mut running: Vec<Option<Running>> = plans.iter().map(|_| None).collect();
-        let mut seen: Vec<Option<Seen>> = vec![None; plans.len()];
+        let mut seen: Vec<Option<Observed>> = vec![None; plans.len()];
         for &at in schedule {
             self.time += 1;
             if seen[at].is_none() {
@@ -197,9 +193,9 @@ impl World {
     }
 
     /// Loads and single store calls, in a random order.
-    pub(super) fn run_by_calls(&mut self, plans: &[Plan], dice: &mut Dice) -> Vec<Seen> {
+    pub(super) fn run_by_calls(&mut self, plans: &[Plan], dice: &mut Dice) -> Vec<Observed> {
         let mut running: Vec<Option<Running>> = plans.iter().map(|_| None).collect();
-        let mut seen: Vec<Option<Seen>> = vec![None; plans.len()];
+        let mut seen: Vec<Option<Observed>> = vec![None; plans.len()];
         let mut open: Vec<usize> = (0..plans.len()).collect();
         while !open.is_empty() {
             self.time += 1;
@@ -218,114 +214,113 @@ impl World {
         self.records.get(&key).filter(|record| !record.is_expired(self.now))
     }
 
-    fn load(&self, plan: &Plan) -> (Running, Seen) {
+    fn load(&self, plan: &Plan) -> (Running, Observed) {
         let id = self.cookies[plan.browser as usize];
-        let (met, arrival) = match self.record(id.selector) {
-            None => (Met::Nobody, Arrival::Nobody),
-            Some(record) if record.meta().verifier == id.verifier_hash() => {
-                (Met::Live, Arrival::Live(id, Loaded::new(record.clone(), self.now)))
-            }
-            Some(record) => (Met::Superseded, Arrival::Superseded(self.now.since(record.meta().renewed))),
+        let found = self.record(id.selector).map(|record| Loaded::new(record.clone(), self.now));
+        let met = match &found {
+            None => Met::Nobody,
+            Some(loaded) if loaded.record.meta().verifier == id.verifier_hash() => Met::Live,
+            Some(_) => Met::Superseded,
         };
-        let base = match &arrival {
-            Arrival::Live(_, loaded) => Base { record: Some(&loaded.record), now: loaded.now, late: None },
-            _ => Base::EMPTY,
-        };
-        let mut local = Fold::on(base.record);
-        let mut operations = Vec::new();
-        for op in &plan.ops {
-            let operation = match op {
-                Op::Set(key, value) => Operation::Set(place(key), json(key, value)),
-                Op::Clear(key) => Operation::Set(place(key), Json::null()),
-                Op::Take(key) => {
-                    if seen_in(&local.view(base), key).is_none() {
-                        continue;
-                    }
-                    let record = base.record.filter(|_| !local.left);
-                    Operation::Take(place(key), record.and_then(|record| place(key).slot(record)))
-                }
-                Op::CopyIf | Op::Increment => Operation::Update(Rc::new(*op)),
-                Op::SignIn(user) => Operation::SignIn(place("u"), json("u", user)),
-                Op::Renew => Operation::Renew,
-                Op::Purge => Operation::Purge,
-                Op::Expire => continue,
-            };
-            // As `Tracked` does: a set to what is stored is marked as such.
-            if let Operation::Set(place, value) = &operation {
-                let field = SCHEMA.field(place.field).unwrap();
-                let view = local.view(base);
-                let stored = view.cell(field.wire_key(), field.resets()).map(|cell| &cell.json);
-                let now = local.patch.value(&SCHEMA, place.field).or(stored);
-                let same = now == Some(value) && stored.is_some();
-                local.set(*place, value.clone(), same);
-            } else {
-                local.step(&operation, base).unwrap();
-            }
-            operations.push(Rc::new(Recorded {
-                operation,
-                lost: std::cell::OnceCell::new(),
-                at: Location::caller(),
-            }));
-        }
-        let request = Request {
-            arrival,
-            operations,
-            local,
-            schemas: Vec::new(),
-            saved_before: false,
-            cookie_possible: true,
-            last: true,
-        };
-        let running =
-            Running { commit: Commit::new(request, rules()), next: None, left_home: false, lost: plan.lost };
-        (running, Seen { met, status: 0, fresh: false, cookie: None, span: (self.time, 0) })
+        let mut ledger = Ledger::new();
+        ledger.arrive(Arrival::of(id, found));
+        let ops = plan.ops.iter().filter_map(|op| perform(&mut ledger, *op)).collect();
+        // A handler whose `save` fails goes on, and the end of the request must not send its operations again.
+        let moment = if plan.lost.is_some() { Moment::Save } else { Moment::End };
+        let running = Running { ledger, commit: None, moment, left_home: false, lost: plan.lost };
+        (running, Observed { met, ops, status: 0, fresh: false, cookie: None, span: (self.time, 0) })
     }
 
     /// One store call, or the first decision; whether the request is answered.
-    fn step(&mut self, plan: &Plan, running: &mut Running, seen: &mut Seen) -> bool {
+    fn step(&mut self, plan: &Plan, running: &mut Running, seen: &mut Observed) -> bool {
         seen.span.1 = self.time;
         if plan.ops.contains(&Op::Expire) {
             self.now = self.now.saturating_add(LIMITS.absolute);
             seen.status = 200;
             return true;
         }
-        let step = match running.next.take() {
-            Some(step) => step,
-            None => running.commit.begin(),
+        let Some((mut commit, covered, next)) = running.commit.take() else {
+            return Self::begin(running, seen);
         };
-        let step = match step {
-            Step::Finish(finish) => {
-                Self::finish(&finish, running, seen);
-                return true;
-            }
-            Step::Wait(_) => running.commit.after_wait(Duration::ZERO),
-            step => {
-                let answer = self.call(&step, running, seen);
-                running.commit.next(answer, Duration::ZERO)
+        let next = match next {
+            Next::Finish(_) => unreachable!("it was taken up below"),
+            Next::Wait(_) => commit.waited(Duration::ZERO),
+            call => {
+                let answer = self.call(&call, running, seen);
+                commit.answered(answer, Duration::ZERO)
             }
         };
-        let done = matches!(step, Step::Finish(_));
-        running.next = Some(step);
-        done && self.step(plan, running, seen)
+        Self::go_on(running, seen, commit, covered, next)
     }
 
-    fn call(&mut self, step: &Step, running: &mut Running, seen: &mut Seen) -> Result<Answer, StoreError> {
+    /// Begins the next commit of a request, if it needs one; whether the request is answered.
+    fn begin(running: &mut Running, seen: &mut Observed) -> bool {
+        if running.moment == Moment::End && !running.ledger.needs_commit() {
+            return Self::answer(running, seen, None);
+        }
+        let request = running.ledger.request(running.moment).unwrap();
+        let covered = request.operations.clone();
+        let mut commit = Commit::new(request, rules());
+        let next = commit.begin();
+        Self::go_on(running, seen, commit, covered, next)
+    }
+
+    fn go_on(
+        running: &mut Running,
+        seen: &mut Observed,
+        commit: Commit<'static>,
+        covered: Vec<Rc<Recorded>>,
+        next: Next,
+    ) -> bool {
+        let Next::Finish(finish) = next else {
+            running.commit = Some((commit, covered, next));
+            return false;
+        };
+        let (result, fresh) = running.ledger.settle(&covered, finish);
+        if fresh == Fresh::Replay {
+            let (arrival, operations) = running.ledger.to_replay();
+            running.ledger.replayed(Fold::replay(&operations, arrival.base()));
+        }
+        if std::mem::replace(&mut running.moment, Moment::End) == Moment::Save {
+            return Self::begin(running, seen);
+        }
+        Self::answer(running, seen, result.err())
+    }
+
+    fn answer(running: &mut Running, seen: &mut Observed, error: Option<Error>) -> bool {
+        let error = running.ledger.unacknowledged().or(error);
+        seen.status = error.as_ref().map_or(200, |error| ResponseError::status_code(error).as_u16());
+        if let CookieAction::Set { id, .. } = running.ledger.send_head() {
+            assert!(error.is_none(), "a cookie for a commit that failed");
+            seen.cookie = Some(id);
+        }
+        // It left the session it met as it was, and has one of its own.
+        seen.fresh &= !running.left_home;
+        true
+    }
+
+    fn call(
+        &mut self,
+        next: &Next,
+        running: &mut Running,
+        seen: &mut Observed,
+    ) -> Result<Answer, StoreError> {
         let lost = running.lost.take();
         if lost == Some(false) {
             return Err(StoreError::new(StoreErrorKind::UnknownOutcome));
         }
-        let answer = match step {
-            Step::Create(key, new) => {
+        let answer = match next {
+            Next::Create(key, new) => {
                 seen.fresh = true;
                 assert!(self.records.insert(*key, Record::create(new, self.now)).is_none());
                 Answer::Created(Created::Created)
             }
-            Step::Delete(key) => {
+            Next::Delete(key) => {
                 running.left_home |= self.record(*key).is_some();
                 self.records.remove(key);
                 Answer::Deleted
             }
-            Step::Update(key, change) => {
+            Next::Update(key, change) => {
                 Answer::Updated(match self.records.get(key).map(|r| r.apply(change, self.now)) {
                     Some(Outcome::Done(record)) => {
                         let revision = record.meta().revision;
@@ -338,7 +333,7 @@ impl World {
                     Some(Outcome::Gone) | None => Updated::Gone,
                 })
             }
-            Step::Wait(_) | Step::Finish(_) => unreachable!(),
+            Next::Wait(_) | Next::Finish(_) => unreachable!(),
         };
         if lost == Some(true) {
             return Err(StoreError::new(StoreErrorKind::UnknownOutcome));
@@ -346,26 +341,13 @@ impl World {
         Ok(answer)
     }
 
-    fn finish(finish: &Finish, running: &Running, seen: &mut Seen) {
-        seen.status = match &finish.result {
-            Ok(_) => 200,
-            Err(error) => actix_web::ResponseError::status_code(error).as_u16(),
-        };
-        if let CookieAction::Set { id, .. } = finish.cookie {
-            assert!(finish.result.is_ok(), "a cookie for a commit that failed");
-            seen.cookie = Some(id);
-        }
-        // It left the session it met as it was, and has one of its own.
-        seen.fresh &= !running.left_home;
-    }
-
     /// What the two sessions have become, and every session that a browser has a cookie for.
-    pub(super) fn left(&self, seen: &[Seen]) -> Left {
-        let values = |record: &Record| {
-            let patch = Patch::default();
-            let view = View { record: Some(record), now: self.now, signed_in: false, patch: &patch };
+    pub(super) fn left(&self, seen: &[Observed]) -> Left {
+        let patch = Patch::default();
+        let values = |record: &Record| -> Vec<_> {
+            let seen = Seen { view: View::of(record, self.now), patch: &patch };
             let fields = SCHEMA.fields().iter().map(Field::name);
-            fields.filter_map(|key| seen_in(&view, key).map(|value| (key, value))).collect()
+            fields.filter_map(|key| shown(seen, key).map(|value| (key, value))).collect()
         };
         let first =
             self.cookies.map(|id| self.record(id.selector).map(|r| (values(r), r.meta().generation > 1)));
@@ -388,7 +370,7 @@ impl World {
 }
 
 /// The same of the specification: a session whose cookie never came is not to be seen.
-pub(super) fn visible(sessions: &Sessions, seen: &[Seen]) -> Left {
+pub(super) fn visible(sessions: &Sessions, seen: &[Observed]) -> Left {
     let flat = |values: &super::spec::Values| values.iter().map(|(k, v)| (*k, v.clone())).collect::<Vec<_>>();
     let first = [0, 1]
         .map(|at| sessions.first[at].as_ref().map(|s: &super::spec::Session| (flat(&s.values), s.renewed)));

@@ -23,7 +23,7 @@ use crate::{
         time::{Limits, Timestamp},
     },
     schema::describe::{Field, Schema},
-    section::{patch::Patch, view::View},
+    section::view::View,
 };
 
 type Cells = BTreeMap<String, Box<RawValue>>;
@@ -73,8 +73,7 @@ pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<
     }
     if task == Task::Release {
         // The versions before it have been read from the same cells; what they made of them is history.
-        let patch = Patch::default();
-        let stored = schema.fields().iter().filter(|field| holds(view(&record, &patch), schema, field));
+        let stored = schema.fields().iter().filter(|field| holds(view(&record), schema, field));
         let stored = stored.filter_map(|field| values.get_key_value(field.wire_key()));
         let reads = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
         golden.reads = BTreeMap::from([(schema.version(), reads)]);
@@ -101,9 +100,8 @@ fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {
 
 /// What `T` reads from a record with these cells.
 pub(crate) fn read<T: SessionState>(cells: &Cells) -> Result<T, Failure> {
-    let (record, patch) = (of_cells(cells), Patch::default());
-    T::decode_section(&mut view(&record, &patch).cells(T::schema()))
-        .map_err(|error| Failure(error.to_string()))
+    let record = of_cells(cells);
+    T::decode_section(&mut view(&record).reader(T::schema())).map_err(|error| Failure(error.to_string()))
 }
 
 fn of_cells(cells: &Cells) -> Record {
@@ -118,8 +116,8 @@ pub(crate) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record
     Record::create(&new, Timestamp::from_millis(0))
 }
 
-pub(crate) fn view<'a>(record: &'a Record, patch: &'a Patch) -> View<'a> {
-    View { record: Some(record), now: Timestamp::from_millis(0), signed_in: false, patch }
+pub(crate) fn view(record: &Record) -> View<'_> {
+    View::of(record, Timestamp::from_millis(0))
 }
 
 /// The cells that hold `state`, by wire key.

@@ -6,7 +6,7 @@ use super::{
     golden::{record, view},
     task::Failure,
 };
-use crate::{handle::state::SessionState, schema::describe::Field, section::patch::Patch};
+use crate::{handle::state::SessionState, schema::describe::Field};
 
 /// Writes `state` as if all older binaries were running, and reads what each of those would have written.
 pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
@@ -20,7 +20,7 @@ pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
         for older in group.older_sides() {
             let cells = written.write.iter().filter(|(key, _)| older.contains(key));
             let record = record(cells.map(|(key, json)| (*key, json.clone())));
-            let (_, problems) = view(&record, &Patch::default()).cells(schema).read_all::<T>();
+            let (_, problems) = view(&record).reader(schema).collected(T::decode_section);
             if let Some(problem) = problems.first() {
                 return Err(Failure(format!(
                     "`up` of `{fields}` fails on what `down` makes of `sample`: {problem}"

@@ -1,13 +1,18 @@
-//! Reads a section that any version may have written.
+//! Reads a section, whichever version wrote it, as the user's types.
 //!
-//! In: a [`View`] of the record with this request's patch over it. Out: cells for [`SessionState::decode_section`], or why the
-//! section cannot be read; what a commit may store of what it read. Never: I/O, a write.
+//! In: a view of the record, perhaps with a request's patch over it. Out: fields for [`SessionState::decode_section`], or why one
+//! cannot be read. Never: I/O, a write.
 //!
 //! [`SessionState::decode_section`]: crate::SessionState::decode_section
 
+use std::{cmp::Ordering, fmt};
+
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::view::View;
+use super::{
+    patch::{Patch, Place, Seen},
+    view::View,
+};
 use crate::{
     record::{
         apply::Record,
@@ -21,24 +26,78 @@ use crate::{
     },
 };
 
-/// The cells of one section, in the order of the schema. Generated code reads them one by one.
-#[derive(Debug)]
-pub struct Cells<'a> {
+/// Reads the fields of one section, in the order of the schema. Generated code calls it once per field.
+pub struct SectionReader<'a> {
     view: View<'a>,
+    patch: Option<&'a Patch>,
     schema: &'static Schema,
-    next: usize,
-    /// Stored cells not yet passed; both sides are sorted, so one walk finds all.
+    /// The index of the field that is read next.
+    at: usize,
+    /// The stored cells that are still ahead. Both they and the fields are sorted by wire key, so one walk finds them all.
     stored: &'a [(WireKey, Cell)],
-    /// Groups that were read already: their fields stand apart.
+    /// Groups that were read already: their fields need not stand together.
     groups: Vec<(&'static Group, Vec<Slot>)>,
-    /// What cannot be read, where all of it is asked for; else the first ends the reading.
-    pub(crate) found: Option<Vec<CellError>>,
-    /// Whether somebody is told of what cannot be read: once, and not with every look at it.
-    tells: bool,
+    mode: Mode,
 }
 
-impl<'a> Cells<'a> {
-    /// The next field of the schema; `default()` where nothing is stored or the field was cleared.
+/// What happens when a field cannot be read.
+enum Mode {
+    /// Reading fails, or goes on with the default where the field is `lenient`. Nothing is logged: the same section is read again
+    /// and again in one request.
+    Quiet,
+    /// The same, with a line in the log.
+    Logged,
+    /// Reading goes on with the default, and the problem is kept.
+    Collected(Vec<CellError>),
+}
+
+impl fmt::Debug for SectionReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SectionReader").field("schema", &self.schema.name()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) fn reader(self, schema: &'static Schema) -> SectionReader<'a> {
+        SectionReader { patch: Some(self.patch), ..self.view.reader(schema) }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn reader(self, schema: &'static Schema) -> SectionReader<'a> {
+        let stored = self.record.map_or(&[][..], Record::cells);
+        let from = stored
+            .partition_point(|(key, _)| schema.field(0).is_some_and(|first| key.as_str() < first.wire_key()));
+        SectionReader {
+            view: self,
+            patch: None,
+            schema,
+            at: 0,
+            stored: stored.get(from..).unwrap_or_default(),
+            groups: Vec::new(),
+            mode: Mode::Quiet,
+        }
+    }
+}
+
+impl<'a> SectionReader<'a> {
+    /// Logs each field that cannot be read.
+    pub(crate) fn logged(self) -> Self {
+        Self { mode: Mode::Logged, ..self }
+    }
+
+    /// Reads the whole section with `read`; fields that cannot be read are defaults, and are returned as problems.
+    pub(crate) fn collected<T>(
+        self,
+        read: impl FnOnce(&mut Self) -> Result<T, CellError>,
+    ) -> (Option<T>, Vec<CellError>) {
+        let mut reader = Self { mode: Mode::Collected(Vec::new()), ..self };
+        let state = read(&mut reader).ok();
+        let Mode::Collected(problems) = reader.mode else { return (state, Vec::new()) };
+        (state, problems)
+    }
+
+    /// The next field of the schema; `default()` if nothing is stored or the field was cleared.
     ///
     /// # Errors
     /// When the stored text does not fit `V` and the field is not `lenient`.
@@ -47,14 +106,14 @@ impl<'a> Cells<'a> {
         &mut self,
         default: impl FnOnce() -> V,
     ) -> Result<V, CellError> {
-        let at = self.next;
-        let Some(field) = self.schema.field(at) else { return Ok(default()) };
-        self.next += 1;
-        let decoded = match self.view.patch.value(self.schema, at) {
+        let place = Place { schema: self.schema, at: self.at };
+        let Some(field) = self.schema.field(place.at) else { return Ok(default()) };
+        self.at += 1;
+        let decoded = match self.patch.and_then(|patch| patch.value(place)) {
             Some(json) => Self::decoded(field, Some(json)),
-            None => match self.schema.group_of(field) {
+            None => match place.group() {
                 None => Self::decoded(field, self.stored(field)),
-                Some(group) => match self.in_group(group, at) {
+                Some(group) => match self.in_group(group, place.at) {
                     Ok(json) => Self::decoded(field, json.as_ref()),
                     Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.wire_key() }),
                     Err(Failed::Forgotten(since)) => {
@@ -69,12 +128,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    pub(crate) fn telling(mut self, tells: bool) -> Self {
-        self.tells = tells;
-        self
-    }
-
-    /// `None`: nothing is stored, or the field was cleared. serde's own message may quote the value, so only its place is told.
+    /// `None`: nothing is stored, or the field was cleared. serde's own message may quote the value, so the error has its place only.
     fn decoded<V: DeserializeOwned + 'static>(
         field: &Field,
         json: Option<&Json>,
@@ -90,9 +144,9 @@ impl<'a> Cells<'a> {
     fn stored(&mut self, field: &Field) -> Option<&'a Json> {
         while let [(key, cell), rest @ ..] = self.stored {
             match key.as_str().cmp(field.wire_key()) {
-                std::cmp::Ordering::Less => self.stored = rest,
-                std::cmp::Ordering::Greater => return None,
-                std::cmp::Ordering::Equal => {
+                Ordering::Less => self.stored = rest,
+                Ordering::Greater => return None,
+                Ordering::Equal => {
                     self.stored = rest;
                     let record = self.view.record?;
                     return self.view.shows(record, field.resets(), cell).then_some(&cell.json);
@@ -102,52 +156,52 @@ impl<'a> Cells<'a> {
         None
     }
 
-    fn in_group(&mut self, group: &'static Group, field: usize) -> Result<Option<Json>, Failed> {
+    fn in_group(&mut self, group: &'static Group, at: usize) -> Result<Option<Json>, Failed> {
         if !self.groups.iter().any(|(known, _)| std::ptr::eq(*known, group)) {
             self.groups.push((group, self.view.slots(self.schema, group)));
         }
         let slots = self.groups.iter().find(|(known, _)| std::ptr::eq(*known, group));
-        slots.and_then(|(_, slots)| group.slot(slots, field)).map_or(Ok(None), |slot| slot.value.clone())
+        slots.and_then(|(_, slots)| group.slot(slots, at)).map_or(Ok(None), |slot| slot.value.clone())
     }
 
     /// Whether reading goes on, with the field's default.
     #[cold]
     fn unreadable(&mut self, field: &Field, error: CellError) -> Result<(), CellError> {
-        if let Some(found) = &mut self.found {
-            found.push(error);
-            return Ok(());
-        }
-        match (field.is_lenient(), self.tells) {
-            (true, true) => {
+        match &mut self.mode {
+            Mode::Collected(problems) => {
+                problems.push(error);
+                return Ok(());
+            }
+            Mode::Logged if field.is_lenient() => {
                 tracing::warn!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field reads as its default");
             }
-            (false, true) => {
+            Mode::Logged => {
                 tracing::error!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field cannot be read");
             }
-            (_, false) => {}
+            Mode::Quiet => {}
         }
         if field.is_lenient() { Ok(()) } else { Err(error) }
     }
 }
 
-/// A stored cell cannot be read as its field. It stays as it is.
+/// Why a stored cell cannot be read as its field. The cell stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CellError {
-    /// Its text is no value of the field's type.
+    /// Its text is not a value of the field's type.
     #[error("the stored session field `{field}` does not fit its type (at column {column})")]
     OfAnotherType {
         /// The wire key.
         field: &'static str,
-        /// Where in the text.
+        /// Where in the text, counted from 1.
         column: usize,
     },
-    /// It was stored by an older version, and its `up` or `merge` failed.
+    /// An older version stored it, and its `up` or `merge` failed.
     #[error("the stored session field `{field}` could not be converted from its older form")]
     NotConverted {
         /// The wire key.
         field: &'static str,
     },
-    /// It was stored by a version older than `oldest_record`, and the source no longer says how to read that.
+    /// A version older than `oldest_record` stored it, and the source no longer has the conversion.
     #[error(
         "the stored session field `{field}` is there only in a form of before version {since}, which the source can no longer read: \
          put its `up` back, with an `oldest_record` below {since}"
@@ -155,7 +209,7 @@ pub enum CellError {
     Forgotten {
         /// The wire key.
         field: &'static str,
-        /// The version that gave it a new form.
+        /// The version that gave the field a new form.
         since: u16,
     },
 }
@@ -182,7 +236,7 @@ pub trait FieldValue: Sized {
     ///
     /// # Errors
     /// When the stored text does not fit.
-    fn read(cells: &mut Cells<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>;
+    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>;
 
     /// Decodes a cell.
     ///
@@ -201,7 +255,7 @@ pub trait FieldValue: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     #[inline]
-    fn read(cells: &mut Cells<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError> {
+    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError> {
         cells.read(default)
     }
 
@@ -212,22 +266,5 @@ impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     #[inline]
     fn encode(&self) -> Result<Json, serde_json::Error> {
         Json::of_field(self)
-    }
-}
-
-impl<'a> View<'a> {
-    pub(crate) fn cells(self, schema: &'static Schema) -> Cells<'a> {
-        let stored = self.record.map_or(&[][..], Record::cells);
-        let from = stored
-            .partition_point(|(key, _)| schema.field(0).is_some_and(|first| key.as_str() < first.wire_key()));
-        Cells {
-            view: self,
-            schema,
-            next: 0,
-            stored: stored.get(from..).unwrap_or_default(),
-            groups: Vec::new(),
-            found: None,
-            tells: false,
-        }
     }
 }

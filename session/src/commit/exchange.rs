@@ -1,0 +1,162 @@
+//! What a commit is given, what it asks the shell to do, and how it ends.
+//!
+//! In and out of [`Commit`](super::machine::Commit): plain data. Never: a decision.
+
+use std::{rc::Rc, time::Duration};
+
+use super::{arrival::Arrival, fold::Fold, operation::Recorded};
+use crate::{
+    error::Error,
+    id::{public::Selector, random::Randomness, session_id::SessionId},
+    record::{
+        change::{Change, MaxSessions, NewRecord},
+        time::Limits,
+    },
+    schema::describe::Schema,
+    store::contract::{Created, Loaded, Updated},
+};
+
+/// What is the same for every commit of an application.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) limits: Limits,
+    pub(crate) persistent: bool,
+    pub(crate) max_sessions: Option<MaxSessions>,
+    pub(crate) max_record: usize,
+    /// From the first store call of a commit to its last retry.
+    pub(crate) deadline: Duration,
+    pub(crate) random: Randomness,
+}
+
+/// What one commit works on.
+pub(crate) struct Request {
+    pub(crate) arrival: Arrival,
+    pub(crate) operations: Vec<Rc<Recorded>>,
+    /// The operations as the handlers saw them.
+    pub(crate) local: Fold,
+    /// The schemas with a history that this request read; what it upgraded on reading may be stored.
+    pub(crate) schemas: Vec<&'static Schema>,
+    pub(crate) since: Since,
+    pub(crate) head: Head,
+    pub(crate) moment: Moment,
+}
+
+/// What the operations of a commit stand on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Since {
+    /// The record as the request loaded it. If they change nothing, the request counts as done at its load.
+    Load,
+    /// What an earlier commit of the same request stored. The request then spans two moments, so it counts as done at the later
+    /// one only if it writes everything it set.
+    Save,
+}
+
+/// Whether the response can still carry a cookie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Head {
+    Open,
+    Sent,
+}
+
+/// When a commit happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moment {
+    /// In the middle of a request, whose handles go on.
+    Save,
+    /// At the end: no handler looks at the session any more.
+    End,
+}
+
+/// What the shell must do next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Create(Selector, Box<NewRecord>),
+    Update(Selector, Box<Change>),
+    Delete(Selector),
+    /// Wait for a random time up to this, then call [`Commit::waited`](super::machine::Commit::waited).
+    Wait(Duration),
+    Finish(Finish),
+}
+
+/// The store's answer to a [`Next`].
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Created(Created),
+    Updated(Updated),
+    Deleted,
+}
+
+/// How a commit ended.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    pub(crate) result: Result<Done, Error>,
+    pub(crate) cookie: CookieAction,
+    pub(crate) after: After,
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Done {
+    /// There was nothing to do.
+    Nothing,
+    Stored,
+    /// The session ended meanwhile; the writes count as done just before that.
+    Gone,
+}
+
+/// What to send the browser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CookieAction {
+    Keep,
+    Set { id: SessionId, max_age: Option<Duration> },
+    Remove,
+}
+
+/// What the request's session is after a commit.
+#[derive(Clone, Debug)]
+pub(crate) enum After {
+    /// What it was.
+    Same,
+    /// The request ended it; what is set from here on begins another.
+    Nobody,
+    /// It ended meanwhile.
+    Ended,
+    /// Its end was asked for and not confirmed.
+    Unconfirmed(SessionId),
+    Live(SessionId, Loaded),
+    /// It is stored, but the record may hold writes of other requests: load it before the next use.
+    Stored(SessionId),
+}
+
+impl CookieAction {
+    /// The cookie for `id`. One that outlives the browser lasts as long as the session may: it is never refreshed.
+    pub(super) fn set(id: SessionId, limits: Limits, persistent: bool) -> Self {
+        Self::Set { id, max_age: persistent.then_some(limits.absolute) }
+    }
+}
+
+impl Finish {
+    /// Nothing was stored, and the session is what it was.
+    pub(super) const fn unchanged(result: Result<Done, Error>) -> Self {
+        Self { result, cookie: CookieAction::Keep, after: After::Same }
+    }
+
+    pub(super) const fn stored(cookie: CookieAction, after: After) -> Self {
+        Self { result: Ok(Done::Stored), cookie, after }
+    }
+
+    /// The session ended while the request ran; no cookie is sent, or it could bring the browser back to a session that is gone.
+    pub(super) const fn gone() -> Self {
+        Self { result: Ok(Done::Gone), cookie: CookieAction::Keep, after: After::Ended }
+    }
+}
+
+impl Next {
+    pub(super) const fn nothing() -> Self {
+        Self::Finish(Finish::unchanged(Ok(Done::Nothing)))
+    }
+
+    pub(super) const fn fail(error: Error) -> Self {
+        Self::Finish(Finish::unchanged(Err(error)))
+    }
+}

@@ -1,0 +1,331 @@
+//! Everything that one request knows of its session and did to it.
+//!
+//! In: what the load found, operations, the end of each commit. Out: what handlers see, what a commit works on, what the response
+//! must carry. Never: I/O, a closure of the user's (the shell runs those, because they may call the session again).
+
+use std::{panic::Location, rc::Rc};
+
+use super::{
+    arrival::{Arrival, Base, touch_is_due},
+    exchange::{After, CookieAction, Done, Finish, Head, Moment, Request, Since},
+    fold::Fold,
+    machine::is_final,
+    operation::{Operation, Ran, Recorded, Replay},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    id::{public::PublicId, session_id::SessionId},
+    record::{apply::Record, meta::Principal, time::Timestamp},
+    schema::{
+        describe::{Field, Schema},
+        schemas::one_principal,
+    },
+    section::patch::{Place, Seen},
+};
+
+/// One request's session.
+pub(crate) struct Ledger {
+    standing: Standing,
+    /// The schemas that this request uses.
+    schemas: Vec<&'static Schema>,
+    operations: Vec<Rc<Recorded>>,
+    fold: Fold,
+    since: Since,
+    response: Response,
+    /// What keeps this request from being saved.
+    fault: Option<Error>,
+    /// Extractions that failed. One that the handler did not acknowledge answers the request.
+    refused: Vec<Error>,
+}
+
+/// What the request's operations stand on.
+enum Standing {
+    /// What the request met, or what its last commit left.
+    Known(Arrival),
+    /// A commit stored the session, and the record may hold writes of other requests too: it is loaded before the next commit.
+    /// Until then handlers go on seeing what they saw.
+    Stored { id: SessionId, shown: Arrival },
+}
+
+/// The response, as far as the session is concerned.
+enum Response {
+    /// The head is not sent; this is the cookie that it must carry.
+    Open(CookieAction),
+    /// The head is sent: no cookie can be set any more.
+    Begun,
+}
+
+/// What the shell must do with the fold after a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fresh {
+    /// It is right as it is.
+    Kept,
+    /// Play the operations that are left on what the session is now, outside of any borrow: closures may call the session.
+    Replay,
+}
+
+impl Ledger {
+    /// A request that has not looked at its session.
+    pub(crate) fn new() -> Self {
+        Self {
+            standing: Standing::Known(Arrival::Nobody),
+            schemas: Vec::new(),
+            operations: Vec::new(),
+            fold: Fold::default(),
+            since: Since::Load,
+            response: Response::Open(CookieAction::Keep),
+            fault: None,
+            refused: Vec::new(),
+        }
+    }
+
+    // ── what the request met ──
+
+    /// The load is done.
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
+        self.fold = Fold::on(arrival.base().record);
+        self.standing = Standing::Known(arrival);
+    }
+
+    /// The id under which the session must be loaded before the next commit, if it must.
+    pub(crate) fn to_reload(&self) -> Option<SessionId> {
+        match &self.standing {
+            Standing::Known(_) => None,
+            Standing::Stored { id, .. } => Some(*id),
+        }
+    }
+
+    /// The session was loaded again; `found` opened with the id of [`to_reload`](Self::to_reload).
+    pub(crate) fn reloaded(&mut self, arrival: Arrival) {
+        self.standing = Standing::Known(arrival);
+    }
+
+    fn arrival(&self) -> &Arrival {
+        match &self.standing {
+            Standing::Known(arrival) | Standing::Stored { shown: arrival, .. } => arrival,
+        }
+    }
+
+    fn base(&self) -> Base<'_> {
+        self.arrival().base()
+    }
+
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self.arrival(), Arrival::Unreadable(_))
+    }
+
+    /// Adds a schema to those that this request uses. Two that both have a principal field cannot share a session, nor can one
+    /// whose principal field is not the one that somebody is signed in by.
+    pub(crate) fn register(&mut self, schema: &'static Schema) -> Result<(), Error> {
+        if self.schemas.iter().any(|known| std::ptr::eq(*known, schema)) {
+            return Ok(());
+        }
+        if let Some(field) = schema.principal() {
+            let other = self.schemas.iter().find_map(|known| known.principal()).map(Field::wire_key);
+            let stored = self.fold.principal.as_ref().map(Principal::wire_key);
+            one_principal(Some(field.wire_key()), other.or(stored))?;
+        }
+        self.schemas.push(schema);
+        Ok(())
+    }
+
+    // ── what handlers see ──
+
+    pub(crate) fn seen(&self) -> Seen<'_> {
+        self.fold.seen(self.base())
+    }
+
+    /// The session's record and the time of its load, unless there is none or the request has left it.
+    pub(crate) fn record(&self) -> Option<(&Record, Timestamp)> {
+        let base = self.base();
+        base.record.filter(|_| !self.fold.has_left()).map(|record| (record, base.now))
+    }
+
+    pub(crate) const fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    /// What lists and logs call the session by.
+    pub(crate) fn public_id(&self) -> Option<PublicId> {
+        let id = match &self.standing {
+            Standing::Stored { id, .. } => id,
+            Standing::Known(Arrival::Live(id, _)) if !self.fold.has_left() => id,
+            Standing::Known(_) => return None,
+        };
+        Some(PublicId::of(id.selector))
+    }
+
+    // ── what handlers do ──
+
+    /// Records an operation, as the handler performs it.
+    pub(crate) fn perform(&mut self, operation: Operation, caller: &'static Location<'static>) {
+        let Self { standing: Standing::Known(arrival) | Standing::Stored { shown: arrival, .. }, .. } = self;
+        match self.fold.record(operation, arrival.base()) {
+            Ok(operation) => self.operations.push(Recorded::new(operation, caller)),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Records that the flash field `place` was taken.
+    pub(crate) fn take(&mut self, place: Place, caller: &'static Location<'static>) {
+        let read = self.record().and_then(|(record, _)| place.slot(record));
+        self.perform(Operation::Take(place, read), caller);
+    }
+
+    /// Records a closure that ran on what [`seen`](Self::seen) shows.
+    pub(crate) fn ran(&mut self, closure: Rc<dyn Replay>, ran: Ran, caller: &'static Location<'static>) {
+        self.fold.ran(ran);
+        self.operations.push(Recorded::new(Operation::Update(closure), caller));
+    }
+
+    /// Nothing of this request can be saved any more.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.fault.get_or_insert(error);
+    }
+
+    /// Forgets everything that is not stored. The operations are returned, to be dropped outside of any borrow: a closure may own
+    /// what calls the session when it is dropped.
+    pub(crate) fn discard(&mut self) -> Vec<Rc<Recorded>> {
+        self.fault = None;
+        self.fold = Fold::on(self.base().record);
+        std::mem::take(&mut self.operations)
+    }
+
+    /// Keeps a failed extraction in mind.
+    pub(crate) fn refuse(&mut self, error: &Error) {
+        self.refused.push(error.clone());
+    }
+
+    /// The first failure that the handler did not acknowledge.
+    pub(crate) fn unacknowledged(&self) -> Option<Error> {
+        self.refused.iter().find(|error| !error.is_acknowledged()).cloned()
+    }
+
+    // ── committing ──
+
+    /// Whether a commit at the end of the request would do anything.
+    pub(crate) fn needs_commit(&self) -> bool {
+        !self.operations.is_empty() || self.fault.is_some() || self.owes_something()
+    }
+
+    /// Whether a commit has something to do even if no handler did anything: a touch, or a logout of an earlier request.
+    fn owes_something(&self) -> bool {
+        match self.arrival() {
+            Arrival::Unconfirmed(_) => true,
+            // A visitor who is sent back to a newer binary leaves no trace of this one in the record.
+            Arrival::Live(..) if self.is_too_old() => false,
+            Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
+            _ => false,
+        }
+    }
+
+    /// Whether this binary was too old to read a section that the request asked for.
+    fn is_too_old(&self) -> bool {
+        self.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew)
+    }
+
+    /// What a commit works on.
+    pub(crate) fn request(&self, moment: Moment) -> Result<Request, Error> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        Ok(Request {
+            arrival: self.arrival().clone(),
+            operations: self.operations.clone(),
+            local: self.fold.clone(),
+            schemas: self.schemas.iter().copied().filter(|schema| !schema.groups().is_empty()).collect(),
+            since: self.since,
+            head: match self.response {
+                Response::Open(_) => Head::Open,
+                Response::Begun => Head::Sent,
+            },
+            moment,
+        })
+    }
+
+    /// Takes up how a commit of the operations in `covered` ended.
+    ///
+    /// A failure that is final takes its operations with it: they may be stored, so to send them again could apply a closure
+    /// twice (G2). The request is then answered with the error, unless the handler acknowledges it.
+    pub(crate) fn settle(
+        &mut self,
+        covered: &[Rc<Recorded>],
+        finish: Finish,
+    ) -> (Result<Done, Error>, Fresh) {
+        let Finish { result, cookie, after } = finish;
+        match &result {
+            Err(error) if !is_final(error.peek()) => return (result, Fresh::Kept),
+            Err(error) => {
+                lose(covered, error);
+                self.refuse(error);
+            }
+            Ok(Done::Gone) => lose(covered, &Error::new(ErrorKind::Gone)),
+            Ok(Done::Stored | Done::Nothing) => {}
+        }
+        // Some may have been discarded while the commit ran.
+        self.operations.retain(|recorded| !covered.iter().any(|known| Rc::ptr_eq(known, recorded)));
+        if matches!(result, Ok(Done::Stored | Done::Gone)) {
+            self.since = Since::Save;
+        }
+        if let (Response::Open(open), false) = (&mut self.response, cookie == CookieAction::Keep) {
+            *open = cookie;
+        }
+        let arrival = match after {
+            After::Same => return (result, Fresh::Replay),
+            After::Nobody => Arrival::Nobody,
+            After::Ended => Arrival::Ended,
+            After::Unconfirmed(id) => Arrival::Unconfirmed(id),
+            After::Live(id, loaded) => Arrival::Live(id, loaded),
+            After::Stored(id) => {
+                let shown = self.arrival().clone();
+                self.standing = Standing::Stored { id, shown };
+                return (result, Fresh::Kept);
+            }
+        };
+        self.standing = Standing::Known(arrival);
+        (result, Fresh::Replay)
+    }
+
+    /// What the shell must play again after [`Fresh::Replay`].
+    pub(crate) fn to_replay(&self) -> (Arrival, Vec<Rc<Recorded>>) {
+        (self.arrival().clone(), self.operations.clone())
+    }
+
+    /// The operations were played again.
+    pub(crate) fn replayed(&mut self, fold: Result<Fold, Error>) {
+        match fold {
+            Ok(fold) => self.fold = fold,
+            Err(error) => self.fault = Some(error),
+        }
+    }
+
+    /// The operations that are not yet stored.
+    pub(crate) fn operations(&self) -> &[Rc<Recorded>] {
+        &self.operations
+    }
+
+    // ── the response ──
+
+    /// The head of the response is sent now; what it must do to the browser's cookie.
+    pub(crate) fn send_head(&mut self) -> CookieAction {
+        match std::mem::replace(&mut self.response, Response::Begun) {
+            Response::Open(cookie) => cookie,
+            Response::Begun => CookieAction::Keep,
+        }
+    }
+
+    /// The operations that no commit will store, if the response has begun.
+    pub(crate) fn forgotten(&self) -> &[Rc<Recorded>] {
+        match self.response {
+            Response::Open(_) => &[],
+            Response::Begun => &self.operations,
+        }
+    }
+}
+
+/// Tells every save of these operations, also a later one, why they were not stored.
+fn lose(covered: &[Rc<Recorded>], error: &Error) {
+    for recorded in covered {
+        drop(recorded.lost.set(error.clone()));
+    }
+}
