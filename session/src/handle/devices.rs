@@ -1,6 +1,6 @@
-//! All sessions of who is signed in: the list "your devices", and ending them.
+//! All sessions of the user who is signed in: the list "your devices", and ending them.
 //!
-//! In: calls of a handler. Out: a list, or sessions ended before the call returns. Never: anything that opens a session.
+//! In: calls of a handler. Out: a list, or sessions that have ended when the call returns. Never: anything that opens a session.
 
 use std::{future::Future, panic::Location, sync::Arc};
 
@@ -14,31 +14,31 @@ use crate::{
     visit::{run_to_end::RunToEnd, visit::Visit},
 };
 
-/// What is kept of a label: enough for the user agent of any browser, too little to fill a store with.
+/// The longest label, in characters: enough for the user agent of any browser, too little to fill a store with.
 const LONGEST_LABEL: usize = 256;
 
 /// One of a user's sessions, for a page that lists them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// What [`Session::revoke`] takes. It opens nothing.
+    /// The argument for [`Session::revoke`]. It cannot be used to open the session.
     pub public_id: PublicId,
     /// When the session began, by the store's clock.
     pub created: Timestamp,
     /// When its browser was last seen, to within a tenth of the idle timeout.
     pub last_seen: Timestamp,
-    /// When its user last proved who they are.
+    /// When the user last authenticated in it.
     pub authenticated: Option<Timestamp>,
-    /// What [`Session::set_label`] was given.
+    /// The label that [`Session::set_label`] gave it.
     pub label: Option<Arc<str>>,
-    /// Whether it is the session of this request.
+    /// Whether this request belongs to it.
     pub is_current: bool,
 }
 
-/// Of who is signed in: their other sessions too. These calls ask the store at once and do not wait for the end of the request.
+/// The user's other sessions. These calls go to the store at once; they do not wait for the end of the request.
 impl Session {
-    /// What a list of sessions shows for this one, such as the user agent. Without control characters, at most 256
-    /// characters of it; empty text removes it. By itself it begins no session.
+    /// Sets the text that a list of sessions shows for this one, such as the user agent. Control characters are removed, and at
+    /// most 256 characters are kept; an empty text removes the label. A label alone does not begin a session.
     ///
     /// ```
     /// use actix_typed_session::Session;
@@ -58,8 +58,8 @@ impl Session {
         self.visit().perform(Operation::Label(label), Location::caller());
     }
 
-    /// The live sessions of who is signed in, the oldest sign-in first; none if nobody is. A sign-in of this request is in it
-    /// after [`save`](Self::save). OWASP ASVS 5.0 7.5.2.
+    /// The live sessions of the user who is signed in, the oldest sign-in first; empty if nobody is. A sign-in of this request is
+    /// among them after [`save`](Self::save). OWASP ASVS 5.0 7.5.2.
     ///
     /// ```
     /// use actix_typed_session::{Error, Session};
@@ -81,8 +81,8 @@ impl Session {
         Ok(list.into_iter().map(|listed| info(listed, current)).collect())
     }
 
-    /// Ends one session of who is signed in, by what the list calls it. One of somebody else, or none, is left as it is.
-    /// The session of this request is purged. OWASP ASVS 5.0 7.5.2.
+    /// Ends one session of the user who is signed in. A session of another user is left as it is, and so is one that does not
+    /// exist; the session of this request is purged. OWASP ASVS 5.0 7.5.2.
     ///
     /// ```
     /// use actix_typed_session::{Error, Session, id::PublicId};
@@ -98,7 +98,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`sessions`](Self::sessions): then it may still be live, and the call can be made again.
+    /// As [`sessions`](Self::sessions). The session may then still be live; the call can be made again.
     #[track_caller]
     pub fn revoke(&self, id: PublicId) -> impl Future<Output = Result<(), Error>> + use<> {
         let (visit, signed_in, at) = (self.visit().clone(), self.principal(), Location::caller());
@@ -117,9 +117,9 @@ impl Session {
         })
     }
 
-    /// Ends all sessions of who is signed in but this one; says how many. After a change of password, say.
+    /// Ends all sessions of the user who is signed in except this one, for example after a change of password. Returns how many.
     ///
-    /// It is final: every sign-in that was answered before the call is gone when it returns. OWASP ASVS 5.0 7.4.3.
+    /// It is final: every sign-in that was answered before the call is gone when the call returns. OWASP ASVS 5.0 7.4.3.
     ///
     /// # Errors
     /// As [`revoke`](Self::revoke).
@@ -133,9 +133,10 @@ impl Session {
         })
     }
 
-    /// Ends all sessions of who is signed in; says how many. This request's is purged with them, and its cookie removed.
+    /// Ends all sessions of the user who is signed in, and returns how many. The session of this request is purged too, and its
+    /// cookie is removed.
     ///
-    /// It is final, as [`revoke_others`](Self::revoke_others).
+    /// It is final in the same way as [`revoke_others`](Self::revoke_others).
     ///
     /// # Errors
     /// As [`revoke`](Self::revoke).

@@ -1,8 +1,8 @@
-//! What a setter of an `Option` takes.
+//! The argument of a setter for an `Option` field.
 //!
 //! In: a value, `Some(value)` or `None`. Out: the field's value. Never: anything stored.
 
-/// What a setter of an `Option<T>` field takes: `3`, `Some(3)`, `None`, and text for `Option<String>`.
+/// The argument of a setter for an `Option<T>` field: `3`, `Some(3)`, `None`, and text for `Option<String>`.
 #[diagnostic::on_unimplemented(
     message = "a session field of type `{V}` cannot be set to `{Self}`",
     label = "not the field's type",

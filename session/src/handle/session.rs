@@ -1,6 +1,6 @@
-//! The session's life-cycle: what handlers do with a session as a whole.
+//! The session as a whole: its life-cycle, rather than its fields.
 //!
-//! In: calls of a handler. Out: recorded operations, what is known of the session. Never: fields; those are the states'.
+//! In: calls of a handler. Out: recorded operations, and what is known about the session. Never: a field; those belong to the states.
 
 use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     visit::{run_to_end::RunToEnd, visit::Visit},
 };
 
-/// The visitor's session as a whole. Extract it, or take it from a handle with `session()`.
+/// The visitor's session as a whole. Extract it in a handler, or get it from a handle with `session()`.
 ///
 /// ```
 /// use actix_typed_session::Session;
@@ -41,29 +41,29 @@ impl Session {
         &self.0
     }
 
-    /// Replaces the id: the old cookie is dead as soon as this request is answered. Nothing else changes.
+    /// Replaces the session's id. The old cookie stops working as soon as this request is answered; nothing else changes.
     ///
-    /// Setting a principal field does this by itself; call it for other changes of privilege (ASVS 5.0 7.2.4).
+    /// Setting a principal field does this by itself. Call it for other changes of privilege (ASVS 5.0 7.2.4).
     #[track_caller]
     pub fn renew(&self) {
         self.0.perform(Operation::Renew, Location::caller());
     }
 
-    /// Ends the session: no request in flight brings it back. What is set afterwards begins a new one.
+    /// Ends the session. No request in flight can bring it back; fields that are set afterwards begin a new session.
     #[track_caller]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
     }
 
-    /// Forgets what this request did to the session and has not saved.
+    /// Discards everything that this request did to the session and has not saved.
     pub fn discard(&self) {
         self.0.discard();
     }
 
-    /// Stores what this request did so far; all its handles then read what is stored, writes of other requests included.
+    /// Stores what this request did so far. All its handles then read what is stored, including the writes of other requests.
     ///
-    /// Needed where the answer depends on it, and in streams and on web sockets; otherwise the end of the request does it. Once
-    /// begun it runs to its end, even if the future is dropped.
+    /// The end of the request does this by itself. Call it where the response depends on the result, and in streams and web
+    /// sockets, which outlive the response. Once polled, it runs to its end even if the future is dropped.
     ///
     /// # Errors
     /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session ended meanwhile,
@@ -74,9 +74,9 @@ impl Session {
         RunToEnd::new(self.0.clone().save())
     }
 
-    /// How long the session lives from now on, and whether its cookie outlives the browser ("remember me").
+    /// Sets how long the session lives from now on, and whether its cookie outlives the browser ("remember me").
     ///
-    /// The id is renewed with it, since the browser needs another cookie. Call it together with the sign-in.
+    /// The id is renewed too, because the browser needs another cookie. Call it together with the sign-in.
     #[track_caller]
     pub fn set_lifetime(&self, idle: Duration, absolute: Duration, persistent: bool) {
         self.0.perform(
@@ -85,7 +85,7 @@ impl Session {
         );
     }
 
-    /// Whether the browser came with a live session that this request has not left.
+    /// Whether the browser came with a live session, and this request has not ended it.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.0.read_record(|_, _| ()).is_some()
@@ -97,7 +97,7 @@ impl Session {
         !self.exists() && self.0.fold(|fold| fold.patch.writes_a_value())
     }
 
-    /// What lists and logs call the session by. It opens nothing. `None` before the session exists.
+    /// The name of the session in lists and logs. It cannot be used to open the session. `None` before the session exists.
     #[must_use]
     pub fn public_id(&self) -> Option<PublicId> {
         self.0.public_id()
@@ -109,12 +109,12 @@ impl Session {
         self.0.read_record(|record, _| record.meta().created)
     }
 
-    /// How long the session lives if the browser stays away after this request, counted from when it loaded the session.
+    /// How long the session lives if the browser makes no further request, counted from the load of the session.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.0.read_record(|record, now| {
             let mut meta = record.meta().clone();
-            // A visit that will be recorded counts already; one that comes too soon for that does not prolong anything.
+            // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
             if touch_is_due(&meta, now) {
                 meta.touched = now;
             }
@@ -122,15 +122,15 @@ impl Session {
         })
     }
 
-    /// Who is signed in, as this request left it.
+    /// The user who is signed in, as of this request.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
-        // Asked for the record first: of an unreadable one nothing must be told.
+        // Reads the record first, because nothing must be told about one that cannot be read.
         self.0.read_record(|_, _| ());
         self.0.fold(|fold| fold.principal.clone())
     }
 
-    /// Whether who is signed in was proven at most `within` ago (ASVS 5.0 7.5.3); setting the principal field proves it.
+    /// Whether the user authenticated within the last `within` (ASVS 5.0 7.5.3). Setting the principal field counts as authentication.
     #[must_use]
     pub fn authenticated_within(&self, within: Duration) -> bool {
         if self.0.fold(|fold| fold.signed_in.is_some()) {

@@ -1,6 +1,6 @@
-//! What an application may choose, and why the rest is as it is.
+//! What an application can configure, and why the defaults are what they are.
 //!
-//! In: choices. Out: a [`SessionMiddleware`], or the mistake and its remedy. Never: a default that is not argued.
+//! In: settings. Out: a [`SessionMiddleware`], or what is wrong and how to fix it. Never: a default without a reason.
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
@@ -28,13 +28,13 @@ use crate::{
     visit::shared::Shared,
 };
 
-/// Half an hour: what a person forgets about on a shared computer (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
+/// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
 const IDLE: Duration = Duration::from_mins(30);
 
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
 const ABSOLUTE: Duration = Duration::from_hours(12);
 
-/// A session is read on every request of its visitor; what does not fit here belongs in a database.
+/// A session is read on every request of its visitor; larger data belongs in a database.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// Longer than any healthy store takes, shorter than a visitor waits.
@@ -43,7 +43,7 @@ const LOAD: Duration = Duration::from_secs(1);
 /// A write may also meet other writers.
 const SAVE: Duration = Duration::from_secs(2);
 
-/// Chooses what [`SessionMiddleware`] does. Every default is the safe one.
+/// Configures a [`SessionMiddleware`]. Every default is the safe choice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,17 +74,17 @@ pub struct SessionMiddlewareBuilder {
     schemas: Schemas,
 }
 
-/// A choice that cannot be.
+/// Why a configuration is refused.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// About the cookie.
+    /// The cookie cannot be as configured.
     #[error(transparent)]
     Cookie(#[from] CookieError),
-    /// A duration of zero.
+    /// A duration is zero.
     #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
     Zero(&'static str),
-    /// No sessions at all.
+    /// Users may have no sessions at all.
     #[error("`max_sessions_per_user` is zero, so nobody could sign in; allow at least one")]
     NoSessions,
     /// A maximum per user needs a store that finds sessions by their user.
@@ -119,16 +119,16 @@ impl SessionMiddlewareBuilder {
         }
     }
 
-    /// A key that signed cookies before and still opens them. Give the new key to `new` or `builder`, the old ones here.
+    /// Adds an old key, which still opens the cookies that it signed. The new key goes to `new` or `builder`.
     ///
-    /// To change keys on a fleet without signing anybody out: first deploy the new key here, then swap the two, then remove
-    /// the old one after the absolute timeout.
+    /// To change keys on a fleet without signing anybody out, first deploy the new key here, then swap the two, and remove the old
+    /// one after the absolute timeout.
     pub fn retired_key(mut self, key: Key) -> Self {
         self.retired.push(key);
         self
     }
 
-    /// The cookie's name without its prefix. Default `sid`.
+    /// Sets the cookie's name, without its prefix. The default is `sid`.
     ///
     /// The prefix follows from the attributes: `__Host-` makes browsers refuse the cookie from any other host, `__Secure-`
     /// takes its place with a [`cookie_domain`](Self::cookie_domain) or a [`cookie_path`](Self::cookie_path).
@@ -137,55 +137,58 @@ impl SessionMiddlewareBuilder {
         self
     }
 
-    /// Shares the session with the subdomains of `domain`. Default: this host only, so that no sibling can plant a cookie.
+    /// Shares the session with the subdomains of `domain`. By default only this host gets the cookie, so that no sibling can plant one.
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
     }
 
-    /// Sends the cookie below `path` only. Default `/`: a path is no protection, and two sessions on one host confuse.
+    /// Limits the cookie to requests below `path`. The default is `/`: a path is no protection, and two sessions on one host are
+    /// confusing.
     pub fn cookie_path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
         self
     }
 
-    /// Which requests from other sites carry the cookie. Default [`SameSite::Lax`]: `Strict` would show visitors who follow
-    /// a link to your site as signed out.
+    /// Sets which requests from other sites carry the cookie. The default is [`SameSite::Lax`]: with `Strict`, a visitor who
+    /// follows a link to your site arrives signed out.
     pub fn cookie_same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
         self
     }
 
-    /// Development over plain HTTP: a cookie without `Secure`, under another name. Never in production: whoever can read the
-    /// network can take over every session.
+    /// Allows development over plain HTTP, with a cookie that lacks `Secure` and has another name. Never use it in production:
+    /// anyone who can read the network can take over every session.
     pub fn dangerous_insecure_cookie(mut self) -> Self {
         self.cookie.insecure = true;
         self
     }
 
-    /// The longest silence of a browser. Default 30 minutes (ASVS 5.0 7.3.1). It is seen to within a tenth of it.
+    /// Sets how long a session lives without a request. The default is 30 minutes (ASVS 5.0 7.3.1). Activity is recorded to within
+    /// a tenth of this time.
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
         self.limits.idle = idle;
         self
     }
 
-    /// The longest life of a session since sign-in, however busy. Default 12 hours (ASVS 5.0 7.3.2).
+    /// Sets how long a session lives after the sign-in, however active it is. The default is 12 hours (ASVS 5.0 7.3.2).
     pub fn absolute_timeout(mut self, absolute: Duration) -> Self {
         self.limits.absolute = absolute;
         self
     }
 
-    /// Lets the cookie outlive the browser, for every session. Default: it ends with the browser (NIST SP 800-63B 7.1);
-    /// `Session::set_lifetime` decides for one session.
+    /// Lets the cookie of every session outlive the browser. By default it ends with the browser (NIST SP 800-63B 7.1), and
+    /// `Session::set_lifetime` decides for a single session.
     pub fn persistent_cookie(mut self) -> Self {
         self.persistent = true;
         self
     }
 
-    /// How many sessions one user may have at a time, and what becomes of one more. Default: any number, because a refused
-    /// or ended session surprises; ASVS 5.0 7.1.2 asks for a decision. Counted where the principal field is set.
+    /// Limits how many sessions one user may have at a time, and says what happens to one more. By default there is no limit,
+    /// because a session that is refused or ended surprises its user; ASVS 5.0 7.1.2 asks for a decision. Sessions are counted when
+    /// the principal field is set.
     ///
-    /// With [`WhenFull::RejectNew`] a sign-in too many is answered 403
+    /// With [`WhenFull::RejectNew`] one sign-in too many is answered with 403
     /// ([`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions)); with [`WhenFull::EvictOldest`] the session that signed in
     /// first ends. All stores of this crate can count; one of your own needs a [`PrincipalIndex`](crate::store::PrincipalIndex).
     ///
@@ -205,49 +208,49 @@ impl SessionMiddlewareBuilder {
         self
     }
 
-    /// The most that one session may hold, keys and JSON text together. Default 64 KiB.
+    /// Sets the most bytes that one session may hold, counting wire keys and JSON text. The default is 64 KiB.
     pub fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.max_record = bytes;
         self
     }
 
-    /// How long a request waits for its session. Default 1 s, the one retry included.
+    /// Sets how long a request waits for its session, including the one retry. The default is 1 second.
     pub fn load_deadline(mut self, deadline: Duration) -> Self {
         self.deadlines.load = deadline;
         self
     }
 
-    /// How long a request waits for its session to be stored. Default 2 s, retries after conflicts included.
+    /// Sets how long a request waits for its session to be stored, including retries after conflicts. The default is 2 seconds.
     pub fn save_deadline(mut self, deadline: Duration) -> Self {
         self.deadlines.save = deadline;
         self
     }
 
-    /// The states that handlers will ask for, so that two that clash fail at start-up. Default: each is met with the first request
-    /// that uses it, and so is one that is missing here.
+    /// Names the states that handlers use, so that two that clash fail at start-up. A state that is not named here is checked by the
+    /// first request that uses it.
     pub fn schemas(mut self, schemas: Schemas) -> Self {
         self.schemas = schemas;
         self
     }
 
-    /// Loads the session before guards and inner middleware run. Default: not before somebody asks, so that a route without
-    /// a session costs nothing and survives the store.
+    /// Loads the session before guards and inner middleware run. By default it is loaded by the first extractor, so that a route
+    /// without a session costs nothing and works while the store does not.
     pub fn eager(mut self) -> Self {
         self.eager = true;
         self
     }
 
-    /// Ids from chosen bytes, for tests of what happens when they repeat.
+    /// Makes ids from chosen bytes, for tests of what happens when they repeat.
     #[cfg(feature = "testing")]
     pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
         self.random = Randomness::Chosen(fill);
         self
     }
 
-    /// The middleware.
+    /// Builds the middleware.
     ///
     /// # Errors
-    /// When choices contradict each other or browsers; the message says which, and what to do.
+    /// When settings contradict each other, or browsers would refuse the cookie; the message says which, and what to do.
     pub fn build(self) -> Result<SessionMiddleware, ConfigError> {
         let durations = [
             ("idle_timeout", self.limits.idle),
@@ -290,12 +293,12 @@ impl SessionMiddlewareBuilder {
 }
 
 impl SessionMiddleware {
-    /// With every default; see [`SessionMiddlewareBuilder`] for what they are and why.
+    /// Makes the middleware with every default; see [`SessionMiddlewareBuilder`] for what they are and why.
     pub fn new(store: impl SessionStore, key: Key) -> Self {
         SessionMiddlewareBuilder::of(store, key).finish_with_defaults()
     }
 
-    /// To change some of the defaults.
+    /// Begins a configuration that changes some of the defaults.
     pub fn builder(store: impl SessionStore, key: Key) -> SessionMiddlewareBuilder {
         SessionMiddlewareBuilder::of(store, key)
     }

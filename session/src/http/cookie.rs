@@ -1,10 +1,10 @@
 //! The session's cookie: read byte-exactly, written with the attributes that its name promises.
 //!
 //! In: the `Cookie` header, a [`CookieSpec`], a value. Out: a [`Reading`], a `Set-Cookie` header, the headers that keep caches
-//! away. Never: stores, a guess at what a client meant.
+//! away. Never: a store, a guess at what a client meant.
 //!
-//! Browsers keep a `__Host-` cookie from being set by another host; that holds only while the server reads names as the
-//! browser does. So a name is compared byte by byte: nothing is decoded, and nothing but space and tab is trimmed.
+//! Browsers do not let another host set a `__Host-` cookie. That protects only a server that reads names as browsers do, so a name
+//! is compared byte by byte: nothing is decoded, and only spaces and tabs are trimmed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::id::{
 #[cfg(test)]
 mod tests;
 
-/// The longest base name. No reason but that a longer one is a mistake.
+/// The longest base name. Arbitrary; a longer name is almost certainly a mistake.
 const NAME_MAX: usize = 128;
 
 /// Browsers ignore a longer attribute (RFC 6265bis section 5.6).
@@ -30,17 +30,17 @@ const PAIR_MAX: usize = 4096;
 /// Browsers keep no cookie for longer (RFC 6265bis section 5.5): 400 days.
 const MAX_AGE_CAP: u64 = 400 * 24 * 60 * 60;
 
-/// How many values of the right length are looked at. A browser sends one; each costs a tag check per key.
+/// How many values of the right length are examined. A browser sends one, and each costs a tag check per key.
 const CANDIDATES_MAX: usize = 4;
 
 const HOST: &str = "__Host-";
 
 const SECURE: &str = "__Secure-";
 
-/// Another name, so that a cookie that travelled in the clear is never taken for one that did not.
+/// A name of its own, so that a cookie that was sent in the clear is never taken for one that was not.
 const INSECURE: &str = "insecure-";
 
-/// What browsers give a meaning to, in any case of letters; the longer before what it begins with.
+/// The prefixes that browsers give a meaning to, in upper or lower case. A prefix of another one stands after it.
 const RESERVED: [&str; 4] = ["__Host-Http-", HOST, SECURE, "__Http-"];
 
 const _: () = assert!(SECURE.len() + NAME_MAX + COOKIE_CHARS <= PAIR_MAX);
@@ -48,12 +48,12 @@ const _: () = assert!(SECURE.len() + NAME_MAX + COOKIE_CHARS <= PAIR_MAX);
 /// Which requests from other sites carry the session cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum SameSite {
-    /// Only following a link: the request is a navigation with a safe method.
+    /// Only navigations with a safe method, such as following a link.
     #[default]
     Lax,
-    /// None of them. Who follows a link to your site arrives signed out.
+    /// None. A visitor who follows a link to your site arrives signed out.
     Strict,
-    /// All of them, for a site that others embed. Every form then needs a CSRF token, and the cookie needs `Secure`.
+    /// All, for a site that others embed. Every form then needs a CSRF token, and the cookie needs `Secure`.
     None,
 }
 
@@ -117,7 +117,7 @@ pub enum CookieError {
     NoneNeedsSecure,
 }
 
-/// What an application chooses about its cookie.
+/// How an application configures its cookie.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct CookieOptions {
     /// The name without its prefix.
@@ -181,7 +181,7 @@ impl CookieSpec {
         Ok(Self { name, attributes, removal })
     }
 
-    /// The cookie of the default options, which cannot be wrong.
+    /// The cookie of the default options, which is known to be valid.
     pub(crate) fn standard() -> Self {
         Self {
             name: "__Host-sid".into(),
@@ -192,7 +192,7 @@ impl CookieSpec {
         }
     }
 
-    /// The full name, with its prefix: what the tag of an id binds.
+    /// The full name with its prefix. The tag of an id covers it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -241,20 +241,20 @@ const fn check_length(attribute: &'static str, value: &str) -> Result<(), Cookie
     Ok(())
 }
 
-/// What a request's cookies say.
+/// What the cookies of a request hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     /// No id of ours.
     None,
-    /// Exactly one, however often.
+    /// Exactly one, perhaps repeated.
     One(SessionId),
-    /// More than one of ours: another host of the domain may have planted one, and the order does not tell which.
+    /// Several of ours: another host of the domain may have planted one, and their order does not tell which.
     Ambiguous,
-    /// More values than a browser sends; none of them counts.
+    /// More values than a browser sends; none of them is used.
     TooMany,
 }
 
-/// The session id in a request. The order of the cookies makes no difference; nothing is allocated.
+/// Reads the session id of a request. The order of the cookies makes no difference, and nothing is allocated.
 pub(crate) fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
     decide(candidates(headers, name), name, keys)
 }
@@ -264,7 +264,7 @@ pub(crate) fn candidates<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iter
     headers.get_all(COOKIE).flat_map(move |line| values(line.as_bytes(), name))
 }
 
-/// Every value that one line gives to `name`. A quote has no meaning in a cookie; a pair without a name has no name.
+/// Every value that one line gives to `name`. Quotes have no meaning, and a pair without `=` has no name.
 fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     line.split(|byte| *byte == b';').filter_map(move |pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
@@ -290,7 +290,7 @@ fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing
     reading
 }
 
-/// Without the space and tab around it (RFC 6265bis section 5.6); `str::trim` would also take what browsers keep.
+/// Trims spaces and tabs (RFC 6265bis section 5.6). `str::trim` would also remove characters that browsers keep.
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -307,7 +307,7 @@ pub(crate) enum SetError {
     NotCookieText,
 }
 
-/// `Set-Cookie` with `value`, until the browser closes or for `max_age`. Always works for the value of an id.
+/// The `Set-Cookie` header with `value`, which lasts for `max_age` or until the browser closes. It never fails for the value of an id.
 pub(crate) fn set(
     spec: &CookieSpec,
     value: &str,
@@ -334,12 +334,12 @@ pub(crate) fn set(
     Ok(header)
 }
 
-/// `Set-Cookie` that makes the browser forget the cookie.
+/// The `Set-Cookie` header that makes the browser forget the cookie.
 pub(crate) fn remove(spec: &CookieSpec) -> HeaderValue {
     spec.removal.clone()
 }
 
-/// Keeps shared caches from giving a response to somebody else: one that read the session, or one that sets its cookie.
+/// Keeps shared caches from giving a response to another visitor, if it depends on the session or sets its cookie.
 pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     let varies = headers
         .get_all(VARY)

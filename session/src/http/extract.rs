@@ -1,6 +1,6 @@
-//! How handlers, guards and other middleware come by the session.
+//! How handlers, guards and other middleware get the session.
 //!
-//! In: a request. Out: `TypedSession<T>` and [`Session`], or the error that says what is missing. Never: a rule.
+//! In: a request. Out: a `TypedSession<T>` or a [`Session`], or the error that says what is missing. Never: a rule.
 
 use std::{
     any::type_name,
@@ -51,7 +51,7 @@ fn missing<T>(place: &str) -> Error {
     error
 }
 
-/// `shop::Shop` is `Shop` to its author.
+/// The last segment of a path: the author of `shop::Shop` calls it `Shop`.
 fn short(name: &str) -> &str {
     name.rsplit("::").next().unwrap_or(name)
 }
@@ -61,7 +61,7 @@ type Opened = (Rc<Visit>, Result<(), Error>);
 
 type Loading = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
-/// A visit that is loaded as it is first polled.
+/// A visit that is loaded when this is first polled.
 struct Opening {
     visit: Result<Rc<Visit>, Error>,
     loading: Option<Loading>,
@@ -105,7 +105,7 @@ impl<T> std::fmt::Debug for Extract<T> {
     }
 }
 
-/// What the generated `FromRequest` calls.
+/// The body of the generated `FromRequest`.
 #[must_use]
 pub fn extract<T: SessionState>(request: &HttpRequest) -> Extract<T> {
     Extract { opening: Opening::of::<T>(request), state: PhantomData }
@@ -128,7 +128,7 @@ fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Resul
     })
 }
 
-/// A record that cannot be read can still be purged, so that much of a session is there.
+/// The session as a whole. It is there even if its record cannot be read, because such a record can still be purged.
 fn whole(visit: Rc<Visit>, loaded: Result<(), Error>) -> Result<Session, Error> {
     match loaded {
         Err(error) if error.peek() != ErrorKind::Unreadable => {
@@ -166,9 +166,9 @@ impl FromRequest for Session {
     }
 }
 
-/// The session of a request for those who cannot wait: guards, and middleware inside of `SessionMiddleware`.
+/// Access to the session without waiting, for guards and for middleware inside of `SessionMiddleware`.
 ///
-/// The session must be loaded: build the middleware with `.eager()`, or load it first, in a handler with
+/// The session must be loaded already. Build the middleware with `.eager()`, or load the session first: in a handler with
 /// `TypedSession::<YourState>::extract(&request).await`, in middleware with
 /// `request.extract::<TypedSession<YourState>>().await`.
 ///
@@ -183,7 +183,7 @@ pub trait SessionExt: sealed::Request {
     /// The session as a whole.
     ///
     /// # Errors
-    /// [`ErrorKind::MissingMiddleware`], [`ErrorKind::NotLoaded`], or why the load failed.
+    /// [`ErrorKind::MissingMiddleware`], [`ErrorKind::NotLoaded`], or the error of the load.
     fn get_session(&self) -> Result<Session, Error> {
         let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<Session>(&self.place()))?;
         let loaded = visit.loaded().ok_or_else(|| Error::new(ErrorKind::NotLoaded))?;

@@ -1,7 +1,7 @@
-//! Carries the request to the state, and the commit to the response.
+//! Attaches a session to each request, and commits it before the response.
 //!
-//! In: requests and responses of the application inside. Out: the session in the request's extensions, `Set-Cookie`, and the
-//! error response of a commit that failed. Never: a decision; those are `commit`'s.
+//! In: requests and responses of the application inside. Out: the session in the request's extensions, the `Set-Cookie` header,
+//! the error response of a commit that failed. Never: a decision; those are made in `commit`.
 
 use std::{
     fmt,
@@ -27,7 +27,7 @@ use crate::{
     visit::{run_to_end::RunToEnd, shared::Shared, visit::Visit},
 };
 
-/// Gives every request its session and stores what became of it.
+/// Gives every request its session, and stores the session before the response is sent.
 ///
 /// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
 ///
@@ -130,7 +130,7 @@ where
     }
 }
 
-/// Commits, and makes the answer what it must be then.
+/// Commits, and adds to the answer what the commit requires.
 async fn conclude<B>(
     visit: Rc<Visit>,
     site: &Site,
@@ -140,11 +140,11 @@ async fn conclude<B>(
     if visit.needs_commit() {
         committed = RunToEnd::new(visit.clone().commit(Moment::End)).await.map(drop);
     }
-    // Asked for last: a `save` that the handler did not wait for may have failed by now.
+    // After the commit, because a `save` that the handler did not wait for may have failed by now.
     let failed = visit.unacknowledged().or(committed.err());
     let set_cookie = site.set_cookie(&visit.send_head());
     if let Some(error) = &failed {
-        // Its operations are answered for.
+        // The error answers for the operations that are left.
         visit.discard();
         tracing::error!(%error, "a request was answered with a session error");
     }
@@ -160,7 +160,7 @@ async fn conclude<B>(
             Ok(response.into_response(replaced).map_into_right_body())
         }
         (Err(error), None) => Err(Decorated { answer: Answer::Inner(error), set_cookie }.into()),
-        // The session's failure says why nothing was stored; it goes before what the inner middleware said.
+        // The session's error says why nothing was stored, so it takes precedence.
         (Err(_), Some(error)) => Err(Decorated { answer: Answer::Session(error), set_cookie }.into()),
     }
 }
@@ -172,8 +172,8 @@ fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
     }
 }
 
-/// An error of an inner middleware, which has no response yet, with the headers that its response must carry: it looked at the
-/// session, so its answer varies by cookie.
+/// An error, which has no response yet, with the headers that its response must carry: the request used the session, so its answer
+/// varies by cookie.
 #[derive(Debug)]
 struct Decorated {
     answer: Answer,

@@ -1,10 +1,10 @@
-//! What the derive knows of a state.
+//! What the derive knows about a state.
 //!
 //! In: the user's struct, through `#[derive(SessionState)]`. Out: a [`Schema`]. Never: I/O, a value.
 
 use super::group::Group;
 
-/// What a state stores: its name, its version, its fields.
+/// What a state stores: its name, its version and its fields.
 #[derive(Debug)]
 pub struct Schema {
     name: &'static str,
@@ -18,7 +18,7 @@ pub struct Schema {
 
 /// One field of a [`Schema`].
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools)] // four independent marks, each an attribute of the user's
+#[allow(clippy::struct_excessive_bools)] // four independent marks, each an option that the user wrote
 pub struct Field {
     name: &'static str,
     key: &'static str,
@@ -26,11 +26,11 @@ pub struct Field {
     flash: bool,
     reset_on_sign_in: bool,
     lenient: bool,
-    /// Where its group stands among those of the schema; `None`: it was always one cell of one type.
-    pub(crate) group: Option<usize>,
+    /// The index of its group in the schema; `None` if it was always one cell of one type.
+    group: Option<usize>,
 }
 
-/// A field that a [`Schema`] once had. Its cells are left alone, and its wire key is not used again.
+/// A field that a [`Schema`] no longer has. Its cells are left alone, and its wire key must not be used again.
 #[derive(Clone, Copy, Debug)]
 pub struct Removed {
     key: &'static str,
@@ -48,7 +48,7 @@ impl Removed {
         self.since
     }
 
-    /// The wire key that it had, `shop.theme`.
+    /// The wire key that it had, such as `shop.theme`.
     #[must_use]
     pub const fn wire_key(&self) -> &'static str {
         self.key

@@ -1,4 +1,6 @@
-//! A commit that has begun runs to its end, whoever goes away.
+//! A commit that has begun runs to its end, even if its request is dropped.
+//!
+//! In: a future. Out: the same, handed to the worker when its owner drops it half way. Never: a future that was not begun.
 
 use std::{
     future::Future,
@@ -8,9 +10,9 @@ use std::{
 
 use crate::error::Error;
 
-/// A future that, once polled, is handed to the worker when its owner drops it.
+/// A future that is handed to the worker if its owner drops it after the first poll.
 ///
-/// actix drops a request's future when the client resets the connection; half a commit is worse than a whole one.
+/// actix drops a request's future when the client resets the connection, and half a commit is worse than a whole one.
 pub(crate) struct RunToEnd<T: 'static, F: Future<Output = Result<T, Error>> + 'static> {
     future: Option<Pin<Box<F>>>,
     begun: bool,
@@ -39,11 +41,11 @@ impl<T, F: Future<Output = Result<T, Error>>> Future for RunToEnd<T, F> {
 impl<T: 'static, F: Future<Output = Result<T, Error>> + 'static> Drop for RunToEnd<T, F> {
     fn drop(&mut self) {
         let Some(future) = self.future.take().filter(|_| self.begun) else { return };
-        // Outside of an actix worker there is nobody to hand it to, and a panicking thread has stopped trusting itself.
+        // Outside of an actix worker there is no one to hand it to; in a panicking thread nothing can be trusted.
         if !std::thread::panicking() && actix_web::rt::System::is_registered() {
             actix_web::rt::spawn(async move {
                 if let Err(error) = future.await {
-                    tracing::error!(%error, "a session could not be saved, and the client has gone");
+                    tracing::error!(%error, "a session could not be saved; the client has gone, so nobody was told");
                 }
             });
         }
