@@ -14,7 +14,7 @@ use syn::{
 
 use crate::errors::{Errors, suggest};
 use crate::ident;
-use crate::keys::{self, Form, Key, Place};
+use crate::options::{self, Form, Key, Place};
 
 mod history;
 pub(crate) use history::{Changed, Removed, Step};
@@ -264,12 +264,14 @@ fn listed(
 /// The option that begins here, if the table has it for this place.
 fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     if !input.peek(Ident::peek_any) {
-        return Err(input.error(format!("expected an option such as `{}`", keys::words(place).join("`, `"))));
+        return Err(
+            input.error(format!("expected an option such as `{}`", options::words(place).join("`, `")))
+        );
     }
     let word = input.call(Ident::parse_any)?;
     let text = ident::word(&word);
-    let elsewhere = |other| place != other && keys::find(&text, other).is_some();
-    let message = match keys::find(&text, place) {
+    let elsewhere = |other| place != other && options::find(&text, other).is_some();
+    let message = match options::find(&text, place) {
         Some(key) if key.available => return Ok(Found { key, word }),
         Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
         None if place == Place::Struct && elsewhere(Place::Field) => {
@@ -278,7 +280,7 @@ fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
         None if place == Place::Field && elsewhere(Place::Struct) => {
             format!("`{text}` is an option of the whole schema; write it on the struct")
         }
-        None => format!("unknown {}; {}", place.option(&text), suggest(&text, &keys::words(place))),
+        None => format!("unknown {}; {}", place.option(&text), suggest(&text, &options::words(place))),
     };
     Err(syn::Error::new(word.span(), message))
 }

@@ -10,9 +10,9 @@ use syn::{Attribute, Data, Fields, Meta, Type};
 use crate::attr::{Given, Slot, Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident::{self, NotAName};
-use crate::keys::{self, Owner};
 use crate::lock::Past;
 use crate::model::{self, Field, Schema};
+use crate::options::{self, Owner};
 
 mod history;
 mod steps;
@@ -127,7 +127,7 @@ fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let name = schema.name.text.as_str();
     let fix =
         if written.name.is_some() { "pick another" } else { "name it with `#[session(name = \"..\")]`" };
-    if name.starts_with('$') || keys::RESERVED_SCHEMAS.contains(&name) {
+    if name.starts_with('$') || options::RESERVED_SCHEMAS.contains(&name) {
         errors.at(&schema.name.at, format!("schema name {name:?} is used by the library; {fix}"));
         return;
     }
@@ -400,7 +400,7 @@ fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>
         // What is wrong with the name that was meant has been said.
         return;
     }
-    let Some((_, owner)) = keys::RESERVED.iter().find(|(reserved, _)| *reserved == name) else { return };
+    let Some((_, owner)) = options::RESERVED.iter().find(|(reserved, _)| *reserved == name) else { return };
     let trouble = match owner {
         Owner::Handle => format!("would hide the handle's own `{name}`"),
         Owner::Trait(method) => format!("would be hidden by `{method}`"),

@@ -10,10 +10,10 @@ mod check;
 mod errors;
 mod expand;
 mod ident;
-mod keys;
 mod krate;
 mod lock;
 mod model;
+mod options;
 mod value;
 mod words;
 
@@ -593,9 +593,9 @@ mod tests {
             .filter(|name| !name.ends_with("user"))
             .collect();
         own.sort();
-        let mut reserved: Vec<&str> = keys::RESERVED
+        let mut reserved: Vec<&str> = options::RESERVED
             .iter()
-            .filter(|(_, owner)| *owner == keys::Owner::Handle)
+            .filter(|(_, owner)| *owner == options::Owner::Handle)
             .map(|(name, _)| *name)
             .collect();
         reserved.sort_unstable();
@@ -605,15 +605,17 @@ mod tests {
     /// Every option of the table is read by `attr`, or refused as not yet available.
     #[test]
     fn every_word_of_the_table_is_read() {
-        for key in keys::KEYS {
+        for key in options::KEYS {
             let option: proc_macro2::TokenStream =
                 if key.available { key.example.parse().unwrap() } else { key.word.parse().unwrap() };
             let (on_struct, on_field) = match key.place {
-                keys::Place::Struct => (quote::quote!(#[session(#option)]), None),
-                keys::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
-                keys::Place::Changed => (quote::quote!(), Some(quote::quote!(#[session(changed(#option))]))),
-                keys::Place::Removed => (quote::quote!(#[session(removed(#option))]), None),
-                keys::Place::Step => (quote::quote!(#[session(step(#option))]), None),
+                options::Place::Struct => (quote::quote!(#[session(#option)]), None),
+                options::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
+                options::Place::Changed => {
+                    (quote::quote!(), Some(quote::quote!(#[session(changed(#option))])))
+                }
+                options::Place::Removed => (quote::quote!(#[session(removed(#option))]), None),
+                options::Place::Step => (quote::quote!(#[session(step(#option))]), None),
             };
             let item: DeriveInput = syn::parse_quote!(#on_struct struct Shop { #on_field user: Option<u64> });
             let errors = errors::Errors::new();

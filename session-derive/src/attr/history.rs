@@ -10,7 +10,7 @@ use syn::{Expr, ExprPath, LitInt, LitStr, Token, Type};
 use super::{Found, Slot, comma, function, integer, listed, skip_to_comma, string, ty};
 use crate::errors::Errors;
 use crate::ident;
-use crate::keys::Place;
+use crate::options::Place;
 
 /// `changed(since = 3, from = Vec<u32>, up = .., down = .., merge = ..)`
 #[derive(Default)]

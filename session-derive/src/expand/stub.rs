@@ -9,7 +9,7 @@ use quote::quote;
 
 use super::Method;
 use crate::model::{Field, Schema};
-use crate::{check, ident, keys};
+use crate::{check, ident, options};
 
 pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, krate, handle, .. } = schema;
@@ -41,7 +41,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 /// }
 /// ```
 pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
-    let mut taken: BTreeSet<String> = keys::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut taken: BTreeSet<String> = options::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
     let known = schema.fields.iter().filter(|field| check::is_owned(field.ty));
     let methods: Vec<Method> = known.flat_map(|field: &Field<'_>| super::methods(schema, field)).collect();
     methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
