@@ -1,66 +1,22 @@
 //! In: removed fields and steps, as written. Out: every rule about them and their wire keys that is broken, as messages.
 //!
-//! Never decides and never stops, like its parent: each rule is one function, and [`all`] is the table of contents.
+//! Never looks at two of them at once, but for the step that reads what another one writes: that is for `reuse`.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
-use std::collections::BTreeMap;
-
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::LitInt;
 
-use super::history::{Versions, down_where_needed, old_type, since_in_range, stored_type};
-use super::{allowed_in_key, with_schema};
-use crate::attr::{Given, Removed, Slot, Step, Written, WrittenField};
+use super::names::{allowed_in_key, with_schema};
+use super::types::stored_type;
+use super::versions::{Versions, since_in_range};
+use crate::attr::{Given, Removed, Step, Written};
 use crate::errors::{Errors, suggest};
 use crate::ident;
 use crate::lock::{Past, live_step_makes};
-use crate::model::{Field, Schema, history::cell_since, number};
+use crate::model::{Field, Schema, number};
 use crate::words::words;
 
-pub(super) fn all(
-    errors: &Errors,
-    written: &Written<'_>,
-    schema: &Schema<'_>,
-    past: &Past,
-    versions: &Versions,
-) {
-    for removed in &written.removed {
-        removed_is_complete(errors, removed, schema, past, versions);
-        old_type(errors, schema, &removed.value.ty);
-    }
-    for step in &written.steps {
-        step_is_complete(errors, step, versions);
-        step_keys(errors, schema, &step.value);
-        step_reads_what_it_does_not_write(errors, &step.value);
-        step_writes_what_begins(errors, written, schema, &step.value, past, versions);
-        for from in step.value.from.iter().flat_map(|from| &from.value) {
-            match &from.ty {
-                Some(ty) => stored_type(errors, schema, ty),
-                None if step.value.up.is_none() && versions.is_forgotten(&step.value.since) => {}
-                None => errors.at(
-                    &from.key.at,
-                    format!("`from` needs the type that `{0}` had: `{0}: Type`", from.key.text),
-                ),
-            }
-        }
-        if let Some(up) = &step.value.up {
-            down_where_needed(
-                errors,
-                &step.value.since,
-                &step.value.down,
-                &up.value,
-                step.value.damaged,
-                versions,
-            );
-        }
-    }
-    keys_end_once(errors, written, schema);
-    keys_begin_once(errors, written);
-    steps_reset_together(errors, written, schema);
-}
-
-fn removed_is_complete(
+pub(super) fn removed_is_complete(
     errors: &Errors,
     removed: &Given<Removed>,
     schema: &Schema<'_>,
@@ -98,7 +54,7 @@ fn removed_is_complete(
     }
 }
 
-fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &Versions) {
+pub(super) fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &Versions) {
     let Given { word, value } = step;
     if !value.damaged {
         for (missing, text) in [
@@ -141,13 +97,13 @@ fn key_text(errors: &Errors, schema: &Schema<'_>, key: &str, at: &impl ToTokens)
     }
 }
 
-fn step_keys(errors: &Errors, schema: &Schema<'_>, step: &Step) {
+pub(super) fn step_keys(errors: &Errors, schema: &Schema<'_>, step: &Step) {
     for from in step.from.iter().flat_map(|from| &from.value) {
         key_text(errors, schema, &from.key.text, &from.key.at);
     }
 }
 
-fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
+pub(super) fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
     for to in step.to.iter().flat_map(|to| &to.value) {
         if step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == to.text) {
             errors.at(
@@ -159,8 +115,21 @@ fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
     }
 }
 
+pub(super) fn step_types(errors: &Errors, schema: &Schema<'_>, step: &Step, versions: &Versions) {
+    for from in step.from.iter().flat_map(|from| &from.value) {
+        match &from.ty {
+            Some(ty) => stored_type(errors, schema, ty),
+            None if step.up.is_none() && versions.is_forgotten(&step.since) => {}
+            None => errors.at(
+                &from.key.at,
+                format!("`from` needs the type that `{0}` had: `{0}: Type`", from.key.text),
+            ),
+        }
+    }
+}
+
 /// What a step writes is a field that begins with it, or what a later step reads.
-fn step_writes_what_begins(
+pub(super) fn step_writes_what_begins(
     errors: &Errors,
     written: &Written<'_>,
     schema: &Schema<'_>,
@@ -260,126 +229,4 @@ fn later_reader(steps: &[Given<Step>], key: &str, since: u16) -> bool {
         .iter()
         .filter(|step| number(&step.value.since).is_some_and(|later| later > since))
         .any(|step| step.value.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key))
-}
-
-/// A key that was given up, and by whom.
-struct Ended {
-    by: String,
-    at: TokenStream,
-}
-
-/// A key is given up once, and is then nobody's.
-fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
-    let version = |since: &Slot<LitInt>| {
-        number(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
-    };
-    let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
-    let mut end = |key: String, end: Ended| {
-        if let Some(earlier) = ended.get(&key) {
-            errors.at(
-                &end.at,
-                format!(
-                    "wire key \"{key}\" is already {}; one action per key: remove one of the two",
-                    earlier.by
-                ),
-            );
-        } else {
-            ended.insert(key, end);
-        }
-    };
-    for removed in &written.removed {
-        let Some(key) = &removed.value.key else { continue };
-        let by = format!("removed in {}", version(&removed.value.since));
-        end(key.value.value(), Ended { by, at: key.value.to_token_stream() });
-    }
-    for step in &written.steps {
-        for from in step.value.from.iter().flat_map(|from| &from.value) {
-            let by = format!("read by the step of {}", version(&step.value.since));
-            let same = |removed: &&Given<Removed>| {
-                let key = removed.value.key.as_ref().map(|key| key.value.value());
-                key.as_ref() == Some(&from.key.text)
-                    && number(&removed.value.since) == number(&step.value.since)
-            };
-            if let Some(removed) = written.removed.iter().find(same) {
-                errors.at(
-                    &removed.word,
-                    format!(
-                        "the `step` of {} says already that \"{}\" goes: remove this `removed(..)`",
-                        version(&step.value.since),
-                        from.key.text
-                    ),
-                );
-                continue;
-            }
-            end(from.key.text.clone(), Ended { by, at: from.key.at.clone() });
-        }
-    }
-    for (field, written) in schema.fields.iter().zip(&written.fields) {
-        let name = ident::word(field.ident);
-        let older = written.changed.iter().filter_map(|change| number(&change.value.since));
-        let keys = older.map(|since| cell_since(&field.key.text, Some(since)));
-        for (nth, key) in std::iter::once(field.key.text.clone()).chain(keys).enumerate() {
-            let Some(ended) = ended.get(&key) else { continue };
-            if nth > 0 {
-                errors.at(
-                    &ended.at,
-                    format!("wire key \"{key}\" is what field `{name}` is stored under; remove this"),
-                );
-            } else if ended.by.starts_with("removed") {
-                errors.at(
-                    &field.key.at,
-                    format!(
-                        "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
-                         `#[session(key = \"..\")]`, or remove this field if it is the one that goes",
-                        ended.by
-                    ),
-                );
-            } else {
-                errors.at(
-                    &ended.at,
-                    format!(
-                        "wire key \"{key}\" still belongs to field `{name}`, but a step takes the place of what it reads; remove the \
-                         field, or give it another key with `#[session(key = \"..\")]`"
-                    ),
-                );
-            }
-        }
-    }
-}
-
-/// Each key is written by one step.
-fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
-    let mut begun: BTreeMap<&str, Option<u16>> = BTreeMap::new();
-    for step in &written.steps {
-        for to in step.value.to.iter().flat_map(|to| &to.value) {
-            match begun.get(to.text.as_str()) {
-                Some(Some(since)) => errors.at(
-                    &to.at,
-                    format!("`{}` is already written by the step of version {since}; one action per key and version", to.text),
-                ),
-                Some(None) => errors.at(&to.at, format!("`{}` is already written by another step", to.text)),
-                None => drop(begun.insert(&to.text, number(&step.value.since))),
-            }
-        }
-    }
-}
-
-/// Fields that are stored together are reset together.
-fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
-    for group in &schema.history.groups {
-        let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field);
-        let fields: Vec<&WrittenField<'_>> = fields.filter_map(|at| written.fields.get(at)).collect();
-        let Some(resets) = fields.iter().find_map(|field| field.reset_on_sign_in.as_ref()) else { continue };
-        let keeps = fields.iter().find(|field| field.reset_on_sign_in.is_none() && !field.damaged);
-        if let Some(keeps) = keeps {
-            errors.at(
-                &resets.word,
-                format!(
-                    "`{}` is stored together with this field, because a step connects them, and is not `reset_on_sign_in`; mark \
-                     both or none",
-                    ident::word(keeps.ident)
-                ),
-            );
-        }
-    }
 }

@@ -42,7 +42,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 /// ```
 pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
     let mut taken: BTreeSet<String> = options::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let known = schema.fields.iter().filter(|field| check::is_owned(field.ty));
+    let known = schema.fields.iter().filter(|field| check::types::is_owned(field.ty));
     let methods: Vec<Method> = known.flat_map(|field: &Field<'_>| super::methods(schema, field)).collect();
     methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
         |Method { head, .. }| {

@@ -1,0 +1,91 @@
+//! In: the options of each field. Out: those that contradict its type or each other, as messages.
+//!
+//! Never looks at names or at versions.
+
+use super::types::is_owned;
+use crate::attr::{Given, Slot, Written, WrittenField};
+use crate::errors::{Errors, source};
+use crate::ident;
+use crate::model::Field;
+
+pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
+    let needed = !field.is_option() && written.default.is_none();
+    // Whose type is wrong, or who must be an `Option`, has been told so.
+    let told = written.damaged || field.principal || field.flash || !is_owned(field.ty);
+    if needed && !told {
+        let (name, ty) = (ident::word(field.ident), source(field.ty));
+        errors.at(
+            field.ty,
+            format!(
+                "a session starts empty, so `{name}` needs a value to read before it is first set: add \
+                 `#[session(default)]`, `#[session(default = ..)]` or make it `Option<{ty}>`"
+            ),
+        );
+    }
+}
+
+pub(super) fn no_default_on_option(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
+    if let (Some(default), true) = (&written.default, field.is_option()) {
+        errors.at(
+            &default.word,
+            "`Option` fields already read as `None`; a default would make \"cleared\" unreadable; remove it",
+        );
+    }
+}
+
+pub(super) fn principal_and_flash_are_options(
+    errors: &Errors,
+    written: &WrittenField<'_>,
+    field: &Field<'_>,
+) {
+    if field.is_option() || !is_owned(field.ty) {
+        return;
+    }
+    let ty = source(field.ty);
+    if written.principal.is_some() {
+        errors.at(
+            field.ty,
+            format!(
+                "a principal field must be an `Option`, since at first nobody is signed in; write \
+                 `Option<{ty}>`"
+            ),
+        );
+    } else if written.flash.is_some() {
+        errors.at(
+            field.ty,
+            format!(
+                "a flash field must be an `Option`, since taking it leaves nothing; write `Option<{ty}>`"
+            ),
+        );
+    }
+}
+
+pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
+    if written.principal.is_none() {
+        return;
+    }
+    let at = |flag: &Slot<()>, why: &str| {
+        if let Some(Given { word, .. }) = flag {
+            errors.at(word, format!("a principal field cannot be `{word}`: {why}; remove one of the two"));
+        }
+    };
+    at(&written.flash, "taking it would sign the user out");
+    at(&written.lenient, "an unreadable one would look as if nobody was signed in");
+    at(&written.reset_on_sign_in, "signing in is what sets it");
+}
+
+pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {
+    let mut principals =
+        written.fields.iter().filter_map(|field| Some((field.ident, field.principal.as_ref()?)));
+    let Some((first, _)) = principals.next() else { return };
+    let first = ident::word(first);
+    for (_, second) in principals {
+        errors.at(
+            &second.word,
+            format!(
+                "`{first}` is already the principal of this schema: one session belongs to one user; remove \
+                 one of the two"
+            ),
+        );
+    }
+}

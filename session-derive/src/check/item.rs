@@ -1,0 +1,82 @@
+//! In: the item as written. Out: what is wrong with the struct as a whole, as messages.
+//!
+//! Never looks at what a field stores.
+
+use syn::{Attribute, Data, Fields, Meta};
+
+use crate::attr::{Written, WrittenField};
+use crate::errors::Errors;
+use crate::ident;
+
+pub(super) fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
+    let item = written.item;
+    match &item.data {
+        Data::Struct(data) => match data.fields {
+            Fields::Named(_) => return true,
+            Fields::Unnamed(_) | Fields::Unit => errors.at(
+                &item.ident,
+                format!(
+                    "`SessionState` needs named fields: each one is stored under its own wire key; write \
+                     `struct {} {{ .. }}`",
+                    item.ident
+                ),
+            ),
+        },
+        Data::Enum(data) => errors.at(
+            data.enum_token,
+            "`SessionState` can only be derived for a struct with named fields, not for an enum; store an enum as a \
+             field instead",
+        ),
+        Data::Union(data) => errors.at(
+            data.union_token,
+            "`SessionState` can only be derived for a struct with named fields, not for a union; write a struct instead",
+        ),
+    }
+    false
+}
+
+pub(super) fn not_generic(errors: &Errors, written: &Written<'_>) {
+    let message = "`SessionState` cannot be generic: one schema name must always mean one set of stored types; \
+                   write the types out";
+    let generics = &written.item.generics;
+    match (generics.params.first(), &generics.where_clause) {
+        (Some(parameter), _) => errors.at(parameter, message),
+        (None, Some(clause)) => errors.at(clause, message),
+        (None, None) => {}
+    }
+}
+
+pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
+    if written.fields.is_empty() {
+        errors.at(&written.item.ident, "this schema stores nothing; add a field or drop the derive");
+    }
+}
+
+pub(super) fn no_serde(errors: &Errors, attrs: &[Attribute], otherwise: &str) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
+        let mut word = None;
+        if let Meta::List(_) = &attr.meta {
+            let _ = attr.parse_nested_meta(|meta| {
+                word = word.take().or_else(|| meta.path.get_ident().map(ident::word));
+                Ok(())
+            });
+        }
+        let fix = match word.as_deref() {
+            Some("default") => "use `#[session(default)]`",
+            Some("rename" | "alias") => "use `#[session(key = \"..\")]`",
+            _ => otherwise,
+        };
+        let word = word.map_or_else(String::new, |word| format!("({word})"));
+        errors.at(attr, format!("`#[serde{word}]` has no effect on session fields; {fix}"));
+    }
+}
+
+pub(super) fn no_cfg(errors: &Errors, written: &WrittenField<'_>) {
+    for attr in written.field.attrs.iter().filter(|attr| attr.path().is_ident("cfg")) {
+        errors.at(
+            attr,
+            "session fields cannot be behind `#[cfg]`: binaries built with different features share one store; \
+             remove it",
+        );
+    }
+}

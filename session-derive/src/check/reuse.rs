@@ -1,0 +1,137 @@
+//! In: removed fields, steps and fields, as written. Out: wire keys that begin or end twice, as messages.
+//!
+//! Never looks at types.
+#![allow(clippy::ref_option)] // a slot is one thing, given or not
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::LitInt;
+
+use crate::attr::{Given, Removed, Slot, Written, WrittenField};
+use crate::errors::Errors;
+use crate::ident;
+use crate::model::{Schema, history::cell_since, number};
+
+/// A key that was given up, and by whom.
+struct Ended {
+    by: String,
+    at: TokenStream,
+}
+
+/// A key is given up once, and is then nobody's.
+pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+    let version = |since: &Slot<LitInt>| {
+        number(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
+    };
+    let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
+    let mut end = |key: String, end: Ended| {
+        if let Some(earlier) = ended.get(&key) {
+            errors.at(
+                &end.at,
+                format!(
+                    "wire key \"{key}\" is already {}; one action per key: remove one of the two",
+                    earlier.by
+                ),
+            );
+        } else {
+            ended.insert(key, end);
+        }
+    };
+    for removed in &written.removed {
+        let Some(key) = &removed.value.key else { continue };
+        let by = format!("removed in {}", version(&removed.value.since));
+        end(key.value.value(), Ended { by, at: key.value.to_token_stream() });
+    }
+    for step in &written.steps {
+        for from in step.value.from.iter().flat_map(|from| &from.value) {
+            let by = format!("read by the step of {}", version(&step.value.since));
+            let same = |removed: &&Given<Removed>| {
+                let key = removed.value.key.as_ref().map(|key| key.value.value());
+                key.as_ref() == Some(&from.key.text)
+                    && number(&removed.value.since) == number(&step.value.since)
+            };
+            if let Some(removed) = written.removed.iter().find(same) {
+                errors.at(
+                    &removed.word,
+                    format!(
+                        "the `step` of {} says already that \"{}\" goes: remove this `removed(..)`",
+                        version(&step.value.since),
+                        from.key.text
+                    ),
+                );
+                continue;
+            }
+            end(from.key.text.clone(), Ended { by, at: from.key.at.clone() });
+        }
+    }
+    for (field, written) in schema.fields.iter().zip(&written.fields) {
+        let name = ident::word(field.ident);
+        let older = written.changed.iter().filter_map(|change| number(&change.value.since));
+        let keys = older.map(|since| cell_since(&field.key.text, Some(since)));
+        for (nth, key) in std::iter::once(field.key.text.clone()).chain(keys).enumerate() {
+            let Some(ended) = ended.get(&key) else { continue };
+            if nth > 0 {
+                errors.at(
+                    &ended.at,
+                    format!("wire key \"{key}\" is what field `{name}` is stored under; remove this"),
+                );
+            } else if ended.by.starts_with("removed") {
+                errors.at(
+                    &field.key.at,
+                    format!(
+                        "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
+                         `#[session(key = \"..\")]`, or remove this field if it is the one that goes",
+                        ended.by
+                    ),
+                );
+            } else {
+                errors.at(
+                    &ended.at,
+                    format!(
+                        "wire key \"{key}\" still belongs to field `{name}`, but a step takes the place of what it reads; remove the \
+                         field, or give it another key with `#[session(key = \"..\")]`"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Each key is written by one step.
+pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
+    let mut begun: BTreeMap<&str, Option<u16>> = BTreeMap::new();
+    for step in &written.steps {
+        for to in step.value.to.iter().flat_map(|to| &to.value) {
+            match begun.get(to.text.as_str()) {
+                Some(Some(since)) => errors.at(
+                    &to.at,
+                    format!("`{}` is already written by the step of version {since}; one action per key and version", to.text),
+                ),
+                Some(None) => errors.at(&to.at, format!("`{}` is already written by another step", to.text)),
+                None => drop(begun.insert(&to.text, number(&step.value.since))),
+            }
+        }
+    }
+}
+
+/// Fields that are stored together are reset together.
+pub(super) fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+    for group in &schema.history.groups {
+        let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field);
+        let fields: Vec<&WrittenField<'_>> = fields.filter_map(|at| written.fields.get(at)).collect();
+        let Some(resets) = fields.iter().find_map(|field| field.reset_on_sign_in.as_ref()) else { continue };
+        let keeps = fields.iter().find(|field| field.reset_on_sign_in.is_none() && !field.damaged);
+        if let Some(keeps) = keeps {
+            errors.at(
+                &resets.word,
+                format!(
+                    "`{}` is stored together with this field, because a step connects them, and is not `reset_on_sign_in`; mark \
+                     both or none",
+                    ident::word(keeps.ident)
+                ),
+            );
+        }
+    }
+}

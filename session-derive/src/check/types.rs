@@ -1,0 +1,101 @@
+//! In: the types of fields, of now and of before. Out: those that cannot be stored, as far as their spelling says, as messages.
+//!
+//! Never asks the compiler: whether a type implements what it needs is asserted in the generated code.
+#![allow(clippy::ref_option)] // a slot is one thing, given or not
+
+use syn::Type;
+
+use crate::attr::Slot;
+use crate::errors::{Errors, source};
+use crate::ident;
+use crate::model::{self, Field, Schema};
+
+/// Whether getters and setters can name the type; if not, [`owned_type`] has said so.
+pub(crate) fn is_owned(ty: &Type) -> bool {
+    model::parts(ty).into_iter().all(|part| not_owned(part, "").is_none())
+}
+
+pub(super) fn owned_type(errors: &Errors, schema: &Schema<'_>, field: &Field<'_>) {
+    for part in model::parts(field.ty) {
+        if let Some(message) = not_owned(part, &ident::word(schema.ident)) {
+            errors.at(part, message);
+        }
+    }
+}
+
+fn not_owned(part: &Type, state: &str) -> Option<String> {
+    Some(match part {
+        Type::Reference(reference) => {
+            let owned = match source(&reference.elem).as_str() {
+                "str" => "String".to_owned(),
+                other => other
+                    .strip_prefix('[')
+                    .and_then(|other| other.strip_suffix(']'))
+                    .map_or_else(|| other.to_owned(), |element| format!("Vec<{element}>")),
+            };
+            format!("session fields are owned values; use `{owned}` instead of `{}`", source(part))
+        }
+        Type::TraitObject(_) => {
+            "session fields are owned values; use a concrete type, such as an enum, instead of a trait object"
+                .to_owned()
+        }
+        Type::ImplTrait(_) => {
+            "session fields are stored and read back; name the type instead of `impl Trait`".to_owned()
+        }
+        Type::Infer(_) => "session fields are stored and read back; name the type instead of `_`".to_owned(),
+        Type::Path(path) if path.path.segments.first().is_some_and(|segment| segment.ident == "Self") => {
+            format!(
+                "`Self` would be the handle in the methods that are generated for this field; write `{state}`"
+            )
+        }
+        _ => return None,
+    })
+}
+
+pub(super) fn one_null(errors: &Errors, ty: &Type) {
+    for part in model::parts(ty) {
+        let model::Spelling::Option(inner) = model::Spelling::of(part) else { continue };
+        match model::peel(inner) {
+            Type::Tuple(unit) if unit.elems.is_empty() => errors.at(
+                inner,
+                "JSON `null` cannot tell `None` from `Some(())`; use a `bool`",
+            ),
+            _ if matches!(model::Spelling::of(inner), model::Spelling::Option(_)) => errors.at(
+                inner,
+                "JSON `null` cannot tell the two `None`s apart; use one `Option`, or an enum with a variant for \
+                 each",
+            ),
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn string_keys_in_maps(errors: &Errors, field: &Field<'_>) {
+    for key in model::parts(field.ty).into_iter().filter_map(model::map_key) {
+        if model::is_not_one_value(key) {
+            errors.at(
+                key,
+                format!(
+                    "JSON object keys are strings; use a key such as `String` or `u64` instead of `{}`",
+                    source(key)
+                ),
+            );
+        }
+    }
+}
+
+/// What an older version stored is a type of its own, like a field's.
+pub(super) fn old_type(errors: &Errors, schema: &Schema<'_>, ty: &Slot<Type>) {
+    if let Some(ty) = ty {
+        stored_type(errors, schema, &ty.value);
+    }
+}
+
+pub(super) fn stored_type(errors: &Errors, schema: &Schema<'_>, ty: &Type) {
+    for part in crate::model::parts(ty) {
+        if let Some(message) = not_owned(part, &ident::word(schema.ident)) {
+            errors.at(part, message);
+        }
+    }
+    one_null(errors, ty);
+}

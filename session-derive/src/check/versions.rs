@@ -1,0 +1,147 @@
+//! In: the version, `oldest_reader`, `oldest_record` and every `since`. Out: those that are out of range, as messages.
+//!
+//! Never says what a version has to change: that is for `history` and `steps`.
+#![allow(clippy::ref_option)] // a slot is one thing, given or not
+
+use syn::{ExprPath, LitInt};
+
+use crate::attr::{Given, Slot, Written, WrittenField};
+use crate::errors::Errors;
+use crate::ident;
+use crate::model::{Schema, number};
+
+/// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
+pub(super) struct Versions {
+    pub(super) now: Option<u16>,
+    reader: Option<u16>,
+    pub(super) record: Option<u16>,
+}
+
+impl Versions {
+    pub(super) fn of(written: &Written<'_>, schema: &Schema<'_>) -> Self {
+        let now = number(&written.version).filter(|version| *version > 0);
+        let reader = match &written.oldest_reader {
+            Some(_) => number(&written.oldest_reader).filter(|reader| *reader > 0),
+            None => now.map(|_| schema.oldest_reader),
+        };
+        let record = match &written.oldest_record {
+            Some(_) => number(&written.oldest_record).filter(|record| *record > 0),
+            None => Some(1),
+        };
+        Self { now, reader, record }
+    }
+
+    /// Whether a change in `since` may have left its older side behind.
+    pub(super) fn is_forgotten(&self, since: &Slot<LitInt>) -> bool {
+        matches!((number(since), self.record), (Some(since), Some(record)) if since <= record)
+    }
+}
+
+/// A version from 1 to 65535; of another number, says what is wrong with it.
+pub(super) fn in_range(errors: &Errors, version: &LitInt) -> Option<u16> {
+    match version.base10_parse::<u16>() {
+        Ok(0) => errors.at(version, "schema versions start at 1"),
+        Ok(number) => return Some(number),
+        Err(_) => {
+            let digits = version.base10_digits();
+            errors.at(version, format!("schema version {digits} is too large: the most is {}", u16::MAX));
+        }
+    }
+    None
+}
+
+/// Whether `since` is a version after the first and up to the present one; if not, says what is wrong with it.
+pub(super) fn since_in_range(
+    errors: &Errors,
+    since: &LitInt,
+    first: &str,
+    beyond: &str,
+    versions: &Versions,
+) {
+    match (in_range(errors, since), versions.now) {
+        (Some(1), _) => errors.at(since, first),
+        (Some(version), Some(now)) if version > now => errors.at(
+            since,
+            format!("{beyond} in version {version}, but the schema is at version {now}; raise the schema's `version` with it"),
+        ),
+        _ => {}
+    }
+}
+
+pub(super) fn since_of_a_field(errors: &Errors, written: &WrittenField<'_>, versions: &Versions) {
+    let Some(since) = &written.since else { return };
+    let beyond = format!("field `{}` is added", ident::word(written.ident));
+    since_in_range(
+        errors,
+        &since.value,
+        "fields are present since version 1 unless stated; remove `since = 1`",
+        &beyond,
+        versions,
+    );
+}
+
+pub(super) fn down_where_needed(
+    errors: &Errors,
+    since: &Slot<LitInt>,
+    up: &Slot<ExprPath>,
+    down: &Slot<ExprPath>,
+    damaged: bool,
+    versions: &Versions,
+) {
+    let (Some(up), Some(since), Some(reader)) = (up, number(since), versions.reader) else { return };
+    if down.is_none() && reader < since && !damaged {
+        errors.at(
+            &up.value,
+            format!(
+                "a version-{reader} binary may still be serving these sessions, so this change also needs `down = path` (or \
+                 `oldest_reader = {since}` once none is)"
+            ),
+        );
+    }
+}
+
+pub(super) fn version_given_and_in_range(errors: &Errors, written: &Written<'_>) {
+    let Some(version) = &written.version else {
+        if !written.damaged {
+            errors.at(&written.item.ident, "missing `#[session(version = 1)]`");
+        }
+        return;
+    };
+    in_range(errors, &version.value);
+}
+
+pub(super) fn oldest_reader_not_beyond(errors: &Errors, written: &Written<'_>, versions: &Versions) {
+    let Some(Given { value, .. }) = &written.oldest_reader else { return };
+    if in_range(errors, value).is_none() {
+        return;
+    }
+    if let (Some(reader), Some(now)) = (versions.reader, versions.now)
+        && reader > now
+    {
+        errors.at(
+            value,
+            format!(
+                "oldest_reader {reader} is beyond the schema's version {now}; it is the oldest version of which a binary may \
+                 still be running, so at most {now}"
+            ),
+        );
+    }
+}
+
+pub(super) fn oldest_record_not_after_reader(errors: &Errors, written: &Written<'_>, versions: &Versions) {
+    let Some(Given { value, .. }) = &written.oldest_record else { return };
+    if in_range(errors, value).is_none() {
+        return;
+    }
+    if let (Some(record), Some(reader)) = (versions.record, versions.reader)
+        && record > reader
+    {
+        errors.at(
+            value,
+            format!(
+                "a version-{reader} binary may still be running and writing records, so records of version {reader} must stay \
+                 readable: `oldest_record` can be at most {reader} (or raise `oldest_reader` first)"
+            ),
+        );
+    }
+}
