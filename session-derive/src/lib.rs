@@ -5,17 +5,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))] // in a test this is how to fail
 
-mod attr;
-mod check;
-mod errors;
-mod expand;
-mod ident;
-mod krate;
-mod lock;
-mod model;
+#[cfg(test)]
+mod order;
+
 mod options;
-mod value;
 mod words;
+mod ident;
+mod errors;
+mod krate;
+mod attr;
+mod model;
+mod lock;
+mod check;
+mod expand;
+mod value;
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;

@@ -13,8 +13,9 @@ use syn::{
 };
 
 use crate::errors::Errors;
+use crate::model::spelling;
 use crate::words::words;
-use crate::{ident, krate, model};
+use crate::{ident, krate};
 
 pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
     let errors = Errors::new();
@@ -175,7 +176,7 @@ fn recursive(errors: &Errors, item: &DeriveInput, ty: &Type, opaque: bool) {
             .is_some_and(|ident| *ident == item.ident || ident == "Self"),
         _ => false,
     };
-    if !opaque && model::parts(ty).iter().any(itself) {
+    if !opaque && spelling::parts(ty).iter().any(itself) {
         errors.at(
             ty,
             format!(

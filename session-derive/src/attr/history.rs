@@ -7,7 +7,9 @@ use quote::ToTokens;
 use syn::parse::ParseStream;
 use syn::{Expr, ExprPath, LitInt, LitStr, Token, Type};
 
-use super::{Found, Slot, comma, function, integer, listed, skip_to_comma, string, ty};
+use super::forms::{function, integer, string, ty};
+use super::found::{Found, Slot};
+use super::list::{comma, listed, skip_to_comma};
 use crate::errors::Errors;
 use crate::ident;
 use crate::options::Place;

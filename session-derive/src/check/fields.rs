@@ -3,10 +3,11 @@
 //! Never looks at names or at versions.
 
 use super::types::is_owned;
-use crate::attr::{Given, Slot, Written, WrittenField};
+use crate::attr::found::{Given, Slot};
+use crate::attr::{Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident;
-use crate::model::Field;
+use crate::model::field::Field;
 
 pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let needed = !field.is_option() && written.default.is_none();

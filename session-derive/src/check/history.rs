@@ -8,11 +8,13 @@ use quote::ToTokens;
 use syn::LitInt;
 
 use super::versions::{Versions, in_range};
-use crate::attr::{Changed, Given, Slot, Written, WrittenField};
+use crate::attr::found::{Given, Slot};
+use crate::attr::history::Changed;
+use crate::attr::{Written, WrittenField};
 use crate::errors::{Errors, source};
 use crate::ident;
 use crate::lock::Past;
-use crate::model::{Field, number};
+use crate::model::field::{Field, number};
 
 /// A version in which nothing changes.
 pub(crate) struct Unused {

@@ -16,7 +16,8 @@ mod reuse;
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::lock::Past;
-use crate::model::{Field, Schema};
+use crate::model::Schema;
+use crate::model::field::Field;
 use history::Unused;
 use versions::Versions;
 

@@ -9,7 +9,8 @@ use proc_macro2::Ident;
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident::{self, NotAName};
-use crate::model::{Field, Schema};
+use crate::model::Schema;
+use crate::model::field::Field;
 use crate::options::{self, Owner};
 
 pub(super) fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {

@@ -9,10 +9,13 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::LitInt;
 
-use crate::attr::{Given, Removed, Slot, Written, WrittenField};
+use crate::attr::found::{Given, Slot};
+use crate::attr::history::Removed;
+use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
-use crate::model::{Schema, history::cell_since, number};
+use crate::model::Schema;
+use crate::model::field::{cell_since, number};
 
 /// A key that was given up, and by whom.
 struct Ended {

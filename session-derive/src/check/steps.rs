@@ -9,11 +9,16 @@ use quote::ToTokens;
 use super::names::{allowed_in_key, with_schema};
 use super::types::stored_type;
 use super::versions::{Versions, since_in_range};
-use crate::attr::{Given, Removed, Step, Written};
+use crate::attr::Written;
+use crate::attr::found::Given;
+use crate::attr::history::{Removed, Step};
 use crate::errors::{Errors, suggest};
 use crate::ident;
-use crate::lock::{Past, live_step_makes};
-use crate::model::{Field, Schema, number};
+use crate::lock::Past;
+use crate::lock::compare::known::live_step_makes;
+use crate::model::Schema;
+use crate::model::field::{Field, number};
+use crate::model::spelling;
 use crate::words::words;
 
 pub(super) fn removed_is_complete(
@@ -217,9 +222,8 @@ fn begin_together(written: &Written<'_>, schema: &Schema<'_>, step: &Step, past:
 /// The one field that may be a released one under another name: of its type, and never released itself.
 fn renamed<'a>(schema: &'a Schema<'_>, key: &str, past: &Past) -> Option<&'a Ident> {
     let (_, ty) = past.stored(key)?;
-    let is_it = |field: &&Field<'_>| {
-        past.stored(&field.key.text).is_none() && words(crate::model::peel(field.ty)) == ty
-    };
+    let is_it =
+        |field: &&Field<'_>| past.stored(&field.key.text).is_none() && words(spelling::peel(field.ty)) == ty;
     let mut fields = schema.fields.iter().filter(is_it);
     fields.next().filter(|_| fields.next().is_none()).map(|field| field.ident)
 }

@@ -5,18 +5,20 @@
 
 use syn::Type;
 
-use crate::attr::Slot;
+use crate::attr::found::Slot;
 use crate::errors::{Errors, source};
 use crate::ident;
-use crate::model::{self, Field, Schema};
+use crate::model::Schema;
+use crate::model::field::Field;
+use crate::model::spelling::{self, Spelling};
 
 /// Whether getters and setters can name the type; if not, [`owned_type`] has said so.
 pub(crate) fn is_owned(ty: &Type) -> bool {
-    model::parts(ty).into_iter().all(|part| not_owned(part, "").is_none())
+    spelling::parts(ty).into_iter().all(|part| not_owned(part, "").is_none())
 }
 
 pub(super) fn owned_type(errors: &Errors, schema: &Schema<'_>, field: &Field<'_>) {
-    for part in model::parts(field.ty) {
+    for part in spelling::parts(field.ty) {
         if let Some(message) = not_owned(part, &ident::word(schema.ident)) {
             errors.at(part, message);
         }
@@ -53,14 +55,14 @@ fn not_owned(part: &Type, state: &str) -> Option<String> {
 }
 
 pub(super) fn one_null(errors: &Errors, ty: &Type) {
-    for part in model::parts(ty) {
-        let model::Spelling::Option(inner) = model::Spelling::of(part) else { continue };
-        match model::peel(inner) {
+    for part in spelling::parts(ty) {
+        let Spelling::Option(inner) = Spelling::of(part) else { continue };
+        match spelling::peel(inner) {
             Type::Tuple(unit) if unit.elems.is_empty() => errors.at(
                 inner,
                 "JSON `null` cannot tell `None` from `Some(())`; use a `bool`",
             ),
-            _ if matches!(model::Spelling::of(inner), model::Spelling::Option(_)) => errors.at(
+            _ if matches!(Spelling::of(inner), Spelling::Option(_)) => errors.at(
                 inner,
                 "JSON `null` cannot tell the two `None`s apart; use one `Option`, or an enum with a variant for \
                  each",
@@ -71,8 +73,8 @@ pub(super) fn one_null(errors: &Errors, ty: &Type) {
 }
 
 pub(super) fn string_keys_in_maps(errors: &Errors, field: &Field<'_>) {
-    for key in model::parts(field.ty).into_iter().filter_map(model::map_key) {
-        if model::is_not_one_value(key) {
+    for key in spelling::parts(field.ty).into_iter().filter_map(spelling::map_key) {
+        if spelling::is_not_one_value(key) {
             errors.at(
                 key,
                 format!(
@@ -92,7 +94,7 @@ pub(super) fn old_type(errors: &Errors, schema: &Schema<'_>, ty: &Slot<Type>) {
 }
 
 pub(super) fn stored_type(errors: &Errors, schema: &Schema<'_>, ty: &Type) {
-    for part in crate::model::parts(ty) {
+    for part in spelling::parts(ty) {
         if let Some(message) = not_owned(part, &ident::word(schema.ident)) {
             errors.at(part, message);
         }

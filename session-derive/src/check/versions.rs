@@ -5,10 +5,12 @@
 
 use syn::{ExprPath, LitInt};
 
-use crate::attr::{Given, Slot, Written, WrittenField};
+use crate::attr::found::{Given, Slot};
+use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
-use crate::model::{Schema, number};
+use crate::model::Schema;
+use crate::model::field::number;
 
 /// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
 pub(super) struct Versions {

@@ -6,7 +6,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{Field, Schema};
+use crate::model::Schema;
+use crate::model::field::Field;
 
 /// `<Vec<Line> as FieldValue>`
 pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {

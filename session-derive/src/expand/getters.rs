@@ -4,9 +4,10 @@
 
 use quote::quote;
 
-use super::{Method, docs};
+use super::method::{Method, docs};
 use crate::ident;
-use crate::model::{Default, Field, Spelling};
+use crate::model::field::{Default, Field};
+use crate::model::spelling::Spelling;
 
 /// ```text
 /// /// The field's docs.

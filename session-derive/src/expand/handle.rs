@@ -5,8 +5,12 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::getters::getter;
+use super::method::Method;
+use super::setters::setters;
 use crate::ident;
 use crate::model::Schema;
+use crate::model::field::Field;
 
 /// ```text
 /// pub struct ShopHandle(Tracked<Shop>);
@@ -88,6 +92,13 @@ pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStr
             #own
         }
     }
+}
+
+/// The getter and the setters of a field.
+pub(super) fn of_a_field(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
+    let mut methods = vec![getter(field)];
+    methods.extend(setters(schema, field));
+    methods
 }
 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {

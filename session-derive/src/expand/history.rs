@@ -7,9 +7,10 @@ use quote::quote;
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
-use super::number;
+use super::method::number;
+use crate::model::Schema;
+use crate::model::field::Default;
 use crate::model::history::{Cell, Step};
-use crate::model::{Default, Schema};
 
 /// What follows `Schema::new(..)`.
 /// ```text

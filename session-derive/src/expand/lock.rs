@@ -7,10 +7,11 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
 use crate::ident;
-use crate::lock::compare::TypeCheck;
+use crate::lock::compare::found::TypeCheck;
 use crate::lock::source::Task;
 use crate::lock::{Locked, Test};
-use crate::model::{self, Schema};
+use crate::model::Schema;
+use crate::model::spelling;
 use crate::words::words;
 
 /// What stands beside a schema, with mistakes or without.
@@ -131,10 +132,10 @@ fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
 /// `("Line", true)`: each type in these, and whether it is one that the compiler cannot see into, though into all inside of it.
 fn opaque(schema: &Schema<'_>, types: &[&Type]) -> Vec<TokenStream> {
     let krate = &schema.krate;
-    let parts = types.iter().flat_map(|ty| model::parts(ty)).filter(|part| matches!(part, Type::Path(_)));
+    let parts = types.iter().flat_map(|ty| spelling::parts(ty)).filter(|part| matches!(part, Type::Path(_)));
     let tell = parts.map(|part| {
         let words = words(part);
-        let parts = model::parts(part);
+        let parts = spelling::parts(part);
         let inside = parts.get(1..).unwrap_or_default();
         quote! {
             (

@@ -2,25 +2,26 @@
 //!
 //! Never decides: each file here prints one part of what `model` decided, and the comment above each function shows it.
 
+mod method;
 mod assert;
 mod getters;
+mod setters;
 mod handle;
 pub(crate) mod history;
-pub(crate) mod lock;
 mod schema;
-mod setters;
 mod stub;
+pub(crate) mod lock;
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::model::{Field, Schema};
+use crate::model::Schema;
 
 /// The whole expansion of a schema without mistakes: see `shop.expanded.rs`.
 pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let state = schema::implementation(schema);
     let handle = handle::handle(schema);
-    let methods = schema.fields.iter().flat_map(|field| methods(schema, field));
+    let methods = schema.fields.iter().flat_map(|field| handle::of_a_field(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
     quote!(#state #handle #methods)
 }
@@ -35,38 +36,4 @@ pub(crate) fn stub(schema: &Schema<'_>) -> TokenStream {
     let handle = handle::handle(schema);
     let methods = handle::methods(schema, stub::methods(schema));
     quote!(#state #handle #methods)
-}
-
-/// `3`, not `3usize`: people read the expansion too.
-fn number(number: usize) -> Literal {
-    Literal::usize_unsuffixed(number)
-}
-
-/// A method of the handle. Its body stands apart, so that the stub can leave it out.
-struct Method {
-    name: Ident,
-    /// Docs, attributes and signature.
-    head: TokenStream,
-    body: TokenStream,
-}
-
-impl ToTokens for Method {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { name: _, head, body } = self;
-        tokens.extend(quote!(#head { #body }));
-    }
-}
-
-fn methods(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
-    let mut methods = vec![getters::getter(field)];
-    methods.extend(setters::setters(schema, field));
-    methods
-}
-
-/// The field's own docs, and below them `line`: what this method does.
-fn docs(field: &Field<'_>, line: &str) -> TokenStream {
-    let own = &field.docs;
-    let gap = (!own.is_empty()).then(|| quote!(#[doc = ""]));
-    let line = format!(" {line}");
-    quote!(#(#own)* #gap #[doc = #line])
 }

@@ -5,9 +5,11 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::{assert, history, number};
+use super::method::number;
+use super::{assert, history};
 use crate::ident;
-use crate::model::{Default, Schema};
+use crate::model::Schema;
+use crate::model::field::Default;
 
 pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident: state, krate, handle, .. } = schema;

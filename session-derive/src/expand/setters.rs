@@ -5,9 +5,11 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{Method, docs, number};
+use super::method::{Method, docs, number};
 use crate::ident;
-use crate::model::{Field, Schema, Spelling};
+use crate::model::Schema;
+use crate::model::field::Field;
+use crate::model::spelling::Spelling;
 
 pub(super) fn setters(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
     let update = field.updater().map(|name| update(field, name));

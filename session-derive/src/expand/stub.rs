@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::Method;
-use crate::model::{Field, Schema};
+use super::handle;
+use super::method::Method;
+use crate::model::Schema;
+use crate::model::field::Field;
 use crate::{check, ident, options};
 
 pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
@@ -43,7 +45,8 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
     let mut taken: BTreeSet<String> = options::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
     let known = schema.fields.iter().filter(|field| check::types::is_owned(field.ty));
-    let methods: Vec<Method> = known.flat_map(|field: &Field<'_>| super::methods(schema, field)).collect();
+    let methods: Vec<Method> =
+        known.flat_map(|field: &Field<'_>| handle::of_a_field(schema, field)).collect();
     methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
         |Method { head, .. }| {
             quote! {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{Action, Cell, Default, Lock, Marks, Shape, View};
+use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
 
 /// The schema as its attributes tell it.
 #[derive(Clone, Debug)]

@@ -4,28 +4,30 @@
 //! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes
 //! into `cells`, `compare` knows the rules, `whose` whether it is this schema's lock at all.
 
-mod cells;
-pub(crate) mod compare;
-mod now;
-mod own;
+pub(crate) mod data;
+mod text;
 pub(crate) mod source;
+mod cells;
+mod own;
+mod now;
+pub(crate) mod compare;
+mod whose;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
-mod whose;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Type;
 
-use crate::attr::{Mode, Written};
+use crate::attr::Written;
+use crate::attr::forms::Mode;
 use crate::errors::Errors;
 use crate::model::Schema;
-pub(crate) use compare::live_step_makes;
-use compare::{Part, Place, TypeCheck, UPDATE};
+use compare::found::{Part, Place, TypeCheck, UPDATE};
+use data::{Lock, Shape};
 use now::Origin;
 use source::{Around, File, Task};
-use text::{ASKED, Broken, Lock, Shape};
+use text::{ASKED, Broken};
 
 /// What is generated for the lock of a schema.
 #[derive(Default)]

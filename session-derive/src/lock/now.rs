@@ -7,10 +7,15 @@ use quote::ToTokens;
 use syn::{LitInt, Type};
 
 use super::cells::{Now, Role, Stored, base};
-use super::text::{Action, Default, Marks};
-use crate::attr::{Given, Step, Written, WrittenField};
+use super::data::{Action, Default, Marks};
+use crate::attr::found::Given;
+use crate::attr::history::Step;
+use crate::attr::{Written, WrittenField};
 use crate::ident;
-use crate::model::{self, Field, Schema, history};
+use crate::model::Schema;
+use crate::model::field::Field;
+use crate::model::field::{Default as Decided, cell_since, number};
+use crate::model::spelling;
 use crate::words::words;
 
 /// Where a cell is written.
@@ -62,8 +67,8 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
         schema: schema.name.text.clone(),
         state: ident::word(schema.ident),
         version: schema.version,
-        oldest_reader: model::number(&written.oldest_reader),
-        oldest_record: model::number(&written.oldest_record).unwrap_or(1),
+        oldest_reader: number(&written.oldest_reader),
+        oldest_record: number(&written.oldest_record).unwrap_or(1),
         cells,
     };
     (now, origins)
@@ -78,7 +83,7 @@ fn forms<'a>(
 ) {
     let name = ident::word(field.ident);
     let mut key = field.key.text.clone();
-    let mut since = model::number(&written.since).unwrap_or(1);
+    let mut since = number(&written.since).unwrap_or(1);
     let mut said = written.since.as_ref().map(|since| since.value.to_token_stream());
     let mut action = made_by(all, &key).map_or(Action::Added, |(_, action)| action);
     let origin = |ty, since, until| Origin {
@@ -90,16 +95,16 @@ fn forms<'a>(
         default: None,
     };
     for change in written.changed.iter().map(|change| &change.value) {
-        let (Some(number), Some(until)) = (model::number(&change.since), &change.since) else { continue };
+        let (Some(number), Some(until)) = (number(&change.since), &change.since) else { continue };
         let until = until.value.to_token_stream();
-        let next = history::cell_since(&field.key.text, Some(number));
+        let next = cell_since(&field.key.text, Some(number));
         // Without `from`, as `oldest_record` allows, only the new key is told.
         if let Some(from) = &change.from {
             let stored = Stored {
                 role: Role::Before,
                 name: name.clone(),
                 key: key.clone(),
-                ty: words(model::peel(&from.value)),
+                ty: words(spelling::peel(&from.value)),
                 default: None,
                 since: Some(since),
                 until: Some(number),
@@ -115,7 +120,7 @@ fn forms<'a>(
         role: Role::Field,
         name,
         key,
-        ty: words(model::peel(field.ty)),
+        ty: words(spelling::peel(field.ty)),
         default: default(&field.default),
         since: Some(since),
         until: None,
@@ -123,8 +128,8 @@ fn forms<'a>(
         marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },
     };
     let expr = match &field.default {
-        model::Default::Expr(expr) => Some(expr.to_token_stream()),
-        model::Default::None | model::Default::OfType => None,
+        Decided::Expr(expr) => Some(expr.to_token_stream()),
+        Decided::None | Decided::OfType => None,
     };
     cells.push((stored, Origin { default: expr, ..origin(field.ty, said, None) }));
 }
@@ -144,7 +149,7 @@ fn gone<'a>(
         role,
         name: key.to_owned(),
         key: key.to_owned(),
-        ty: words(model::peel(ty)),
+        ty: words(spelling::peel(ty)),
         default: None,
         since,
         until: until.and_then(|until| until.value.base10_parse().ok()),
@@ -159,24 +164,23 @@ fn gone<'a>(
 fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
     let steps = written.steps.iter().map(|step| &step.value);
     let place = |step: &Step| step.to.iter().flat_map(|to| &to.value).position(|to| to.text == key);
-    let (step, place) = steps
-        .filter_map(|step| Some((step, place(step)?)))
-        .min_by_key(|(step, _)| model::number(&step.since))?;
+    let (step, place) =
+        steps.filter_map(|step| Some((step, place(step)?))).min_by_key(|(step, _)| number(&step.since))?;
     let from: Vec<String> =
         step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone()).collect();
-    let since = model::number(&step.since)?;
+    let since = number(&step.since)?;
     let action = match from.as_slice() {
         // What a field's `changed` was called after the field itself went into another step.
-        [one] if key == history::cell_since(base(one), Some(since)) => Action::Changed(one.clone()),
+        [one] if key == cell_since(base(one), Some(since)) => Action::Changed(one.clone()),
         _ => Action::Step(from, place + 1),
     };
     Some((since, action))
 }
 
-fn default(default: &model::Default<'_>) -> Option<Default> {
+fn default(default: &Decided<'_>) -> Option<Default> {
     match default {
-        model::Default::None => None,
-        model::Default::OfType => Some(Default::OfType),
-        model::Default::Expr(expr) => Some(Default::Expr(words(expr))),
+        Decided::None => None,
+        Decided::OfType => Some(Default::OfType),
+        Decided::Expr(expr) => Some(Default::Expr(words(expr))),
     }
 }

@@ -6,7 +6,7 @@ use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use syn::Type;
 
 use crate::ident;
-use crate::model;
+use crate::model::spelling;
 use crate::words::words;
 
 /// What has a shape without the user's help.
@@ -19,7 +19,7 @@ const STD: &str = " bool char str String u8 u16 u32 u64 u128 usize i8 i16 i32 i6
 pub(super) fn names(spelled: &str) -> Vec<String> {
     let Ok(ty) = syn::parse_str::<Type>(spelled) else { return Vec::new() };
     let mut names: Vec<String> = Vec::new();
-    for part in model::parts(&ty) {
+    for part in spelling::parts(&ty) {
         let Type::Path(path) = part else { continue };
         let name = path.path.segments.last().map(|last| ident::word(&last.ident)).unwrap_or_default();
         if !STD.contains(&format!(" {name} ")) && !names.contains(&name) {

@@ -9,7 +9,7 @@ use std::{env, fs, io};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::text::Lock;
+use super::data::Lock;
 
 /// Where lock files are, unless `SESSION_LOCK_DIR` says otherwise: beside `Cargo.toml`.
 const DIRECTORY: &str = "session-schemas";

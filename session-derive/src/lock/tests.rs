@@ -10,8 +10,9 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::DeriveInput;
 
+use super::data::Lock;
 use super::source::{Around, File, Task};
-use super::text::{ASKED, Lock};
+use super::text::ASKED;
 use crate::errors::{Errors, source};
 use crate::{attr, judge, model};
 

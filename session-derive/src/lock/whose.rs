@@ -3,8 +3,8 @@
 //! Never certain: the derive sees one state at a time. Most keys must be the same for two to be taken for one.
 
 use super::cells::{Now, updated};
-use super::compare::UPDATE;
-use super::text::Lock;
+use super::compare::found::UPDATE;
+use super::data::Lock;
 use crate::ident;
 
 /// Whether the schema has most of what the lock stores.

@@ -4,8 +4,11 @@
 
 use syn::{ExprPath, Type};
 
-use super::{Default, Field, Spelling, number};
-use crate::attr::{self, Changed, Given, Slot, Written};
+use super::field::{Default, Field, cell_since, number};
+use super::spelling::Spelling;
+use crate::attr::found::{Given, Slot};
+use crate::attr::history::Changed;
+use crate::attr::{self, Written};
 
 /// How the stored fields came to be what they are.
 pub(crate) struct History<'a> {
@@ -48,11 +51,6 @@ impl Step<'_> {
     fn forget(&mut self) {
         (self.up, self.down, self.merge) = (None, None, None);
     }
-}
-
-/// The key of a field whose type last changed in version `since`.
-pub(crate) fn cell_since(key: &str, since: Option<u16>) -> String {
-    since.map_or_else(|| key.to_owned(), |since| format!("{key}@{since}"))
 }
 
 pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> History<'a> {
@@ -128,7 +126,7 @@ impl<'a> History<'a> {
         self.cells.push(Cell { key, ty: Some(field.ty), default, default_given: false, field: Some(at) });
     }
 
-    fn step(&mut self, step: &'a attr::Step) {
+    fn step(&mut self, step: &'a attr::history::Step) {
         let Some(since) = number(&step.since) else { return };
         let find = |keys: Vec<&str>| keys.into_iter().map(|key| self.find(key)).collect::<Option<Vec<_>>>();
         let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.as_str());

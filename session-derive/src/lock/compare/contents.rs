@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::cells::{Frozen, Role, Stored, view};
+use super::super::data::{Action, Cell, Default, Shape, View};
 use super::super::own;
-use super::super::text::{Action, Cell, Default, Shape, View};
-use super::{Found, Part, Place, RELEASE, TypeCheck, UPDATE};
+use super::found::{Found, Part, Place, RELEASE, TypeCheck, UPDATE};
 
 impl Found<'_> {
     pub(super) fn types(&mut self) {

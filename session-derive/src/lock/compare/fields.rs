@@ -3,8 +3,8 @@
 //! Never knows which field became which: what may be a rename gets both answers, the one that keeps data first.
 
 use super::super::cells::{Role, Stored};
-use super::super::text::{Action, Cell, Default};
-use super::{Found, Part, Place, UPDATE};
+use super::super::data::{Action, Cell, Default};
+use super::found::{Found, Part, Place, UPDATE};
 
 impl Found<'_> {
     /// One field went and one of the same type came: most likely it was renamed.

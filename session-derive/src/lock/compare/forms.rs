@@ -3,8 +3,8 @@
 //! Never looks at a type's shape: what a form is called tells which change made it.
 
 use super::super::cells::{Frozen, Role, Stored, base};
-use super::super::text::Action;
-use super::{Found, Part, Place};
+use super::super::data::Action;
+use super::found::{Found, Part, Place};
 
 impl<'a> Found<'a> {
     /// What a released version made out of this cell by `changed`.

@@ -3,8 +3,8 @@
 //! Never looks at types: those are for `contents`.
 
 use super::super::cells::{Frozen, Role, Stored};
-use super::super::text::Action;
-use super::{Found, Part, Place};
+use super::super::data::Action;
+use super::found::{Found, Part, Place};
 
 impl<'a> Found<'a> {
     /// Whether a step makes this cell that sessions or binaries may still need.

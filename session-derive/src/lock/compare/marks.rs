@@ -3,8 +3,8 @@
 //! Never a mark that a deploy may change: `flash` and `lenient` say how this binary reads, whatever was stored.
 
 use super::super::cells::{Frozen, Role, Stored};
-use super::super::text::{Action, Cell};
-use super::{Found, Part, Place, UPDATE};
+use super::super::data::{Action, Cell};
+use super::found::{Found, Part, Place, UPDATE};
 
 impl<'a> Found<'a> {
     /// The text of a principal is whose a session is: the mark is on a field from its first version to its last.

@@ -1,7 +1,7 @@
 //! What leaves the source with `oldest_record`, by way of the releases that the guide describes. P23 and P24 have it too, at random.
 
+use super::super::data::Lock;
 use super::super::source::Task;
-use super::super::text::Lock;
 use super::{ask, file};
 
 /// A cart that changes, a name that is split and a theme that goes, in version 2; `more` follows the version.

@@ -1,7 +1,7 @@
 //! A schema that is given another name, and two states with one.
 
+use super::super::data::Lock;
 use super::super::source::{File, Task};
-use super::super::text::Lock;
 use super::{ask, file};
 
 fn state(name: &str, ident: &str, version: u16, fields: &str) -> String {

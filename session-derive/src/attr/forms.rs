@@ -1,0 +1,121 @@
+//! In: what stands behind the word of an option. Out: its value, in the form that the option has.
+//!
+//! Never fills in a default.
+
+use syn::parse::ParseStream;
+use syn::token::{Brace, Bracket, Paren};
+use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr, Path, Token, Type};
+
+use super::found::Found;
+use crate::options::Key;
+
+/// What is said where a schema has no lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// An error.
+    Required,
+    /// A warning.
+    Warn,
+    /// Nothing, and nothing is compared.
+    Off,
+}
+
+pub(super) fn flag(option: &Found, input: ParseStream<'_>) -> syn::Result<()> {
+    let follows = input.peek(Token![=]) || input.peek(Paren) || input.peek(Bracket) || input.peek(Brace);
+    if follows { Err(option.wrong_form()) } else { Ok(()) }
+}
+
+/// `= expression`, or nothing.
+pub(super) fn expression(option: &Found, input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
+    if input.peek(Token![=]) {
+        return value(option, input).map(Some);
+    }
+    flag(option, input).map(|()| None)
+}
+
+pub(super) fn value(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
+    if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
+        return Err(option.wrong_form());
+    }
+    input.parse()
+}
+
+/// A value without the invisible group around what came through a `macro_rules!`.
+pub(super) fn bare(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut value = value(option, input)?;
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    Ok(value)
+}
+
+pub(super) fn string(option: &Found, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    match bare(option, input)? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
+        other => Err(syn::Error::new_spanned(
+            other,
+            format!("`{}` takes a string literal: `{}`", option.key.word, option.key.example),
+        )),
+    }
+}
+
+pub(super) fn integer(option: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
+    match bare(option, input)? {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "a schema version must be an integer literal such as `3`: the derive reads it before constants are known",
+        )),
+    }
+}
+
+pub(super) fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
+    if input.parse::<Token![=]>().is_err() {
+        return Err(option.wrong_form());
+    }
+    let start = input.span();
+    input.call(Path::parse_mod_style).map_err(|_| {
+        let Key { word, example, .. } = option.key;
+        syn::Error::new(start, format!("`{word}` takes a path without quotes: `{example}`"))
+    })
+}
+
+/// The path of a function, with generic arguments if need be.
+pub(super) fn function(option: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
+    let Key { word, example, .. } = option.key;
+    let message = match bare(option, input)? {
+        Expr::Path(path) if path.attrs.is_empty() => return Ok(path),
+        other @ Expr::Closure(_) => (
+            other,
+            format!("`{word}` takes the path of a function, no closure; name the function: `{example}`"),
+        ),
+        other => (other, format!("`{word}` takes the path of a function, without quotes: `{example}`")),
+    };
+    Err(syn::Error::new_spanned(message.0, message.1))
+}
+
+pub(super) fn ty(option: &Found, input: ParseStream<'_>) -> syn::Result<Type> {
+    if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
+        return Err(option.wrong_form());
+    }
+    let start = input.span();
+    input.parse().map_err(|_| {
+        syn::Error::new(
+            start,
+            format!("`{}` takes a type, without quotes: `{}`", option.key.word, option.key.example),
+        )
+    })
+}
+
+pub(super) fn mode(option: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
+    let written = bare(option, input)?;
+    match &written {
+        Expr::Path(path) if path.path.is_ident("required") => Ok(Mode::Required),
+        Expr::Path(path) if path.path.is_ident("warn") => Ok(Mode::Warn),
+        Expr::Path(path) if path.path.is_ident("off") => Ok(Mode::Off),
+        _ => Err(syn::Error::new_spanned(
+            written,
+            "`lock` is one of `required`, `warn`, `off`: what to do where this schema has no lock file; write `lock = required`",
+        )),
+    }
+}

@@ -1,0 +1,86 @@
+//! In: an option whose word was read. Out: its value in a slot, or what is wrong with its form.
+//!
+//! Never reads the value itself: `forms` does.
+
+use proc_macro2::Ident;
+use syn::parse::{ParseBuffer, ParseStream};
+use syn::token::Paren;
+
+use crate::errors::Errors;
+use crate::options::{Form, Key};
+
+/// An option's value and the word that introduced it.
+pub(crate) struct Given<T> {
+    pub(crate) word: Ident,
+    pub(crate) value: T,
+}
+
+/// An option, if it was given.
+pub(crate) type Slot<T> = Option<Given<T>>;
+
+/// An option whose word was read and found in the table, in one of its forms.
+pub(super) struct Found {
+    pub(super) key: &'static Key,
+    pub(super) word: Ident,
+}
+
+impl Found {
+    /// Reads what follows the word into `slot`, unless the option was already given.
+    pub(super) fn fill<T>(
+        self,
+        slot: &mut Slot<T>,
+        input: ParseStream<'_>,
+        read: fn(&Self, ParseStream<'_>) -> syn::Result<T>,
+    ) -> syn::Result<()> {
+        if slot.is_some() {
+            return Err(syn::Error::new(
+                self.word.span(),
+                format!("duplicate session option `{}`; write it once", self.key.word),
+            ));
+        }
+        let value = read(&self, input)?;
+        *slot = Some(Given { word: self.word, value });
+        Ok(())
+    }
+
+    /// Reads one more of an option that may be given several times: a list, whose own mistakes go to `errors`.
+    pub(super) fn push<T>(
+        self,
+        errors: &Errors,
+        list: &mut Vec<Given<T>>,
+        input: ParseStream<'_>,
+        read: fn(&Errors, ParseStream<'_>) -> T,
+    ) -> syn::Result<()> {
+        let content = self.parentheses(input)?;
+        let value = read(errors, &content);
+        list.push(Given { word: self.word, value });
+        Ok(())
+    }
+
+    /// What stands in `(..)` behind the word.
+    pub(super) fn parentheses<'a>(&self, input: ParseStream<'a>) -> syn::Result<ParseBuffer<'a>> {
+        if !input.peek(Paren) {
+            return Err(self.wrong_form());
+        }
+        let content;
+        syn::parenthesized!(content in input);
+        Ok(content)
+    }
+
+    /// A word of the table that no reader takes: found by the test that writes every one of them.
+    pub(super) fn forgotten(self) -> syn::Result<()> {
+        Err(syn::Error::new(self.word.span(), format!("`{}` is not read yet", self.key.word)))
+    }
+
+    /// The value has another form than the table says.
+    pub(super) fn wrong_form(&self) -> syn::Error {
+        let Key { word, form, example, .. } = self.key;
+        let message = match form {
+            Form::Value => format!("`{word}` takes a value: `{example}`"),
+            Form::List => format!("`{word}` takes a list: `{example}`"),
+            Form::Flag => format!("`{word}` takes no value; write `{word}` alone"),
+            Form::FlagOrValue => format!("`{word}` takes no list; write `{word}` or `{example}`"),
+        };
+        syn::Error::new(self.word.span(), message)
+    }
+}

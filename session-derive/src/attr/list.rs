@@ -1,0 +1,104 @@
+//! In: the lists in `#[session(..)]`. Out: each option that the table has, handed on.
+//!
+//! Never stops: after a mistake it goes on behind the next comma, so that one compile shows them all.
+
+use proc_macro2::{Ident, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Meta, Token};
+
+use super::found::Found;
+use crate::errors::{Errors, suggest};
+use crate::ident;
+use crate::options::{self, Place};
+
+/// Reads all `#[session(..)]` among `attrs`, hands every option that the table knows to `take`, and answers whether
+/// there was anything it did not understand.
+pub(super) fn options(
+    errors: &Errors,
+    attrs: &[Attribute],
+    place: Place,
+    mut take: impl FnMut(Found, ParseStream<'_>) -> syn::Result<()>,
+) -> bool {
+    let mut damaged = false;
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("session")) {
+        let Meta::List(list) = &attr.meta else {
+            let example = if place == Place::Struct { "version = 1" } else { "default" };
+            errors.at(&attr.meta, format!("`session` takes a list of options: `#[session({example})]`"));
+            damaged = true;
+            continue;
+        };
+        let parse = |input: ParseStream<'_>| {
+            damaged |= listed(errors, place, input, &mut take);
+            Ok(())
+        };
+        if let Err(error) = parse.parse2(list.tokens.clone()) {
+            errors.push(error);
+        }
+    }
+    damaged
+}
+
+/// Reads one list of options, as [`options`] does.
+pub(super) fn listed(
+    errors: &Errors,
+    place: Place,
+    input: ParseStream<'_>,
+    mut take: impl FnMut(Found, ParseStream<'_>) -> syn::Result<()>,
+) -> bool {
+    let mut damaged = false;
+    while !input.is_empty() {
+        if let Err(error) = find(input, place).and_then(|found| take(found, input)) {
+            errors.push(error);
+            damaged = true;
+            skip_to_comma(input);
+        }
+        if let Err(error) = comma(input) {
+            errors.push(error);
+            damaged = true;
+        }
+    }
+    damaged
+}
+
+/// The option that begins here, if the table has it for this place.
+pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
+    if !input.peek(Ident::peek_any) {
+        return Err(
+            input.error(format!("expected an option such as `{}`", options::words(place).join("`, `")))
+        );
+    }
+    let word = input.call(Ident::parse_any)?;
+    let text = ident::word(&word);
+    let elsewhere = |other| place != other && options::find(&text, other).is_some();
+    let message = match options::find(&text, place) {
+        Some(key) if key.available => return Ok(Found { key, word }),
+        Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
+        None if place == Place::Struct && elsewhere(Place::Field) => {
+            format!("`{text}` is an option of a field; write it there")
+        }
+        None if place == Place::Field && elsewhere(Place::Struct) => {
+            format!("`{text}` is an option of the whole schema; write it on the struct")
+        }
+        None => format!("unknown {}; {}", place.option(&text), suggest(&text, &options::words(place))),
+    };
+    Err(syn::Error::new(word.span(), message))
+}
+
+/// The end of an option: a comma, or the end of the list.
+pub(super) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
+        return Ok(());
+    }
+    let error = input.error("expected a comma between two options");
+    if !input.peek(Ident::peek_any) {
+        skip_to_comma(input);
+        comma(input)?;
+    }
+    Err(error)
+}
+
+pub(super) fn skip_to_comma(input: ParseStream<'_>) {
+    // A token tree can always be read while there is input left.
+    while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
+}

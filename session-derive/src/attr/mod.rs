@@ -1,0 +1,166 @@
+//! In: the user's item. Out: its `#[session(..)]` options as written, each with the word that introduced it.
+//!
+//! Never fills in a default and never compares two options: what is missing or contradicts is for `model` and `check`.
+//! After a mistake it goes on behind the next comma, so that one compile shows them all.
+
+pub(crate) mod found;
+mod list;
+pub(crate) mod forms;
+pub(crate) mod history;
+
+use proc_macro2::Ident;
+use syn::{Data, DeriveInput, Expr, Field, Fields, LitInt, LitStr, Path};
+
+use crate::errors::Errors;
+use crate::options::Place;
+use forms::{Mode, expression, flag, integer, mode, path, string};
+use found::{Given, Slot};
+use history::{Changed, Removed, Step};
+use list::options;
+
+/// The struct as written.
+pub(crate) struct Written<'a> {
+    pub(crate) item: &'a DeriveInput,
+    pub(crate) name: Slot<LitStr>,
+    pub(crate) version: Slot<LitInt>,
+    pub(crate) krate: Slot<Path>,
+    pub(crate) oldest_reader: Slot<LitInt>,
+    pub(crate) oldest_record: Slot<LitInt>,
+    pub(crate) removed: Vec<Given<Removed>>,
+    pub(crate) steps: Vec<Given<Step>>,
+    pub(crate) lock: Slot<Mode>,
+    pub(crate) sample: Slot<Path>,
+    /// Something here was not understood, and reported: what seems to be missing may be just that.
+    pub(crate) damaged: bool,
+    pub(crate) fields: Vec<WrittenField<'a>>,
+}
+
+/// A field as written.
+pub(crate) struct WrittenField<'a> {
+    pub(crate) field: &'a Field,
+    pub(crate) ident: &'a Ident,
+    pub(crate) key: Slot<LitStr>,
+    pub(crate) default: Slot<Option<Expr>>,
+    pub(crate) getter: Slot<LitStr>,
+    pub(crate) principal: Slot<()>,
+    pub(crate) reset_on_sign_in: Slot<()>,
+    pub(crate) flash: Slot<()>,
+    pub(crate) lenient: Slot<()>,
+    pub(crate) since: Slot<LitInt>,
+    pub(crate) changed: Vec<Given<Changed>>,
+    /// Something here was not understood, and reported: what seems to be missing may be just that.
+    pub(crate) damaged: bool,
+}
+
+pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
+    let (mut name, mut version, mut krate) = (None, None, None);
+    let (mut lock, mut sample) = (None, None);
+    let (mut oldest_reader, mut oldest_record) = (None, None);
+    let (mut removed, mut steps) = (Vec::new(), Vec::new());
+    let damaged = options(errors, &item.attrs, Place::Struct, |option, input| match option.key.word {
+        "name" => option.fill(&mut name, input, string),
+        "version" => option.fill(&mut version, input, integer),
+        "crate" => option.fill(&mut krate, input, path),
+        "lock" => option.fill(&mut lock, input, mode),
+        "sample" => option.fill(&mut sample, input, path),
+        "oldest_reader" => option.fill(&mut oldest_reader, input, integer),
+        "oldest_record" => option.fill(&mut oldest_record, input, integer),
+        "removed" => option.push(errors, &mut removed, input, history::removed),
+        "step" => option.push(errors, &mut steps, input, history::step),
+        _ => option.forgotten(),
+    });
+    let fields = match &item.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => {
+                fields.named.iter().filter_map(|field| read_field(errors, field)).collect()
+            }
+            Fields::Unnamed(_) | Fields::Unit => Vec::new(),
+        },
+        Data::Enum(_) | Data::Union(_) => Vec::new(),
+    };
+    Written {
+        item,
+        name,
+        version,
+        krate,
+        oldest_reader,
+        oldest_record,
+        removed,
+        steps,
+        lock,
+        sample,
+        damaged,
+        fields,
+    }
+}
+
+fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>> {
+    let mut written = WrittenField {
+        field,
+        ident: field.ident.as_ref()?,
+        key: None,
+        default: None,
+        getter: None,
+        principal: None,
+        reset_on_sign_in: None,
+        flash: None,
+        lenient: None,
+        since: None,
+        changed: Vec::new(),
+        damaged: false,
+    };
+    let damaged = options(errors, &field.attrs, Place::Field, |option, input| match option.key.word {
+        "key" => option.fill(&mut written.key, input, string),
+        "default" => option.fill(&mut written.default, input, expression),
+        "getter" => option.fill(&mut written.getter, input, string),
+        "principal" => option.fill(&mut written.principal, input, flag),
+        "reset_on_sign_in" => option.fill(&mut written.reset_on_sign_in, input, flag),
+        "flash" => option.fill(&mut written.flash, input, flag),
+        "lenient" => option.fill(&mut written.lenient, input, flag),
+        "since" => option.fill(&mut written.since, input, integer),
+        "changed" => option.push(errors, &mut written.changed, input, history::changed),
+        _ => option.forgotten(),
+    });
+    Some(WrittenField { damaged, ..written })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said about `#[session(..)]` with these options on a struct.
+    fn messages(options: &str) -> Vec<String> {
+        let options: proc_macro2::TokenStream = options.parse().unwrap();
+        let item: DeriveInput = syn::parse_quote!(
+            #[session(#options)]
+            struct Shop {}
+        );
+        let errors = Errors::new();
+        read(&errors, &item);
+        errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn goes_on_behind_the_next_comma() {
+        for (options, expected) in [
+            ("", &[][..]),
+            ("version = 1,", &[]),
+            ("version = 1, name = \"a\", crate = crate", &[]),
+            (",", &["expected an option"]),
+            ("= 3, colour", &["expected an option", "`colour`"]),
+            ("colour, color = 3, hue(1, 2)", &["`colour`", "`color`", "`hue`"]),
+            ("version =, name", &["`version` takes a value", "`name` takes a value"]),
+            ("version = 1 2, name = 3", &["expected a comma", "`name` takes a string"]),
+            ("version = 1; name = 3, crate = 4", &["expected a comma", "`crate` takes a path"]),
+            ("version = 1 name = \"a\"", &["expected a comma"]),
+            ("version = , version = 1, version = 2", &["`version` takes a value", "duplicate"]),
+            ("crate, crate = ::a::b::<u8>", &["`crate` takes a value", "`crate` takes a path"]),
+        ] {
+            let found = messages(options);
+            assert_eq!(found.len(), expected.len(), "{options}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.contains(expected), "{options}: {found}");
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! In: the cells of the attributes and the released ones. Out: those that only one of the two has, or both but not alike.
+//!
+//! Never says what a cell that is in both may not be: that is for `known`.
+
+use std::collections::BTreeSet;
+
+use super::super::cells::{Frozen, Role, Stored, base};
+use super::super::data::Action;
+use super::found::{Found, Part, Place};
+use super::known::live_step_makes;
+
+impl Found<'_> {
+    /// Every cell of the attributes against the released ones, and the other way round.
+    pub(super) fn cells(&mut self) {
+        let now = self.now;
+        let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        let listed: BTreeSet<&str> = now.cells.iter().map(|stored| stored.key.as_str()).collect();
+        let renamed = self.renamed_with_changes();
+        for (at, stored) in now.cells.iter().enumerate() {
+            if renamed.iter().any(|(_, new)| base(&stored.key) == *new) {
+                continue;
+            }
+            if let Some(message) = self.lost_change(stored) {
+                self.at(Place::Cell(at, Part::Name), message);
+                continue;
+            }
+            match self.frozen.get(stored.key.as_str()) {
+                None if stored.since.unwrap_or(1) > self.lock.released => {}
+                None if self.lock.released == 0 => {}
+                None if stored.role == Role::Field && stored.action == Action::Added => added.push(at),
+                // Its older form is judged.
+                None if matches!(&stored.action, Action::Changed(from) if listed.contains(from.as_str())) => {
+                }
+                None => unknown.push((at, stored)),
+                Some(_) => self.known(at, stored),
+            }
+        }
+        let origins = now.cells.iter().filter_map(|stored| match &stored.action {
+            Action::Changed(from) => Some(from.as_str()),
+            Action::Added | Action::Step(..) => None,
+        });
+        let told: BTreeSet<&str> = listed.iter().copied().chain(origins).collect();
+        let is_renamed = |key: &str| renamed.iter().any(|(old, _)| base(key) == *old);
+        let missing: Vec<&str> =
+            self.frozen.keys().copied().filter(|key| !told.contains(key) && !is_renamed(key)).collect();
+        // What `removed` or `step` says of an older form says nothing of what came out of it.
+        let ended = |key: &str| {
+            let is_it = |stored: &&Stored| stored.key == key;
+            now.cells
+                .iter()
+                .find(is_it)
+                .is_some_and(|stored| matches!(stored.role, Role::Removed | Role::Split))
+        };
+
+        for key in missing {
+            let Some(old @ Frozen { until, cell, .. }) = self.frozen.get(key) else { continue };
+            let is_form_of_a_field =
+                matches!(&cell.action, Action::Changed(from) if told.contains(from.as_str()) && !ended(from));
+            match until {
+                None if is_form_of_a_field => {}
+                None if self.is_made_now(old) => {
+                    let message = live_step_makes(key, old.since);
+                    self.at(Place::State, message);
+                }
+                None => gone.push(key),
+                Some(until) if now.oldest_record >= *until => {}
+                Some(_) if self.lost_step(key) => {}
+                Some(until) => {
+                    let message = format!(
+                        "version {until} is released and cannot change: what it says of `{key}` must stay, such as \
+                         `#[session(removed(key = \"{key}\", ty = {}, since = {until}))]`, as long as records of version {} \
+                         may be stored",
+                        cell.ty,
+                        until - 1
+                    );
+                    self.at(Place::State, message);
+                }
+            }
+        }
+        for (at, stored) in unknown {
+            self.unknown(at, stored, &mut gone);
+        }
+        self.renamed(&mut added, &mut gone);
+        let listed = self.silent && self.is_bumped() && self.is_any_respelled();
+        if self.is_bumped() && !self.silent {
+            self.each(&added, &gone);
+        } else if listed || !added.is_empty() || !gone.is_empty() {
+            self.list(&added, &gone);
+        }
+    }
+
+    /// A cell of the attributes that should be in the lock and is not.
+    fn unknown(&mut self, at: usize, stored: &Stored, gone: &mut Vec<&str>) {
+        let (released, name) = (self.lock.released, &stored.name);
+        let (part, message) = match (&stored.role, stored.since) {
+            (Role::Field | Role::Before, Some(since)) if stored.action != Action::Added => (
+                Part::Since,
+                format!(
+                    "version {since} is released and cannot change: there `{name}` is not {}",
+                    stored.action.describe()
+                ),
+            ),
+            _ => {
+                let meant = self.meant(stored, gone);
+                (Part::Key, format!("`{name}` is in no version up to {released}, the released one{meant}"))
+            }
+        };
+        self.at(Place::Cell(at, part), message);
+    }
+}

@@ -1,0 +1,153 @@
+//! In: a field as written. Out: the field as decided.
+//!
+//! Never looks at another field: the schema gives each its place.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{Attribute, Expr, LitInt, Type, Visibility};
+
+use super::spelling::Spelling;
+use crate::attr::WrittenField;
+use crate::attr::found::Slot;
+use crate::ident;
+
+/// A decided text, and the tokens to underline when it is wrong.
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) at: TokenStream,
+}
+
+/// A field as decided.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the user's; no state machine hides in them"
+)]
+pub(crate) struct Field<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) vis: &'a Visibility,
+    pub(crate) docs: Vec<&'a Attribute>,
+    pub(crate) ty: &'a Type,
+    pub(crate) spelling: Spelling<'a>,
+    /// The wire key without the schema's name.
+    pub(crate) key: Text,
+    /// The key with the version of the last change of type: `cart@3`.
+    pub(crate) cell: String,
+    /// The position among the schema's fields in the order of their wire keys.
+    pub(crate) index: usize,
+    pub(crate) getter: Ident,
+    pub(crate) default: Default<'a>,
+    pub(crate) principal: bool,
+    pub(crate) reset_on_sign_in: bool,
+    pub(crate) flash: bool,
+    pub(crate) lenient: bool,
+}
+
+/// What a field reads as until it is first set.
+#[derive(Clone, Copy)]
+pub(crate) enum Default<'a> {
+    None,
+    OfType,
+    Expr(&'a Expr),
+}
+
+impl<'a> Default<'a> {
+    pub(super) fn of(expr: Option<&'a Expr>, spelling: Spelling<'_>) -> Self {
+        match (expr, spelling) {
+            (Some(expr), _) => Self::Expr(expr),
+            (None, Spelling::Option(_)) => Self::None,
+            (None, _) => Self::OfType,
+        }
+    }
+}
+
+pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
+    // Without `..`: the compiler names this place when an option is added.
+    let WrittenField {
+        field,
+        ident,
+        key,
+        default,
+        getter,
+        principal,
+        reset_on_sign_in,
+        flash,
+        lenient,
+        // For `history` and `check`.
+        since: _,
+        changed,
+        damaged: _,
+    } = written;
+    let spelling = Spelling::of(&field.ty);
+    let key = match key {
+        Some(key) => Text { text: key.value.value(), at: key.value.to_token_stream() },
+        None => Text { text: ident::word(ident), at: ident.to_token_stream() },
+    };
+    Field {
+        ident,
+        vis: &field.vis,
+        docs: field.attrs.iter().filter(|attr| attr.path().is_ident("doc")).collect(),
+        ty: &field.ty,
+        spelling,
+        cell: cell_since(
+            &key.text,
+            changed.iter().filter_map(|change| number(&change.value.since)).next_back(),
+        ),
+        key,
+        index: 0,
+        getter: getter
+            .as_ref()
+            .and_then(|getter| ident::parse(&getter.value.value(), getter.value.span()).ok())
+            .unwrap_or_else(|| (*ident).clone()),
+        default: Default::of(default.as_ref().and_then(|default| default.value.as_ref()), spelling),
+        principal: principal.is_some(),
+        reset_on_sign_in: reset_on_sign_in.is_some(),
+        flash: flash.is_some(),
+        lenient: lenient.is_some(),
+    }
+}
+
+/// The value of an option, if it is a number that a version can have.
+#[allow(clippy::ref_option)] // a slot is one thing, given or not
+pub(crate) fn number(slot: &Slot<LitInt>) -> Option<u16> {
+    slot.as_ref()?.value.base10_parse().ok()
+}
+
+impl Field<'_> {
+    pub(crate) fn is_option(&self) -> bool {
+        matches!(self.spelling, Spelling::Option(_))
+    }
+
+    pub(crate) fn setter(&self) -> Ident {
+        ident::method("set_", self.ident)
+    }
+
+    /// Who is signed in is set, not edited.
+    pub(crate) fn updater(&self) -> Option<Ident> {
+        (!self.principal).then(|| ident::method("update_", self.ident))
+    }
+
+    pub(crate) fn clearer(&self) -> Option<Ident> {
+        self.is_option().then(|| ident::method("clear_", self.ident))
+    }
+
+    pub(crate) fn taker(&self) -> Option<Ident> {
+        (self.flash && self.is_option()).then(|| ident::method("take_", self.ident))
+    }
+
+    /// The methods that are generated for this field, and what messages call them.
+    pub(crate) fn methods(&self) -> Vec<(&'static str, Ident)> {
+        let methods = [
+            ("getter", Some(self.getter.clone())),
+            ("setter", Some(self.setter())),
+            ("update method", self.updater()),
+            ("clear method", self.clearer()),
+            ("take method", self.taker()),
+        ];
+        methods.into_iter().filter_map(|(role, method)| Some((role, method?))).collect()
+    }
+}
+
+/// The key of a field whose type last changed in version `since`.
+pub(crate) fn cell_since(key: &str, since: Option<u16>) -> String {
+    since.map_or_else(|| key.to_owned(), |since| format!("{key}@{since}"))
+}
