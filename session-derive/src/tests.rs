@@ -1,0 +1,92 @@
+//! In: whole items, and the tables. Out: the derive's expansions are those on file, and its tables are complete.
+//!
+//! Never a lock: `lock/tests.rs` is for those.
+
+use super::*;
+
+/// Without a lock.
+fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
+    super::derive(item, |_| lock::source::Around::nowhere())
+}
+
+/// `expand/*.expanded.rs` are the expansions of `expand/*.input.rs`, for people to read and for this test to keep true.
+/// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes them anew.
+#[test]
+fn the_expansions_are_those_on_file() {
+    for (name, input, on_file) in [
+        ("shop", include_str!("expand/shop.input.rs"), include_str!("expand/shop.expanded.rs")),
+        ("evolved", include_str!("expand/evolved.input.rs"), include_str!("expand/evolved.expanded.rs")),
+    ] {
+        let item: DeriveInput = syn::parse_str(input).unwrap();
+        let file: syn::File = syn::parse2(derive(&item)).unwrap();
+        let expansion = prettyplease::unparse(&file);
+        if std::env::var_os("SNAPSHOT").is_some_and(|mode| mode == "overwrite") {
+            let path = format!("{}/src/expand/{name}.expanded.rs", env!("CARGO_MANIFEST_DIR"));
+            std::fs::write(path, &expansion).unwrap();
+            continue;
+        }
+        for (at, (now, on_file)) in expansion.lines().zip(on_file.lines()).enumerate() {
+            assert_eq!(now, on_file, "{name}, line {}", at + 1);
+        }
+        assert_eq!(expansion.len(), on_file.len(), "{name}");
+    }
+}
+
+/// What is reserved is what the handle has, so that a method added to the one is missed in the other.
+#[test]
+fn reserved_names_are_the_own_methods_of_the_handle() {
+    let item: DeriveInput = syn::parse_quote! {
+        #[session(version = 1)]
+        struct Shop {
+            #[session(principal)]
+            user: Option<u64>,
+        }
+    };
+    let file: syn::File = syn::parse2(derive(&item)).unwrap();
+    let mut own: Vec<String> = file
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            syn::Item::Impl(item) if item.trait_.is_none() => Some(&item.items),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|item| match item {
+            syn::ImplItem::Fn(method) => Some(method.sig.ident.to_string()),
+            _ => None,
+        })
+        .filter(|name| !name.ends_with("user"))
+        .collect();
+    own.sort();
+    let mut reserved: Vec<&str> = options::RESERVED
+        .iter()
+        .filter(|(_, owner)| *owner == options::Owner::Handle)
+        .map(|(name, _)| *name)
+        .collect();
+    reserved.sort_unstable();
+    assert_eq!(own, reserved);
+}
+
+/// Every option of the table is read by `attr`, or refused as not yet available.
+#[test]
+fn every_word_of_the_table_is_read() {
+    for key in options::KEYS {
+        let option: proc_macro2::TokenStream =
+            if key.available { key.example.parse().unwrap() } else { key.word.parse().unwrap() };
+        let (on_struct, on_field) = match key.place {
+            options::Place::Struct => (quote::quote!(#[session(#option)]), None),
+            options::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
+            options::Place::Changed => (quote::quote!(), Some(quote::quote!(#[session(changed(#option))]))),
+            options::Place::Removed => (quote::quote!(#[session(removed(#option))]), None),
+            options::Place::Step => (quote::quote!(#[session(step(#option))]), None),
+        };
+        let item: DeriveInput = syn::parse_quote!(#on_struct struct Shop { #on_field user: Option<u64> });
+        let errors = errors::Errors::new();
+        attr::read(&errors, &item);
+        let message = errors.finish().err().map(|error| error.to_string());
+        match message {
+            None => assert!(key.available, "{}", key.word),
+            Some(message) => assert!(!key.available && message.contains("not available"), "{message}"),
+        }
+    }
+}
