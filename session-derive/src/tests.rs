@@ -1,6 +1,6 @@
 //! In: whole items, and the tables. Out: the derive's expansions are those on file, and its tables are complete.
 //!
-//! Never a lock: `lock/tests.rs` is for those.
+//! Never a lock: `lock/tests` is for those.
 
 use super::*;
 

@@ -1,16 +1,10 @@
 //! The first thing that somebody does about a message, done: it keeps the data, and ends the message.
 
 use super::super::source::Task;
-use super::{ask, file};
+use super::ask::{ask, file, released};
 
 fn shop(more: &str, fields: &str) -> String {
     format!("#[session(name = \"shop\", version = {more})] struct Shop {{ z: Option<u8>, {fields} }}")
-}
-
-fn released(text: &str, lock: &str) -> String {
-    let answer = ask(text, &Task::Release, file(lock));
-    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
-    answer.lock
 }
 
 /// All that is said of it during an update, which says no more than is wrong.

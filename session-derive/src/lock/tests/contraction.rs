@@ -2,7 +2,7 @@
 
 use super::super::data::Lock;
 use super::super::source::Task;
-use super::{ask, file};
+use super::ask::{ask, file, fine, refused, released};
 
 /// A cart that changes, a name that is split and a theme that goes, in version 2; `more` follows the version.
 fn shop(more: &str, cart: &str, since: &str, fields: &str) -> String {
@@ -26,33 +26,12 @@ const KEYS: &str = "step(since = 2, from(name), to(first, last))";
 const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
 const SIZE: &str = "#[session(default, since = 3)] size: u8,";
 
-#[track_caller]
-fn released(text: &str, lock: &str) -> String {
-    let answer = ask(text, &Task::Release, file(lock));
-    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
-    fine(text, &answer.lock);
-    answer.lock
-}
-
-#[track_caller]
-fn fine(text: &str, lock: &str) {
-    assert_eq!(ask(text, &Task::Check, file(lock)).mistakes, [""; 0], "{text}\n{lock}");
-}
-
 /// As [`fine`], once the draft is written down.
 #[track_caller]
 fn fine_draft(text: &str, lock: &str) {
     let updated = ask(text, &Task::Update, file(lock));
     assert_eq!(updated.mistakes, [""; 0], "{text}\n{lock}");
     fine(text, &updated.lock);
-}
-
-#[track_caller]
-fn refused(text: &str, lock: &str, says: &str) {
-    for task in [Task::Check, Task::Update] {
-        let mistakes = ask(text, &task, file(lock)).mistakes.join("\n");
-        assert!(mistakes.contains(says), "{text}\n{lock}\n{mistakes}");
-    }
 }
 
 #[test]
@@ -260,92 +239,25 @@ fn a_change_of_a_field_that_went_into_a_step() {
     assert!(lock.contains("changed 2 from name"), "{lock}");
 }
 
-const CART: &str =
-    "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] cart: u8, z: Option<u8> }";
-const CHANGED: &str = "changed(since = 2, from = u8, up = up, down = down)";
-
-fn cart(more: &str, field: &str) -> String {
-    format!("#[session(name = \"shop\", version = {more})] struct Shop {{ {field} z: Option<u8> }}")
-}
-
-/// A lock in which a cart changed its type, with or without the version before that.
-fn changed_cart(is_first: bool) -> String {
-    if is_first {
-        let field = "#[session(default, changed(since = 2))] cart: u16,";
-        return released(&cart("2, oldest_reader = 2, oldest_record = 2", field), "");
-    }
-    released(&cart("2", &format!("#[session(default, {CHANGED})] cart: u16,")), &released(CART, ""))
-}
-
-/// What is said of the older form of a field does not end the field.
+/// What no stored record has any more may leave the source, but its key stays taken.
 #[test]
-fn a_changed_field_does_not_vanish() {
-    let lock = changed_cart(false);
-    let old = "removed(key = \"cart\", ty = u8, since = 2)";
-    let new = "removed(key = \"cart@2\", ty = u16, since = 3)";
-    let note = "note: Option<u8>,";
-    refused(&cart(&format!("2, {old}"), ""), &lock, &format!("say `{new}`"));
-    let third = format!("#[session(since = 3)] {note}");
-    refused(
-        &cart(&format!("3, {old}"), &third),
-        &lock,
-        &format!("keep its key free with `#[session({new})]`"),
+fn the_lock_remembers_what_the_source_forgets() {
+    let fields = "#[session(default)] a: u8";
+    let first = format!(
+        "#[session(name = \"shop\", version = 1)] struct Shop {{ {fields}, #[session(default)] theme: String }}"
     );
-    refused(&cart("2", ""), &lock, "cart");
-    let lock = released(&cart(&format!("3, {old}, {new}"), ""), &lock);
-    let again = cart("4, oldest_reader = 3, oldest_record = 3", "#[session(default, since = 4)] cart: u8,");
-    refused(&again, &lock, "wire key \"cart\" was removed in version 2");
-}
-
-/// The lock may begin after the key that a field had first.
-#[test]
-fn a_change_that_the_first_lock_knows_stays() {
-    let lock = changed_cart(true);
-    let from = "oldest_reader = 2, oldest_record = 2";
-    let keep = "there `cart` became `u16`; keep its `changed(since = 2)`";
-    refused(&cart(&format!("2, {from}"), "#[session(default)] cart: u16,"), &lock, keep);
-    refused(&cart(&format!("3, {from}"), "#[session(default, since = 3)] cart: u16,"), &lock, keep);
-    let further = "#[session(default, changed(since = 3, from = u16, up = up, down = down))] cart: String,";
-    refused(&cart(&format!("3, {from}"), further), &lock, keep);
-    fine(&cart(&format!("2, {from}"), "#[session(default, changed(since = 2))] cart: u16,"), &lock);
-
-    // Under another name too.
-    let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2)`";
-    refused(&cart(&format!("2, {from}"), "#[session(default)] basket: u16,"), &lock, advice);
-    let kept = "#[session(default, key = \"cart\", changed(since = 2))] basket: u16,";
-    fine(&cart(&format!("2, {from}"), kept), &lock);
-
-    // A key that was left is not free, though no version in the lock has it.
-    let gone = format!("3, {from}, removed(key = \"cart@2\", ty = u16, since = 3)");
-    let lock = released(&cart(&gone, ""), &lock);
-    let again = gone.replacen('3', "4", 1);
-    refused(
-        &cart(&again, "#[session(default, since = 4)] cart: u16,"),
-        &lock,
-        "wire key \"cart\" was left in version 2",
-    );
-}
-
-#[test]
-fn a_changed_field_keeps_its_key_under_another_name() {
-    let says = "field `cart` disappeared and `basket` with the same change appeared: to keep its data add `#[session(key = \"cart\")]`";
-    let basket = |more: &str| format!("#[session(default, {more})] basket: u16,");
-    let lock = changed_cart(false);
-    let further = "changed(since = 3, from = u16, up = up, down = down)";
-    for (is_first, version, field) in [
-        (false, "2", basket(CHANGED)),
-        (false, "3", basket(&format!("{CHANGED}, {further}")).replace(": u16", ": String")),
-        (true, "2, oldest_reader = 2, oldest_record = 2", basket("changed(since = 2)")),
-    ] {
-        let lock = changed_cart(is_first);
-        let text = cart(version, &field);
-        refused(&text, &lock, says);
-        assert_eq!(ask(&text, &Task::Check, file(&lock)).mistakes.len(), 1, "{text}");
-        let kept = text.replacen("default,", "default, key = \"cart\",", 1);
-        assert_eq!(ask(&kept, &Task::Update, file(&lock)).mistakes, [""; 0], "{kept}");
-    }
-    // Without its change: both are named.
-    let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";
-    let removed = "2, removed(key = \"cart\", ty = u8, since = 2)";
-    refused(&cart(removed, "#[session(default)] basket: u16,"), &lock, advice);
+    let removed = "removed(key = \"theme\", ty = String, since = 2)";
+    let second = format!("#[session(name = \"shop\", version = 2, {removed})] struct Shop {{ {fields} }}");
+    let lock = ask(&first, &Task::Release, file("")).lock;
+    let lock = ask(&second, &Task::Release, file(&lock)).lock;
+    let without = |more: &str, field: &str| {
+        let text =
+            format!("#[session(name = \"shop\", version = 2{more})] struct Shop {{ {fields}{field} }}");
+        ask(&text, &Task::Check, file(&lock)).mistakes.join("\n")
+    };
+    assert_eq!(without(", oldest_reader = 2, oldest_record = 2", ""), "");
+    let early = without(", oldest_reader = 2, removed(key = \"b\", ty = u8, since = 2)", "");
+    assert!(early.contains("what it says of `theme` must stay"), "{early}");
+    let reused = without(", oldest_reader = 2, oldest_record = 2", ", #[session(default)] theme: String");
+    assert!(reused.contains("wire key \"theme\" was removed in version 2"), "{reused}");
 }

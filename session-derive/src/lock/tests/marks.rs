@@ -1,7 +1,7 @@
 //! Marks of a field: who is signed in, and what that resets.
 
 use super::super::source::Task;
-use super::{ask, file};
+use super::ask::{ask, file, released};
 
 fn shop(version: &str, fields: &[&str]) -> String {
     let fields = fields.join(", ");
@@ -10,12 +10,6 @@ fn shop(version: &str, fields: &[&str]) -> String {
 
 fn mistakes(text: &str, task: &Task, lock: &str) -> String {
     ask(text, task, file(lock)).mistakes.join("\n")
-}
-
-fn released(text: &str, lock: &str) -> String {
-    let answer = ask(text, &Task::Release, file(lock));
-    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
-    answer.lock
 }
 
 const USER: &str = "#[session(principal)] user: Option<Numbers>";

@@ -2,7 +2,7 @@
 
 use super::super::data::Lock;
 use super::super::source::{File, Task};
-use super::{ask, file};
+use super::ask::{ask, file};
 
 fn state(name: &str, ident: &str, version: u16, fields: &str) -> String {
     format!("#[session({name}version = {version})] struct {ident} {{ {fields} }}")

@@ -1,0 +1,90 @@
+//! In: the source of a state, a task and a lock file. Out: what the derive says, and the lock that the generated test would write.
+//!
+//! Never the compiler: the table of shapes answers for it.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::DeriveInput;
+
+use super::super::source::{Around, File, Task};
+use super::spec::shape;
+use crate::errors::{Errors, source};
+use crate::{attr, judge, model};
+
+/// What the derive and the table of shapes say of a source.
+pub(super) struct Answer {
+    /// Mistakes, those of types included.
+    pub(super) mistakes: Vec<String>,
+    /// The lock file that the generated test would write.
+    pub(super) lock: String,
+}
+
+pub(super) fn ask(source_text: &str, task: &Task, file: File) -> Answer {
+    let item: DeriveInput = syn::parse_str(source_text).unwrap();
+    let errors = Errors::new();
+    let written = attr::read(&errors, &item);
+    let schema = model::decide(&written);
+    let around =
+        Around { task: task.clone(), file, shown: "shop.lock".to_owned(), directory: TokenStream::new() };
+    let (_, locked) = judge(&errors, &written, &schema, &around);
+    let mut mistakes: Vec<String> =
+        errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect();
+    let spelled = |ty: &syn::Type| source(ty.to_token_stream());
+    mistakes.extend(locked.types.iter().filter_map(|(ty, check)| {
+        let kept = check.locked.map_or(check.same_words, |locked| locked == shape(&spelled(ty)));
+        (!kept).then(|| check.message.clone())
+    }));
+    let mut lock = String::new();
+    if let Some(test) = &locked.test {
+        let numbers = test.shapes.iter().map(|ty| format!("{:016x}", shape(&spelled(ty))));
+        // The first cut is for the hash, which is put in below.
+        let mut numbers = std::iter::once("0".to_owned()).chain(numbers);
+        for (at, text) in test.text.iter().enumerate() {
+            if at > 0 {
+                lock += &numbers.next().unwrap();
+            }
+            lock += text;
+        }
+        if !lock.is_empty() {
+            lock = sealed(&lock);
+        }
+    }
+    Answer { mistakes, lock }
+}
+
+/// The text with its hash, as the library puts it in.
+pub(super) fn sealed(text: &str) -> String {
+    let counted = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#') && !l.starts_with("head "));
+    let bytes = counted.flat_map(|line| line.bytes().chain(*b"\n"));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let head = text.lines().find(|line| line.starts_with("head ")).unwrap();
+    let version = head.split(' ').nth(1).unwrap();
+    text.replacen(head, &format!("head {version} {hash:016x}"), 1)
+}
+
+pub(super) fn file(lock: &str) -> File {
+    if lock.is_empty() { File::Missing(Vec::new()) } else { File::Text(lock.to_owned()) }
+}
+
+#[track_caller]
+pub(super) fn released(text: &str, lock: &str) -> String {
+    let answer = ask(text, &Task::Release, file(lock));
+    assert_eq!(answer.mistakes, [""; 0], "{text}\n{lock}");
+    fine(text, &answer.lock);
+    answer.lock
+}
+
+#[track_caller]
+pub(super) fn fine(text: &str, lock: &str) {
+    assert_eq!(ask(text, &Task::Check, file(lock)).mistakes, [""; 0], "{text}\n{lock}");
+}
+
+#[track_caller]
+pub(super) fn refused(text: &str, lock: &str, says: &str) {
+    for task in [Task::Check, Task::Update] {
+        let mistakes = ask(text, &task, file(lock)).mistakes.join("\n");
+        assert!(mistakes.contains(says), "{text}\n{lock}\n{mistakes}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What released versions say of changes and of steps stays, under whatever name the field has.
+
+use super::super::source::Task;
+use super::ask::{ask, file, fine, refused, released};
+
+/// Steps are locked too: what they read, what they write, and when.
+#[test]
+fn steps_cannot_be_rewritten() {
+    let first = "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] name: String }";
+    let split = "#[session(name = \"shop\", version = 2, step(since = 2, from(name: String), to(first, last), up = up, down = down))]
+        struct Shop { #[session(default, since = 2)] first: String, #[session(default, since = 2)] last: String }";
+    let lock = ask(first, &Task::Release, file("")).lock;
+    let split_lock = ask(split, &Task::Release, file(&lock));
+    assert_eq!(split_lock.mistakes, [""; 0]);
+    let lock = split_lock.lock;
+    assert!(lock.contains("first `String` shape 0000000000000004 step 2 from name default"), "{lock}");
+    assert_eq!(ask(split, &Task::Check, file(&lock)).mistakes, [""; 0]);
+    for (what, by, says) in [
+        ("from(name: String)", "from(name: u8)", "version 1 stored `String` as `name`"),
+        ("from(name: String)", "from(nickname: String)", "`nickname` is in no version up to 2"),
+        (
+            "to(first, last)",
+            "to(last, first)",
+            "there `last` was in place 2 of the step's `to`, here it is in place 1",
+        ),
+        ("to(first, last)", "to(first)", "there `last` was made by a step from `name`, here it is added"),
+        (
+            "step(since = 2, from(name: String), to(first, last), up = up, down = down)",
+            "oldest_reader = 2",
+            "name",
+        ),
+    ] {
+        let edited = split.replace(what, by);
+        let mistakes = ask(&edited, &Task::Check, file(&lock)).mistakes.join("\n");
+        assert!(mistakes.contains(says), "{edited}\n{mistakes}");
+    }
+}
+
+const CART: &str =
+    "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] cart: u8, z: Option<u8> }";
+const CHANGED: &str = "changed(since = 2, from = u8, up = up, down = down)";
+
+fn cart(more: &str, field: &str) -> String {
+    format!("#[session(name = \"shop\", version = {more})] struct Shop {{ {field} z: Option<u8> }}")
+}
+
+/// A lock in which a cart changed its type, with or without the version before that.
+fn changed_cart(is_first: bool) -> String {
+    if is_first {
+        let field = "#[session(default, changed(since = 2))] cart: u16,";
+        return released(&cart("2, oldest_reader = 2, oldest_record = 2", field), "");
+    }
+    released(&cart("2", &format!("#[session(default, {CHANGED})] cart: u16,")), &released(CART, ""))
+}
+
+/// What is said of the older form of a field does not end the field.
+#[test]
+fn a_changed_field_does_not_vanish() {
+    let lock = changed_cart(false);
+    let old = "removed(key = \"cart\", ty = u8, since = 2)";
+    let new = "removed(key = \"cart@2\", ty = u16, since = 3)";
+    let note = "note: Option<u8>,";
+    refused(&cart(&format!("2, {old}"), ""), &lock, &format!("say `{new}`"));
+    let third = format!("#[session(since = 3)] {note}");
+    refused(
+        &cart(&format!("3, {old}"), &third),
+        &lock,
+        &format!("keep its key free with `#[session({new})]`"),
+    );
+    refused(&cart("2", ""), &lock, "cart");
+    let lock = released(&cart(&format!("3, {old}, {new}"), ""), &lock);
+    let again = cart("4, oldest_reader = 3, oldest_record = 3", "#[session(default, since = 4)] cart: u8,");
+    refused(&again, &lock, "wire key \"cart\" was removed in version 2");
+}
+
+/// The lock may begin after the key that a field had first.
+#[test]
+fn a_change_that_the_first_lock_knows_stays() {
+    let lock = changed_cart(true);
+    let from = "oldest_reader = 2, oldest_record = 2";
+    let keep = "there `cart` became `u16`; keep its `changed(since = 2)`";
+    refused(&cart(&format!("2, {from}"), "#[session(default)] cart: u16,"), &lock, keep);
+    refused(&cart(&format!("3, {from}"), "#[session(default, since = 3)] cart: u16,"), &lock, keep);
+    let further = "#[session(default, changed(since = 3, from = u16, up = up, down = down))] cart: String,";
+    refused(&cart(&format!("3, {from}"), further), &lock, keep);
+    fine(&cart(&format!("2, {from}"), "#[session(default, changed(since = 2))] cart: u16,"), &lock);
+
+    // Under another name too.
+    let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2)`";
+    refused(&cart(&format!("2, {from}"), "#[session(default)] basket: u16,"), &lock, advice);
+    let kept = "#[session(default, key = \"cart\", changed(since = 2))] basket: u16,";
+    fine(&cart(&format!("2, {from}"), kept), &lock);
+
+    // A key that was left is not free, though no version in the lock has it.
+    let gone = format!("3, {from}, removed(key = \"cart@2\", ty = u16, since = 3)");
+    let lock = released(&cart(&gone, ""), &lock);
+    let again = gone.replacen('3', "4", 1);
+    refused(
+        &cart(&again, "#[session(default, since = 4)] cart: u16,"),
+        &lock,
+        "wire key \"cart\" was left in version 2",
+    );
+}
+
+#[test]
+fn a_changed_field_keeps_its_key_under_another_name() {
+    let says = "field `cart` disappeared and `basket` with the same change appeared: to keep its data add `#[session(key = \"cart\")]`";
+    let basket = |more: &str| format!("#[session(default, {more})] basket: u16,");
+    let lock = changed_cart(false);
+    let further = "changed(since = 3, from = u16, up = up, down = down)";
+    for (is_first, version, field) in [
+        (false, "2", basket(CHANGED)),
+        (false, "3", basket(&format!("{CHANGED}, {further}")).replace(": u16", ": String")),
+        (true, "2, oldest_reader = 2, oldest_record = 2", basket("changed(since = 2)")),
+    ] {
+        let lock = changed_cart(is_first);
+        let text = cart(version, &field);
+        refused(&text, &lock, says);
+        assert_eq!(ask(&text, &Task::Check, file(&lock)).mistakes.len(), 1, "{text}");
+        let kept = text.replacen("default,", "default, key = \"cart\",", 1);
+        assert_eq!(ask(&kept, &Task::Update, file(&lock)).mistakes, [""; 0], "{kept}");
+    }
+    // Without its change: both are named.
+    let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";
+    let removed = "2, removed(key = \"cart\", ty = u8, since = 2)";
+    refused(&cart(removed, "#[session(default)] basket: u16,"), &lock, advice);
+}

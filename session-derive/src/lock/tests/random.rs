@@ -1,0 +1,187 @@
+//! Generated schemas against their locks: P23 and P24 of the design.
+//!
+//! In: random schemas, released version by version, and random edits of them. Out: the derive's verdict equals that of a model which
+//! knows only what each version stores under which key.
+
+use std::collections::BTreeMap;
+
+use super::super::data::Lock;
+use super::super::source::{File, Task};
+use super::super::text::ASKED;
+use super::ask::{ask, file};
+use super::spec::{Random, Spec, shape, version_up_to};
+
+/// A schema of one to four versions, each of them released.
+fn history(random: &mut Random) -> (Spec, String) {
+    let mut spec = Spec::new(random);
+    let mut lock = String::new();
+    for version in 1..=1 + random.below(4) {
+        if version > 1 {
+            spec.evolve(random);
+        }
+        let answer = ask(&spec.source(0), &Task::Release, file(&lock));
+        assert_eq!(answer.mistakes, [""; 0], "{}\n{lock}", spec.source(0));
+        assert!(!answer.lock.contains(ASKED));
+        lock = answer.lock;
+        assert_eq!(Lock::parse(&lock).unwrap().released, spec.version, "{lock}");
+        assert_eq!(ask(&spec.source(0), &Task::Check, file(&lock)).mistakes, [""; 0], "{lock}");
+    }
+    (spec, lock)
+}
+
+/// Whether all that `released` stored is told as before, as far as records may still hold it, and no old key means something new.
+fn is_kept(released: &Spec, edited: &Spec) -> bool {
+    let oldest = edited.oldest;
+    let still_there = released.view(oldest);
+    let told = |spec: &Spec, version| {
+        let mut view = spec.view(version);
+        view.retain(|key, _| version >= oldest || still_there.contains_key(key));
+        view
+    };
+    let last = released.view(released.version);
+    let draft = edited.view(edited.version);
+    let mut new = draft.keys().filter(|key| !last.contains_key(*key));
+    (1..=released.version).all(|version| told(released, version) == told(edited, version))
+        && new.all(|key| (1..=released.version).all(|version| !released.view(version).contains_key(key)))
+}
+
+/// P23: what means nothing changes nothing.
+#[test]
+fn the_lock_is_a_function_of_the_schema() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..200 {
+        let (mut spec, lock) = history(&mut random);
+        for at in 0..spec.fields.len() {
+            let other = random.below(spec.fields.len());
+            spec.fields.swap(at, other);
+            if random.below(2) == 0 {
+                spec.fields[at].ident = format!("renamed_{}", spec.fields[at].key);
+            }
+        }
+        let answer = ask(&spec.source(1), &Task::Update, file(&lock));
+        assert_eq!((answer.mistakes, answer.lock), (Vec::new(), lock.clone()), "{}", spec.source(1));
+
+        // And from nothing, two ways of writing one schema give one lock; another schema gives another.
+        let fresh = |spec: &Spec, noise| ask(&spec.source(noise), &Task::Update, file("")).lock;
+        assert_eq!(fresh(&spec, 0), fresh(&spec, 1));
+        let mut other = spec.clone();
+        match random.below(4) {
+            0 => other.fields[0].key += "x",
+            1 => other.fields[0].default += 1,
+            2 => other.evolve(&mut random),
+            _ => match other.fields[0].changes.last_mut() {
+                Some((_, ty)) => *ty = if shape(ty) == 1 { "u16" } else { "u8" },
+                None => other.fields[0].first = if shape(other.fields[0].first) == 1 { "u16" } else { "u8" },
+            },
+        }
+        if ask(&other.source(0), &Task::Update, file("")).mistakes.is_empty() {
+            assert_ne!(fresh(&other, 0), fresh(&spec, 0), "{}", other.source(0));
+        }
+    }
+}
+
+/// One edit, sensible or not.
+fn edit(random: &mut Random, spec: &mut Spec) -> &'static str {
+    let next = spec.version + 1;
+    let at = random.below(spec.fields.len());
+    match random.below(22) {
+        0 => spec.fields[at].ident += "_renamed",
+        1 => {
+            let ident = spec.fields[at].ident.clone() + "_moved";
+            spec.fields[at].key.clone_from(&ident);
+            spec.fields[at].ident = ident;
+            return "rename without key";
+        }
+        2 | 3 => {
+            let ty = random.ty();
+            match spec.fields[at].changes.last_mut() {
+                Some(last) => last.1 = ty,
+                None => spec.fields[at].first = ty,
+            }
+            return "another type";
+        }
+        4 => spec.fields[at].first = random.ty(),
+        5 => drop(spec.fields.remove(at)),
+        6 => spec.remove(at, spec.version),
+        7 => {
+            spec.version = next;
+            spec.remove(at, next);
+        }
+        8 => spec.add(random, 1),
+        9 => spec.add(random, spec.version),
+        10 => {
+            spec.version = next;
+            let since = u16::try_from(1 + random.below(usize::from(next))).unwrap();
+            spec.add(random, since);
+        }
+        11 => spec.fields[at].default += 1,
+        12 => spec.version = next,
+        13 => spec.version = u16::try_from(1 + random.below(usize::from(next) + 2)).unwrap(),
+        14 => {
+            spec.version = next;
+            spec.change(random, at, next);
+        }
+        15 => spec.change(random, at, spec.version),
+        16 => spec.fields[at].since = u16::try_from(1 + random.below(usize::from(spec.version))).unwrap(),
+        17 => drop(spec.fields[at].changes.pop()),
+        18 if !spec.removed.is_empty() => {
+            let (key, ..) = spec.removed.remove(random.below(spec.removed.len()));
+            spec.version = next;
+            spec.add(random, next);
+            if let (Some(field), false) = (spec.fields.last_mut(), key.contains('@')) {
+                field.key = key;
+            }
+            return "a key again";
+        }
+        19 if !spec.removed.is_empty() => {
+            let at = random.below(spec.removed.len());
+            match random.below(3) {
+                0 => drop(spec.removed.remove(at)),
+                1 => spec.removed[at].1 = random.ty(),
+                _ => spec.removed[at].3 = u16::try_from(1 + random.below(usize::from(next))).unwrap(),
+            }
+        }
+        20 | 21 => spec.oldest = version_up_to(random, spec.version),
+        _ => spec.fields.swap(0, at),
+    }
+    "edit"
+}
+
+/// P24: an edit is accepted exactly if every released version still finds its cells, of the types that it wrote.
+#[test]
+fn edits_are_accepted_exactly_if_nothing_released_moves() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let (mut accepted, mut refused) = (0, 0);
+    for round in 0..2000 {
+        let (spec, lock) = history(&mut random);
+        let mut edited = spec.clone();
+        let kind = edit(&mut random, &mut edited);
+        let text = edited.source(round);
+        let attributes = ask(&text, &Task::Check, File::Ignored).mistakes;
+        let version_fits = edited.version == spec.version || edited.version == spec.version + 1;
+        // No reader of a version that is not released can be the oldest.
+        let expected =
+            attributes.is_empty() && version_fits && edited.oldest <= spec.version && is_kept(&spec, &edited);
+
+        // A draft has to be recorded; what cannot be recorded is a mistake.
+        let answer = ask(&text, &Task::Update, file(&lock));
+        let told =
+            || format!("round {round}, {kind}\n{text}\n{lock}\n{:#?}\n{attributes:#?}", answer.mistakes);
+        assert_eq!(answer.mistakes.is_empty(), expected, "{}", told());
+        if expected {
+            accepted += 1;
+            assert_eq!(ask(&text, &Task::Check, file(&answer.lock)).mistakes, [""; 0], "{}", told());
+            // What is new must be recorded, a default too.
+            let default = |spec: &Spec| -> BTreeMap<String, u8> {
+                spec.fields.iter().map(|field| (field.form(u16::MAX).0, field.default)).collect()
+            };
+            let same = edited.version == spec.version && default(&edited) == default(&spec);
+            let unrecorded = ask(&text, &Task::Check, file(&lock)).mistakes;
+            assert_eq!(unrecorded.is_empty(), same, "{}\n{unrecorded:#?}", told());
+        } else {
+            refused += 1;
+            assert!(!ask(&text, &Task::Check, file(&lock)).mistakes.is_empty(), "{}", told());
+        }
+    }
+    assert!(accepted > 300 && refused > 300, "{accepted} accepted, {refused} refused");
+}
