@@ -61,24 +61,6 @@ pub(crate) fn suggest(word: &str, options: &[&str]) -> String {
     }
 }
 
-/// A type as the user would write it: tokens print with a space between each two.
-pub(crate) fn source(tokens: impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (spaced, written) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        (" ;", ";"),
-        ("& ", "&"),
-    ] {
-        text = text.replace(spaced, written);
-    }
-    text
-}
-
 /// How many letters to insert, delete or replace to get from `a` to `b` (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
@@ -118,14 +100,6 @@ mod tests {
         assert_eq!(suggest("verison", &options), "did you mean `version`?");
         assert_eq!(suggest("nam", &options), "did you mean `name`?");
         assert_eq!(suggest("colour", &options), "expected one of `name`, `version`, `crate`");
-    }
-
-    #[test]
-    fn types_as_written() {
-        for text in ["Vec<Line>", "::std::vec::Vec<(u8, [u8; 4])>", "&'static str", "HashMap<String, u8>"] {
-            let ty: syn::Type = syn::parse_str(text).unwrap();
-            assert_eq!(source(ty), text);
-        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ mod tests {
     fn blanks_make_no_difference() {
         for (written, expected) in [
             ("Vec < ( u8 ,String ) >", "Vec<(u8, String)>"),
+            (":: std :: vec :: Vec < u8 >", "::std::vec::Vec<u8>"),
             ("& 'static   str", "&'static str"),
             ("[ u8 ; 4 ]", "[u8; 4]"),
             ("\"en\" . to_owned( ) /* why */", "\"en\".to_owned()"),

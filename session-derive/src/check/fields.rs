@@ -5,16 +5,17 @@
 use super::types::is_owned;
 use crate::attr::found::{Given, Slot};
 use crate::attr::{Written, WrittenField};
-use crate::errors::{Errors, source};
+use crate::errors::Errors;
 use crate::ident;
 use crate::model::field::Field;
+use crate::words::words;
 
 pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let needed = !field.is_option() && written.default.is_none();
     // Whose type is wrong, or who must be an `Option`, has been told so.
     let told = written.damaged || field.principal || field.flash || !is_owned(field.ty);
     if needed && !told {
-        let (name, ty) = (ident::word(field.ident), source(field.ty));
+        let (name, ty) = (ident::word(field.ident), words(field.ty));
         errors.at(
             field.ty,
             format!(
@@ -42,7 +43,7 @@ pub(super) fn principal_and_flash_are_options(
     if field.is_option() || !is_owned(field.ty) {
         return;
     }
-    let ty = source(field.ty);
+    let ty = words(field.ty);
     if written.principal.is_some() {
         errors.at(
             field.ty,

@@ -11,10 +11,11 @@ use super::versions::{Versions, in_range};
 use crate::attr::found::{Given, Slot};
 use crate::attr::history::Changed;
 use crate::attr::{Written, WrittenField};
-use crate::errors::{Errors, source};
+use crate::errors::Errors;
 use crate::ident;
 use crate::lock::Past;
 use crate::model::field::{Field, number};
+use crate::words::words;
 
 /// A version in which nothing changes.
 pub(crate) struct Unused {
@@ -111,7 +112,7 @@ pub(super) fn change_is_complete(
         errors.at(word, format!("`changed` needs `from = Type`: what `{name}` was before{or}"));
     }
     if change.up.is_none() {
-        let ty = source(&written.field.ty);
+        let ty = words(&written.field.ty);
         errors.at(
             word,
             format!("`changed` needs `up = path`: how an older value becomes a newer one, such as `{ty}`"),
@@ -127,7 +128,7 @@ pub(super) fn change_changes(errors: &Errors, written: &WrittenField<'_>, field:
         None if at + 1 == written.changed.len() => field.ty,
         None => return,
     };
-    if source(from_type) == source(next) {
+    if words(from_type) == words(next) {
         errors.at(
             from_type,
             format!(

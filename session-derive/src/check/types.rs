@@ -6,11 +6,12 @@
 use syn::Type;
 
 use crate::attr::found::Slot;
-use crate::errors::{Errors, source};
+use crate::errors::Errors;
 use crate::ident;
 use crate::model::Schema;
 use crate::model::field::Field;
 use crate::model::spelling::{self, Spelling};
+use crate::words::words;
 
 /// Whether getters and setters can name the type; if not, [`owned_type`] has said so.
 pub(crate) fn is_owned(ty: &Type) -> bool {
@@ -28,14 +29,14 @@ pub(super) fn owned_type(errors: &Errors, schema: &Schema<'_>, field: &Field<'_>
 fn not_owned(part: &Type, state: &str) -> Option<String> {
     Some(match part {
         Type::Reference(reference) => {
-            let owned = match source(&reference.elem).as_str() {
+            let owned = match words(&reference.elem).as_str() {
                 "str" => "String".to_owned(),
                 other => other
                     .strip_prefix('[')
                     .and_then(|other| other.strip_suffix(']'))
                     .map_or_else(|| other.to_owned(), |element| format!("Vec<{element}>")),
             };
-            format!("session fields are owned values; use `{owned}` instead of `{}`", source(part))
+            format!("session fields are owned values; use `{owned}` instead of `{}`", words(part))
         }
         Type::TraitObject(_) => {
             "session fields are owned values; use a concrete type, such as an enum, instead of a trait object"
@@ -79,7 +80,7 @@ pub(super) fn string_keys_in_maps(errors: &Errors, field: &Field<'_>) {
                 key,
                 format!(
                     "JSON object keys are strings; use a key such as `String` or `u64` instead of `{}`",
-                    source(key)
+                    words(key)
                 ),
             );
         }

@@ -3,12 +3,13 @@
 //! Never the compiler: the table of shapes answers for it.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+
 use syn::DeriveInput;
 
 use super::super::source::{Around, File, Task};
 use super::spec::shape;
-use crate::errors::{Errors, source};
+use crate::errors::Errors;
+use crate::words::words;
 use crate::{attr, judge, model};
 
 /// What the derive and the table of shapes say of a source.
@@ -29,7 +30,7 @@ pub(super) fn ask(source_text: &str, task: &Task, file: File) -> Answer {
     let (_, locked) = judge(&errors, &written, &schema, &around);
     let mut mistakes: Vec<String> =
         errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect();
-    let spelled = |ty: &syn::Type| source(ty.to_token_stream());
+    let spelled = |ty: &syn::Type| words(ty);
     mistakes.extend(locked.types.iter().filter_map(|(ty, check)| {
         let kept = check.locked.map_or(check.same_words, |locked| locked == shape(&spelled(ty)));
         (!kept).then(|| check.message.clone())
