@@ -13,6 +13,7 @@ mod tests;
 mod options;
 mod words;
 mod ident;
+mod standard;
 mod errors;
 mod krate;
 mod attr;

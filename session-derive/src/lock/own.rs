@@ -7,13 +7,8 @@ use syn::Type;
 
 use crate::ident;
 use crate::model::spelling;
+use crate::standard;
 use crate::words::words;
-
-/// What has a shape without the user's help.
-const STD: &str = " bool char str String u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 NonZeroU8 NonZeroU16 NonZeroU32 \
-    NonZeroU64 NonZeroU128 NonZeroUsize NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64 NonZeroI128 NonZeroIsize Duration SystemTime \
-    PathBuf Path IpAddr Ipv4Addr Ipv6Addr SocketAddr Option Vec VecDeque LinkedList BinaryHeap HashSet BTreeSet HashMap BTreeMap \
-    Result Box Rc Arc Cow ";
 
 /// The names of the user's types in `spelled`, each once.
 pub(super) fn names(spelled: &str) -> Vec<String> {
@@ -22,7 +17,7 @@ pub(super) fn names(spelled: &str) -> Vec<String> {
     for part in spelling::parts(&ty) {
         let Type::Path(path) = part else { continue };
         let name = path.path.segments.last().map(|last| ident::word(&last.ident)).unwrap_or_default();
-        if !STD.contains(&format!(" {name} ")) && !names.contains(&name) {
+        if !standard::has(&name) && !names.contains(&name) {
             names.push(name);
         }
     }
@@ -69,6 +64,7 @@ mod tests {
                 "Sku Line",
                 "HashMap<shop::SkuV2, (LineV2, [LineV2; 2])>",
             ),
+            ("Option<NonZero<u8>>", "", "Option<NonZero<u8>>"),
             ("Wrapped<u8>", "Wrapped", "WrappedV2<u8>"),
             ("std::collections::BTreeMap<Box<str>, u8>", "", "std::collections::BTreeMap<Box<str>, u8>"),
         ] {

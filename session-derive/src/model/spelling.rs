@@ -5,7 +5,7 @@
 
 use syn::{GenericArgument, Path, PathArguments, ReturnType, Type, TypePath};
 
-use crate::ident;
+use crate::standard::{self, Kind};
 
 /// What the spelling of a type says about it: the compiler has not resolved names yet when the derive runs.
 #[derive(Clone, Copy)]
@@ -21,53 +21,27 @@ pub(crate) enum Spelling<'a> {
 impl<'a> Spelling<'a> {
     pub(crate) fn of(ty: &'a Type) -> Self {
         let Some(path) = plain_path(ty) else { return Spelling::Other };
-        let is = |module: &str, names: &[&str]| is_std(path, module, names);
-        match generic_types(path).as_slice() {
-            [] if is("primitive", SCALARS) || is("num", NONZEROS) => Spelling::Scalar,
-            [] if is("string", &["String"]) => Spelling::String,
-            [_] if is("num", &["NonZero"]) => Spelling::Scalar,
-            [inner] if is("vec", &["Vec"]) => Spelling::Vec(inner),
-            [inner] if is("option", &["Option"]) => Spelling::Option(inner),
+        match (standard::kind(path), generic_types(path).as_slice()) {
+            (Some(Kind::Scalar | Kind::NonZero), []) | (Some(Kind::NonZero), [_]) => Spelling::Scalar,
+            (Some(Kind::String), []) => Spelling::String,
+            (Some(Kind::Vec), [inner]) => Spelling::Vec(inner),
+            (Some(Kind::Option), [inner]) => Spelling::Option(inner),
             _ => Spelling::Other,
         }
     }
 }
 
-const SCALARS: &[&str] = &[
-    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-    "f32", "f64",
-];
-
-const NONZEROS: &[&str] = &[
-    "NonZero",
-    "NonZeroU8",
-    "NonZeroU16",
-    "NonZeroU32",
-    "NonZeroU64",
-    "NonZeroU128",
-    "NonZeroUsize",
-    "NonZeroI8",
-    "NonZeroI16",
-    "NonZeroI32",
-    "NonZeroI64",
-    "NonZeroI128",
-    "NonZeroIsize",
-];
-
 /// The key type, if `ty` is spelled as a map of the standard library.
 pub(crate) fn map_key(ty: &Type) -> Option<&Type> {
     let path = plain_path(ty)?;
-    let is_map = is_std(path, "collections", &["HashMap", "BTreeMap"]);
-    generic_types(path).first().copied().filter(|_| is_map)
+    generic_types(path).first().copied().filter(|_| standard::kind(path) == Some(Kind::Map))
 }
 
 /// Whether the JSON of `ty` is not a string or a number, as far as its spelling says.
 pub(crate) fn is_not_one_value(ty: &Type) -> bool {
-    const COLLECTIONS: &[&str] =
-        &["HashMap", "BTreeMap", "HashSet", "BTreeSet", "VecDeque", "BinaryHeap", "LinkedList"];
     matches!(peel(ty), Type::Tuple(_) | Type::Array(_))
         || matches!(Spelling::of(ty), Spelling::Vec(_) | Spelling::Option(_))
-        || plain_path(ty).is_some_and(|path| is_std(path, "collections", COLLECTIONS))
+        || matches!(plain_path(ty).and_then(standard::kind), Some(Kind::Map | Kind::Collection))
 }
 
 /// Without the parentheses and the invisible groups that `macro_rules!` adds.
@@ -99,16 +73,6 @@ fn plain_path(ty: &Type) -> Option<&Path> {
     match peel(ty) {
         Type::Path(TypePath { qself: None, path }) => Some(path),
         _ => None,
-    }
-}
-
-/// Whether `path` is one of `names`, alone or as `std::module::name` (`core`, `alloc`, with or without `::` before).
-fn is_std(path: &Path, module: &str, names: &[&str]) -> bool {
-    let words: Vec<String> = path.segments.iter().map(|segment| ident::word(&segment.ident)).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [name] => path.leading_colon.is_none() && names.contains(name),
-        ["std" | "core" | "alloc", inside, name] => *inside == module && names.contains(name),
-        _ => false,
     }
 }
 

@@ -1,0 +1,89 @@
+//! In: nothing. Out: the types of the standard library that the derive knows by their spelling.
+//!
+//! Never resolves a name: a user's own `Option` is spelled like the standard library's. Only spellings are compared here.
+
+use syn::Path;
+
+use crate::ident;
+
+/// What the derive knows of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Read by value.
+    Scalar,
+    /// As [`Kind::Scalar`], with its integer as an argument.
+    NonZero,
+    String,
+    Vec,
+    Option,
+    Map,
+    /// Written as a JSON array.
+    Collection,
+    /// Has a shape, like all others here, and nothing more.
+    Other,
+}
+
+/// Each kind with the module of `std` and the names in it.
+static TABLE: &[(Kind, &str, &[&str])] = &[
+    (
+        Kind::Scalar,
+        "primitive",
+        &[
+            "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
+            "isize", "f32", "f64",
+        ],
+    ),
+    (
+        Kind::Scalar,
+        "num",
+        &[
+            "NonZeroU8",
+            "NonZeroU16",
+            "NonZeroU32",
+            "NonZeroU64",
+            "NonZeroU128",
+            "NonZeroUsize",
+            "NonZeroI8",
+            "NonZeroI16",
+            "NonZeroI32",
+            "NonZeroI64",
+            "NonZeroI128",
+            "NonZeroIsize",
+        ],
+    ),
+    (Kind::NonZero, "num", &["NonZero"]),
+    (Kind::String, "string", &["String"]),
+    (Kind::Vec, "vec", &["Vec"]),
+    (Kind::Option, "option", &["Option"]),
+    (Kind::Map, "collections", &["HashMap", "BTreeMap"]),
+    (Kind::Collection, "collections", &["HashSet", "BTreeSet", "VecDeque", "BinaryHeap", "LinkedList"]),
+    (Kind::Other, "primitive", &["str"]),
+    (Kind::Other, "borrow", &["Cow"]),
+    (Kind::Other, "boxed", &["Box"]),
+    (Kind::Other, "net", &["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr"]),
+    (Kind::Other, "path", &["Path", "PathBuf"]),
+    (Kind::Other, "rc", &["Rc"]),
+    (Kind::Other, "result", &["Result"]),
+    (Kind::Other, "sync", &["Arc"]),
+    (Kind::Other, "time", &["Duration", "SystemTime"]),
+];
+
+/// The kind of a type that is spelled by its name alone, or as `std::module::Name` (`core`, `alloc`, with or without `::` before).
+pub(crate) fn kind(path: &Path) -> Option<Kind> {
+    let words: Vec<String> = path.segments.iter().map(|segment| ident::word(&segment.ident)).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (inside, name) = match words.as_slice() {
+        [name] if path.leading_colon.is_none() => (None, *name),
+        ["std" | "core" | "alloc", inside, name] => (Some(*inside), *name),
+        _ => return None,
+    };
+    let is_it = |(_, module, names): &&(Kind, &str, &[&str])| {
+        inside.is_none_or(|inside| inside == *module) && names.contains(&name)
+    };
+    TABLE.iter().find(is_it).map(|(kind, ..)| *kind)
+}
+
+/// Whether a type of the standard library that the derive knows has this name.
+pub(crate) fn has(name: &str) -> bool {
+    TABLE.iter().any(|(_, _, names)| names.contains(&name))
+}
