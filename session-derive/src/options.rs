@@ -43,7 +43,7 @@ pub(crate) enum Form {
 
 /// An option of `#[session(..)]`.
 #[derive(Debug)]
-pub(crate) struct Key {
+pub(crate) struct Definition {
     pub(crate) word: &'static str,
     pub(crate) place: Place,
     pub(crate) form: Form,
@@ -53,7 +53,7 @@ pub(crate) struct Key {
     pub(crate) available: bool,
 }
 
-impl Key {
+impl Definition {
     const fn new(word: &'static str, place: Place, form: Form, example: &'static str) -> Self {
         Self { word, place, form, example, available: true }
     }
@@ -64,61 +64,65 @@ impl Key {
 }
 
 /// Every option, in the order in which messages list them.
-pub(crate) static KEYS: &[Key] = &[
-    Key::new("name", Place::Struct, Form::Value, "name = \"shop\""),
-    Key::new("version", Place::Struct, Form::Value, "version = 3"),
-    Key::new("crate", Place::Struct, Form::Value, "crate = ::path::to::actix_typed_session"),
-    Key::new("oldest_reader", Place::Struct, Form::Value, "oldest_reader = 3"),
-    Key::new("oldest_record", Place::Struct, Form::Value, "oldest_record = 2"),
-    Key::new("removed", Place::Struct, Form::List, "removed(key = \"theme\", ty = String, since = 2)"),
-    Key::new(
+pub(crate) static OPTIONS: &[Definition] = &[
+    Definition::new("name", Place::Struct, Form::Value, "name = \"shop\""),
+    Definition::new("version", Place::Struct, Form::Value, "version = 3"),
+    Definition::new("crate", Place::Struct, Form::Value, "crate = ::path::to::actix_typed_session"),
+    Definition::new("oldest_reader", Place::Struct, Form::Value, "oldest_reader = 3"),
+    Definition::new("oldest_record", Place::Struct, Form::Value, "oldest_record = 2"),
+    Definition::new("removed", Place::Struct, Form::List, "removed(key = \"theme\", ty = String, since = 2)"),
+    Definition::new(
         "step",
         Place::Struct,
         Form::List,
         "step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join)",
     ),
-    Key::new("lock", Place::Struct, Form::Value, "lock = required"),
-    Key::new("sample", Place::Struct, Form::Value, "sample = a_full_shop"),
-    Key::new("key", Place::Field, Form::Value, "key = \"nick\""),
-    Key::new("default", Place::Field, Form::FlagOrValue, "default = 3"),
-    Key::new("getter", Place::Field, Form::Value, "getter = \"last_seen\""),
-    Key::new("principal", Place::Field, Form::Flag, "principal"),
-    Key::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
-    Key::new("flash", Place::Field, Form::Flag, "flash"),
-    Key::new("lenient", Place::Field, Form::Flag, "lenient"),
-    Key::new("since", Place::Field, Form::Value, "since = 2"),
-    Key::new(
+    Definition::new("lock", Place::Struct, Form::Value, "lock = required"),
+    Definition::new("sample", Place::Struct, Form::Value, "sample = a_full_shop"),
+    Definition::new("key", Place::Field, Form::Value, "key = \"nick\""),
+    Definition::new("default", Place::Field, Form::FlagOrValue, "default = 3"),
+    Definition::new("getter", Place::Field, Form::Value, "getter = \"last_seen\""),
+    Definition::new("principal", Place::Field, Form::Flag, "principal"),
+    Definition::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
+    Definition::new("flash", Place::Field, Form::Flag, "flash"),
+    Definition::new("lenient", Place::Field, Form::Flag, "lenient"),
+    Definition::new("since", Place::Field, Form::Value, "since = 2"),
+    Definition::new(
         "changed",
         Place::Field,
         Form::List,
         "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)",
     ),
-    Key::later("expires_after", Place::Field, Form::Value),
-    Key::later("secret", Place::Field, Form::Flag),
-    Key::new("since", Place::Changed, Form::Value, "since = 3"),
-    Key::new("from", Place::Changed, Form::Value, "from = Vec<u32>"),
-    Key::new("up", Place::Changed, Form::Value, "up = to_lines"),
-    Key::new("down", Place::Changed, Form::Value, "down = to_numbers"),
-    Key::new("merge", Place::Changed, Form::Value, "merge = keep_quantities"),
-    Key::new("key", Place::Removed, Form::Value, "key = \"theme\""),
-    Key::new("ty", Place::Removed, Form::Value, "ty = String"),
-    Key::new("since", Place::Removed, Form::Value, "since = 2"),
-    Key::new("since", Place::Step, Form::Value, "since = 3"),
-    Key::new("from", Place::Step, Form::List, "from(name: Option<String>)"),
-    Key::new("to", Place::Step, Form::List, "to(first, last)"),
-    Key::new("up", Place::Step, Form::Value, "up = split"),
-    Key::new("down", Place::Step, Form::Value, "down = join"),
-    Key::new("merge", Place::Step, Form::Value, "merge = keep_case"),
+    Definition::later("expires_after", Place::Field, Form::Value),
+    Definition::later("secret", Place::Field, Form::Flag),
+    Definition::new("since", Place::Changed, Form::Value, "since = 3"),
+    Definition::new("from", Place::Changed, Form::Value, "from = Vec<u32>"),
+    Definition::new("up", Place::Changed, Form::Value, "up = to_lines"),
+    Definition::new("down", Place::Changed, Form::Value, "down = to_numbers"),
+    Definition::new("merge", Place::Changed, Form::Value, "merge = keep_quantities"),
+    Definition::new("key", Place::Removed, Form::Value, "key = \"theme\""),
+    Definition::new("ty", Place::Removed, Form::Value, "ty = String"),
+    Definition::new("since", Place::Removed, Form::Value, "since = 2"),
+    Definition::new("since", Place::Step, Form::Value, "since = 3"),
+    Definition::new("from", Place::Step, Form::List, "from(name: Option<String>)"),
+    Definition::new("to", Place::Step, Form::List, "to(first, last)"),
+    Definition::new("up", Place::Step, Form::Value, "up = split"),
+    Definition::new("down", Place::Step, Form::Value, "down = join"),
+    Definition::new("merge", Place::Step, Form::Value, "merge = keep_case"),
 ];
 
 /// The option that `word` names in `place`.
-pub(crate) fn find(word: &str, place: Place) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.word == word && key.place == place)
+pub(crate) fn find(word: &str, place: Place) -> Option<&'static Definition> {
+    OPTIONS.iter().find(|option| option.word == word && option.place == place)
 }
 
 /// The options that may be written in `place`.
 pub(crate) fn words(place: Place) -> Vec<&'static str> {
-    KEYS.iter().filter(|key| key.place == place && key.available).map(|key| key.word).collect()
+    OPTIONS
+        .iter()
+        .filter(|option| option.place == place && option.available)
+        .map(|option| option.word)
+        .collect()
 }
 
 /// Names on a handle that a getter would hide, and whose they are.
@@ -148,8 +152,12 @@ mod tests {
 
     #[test]
     fn no_word_stands_twice_in_one_place() {
-        for (at, key) in KEYS.iter().enumerate() {
-            assert!(!KEYS[..at].iter().any(|k| k.word == key.word && k.place == key.place), "{}", key.word);
+        for (at, option) in OPTIONS.iter().enumerate() {
+            assert!(
+                !OPTIONS[..at].iter().any(|other| other.word == option.word && other.place == option.place),
+                "{}",
+                option.word
+            );
         }
     }
 }

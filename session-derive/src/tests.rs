@@ -70,10 +70,10 @@ fn reserved_names_are_the_own_methods_of_the_handle() {
 /// Every option of the table is read by `attr`, or refused as not yet available.
 #[test]
 fn every_word_of_the_table_is_read() {
-    for key in options::KEYS {
+    for known in options::OPTIONS {
         let option: proc_macro2::TokenStream =
-            if key.available { key.example.parse().unwrap() } else { key.word.parse().unwrap() };
-        let (on_struct, on_field) = match key.place {
+            if known.available { known.example.parse().unwrap() } else { known.word.parse().unwrap() };
+        let (on_struct, on_field) = match known.place {
             options::Place::Struct => (quote::quote!(#[session(#option)]), None),
             options::Place::Field => (quote::quote!(), Some(quote::quote!(#[session(#option)]))),
             options::Place::Changed => (quote::quote!(), Some(quote::quote!(#[session(changed(#option))]))),
@@ -85,8 +85,8 @@ fn every_word_of_the_table_is_read() {
         attr::read(&errors, &item);
         let message = errors.finish().err().map(|error| error.to_string());
         match message {
-            None => assert!(key.available, "{}", key.word),
-            Some(message) => assert!(!key.available && message.contains("not available"), "{message}"),
+            None => assert!(known.available, "{}", known.word),
+            Some(message) => assert!(!known.available && message.contains("not available"), "{message}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use syn::token::{Brace, Bracket, Paren};
 use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr, Path, Token, Type};
 
 use super::found::Found;
-use crate::options::Key;
+use crate::options::Definition;
 
 /// What is said where a schema has no lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,47 +20,47 @@ pub(crate) enum Mode {
     Off,
 }
 
-pub(super) fn flag(option: &Found, input: ParseStream<'_>) -> syn::Result<()> {
+pub(super) fn flag(found: &Found, input: ParseStream<'_>) -> syn::Result<()> {
     let follows = input.peek(Token![=]) || input.peek(Paren) || input.peek(Bracket) || input.peek(Brace);
-    if follows { Err(option.wrong_form()) } else { Ok(()) }
+    if follows { Err(found.wrong_form()) } else { Ok(()) }
 }
 
 /// `= expression`, or nothing.
-pub(super) fn expression(option: &Found, input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
+pub(super) fn expression(found: &Found, input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
     if input.peek(Token![=]) {
-        return value(option, input).map(Some);
+        return value(found, input).map(Some);
     }
-    flag(option, input).map(|()| None)
+    flag(found, input).map(|()| None)
 }
 
-pub(super) fn value(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
+pub(super) fn value(found: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
     if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
-        return Err(option.wrong_form());
+        return Err(found.wrong_form());
     }
     input.parse()
 }
 
 /// A value without the invisible group around what came through a `macro_rules!`.
-pub(super) fn bare(option: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
-    let mut value = value(option, input)?;
+pub(super) fn bare(found: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut value = value(found, input)?;
     while let Expr::Group(group) = value {
         value = *group.expr;
     }
     Ok(value)
 }
 
-pub(super) fn string(option: &Found, input: ParseStream<'_>) -> syn::Result<LitStr> {
-    match bare(option, input)? {
+pub(super) fn string(found: &Found, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    match bare(found, input)? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
         other => Err(syn::Error::new_spanned(
             other,
-            format!("`{}` takes a string literal: `{}`", option.key.word, option.key.example),
+            format!("`{}` takes a string literal: `{}`", found.option.word, found.option.example),
         )),
     }
 }
 
-pub(super) fn integer(option: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
-    match bare(option, input)? {
+pub(super) fn integer(found: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
+    match bare(found, input)? {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
         other => Err(syn::Error::new_spanned(
             other,
@@ -69,21 +69,21 @@ pub(super) fn integer(option: &Found, input: ParseStream<'_>) -> syn::Result<Lit
     }
 }
 
-pub(super) fn path(option: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
+pub(super) fn path(found: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
     if input.parse::<Token![=]>().is_err() {
-        return Err(option.wrong_form());
+        return Err(found.wrong_form());
     }
     let start = input.span();
     input.call(Path::parse_mod_style).map_err(|_| {
-        let Key { word, example, .. } = option.key;
+        let Definition { word, example, .. } = found.option;
         syn::Error::new(start, format!("`{word}` takes a path without quotes: `{example}`"))
     })
 }
 
 /// The path of a function, with generic arguments if need be.
-pub(super) fn function(option: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
-    let Key { word, example, .. } = option.key;
-    let message = match bare(option, input)? {
+pub(super) fn function(found: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
+    let Definition { word, example, .. } = found.option;
+    let message = match bare(found, input)? {
         Expr::Path(path) if path.attrs.is_empty() => return Ok(path),
         other @ Expr::Closure(_) => (
             other,
@@ -94,21 +94,21 @@ pub(super) fn function(option: &Found, input: ParseStream<'_>) -> syn::Result<Ex
     Err(syn::Error::new_spanned(message.0, message.1))
 }
 
-pub(super) fn ty(option: &Found, input: ParseStream<'_>) -> syn::Result<Type> {
+pub(super) fn ty(found: &Found, input: ParseStream<'_>) -> syn::Result<Type> {
     if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
-        return Err(option.wrong_form());
+        return Err(found.wrong_form());
     }
     let start = input.span();
     input.parse().map_err(|_| {
         syn::Error::new(
             start,
-            format!("`{}` takes a type, without quotes: `{}`", option.key.word, option.key.example),
+            format!("`{}` takes a type, without quotes: `{}`", found.option.word, found.option.example),
         )
     })
 }
 
-pub(super) fn mode(option: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
-    let written = bare(option, input)?;
+pub(super) fn mode(found: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
+    let written = bare(found, input)?;
     match &written {
         Expr::Path(path) if path.path.is_ident("required") => Ok(Mode::Required),
         Expr::Path(path) if path.path.is_ident("warn") => Ok(Mode::Warn),

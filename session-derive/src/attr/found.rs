@@ -7,7 +7,7 @@ use syn::parse::{ParseBuffer, ParseStream};
 use syn::token::Paren;
 
 use crate::errors::Errors;
-use crate::options::{Form, Key};
+use crate::options::{Definition, Form};
 
 /// An option's value and the word that introduced it.
 pub(crate) struct Given<T> {
@@ -20,7 +20,7 @@ pub(crate) type Slot<T> = Option<Given<T>>;
 
 /// An option whose word was read and found in the table, in one of its forms.
 pub(super) struct Found {
-    pub(super) key: &'static Key,
+    pub(super) option: &'static Definition,
     pub(super) word: Ident,
 }
 
@@ -35,7 +35,7 @@ impl Found {
         if slot.is_some() {
             return Err(syn::Error::new(
                 self.word.span(),
-                format!("duplicate session option `{}`; write it once", self.key.word),
+                format!("duplicate session option `{}`; write it once", self.option.word),
             ));
         }
         let value = read(&self, input)?;
@@ -69,12 +69,12 @@ impl Found {
 
     /// A word of the table that no reader takes: found by the test that writes every one of them.
     pub(super) fn forgotten(self) -> syn::Result<()> {
-        Err(syn::Error::new(self.word.span(), format!("`{}` is not read yet", self.key.word)))
+        Err(syn::Error::new(self.word.span(), format!("`{}` is not read yet", self.option.word)))
     }
 
     /// The value has another form than the table says.
     pub(super) fn wrong_form(&self) -> syn::Error {
-        let Key { word, form, example, .. } = self.key;
+        let Definition { word, form, example, .. } = self.option;
         let message = match form {
             Form::Value => format!("`{word}` takes a value: `{example}`"),
             Form::List => format!("`{word}` takes a list: `{example}`"),

@@ -38,8 +38,8 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Step {
     pub(crate) since: Slot<LitInt>,
-    pub(crate) from: Slot<Vec<FromKey>>,
-    pub(crate) to: Slot<Vec<ToKey>>,
+    pub(crate) from: Slot<Vec<Source>>,
+    pub(crate) to: Slot<Vec<WireKey>>,
     pub(crate) up: Slot<ExprPath>,
     pub(crate) down: Slot<ExprPath>,
     pub(crate) merge: Slot<ExprPath>,
@@ -47,8 +47,8 @@ pub(crate) struct Step {
 }
 
 /// `name: Option<String>`, `"last-seen": u64 = 0`
-pub(crate) struct FromKey {
-    pub(crate) key: ToKey,
+pub(crate) struct Source {
+    pub(crate) key: WireKey,
     /// The key alone is enough once no session needs the step.
     pub(crate) ty: Option<Type>,
     /// What the field read as until it was first set.
@@ -56,66 +56,66 @@ pub(crate) struct FromKey {
 }
 
 /// A wire key: `first`, or `"last-seen"` where it is no identifier.
-pub(crate) struct ToKey {
+pub(crate) struct WireKey {
     pub(crate) text: String,
     pub(crate) at: TokenStream,
 }
 
 pub(super) fn changed(errors: &Errors, input: ParseStream<'_>) -> Changed {
     let mut changed = Changed::default();
-    let damaged = listed(errors, Place::Changed, input, |option, input| match option.key.word {
-        "since" => option.fill(&mut changed.since, input, integer),
-        "from" => option.fill(&mut changed.from, input, ty),
-        "up" => option.fill(&mut changed.up, input, function),
-        "down" => option.fill(&mut changed.down, input, function),
-        "merge" => option.fill(&mut changed.merge, input, function),
-        _ => option.forgotten(),
+    let damaged = listed(errors, Place::Changed, input, |found, input| match found.option.word {
+        "since" => found.fill(&mut changed.since, input, integer),
+        "from" => found.fill(&mut changed.from, input, ty),
+        "up" => found.fill(&mut changed.up, input, function),
+        "down" => found.fill(&mut changed.down, input, function),
+        "merge" => found.fill(&mut changed.merge, input, function),
+        _ => found.forgotten(),
     });
     Changed { damaged, ..changed }
 }
 
 pub(super) fn removed(errors: &Errors, input: ParseStream<'_>) -> Removed {
     let mut removed = Removed::default();
-    let damaged = listed(errors, Place::Removed, input, |option, input| match option.key.word {
-        "key" => option.fill(&mut removed.key, input, string),
-        "ty" => option.fill(&mut removed.ty, input, ty),
-        "since" => option.fill(&mut removed.since, input, integer),
-        _ => option.forgotten(),
+    let damaged = listed(errors, Place::Removed, input, |found, input| match found.option.word {
+        "key" => found.fill(&mut removed.key, input, string),
+        "ty" => found.fill(&mut removed.ty, input, ty),
+        "since" => found.fill(&mut removed.since, input, integer),
+        _ => found.forgotten(),
     });
     Removed { damaged, ..removed }
 }
 
 pub(super) fn step(errors: &Errors, input: ParseStream<'_>) -> Step {
     let mut step = Step::default();
-    let damaged = listed(errors, Place::Step, input, |option, input| match option.key.word {
-        "since" => option.fill(&mut step.since, input, integer),
-        "from" => option.fill(&mut step.from, input, |option, input| keys(option, input, from_key)),
-        "to" => option.fill(&mut step.to, input, |option, input| keys(option, input, untyped_key)),
-        "up" => option.fill(&mut step.up, input, function),
-        "down" => option.fill(&mut step.down, input, function),
-        "merge" => option.fill(&mut step.merge, input, function),
-        _ => option.forgotten(),
+    let damaged = listed(errors, Place::Step, input, |found, input| match found.option.word {
+        "since" => found.fill(&mut step.since, input, integer),
+        "from" => found.fill(&mut step.from, input, |found, input| cells(found, input, source)),
+        "to" => found.fill(&mut step.to, input, |found, input| cells(found, input, untyped)),
+        "up" => found.fill(&mut step.up, input, function),
+        "down" => found.fill(&mut step.down, input, function),
+        "merge" => found.fill(&mut step.merge, input, function),
+        _ => found.forgotten(),
     });
     Step { damaged, ..step }
 }
 
-fn keys<T>(
-    option: &Found,
+fn cells<T>(
+    found: &Found,
     input: ParseStream<'_>,
     read: fn(&Found, ParseStream<'_>) -> syn::Result<T>,
 ) -> syn::Result<Vec<T>> {
-    let content = option.parentheses(input)?;
+    let content = found.parentheses(input)?;
     if content.is_empty() {
-        return Err(option.wrong_form());
+        return Err(found.wrong_form());
     }
-    let (mut keys, mut mistakes) = (Vec::new(), Ok(()));
+    let (mut cells, mut mistakes) = (Vec::new(), Ok(()));
     let mut note = |error: syn::Error| match &mut mistakes {
         Ok(()) => mistakes = Err(error),
         Err(all) => all.combine(error),
     };
     while !content.is_empty() {
-        match read(option, &content) {
-            Ok(key) => keys.push(key),
+        match read(found, &content) {
+            Ok(cell) => cells.push(cell),
             Err(error) => {
                 note(error);
                 skip_to_comma(&content);
@@ -125,23 +125,23 @@ fn keys<T>(
             note(error);
         }
     }
-    mistakes.map(|()| keys)
+    mistakes.map(|()| cells)
 }
 
-fn to_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
+fn wire_key(found: &Found, input: ParseStream<'_>) -> syn::Result<WireKey> {
     if input.peek(LitStr) {
         let key: LitStr = input.parse()?;
-        return Ok(ToKey { text: key.value(), at: key.into_token_stream() });
+        return Ok(WireKey { text: key.value(), at: key.into_token_stream() });
     }
     let key: Ident = input.parse().map_err(|error| {
-        syn::Error::new(error.span(), format!("expected a wire key, as in `{}`", option.key.example))
+        syn::Error::new(error.span(), format!("expected a wire key, as in `{}`", found.option.example))
     })?;
-    Ok(ToKey { text: ident::word(&key), at: key.into_token_stream() })
+    Ok(WireKey { text: ident::word(&key), at: key.into_token_stream() })
 }
 
 /// As `to` has them.
-fn untyped_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
-    let key = to_key(option, input)?;
+fn untyped(found: &Found, input: ParseStream<'_>) -> syn::Result<WireKey> {
+    let key = wire_key(found, input)?;
     if input.parse::<Token![:]>().is_ok() {
         input.parse::<Type>()?;
         return Err(syn::Error::new_spanned(
@@ -152,12 +152,12 @@ fn untyped_key(option: &Found, input: ParseStream<'_>) -> syn::Result<ToKey> {
     Ok(key)
 }
 
-fn from_key(option: &Found, input: ParseStream<'_>) -> syn::Result<FromKey> {
-    let key = to_key(option, input)?;
+fn source(found: &Found, input: ParseStream<'_>) -> syn::Result<Source> {
+    let key = wire_key(found, input)?;
     if input.parse::<Token![:]>().is_err() {
-        return Ok(FromKey { key, ty: None, default: None });
+        return Ok(Source { key, ty: None, default: None });
     }
     let ty = Some(input.parse()?);
     let default = if input.parse::<Token![=]>().is_ok() { Some(input.parse()?) } else { None };
-    Ok(FromKey { key, ty, default })
+    Ok(Source { key, ty, default })
 }

@@ -72,7 +72,7 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     let text = ident::word(&word);
     let elsewhere = |other| place != other && options::find(&text, other).is_some();
     let message = match options::find(&text, place) {
-        Some(key) if key.available => return Ok(Found { key, word }),
+        Some(option) if option.available => return Ok(Found { option, word }),
         Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
         None if place == Place::Struct && elsewhere(Place::Field) => {
             format!("`{text}` is an option of a field; write it there")

@@ -57,17 +57,17 @@ pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
     let (mut lock, mut sample) = (None, None);
     let (mut oldest_reader, mut oldest_record) = (None, None);
     let (mut removed, mut steps) = (Vec::new(), Vec::new());
-    let damaged = options(errors, &item.attrs, Place::Struct, |option, input| match option.key.word {
-        "name" => option.fill(&mut name, input, string),
-        "version" => option.fill(&mut version, input, integer),
-        "crate" => option.fill(&mut krate, input, path),
-        "lock" => option.fill(&mut lock, input, mode),
-        "sample" => option.fill(&mut sample, input, path),
-        "oldest_reader" => option.fill(&mut oldest_reader, input, integer),
-        "oldest_record" => option.fill(&mut oldest_record, input, integer),
-        "removed" => option.push(errors, &mut removed, input, history::removed),
-        "step" => option.push(errors, &mut steps, input, history::step),
-        _ => option.forgotten(),
+    let damaged = options(errors, &item.attrs, Place::Struct, |found, input| match found.option.word {
+        "name" => found.fill(&mut name, input, string),
+        "version" => found.fill(&mut version, input, integer),
+        "crate" => found.fill(&mut krate, input, path),
+        "lock" => found.fill(&mut lock, input, mode),
+        "sample" => found.fill(&mut sample, input, path),
+        "oldest_reader" => found.fill(&mut oldest_reader, input, integer),
+        "oldest_record" => found.fill(&mut oldest_record, input, integer),
+        "removed" => found.push(errors, &mut removed, input, history::removed),
+        "step" => found.push(errors, &mut steps, input, history::step),
+        _ => found.forgotten(),
     });
     let fields = match &item.data {
         Data::Struct(data) => match &data.fields {
@@ -109,17 +109,17 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         changed: Vec::new(),
         damaged: false,
     };
-    let damaged = options(errors, &field.attrs, Place::Field, |option, input| match option.key.word {
-        "key" => option.fill(&mut written.key, input, string),
-        "default" => option.fill(&mut written.default, input, expression),
-        "getter" => option.fill(&mut written.getter, input, string),
-        "principal" => option.fill(&mut written.principal, input, flag),
-        "reset_on_sign_in" => option.fill(&mut written.reset_on_sign_in, input, flag),
-        "flash" => option.fill(&mut written.flash, input, flag),
-        "lenient" => option.fill(&mut written.lenient, input, flag),
-        "since" => option.fill(&mut written.since, input, integer),
-        "changed" => option.push(errors, &mut written.changed, input, history::changed),
-        _ => option.forgotten(),
+    let damaged = options(errors, &field.attrs, Place::Field, |found, input| match found.option.word {
+        "key" => found.fill(&mut written.key, input, string),
+        "default" => found.fill(&mut written.default, input, expression),
+        "getter" => found.fill(&mut written.getter, input, string),
+        "principal" => found.fill(&mut written.principal, input, flag),
+        "reset_on_sign_in" => found.fill(&mut written.reset_on_sign_in, input, flag),
+        "flash" => found.fill(&mut written.flash, input, flag),
+        "lenient" => found.fill(&mut written.lenient, input, flag),
+        "since" => found.fill(&mut written.since, input, integer),
+        "changed" => found.push(errors, &mut written.changed, input, history::changed),
+        _ => found.forgotten(),
     });
     Some(WrittenField { damaged, ..written })
 }

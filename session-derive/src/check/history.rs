@@ -14,7 +14,7 @@ use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
 use crate::lock::Past;
-use crate::model::field::{Field, number};
+use crate::model::field::{Field, version_of};
 use crate::words::words;
 
 /// A version in which nothing changes.
@@ -41,7 +41,7 @@ pub(super) fn changes_in_order(
     past: &Past,
     versions: &Versions,
 ) {
-    let mut before = number(&written.since).unwrap_or(1);
+    let mut before = version_of(&written.since).unwrap_or(1);
     let name = ident::word(written.ident);
     let mut first = true;
     for since in written.changed.iter().filter_map(|change| change.value.since.as_ref()) {
@@ -106,7 +106,7 @@ pub(super) fn change_is_complete(
         return;
     }
     if change.from.is_none() {
-        let or = number(&change.since).map_or_else(String::new, |since| {
+        let or = version_of(&change.since).map_or_else(String::new, |since| {
             format!(" (or `oldest_record = {since}` once no older session is stored)")
         });
         errors.at(word, format!("`changed` needs `from = Type`: what `{name}` was before{or}"));
@@ -157,18 +157,18 @@ pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Vers
             .any(|field| field.damaged || field.changed.iter().any(|c| is_unclear(&c.value.since)))
         || written.removed.iter().any(|removed| is_unclear(&removed.value.since))
         || written.steps.iter().any(|step| is_unclear(&step.value.since))
-        || actions.iter().filter_map(|since| number(since)).any(|since| since > now || since < 2);
+        || actions.iter().filter_map(|since| version_of(since)).any(|since| since > now || since < 2);
     if damaged {
         return None;
     }
-    let is_used = |version: u16| actions.iter().any(|since| number(since) == Some(version));
+    let is_used = |version: u16| actions.iter().any(|since| version_of(since) == Some(version));
     // What is no more may have begun in any version before; the attributes do not tell.
     let gone: Vec<u16> = written
         .removed
         .iter()
         .map(|removed| &removed.value.since)
         .chain(written.steps.iter().map(|step| &step.value.since))
-        .filter_map(number)
+        .filter_map(version_of)
         .collect();
     let may_begin_something = |version: u16| gone.iter().any(|until| *until > version);
     let unused: Vec<u16> = (record.max(1)..now)
@@ -188,5 +188,5 @@ pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Vers
 }
 
 fn is_unclear(since: &Slot<LitInt>) -> bool {
-    number(since).is_none()
+    version_of(since).is_none()
 }

@@ -15,7 +15,7 @@ use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
 use crate::model::Schema;
-use crate::model::field::{cell_since, number};
+use crate::model::field::{cell_since, version_of};
 
 /// A key that was given up, and by whom.
 struct Ended {
@@ -26,7 +26,7 @@ struct Ended {
 /// A key is given up once, and is then nobody's.
 pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let version = |since: &Slot<LitInt>| {
-        number(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
+        version_of(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
     };
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let mut end = |key: String, end: Ended| {
@@ -53,7 +53,7 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
             let same = |removed: &&Given<Removed>| {
                 let key = removed.value.key.as_ref().map(|key| key.value.value());
                 key.as_ref() == Some(&from.key.text)
-                    && number(&removed.value.since) == number(&step.value.since)
+                    && version_of(&removed.value.since) == version_of(&step.value.since)
             };
             if let Some(removed) = written.removed.iter().find(same) {
                 errors.at(
@@ -71,7 +71,7 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
     }
     for (field, written) in schema.fields.iter().zip(&written.fields) {
         let name = ident::word(field.ident);
-        let older = written.changed.iter().filter_map(|change| number(&change.value.since));
+        let older = written.changed.iter().filter_map(|change| version_of(&change.value.since));
         let keys = older.map(|since| cell_since(&field.key.text, Some(since)));
         for (nth, key) in std::iter::once(field.key.text.clone()).chain(keys).enumerate() {
             let Some(ended) = ended.get(&key) else { continue };
@@ -113,7 +113,7 @@ pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
                     format!("`{}` is already written by the step of version {since}; one action per key and version", to.text),
                 ),
                 Some(None) => errors.at(&to.at, format!("`{}` is already written by another step", to.text)),
-                None => drop(begun.insert(&to.text, number(&step.value.since))),
+                None => drop(begun.insert(&to.text, version_of(&step.value.since))),
             }
         }
     }
@@ -122,7 +122,7 @@ pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
 /// Fields that are stored together are reset together.
 pub(super) fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     for group in &schema.history.groups {
-        let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field);
+        let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field_at);
         let fields: Vec<&WrittenField<'_>> = fields.filter_map(|at| written.fields.get(at)).collect();
         let Some(resets) = fields.iter().find_map(|field| field.reset_on_sign_in.as_ref()) else { continue };
         let keeps = fields.iter().find(|field| field.reset_on_sign_in.is_none() && !field.damaged);

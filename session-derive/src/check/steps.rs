@@ -17,7 +17,7 @@ use crate::ident;
 use crate::lock::Past;
 use crate::lock::compare::known::live_step_makes;
 use crate::model::Schema;
-use crate::model::field::{Field, number};
+use crate::model::field::{Field, version_of};
 use crate::model::spelling;
 use crate::words::words;
 
@@ -142,7 +142,8 @@ pub(super) fn step_writes_what_begins(
     past: &Past,
     versions: &Versions,
 ) {
-    let Some(since) = number(&step.since).filter(|since| *since > 1 && versions.now >= Some(*since)) else {
+    let Some(since) = version_of(&step.since).filter(|since| *since > 1 && versions.now >= Some(*since))
+    else {
         return;
     };
     let reads = |step: &Step, key: &str| {
@@ -169,7 +170,7 @@ pub(super) fn step_writes_what_begins(
                     &to.at,
                     format!("who is signed in is set by its setter only, so no step can write `{name}`"),
                 );
-            } else if number(&written.since) != Some(since) && !written.damaged {
+            } else if version_of(&written.since) != Some(since) && !written.damaged {
                 errors.at(
                     &to.at,
                     format!(
@@ -213,7 +214,7 @@ fn begin_together(written: &Written<'_>, schema: &Schema<'_>, step: &Step, past:
     let mut begins = step.to.iter().flat_map(|to| &to.value).map(|to| {
         let (_, field) =
             schema.fields.iter().zip(&written.fields).find(|(field, _)| field.key.text == to.text)?;
-        number(&field.since).filter(|_| past.stored(&to.text).is_none())
+        version_of(&field.since).filter(|_| past.stored(&to.text).is_none())
     });
     let first = begins.next()??;
     begins.all(|since| since == Some(first)).then_some(first)
@@ -231,6 +232,6 @@ fn renamed<'a>(schema: &'a Schema<'_>, key: &str, past: &Past) -> Option<&'a Ide
 fn later_reader(steps: &[Given<Step>], key: &str, since: u16) -> bool {
     steps
         .iter()
-        .filter(|step| number(&step.value.since).is_some_and(|later| later > since))
+        .filter(|step| version_of(&step.value.since).is_some_and(|later| later > since))
         .any(|step| step.value.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == key))
 }

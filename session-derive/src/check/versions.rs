@@ -10,7 +10,7 @@ use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
 use crate::model::Schema;
-use crate::model::field::number;
+use crate::model::field::version_of;
 
 /// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
 pub(super) struct Versions {
@@ -21,13 +21,13 @@ pub(super) struct Versions {
 
 impl Versions {
     pub(super) fn of(written: &Written<'_>, schema: &Schema<'_>) -> Self {
-        let now = number(&written.version).filter(|version| *version > 0);
+        let now = version_of(&written.version).filter(|version| *version > 0);
         let reader = match &written.oldest_reader {
-            Some(_) => number(&written.oldest_reader).filter(|reader| *reader > 0),
+            Some(_) => version_of(&written.oldest_reader).filter(|reader| *reader > 0),
             None => now.map(|_| schema.oldest_reader),
         };
         let record = match &written.oldest_record {
-            Some(_) => number(&written.oldest_record).filter(|record| *record > 0),
+            Some(_) => version_of(&written.oldest_record).filter(|record| *record > 0),
             None => Some(1),
         };
         Self { now, reader, record }
@@ -35,18 +35,18 @@ impl Versions {
 
     /// Whether a change in `since` may have left its older side behind.
     pub(super) fn is_forgotten(&self, since: &Slot<LitInt>) -> bool {
-        matches!((number(since), self.record), (Some(since), Some(record)) if since <= record)
+        matches!((version_of(since), self.record), (Some(since), Some(record)) if since <= record)
     }
 }
 
 /// A version from 1 to 65535; of another number, says what is wrong with it.
-pub(super) fn in_range(errors: &Errors, version: &LitInt) -> Option<u16> {
-    match version.base10_parse::<u16>() {
-        Ok(0) => errors.at(version, "schema versions start at 1"),
-        Ok(number) => return Some(number),
+pub(super) fn in_range(errors: &Errors, written: &LitInt) -> Option<u16> {
+    match written.base10_parse::<u16>() {
+        Ok(0) => errors.at(written, "schema versions start at 1"),
+        Ok(version) => return Some(version),
         Err(_) => {
-            let digits = version.base10_digits();
-            errors.at(version, format!("schema version {digits} is too large: the most is {}", u16::MAX));
+            let digits = written.base10_digits();
+            errors.at(written, format!("schema version {digits} is too large: the most is {}", u16::MAX));
         }
     }
     None
@@ -90,7 +90,7 @@ pub(super) fn down_where_needed(
     damaged: bool,
     versions: &Versions,
 ) {
-    let (Some(up), Some(since), Some(reader)) = (up, number(since), versions.reader) else { return };
+    let (Some(up), Some(since), Some(reader)) = (up, version_of(since), versions.reader) else { return };
     if down.is_none() && reader < since && !damaged {
         errors.at(
             &up.value,

@@ -159,12 +159,12 @@ impl ::actix_typed_session::SessionState for Shop {
     }
     fn encode_field(
         &self,
-        field: ::core::primitive::usize,
+        at: ::core::primitive::usize,
     ) -> ::core::result::Result<
         ::actix_typed_session::__private::Json,
         ::actix_typed_session::__private::EncodeError,
     > {
-        match field {
+        match at {
             0 => {
                 <Vec<
                     Line,

@@ -7,10 +7,10 @@ use quote::quote;
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
-use super::method::number;
+use super::method::literal;
 use crate::model::Schema;
 use crate::model::field::Default;
-use crate::model::history::{Cell, Step};
+use crate::model::history::{Cell, Conversion};
 
 /// What follows `Schema::new(..)`.
 /// ```text
@@ -21,7 +21,7 @@ use crate::model::history::{Cell, Step};
 pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
     let krate = &schema.krate;
     let reader = (schema.oldest_reader != schema.version.saturating_sub(1).max(1)).then(|| {
-        let oldest = number(usize::from(schema.oldest_reader));
+        let oldest = literal(usize::from(schema.oldest_reader));
         quote!(.readers_from(#oldest))
     });
     let groups = (!schema.history.groups.is_empty()).then(|| {
@@ -31,7 +31,7 @@ pub(super) fn tables(schema: &Schema<'_>) -> TokenStream {
     let removed = (!schema.removed.is_empty()).then(|| {
         let removed = schema.removed.iter().map(|removed| {
             let (key, ty, since) =
-                (schema.wire_key(&removed.key), removed.ty, number(usize::from(removed.since)));
+                (schema.wire_key(&removed.key), removed.ty, literal(usize::from(removed.since)));
             quote!(#krate::__private::removed::<#ty>(#key, #since))
         });
         quote!(.without(&[#(#removed),*]))
@@ -43,14 +43,15 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
     let krate = &schema.krate;
     let cells = group.iter().filter_map(|at| schema.history.cell(*at)).map(|cell| {
         let key = schema.wire_key(&cell.key);
-        if let Some(field) = cell.field.and_then(|at| schema.fields.get(at)) {
-            let index = number(field.index);
+        if let Some(field) = cell.field_at.and_then(|at| schema.fields.get(at)) {
+            let index = literal(field.index);
             quote!((#key, ::core::option::Option::Some(#index)))
         } else {
             quote!((#key, ::core::option::Option::None))
         }
     });
-    let steps = schema.history.steps.iter().filter(|step| step.from.iter().any(|at| group.contains(at)));
+    let steps =
+        schema.history.conversions.iter().filter(|step| step.from.iter().any(|at| group.contains(at)));
     let steps = steps.map(|step| self::step(schema, group, step));
     quote!(#krate::__private::Group::new(&[#(#cells),*], &[#(#steps),*]))
 }
@@ -63,10 +64,10 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 /// .merge(|old, before| { .. })
 /// .down(|new| { .. })
 /// ```
-fn step(schema: &Schema<'_>, group: &[usize], step: &Step<'_>) -> TokenStream {
+fn step(schema: &Schema<'_>, group: &[usize], step: &Conversion<'_>) -> TokenStream {
     let krate = &schema.krate;
-    let place = |at: &usize| number(group.iter().position(|member| member == at).unwrap_or(0));
-    let since = number(usize::from(step.since));
+    let place = |at: &usize| literal(group.iter().position(|member| member == at).unwrap_or(0));
+    let since = literal(usize::from(step.since));
     let (from, to) = (step.from.iter().map(place), step.to.iter().map(place));
     let Some(up) = step.up else {
         return quote!(#krate::__private::Step::forgotten(#since, &[#(#from),*], &[#(#to),*]));
@@ -112,7 +113,7 @@ impl<'a, 'b> Side<'a, 'b> {
 
     fn read(&self, values: &Ident) -> TokenStream {
         let reads = self.0.iter().enumerate().map(|(at, cell)| {
-            let (at, ty) = (number(at), cell.ty);
+            let (at, ty) = (literal(at), cell.ty);
             // A side of one cell is converted only when there is a value.
             if self.0.len() == 1 && !cell.default_given {
                 return quote!(#values.get::<#ty>(#at)?);
@@ -138,7 +139,7 @@ impl<'a, 'b> Side<'a, 'b> {
             types
                 .enumerate()
                 .map(|(at, ty)| {
-                    let at = number(at);
+                    let at = literal(at);
                     quote!(#encode::<#ty>(&#made.#at)?)
                 })
                 .collect()
@@ -168,7 +169,7 @@ fn local(name: &str) -> Ident {
 /// };
 /// ```
 pub(crate) fn warnings(schema: &Schema<'_>) -> TokenStream {
-    let warnings = schema.history.steps.iter().filter_map(|step| {
+    let warnings = schema.history.conversions.iter().filter_map(|step| {
         let (name, path, note) = unused(schema, step)?;
         // The user's own place: of what a derive made, the compiler does not warn.
         let name = Ident::new(name, path.span());
@@ -185,7 +186,7 @@ pub(crate) fn warnings(schema: &Schema<'_>) -> TokenStream {
 }
 
 /// What of a step no session needs: the name of the warning, where, and why.
-fn unused<'a>(schema: &Schema<'_>, step: &Step<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
+fn unused<'a>(schema: &Schema<'_>, step: &Conversion<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
     let Schema { oldest_reader: reader, oldest_record: record, .. } = schema;
     let (since, up) = (step.since, step.up?);
     if *record >= since && step.of_a_field {

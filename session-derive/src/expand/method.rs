@@ -8,7 +8,7 @@ use quote::{ToTokens, quote};
 use crate::model::field::Field;
 
 /// `3`, not `3usize`: people read the expansion too.
-pub(super) fn number(number: usize) -> Literal {
+pub(super) fn literal(number: usize) -> Literal {
     Literal::usize_unsuffixed(number)
 }
 

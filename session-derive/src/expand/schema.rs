@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::method::number;
+use super::method::literal;
 use super::{assert, history};
 use crate::ident;
 use crate::model::Schema;
@@ -37,7 +37,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 /// ```
 fn table(schema: &Schema<'_>) -> TokenStream {
     let Schema { krate, name, version, .. } = schema;
-    let (name, gate, version) = (&name.text, schema.gate(), number(usize::from(*version)));
+    let (name, gate, version) = (&name.text, schema.gate(), literal(usize::from(*version)));
     let tables = history::tables(schema);
     let fields = schema.stored().into_iter().map(|field| {
         let (name, key) = (ident::word(field.ident), schema.wire_key(&field.cell));
@@ -47,7 +47,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
         let lenient = field.lenient.then(|| quote!(.lenient()));
         let place = schema.fields.iter().position(|other| std::ptr::eq(other, field));
         let group = place.and_then(|place| schema.history.group_of(place)).map(|group| {
-            let group = number(group);
+            let group = literal(group);
             quote!(.of_group(#group))
         });
         quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #group)
@@ -91,8 +91,8 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
 }
 
 /// ```text
-/// fn encode_field(&self, field: usize) -> Result<Json, EncodeError> {
-///     match field {
+/// fn encode_field(&self, at: usize) -> Result<Json, EncodeError> {
+///     match at {
 ///         0 => <Vec<Line> as FieldValue>::encode(&self.cart),
 ///         _ => <Option<u64> as FieldValue>::encode(&self.user),
 ///     }
@@ -103,15 +103,15 @@ fn encode(schema: &Schema<'_>) -> TokenStream {
     let last = schema.fields.len().saturating_sub(1);
     let arms = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
-        let index = if field.index == last { quote!(_) } else { number(field.index).into_token_stream() };
+        let index = if field.index == last { quote!(_) } else { literal(field.index).into_token_stream() };
         quote!(#index => #value::encode(&self.#ident))
     });
     quote! {
         fn encode_field(
             &self,
-            field: ::core::primitive::usize,
+            at: ::core::primitive::usize,
         ) -> ::core::result::Result<#krate::__private::Json, #krate::__private::EncodeError> {
-            match field { #(#arms),* }
+            match at { #(#arms),* }
         }
     }
 }

@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::method::{Method, docs, number};
+use super::method::{Method, docs, literal};
 use crate::ident;
 use crate::model::Schema;
 use crate::model::field::Field;
@@ -53,7 +53,7 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         }
     };
     let set = if field.principal { quote!(set_principal) } else { quote!(set) };
-    let index = number(field.index);
+    let index = literal(field.index);
     method(
         field,
         field.setter(),
@@ -71,7 +71,7 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
 /// ```
 fn update(field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let index = number(field.index);
+    let index = literal(field.index);
     let line = format!(
         "Changes `{}` from its present value. The closure runs at once, and again on fresh data if another request was \
          faster.",
@@ -93,7 +93,7 @@ fn update(field: &Field<'_>, name: Ident) -> Method {
 /// }
 /// ```
 fn clear(field: &Field<'_>, name: Ident) -> Method {
-    let (ident, index) = (field.ident, number(field.index));
+    let (ident, index) = (field.ident, literal(field.index));
     let word = ident::word(ident);
     let (set, line) = if field.principal {
         (quote!(set_principal), format!("Signs the user out: `{word}` becomes `None`, and the session ends."))
@@ -117,7 +117,7 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
 /// ```
 fn take(field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let index = number(field.index);
+    let index = literal(field.index);
     let line = format!("Takes `{}` out, to show it; from then on it reads as `None`.", ident::word(ident));
     method(
         field,
@@ -135,7 +135,7 @@ fn take(field: &Field<'_>, name: Ident) -> Method {
 /// ```
 fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     let Field { ident, ty, vis, .. } = field;
-    let (krate, state, index) = (&schema.krate, schema.ident, number(field.index));
+    let (krate, state, index) = (&schema.krate, schema.ident, literal(field.index));
     let line = format!(
         " Whose the sessions are in which `{}` is this: what a store that is a `PrincipalIndex` finds them by.",
         ident::word(ident)

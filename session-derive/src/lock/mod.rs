@@ -23,7 +23,7 @@ use crate::attr::Written;
 use crate::attr::forms::Mode;
 use crate::errors::Errors;
 use crate::model::Schema;
-use compare::found::{Part, Place, TypeCheck, UPDATE};
+use compare::found::{Part, Target, TypeCheck, UPDATE};
 use data::{Lock, Shape};
 use now::Origin;
 use source::{Around, File, Task};
@@ -155,10 +155,10 @@ pub(crate) fn check<'a>(
     if let Some(lock) = &lock {
         let verdict = compare::compare(&now, lock, silent);
         for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
-            errors.at(tokens(finding.place, written, schema, &origins), &finding.message);
+            errors.at(tokens(finding.target, written, schema, &origins), &finding.message);
         }
         let types = verdict.types.into_iter().filter(|check| stands(task, check.can_be_recorded));
-        locked.types = types.filter_map(|check| Some((origins.get(check.cell)?.ty, check))).collect();
+        locked.types = types.filter_map(|check| Some((origins.get(check.at)?.ty, check))).collect();
     }
     let (text, shapes, tell) = match task {
         Task::Update | Task::Release => {
@@ -236,13 +236,13 @@ fn broken_message(broken: &Broken, shown: &str) -> String {
 }
 
 /// What to underline.
-fn tokens(place: Place, written: &Written<'_>, schema: &Schema<'_>, origins: &[Origin<'_>]) -> TokenStream {
+fn tokens(target: Target, written: &Written<'_>, schema: &Schema<'_>, origins: &[Origin<'_>]) -> TokenStream {
     let state = schema.ident.to_token_stream();
-    match place {
-        Place::Version => written.version.as_ref().map_or(state, |version| version.value.to_token_stream()),
-        Place::State => state,
-        Place::OldestReader => now::oldest_reader(written).unwrap_or(state),
-        Place::Cell(at, part) => origins.get(at).map_or(state, |origin| match part {
+    match target {
+        Target::Version => written.version.as_ref().map_or(state, |version| version.value.to_token_stream()),
+        Target::State => state,
+        Target::OldestReader => now::oldest_reader(written).unwrap_or(state),
+        Target::Cell(at, part) => origins.get(at).map_or(state, |origin| match part {
             Part::Name => origin.name.clone(),
             Part::Key => origin.key.clone(),
             Part::Since => origin.since.clone().unwrap_or_else(|| origin.name.clone()),

@@ -14,7 +14,7 @@ use crate::attr::{Written, WrittenField};
 use crate::ident;
 use crate::model::Schema;
 use crate::model::field::Field;
-use crate::model::field::{Default as Decided, cell_since, number};
+use crate::model::field::{Default as Decided, cell_since, version_of};
 use crate::model::spelling;
 use crate::words::words;
 
@@ -67,8 +67,8 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
         schema: schema.name.text.clone(),
         state: ident::word(schema.ident),
         version: schema.version,
-        oldest_reader: number(&written.oldest_reader),
-        oldest_record: number(&written.oldest_record).unwrap_or(1),
+        oldest_reader: version_of(&written.oldest_reader),
+        oldest_record: version_of(&written.oldest_record).unwrap_or(1),
         cells,
     };
     (now, origins)
@@ -83,7 +83,7 @@ fn forms<'a>(
 ) {
     let name = ident::word(field.ident);
     let mut key = field.key.text.clone();
-    let mut since = number(&written.since).unwrap_or(1);
+    let mut since = version_of(&written.since).unwrap_or(1);
     let mut said = written.since.as_ref().map(|since| since.value.to_token_stream());
     let mut action = made_by(all, &key).map_or(Action::Added, |(_, action)| action);
     let origin = |ty, since, until| Origin {
@@ -95,9 +95,9 @@ fn forms<'a>(
         default: None,
     };
     for change in written.changed.iter().map(|change| &change.value) {
-        let (Some(number), Some(until)) = (number(&change.since), &change.since) else { continue };
+        let (Some(version), Some(until)) = (version_of(&change.since), &change.since) else { continue };
         let until = until.value.to_token_stream();
-        let next = cell_since(&field.key.text, Some(number));
+        let next = cell_since(&field.key.text, Some(version));
         // Without `from`, as `oldest_record` allows, only the new key is told.
         if let Some(from) = &change.from {
             let stored = Stored {
@@ -107,13 +107,13 @@ fn forms<'a>(
                 ty: words(spelling::peel(&from.value)),
                 default: None,
                 since: Some(since),
-                until: Some(number),
+                until: Some(version),
                 action,
                 marks: Marks::default(),
             };
             cells.push((stored, origin(&from.value, said, Some(until.clone()))));
         }
-        (action, since, said) = (Action::Changed(key), number, Some(until));
+        (action, since, said) = (Action::Changed(key), version, Some(until));
         key = next;
     }
     let stored = Stored {
@@ -164,11 +164,12 @@ fn gone<'a>(
 fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
     let steps = written.steps.iter().map(|step| &step.value);
     let place = |step: &Step| step.to.iter().flat_map(|to| &to.value).position(|to| to.text == key);
-    let (step, place) =
-        steps.filter_map(|step| Some((step, place(step)?))).min_by_key(|(step, _)| number(&step.since))?;
+    let (step, place) = steps
+        .filter_map(|step| Some((step, place(step)?)))
+        .min_by_key(|(step, _)| version_of(&step.since))?;
     let from: Vec<String> =
         step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone()).collect();
-    let since = number(&step.since)?;
+    let since = version_of(&step.since)?;
     let action = match from.as_slice() {
         // What a field's `changed` was called after the field itself went into another step.
         [one] if key == cell_since(base(one), Some(since)) => Action::Changed(one.clone()),

@@ -21,7 +21,7 @@
 //!   user `Option<u64>` shape 1122334455667788 added 3 principal
 //! ```
 //!
-//! One line is one cell: wire key, type as written, fingerprint of the type's shape (`opaque`: the compiler cannot see it), how
+//! One line is one cell: wire key, type as written, shape of the type (`opaque`: the compiler cannot see it), how
 //! the cell came to be and in which version (`place`: where it stands in the `to` of its step, if not first), its marks, and what it reads as before it is set. Versions up to `released` are frozen, the
 //! one above is a draft; of those with `record` there is a golden record among the fixtures. The hash in `head` covers all other lines,
 //! so two branches that both change the file meet in that line.
@@ -38,7 +38,7 @@ pub(crate) const FORMAT: u16 = 1;
 const PRINCIPAL: &str = "principal";
 const RESET: &str = "reset_on_sign_in";
 
-/// Stands in a text for a fingerprint that only the compiler can compute.
+/// Stands in a text for a shape that only the compiler can compute.
 pub(crate) const ASKED: char = '\0';
 
 /// Why a lock file cannot be used.

@@ -90,7 +90,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         spelling,
         cell: cell_since(
             &key.text,
-            changed.iter().filter_map(|change| number(&change.value.since)).next_back(),
+            changed.iter().filter_map(|change| version_of(&change.value.since)).next_back(),
         ),
         key,
         index: 0,
@@ -108,7 +108,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
 
 /// The value of an option, if it is a number that a version can have.
 #[allow(clippy::ref_option)] // a slot is one thing, given or not
-pub(crate) fn number(slot: &Slot<LitInt>) -> Option<u16> {
+pub(crate) fn version_of(slot: &Slot<LitInt>) -> Option<u16> {
     slot.as_ref()?.value.base10_parse().ok()
 }
 

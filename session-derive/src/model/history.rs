@@ -4,7 +4,7 @@
 
 use syn::{ExprPath, Type};
 
-use super::field::{Default, Field, cell_since, number};
+use super::field::{Default, Field, cell_since, version_of};
 use super::spelling::Spelling;
 use crate::attr::found::{Given, Slot};
 use crate::attr::history::Changed;
@@ -14,7 +14,7 @@ use crate::attr::{self, Written};
 pub(crate) struct History<'a> {
     pub(crate) cells: Vec<Cell<'a>>,
     /// The oldest first.
-    pub(crate) steps: Vec<Step<'a>>,
+    pub(crate) conversions: Vec<Conversion<'a>>,
     /// Cells that steps connect; each as places in `cells`, fields last.
     pub(crate) groups: Vec<Vec<usize>>,
 }
@@ -29,11 +29,11 @@ pub(crate) struct Cell<'a> {
     /// A default that was written down for an older form.
     pub(crate) default_given: bool,
     /// The place in the struct of the field that it is now.
-    pub(crate) field: Option<usize>,
+    pub(crate) field_at: Option<usize>,
 }
 
 /// One `changed` or `step`.
-pub(crate) struct Step<'a> {
+pub(crate) struct Conversion<'a> {
     pub(crate) since: u16,
     /// A `changed`.
     pub(crate) of_a_field: bool,
@@ -46,7 +46,7 @@ pub(crate) struct Step<'a> {
     pub(crate) merge: Option<&'a ExprPath>,
 }
 
-impl Step<'_> {
+impl Conversion<'_> {
     /// Keeps no more than the keys.
     fn forget(&mut self) {
         (self.up, self.down, self.merge) = (None, None, None);
@@ -54,7 +54,7 @@ impl Step<'_> {
 }
 
 pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> History<'a> {
-    let mut history = History { cells: Vec::new(), steps: Vec::new(), groups: Vec::new() };
+    let mut history = History { cells: Vec::new(), conversions: Vec::new(), groups: Vec::new() };
     for (at, field) in fields.iter().enumerate() {
         let changes = written.fields.get(at).map(|written| written.changed.as_slice()).unwrap_or_default();
         history.field(at, field, changes);
@@ -66,22 +66,22 @@ pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> Hist
             let default = Default::of(from.default.as_ref(), spelling);
             let default_given = from.default.is_some();
             let key = from.key.text.clone();
-            history.cells.push(Cell { key, ty: from.ty.as_ref(), default, default_given, field: None });
+            history.cells.push(Cell { key, ty: from.ty.as_ref(), default, default_given, field_at: None });
         }
     }
     for step in &written.steps {
         history.step(&step.value);
     }
-    history.steps.sort_by_key(|step| step.since);
+    history.conversions.sort_by_key(|step| step.since);
     history.group();
     history
 }
 
 impl<'a> History<'a> {
     /// The group that a field belongs to, if its value was ever stored in another form.
-    pub(crate) fn group_of(&self, field: usize) -> Option<usize> {
+    pub(crate) fn group_of(&self, at: usize) -> Option<usize> {
         let is_in = |group: &&Vec<usize>| {
-            group.iter().any(|at| self.cell(*at).is_some_and(|c| c.field == Some(field)))
+            group.iter().any(|cell| self.cell(*cell).is_some_and(|c| c.field_at == Some(at)))
         };
         self.groups.iter().position(|group| is_in(&group))
     }
@@ -97,20 +97,20 @@ impl<'a> History<'a> {
     /// The forms of one field, the oldest first.
     fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
         let mut key = field.key.text.clone();
-        let first = self.steps.len();
+        let first = self.conversions.len();
         for Given { value: change, .. } in changes {
-            let Some(since) = number(&change.since) else { continue };
+            let Some(since) = version_of(&change.since) else { continue };
             let next = cell_since(&field.key.text, Some(since));
             let from = change.from.as_ref().map(|from| &from.value);
             let up = from.and(change.up.as_ref()).map(|up| &up.value);
             if up.is_none() {
                 // What is before it has nothing to become.
-                let before = self.steps.get_mut(first..).unwrap_or_default();
-                before.iter_mut().for_each(Step::forget);
+                let before = self.conversions.get_mut(first..).unwrap_or_default();
+                before.iter_mut().for_each(Conversion::forget);
             }
             let default = from.map_or(Default::None, |from| Default::of(None, Spelling::of(from)));
-            self.cells.push(Cell { key, ty: from, default, default_given: false, field: None });
-            self.steps.push(Step {
+            self.cells.push(Cell { key, ty: from, default, default_given: false, field_at: None });
+            self.conversions.push(Conversion {
                 since,
                 of_a_field: true,
                 from: vec![self.cells.len() - 1],
@@ -123,11 +123,11 @@ impl<'a> History<'a> {
             key = next;
         }
         let default = field.default;
-        self.cells.push(Cell { key, ty: Some(field.ty), default, default_given: false, field: Some(at) });
+        self.cells.push(Cell { key, ty: Some(field.ty), default, default_given: false, field_at: Some(at) });
     }
 
     fn step(&mut self, step: &'a attr::history::Step) {
-        let Some(since) = number(&step.since) else { return };
+        let Some(since) = version_of(&step.since) else { return };
         let find = |keys: Vec<&str>| keys.into_iter().map(|key| self.find(key)).collect::<Option<Vec<_>>>();
         let from = step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.as_str());
         let to = step.to.iter().flat_map(|to| &to.value).map(|to| to.text.as_str());
@@ -136,23 +136,23 @@ impl<'a> History<'a> {
         let (up, down, merge) = (path(&step.up), path(&step.down), path(&step.merge));
         let is_known = |at: &usize| self.cell(*at).is_some_and(|cell| cell.ty.is_some());
         let is_complete = up.is_some() && from.iter().chain(&to).all(is_known);
-        let mut step = Step { since, of_a_field: false, from, to, up, down, merge };
+        let mut conversion = Conversion { since, of_a_field: false, from, to, up, down, merge };
         if !is_complete {
-            step.forget();
+            conversion.forget();
         }
-        self.steps.push(step);
+        self.conversions.push(conversion);
     }
 
     /// Cells that a step connects belong together, and so do the cells that those are connected with.
     fn group(&mut self) {
-        for step in &self.steps {
+        for step in &self.conversions {
             let of_step: Vec<usize> = step.from.iter().chain(&step.to).copied().collect();
             let (mut group, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.groups)
                 .into_iter()
                 .partition(|group| group.iter().any(|at| of_step.contains(at)));
             group.push(of_step);
             let mut group = group.concat();
-            group.sort_by_key(|at| (self.cells.get(*at).is_some_and(|cell| cell.field.is_some()), *at));
+            group.sort_by_key(|at| (self.cells.get(*at).is_some_and(|cell| cell.field_at.is_some()), *at));
             group.dedup();
             self.groups = others;
             self.groups.push(group);
@@ -179,7 +179,7 @@ mod tests {
             let errors = Errors::new();
             let written = attr::read(&errors, &item);
             let history = model::decide(&written).history;
-            let is_known: Vec<bool> = history.steps.iter().map(|step| step.up.is_some()).collect();
+            let is_known: Vec<bool> = history.conversions.iter().map(|step| step.up.is_some()).collect();
             assert_eq!(is_known, known, "{changes}");
             let keys: Vec<&str> = history.cells.iter().map(|cell| cell.key.as_str()).collect();
             assert_eq!((keys, history.groups.len()), (vec!["size", "size@2", "size@3"], 1), "{changes}");

@@ -12,7 +12,7 @@ use syn::{Type, Visibility};
 
 use crate::attr::Written;
 use crate::{ident, krate};
-use field::{Field, Text, decide_field, number};
+use field::{Field, Text, decide_field, version_of};
 use history::History;
 
 /// The schema as decided.
@@ -52,14 +52,15 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         Some(name) => Text { text: name.value.value(), at: name.value.to_token_stream() },
         None => Text { text: ident::snake_case(&ident::word(&item.ident)), at: item.ident.to_token_stream() },
     };
-    let version = number(&written.version).unwrap_or(1);
+    let version = version_of(&written.version).unwrap_or(1);
     let mut fields: Vec<_> = written.fields.iter().map(decide_field).collect();
     let mut stored: Vec<_> = fields.iter_mut().collect();
     stored.sort_by(|a, b| a.cell.cmp(&b.cell));
     for (index, field) in stored.into_iter().enumerate() {
         field.index = index;
     }
-    let oldest_reader = number(&written.oldest_reader).unwrap_or_else(|| version.saturating_sub(1).max(1));
+    let oldest_reader =
+        version_of(&written.oldest_reader).unwrap_or_else(|| version.saturating_sub(1).max(1));
     let history = history::decide(written, &fields);
     Schema {
         ident: &item.ident,
@@ -70,13 +71,13 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
         version,
         oldest_reader,
         default_reader: written.oldest_reader.is_none(),
-        oldest_record: number(&written.oldest_record).unwrap_or(1),
+        oldest_record: version_of(&written.oldest_record).unwrap_or(1),
         removed: written
             .removed
             .iter()
             .filter_map(|removed| {
                 let (key, ty) = (removed.value.key.as_ref()?, removed.value.ty.as_ref()?);
-                let since = number(&removed.value.since)?;
+                let since = version_of(&removed.value.since)?;
                 Some(Removed { key: key.value.value(), ty: &ty.value, since })
             })
             .collect(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::super::cells::{Frozen, Role, Stored, base};
 use super::super::data::Action;
-use super::found::{Found, Part, Place};
+use super::found::{Found, Part, Target};
 use super::known::live_step_makes;
 
 impl Found<'_> {
@@ -21,7 +21,7 @@ impl Found<'_> {
                 continue;
             }
             if let Some(message) = self.lost_change(stored) {
-                self.at(Place::Cell(at, Part::Name), message);
+                self.at(Target::Cell(at, Part::Name), message);
                 continue;
             }
             match self.frozen.get(stored.key.as_str()) {
@@ -60,7 +60,7 @@ impl Found<'_> {
                 None if is_form_of_a_field => {}
                 None if self.is_made_now(old) => {
                     let message = live_step_makes(key, old.since);
-                    self.at(Place::State, message);
+                    self.at(Target::State, message);
                 }
                 None => gone.push(key),
                 Some(until) if now.oldest_record >= *until => {}
@@ -73,7 +73,7 @@ impl Found<'_> {
                         cell.ty,
                         until - 1
                     );
-                    self.at(Place::State, message);
+                    self.at(Target::State, message);
                 }
             }
         }
@@ -105,6 +105,6 @@ impl Found<'_> {
                 (Part::Key, format!("`{name}` is in no version up to {released}, the released one{meant}"))
             }
         };
-        self.at(Place::Cell(at, part), message);
+        self.at(Target::Cell(at, part), message);
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::super::cells::{Frozen, Role, Stored, view};
 use super::super::data::{Action, Cell, Default, Shape, View};
 use super::super::own;
-use super::found::{Found, Part, Place, RELEASE, TypeCheck, UPDATE};
+use super::found::{Found, Part, RELEASE, Target, TypeCheck, UPDATE};
 
 impl Found<'_> {
     pub(super) fn types(&mut self) {
@@ -114,7 +114,7 @@ impl Found<'_> {
                 "the default of `{}` was `{was}`; sessions that never set it would change value. Keep it, or run `{UPDATE}`",
                 stored.name
             );
-            self.recordable(Place::Cell(at, Part::Default), message);
+            self.recordable(Target::Cell(at, Part::Default), message);
         }
     }
 
@@ -132,14 +132,14 @@ impl Found<'_> {
             let recorded = self.lock.versions.get(&version).cloned().map(strip);
             let is_recorded = recorded.is_some();
             if recorded != Some(strip(view(self.now, Some(self.lock), version))) {
-                self.recordable(Place::Version, draft_differs(version, is_recorded));
+                self.recordable(Target::Version, draft_differs(version, is_recorded));
             }
         } else if self.lock.head() > version {
             let message = format!(
                 "the lock has a draft of version {}, found version {version}; to drop the draft run `{UPDATE}`",
                 self.lock.head()
             );
-            self.recordable(Place::Version, message);
+            self.recordable(Target::Version, message);
         }
     }
 }
@@ -172,6 +172,6 @@ fn type_check(
     };
     (shape.is_some() || (!same_words && stored.role == Role::Field)).then(|| {
         let (message, unseen) = messages();
-        TypeCheck { cell: at, locked: shape, same_words, message, unseen, can_be_recorded }
+        TypeCheck { at, locked: shape, same_words, message, unseen, can_be_recorded }
     })
 }

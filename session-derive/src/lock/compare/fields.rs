@@ -4,7 +4,7 @@
 
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
-use super::found::{Found, Part, Place, UPDATE};
+use super::found::{Found, Part, Target, UPDATE};
 
 impl Found<'_> {
     /// One field went and one of the same type came: most likely it was renamed.
@@ -29,7 +29,7 @@ impl Found<'_> {
                 "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session({attribute})]`{kept}",
                 new.name
             );
-            self.at(Place::Cell(at, Part::Name), message);
+            self.at(Target::Cell(at, Part::Name), message);
             added.retain(|other| *other != at);
             gone.retain(|other| *other != key);
         }
@@ -45,7 +45,7 @@ impl Found<'_> {
             let message = format!(
                 "version {released} was released without `{name}`; {new}add it with `since = {next}`"
             );
-            self.at(Place::Cell(*at, Part::Since), message);
+            self.at(Target::Cell(*at, Part::Since), message);
         }
         for key in gone {
             let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
@@ -60,7 +60,7 @@ impl Found<'_> {
                     ways.join("; ")
                 )
             };
-            self.at(Place::State, message);
+            self.at(Target::State, message);
         }
     }
 
@@ -218,7 +218,7 @@ impl Found<'_> {
             self.bump(&changes, &fixes)
         };
         self.lists_changes = true;
-        self.at(Place::Version, message);
+        self.at(Target::Version, message);
     }
 }
 

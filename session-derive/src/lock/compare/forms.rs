@@ -4,7 +4,7 @@
 
 use super::super::cells::{Frozen, Role, Stored, base};
 use super::super::data::Action;
-use super::found::{Found, Part, Place};
+use super::found::{Found, Part, Target};
 
 impl<'a> Found<'a> {
     /// What a released version made out of this cell by `changed`.
@@ -99,7 +99,7 @@ impl<'a> Found<'a> {
                 "field `{key}` disappeared and `{}` {same} appeared: to keep its data add `#[session(key = \"{key}\")]`{and}",
                 stored.name
             );
-            self.at(Place::Cell(at, Part::Name), message);
+            self.at(Target::Cell(at, Part::Name), message);
             pairs.push((key, new));
         }
         pairs

@@ -10,14 +10,14 @@ use super::super::data::Lock;
 /// A mistake, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(crate) place: Place,
+    pub(crate) target: Target,
     pub(crate) message: String,
     /// `SESSION_LOCK=update` takes it into the lock.
     pub(crate) can_be_recorded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Target {
     Version,
     State,
     OldestReader,
@@ -39,7 +39,7 @@ pub(crate) enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TypeCheck {
     /// The nth of [`Now::cells`].
-    pub(crate) cell: usize,
+    pub(crate) at: usize,
     /// `None`: the compiler could not see it.
     pub(crate) locked: Option<u64>,
     /// Whether both are spelled alike, which decides where the compiler sees no shape.
@@ -72,12 +72,12 @@ pub(super) struct Found<'a> {
 }
 
 impl Found<'_> {
-    pub(super) fn at(&mut self, place: Place, message: String) {
-        self.verdict.findings.push(Finding { place, message, can_be_recorded: false });
+    pub(super) fn at(&mut self, target: Target, message: String) {
+        self.verdict.findings.push(Finding { target, message, can_be_recorded: false });
     }
 
-    pub(super) fn recordable(&mut self, place: Place, message: String) {
-        self.verdict.findings.push(Finding { place, message, can_be_recorded: true });
+    pub(super) fn recordable(&mut self, target: Target, message: String) {
+        self.verdict.findings.push(Finding { target, message, can_be_recorded: true });
     }
 
     /// The version that comes next is the one that may say something new.

@@ -4,7 +4,7 @@
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::Action;
-use super::found::{Found, Part, Place};
+use super::found::{Found, Part, Target};
 
 impl<'a> Found<'a> {
     /// Whether a step makes this cell that sessions or binaries may still need.
@@ -43,12 +43,12 @@ impl<'a> Found<'a> {
         let Some(old) = self.frozen.get(stored.key.as_str()) else { return };
         let Frozen { since, until, cell, .. } = old;
         let (name, key) = (&stored.name, &stored.key);
-        let place = |part| Place::Cell(at, part);
+        let target = |part| Target::Cell(at, part);
         let became = self.became(key).filter(|_| self.lives_on(key));
         let problem = match (*until, stored.until) {
             (Some(until), None) => Some(match became {
                 Some((_, later)) if stored.role == Role::Field => (
-                    place(Part::Name),
+                    target(Part::Name),
                     format!(
                         "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
                          {until}{})`",
@@ -57,7 +57,7 @@ impl<'a> Found<'a> {
                     ),
                 ),
                 _ => (
-                    place(Part::Key),
+                    target(Part::Key),
                     format!(
                         "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
                          new key with `#[session(key = \"..\")]`"
@@ -65,13 +65,13 @@ impl<'a> Found<'a> {
                 ),
             }),
             (Some(until), Some(says)) if until != says => Some((
-                place(Part::Until),
+                target(Part::Until),
                 format!(
                     "version {until} is released and cannot change: `{key}` went in it, not in version {says}; say `since = {until}`"
                 ),
             )),
             (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
-                place(Part::Until),
+                target(Part::Until),
                 format!(
                     "version {says} is released and cannot change: `changed(since = {says}, ..)` was added to `{name}`; say \
                      `since = {}`",
@@ -79,7 +79,7 @@ impl<'a> Found<'a> {
                 ),
             )),
             (None, Some(says)) if says <= self.lock.released => Some((
-                place(Part::Until),
+                target(Part::Until),
                 format!(
                     "version {says} is released and cannot change: `{key}` is still in version {}; say `since = {}`",
                     self.lock.released,
@@ -101,7 +101,7 @@ impl<'a> Found<'a> {
                     _ => "keep that step".to_owned(),
                 };
                 Some((
-                    place(Part::Key),
+                    target(Part::Key),
                     format!(
                         "version {since} is released and cannot change: there `{name}` was {}, and sessions of before still come that \
                          way, so {step}",
@@ -111,7 +111,7 @@ impl<'a> Found<'a> {
             }
             _ => match stored.since {
                 Some(says) if says != *since => Some((
-                    place(Part::Since),
+                    target(Part::Since),
                     if says == 1 {
                         format!(
                             "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it \
@@ -129,14 +129,14 @@ impl<'a> Found<'a> {
                     },
                 )),
                 Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => (*since > self.now.oldest_record).then(|| (
-                    place(Part::Name),
+                    target(Part::Name),
                     format!(
                         "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
                          it is in place {is}; put that back"
                     ),
                 )),
                 Some(_) if cell.action != stored.action => Some((
-                    place(Part::Name),
+                    target(Part::Name),
                     format!(
                         "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
                         cell.action.describe(),
@@ -145,13 +145,13 @@ impl<'a> Found<'a> {
                     ),
                 )),
                 _ if stored.role == Role::Removed && self.is_made_now(old) => {
-                    Some((place(Part::Name), live_step_makes(key, *since)))
+                    Some((target(Part::Name), live_step_makes(key, *since)))
                 }
                 _ => None,
             },
         };
-        if let Some((place, message)) = problem {
-            self.at(place, message);
+        if let Some((target, message)) = problem {
+            self.at(target, message);
         }
     }
 }

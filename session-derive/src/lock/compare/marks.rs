@@ -4,7 +4,7 @@
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::{Action, Cell};
-use super::found::{Found, Part, Place, UPDATE};
+use super::found::{Found, Part, Target, UPDATE};
 
 impl<'a> Found<'a> {
     /// The text of a principal is whose a session is: the mark is on a field from its first version to its last.
@@ -33,7 +33,7 @@ impl<'a> Found<'a> {
         }
         // If it moved, the field that had it tells.
         if let Some((at, message)) = taken_off.or(put_on) {
-            self.at(Place::Cell(at, Part::Name), message);
+            self.at(Target::Cell(at, Part::Name), message);
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Found<'a> {
                 ),
                 _ => continue,
             };
-            self.recordable(Place::Cell(at, Part::Name), message);
+            self.recordable(Target::Cell(at, Part::Name), message);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Never looks at a cell.
 
-use super::found::{Found, Place, RELEASE};
+use super::found::{Found, RELEASE, Target};
 
 impl Found<'_> {
     /// Whether the version is the released one or the next.
@@ -10,7 +10,7 @@ impl Found<'_> {
         let (version, released, next) = (self.now.version, self.lock.released, self.next());
         if version < released {
             self.at(
-                Place::Version,
+                Target::Version,
                 format!(
                     "schema `{}` is locked at {released}, found {version}; versions only go up: write `version = {released}`, or \
                      {next} for a change",
@@ -19,7 +19,7 @@ impl Found<'_> {
             );
         } else if version > next && released == 0 {
             self.at(
-                Place::Version,
+                Target::Version,
                 format!(
                     "versions are consecutive: no version of schema `{}` is released, so this is still version 1, found \
                      {version}; if an earlier one is in use, go back to it and run `{RELEASE}`",
@@ -28,7 +28,7 @@ impl Found<'_> {
             );
         } else if version > next {
             self.at(
-                Place::Version,
+                Target::Version,
                 format!(
                     "versions are consecutive: {next} comes after {released}, found {version}; if version {next} is in \
                      use, go back to it and run `{RELEASE}`"
@@ -44,7 +44,7 @@ impl Found<'_> {
         let (released, Some(oldest)) = (self.lock.released, self.now.oldest_reader) else { return };
         if oldest > released && released > 0 {
             self.at(
-                Place::OldestReader,
+                Target::OldestReader,
                 format!(
                     "version {released} is released and may still be serving: `oldest_reader` cannot be above {released} \
                      until version {oldest} is released"
