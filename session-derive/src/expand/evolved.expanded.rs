@@ -183,8 +183,8 @@ impl ::actix_typed_session::SessionState for Shop {
         }
     }
 }
-/// The `shop` section of the visitor's session: a getter and setters for each field of
-/// [`Shop`]. A handler extracts it as `TypedSession<Shop>`.
+/// The `shop` section of the visitor's session, with a getter and setters for each field of
+/// [`Shop`]. Handlers extract it as `TypedSession<Shop>`.
 struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
 #[automatically_derived]
 impl ::core::ops::Deref for ShopHandle {
@@ -221,27 +221,27 @@ impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
 #[allow(dead_code)]
 #[allow(deprecated, non_snake_case)]
 impl ShopHandle {
-    /// Reads `cart`; its default until it is set.
+    /// Returns `cart`, which has its default until it is set.
     #[must_use]
     fn cart(&self) -> &[Line] {
         &self.0.get().cart
     }
-    /// Sets `cart`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_cart`.
+    /// Sets `cart`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_cart`.
     #[track_caller]
     fn set_cart(&mut self, value: Vec<Line>) {
         self.0.set(0, value, |state| &mut state.cart);
     }
-    /// Changes `cart` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `cart`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_cart(&mut self, update: impl ::core::ops::Fn(&mut Vec<Line>) + 'static) {
         self.0.update_field(0, |state| &mut state.cart, update);
     }
-    /// Reads `first`; `None` until it is set.
+    /// Returns `first`, which is `None` until it is set.
     #[must_use]
     fn first(&self) -> ::core::option::Option<&::core::primitive::str> {
         ::core::option::Option::as_deref(&self.0.get().first)
     }
-    /// Sets `first`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_first`.
+    /// Sets `first`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_first`.
     #[track_caller]
     fn set_first(
         &mut self,
@@ -254,7 +254,7 @@ impl ShopHandle {
                 |state| &mut state.first,
             );
     }
-    /// Changes `first` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `first`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_first(
         &mut self,
@@ -262,17 +262,17 @@ impl ShopHandle {
     ) {
         self.0.update_field(1, |state| &mut state.first, update);
     }
-    /// Clears `first`: it reads as `None`.
+    /// Sets `first` to `None`.
     #[track_caller]
     fn clear_first(&mut self) {
         self.0.set(1, ::core::option::Option::None, |state| &mut state.first);
     }
-    /// Reads `last`; its default until it is set.
+    /// Returns `last`, which has its default until it is set.
     #[must_use]
     fn last(&self) -> &::core::primitive::str {
         &self.0.get().last
     }
-    /// Sets `last`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_last`.
+    /// Sets `last`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_last`.
     #[track_caller]
     fn set_last(&mut self, value: impl ::core::convert::Into<String>) {
         self.0
@@ -282,23 +282,23 @@ impl ShopHandle {
                 |state| &mut state.last,
             );
     }
-    /// Changes `last` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `last`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_last(&mut self, update: impl ::core::ops::Fn(&mut String) + 'static) {
         self.0.update_field(2, |state| &mut state.last, update);
     }
-    /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
-    /// faster.
+    /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
+    /// commits first.
     #[track_caller]
     fn update(&mut self, update: impl ::core::ops::Fn(&mut Shop) + 'static) {
         self.0.update(update);
     }
-    /// Changes several fields together, commits now, and returns what the closure returned on the data that was
-    /// stored.
+    /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
+    /// was stored.
     ///
     /// # Errors
     ///
-    /// When the session cannot be stored, or ended while this request ran.
+    /// If the session cannot be stored, or if it ended while this request was running.
     #[track_caller]
     fn try_update<R, F>(
         &mut self,
@@ -312,7 +312,7 @@ impl ShopHandle {
     {
         self.0.try_update(update)
     }
-    /// The session's life-cycle: renew, purge, save, and who is signed in.
+    /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]
     fn session(&self) -> ::actix_typed_session::Session {
         self.0.session()

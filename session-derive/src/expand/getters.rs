@@ -12,7 +12,7 @@ use crate::model::spelling::Spelling;
 /// ```text
 /// /// The field's docs.
 /// ///
-/// /// Reads as the default until it is first set.
+/// /// Returns `cart`, which has its default until it is set.
 /// #[must_use]
 /// pub fn cart(&self) -> &[Line] {
 ///     &self.0.get().cart
@@ -54,8 +54,12 @@ pub(super) fn getter(field: &Field<'_>) -> Method {
 fn line(field: &Field<'_>) -> String {
     let name = ident::word(field.ident);
     match (field.taker(), &field.default) {
-        (Some(taker), _) => format!("Looks at `{name}` without taking it; `{taker}` shows it once."),
-        (None, Default::None) => format!("Reads `{name}`; `None` until it is set."),
-        (None, Default::OfType | Default::Expr(_)) => format!("Reads `{name}`; its default until it is set."),
+        (Some(taker), _) => {
+            format!("Returns `{name}` without taking it; `{taker}` takes it to show it once.")
+        }
+        (None, Default::None) => format!("Returns `{name}`, which is `None` until it is set."),
+        (None, Default::OfType | Default::Expr(_)) => {
+            format!("Returns `{name}`, which has its default until it is set.")
+        }
     }
 }

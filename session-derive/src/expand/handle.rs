@@ -1,6 +1,6 @@
-//! In: the schema as decided. Out: `ShopHandle`, which handlers extract: the struct, its few own methods, its traits.
+//! In: the schema. Out: `ShopHandle`, which handlers extract: the struct, its methods and its traits.
 //!
-//! Never shows a value in `Debug`, and never has a field that a field of the state could be mistaken for.
+//! Never shows a value in `Debug`, and never has a named field, which could hide one of the state.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -24,10 +24,10 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     let debug = format!("TypedSession({:?})", name.text);
     let (section, link) = (
         format!(
-            " The `{}` section of the visitor's session: a getter and setters for each field of",
+            " The `{}` section of the visitor's session, with a getter and setters for each field of",
             name.text
         ),
-        format!(" [`{0}`]. A handler extracts it as `TypedSession<{0}>`.", ident::word(ident)),
+        format!(" [`{0}`]. Handlers extract it as `TypedSession<{0}>`.", ident::word(ident)),
     );
     quote! {
         #[doc = #section]
@@ -83,9 +83,9 @@ pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStr
     let own = own_methods(schema);
     quote! {
         #[automatically_derived]
-        // A setter that no handler calls yet is no mistake of the user's.
+        // A setter that no handler calls is not a mistake.
         #[allow(dead_code)]
-        // The field's own declaration was already judged.
+        // The compiler has already warned at the declaration of the field.
         #[allow(deprecated, non_snake_case)]
         impl #handle {
             #(#fields)*
@@ -103,23 +103,23 @@ pub(super) fn of_a_field(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> 
 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, .. } = schema;
-    // The state's own name must not be hidden by a type parameter.
+    // A type parameter must not hide the name of the state.
     let [result, function] = [["R", "Returned"], ["F", "Function"]]
         .map(|[usual, else_this]| format_ident!("{}", if **ident == *usual { else_this } else { usual }));
     quote! {
-        /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
-        /// faster.
+        /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
+        /// commits first.
         #[track_caller]
         #vis fn update(&mut self, update: impl ::core::ops::Fn(&mut #ident) + 'static) {
             self.0.update(update);
         }
 
-        /// Changes several fields together, commits now, and returns what the closure returned on the data that was
-        /// stored.
+        /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
+        /// was stored.
         ///
         /// # Errors
         ///
-        /// When the session cannot be stored, or ended while this request ran.
+        /// If the session cannot be stored, or if it ended while this request was running.
         #[track_caller]
         #vis fn try_update<#result, #function>(
             &mut self,
@@ -132,7 +132,7 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
             self.0.try_update(update)
         }
 
-        /// The session's life-cycle: renew, purge, save, and who is signed in.
+        /// The life cycle of the session: renew, purge, save, and the principal.
         #[must_use]
         #vis fn session(&self) -> #krate::Session {
             self.0.session()

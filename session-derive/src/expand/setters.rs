@@ -1,6 +1,6 @@
-//! In: a field. Out: `set_`, `update_`, `clear_` and `take_`, as far as the field has them, and `principal_of` for the principal.
+//! In: a field. Out: those of `set_`, `update_`, `clear_` and `take_` that the field has, and `principal_of` for the principal.
 //!
-//! Never touches the value itself: all of them call one method of the tracked state, which records the operation.
+//! Never touches the value itself: each calls one method of the tracked state, which records the operation.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -42,14 +42,14 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     };
     let word = ident::word(ident);
     let line = if field.principal {
-        format!("Sets `{word}`: who is signed in. The session's id is renewed by itself.")
+        format!("Sets `{word}`, which signs a user in. The session id is renewed automatically.")
     } else {
         match field.updater() {
             Some(update) => format!(
-                "Sets `{word}`, whatever it is now: of two requests that overlap, the later one wins. To build on its \
-                 value, use `{update}`."
+                "Sets `{word}`, regardless of its present value: of two overlapping requests, the later one wins. To \
+                 change the present value, use `{update}`."
             ),
-            None => format!("Sets `{word}`, whatever it is now."),
+            None => format!("Sets `{word}`, regardless of its present value."),
         }
     };
     let set = if field.principal { quote!(set_principal) } else { quote!(set) };
@@ -73,8 +73,8 @@ fn update(field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
     let index = literal(field.index);
     let line = format!(
-        "Changes `{}` from its present value. The closure runs at once, and again on fresh data if another request was \
-         faster.",
+        "Changes the present value of `{}`. The closure runs immediately, and again on fresh data if another request \
+         commits first.",
         ident::word(ident)
     );
     method(
@@ -96,9 +96,9 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
     let (ident, index) = (field.ident, literal(field.index));
     let word = ident::word(ident);
     let (set, line) = if field.principal {
-        (quote!(set_principal), format!("Signs the user out: `{word}` becomes `None`, and the session ends."))
+        (quote!(set_principal), format!("Signs the user out: sets `{word}` to `None` and ends the session."))
     } else {
-        (quote!(set), format!("Clears `{word}`: it reads as `None`."))
+        (quote!(set), format!("Sets `{word}` to `None`."))
     };
     method(
         field,
@@ -118,7 +118,7 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
 fn take(field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
     let index = literal(field.index);
-    let line = format!("Takes `{}` out, to show it; from then on it reads as `None`.", ident::word(ident));
+    let line = format!("Takes `{}` to show it once, and leaves `None`.", ident::word(ident));
     method(
         field,
         name,
@@ -137,7 +137,7 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     let Field { ident, ty, vis, .. } = field;
     let (krate, state, index) = (&schema.krate, schema.ident, literal(field.index));
     let line = format!(
-        " Whose the sessions are in which `{}` is this: what a store that is a `PrincipalIndex` finds them by.",
+        " The principal for this `{}`, for looking up sessions in a `PrincipalIndex`.",
         ident::word(ident)
     );
     let head = quote! {
@@ -145,7 +145,7 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         ///
         /// # Errors
         ///
-        /// When the value cannot be serialised.
+        /// If the value cannot be serialized.
         #vis fn principal_of(
             value: impl #krate::IntoField<#ty>,
         ) -> ::core::result::Result<#krate::record::Principal, #krate::Error>
@@ -163,7 +163,7 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
 fn method(field: &Field<'_>, name: Ident, line: &str, signature: &TokenStream, body: TokenStream) -> Method {
     let vis = field.vis;
     let docs = docs(field, line);
-    // `track_caller`: a write that comes too late is reported with its place in the handler.
+    // With `track_caller`, a write that comes too late is reported with its location in the handler.
     let head = quote! {
         #docs
         #[track_caller]

@@ -89,8 +89,8 @@ impl ::actix_typed_session::SessionState for Shop {
         }
     }
 }
-/// The `shop` section of the visitor's session: a getter and setters for each field of
-/// [`Shop`]. A handler extracts it as `TypedSession<Shop>`.
+/// The `shop` section of the visitor's session, with a getter and setters for each field of
+/// [`Shop`]. Handlers extract it as `TypedSession<Shop>`.
 pub struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
 #[automatically_derived]
 impl ::core::ops::Deref for ShopHandle {
@@ -129,14 +129,14 @@ impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
 impl ShopHandle {
     /// Who is signed in.
     ///
-    /// Reads `user`; `None` until it is set.
+    /// Returns `user`, which is `None` until it is set.
     #[must_use]
     fn user(&self) -> Option<u64> {
         self.0.get().user
     }
     /// Who is signed in.
     ///
-    /// Sets `user`: who is signed in. The session's id is renewed by itself.
+    /// Sets `user`, which signs a user in. The session id is renewed automatically.
     #[track_caller]
     fn set_user(&mut self, value: impl ::actix_typed_session::IntoField<Option<u64>>) {
         self.0
@@ -148,16 +148,16 @@ impl ShopHandle {
     }
     /// Who is signed in.
     ///
-    /// Signs the user out: `user` becomes `None`, and the session ends.
+    /// Signs the user out: sets `user` to `None` and ends the session.
     #[track_caller]
     fn clear_user(&mut self) {
         self.0.set_principal(4, ::core::option::Option::None, |state| &mut state.user);
     }
-    /// Whose the sessions are in which `user` is this: what a store that is a `PrincipalIndex` finds them by.
+    /// The principal for this `user`, for looking up sessions in a `PrincipalIndex`.
     ///
     /// # Errors
     ///
-    /// When the value cannot be serialised.
+    /// If the value cannot be serialized.
     fn principal_of(
         value: impl ::actix_typed_session::IntoField<Option<u64>>,
     ) -> ::core::result::Result<
@@ -173,42 +173,42 @@ impl ShopHandle {
             |state| &mut state.user,
         )
     }
-    /// Reads `cart`; its default until it is set.
+    /// Returns `cart`, which has its default until it is set.
     #[must_use]
     fn cart(&self) -> &[Line] {
         &self.0.get().cart
     }
-    /// Sets `cart`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_cart`.
+    /// Sets `cart`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_cart`.
     #[track_caller]
     fn set_cart(&mut self, value: Vec<Line>) {
         self.0.set(0, value, |state| &mut state.cart);
     }
-    /// Changes `cart` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `cart`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_cart(&mut self, update: impl ::core::ops::Fn(&mut Vec<Line>) + 'static) {
         self.0.update_field(0, |state| &mut state.cart, update);
     }
-    /// Reads `theme`; its default until it is set.
+    /// Returns `theme`, which has its default until it is set.
     #[must_use]
     pub fn theme(&self) -> &Theme {
         &self.0.get().theme
     }
-    /// Sets `theme`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_theme`.
+    /// Sets `theme`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_theme`.
     #[track_caller]
     pub fn set_theme(&mut self, value: Theme) {
         self.0.set(1, value, |state| &mut state.theme);
     }
-    /// Changes `theme` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `theme`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     pub fn update_theme(&mut self, update: impl ::core::ops::Fn(&mut Theme) + 'static) {
         self.0.update_field(1, |state| &mut state.theme, update);
     }
-    /// Looks at `notice` without taking it; `take_notice` shows it once.
+    /// Returns `notice` without taking it; `take_notice` takes it to show it once.
     #[must_use]
     fn notice(&self) -> ::core::option::Option<&::core::primitive::str> {
         ::core::option::Option::as_deref(&self.0.get().notice)
     }
-    /// Sets `notice`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_notice`.
+    /// Sets `notice`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_notice`.
     #[track_caller]
     fn set_notice(
         &mut self,
@@ -221,7 +221,7 @@ impl ShopHandle {
                 |state| &mut state.notice,
             );
     }
-    /// Changes `notice` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `notice`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_notice(
         &mut self,
@@ -229,22 +229,22 @@ impl ShopHandle {
     ) {
         self.0.update_field(2, |state| &mut state.notice, update);
     }
-    /// Clears `notice`: it reads as `None`.
+    /// Sets `notice` to `None`.
     #[track_caller]
     fn clear_notice(&mut self) {
         self.0.set(2, ::core::option::Option::None, |state| &mut state.notice);
     }
-    /// Takes `notice` out, to show it; from then on it reads as `None`.
+    /// Takes `notice` to show it once, and leaves `None`.
     #[track_caller]
     fn take_notice(&mut self) -> Option<String> {
         self.0.take(2, |state| &mut state.notice)
     }
-    /// Reads `type`; its default until it is set.
+    /// Returns `type`, which has its default until it is set.
     #[must_use]
     fn kind(&self) -> &::core::primitive::str {
         &self.0.get().r#type
     }
-    /// Sets `type`, whatever it is now: of two requests that overlap, the later one wins. To build on its value, use `update_type`.
+    /// Sets `type`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_type`.
     #[track_caller]
     fn set_type(&mut self, value: impl ::core::convert::Into<String>) {
         self.0
@@ -254,23 +254,23 @@ impl ShopHandle {
                 |state| &mut state.r#type,
             );
     }
-    /// Changes `type` from its present value. The closure runs at once, and again on fresh data if another request was faster.
+    /// Changes the present value of `type`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_type(&mut self, update: impl ::core::ops::Fn(&mut String) + 'static) {
         self.0.update_field(3, |state| &mut state.r#type, update);
     }
-    /// Changes several fields together. The closure runs at once, and again on fresh data if another request was
-    /// faster.
+    /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
+    /// commits first.
     #[track_caller]
     pub fn update(&mut self, update: impl ::core::ops::Fn(&mut Shop) + 'static) {
         self.0.update(update);
     }
-    /// Changes several fields together, commits now, and returns what the closure returned on the data that was
-    /// stored.
+    /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
+    /// was stored.
     ///
     /// # Errors
     ///
-    /// When the session cannot be stored, or ended while this request ran.
+    /// If the session cannot be stored, or if it ended while this request was running.
     #[track_caller]
     pub fn try_update<R, F>(
         &mut self,
@@ -284,7 +284,7 @@ impl ShopHandle {
     {
         self.0.try_update(update)
     }
-    /// The session's life-cycle: renew, purge, save, and who is signed in.
+    /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]
     pub fn session(&self) -> ::actix_typed_session::Session {
         self.0.session()
