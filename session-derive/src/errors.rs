@@ -1,6 +1,6 @@
-//! In: every mistake found, in any order. Out: one `syn::Error` with all of them, or the certainty that there is none.
+//! In: mistakes, in the order in which they are found. Out: one `syn::Error` that holds all of them, or `Ok` if there are none.
 //!
-//! Never stops at the first mistake, and never lets one be forgotten: an [`Errors`] that is dropped unasked panics.
+//! Never stops at the first mistake and never loses one: dropping an [`Errors`] without calling [`Errors::finish`] panics.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ impl Errors {
         Self(RefCell::new(Some(Vec::new())))
     }
 
-    /// A mistake, with the caret on all of `tokens`.
+    /// Adds a mistake and underlines `tokens`.
     pub(crate) fn at(&self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
@@ -26,12 +26,12 @@ impl Errors {
         }
     }
 
-    /// Whether no mistake was found so far.
+    /// Whether no mistake has been found yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().as_ref().is_none_or(Vec::is_empty)
     }
 
-    /// All mistakes in one, in the order in which they were found.
+    /// Returns all mistakes as one error.
     pub(crate) fn finish(self) -> Result<(), syn::Error> {
         let all = self.0.borrow_mut().take().into_iter().flatten();
         let all = all.reduce(|mut all, next| {
@@ -44,15 +44,15 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        // A bug of this crate, found by its first test; no input leads here.
+        // Only a bug in this crate can reach this; no input does.
         assert!(
             std::thread::panicking() || self.0.borrow().is_none(),
-            "the errors of a derive were never looked at"
+            "the errors of a derive were dropped without being reported"
         );
     }
 }
 
-/// What to do about a word that is none of `options`: "did you mean `version`?" or "expected one of ..".
+/// The advice for a word that is not among `options`: "did you mean `version`?" or "expected one of ..".
 pub(crate) fn suggest(word: &str, options: &[&str]) -> String {
     let near = |option: &&&str| distance(word, option) <= (word.chars().count() / 3).max(2);
     match options.iter().filter(near).min_by_key(|option| distance(word, option)) {
@@ -61,7 +61,7 @@ pub(crate) fn suggest(word: &str, options: &[&str]) -> String {
     }
 }
 
-/// How many letters to insert, delete or replace to get from `a` to `b` (Levenshtein).
+/// The Levenshtein distance between `a` and `b`.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "never looked at")]
+    #[should_panic(expected = "without being reported")]
     fn unasked_errors_panic() {
         Errors::new().at(quote::quote!(x), "a mistake");
     }

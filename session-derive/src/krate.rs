@@ -1,6 +1,6 @@
-//! In: the path of `crate = ..`, if there is one. Out: the path by which generated code reaches the library.
+//! In: the path given by `crate = ..`, if any. Out: the path that generated code uses to reach the library.
 //!
-//! Never a relative path of ours: an application may well have its own `mod actix_typed_session`.
+//! Never a relative path by default: an application may have a `mod actix_typed_session` of its own.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

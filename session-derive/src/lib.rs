@@ -1,9 +1,14 @@
-//! The derive macro of `actix-typed-session`; use it from there.
+//! The derive macros of `actix-typed-session`. Use them through that crate, which re-exports them.
 //!
-//! In: a struct. Out: an implementation of `SessionState` and a handle with getters and setters. Never panics on any
-//! input, and never stops at the first mistake.
+//! In: a struct. Out: an implementation of `SessionState` and a handle with getters and setters.
+//!
+//! Never panics, whatever the input, and never stops at the first mistake.
+//!
+//! Each stage is a file or a folder, and reads only what stands above it in the list of modules: `attr` reads the attributes as
+//! written, `model` decides what they mean, `lock` knows what released versions stored, `check` reports what is wrong, and
+//! `expand` prints the code. The private function `derive` calls them in turn.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))] // in a test this is how to fail
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))] // a test fails by panicking
 
 #[cfg(test)]
 mod order;
@@ -48,18 +53,21 @@ fn derive(item: &DeriveInput, look: impl FnOnce(&str) -> lock::source::Around) -
     let code = if accepted { expand::all(&schema) } else { expand::stub(&schema) };
     let watch = expand::lock::watch(&schema, &locked);
     let test = expand::lock::test(&schema, &locked, written.sample.as_ref().map(|path| &path.value));
-    // What mends a mistake may make a warning untrue.
+    // Fixing a mistake may make a warning obsolete.
     let warnings = errors.is_empty().then(|| expand::history::warnings(&schema));
     let errors = errors.finish().err().map(|errors| {
         let errors = errors.into_compile_error();
-        // Of a module that says `compile_error!` itself, the compiler hides names that it cannot find.
+        // In a module with a bare `compile_error!` the compiler stops reporting unresolved names.
         if accepted { quote::quote!(const _: () = { #errors };) } else { errors }
     });
     quote::quote!(#errors #code #warnings #watch #test)
 }
 
-/// Reports every mistake. Whether the schema is one, apart from what only its history refuses: then the compiler looks at its types
-/// and functions too.
+/// Reports every mistake. Returns whether the attributes are sound, and what to generate for the lock.
+///
+/// Attributes that are sound get the real code even if the lock refuses them, so that the compiler also checks the types and
+/// functions they name. The lock is compared only then: it would take a mistake for a change. It is skipped as well when an
+/// earlier version is unused, because the number of this version is then in doubt.
 fn judge<'a>(
     errors: &errors::Errors,
     written: &'a attr::Written<'a>,
@@ -75,7 +83,7 @@ fn judge<'a>(
     } else {
         lock::Locked::default()
     };
-    // What the lock says is the nearer advice.
+    // If the lock has something to say, its advice is more specific than "nothing changes".
     if let Some(unused) = unused.filter(|_| !accepted || errors.is_empty()) {
         errors.at(unused.at, unused.message);
     }

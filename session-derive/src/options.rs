@@ -1,22 +1,22 @@
-//! In: nothing. Out: the tables of words: the options of `#[session(..)]` and the names that a handle keeps for itself.
+//! In: nothing. Out: the options of `#[session(..)]`, and the names that are reserved for the handle and the library.
 //!
-//! Never reads a token. The parser, the messages and the suggestions all take their words from here.
+//! Never reads a token. The parser, the messages and the suggestions all use these tables.
 
-/// Where an option stands.
+/// Where an option may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Struct,
     Field,
-    /// In `changed(..)`.
+    /// Inside `changed(..)`.
     Changed,
-    /// In `removed(..)`.
+    /// Inside `removed(..)`.
     Removed,
-    /// In `step(..)`.
+    /// Inside `step(..)`.
     Step,
 }
 
 impl Place {
-    /// What the option `word` in this place is called.
+    /// How messages refer to the option `word` in this place.
     pub(crate) fn option(self, word: &str) -> String {
         match self {
             Self::Struct => format!("session schema option `{word}`"),
@@ -47,9 +47,9 @@ pub(crate) struct Definition {
     pub(crate) word: &'static str,
     pub(crate) place: Place,
     pub(crate) form: Form,
-    /// How it is written, for messages.
+    /// An example for messages.
     pub(crate) example: &'static str,
-    /// Words of later releases are known, so that they are not called misspelt, but not accepted.
+    /// False for options of later releases: they are refused, but not called misspelt.
     pub(crate) available: bool,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn find(word: &str, place: Place) -> Option<&'static Definition> {
     OPTIONS.iter().find(|option| option.word == word && option.place == place)
 }
 
-/// The options that may be written in `place`.
+/// The options that may be written in `place`, in the order of the table.
 pub(crate) fn words(place: Place) -> Vec<&'static str> {
     OPTIONS
         .iter()
@@ -125,25 +125,25 @@ pub(crate) fn words(place: Place) -> Vec<&'static str> {
         .collect()
 }
 
-/// Names on a handle that a getter would hide, and whose they are.
+/// Names that a getter must not have, and who owns them.
 pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("session", Owner::Handle),
     ("update", Owner::Handle),
     ("try_update", Owner::Handle),
     ("principal_of", Owner::Handle),
-    // Traits of the prelude give these two to every type; on a handle they are found before the state's getter.
+    // These two come from the prelude for every type, and method lookup finds them on the handle before the getter.
     ("into", Owner::Trait("Into::into")),
     ("try_into", Owner::Trait("TryInto::try_into")),
 ];
 
-/// Whose a reserved name is.
+/// The owner of a reserved name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Handle,
     Trait(&'static str),
 }
 
-/// Schema names that the library uses.
+/// Schema names that the library uses itself.
 pub(crate) static RESERVED_SCHEMAS: &[&str] = &["session"];
 
 #[cfg(test)]

@@ -1,29 +1,29 @@
-//! In: nothing. Out: the types of the standard library that the derive knows by their spelling.
+//! In: the path of a type. Out: which type of the standard library it spells, if the derive knows that type.
 //!
-//! Never resolves a name: a user's own `Option` is spelled like the standard library's. Only spellings are compared here.
+//! Never resolves a name: a user's own `Option` is indistinguishable from the standard library's.
 
 use syn::Path;
 
 use crate::ident;
 
-/// What the derive knows of a type.
+/// What the derive knows about a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Read by value.
+    /// A number, a `bool` or a `char`, which a getter returns by value.
     Scalar,
-    /// As [`Kind::Scalar`], with its integer as an argument.
+    /// A [`Kind::Scalar`] that takes its integer type as an argument.
     NonZero,
     String,
     Vec,
     Option,
     Map,
-    /// Written as a JSON array.
+    /// A type that serde writes as a JSON array.
     Collection,
-    /// Has a shape, like all others here, and nothing more.
+    /// Any other type that has a shape without a derive.
     Other,
 }
 
-/// Each kind with the module of `std` and the names in it.
+/// The known types: their kind, their module in `std`, and their names.
 static TABLE: &[(Kind, &str, &[&str])] = &[
     (
         Kind::Scalar,
@@ -68,7 +68,8 @@ static TABLE: &[(Kind, &str, &[&str])] = &[
     (Kind::Other, "time", &["Duration", "SystemTime"]),
 ];
 
-/// The kind of a type that is spelled by its name alone, or as `std::module::Name` (`core`, `alloc`, with or without `::` before).
+/// The kind of the type at `path`, which is either its name alone or a full path such as `std::module::Name` (also from `core` or
+/// `alloc`, with or without a leading `::`).
 pub(crate) fn kind(path: &Path) -> Option<Kind> {
     let words: Vec<String> = path.segments.iter().map(|segment| ident::word(&segment.ident)).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -83,7 +84,7 @@ pub(crate) fn kind(path: &Path) -> Option<Kind> {
     TABLE.iter().find(is_it).map(|(kind, ..)| *kind)
 }
 
-/// Whether a type of the standard library that the derive knows has this name.
+/// Whether a known type of the standard library has this name.
 pub(crate) fn has(name: &str) -> bool {
     TABLE.iter().any(|(_, _, names)| names.contains(&name))
 }

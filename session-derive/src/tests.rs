@@ -1,16 +1,16 @@
-//! In: whole items, and the tables. Out: the derive's expansions are those on file, and its tables are complete.
+//! In: whole items and the tables of options. Out: the expansions match the files, and the tables are complete.
 //!
-//! Never a lock: `lock/tests` is for those.
+//! Never uses a lock file; `lock/tests` covers those.
 
 use super::*;
 
-/// Without a lock.
+/// Expands `item` without a lock file.
 fn derive(item: &DeriveInput) -> proc_macro2::TokenStream {
     super::derive(item, |_| lock::source::Around::nowhere())
 }
 
-/// `expand/*.expanded.rs` are the expansions of `expand/*.input.rs`, for people to read and for this test to keep true.
-/// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` writes them anew.
+/// `expand/*.expanded.rs` hold the expansions of `expand/*.input.rs` for readers, and this test keeps them up to date.
+/// `SNAPSHOT=overwrite cargo test -p actix-typed-session-derive` rewrites them.
 #[test]
 fn the_expansions_are_those_on_file() {
     for (name, input, on_file) in [
@@ -32,7 +32,7 @@ fn the_expansions_are_those_on_file() {
     }
 }
 
-/// What is reserved is what the handle has, so that a method added to the one is missed in the other.
+/// The reserved names are exactly the handle's own methods, so a method added to the handle must be reserved too.
 #[test]
 fn reserved_names_are_the_own_methods_of_the_handle() {
     let item: DeriveInput = syn::parse_quote! {
@@ -67,7 +67,7 @@ fn reserved_names_are_the_own_methods_of_the_handle() {
     assert_eq!(own, reserved);
 }
 
-/// Every option of the table is read by `attr`, or refused as not yet available.
+/// `attr` reads every option in the table, or refuses it as not yet available.
 #[test]
 fn every_word_of_the_table_is_read() {
     for known in options::OPTIONS {

@@ -1,7 +1,7 @@
-//! In: a struct or an enum that a session stores inside of a field. Out: `impl SessionShape`.
+//! In: a struct or an enum that is stored inside a field. Out: its implementation of `SessionShape`.
 //!
-//! Never resolves a type: whether it has a shape is asked of the compiler where the code stands. An attribute of serde's that may
-//! change the JSON counts by its words, but for those whose meaning is known here.
+//! Never resolves a type: the generated code asks the compiler whether a type has a shape. A serde attribute that may change the JSON
+//! becomes part of the shape as text, unless its effect is known here.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -35,7 +35,7 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
                     (!variant.skipped).then_some(shape)
                 })
                 .collect();
-            // The order makes no difference to JSON, unless serde tries one variant after the other.
+            // The order of variants does not show in JSON, unless serde tries one after the other.
             variants.sort_by(|(a, _), (b, _)| a.cmp(b));
             let variants: Vec<_> = variants.into_iter().map(|(_, shape)| shape).collect();
             call(&krate, &format!("enum {}", serde.words.join(" ")), &variants)
@@ -48,7 +48,7 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
             quote!(0)
         }
     };
-    // What is written then is that type, whatever stands in this one.
+    // With `into`, serde writes that type instead of this one.
     let shape = serde.into.as_ref().map_or(shape, |into| self::shape(&krate, into, false));
     let mut generics = item.generics.clone();
     for parameter in generics.type_params_mut() {
@@ -57,7 +57,7 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let name = &item.ident;
     let errors = errors.finish().err().map(syn::Error::into_compile_error);
-    // With mistakes the shape is any number, so that the type still has one.
+    // A placeholder keeps the mistakes from causing further errors where the type is used.
     let shape = if errors.is_some() { quote!(0) } else { shape };
     quote! {
         #errors
@@ -78,7 +78,7 @@ fn call(krate: &TokenStream, kind: &str, parts: &[TokenStream]) -> TokenStream {
     quote!(#krate::__private::shape::of(#kind, &[#(#parts),*]))
 }
 
-/// The shape of a variant, with the name that serde writes; an untagged one has none.
+/// The shape of a variant, and the name that serde writes for it. An untagged variant has no name.
 fn variant(
     errors: &Errors,
     item: &DeriveInput,
@@ -92,13 +92,13 @@ fn variant(
     }
     let is_unit = match &variant.fields {
         Fields::Unit => true,
-        // So does serde see a variant whose only value it skips.
+        // Serde treats a variant whose only value is skipped as a unit variant.
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
             fields.unnamed.iter().all(|field| Serde::of(&field.attrs).skipped)
         }
         Fields::Unnamed(_) | Fields::Named(_) => false,
     };
-    // The name alone is not `null` under that name, as a `()` is.
+    // A unit variant is written as its name; a variant that holds `()` as `{"name": null}`.
     let inside = if is_unit {
         call(krate, format!("unit variant {}", serde.words.join(" ")).trim(), &[])
     } else {
@@ -109,7 +109,7 @@ fn variant(
     (Some(name), shape)
 }
 
-/// The shape of what stands between the braces or parentheses.
+/// The shape of the fields of a struct or a variant.
 fn fields(
     errors: &Errors,
     item: &DeriveInput,
@@ -120,7 +120,7 @@ fn fields(
     let words = around.words.join(" ");
     let shapes = fields.iter().filter_map(|field| {
         let mut serde = Serde::of(&field.attrs);
-        // A field that may be left out reads back by its default.
+        // A field that serde may leave out is read back as its default.
         if serde.may_be_left_out && (serde.default || around.default) {
             serde.words.push("default".to_owned());
         }
@@ -148,7 +148,7 @@ fn fields(
     }
     let shapes: Vec<_> = shapes.into_iter().map(|(_, shape)| shape).collect();
     match shapes.as_slice() {
-        // serde writes what is inside, and nothing around it.
+        // Serde writes a newtype as the value inside it.
         [one] if fields.len() == 1 && matches!(words.as_str(), "" | "transparent") => one.clone(),
         [one] if words == "transparent" => one.clone(),
         _ => call(krate, format!("tuple {words}").trim(), &shapes),
@@ -164,7 +164,7 @@ fn shape(krate: &TokenStream, ty: &Type, opaque: bool) -> TokenStream {
     }
 }
 
-/// A type that contains itself has no end, and the compiler's own words about that help nobody.
+/// Reports a type that contains itself: its shape would not terminate, and the compiler's message about the cycle does not help.
 fn recursive(errors: &Errors, item: &DeriveInput, ty: &Type, opaque: bool) {
     let itself = |part: &&Type| match part {
         Type::Path(path) if path.qself.is_none() => path
@@ -228,23 +228,23 @@ fn krate_of(errors: &Errors, item: &DeriveInput) -> Option<Path> {
     krate
 }
 
-/// What serde is told.
-#[expect(clippy::struct_excessive_bools)] // Each is an option of serde's.
+/// The serde attributes on an item.
+#[expect(clippy::struct_excessive_bools)] // Each is an independent attribute of serde.
 #[derive(Default)]
 struct Serde {
-    /// `rename = ".."`: the name in JSON.
+    /// The name in JSON, from `rename = ".."`.
     name: Option<String>,
     skipped: bool,
-    /// Written without a name, and read by trying.
+    /// Written without a tag, and read by trying each variant in turn.
     untagged: bool,
-    /// Written or read by functions of one's own.
+    /// Written or read by the user's own functions.
     with: bool,
     default: bool,
-    /// `skip_serializing` and `skip_serializing_if`.
+    /// Whether `skip_serializing` or `skip_serializing_if` is present.
     may_be_left_out: bool,
-    /// `into = ".."`: what is written.
+    /// The type that is written instead, from `into = ".."`.
     into: Option<Type>,
-    /// All else that may change the JSON, in one order.
+    /// Every other attribute that may change the JSON, sorted.
     words: Vec<String>,
 }
 

@@ -1,16 +1,16 @@
-//! In: tokens. Out: one text for them, whatever blanks, line breaks and comments the source has.
+//! In: tokens. Out: their text in one form, independent of spaces, line breaks and comments in the source.
 //!
-//! Never asks the compiler to print: what it prints follows the source and changes from release to release, and these texts are
-//! compared with those of years ago.
+//! Never lets the compiler print tokens: its output depends on the source and changes between releases, while these texts are
+//! compared with lock files that are years old.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// `Vec<(u8, String)>`, `"en".to_owned()`: a blank between two words and after a comma, nowhere else.
+/// The text of `tokens` with a space between two words and after a comma, and nowhere else: `Vec<(u8, String)>`, `"en".to_owned()`.
 pub(crate) fn words(tokens: impl ToTokens) -> String {
     let mut text = String::new();
     print(tokens.to_token_stream(), &mut text);
-    // One line of a file.
+    // The text must fit on one line of the lock file.
     text.replace('\r', "\\r").replace('\n', "\\n").replace('\0', "\\0")
 }
 
@@ -22,16 +22,16 @@ fn print(tokens: TokenStream, text: &mut String) {
                     Delimiter::Parenthesis => ("(", ")"),
                     Delimiter::Bracket => ("[", "]"),
                     Delimiter::Brace => ("{", "}"),
-                    // What came through a `macro_rules!`.
+                    // An invisible group around what a `macro_rules!` passed on.
                     Delimiter::None => ("", ""),
                 };
-                blank_after_comma(text);
+                space_after_comma(text);
                 text.push_str(open);
                 print(group.stream(), text);
                 text.push_str(close);
             }
             TokenTree::Punct(punct) => {
-                blank_after_comma(text);
+                space_after_comma(text);
                 text.push(punct.as_char());
             }
             TokenTree::Ident(word) => push_word(text, &word.to_string()),
@@ -41,14 +41,14 @@ fn print(tokens: TokenStream, text: &mut String) {
 }
 
 fn push_word(text: &mut String, word: &str) {
-    blank_after_comma(text);
+    space_after_comma(text);
     if text.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | '"')) {
         text.push(' ');
     }
     text.push_str(word);
 }
 
-fn blank_after_comma(text: &mut String) {
+fn space_after_comma(text: &mut String) {
     if text.ends_with([',', ';']) {
         text.push(' ');
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_make_no_difference() {
+    fn spaces_make_no_difference() {
         for (written, expected) in [
             ("Vec < ( u8 ,String ) >", "Vec<(u8, String)>"),
             (":: std :: vec :: Vec < u8 >", "::std::vec::Vec<u8>"),

@@ -1,4 +1,4 @@
-//! In: what stands behind the word of an option. Out: its value, in the form that the option has.
+//! In: the tokens after the word of an option. Out: its value, in the form that the option takes.
 //!
 //! Never fills in a default.
 
@@ -9,14 +9,14 @@ use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr, Path, Token, Type};
 use super::found::Found;
 use crate::options::Definition;
 
-/// What is said where a schema has no lock file.
+/// What happens when a schema has no lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// An error.
+    /// A compile error.
     Required,
     /// A warning.
     Warn,
-    /// Nothing, and nothing is compared.
+    /// Nothing; an existing lock file is not compared either.
     Off,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn flag(found: &Found, input: ParseStream<'_>) -> syn::Result<()> {
     if follows { Err(found.wrong_form()) } else { Ok(()) }
 }
 
-/// `= expression`, or nothing.
+/// Reads `= expression`, or nothing.
 pub(super) fn expression(found: &Found, input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
     if input.peek(Token![=]) {
         return value(found, input).map(Some);
@@ -40,7 +40,7 @@ pub(super) fn value(found: &Found, input: ParseStream<'_>) -> syn::Result<Expr> 
     input.parse()
 }
 
-/// A value without the invisible group around what came through a `macro_rules!`.
+/// Reads a value and removes the invisible group that a `macro_rules!` puts around it.
 pub(super) fn bare(found: &Found, input: ParseStream<'_>) -> syn::Result<Expr> {
     let mut value = value(found, input)?;
     while let Expr::Group(group) = value {
@@ -80,7 +80,7 @@ pub(super) fn path(found: &Found, input: ParseStream<'_>) -> syn::Result<Path> {
     })
 }
 
-/// The path of a function, with generic arguments if need be.
+/// Reads the path of a function, which may have generic arguments.
 pub(super) fn function(found: &Found, input: ParseStream<'_>) -> syn::Result<ExprPath> {
     let Definition { word, example, .. } = found.option;
     let message = match bare(found, input)? {

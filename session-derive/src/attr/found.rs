@@ -1,6 +1,6 @@
-//! In: an option whose word was read. Out: its value in a slot, or what is wrong with its form.
+//! In: an option whose word has been read. Out: its value, stored in a slot, or the message about its wrong form.
 //!
-//! Never reads the value itself: `forms` does.
+//! Never reads the value itself; `forms` does.
 
 use proc_macro2::Ident;
 use syn::parse::{ParseBuffer, ParseStream};
@@ -15,17 +15,17 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
 }
 
-/// An option, if it was given.
+/// An option that may have been given.
 pub(crate) type Slot<T> = Option<Given<T>>;
 
-/// An option whose word was read and found in the table, in one of its forms.
+/// An option whose word has been read and found in the table.
 pub(super) struct Found {
     pub(super) option: &'static Definition,
     pub(super) word: Ident,
 }
 
 impl Found {
-    /// Reads what follows the word into `slot`, unless the option was already given.
+    /// Reads the value into `slot`, unless the option was given before.
     pub(super) fn fill<T>(
         self,
         slot: &mut Slot<T>,
@@ -43,7 +43,7 @@ impl Found {
         Ok(())
     }
 
-    /// Reads one more of an option that may be given several times: a list, whose own mistakes go to `errors`.
+    /// Reads one more occurrence of an option that may be repeated. Mistakes inside its list go to `errors`.
     pub(super) fn push<T>(
         self,
         errors: &Errors,
@@ -57,7 +57,7 @@ impl Found {
         Ok(())
     }
 
-    /// What stands in `(..)` behind the word.
+    /// The content of the parentheses after the word.
     pub(super) fn parentheses<'a>(&self, input: ParseStream<'a>) -> syn::Result<ParseBuffer<'a>> {
         if !input.peek(Paren) {
             return Err(self.wrong_form());
@@ -67,12 +67,12 @@ impl Found {
         Ok(content)
     }
 
-    /// A word of the table that no reader takes: found by the test that writes every one of them.
+    /// Refuses an option that is in the table but has no reader. A test writes every option, so no release has one.
     pub(super) fn forgotten(self) -> syn::Result<()> {
         Err(syn::Error::new(self.word.span(), format!("`{}` is not read yet", self.option.word)))
     }
 
-    /// The value has another form than the table says.
+    /// The message for a value whose form differs from the table.
     pub(super) fn wrong_form(&self) -> syn::Error {
         let Definition { word, form, example, .. } = self.option;
         let message = match form {

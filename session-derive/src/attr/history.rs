@@ -1,6 +1,6 @@
-//! In: what stands in `changed(..)`, `removed(..)` and `step(..)`. Out: their options as written.
+//! In: the contents of `changed(..)`, `removed(..)` and `step(..)`. Out: their options as written.
 //!
-//! Never compares two of them; like its parent it reports what it does not understand and goes on.
+//! Never compares two of them. What cannot be parsed is reported, and parsing goes on.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -46,16 +46,16 @@ pub(crate) struct Step {
     pub(crate) damaged: bool,
 }
 
-/// `name: Option<String>`, `"last-seen": u64 = 0`
+/// A cell that a step reads: `name: Option<String>`, or `"last-seen": u64 = 0`.
 pub(crate) struct Source {
     pub(crate) key: WireKey,
-    /// The key alone is enough once no session needs the step.
+    /// May be left out once no session needs the step.
     pub(crate) ty: Option<Type>,
-    /// What the field read as until it was first set.
+    /// The value that the field had until it was first set.
     pub(crate) default: Option<Expr>,
 }
 
-/// A wire key: `first`, or `"last-seen"` where it is no identifier.
+/// A wire key: `first`, or `"last-seen"` if it is not an identifier.
 pub(crate) struct WireKey {
     pub(crate) text: String,
     pub(crate) at: TokenStream,
@@ -139,7 +139,7 @@ fn wire_key(found: &Found, input: ParseStream<'_>) -> syn::Result<WireKey> {
     Ok(WireKey { text: ident::word(&key), at: key.into_token_stream() })
 }
 
-/// As `to` has them.
+/// Reads a wire key in `to`, which takes no type.
 fn untyped(found: &Found, input: ParseStream<'_>) -> syn::Result<WireKey> {
     let key = wire_key(found, input)?;
     if input.parse::<Token![:]>().is_ok() {

@@ -1,6 +1,6 @@
-//! In: the lists in `#[session(..)]`. Out: each option that the table has, handed on.
+//! In: the lists of options in `#[session(..)]`. Out: each known option, passed to its reader.
 //!
-//! Never stops: after a mistake it goes on behind the next comma, so that one compile shows them all.
+//! Never stops at a mistake: it resumes after the next comma, so that one compilation shows all of them.
 
 use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
@@ -12,8 +12,7 @@ use crate::errors::{Errors, suggest};
 use crate::ident;
 use crate::options::{self, Place};
 
-/// Reads all `#[session(..)]` among `attrs`, hands every option that the table knows to `take`, and answers whether
-/// there was anything it did not understand.
+/// Reads every `#[session(..)]` in `attrs` and passes each known option to `take`. Returns whether anything could not be parsed.
 pub(super) fn options(
     errors: &Errors,
     attrs: &[Attribute],
@@ -39,7 +38,7 @@ pub(super) fn options(
     damaged
 }
 
-/// Reads one list of options, as [`options`] does.
+/// Reads one list of options, as [`options()`] does.
 pub(super) fn listed(
     errors: &Errors,
     place: Place,
@@ -61,7 +60,7 @@ pub(super) fn listed(
     damaged
 }
 
-/// The option that begins here, if the table has it for this place.
+/// Reads the word of an option and looks it up in the table.
 pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     if !input.peek(Ident::peek_any) {
         return Err(
@@ -85,7 +84,7 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     Err(syn::Error::new(word.span(), message))
 }
 
-/// The end of an option: a comma, or the end of the list.
+/// Reads the end of an option: a comma, or the end of the list.
 pub(super) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.parse::<Token![,]>().is_ok() {
         return Ok(());
@@ -99,6 +98,6 @@ pub(super) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 pub(super) fn skip_to_comma(input: ParseStream<'_>) {
-    // A token tree can always be read while there is input left.
+    // Parsing a token tree cannot fail while there is input left.
     while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
 }

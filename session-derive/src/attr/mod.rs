@@ -1,7 +1,8 @@
 //! In: the user's item. Out: its `#[session(..)]` options as written, each with the word that introduced it.
 //!
-//! Never fills in a default and never compares two options: what is missing or contradicts is for `model` and `check`.
-//! After a mistake it goes on behind the next comma, so that one compile shows them all.
+//! Never fills in a default and never compares two options: `model` decides what a missing option means, and `check` reports
+//! contradictions. In reading order: `found` is an option whose word has been read, `list` finds them, `forms` reads their values, and
+//! `history` reads the lists inside `changed`, `removed` and `step`.
 
 pub(crate) mod found;
 mod list;
@@ -30,7 +31,7 @@ pub(crate) struct Written<'a> {
     pub(crate) steps: Vec<Given<Step>>,
     pub(crate) lock: Slot<Mode>,
     pub(crate) sample: Slot<Path>,
-    /// Something here was not understood, and reported: what seems to be missing may be just that.
+    /// Whether something could not be parsed and was reported. An option that seems to be missing may be the one.
     pub(crate) damaged: bool,
     pub(crate) fields: Vec<WrittenField<'a>>,
 }
@@ -48,7 +49,7 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) lenient: Slot<()>,
     pub(crate) since: Slot<LitInt>,
     pub(crate) changed: Vec<Given<Changed>>,
-    /// Something here was not understood, and reported: what seems to be missing may be just that.
+    /// Whether something could not be parsed and was reported. An option that seems to be missing may be the one.
     pub(crate) damaged: bool,
 }
 
@@ -128,7 +129,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
 mod tests {
     use super::*;
 
-    /// What is said about `#[session(..)]` with these options on a struct.
+    /// The messages about `#[session(..)]` with these options on a struct.
     fn messages(options: &str) -> Vec<String> {
         let options: proc_macro2::TokenStream = options.parse().unwrap();
         let item: DeriveInput = syn::parse_quote!(

@@ -1,6 +1,6 @@
-//! In: the options of each field. Out: those that contradict its type or each other, as messages.
+//! In: the options of each field. Out: a message for each option that contradicts the type of its field or another option.
 //!
-//! Never looks at names or at versions.
+//! Never looks at names or versions.
 
 use super::types::is_owned;
 use crate::attr::found::{Given, Slot};
@@ -12,7 +12,7 @@ use crate::words::words;
 
 pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let needed = !field.is_option() && written.default.is_none();
-    // Whose type is wrong, or who must be an `Option`, has been told so.
+    // A wrong type, or one that must be an `Option`, has its own message.
     let told = written.damaged || field.principal || field.flash || !is_owned(field.ty);
     if needed && !told {
         let (name, ty) = (ident::word(field.ident), words(field.ty));

@@ -1,7 +1,7 @@
-//! In: the changes of each field's type, as written. Out: those that are incomplete or out of order, as messages, and the first version
-//! in which nothing changes.
+//! In: the `changed(..)` of each field. Out: a message for each one that is incomplete or out of order, and the first version in which
+//! nothing changes.
 //!
-//! Never looks at what several fields have to do with each other: that is for `steps`.
+//! Never looks at two fields together; `steps` does.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
 use quote::ToTokens;
@@ -17,7 +17,7 @@ use crate::lock::Past;
 use crate::model::field::{Field, version_of};
 use crate::words::words;
 
-/// A version in which nothing changes.
+/// A version in which nothing changes, and the message about it.
 pub(crate) struct Unused {
     pub(crate) version: u16,
     pub(crate) at: LitInt,
@@ -76,7 +76,7 @@ pub(super) fn changes_in_order(
     }
 }
 
-/// What to do about a field that begins in a version and changed before.
+/// The advice for a field with a change in or before the version in which it begins.
 fn began(past: &Past, key: &str, since: u16) -> String {
     match past.stored(key) {
         Some((version, ty)) if version < since => {
@@ -86,7 +86,7 @@ fn began(past: &Past, key: &str, since: u16) -> String {
     }
 }
 
-/// What a change lacks. One whose older side nobody stores any more needs no more than its version, which names its key.
+/// Reports what a change lacks. Once no record holds the older form, a change only needs its version, which is part of the wire key.
 pub(super) fn change_is_complete(
     errors: &Errors,
     written: &WrittenField<'_>,
@@ -94,7 +94,7 @@ pub(super) fn change_is_complete(
     word: &impl ToTokens,
     versions: &Versions,
 ) {
-    // Who signs in has a message of its own.
+    // A change of the principal has its own message.
     if change.damaged || written.principal.is_some() {
         return;
     }
@@ -140,7 +140,11 @@ pub(super) fn change_changes(errors: &Errors, written: &WrittenField<'_>, field:
     }
 }
 
-/// The first one.
+/// The first version up to the present one in which nothing changes.
+///
+/// A version counts as used if an option names it, if it is released (the source may have forgotten what changed in it), or if it
+/// comes before the end of a removed cell, which may have begun in it. If any version could not be parsed, the rule says nothing:
+/// the missing change may be the one.
 pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Versions) -> Option<Unused> {
     let (version, now, record) = (written.version.as_ref()?, versions.now?, versions.record?);
     let fields = written.fields.iter().flat_map(|field| {
@@ -149,7 +153,7 @@ pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Vers
     let removed = written.removed.iter().map(|removed| &removed.value.since);
     let steps = written.steps.iter().map(|step| &step.value.since);
     let actions: Vec<&Slot<LitInt>> = fields.chain(removed).chain(steps).collect();
-    // What is missing may be just what was not understood.
+    // The change that seems to be missing may be the one that could not be parsed.
     let damaged = written.damaged
         || written
             .fields
@@ -162,7 +166,7 @@ pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Vers
         return None;
     }
     let is_used = |version: u16| actions.iter().any(|since| version_of(since) == Some(version));
-    // What is no more may have begun in any version before; the attributes do not tell.
+    // The attributes do not say when a removed cell began: any version before its end is possible.
     let gone: Vec<u16> = written
         .removed
         .iter()

@@ -1,4 +1,4 @@
-//! In: the item as written. Out: what is wrong with the struct as a whole, as messages.
+//! In: the item as written. Out: a message for each thing that is wrong with the item as a whole.
 //!
 //! Never looks at what a field stores.
 

@@ -1,8 +1,8 @@
-//! In: the item as written and the schema as decided. Out: every rule that they break, as messages.
+//! In: the item as written and the schema as decided. Out: a message for every rule that they break.
 //!
-//! Never decides and never stops: each rule is one function, and [`all`] is the table of contents. A rule stands in the file of what
-//! it is about: the `item`, its `types`, its `names`, the options of its `fields`, its `versions`; then, for what older versions
-//! stored, the `history` of each field, the `steps` from fields to fields, and the `reuse` of wire keys.
+//! Never decides anything and never stops at a mistake. Each rule is one function, and [`all`] is the table of contents. The files are
+//! named by what their rules are about: the `item`, its `types`, its `names`, the options of its `fields` and its `versions`. The last
+//! three are about what older versions stored: the `history` of each field, the `steps` between fields, and the `reuse` of wire keys.
 
 mod item;
 pub(crate) mod types;
@@ -21,7 +21,7 @@ use crate::model::field::Field;
 use history::Unused;
 use versions::Versions;
 
-/// Reports all but one: of a version in which nothing changes, a lock may know what did.
+/// Reports every mistake but one: a version in which nothing changes is returned, because the lock may have better advice.
 pub(crate) fn all(
     errors: &Errors,
     written: &Written<'_>,
@@ -29,7 +29,7 @@ pub(crate) fn all(
     past: &Past,
 ) -> Option<Unused> {
     if !item::is_struct_with_named_fields(errors, written) {
-        // Of an enum, "missing version" says nothing.
+        // On an enum, messages such as "missing version" would only distract.
         return None;
     }
     item::not_generic(errors, written);

@@ -1,6 +1,6 @@
-//! In: the names that were chosen: of the schema, of wire keys, of methods. Out: those that are invalid or taken, as messages.
+//! In: the names of the schema, of wire keys and of methods. Out: a message for each name that is invalid or taken.
 //!
-//! Never looks at what was called so in an older version.
+//! Never looks at older versions; `reuse` does.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(super) fn wire_key(errors: &Errors, written: &WrittenField<'_>, schema: &Sch
     }
 }
 
-/// What to say of a key as the guide and the census print it, `shop.theme`.
+/// The message for a wire key with the name of the schema in front: `shop.theme`, as the guide and the census print it.
 pub(super) fn with_schema(schema: &Schema<'_>, key: &str) -> Option<String> {
     let name = &schema.name.text;
     let rest = key.strip_prefix(name.as_str())?.strip_prefix('.').filter(|rest| !rest.is_empty())?;
@@ -65,7 +65,7 @@ pub(super) fn wire_keys_differ(errors: &Errors, schema: &Schema<'_>) {
     for field in &schema.fields {
         let key = field.key.text.as_str();
         match seen.get(key) {
-            // `a` twice in one struct is the compiler's to report.
+            // The compiler reports a field that is declared twice.
             Some(first) if ident::word(first) != ident::word(field.ident) => {
                 let first = ident::word(first);
                 errors.at(
@@ -106,7 +106,7 @@ pub(super) fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field:
         None => !written.damaged,
     };
     if !known {
-        // What is wrong with the name that was meant has been said.
+        // The name that was meant has its own message.
         return;
     }
     let Some((_, owner)) = options::RESERVED.iter().find(|(reserved, _)| *reserved == name) else { return };
@@ -134,7 +134,7 @@ pub(super) fn methods_differ(errors: &Errors, schema: &Schema<'_>) {
         for (role, method) in field.methods() {
             let name = ident::word(&method);
             match seen.get(&name) {
-                // `a` twice in one struct is the compiler's to report.
+                // The compiler reports a field that is declared twice.
                 Some((_, first)) if *first == second => {}
                 Some((first_role, first)) => errors.at(
                     if role == "getter" { &field.getter } else { field.ident },

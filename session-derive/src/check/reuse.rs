@@ -1,4 +1,4 @@
-//! In: removed fields, steps and fields, as written. Out: wire keys that begin or end twice, as messages.
+//! In: removed fields, steps and fields. Out: a message for each wire key that begins or ends twice, or is used after it ended.
 //!
 //! Never looks at types.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
@@ -17,13 +17,17 @@ use crate::ident;
 use crate::model::Schema;
 use crate::model::field::{cell_since, version_of};
 
-/// A key that was given up, and by whom.
+/// How a wire key ended, and the tokens that say so.
 struct Ended {
     by: String,
     at: TokenStream,
 }
 
-/// A key is given up once, and is then nobody's.
+/// Reports wire keys that end twice, and fields that use a wire key after it ended.
+///
+/// `removed` and the `from` of a step both end a wire key. They are collected first, so that each message names the earlier of two
+/// ends; then every form of every field is compared with them. A `removed` in the very step that reads the key is merely redundant
+/// and gets a message of its own.
 pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let version = |since: &Slot<LitInt>| {
         version_of(since).map_or_else(|| "an older version".to_owned(), |since| format!("version {since}"))
@@ -102,7 +106,7 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
     }
 }
 
-/// Each key is written by one step.
+/// Reports wire keys that two steps write.
 pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
     let mut begun: BTreeMap<&str, Option<u16>> = BTreeMap::new();
     for step in &written.steps {
@@ -119,7 +123,7 @@ pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
     }
 }
 
-/// Fields that are stored together are reset together.
+/// Reports fields of one group of which only some are `reset_on_sign_in`: they are stored together, so they are reset together.
 pub(super) fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     for group in &schema.history.groups {
         let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field_at);

@@ -1,6 +1,6 @@
-//! In: removed fields and steps, as written. Out: every rule about them and their wire keys that is broken, as messages.
+//! In: `removed(..)` and `step(..)`. Out: a message for each one that is incomplete, or that reads or writes what it must not.
 //!
-//! Never looks at two of them at once, but for the step that reads what another one writes: that is for `reuse`.
+//! Never compares two of them, except to see whether a later step reads what an earlier one writes; `reuse` does.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
 use proc_macro2::Ident;
@@ -86,7 +86,7 @@ pub(super) fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &V
     }
 }
 
-/// A key that no field of now has may be one with a version: `cart@3`.
+/// Reports an invalid wire key of a cell that is no longer a field. Such a key may have a version: `cart@3`.
 fn key_text(errors: &Errors, schema: &Schema<'_>, key: &str, at: &impl ToTokens) {
     let (base, version) = key.split_once('@').map_or((key, None), |(base, version)| (base, Some(version)));
     let versioned = version.is_none_or(|version| version.parse::<u16>().is_ok());
@@ -133,7 +133,11 @@ pub(super) fn step_types(errors: &Errors, schema: &Schema<'_>, step: &Step, vers
     }
 }
 
-/// What a step writes is a field that begins with it, or what a later step reads.
+/// Reports what a step writes unless it is a field that begins in the same version, or a cell that a later step reads.
+///
+/// Anything else would be written over a value that an older binary still reads as its own. The messages go from the specific to
+/// the general: first a step whose fields all begin in one later version, where only the step's version is wrong; then, for each wire
+/// key, a key with the schema's name, the principal, a field of another version, a removed field, and last an unknown key.
 pub(super) fn step_writes_what_begins(
     errors: &Errors,
     written: &Written<'_>,
@@ -162,7 +166,7 @@ pub(super) fn step_writes_what_begins(
         if let Some(message) = with_schema(schema, &to.text) {
             errors.at(&to.at, message);
         } else if reads(step, &to.text) {
-            // Said by another rule.
+            // `step_reads_what_it_does_not_write` reports it.
         } else if let Some((field, written)) = field {
             let name = ident::word(field.ident);
             if field.principal {
@@ -209,7 +213,7 @@ pub(super) fn step_writes_what_begins(
     }
 }
 
-/// The version in which all that a step writes begins, if that is one, and none of it was ever released.
+/// The version in which all fields that a step writes begin, if it is the same for all and none of them was ever released.
 fn begin_together(written: &Written<'_>, schema: &Schema<'_>, step: &Step, past: &Past) -> Option<u16> {
     let mut begins = step.to.iter().flat_map(|to| &to.value).map(|to| {
         let (_, field) =
@@ -220,7 +224,7 @@ fn begin_together(written: &Written<'_>, schema: &Schema<'_>, step: &Step, past:
     begins.all(|since| since == Some(first)).then_some(first)
 }
 
-/// The one field that may be a released one under another name: of its type, and never released itself.
+/// The field that may be the released field `key` under another name: the only one that has its type and was never released.
 fn renamed<'a>(schema: &'a Schema<'_>, key: &str, past: &Past) -> Option<&'a Ident> {
     let (_, ty) = past.stored(key)?;
     let is_it =

@@ -1,6 +1,6 @@
-//! In: the types of fields, of now and of before. Out: those that cannot be stored, as far as their spelling says, as messages.
+//! In: the types of fields, present and past. Out: a message for each type whose spelling shows that it cannot be stored.
 //!
-//! Never asks the compiler: whether a type implements what it needs is asserted in the generated code.
+//! Never checks traits; the generated code asserts that a type implements what it needs.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
 use syn::Type;
@@ -13,7 +13,7 @@ use crate::model::field::Field;
 use crate::model::spelling::{self, Spelling};
 use crate::words::words;
 
-/// Whether getters and setters can name the type; if not, [`owned_type`] has said so.
+/// Whether getters and setters can name the type. If not, [`owned_type`] reports it.
 pub(crate) fn is_owned(ty: &Type) -> bool {
     spelling::parts(ty).into_iter().all(|part| not_owned(part, "").is_none())
 }
@@ -87,7 +87,7 @@ pub(super) fn string_keys_in_maps(errors: &Errors, field: &Field<'_>) {
     }
 }
 
-/// What an older version stored is a type of its own, like a field's.
+/// Reports the type of an older form, which must be as storable as that of a field.
 pub(super) fn old_type(errors: &Errors, schema: &Schema<'_>, ty: &Slot<Type>) {
     if let Some(ty) = ty {
         stored_type(errors, schema, &ty.value);

@@ -1,6 +1,6 @@
-//! In: the version, `oldest_reader`, `oldest_record` and every `since`. Out: those that are out of range, as messages.
+//! In: `version`, `oldest_reader`, `oldest_record` and every `since`. Out: a message for each one that is out of range.
 //!
-//! Never says what a version has to change: that is for `history` and `steps`.
+//! Never looks at what changes in a version; `history` and `steps` do.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
 use syn::{ExprPath, LitInt};
@@ -12,7 +12,7 @@ use crate::ident;
 use crate::model::Schema;
 use crate::model::field::version_of;
 
-/// The numbers that others are compared with; `None`: not known, and whoever wrote it has been told.
+/// The versions that others are compared with. `None` if the version is invalid and already reported.
 pub(super) struct Versions {
     pub(super) now: Option<u16>,
     reader: Option<u16>,
@@ -33,13 +33,13 @@ impl Versions {
         Self { now, reader, record }
     }
 
-    /// Whether a change in `since` may have left its older side behind.
+    /// Whether a change in `since` may leave out its older side, because no record holds it any more.
     pub(super) fn is_forgotten(&self, since: &Slot<LitInt>) -> bool {
         matches!((version_of(since), self.record), (Some(since), Some(record)) if since <= record)
     }
 }
 
-/// A version from 1 to 65535; of another number, says what is wrong with it.
+/// Parses a version from 1 to 65535, and reports anything else.
 pub(super) fn in_range(errors: &Errors, written: &LitInt) -> Option<u16> {
     match written.base10_parse::<u16>() {
         Ok(0) => errors.at(written, "schema versions start at 1"),
@@ -52,7 +52,7 @@ pub(super) fn in_range(errors: &Errors, written: &LitInt) -> Option<u16> {
     None
 }
 
-/// Whether `since` is a version after the first and up to the present one; if not, says what is wrong with it.
+/// Reports a `since` that is not between 2 and the present version.
 pub(super) fn since_in_range(
     errors: &Errors,
     since: &LitInt,

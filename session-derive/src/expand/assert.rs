@@ -1,7 +1,7 @@
-//! In: a field. Out: its type seen as a value that can be stored, which is where the compiler asserts that it can be.
+//! In: a field. Out: its type as a value that can be stored. Here the compiler asserts that it can be.
 //!
-//! Never a path without the user's own type tokens: they are the caret. Reading and writing both go through this one
-//! path, so a missing `Serialize` or `Deserialize` is two equal errors, of which the compiler shows one.
+//! Never uses a path without the user's own tokens for the type, because errors point at them. Reading and writing share this path, so
+//! a missing `Serialize` or `Deserialize` causes two equal errors, of which the compiler shows one.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,6 +1,6 @@
-//! In: the cells that fields ever stood in, and the steps between them. Out: the tables by which a section of any version is read.
+//! In: the cells of every version, and the conversions between them. Out: the tables that let a section of any version be read.
 //!
-//! Never calls a function of the user's itself: each call is a closure in the table, with the user's path as its caret.
+//! Never calls a user's function: each call is a closure in a table, and errors point at the user's path.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -12,7 +12,8 @@ use crate::model::Schema;
 use crate::model::field::Default;
 use crate::model::history::{Cell, Conversion};
 
-/// What follows `Schema::new(..)`.
+/// The calls that follow `Schema::new(..)`.
+///
 /// ```text
 /// .readers_from(3)
 /// .with_groups(&[Group::new(&[("shop.cart", None), ("shop.cart@3", Some(0))], &[Step::new(..)])])
@@ -89,7 +90,7 @@ fn step(schema: &Schema<'_>, group: &[usize], step: &Conversion<'_>) -> TokenStr
     quote!(#krate::__private::Step::new(#since, &[#(#from),*], &[#(#to),*], #up) #merge #down)
 }
 
-/// The cells on one side of a step.
+/// The cells on one side of a conversion.
 struct Side<'a, 'b>(Vec<&'b Cell<'a>>);
 
 impl<'a, 'b> Side<'a, 'b> {
@@ -97,13 +98,13 @@ impl<'a, 'b> Side<'a, 'b> {
         Self(cells.iter().filter_map(|at| schema.history.cell(*at)).collect())
     }
 
-    /// The type that a function of the user's takes for this side: a tuple, if there are several.
+    /// The type that the user's function takes for this side: a tuple, if there are several cells.
     fn ty(&self) -> TokenStream {
         let types = self.0.iter().map(|cell| cell.ty);
         if self.0.len() == 1 { quote!(#(#types)*) } else { quote!((#(#types),*)) }
     }
 
-    /// `convert` from this side to the other, as a closure over stored values.
+    /// A closure that converts the stored values of this side into those of the other.
     fn converted(&self, krate: &TokenStream, path: &ExprPath, other: &Self) -> TokenStream {
         let convert = call(krate, ("Converts", "convert"), self, other);
         let (values, made) = (local("values"), local("made"));
@@ -114,7 +115,7 @@ impl<'a, 'b> Side<'a, 'b> {
     fn read(&self, values: &Ident) -> TokenStream {
         let reads = self.0.iter().enumerate().map(|(at, cell)| {
             let (at, ty) = (literal(at), cell.ty);
-            // A side of one cell is converted only when there is a value.
+            // A single cell is converted only if it holds a value.
             if self.0.len() == 1 && !cell.default_given {
                 return quote!(#values.get::<#ty>(#at)?);
             }
@@ -129,7 +130,7 @@ impl<'a, 'b> Side<'a, 'b> {
         if self.0.len() == 1 { quote!(#(#reads)*) } else { quote!((#(#reads),*)) }
     }
 
-    /// `Ok(vec![..])` of `made`.
+    /// `Ok(vec![..])` with the encoded parts of `made`.
     fn encoded(&self, krate: &TokenStream) -> TokenStream {
         let (encode, made) = (quote!(#krate::__private::encode), local("made"));
         let types = self.0.iter().map(|cell| cell.ty);
@@ -148,19 +149,21 @@ impl<'a, 'b> Side<'a, 'b> {
     }
 }
 
-/// `Converts::<Old, New, _>::convert`, which is given the user's path: that is the caret when it does not fit.
+/// `Converts::<Old, New, _>::convert`, to be called with the user's path: errors point at that path if the types do not match.
 fn call(krate: &TokenStream, function: (&str, &str), from: &Side<'_, '_>, to: &Side<'_, '_>) -> TokenStream {
     let (from, to) = (from.ty(), to.ty());
     let [of, method] = [function.0, function.1].map(|name| Ident::new(name, Span::call_site()));
     quote!(#krate::__private::#of::<#from, #to, _>::#method)
 }
 
-/// A local name that no path and no default of the user's can mean.
+/// A local variable that no path or default of the user can refer to.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// A warning for each change and each `down` that no session needs: a deprecated constant is the one that a derive can give.
+/// A warning for each conversion and each `down` that no session needs. Using a deprecated constant is the only warning that a derive
+/// can cause.
+///
 /// ```text
 /// const _: () = {
 ///     #[deprecated(note = "..")]
@@ -171,7 +174,7 @@ fn local(name: &str) -> Ident {
 pub(crate) fn warnings(schema: &Schema<'_>) -> TokenStream {
     let warnings = schema.history.conversions.iter().filter_map(|step| {
         let (name, path, note) = unused(schema, step)?;
-        // The user's own place: of what a derive made, the compiler does not warn.
+        // The span of the user's code: the compiler does not warn about generated code.
         let name = Ident::new(name, path.span());
         Some(quote! {
             const _: () = {
@@ -185,7 +188,7 @@ pub(crate) fn warnings(schema: &Schema<'_>) -> TokenStream {
     warnings.collect()
 }
 
-/// What of a step no session needs: the name of the warning, where, and why.
+/// What no session needs of a conversion: the name of the warning, the path to underline, and the note.
 fn unused<'a>(schema: &Schema<'_>, step: &Conversion<'a>) -> Option<(&'static str, &'a ExprPath, String)> {
     let Schema { oldest_reader: reader, oldest_record: record, .. } = schema;
     let (since, up) = (step.since, step.up?);
@@ -206,7 +209,7 @@ fn unused<'a>(schema: &Schema<'_>, step: &Conversion<'a>) -> Option<(&'static st
         Some(("unused_step", up, note))
     } else if *reader >= since {
         let why = if schema.default_reader {
-            // Nobody wrote that number.
+            // The number is a default that the user has not seen.
             let before = since - 1;
             format!(
                 ". By default `oldest_reader` is {reader}; if version {before} still runs, say `oldest_reader = {before}`"

@@ -1,6 +1,6 @@
-//! In: what the lock asks for. Out: constants that watch over it, and the test that keeps it.
+//! In: the checks and the test that a lock needs. Out: constants that the compiler evaluates, and the test that writes the lock.
 //!
-//! Never a path that a release build needs: all of this is gone once the compiler has looked at it.
+//! Never generates code that a release build runs.
 
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -14,7 +14,7 @@ use crate::model::Schema;
 use crate::model::spelling;
 use crate::words::words;
 
-/// What stands beside a schema, with mistakes or without.
+/// The constants beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
     let Locked { watch, warning, types, test: _ } = locked;
     let warning = warning.as_ref().map(|message| warn(schema.ident, message));
@@ -22,7 +22,7 @@ pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
     quote!(#watch #warning #(#types)*)
 }
 
-/// The one warning that stable Rust lets a macro give: the use of something deprecated.
+/// A warning. On stable Rust a macro can only cause one by using something deprecated.
 fn warn(at: &Ident, message: &str) -> TokenStream {
     let span = at.span();
     let name = Ident::new("lock", span);
@@ -42,7 +42,7 @@ fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
     let TypeCheck { locked, same_words, message, unseen, .. } = check;
     let locked = option(locked.map(hexadecimal));
     let (first, last) = ends(ty);
-    // A call reaches from its first token to its closing parenthesis.
+    // The span of a call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
         quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message, #unseen),
@@ -99,7 +99,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
     quote! {
         #[cfg(test)]
         #[::core::prelude::v1::test]
-        // In a function's body nobody can run it.
+        // A test inside a function body never runs.
         #[allow(unnameable_test_items)]
         fn #name() -> ::core::result::Result<(), #krate::__private::lock::Failure> {
             #[allow(unused_imports)]
@@ -123,13 +123,13 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
     }
 }
 
-/// `("Line", true)`: a type, and whether the compiler sees into it.
+/// A type and whether it has a shape: `("Line", true)`.
 fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
     let (krate, words) = (&schema.krate, words(ty));
     quote!((#words, #krate::__private::shape::Probe::<#ty>::FP.is_some()))
 }
 
-/// `("Line", true)`: each type in these, and whether it is one that the compiler cannot see into, though into all inside of it.
+/// Each type in `types`, and whether it is opaque while every type inside it has a shape: `("Line", true)`.
 fn opaque(schema: &Schema<'_>, types: &[&Type]) -> Vec<TokenStream> {
     let krate = &schema.krate;
     let parts = types.iter().flat_map(|ty| spelling::parts(ty)).filter(|part| matches!(part, Type::Path(_)));

@@ -1,18 +1,18 @@
-//! In: what one method of the handle is called, says and does. Out: the method, with the docs of its field.
+//! In: the name, the docs and the code of a method of the handle. Out: the method.
 //!
-//! Never decides which methods there are.
+//! Never decides which methods there are; `handle` does.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use crate::model::field::Field;
 
-/// `3`, not `3usize`: people read the expansion too.
+/// `3` instead of `3usize`, for readers of the expansion.
 pub(super) fn literal(number: usize) -> Literal {
     Literal::usize_unsuffixed(number)
 }
 
-/// A method of the handle. Its body stands apart, so that the stub can leave it out.
+/// A method of the handle. The body is separate so that the stub can replace it.
 pub(super) struct Method {
     pub(super) name: Ident,
     /// Docs, attributes and signature.
@@ -27,7 +27,7 @@ impl ToTokens for Method {
     }
 }
 
-/// The field's own docs, and below them `line`: what this method does.
+/// The docs of the field, followed by `line`, which says what the method does.
 pub(super) fn docs(field: &Field<'_>, line: &str) -> TokenStream {
     let own = &field.docs;
     let gap = (!own.is_empty()).then(|| quote!(#[doc = ""]));

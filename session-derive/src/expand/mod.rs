@@ -1,6 +1,8 @@
-//! In: the schema as decided. Out: the code that stands beside the user's struct.
+//! In: the schema. Out: the code beside the user's struct.
 //!
-//! Never decides: each file here prints one part of what `model` decided, and the comment above each function shows it.
+//! Never decides anything: each file prints one part of the schema, and the comment above each function shows the output. In reading
+//! order: `method`, `assert`, `getters` and `setters` are about one field, `handle`, `history` and `schema` about all of them, `stub`
+//! replaces them if there are mistakes, and `lock` adds what the lock file needs.
 
 mod method;
 mod assert;
@@ -17,7 +19,7 @@ use quote::{ToTokens, quote};
 
 use crate::model::Schema;
 
-/// The whole expansion of a schema without mistakes: see `shop.expanded.rs`.
+/// The expansion of a schema without mistakes. See `shop.expanded.rs`.
 pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let state = schema::implementation(schema);
     let handle = handle::handle(schema);
@@ -26,10 +28,10 @@ pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     quote!(#state #handle #methods)
 }
 
-/// What stands beside a struct with mistakes, so that each mistake is one error also where handlers use the state.
+/// The code beside a struct with mistakes. It type-checks, so that handlers using the state cause no further errors.
 pub(crate) fn stub(schema: &Schema<'_>) -> TokenStream {
     if schema.generic {
-        // A handle of a generic state would need the very parameters that it cannot have.
+        // The handle would need the type parameters that it cannot have.
         return TokenStream::new();
     }
     let state = stub::implementation(schema);

@@ -1,6 +1,6 @@
-//! In: the schema as decided. Out: `impl SessionState for Shop`.
+//! In: the schema. Out: `impl SessionState for Shop`.
 //!
-//! Never names a field's cell at run time: reading goes by order, writing by index, both that of the wire keys.
+//! Never looks up a wire key at run time: fields are read and written by their position in the order of wire keys.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -18,7 +18,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     let encode = encode(schema);
     quote! {
         #[automatically_derived]
-        // The field's own declaration was already judged.
+        // The compiler has already warned at the declaration of the field.
         #[allow(deprecated)]
         impl #krate::SessionState for #state {
             type Handle = #handle;

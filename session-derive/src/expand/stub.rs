@@ -1,6 +1,6 @@
-//! In: a schema with mistakes. Out: code that type-checks like the real one and does nothing.
+//! In: a schema with mistakes. Out: code that type-checks like the real code and does nothing.
 //!
-//! Never a method whose name or type is in doubt: the compiler would add errors of its own.
+//! Never has a method whose name or type is in doubt, since the compiler would add errors of its own.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> 
     methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
         |Method { head, .. }| {
             quote! {
-                // The body that would use the arguments is not there.
+                // The body does not use the arguments.
                 #[allow(unused_variables)]
                 #head { ::core::unreachable!() }
             }

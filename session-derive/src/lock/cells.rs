@@ -1,60 +1,60 @@
-//! In: what the attributes tell, and the lock. Out: the cells of every version, and the lock as it should be now.
+//! In: what the attributes say, and the lock. Out: the cells of every version, and the lock as it should be now.
 //!
-//! Never judges: where the two differ, `compare` says whether they may.
+//! Never judges; `compare` says whether the attributes may differ from the lock.
 
 use std::collections::BTreeMap;
 
 use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
 
-/// The schema as its attributes tell it.
+/// The schema as its attributes describe it.
 #[derive(Clone, Debug)]
 pub(crate) struct Now {
     pub(crate) schema: String,
     pub(crate) state: String,
     pub(crate) version: u16,
-    /// If it was written.
+    /// `None` if it was left out.
     pub(crate) oldest_reader: Option<u16>,
     pub(crate) oldest_record: u16,
     pub(crate) cells: Vec<Stored>,
 }
 
-/// A cell that this version stores, or an older one did.
+/// A cell that this version or an older one stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) role: Role,
-    /// What messages call it: the field's name or the key.
+    /// What messages call it: the name of the field, or the wire key if there is no field.
     pub(crate) name: String,
     pub(crate) key: String,
     pub(crate) ty: String,
     pub(crate) default: Option<Default>,
-    /// The version in which it came to be; `None` where the attributes do not tell.
+    /// The version in which it began. `None` if the attributes do not say.
     pub(crate) since: Option<u16>,
-    /// The version in which it was there no more.
+    /// The first version without it.
     pub(crate) until: Option<u16>,
     pub(crate) action: Action,
     pub(crate) marks: Marks,
 }
 
-/// What a cell is now.
+/// What a cell is in the present version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Field,
     /// An older form of a field.
     Before,
-    /// In `removed(..)`.
+    /// Listed in `removed(..)`.
     Removed,
-    /// In the `from(..)` of a step.
+    /// Read by the `from(..)` of a step.
     Split,
 }
 
 impl Now {
-    /// Whether the attributes may be silent about how this cell came to be: no record from before it is stored any more.
+    /// Whether the attributes may leave out how this cell began, because no record from before it is stored any more.
     pub(super) fn may_forget(&self, stored: &Stored, old: &Frozen<'_>) -> bool {
         stored.action == Action::Added && old.since <= self.oldest_record
     }
 }
 
-/// A cell of the released versions.
+/// A cell that a released version stores.
 pub(super) struct Frozen<'a> {
     pub(super) since: u16,
     /// The first released version without it.
@@ -79,12 +79,12 @@ pub(super) fn frozen(lock: &Lock) -> BTreeMap<&str, Frozen<'_>> {
     all
 }
 
-/// The key as it was before any change.
+/// The wire key before any change: `cart` for `cart@3`.
 pub(super) fn base(key: &str) -> &str {
     key.split_once('@').map_or(key, |(base, _)| base)
 }
 
-/// The view of `version`, as the attributes and, where they are silent, the lock tell it.
+/// The view of `version`, from the attributes and, where they say nothing, from the lock.
 pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     let known = lock.map(frozen).unwrap_or_default();
     let cells = now.cells.iter().filter_map(|stored| {
@@ -99,12 +99,12 @@ pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     cells.collect()
 }
 
-/// The lock that fits the attributes: released versions as they are, the draft anew.
+/// The lock that matches the attributes: released versions stay as they are, and the draft is written anew.
 pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
     let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
     versions.retain(|version, _| *version <= released);
-    // What the compiler could not see at the release, and may see now: as far as anybody knows it is what it was.
+    // A type that was opaque at the release may have a shape by now. It is taken for the type that was released.
     if let Some(view) = versions.get_mut(&released) {
         for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             if let Some(cell) = view.get_mut(&stored.key)
@@ -119,7 +119,7 @@ pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     for version in first..=now.version {
         versions.insert(version, view(now, lock, version));
     }
-    // What may change in a released version: what nobody has stored.
+    // Defaults and `reset_on_sign_in` may change in a released version, since no record holds them.
     if let Some(view) = versions.get_mut(&now.version) {
         for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             if let Some(cell) = view.get_mut(&stored.key) {

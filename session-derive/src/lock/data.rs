@@ -1,23 +1,23 @@
-//! In: nothing. Out: what a lock file says, as plain data.
+//! In: nothing. Out: the content of a lock file as plain data.
 //!
-//! Never text: `text` reads and writes the file.
+//! Never formats or parses; `text` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a lock file says.
+/// The content of a lock file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lock {
     pub(crate) schema: String,
     /// The name of the struct.
     pub(crate) state: String,
-    /// The newest frozen version; 0 while none is.
+    /// The newest released version, or 0 if there is none.
     pub(crate) released: u16,
-    /// The versions of which there is a golden record: those that were released with a lock.
+    /// The versions that have a golden record: those that were released with a lock.
     pub(crate) records: BTreeSet<u16>,
     pub(crate) versions: BTreeMap<u16, View>,
 }
 
-/// The cells of one version by their wire keys, without the schema's name.
+/// The cells of one version by their wire keys, which lack the name of the schema.
 pub(crate) type View = BTreeMap<String, Cell>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,34 +26,34 @@ pub(crate) struct Cell {
     pub(crate) shape: Shape,
     pub(crate) since: u16,
     pub(crate) action: Action,
-    /// `None`: nothing, as in an `Option`.
+    /// `None` for an `Option`, which needs no default.
     pub(crate) default: Option<Default>,
     pub(crate) marks: Marks,
 }
 
-/// What is said of a field beside its type, if a silent change of it would be dangerous.
+/// The options of a field that must not change unnoticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) principal: bool,
     pub(crate) reset_on_sign_in: bool,
 }
 
-/// What the compiler sees of a type.
+/// The shape of a type, as far as the compiler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Known(u64),
     Opaque,
-    /// Not known yet; it is rendered as [`ASKED`].
+    /// To be computed by the compiler; rendered as [`ASKED`](super::text::ASKED).
     Asked,
 }
 
-/// How a cell came to be.
+/// How a cell began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Added,
-    /// Out of the cell with this key, by a change of type.
+    /// Converted from the cell with this wire key by a `changed`.
     Changed(String),
-    /// Out of the cells with these keys, by a step; and its place in the `to` of the step, from 1.
+    /// Converted from the cells with these wire keys by a step. The number is its place in the `to` of the step, counted from 1.
     Step(Vec<String>, usize),
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Default {
 }
 
 impl Action {
-    /// The keys of the cells that it came out of.
+    /// The wire keys of the cells that it was converted from.
     pub(crate) fn origins(&self) -> &[String] {
         match self {
             Self::Added => &[],

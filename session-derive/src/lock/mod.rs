@@ -1,8 +1,9 @@
-//! In: a schema without mistakes, and what stands around it. Out: what it may not say after its lock file, and what is generated
-//! to watch over that.
+//! In: a schema without mistakes, and its lock file. Out: a message for everything that the lock does not allow, and what to generate
+//! so that the compiler and a test check the rest.
 //!
-//! Never writes: the generated test does, through the library. `text` is the file, `source` finds it, `now` reads the attributes
-//! into `cells`, `compare` knows the rules, `whose` whether it is this schema's lock at all.
+//! Never writes a file; the generated test does, through the library. In reading order: `data` is the content of a lock file, `text`
+//! its format, and `source` finds it; `cells` puts the attributes and the lock side by side, `own` recognizes the user's own types,
+//! and `now` reads the attributes; `compare` has the rules, and `whose` tells whether the lock belongs to this schema at all.
 
 pub(crate) mod data;
 mod text;
@@ -29,36 +30,37 @@ use now::Origin;
 use source::{Around, File, Task};
 use text::{ASKED, Broken};
 
-/// What is generated for the lock of a schema.
+/// What to generate for the lock of a schema.
 #[derive(Default)]
 pub(crate) struct Locked<'a> {
-    /// Makes cargo watch what was looked at.
+    /// Tokens that make cargo rebuild when the lock file or the environment changes.
     pub(crate) watch: TokenStream,
     pub(crate) warning: Option<String>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
     pub(crate) test: Option<Test<'a>>,
 }
 
-/// The generated test: it reads the golden records, and writes the lock if it is asked to.
+/// The generated test, which reads the golden records, and writes the lock on request.
 pub(crate) struct Test<'a> {
-    /// A constant text: the folder of the lock files.
+    /// A constant expression for the folder of the lock files.
     pub(crate) directory: TokenStream,
     pub(crate) task: Task,
-    /// Whether the present version is not released.
+    /// Whether the present version is not released yet.
     pub(crate) is_draft: bool,
     /// The oldest version whose records the schema still reads.
     pub(crate) oldest_record: u16,
-    /// The file's text, cut where the compiler is to put a number, and the types whose number it is. The first cut is for the hash.
+    /// The text of the lock file, split where a value is missing that only the compiler can compute. The first missing value is the
+    /// hash, and the others are the shapes of the types in `shapes`.
     pub(crate) text: Vec<String>,
     pub(crate) shapes: Vec<&'a Type>,
-    /// The versions whose golden records must be there.
+    /// The versions whose golden records must exist.
     pub(crate) records: Vec<u16>,
-    /// The types to tell of: those of the fields, if the compiler cannot see into one; if nothing is to be written, those that it
-    /// could not see into at the last release, if it can now.
+    /// The types that the test reports on. While it writes the lock: the types of fields, if one of them is opaque. Otherwise: types
+    /// that were opaque at the last release, if they have a shape by now.
     pub(crate) tell: Vec<&'a Type>,
 }
 
-/// What released versions stored, where the attributes are checked and a lock can help.
+/// What released versions stored, for messages about the attributes.
 #[derive(Default)]
 pub(crate) struct Past(Option<Lock>);
 
@@ -70,12 +72,12 @@ impl Past {
         Self(lock)
     }
 
-    /// Whether a version is released: something changed in it, whatever the attributes still say of that.
+    /// Whether a version is released. Something changed in it then, even if the attributes no longer say what.
     pub(crate) fn is_released(&self, version: u16) -> bool {
         self.0.as_ref().is_some_and(|lock| version <= lock.released)
     }
 
-    /// The newest released type under a wire key, and the version that stored it.
+    /// The type that was last released under a wire key, and the version that stored it.
     pub(crate) fn stored(&self, key: &str) -> Option<(u16, &str)> {
         let lock = self.0.as_ref()?;
         let mut released = lock.versions.range(..=lock.released).rev();
@@ -83,12 +85,15 @@ impl Past {
     }
 }
 
-/// Whether a finding stands under the present task: what the update records is no mistake during one.
+/// Whether a finding is a mistake under the present task. An update records some of them instead.
 fn stands(task: &Task, can_be_recorded: bool) -> bool {
     *task == Task::Check || !can_be_recorded
 }
 
-/// `silent`: the attributes name nothing that changes in the present version.
+/// Compares a schema with its lock. `silent` means that the attributes name no change in the present version.
+///
+/// Without a usable lock there is nothing to compare, so each way to lack one ends with a message of its own. With a lock, what the
+/// attributes show is reported here, and what only the compiler can see is returned as type checks.
 pub(crate) fn check<'a>(
     errors: &Errors,
     written: &'a Written<'a>,
@@ -176,14 +181,14 @@ pub(crate) fn check<'a>(
     locked
 }
 
-/// The types whose shapes the text asks for, in its order.
+/// The types whose shapes are missing in the text of the lock, in the order of the text.
 fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
     let cells = lock.versions.values().flatten().filter(|(_, cell)| cell.shape == Shape::Asked);
     let place = |key: &String| now.cells.iter().position(|stored| stored.key == *key);
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
 }
 
-/// The types of fields that the lock never saw into.
+/// The types of fields that were opaque when they were released.
 fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
     let released = lock.and_then(|lock| lock.versions.get(&lock.released));
     let fields = now.cells.iter().zip(origins).filter(|(stored, _)| stored.role == cells::Role::Field);
@@ -235,7 +240,7 @@ fn broken_message(broken: &Broken, shown: &str) -> String {
     }
 }
 
-/// What to underline.
+/// The tokens to underline for a finding.
 fn tokens(target: Target, written: &Written<'_>, schema: &Schema<'_>, origins: &[Origin<'_>]) -> TokenStream {
     let state = schema.ident.to_token_stream();
     match target {

@@ -1,6 +1,6 @@
-//! In: the schema as decided. Out: every cell that the attributes tell of, and the tokens that tell it.
+//! In: the attributes of a schema. Out: every cell that they describe, and the tokens that describe it.
 //!
-//! Never compares: the words of a type or a default are brought into one form here, so that whitespace makes no difference.
+//! Never compares anything. Types and defaults are brought into one form here, so that whitespace makes no difference later.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -18,7 +18,7 @@ use crate::model::field::{Default as Decided, cell_since, version_of};
 use crate::model::spelling;
 use crate::words::words;
 
-/// Where a cell is written.
+/// The tokens that describe a cell.
 pub(super) struct Origin<'a> {
     pub(super) ty: &'a Type,
     pub(super) name: TokenStream,
@@ -32,7 +32,7 @@ pub(super) fn oldest_reader(written: &Written<'_>) -> Option<TokenStream> {
     written.oldest_reader.as_ref().map(|oldest| oldest.value.to_token_stream())
 }
 
-/// The schema as its attributes tell it, and for each cell where.
+/// Reads the attributes. The two lists have the same order.
 pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, Vec<Origin<'a>>) {
     let mut cells: Vec<(Stored, Origin<'a>)> = Vec::new();
     for (written_field, field) in written.fields.iter().zip(&schema.fields) {
@@ -53,7 +53,7 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
     }
     for step in written.steps.iter().map(|step| &step.value) {
         for from in step.from.iter().flat_map(|from| &from.value) {
-            // Without a type, as `oldest_record` allows, only the key is told.
+            // Without a type, as `oldest_record` allows, the attributes only name the wire key.
             if let Some(ty) = &from.ty
                 && cells.iter().all(|(stored, _)| stored.key != from.key.text)
             {
@@ -74,7 +74,7 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
     (now, origins)
 }
 
-/// A field and its older forms.
+/// Adds a field and its older forms.
 fn forms<'a>(
     cells: &mut Vec<(Stored, Origin<'a>)>,
     all: &'a Written<'a>,
@@ -98,7 +98,7 @@ fn forms<'a>(
         let (Some(version), Some(until)) = (version_of(&change.since), &change.since) else { continue };
         let until = until.value.to_token_stream();
         let next = cell_since(&field.key.text, Some(version));
-        // Without `from`, as `oldest_record` allows, only the new key is told.
+        // Without `from`, as `oldest_record` allows, the attributes only name the new wire key.
         if let Some(from) = &change.from {
             let stored = Stored {
                 role: Role::Before,
@@ -134,7 +134,7 @@ fn forms<'a>(
     cells.push((stored, Origin { default: expr, ..origin(field.ty, said, None) }));
 }
 
-/// A cell that is no field any more.
+/// A cell that is no longer a field.
 fn gone<'a>(
     all: &'a Written<'a>,
     role: Role,
@@ -160,7 +160,7 @@ fn gone<'a>(
     (stored, Origin { ty, name: at.clone(), key: at, since: None, until, default: None })
 }
 
-/// The step that made this cell.
+/// The first step that writes this cell: its version and its action.
 fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
     let steps = written.steps.iter().map(|step| &step.value);
     let place = |step: &Step| step.to.iter().flat_map(|to| &to.value).position(|to| to.text == key);
@@ -171,7 +171,7 @@ fn made_by(written: &Written<'_>, key: &str) -> Option<(u16, Action)> {
         step.from.iter().flat_map(|from| &from.value).map(|from| from.key.text.clone()).collect();
     let since = version_of(&step.since)?;
     let action = match from.as_slice() {
-        // What a field's `changed` was called after the field itself went into another step.
+        // Once a changed field is itself read by a step, its `changed` is written as a step, too.
         [one] if key == cell_since(base(one), Some(since)) => Action::Changed(one.clone()),
         _ => Action::Step(from, place + 1),
     };

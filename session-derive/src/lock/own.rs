@@ -1,6 +1,6 @@
-//! In: a type as it is spelled. Out: which types in it are the user's own, and its spelling with a copy in place of each.
+//! In: the spelling of a type. Out: the names of the user's own types in it, and the spelling with a copy of each instead.
 //!
-//! Never decides anything: a name of the standard library may be anybody's, so this is for messages.
+//! Never certain, and only used in messages: a name of the standard library may also be the user's.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use syn::Type;
@@ -24,13 +24,13 @@ pub(super) fn names(spelled: &str) -> Vec<String> {
     names
 }
 
-/// `Vec<LineV2>` for `Vec<Line>` as version 2 stored it.
+/// The spelling with copies of the user's types: `Vec<LineV2>` for `Vec<Line>` in version 2.
 pub(super) fn old(spelled: &str, version: u16) -> String {
     let names = names(spelled);
     spelled.parse().map_or_else(|_| spelled.to_owned(), |tokens| words(renamed(tokens, &names, version)))
 }
 
-/// `` `Line` as `LineV2` ``, of each.
+/// The copies for a message: `` `Line` as `LineV2` ``.
 pub(super) fn copies(spelled: &str, version: u16) -> String {
     let copies: Vec<_> =
         names(spelled).iter().map(|name| format!("`{name}` as `{name}V{version}`")).collect();
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_the_users_and_of_nobodys() {
+    fn the_users_own_types() {
         for (spelled, own, with_copies) in [
             ("Address", "Address", "AddressV2"),
             ("Option<Vec<Line>>", "Line", "Option<Vec<LineV2>>"),

@@ -1,7 +1,7 @@
-//! In: the name of a schema; what cargo and the user say in the environment. Out: the text of its lock file, or why there is none,
-//! and the tokens that make cargo build again when that changes.
+//! In: the name of a schema and the environment. Out: the text of its lock file or the reason why there is none, and tokens that make
+//! cargo rebuild when that changes.
 //!
-//! Never writes, and never looks at the schema: editors expand macros in unsaved files, and sources of others are read-only.
+//! Never writes and never looks at the schema: editors expand macros in unsaved files, and the sources of dependencies are read-only.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -11,16 +11,16 @@ use quote::quote;
 
 use super::data::Lock;
 
-/// Where lock files are, unless `SESSION_LOCK_DIR` says otherwise: beside `Cargo.toml`.
+/// The folder of lock files beside `Cargo.toml`, unless `SESSION_LOCK_DIR` names another.
 const DIRECTORY: &str = "session-schemas";
 
-/// What surrounds one use of the derive.
+/// The lock file and the environment of one use of the derive.
 pub(crate) struct Around {
     pub(crate) task: Task,
     pub(crate) file: File,
-    /// As people write it: `session-schemas/shop.lock`.
+    /// The path for messages: `session-schemas/shop.lock`.
     pub(crate) shown: String,
-    /// A constant text: the folder of the lock files.
+    /// A constant expression for the folder of the lock files.
     pub(crate) directory: TokenStream,
 }
 
@@ -34,16 +34,16 @@ pub(crate) enum Task {
 }
 
 pub(crate) enum File {
-    /// There is nothing to compare: an unpacked package, or no cargo.
+    /// Nothing is compared: the package was unpacked by cargo, or cargo is not running.
     Ignored,
-    /// With the locks of other schemas in the folder.
+    /// There is no file. The locks are those of other schemas in the folder.
     Missing(Vec<Lock>),
     Unreadable(String),
     Text(String),
 }
 
 impl Around {
-    /// Looks at the environment of the running compiler.
+    /// Reads the environment and the lock file of a schema.
     pub(crate) fn look(schema: &str) -> Self {
         let task = match env::var("SESSION_LOCK").as_deref() {
             Err(_) | Ok("") => Task::Check,
@@ -61,10 +61,10 @@ impl Around {
         };
         let name = format!("{schema}.lock");
         let file = match env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) {
-            // A name with a mistake may lead out of the folder.
+            // An invalid name could lead out of the folder.
             _ if !schema.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => File::Ignored,
             Some(package) if env::var_os("CARGO_PRIMARY_PACKAGE").is_some() || !is_unpacked(&package) => {
-                // An absolute `below` replaces the package.
+                // `join` replaces the package if `below` is absolute.
                 read(&package.join(below), &name)
             }
             _ => File::Ignored,
@@ -72,13 +72,13 @@ impl Around {
         Self { task, file, shown: format!("{below}/{name}"), directory }
     }
 
-    /// Where nothing is compared.
+    /// Surroundings in which nothing is compared.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Self {
         Self { task: Task::Check, file: File::Ignored, shown: String::new(), directory: TokenStream::new() }
     }
 
-    /// Constants that do nothing but make cargo watch: the file that was read, and what chose it.
+    /// Constants whose only effect is that cargo watches the lock file and the variables that chose it.
     pub(crate) fn watch(&self, schema: &str) -> TokenStream {
         let file = matches!(self.file, File::Text(_)).then(|| {
             let (directory, name) = (&self.directory, format!("/{schema}.lock"));
@@ -95,8 +95,8 @@ impl Around {
     }
 }
 
-/// Whether cargo unpacked the package: from a registry, from git, or into a vendor folder. Its schemas were compared when it was
-/// made, and whoever builds it now could not mend them. A path dependency is compared whoever builds it.
+/// Whether cargo unpacked the package from a registry or from git, or into a vendor folder. Its schemas were compared before it was
+/// published, and a mistake could not be fixed here. Path dependencies are always compared.
 fn is_unpacked(package: &Path) -> bool {
     package.join(".cargo-checksum.json").exists()
         || package.ancestors().any(|folder| folder.join(".cargo-ok").exists())
@@ -110,7 +110,7 @@ fn read(directory: &Path, name: &str) -> File {
     }
 }
 
-/// The readable locks in the folder: of one of them this schema may be the new name.
+/// The readable locks in the folder. The schema may be one of them under a new name.
 fn others(directory: &Path) -> Vec<Lock> {
     let files =
         fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());

@@ -1,6 +1,6 @@
-//! In: the text of a lock file. Out: a [`Lock`], or why it cannot be used; and back to text.
+//! In: the text of a lock file. Out: a [`Lock`], or the reason why it cannot be used. And the other way round.
 //!
-//! Never touches a file, and never looks at the user's struct.
+//! Never touches a file and never looks at the user's struct.
 //!
 //! ```text
 //! # What session schema `shop` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.
@@ -21,10 +21,10 @@
 //!   user `Option<u64>` shape 1122334455667788 added 3 principal
 //! ```
 //!
-//! One line is one cell: wire key, type as written, shape of the type (`opaque`: the compiler cannot see it), how
-//! the cell came to be and in which version (`place`: where it stands in the `to` of its step, if not first), its marks, and what it reads as before it is set. Versions up to `released` are frozen, the
-//! one above is a draft; of those with `record` there is a golden record among the fixtures. The hash in `head` covers all other lines,
-//! so two branches that both change the file meet in that line.
+//! Each indented line is one cell: its wire key, its type as written, the shape of the type (`opaque` if the compiler cannot see it),
+//! how the cell began and in which version, its marks, and its default. A cell that is not the first in the `to` of its step has a
+//! `place`. Versions up to `released` are frozen, and a version above is a draft. A version with `record` has a golden record among
+//! the fixtures. The hash in `head` covers all other lines, so two branches that both change the file conflict in that line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -34,32 +34,33 @@ use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
 /// The only format so far.
 pub(crate) const FORMAT: u16 = 1;
 
-/// As in the attributes.
+/// Marks, spelled like the options.
 const PRINCIPAL: &str = "principal";
 const RESET: &str = "reset_on_sign_in";
 
-/// Stands in a text for a shape that only the compiler can compute.
+/// Stands in the text for a shape that only the compiler can compute.
 pub(crate) const ASKED: char = '\0';
 
 /// Why a lock file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// Conflict markers, and the version that both sides made, if it is one.
+    /// It has conflict markers. The version is set if both sides made the same one.
     Conflict(Option<u16>),
+    /// It has a newer format.
     Newer(u16),
-    /// The first line (from 1) that makes no sense.
+    /// This line, counted from 1, cannot be parsed.
     Line(usize),
-    /// The hash is not that of the lines.
+    /// The hash does not match the lines.
     Head,
 }
 
 impl Lock {
-    /// The newest version in it.
+    /// The newest version in the lock.
     pub(crate) fn head(&self) -> u16 {
         self.versions.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// The text of the file. Where it has [`ASKED`], the hash is missing too, and is written as one `ASKED`.
+    /// The text of the file. If a shape is [`ASKED`], the hash is unknown too and is also written as `ASKED`.
     pub(crate) fn render(&self) -> String {
         let above = format!(
             "# What session schema `{schema}` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.\n\
@@ -112,7 +113,7 @@ impl Lock {
                     FORMAT => format = Some(FORMAT),
                     newer => return Err(Broken::Newer(newer)),
                 },
-                // Nothing can be said of the lines of another format.
+                // The lines of another format may mean anything.
                 _ if format.is_none() => return Err(wrong()),
                 "schema" => value.clone_into(&mut lock.schema),
                 "type" => value.clone_into(&mut lock.state),
@@ -136,7 +137,7 @@ impl Lock {
                 _ => return Err(wrong()),
             }
         }
-        // What was read renders to the same hash exactly if nothing was touched.
+        // The text is untouched exactly if rendering it again gives the same hash.
         let rendered = lock.render();
         let expected = rendered.lines().find_map(|line| line.strip_prefix("head "));
         let found = head.map(|(version, hash)| format!("{version} {hash}"));
@@ -178,7 +179,7 @@ impl std::fmt::Display for Cell {
 }
 
 impl Cell {
-    /// What stands behind the key.
+    /// Parses a cell from the text after its wire key.
     fn parse(text: &str) -> Option<Self> {
         let (ty, rest) = text.strip_prefix('`')?.split_once("` shape ")?;
         let mut words = rest.splitn(4, ' ');
@@ -221,7 +222,7 @@ impl Cell {
     }
 }
 
-/// Whether git left its markers, and which version both sides made.
+/// Detects the conflict markers of git, and the version that both sides made.
 fn conflict(text: &str) -> Option<Broken> {
     let marker = |line: &str| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>");
     if !text.lines().any(marker) {
@@ -237,7 +238,7 @@ fn hex(number: u64) -> String {
     format!("{number:016x}")
 }
 
-/// FNV-1a, 64 bits, of all lines but the comment and the head. The library computes the same.
+/// The 64-bit FNV-1a hash of all lines but the comment and the head. The library computes the same hash.
 fn hash(above: &str, below: &str) -> u64 {
     let lines = above.lines().chain(below.lines()).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let bytes = lines.flat_map(|line| line.bytes().chain(*b"\n"));

@@ -1,20 +1,21 @@
-//! In: a schema, and a lock of its name, or those of others. Out: whether that is another state's, or the schema had another name.
+//! In: a schema, and the lock of its name or those of other schemas. Out: whether the lock belongs to another state, and whether the
+//! schema had another name before.
 //!
-//! Never certain: the derive sees one state at a time. Most keys must be the same for two to be taken for one.
+//! Never certain, since the derive sees one state at a time. Two schemas count as one if most of their wire keys are the same.
 
 use super::cells::{Now, updated};
 use super::compare::found::UPDATE;
 use super::data::Lock;
 use crate::ident;
 
-/// Whether the schema has most of what the lock stores.
+/// Whether the schema has at least half of the wire keys in the lock.
 fn is_alike(now: &Now, lock: &Lock) -> bool {
     let Some(view) = lock.versions.values().next_back() else { return false };
     let shared = now.cells.iter().filter(|stored| view.contains_key(&stored.key)).count();
     shared * 2 >= view.len()
 }
 
-/// What to say of a schema without a lock that had one under another name.
+/// The message for a schema without a lock that had one under another name.
 pub(super) fn renamed(now: &Now, is_named: bool, others: &[Lock], shown: &str) -> Option<String> {
     let (schema, state) = (&now.schema, &now.state);
     if let Some(other) = others.iter().find(|other| other.state == *state && is_alike(now, other)) {
@@ -36,9 +37,9 @@ pub(super) fn renamed(now: &Now, is_named: bool, others: &[Lock], shown: &str) -
     ))
 }
 
-/// What to say if the lock is another state's.
+/// The message for a schema whose lock belongs to another state.
 pub(super) fn taken(now: &Now, lock: &Lock, shown: &str) -> Option<String> {
-    // A type may be renamed; its version does not fall, and its fields do not go.
+    // A renamed type keeps most of its fields, and its version does not go down.
     let is_ours = lock.state == now.state || (now.version >= lock.released && is_alike(now, lock));
     if is_ours {
         return None;

@@ -1,6 +1,6 @@
 //! In: a field as written. Out: the field as decided.
 //!
-//! Never looks at another field: the schema gives each its place.
+//! Never looks at other fields; the schema numbers them.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -11,7 +11,7 @@ use crate::attr::WrittenField;
 use crate::attr::found::Slot;
 use crate::ident;
 
-/// A decided text, and the tokens to underline when it is wrong.
+/// A name, and the tokens to underline if it is wrong.
 pub(crate) struct Text {
     pub(crate) text: String,
     pub(crate) at: TokenStream,
@@ -28,11 +28,11 @@ pub(crate) struct Field<'a> {
     pub(crate) docs: Vec<&'a Attribute>,
     pub(crate) ty: &'a Type,
     pub(crate) spelling: Spelling<'a>,
-    /// The wire key without the schema's name.
+    /// The wire key without the name of the schema: `cart`.
     pub(crate) key: Text,
-    /// The key with the version of the last change of type: `cart@3`.
+    /// The wire key with the version of the last change of type: `cart@3`.
     pub(crate) cell: String,
-    /// The position among the schema's fields in the order of their wire keys.
+    /// The position of the field when the fields of the schema are sorted by wire key.
     pub(crate) index: usize,
     pub(crate) getter: Ident,
     pub(crate) default: Default<'a>,
@@ -42,7 +42,7 @@ pub(crate) struct Field<'a> {
     pub(crate) lenient: bool,
 }
 
-/// What a field reads as until it is first set.
+/// The value of a field until it is first set.
 #[derive(Clone, Copy)]
 pub(crate) enum Default<'a> {
     None,
@@ -61,7 +61,7 @@ impl<'a> Default<'a> {
 }
 
 pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
-    // Without `..`: the compiler names this place when an option is added.
+    // Without `..`, so that the compiler points here when an option is added.
     let WrittenField {
         field,
         ident,
@@ -72,7 +72,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         reset_on_sign_in,
         flash,
         lenient,
-        // For `history` and `check`.
+        // Read by `history` and `check`.
         since: _,
         changed,
         damaged: _,
@@ -106,8 +106,8 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
     }
 }
 
-/// The value of an option, if it is a number that a version can have.
-#[allow(clippy::ref_option)] // a slot is one thing, given or not
+/// The version in `slot`, if there is one and it fits.
+#[allow(clippy::ref_option)] // a `Slot` is passed as one thing
 pub(crate) fn version_of(slot: &Slot<LitInt>) -> Option<u16> {
     slot.as_ref()?.value.base10_parse().ok()
 }
@@ -121,7 +121,7 @@ impl Field<'_> {
         ident::method("set_", self.ident)
     }
 
-    /// Who is signed in is set, not edited.
+    /// `None` for the principal, which is set but never edited.
     pub(crate) fn updater(&self) -> Option<Ident> {
         (!self.principal).then(|| ident::method("update_", self.ident))
     }
@@ -134,7 +134,7 @@ impl Field<'_> {
         (self.flash && self.is_option()).then(|| ident::method("take_", self.ident))
     }
 
-    /// The methods that are generated for this field, and what messages call them.
+    /// The names of the methods generated for this field, each with what messages call it.
     pub(crate) fn methods(&self) -> Vec<(&'static str, Ident)> {
         let methods = [
             ("getter", Some(self.getter.clone())),
@@ -147,7 +147,7 @@ impl Field<'_> {
     }
 }
 
-/// The key of a field whose type last changed in version `since`.
+/// The wire key of a field whose type last changed in version `since`.
 pub(crate) fn cell_since(key: &str, since: Option<u16>) -> String {
     since.map_or_else(|| key.to_owned(), |since| format!("{key}@{since}"))
 }

@@ -1,6 +1,6 @@
-//! In: `changed(..)` and `step(..)` as written. Out: the cells that a field's value ever stood in, and the steps between them.
+//! In: `changed(..)` and `step(..)` as written. Out: the cells that older versions stored, and the conversions between them.
 //!
-//! Never reports a mistake: a step that cannot be decided is left out, and `check` says why.
+//! Never reports a mistake: a step that makes no sense is left out here, and `check` says why.
 
 use syn::{ExprPath, Type};
 
@@ -10,44 +10,44 @@ use crate::attr::found::{Given, Slot};
 use crate::attr::history::Changed;
 use crate::attr::{self, Written};
 
-/// How the stored fields came to be what they are.
+/// How the fields came to be stored as they are.
 pub(crate) struct History<'a> {
     pub(crate) cells: Vec<Cell<'a>>,
-    /// The oldest first.
+    /// In the order of their versions.
     pub(crate) conversions: Vec<Conversion<'a>>,
-    /// Cells that steps connect; each as places in `cells`, fields last.
+    /// The cells that conversions connect, as indices into `cells`. Fields come last in each group.
     pub(crate) groups: Vec<Vec<usize>>,
 }
 
-/// A wire key, and the type of what is stored there.
+/// A wire key, and the type of its values.
 pub(crate) struct Cell<'a> {
     pub(crate) key: String,
-    /// `None`: the source has let it go.
+    /// `None` if the source no longer says, as `oldest_record` allows.
     pub(crate) ty: Option<&'a Type>,
-    /// What the field read as until it was first set.
+    /// The value that the field had until it was first set.
     pub(crate) default: Default<'a>,
-    /// A default that was written down for an older form.
+    /// Whether `from(..)` of a step spells the default out.
     pub(crate) default_given: bool,
-    /// The place in the struct of the field that it is now.
+    /// The index of the field in the struct, unless this is an older form.
     pub(crate) field_at: Option<usize>,
 }
 
-/// One `changed` or `step`.
+/// One `changed` or one `step`: how older cells become newer ones.
 pub(crate) struct Conversion<'a> {
     pub(crate) since: u16,
-    /// A `changed`.
+    /// Whether this is a `changed`.
     pub(crate) of_a_field: bool,
-    /// Places in `cells`.
+    /// Indices into `cells`.
     pub(crate) from: Vec<usize>,
     pub(crate) to: Vec<usize>,
-    /// `None`: the source has let it go, and with it what leads to an even older form.
+    /// `None` if the source no longer says. Older conversions of the same field are then forgotten too.
     pub(crate) up: Option<&'a ExprPath>,
     pub(crate) down: Option<&'a ExprPath>,
     pub(crate) merge: Option<&'a ExprPath>,
 }
 
 impl Conversion<'_> {
-    /// Keeps no more than the keys.
+    /// Keeps only the wire keys.
     fn forget(&mut self) {
         (self.up, self.down, self.merge) = (None, None, None);
     }
@@ -78,7 +78,7 @@ pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> Hist
 }
 
 impl<'a> History<'a> {
-    /// The group that a field belongs to, if its value was ever stored in another form.
+    /// The group of the field at index `at`, if it was ever stored in another form.
     pub(crate) fn group_of(&self, at: usize) -> Option<usize> {
         let is_in = |group: &&Vec<usize>| {
             group.iter().any(|cell| self.cell(*cell).is_some_and(|c| c.field_at == Some(at)))
@@ -94,7 +94,7 @@ impl<'a> History<'a> {
         self.cells.iter().position(|cell| cell.key == key)
     }
 
-    /// The forms of one field, the oldest first.
+    /// Adds the forms of the field at index `at`, the oldest first.
     fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
         let mut key = field.key.text.clone();
         let first = self.conversions.len();
@@ -104,7 +104,7 @@ impl<'a> History<'a> {
             let from = change.from.as_ref().map(|from| &from.value);
             let up = from.and(change.up.as_ref()).map(|up| &up.value);
             if up.is_none() {
-                // What is before it has nothing to become.
+                // An older form cannot reach the field through a conversion that is unknown.
                 let before = self.conversions.get_mut(first..).unwrap_or_default();
                 before.iter_mut().for_each(Conversion::forget);
             }
@@ -114,7 +114,7 @@ impl<'a> History<'a> {
                 since,
                 of_a_field: true,
                 from: vec![self.cells.len() - 1],
-                // The cell that is pushed next, be it the field itself.
+                // The next cell to be pushed: the following form, or the field itself.
                 to: vec![self.cells.len()],
                 up,
                 down: change.down.as_ref().map(|down| &down.value),
@@ -143,7 +143,10 @@ impl<'a> History<'a> {
         self.conversions.push(conversion);
     }
 
-    /// Cells that a step connects belong together, and so do the cells that those are connected with.
+    /// Collects the cells that are connected by conversions, directly or through others.
+    ///
+    /// The fields of a group are stored together, because a conversion reads all of its cells at once. Each conversion joins every
+    /// group that it touches, so the result does not depend on the order of conversions.
     fn group(&mut self) {
         for step in &self.conversions {
             let of_step: Vec<usize> = step.from.iter().chain(&step.to).copied().collect();
@@ -165,7 +168,7 @@ mod tests {
     use crate::errors::Errors;
     use crate::{attr, model};
 
-    /// The source may keep an older change than one whose `from` it let go: that has nothing to become.
+    /// A change that comes before one without `from` cannot convert anything.
     #[test]
     fn a_change_that_is_forgotten_ends_those_before_it() {
         for (changes, known) in [

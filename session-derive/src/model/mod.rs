@@ -1,6 +1,7 @@
-//! In: the item as written. Out: the schema as decided: every default filled in, every name chosen, the order fixed.
+//! In: the item as written. Out: the schema, with every default filled in, every name chosen and the order of fields fixed.
 //!
-//! Never reports a mistake: what cannot be decided gets a harmless value here, and a message in `check`.
+//! Never reports a mistake: what makes no sense gets a harmless value here and a message in `check`. In reading order: `spelling` is
+//! what a type looks like, `field` is one field, and `history` is what older versions stored.
 
 pub(crate) mod spelling;
 pub(crate) mod field;
@@ -25,20 +26,20 @@ pub(crate) struct Schema<'a> {
     pub(crate) krate: TokenStream,
     pub(crate) name: Text,
     pub(crate) version: u16,
-    /// The oldest version of which a binary may be running beside this one.
+    /// The oldest version that a binary still running beside this one may have.
     pub(crate) oldest_reader: u16,
-    /// Nobody wrote it.
+    /// Whether `oldest_reader` was left out.
     pub(crate) default_reader: bool,
-    /// The oldest version of which a record may be stored.
+    /// The oldest version that a stored record may have.
     pub(crate) oldest_record: u16,
     pub(crate) removed: Vec<Removed<'a>>,
     pub(crate) history: History<'a>,
     pub(crate) generic: bool,
-    /// As declared.
+    /// In the order of the declaration.
     pub(crate) fields: Vec<Field<'a>>,
 }
 
-/// A field that is no more.
+/// A field that the struct no longer has.
 pub(crate) struct Removed<'a> {
     pub(crate) key: String,
     pub(crate) ty: &'a Type,
@@ -88,12 +89,12 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
 }
 
 impl Schema<'_> {
-    /// The cell that holds the oldest schema version which can read the section.
+    /// The key of the cell that holds the oldest schema version able to read the section.
     pub(crate) fn gate(&self) -> String {
         format!("${}", self.name.text)
     }
 
-    /// The whole wire key of a cell: `shop.cart@3`.
+    /// The full wire key of a cell: `shop.cart@3`.
     pub(crate) fn wire_key(&self, cell: &str) -> String {
         format!("{}.{cell}", self.name.text)
     }

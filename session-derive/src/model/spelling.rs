@@ -1,16 +1,16 @@
-//! In: a type as it is spelled. Out: what the spelling says about it.
+//! In: a type as the user spells it. Out: what the spelling says about it.
 //!
-//! Never resolves a name: when the derive runs, the compiler has not done so yet. What is spelled as in the standard library counts as
-//! that.
+//! Never resolves a name, since the compiler has not done so when the derive runs. A type that is spelled like one of the standard
+//! library counts as that type.
 
 use syn::{GenericArgument, Path, PathArguments, ReturnType, Type, TypePath};
 
 use crate::standard::{self, Kind};
 
-/// What the spelling of a type says about it: the compiler has not resolved names yet when the derive runs.
+/// What the spelling of a type says about it.
 #[derive(Clone, Copy)]
 pub(crate) enum Spelling<'a> {
-    /// `u64`, `bool`, `NonZeroU32`: read by value.
+    /// `u64`, `bool`, `NonZeroU32`: a getter returns it by value.
     Scalar,
     String,
     Vec(&'a Type),
@@ -31,20 +31,20 @@ impl<'a> Spelling<'a> {
     }
 }
 
-/// The key type, if `ty` is spelled as a map of the standard library.
+/// The type of the keys, if `ty` is spelled like a map of the standard library.
 pub(crate) fn map_key(ty: &Type) -> Option<&Type> {
     let path = plain_path(ty)?;
     generic_types(path).first().copied().filter(|_| standard::kind(path) == Some(Kind::Map))
 }
 
-/// Whether the JSON of `ty` is not a string or a number, as far as its spelling says.
+/// Whether `ty` is spelled like a type whose JSON is an array, an object or `null`.
 pub(crate) fn is_not_one_value(ty: &Type) -> bool {
     matches!(peel(ty), Type::Tuple(_) | Type::Array(_))
         || matches!(Spelling::of(ty), Spelling::Vec(_) | Spelling::Option(_))
         || matches!(plain_path(ty).and_then(standard::kind), Some(Kind::Map | Kind::Collection))
 }
 
-/// Without the parentheses and the invisible groups that `macro_rules!` adds.
+/// The type without parentheses and without the invisible groups that `macro_rules!` adds.
 pub(crate) fn peel(ty: &Type) -> &Type {
     match ty {
         Type::Paren(inner) => peel(&inner.elem),
@@ -53,7 +53,7 @@ pub(crate) fn peel(ty: &Type) -> &Type {
     }
 }
 
-/// `ty` and every type that is spelled inside it.
+/// `ty` and every type inside it.
 pub(crate) fn parts(ty: &Type) -> Vec<&Type> {
     let ty = peel(ty);
     let inside: Vec<&Type> = match ty {
@@ -135,7 +135,7 @@ mod tests {
             ("Vec<u8, Mine>", "other"),
             ("Option<u8>", "option"),
             ("::core::option::Option<u8>", "option"),
-            // The way to say "mine, not the standard library's".
+            // How a user says "mine, not the standard library's".
             ("self::Option<u8>", "other"),
             ("crate::String", "other"),
             ("::String", "other"),

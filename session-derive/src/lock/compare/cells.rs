@@ -1,6 +1,6 @@
-//! In: the cells of the attributes and the released ones. Out: those that only one of the two has, or both but not alike.
+//! In: the cells of the attributes and those of released versions. Out: a finding for each cell that only one side has.
 //!
-//! Never says what a cell that is in both may not be: that is for `known`.
+//! Never judges a cell that is on both sides; `known` does.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,18 @@ use super::found::{Found, Part, Target};
 use super::known::live_step_makes;
 
 impl Found<'_> {
-    /// Every cell of the attributes against the released ones, and the other way round.
+    /// Compares every cell of the attributes with the released ones, and the other way round.
+    ///
+    /// The order matters, because each cell should get one message, the most helpful one:
+    ///
+    /// 1. A field that has the changes of a vanished one was renamed. Neither takes part in what follows.
+    /// 2. A field that lost a released `changed` is told so; without the change its wire key would look unknown.
+    /// 3. Other cells of the attributes are `known`, new in the draft, `added` without a version, or `unknown`.
+    /// 4. Released cells that the attributes no longer name are `gone`, unless the lock allows it: the cell is the newer form of a
+    ///    named one, it ended and no record holds it, or the step that read it has its own message.
+    /// 5. An `unknown` cell may be a vanished one under its field's name, and takes that out of `gone`.
+    /// 6. What remains in `added` and `gone` may be pairs with the same type: renamed fields.
+    /// 7. The rest is told cell by cell if the version was raised, and otherwise in one message that lists every change.
     pub(super) fn cells(&mut self) {
         let now = self.now;
         let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -28,7 +39,7 @@ impl Found<'_> {
                 None if stored.since.unwrap_or(1) > self.lock.released => {}
                 None if self.lock.released == 0 => {}
                 None if stored.role == Role::Field && stored.action == Action::Added => added.push(at),
-                // Its older form is judged.
+                // The older form is named and is judged instead.
                 None if matches!(&stored.action, Action::Changed(from) if listed.contains(from.as_str())) => {
                 }
                 None => unknown.push((at, stored)),
@@ -43,7 +54,7 @@ impl Found<'_> {
         let is_renamed = |key: &str| renamed.iter().any(|(old, _)| base(key) == *old);
         let missing: Vec<&str> =
             self.frozen.keys().copied().filter(|key| !told.contains(key) && !is_renamed(key)).collect();
-        // What `removed` or `step` says of an older form says nothing of what came out of it.
+        // A `removed` or a `step` that ends an older form says nothing about the newer one.
         let ended = |key: &str| {
             let is_it = |stored: &&Stored| stored.key == key;
             now.cells
@@ -89,7 +100,7 @@ impl Found<'_> {
         }
     }
 
-    /// A cell of the attributes that should be in the lock and is not.
+    /// Reports a cell of the attributes that the lock should have and does not.
     fn unknown(&mut self, at: usize, stored: &Stored, gone: &mut Vec<&str>) {
         let (released, name) = (self.lock.released, &stored.name);
         let (part, message) = match (&stored.role, stored.since) {

@@ -1,6 +1,6 @@
-//! In: cells that are in both, the attributes and the lock. Out: what their types, their defaults and the draft may not be.
+//! In: cells that both the attributes and the lock have. Out: findings about their defaults and the draft, and checks of their types.
 //!
-//! Never decides whether two types are stored alike: that is left to the compiler.
+//! Never decides whether two types are stored alike; the compiler does.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,12 +11,13 @@ use super::super::own;
 use super::found::{Found, Part, RELEASE, Target, TypeCheck, UPDATE};
 
 impl Found<'_> {
+    /// Asks the compiler to compare the type of every cell with the one in the lock.
     pub(super) fn types(&mut self) {
         let draft = self.lock.versions.get(&self.now.version).filter(|_| self.is_bumped());
         for (at, stored) in self.now.cells.iter().enumerate() {
             let key = stored.key.as_str();
             if let Some(old) = self.frozen.get(key) {
-                // An older form that the lock does not know as one is refused already, and so is what `list` lists.
+                // These have a finding already: an end that differs from the lock, and a type that `list` names.
                 let ended = |until: Option<u16>| until.filter(|until| *until <= self.lock.released);
                 let listed = self.lists_changes && stored.role == Role::Field && stored.ty != old.cell.ty;
                 if listed || ended(stored.until) != old.until {
@@ -34,7 +35,7 @@ impl Found<'_> {
         }
     }
 
-    /// What to say where the shapes differ, and where there is one no more.
+    /// The message for a type whose shape differs, and the one for a type that no longer has a shape.
     fn type_changed(&self, stored: &Stored, old: &Frozen<'_>) -> (String, String) {
         let Stored { name, key, ty, role, .. } = stored;
         let (was, seen, next) = (&old.cell.ty, old.seen, self.next());
@@ -104,6 +105,7 @@ impl Found<'_> {
         (message.clone(), message)
     }
 
+    /// Reports defaults that changed.
     pub(super) fn defaults(&mut self) {
         let now = self.now;
         for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
@@ -118,7 +120,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether the draft in the lock is the one in the attributes. Types and defaults have been looked at.
+    /// Reports a draft that differs from the one in the lock. Types and defaults have findings of their own.
     pub(super) fn draft(&mut self) {
         if !self.verdict.findings.is_empty() || self.silent {
             return;
@@ -156,8 +158,8 @@ fn draft_differs(version: u16, is_recorded: bool) -> String {
     message
 }
 
-/// Nothing is left to the compiler where it has never seen the shape, unless a field is spelled in another way: the type that was
-/// stored lives on under a name that may be any.
+/// The check of one type. There is none if the lock has no shape to compare with, unless a field is spelled differently: then the
+/// spelling is all there is to compare.
 fn type_check(
     at: usize,
     stored: &Stored,

@@ -1,13 +1,13 @@
-//! In: fields that came and fields that went, with no word about it. Out: what to write for each.
+//! In: fields that appeared or vanished without an option that says so. Out: a finding with the options to write.
 //!
-//! Never knows which field became which: what may be a rename gets both answers, the one that keeps data first.
+//! Never knows which field became which. Where several answers are possible it gives all of them, those that keep the data first.
 
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
 use super::found::{Found, Part, Target, UPDATE};
 
 impl Found<'_> {
-    /// One field went and one of the same type came: most likely it was renamed.
+    /// Reports pairs of a vanished and a new field with the same type: most likely the field was renamed.
     pub(super) fn renamed(&mut self, added: &mut Vec<usize>, gone: &mut Vec<&str>) {
         let pairs: Vec<(usize, &str)> = added
             .iter()
@@ -17,7 +17,7 @@ impl Found<'_> {
                 let mut old = gone.iter().filter(same);
                 let twins =
                     added.iter().filter_map(|at| self.now.cells.get(*at)).filter(|other| other.ty == new.ty);
-                // Of two of a kind nobody knows which is which.
+                // With two fields of one type it is unknown which became which.
                 let only = old.next().filter(|_| old.next().is_none() && twins.count() == 1)?;
                 Some((*at, *only))
             })
@@ -35,12 +35,12 @@ impl Found<'_> {
         }
     }
 
-    /// What came and what went, where the version says that something may.
+    /// Reports each remaining field on its own, if the version was raised.
     pub(super) fn each(&mut self, added: &[usize], gone: &[&str]) {
         let (released, next) = (self.lock.released, self.next());
         for at in added {
             let Some(name) = self.now.cells.get(*at).map(|stored| &stored.name) else { continue };
-            // If something went too, this may be what became of it.
+            // If a field vanished too, this one may be what became of it.
             let new = if gone.is_empty() { "" } else { "if it is new, " };
             let message = format!(
                 "version {released} was released without `{name}`; {new}add it with `since = {next}`"
@@ -64,7 +64,7 @@ impl Found<'_> {
         }
     }
 
-    /// Fields that no released version has, and that are not the new name of one.
+    /// Fields that no released version has and that nothing was converted into.
     fn newcomers(&self, added: &[usize]) -> Vec<&Stored> {
         let is_new = |(at, stored): &(usize, &Stored)| {
             stored.role == Role::Field
@@ -75,7 +75,7 @@ impl Found<'_> {
         self.now.cells.iter().enumerate().filter(is_new).map(|(_, stored)| stored).collect()
     }
 
-    /// Where the values of a field that is no more may have gone, and what to write for each of the answers.
+    /// What may have become of a vanished field, and the options to write in each case.
     fn keeping(&self, key: &str, added: &[usize], gone: &[&str]) -> Vec<String> {
         let Some(old) = self.frozen.get(key).map(|old| old.cell) else { return Vec::new() };
         let (ty, next, (attribute, kept)) = (&old.ty, self.next(), self.keeps(key));
@@ -89,7 +89,7 @@ impl Found<'_> {
                 "if it was renamed, `#[session({attribute})]` on {names}, without `since`{kept}"
             ));
         }
-        // Who is signed in is never converted.
+        // The principal is never converted.
         let to: Vec<&Stored> = new.into_iter().filter(|new| !new.marks.principal).collect();
         let from: Vec<(&str, &Cell)> = gone
             .iter()
@@ -118,7 +118,7 @@ impl Found<'_> {
         ways
     }
 
-    /// What to do about a key that nothing was stored under: most likely it is the name of a field.
+    /// The advice for a wire key that no released version has: most likely it is the name of a field.
     pub(super) fn meant(&self, stored: &Stored, gone: &mut Vec<&str>) -> String {
         if stored.role == Role::Before {
             return self.meant_before(stored, gone);
@@ -135,7 +135,7 @@ impl Found<'_> {
         let mut keys = gone.iter().copied().filter(alike);
         match (keys.next(), keys.next()) {
             (Some(key), None) => {
-                // It has its message with this.
+                // The vanished field needs no message of its own then.
                 gone.retain(|other| *other != key);
                 format!("; did you mean `{key}`? A field that is gone is named by its wire key")
             }
@@ -143,7 +143,7 @@ impl Found<'_> {
         }
     }
 
-    /// The same of a field that says it `changed`: most likely it was renamed as well.
+    /// The same for a field with `changed`: most likely it was also renamed.
     fn meant_before(&self, stored: &Stored, gone: &mut Vec<&str>) -> String {
         let alike = |key: &&str| self.frozen.get(key).is_some_and(|old| old.cell.ty == stored.ty);
         let mut keys = gone.iter().copied().filter(alike);
@@ -153,7 +153,7 @@ impl Found<'_> {
                 "; if the field is new, say `since = {next}` instead of `changed`; if it had another name, add that as `key = \"..\"`"
             );
         };
-        // It has its message with this.
+        // The vanished field needs no message of its own then.
         gone.retain(|other| *other != key);
         let (attribute, kept) = self.keeps(key);
         format!(
@@ -162,7 +162,7 @@ impl Found<'_> {
         )
     }
 
-    /// A field whose type is spelled differently, and how it was: `None` where nothing says that it is another.
+    /// Fields whose type is spelled differently than in the lock, each with the old spelling.
     fn respelled(&self) -> impl Iterator<Item = (&Stored, &str)> {
         let old = |stored: &Stored| self.frozen.get(stored.key.as_str()).map(|old| old.cell.ty.as_str());
         let fields = self.now.cells.iter().filter(|stored| stored.role == Role::Field);
@@ -175,7 +175,7 @@ impl Found<'_> {
         self.respelled().next().is_some()
     }
 
-    /// All of it at once, where no attribute says that anything changes.
+    /// Reports everything in one message, if no attribute says that anything changes.
     pub(super) fn list(&mut self, added: &[usize], gone: &[&str]) {
         let (mut changes, mut fixes) = (Vec::new(), Vec::new());
         let (released, next) = (self.lock.released, self.next());
@@ -204,7 +204,7 @@ impl Found<'_> {
         }
         let (changes, fixes) = (changes.join("; "), fixes.join(", "));
         let message = if self.is_bumped() {
-            // Two spellings may be one type, and then there is no change to name.
+            // Two spellings may be the same type, and then nothing changed.
             let alike = if added.is_empty() && gone.is_empty() {
                 format!(". If both types are stored alike, write `version = {released}`")
             } else {
@@ -222,7 +222,7 @@ impl Found<'_> {
     }
 }
 
-/// As in the `from(..)` of a step, with the default if that is not the type's.
+/// A cell as the `from(..)` of a step names it, with its default unless that is the default of its type.
 fn read_by_step(key: &str, old: &Cell) -> String {
     let default = match &old.default {
         Some(Default::Expr(expr)) => format!(" = {expr}"),

@@ -1,19 +1,20 @@
-//! In: the forms that a field had, by its changes of type. Out: a field that lost its changes, or has them under another key.
+//! In: the forms that a field went through by its changes of type. Out: fields that lost their changes, or have them under another
+//! wire key.
 //!
-//! Never looks at a type's shape: what a form is called tells which change made it.
+//! Never looks at shapes: the wire key of a form tells which change made it.
 
 use super::super::cells::{Frozen, Role, Stored, base};
 use super::super::data::Action;
 use super::found::{Found, Part, Target};
 
 impl<'a> Found<'a> {
-    /// What a released version made out of this cell by `changed`.
+    /// The cell that a released version made from this one by a `changed`.
     pub(super) fn became(&self, key: &str) -> Option<(&'a str, &Frozen<'a>)> {
         let is_made = |(_, later): &(&&'a str, &Frozen<'a>)| matches!(&later.cell.action, Action::Changed(from) if from == key);
         self.frozen.iter().find(is_made).map(|(key, later)| (*key, later))
     }
 
-    /// Whether the field whose cell this was is still there.
+    /// Whether the field that this cell belonged to still exists in the released version.
     pub(super) fn lives_on(&self, key: &str) -> bool {
         let (mut key, mut left) = (key, self.frozen.len());
         while let Some((later, form)) = self.became(key).filter(|_| left > 0) {
@@ -25,7 +26,10 @@ impl<'a> Found<'a> {
         false
     }
 
-    /// A field without a change that was released, or one that comes under a key of before; the lock may begin after that key.
+    /// The message for a field that has the wire key of an older form but not the change that followed it.
+    ///
+    /// The lock may begin after the older form, so the wire key itself may be unknown to it; only the change that came out of it
+    /// is. If the field still exists, its `changed` was taken away; otherwise a new field reuses a wire key that is not free.
     pub(super) fn lost_change(&self, stored: &Stored) -> Option<String> {
         if !matches!(stored.role, Role::Field | Role::Before) || self.frozen.contains_key(stored.key.as_str())
         {
@@ -49,7 +53,7 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Whether a step read this cell, and a field that it made says nothing of it: that has a message of its own.
+    /// Whether this cell was read by a step that the attributes no longer mention. A field written by that step has the message.
     pub(super) fn lost_step(&self, key: &str) -> bool {
         self.now.cells.iter().filter(|stored| stored.action == Action::Added).any(|stored| {
             self.frozen.get(stored.key.as_str()).is_some_and(|made| {
@@ -59,8 +63,11 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Fields that have the changes of one that disappeared, or its place in a step: most likely they were renamed. The keys of
-    /// before, and of now.
+    /// Reports fields with the same changes, or the same place in a step, as a vanished field: most likely they were renamed. Returns
+    /// the old and the new wire key of each, without versions.
+    ///
+    /// A field is taken for a vanished one only if exactly one fits: it still existed in the released version, has the same type, and
+    /// its wire key ends in the same version.
     pub(super) fn renamed_with_changes(&mut self) -> Vec<(&'a str, &'a str)> {
         let now = self.now;
         let listed = |key: &str| now.cells.iter().any(|stored| base(&stored.key) == key);
@@ -87,7 +94,7 @@ impl<'a> Found<'a> {
                     && !is_told(base(key))
             };
             let mut old = self.frozen.iter().filter(is_it).map(|(key, _)| base(key));
-            // Of two of a kind nobody knows which it was.
+            // With two candidates it is unknown which one it was.
             let Some(key) = old.next().filter(|_| old.next().is_none()) else { continue };
             let (same, and) = match step {
                 None => ("with the same change", String::new()),
@@ -105,7 +112,7 @@ impl<'a> Found<'a> {
         pairs
     }
 
-    /// What keeps the data of a cell, on a field of another name: `key = ".."`, and the changes that it had.
+    /// The options that keep the data of a cell on a field with another name: `key = ".."`, and the changes to keep.
     pub(super) fn keeps(&self, key: &str) -> (String, String) {
         let first = base(key);
         let attribute = format!("key = \"{first}\"");

@@ -1,31 +1,32 @@
-//! In: what the attributes say and what the lock says, side by side. Out: a place for what the rules find.
+//! In: the attributes and the lock. Out: both side by side, and a list for the findings of the rules.
 //!
-//! Never a rule: they are in the files below.
+//! Never has a rule; the files below do.
 
 use std::collections::BTreeMap;
 
 use super::super::cells::{Frozen, Now};
 use super::super::data::Lock;
 
-/// A mistake, and where.
+/// A mistake, and what to underline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) target: Target,
     pub(crate) message: String,
-    /// `SESSION_LOCK=update` takes it into the lock.
+    /// Whether `SESSION_LOCK=update` records it instead.
     pub(crate) can_be_recorded: bool,
 }
 
+/// What to underline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Version,
     State,
     OldestReader,
-    /// The nth of [`Now::cells`].
+    /// A part of the cell at this index in [`Now::cells`].
     Cell(usize, Part),
 }
 
-/// What of a cell is to be edited.
+/// The part of a cell that has to be edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Name,
@@ -35,22 +36,22 @@ pub(crate) enum Part {
     Default,
 }
 
-/// For the compiler: the shape of a cell's type against the one in the lock.
+/// A check for the compiler: whether the type of a cell has the shape that the lock has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TypeCheck {
-    /// The nth of [`Now::cells`].
+    /// The index of the cell in [`Now::cells`].
     pub(crate) at: usize,
-    /// `None`: the compiler could not see it.
+    /// `None` if the type was opaque.
     pub(crate) locked: Option<u64>,
-    /// Whether both are spelled alike, which decides where the compiler sees no shape.
+    /// Whether both types are spelled alike, which decides if one of them is opaque.
     pub(crate) same_words: bool,
     pub(crate) message: String,
-    /// Instead, where the lock has a shape and the type has none.
+    /// The message if the lock has a shape and the type is opaque.
     pub(crate) unseen: String,
     pub(crate) can_be_recorded: bool,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
@@ -61,12 +62,13 @@ pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
 
 pub(crate) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
 
+/// A comparison under way.
 pub(super) struct Found<'a> {
     pub(super) now: &'a Now,
     pub(super) lock: &'a Lock,
     pub(super) frozen: BTreeMap<&'a str, Frozen<'a>>,
     pub(super) silent: bool,
-    /// One message lists all that changed, and no attribute says so.
+    /// Whether one finding already lists every change.
     pub(super) lists_changes: bool,
     pub(super) verdict: Verdict,
 }
@@ -80,7 +82,7 @@ impl Found<'_> {
         self.verdict.findings.push(Finding { target, message, can_be_recorded: true });
     }
 
-    /// The version that comes next is the one that may say something new.
+    /// The version that follows the released one, in which things may change.
     pub(super) fn next(&self) -> u16 {
         self.lock.released.saturating_add(1)
     }

@@ -1,20 +1,20 @@
-//! In: a cell of the attributes that released versions have too. Out: what the attributes say of it and those versions do not.
+//! In: a cell that both the attributes and released versions have. Out: a finding if they disagree on how it began or ended.
 //!
-//! Never looks at types: those are for `contents`.
+//! Never looks at types; `contents` does.
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::Action;
 use super::found::{Found, Part, Target};
 
 impl<'a> Found<'a> {
-    /// Whether a step makes this cell that sessions or binaries may still need.
+    /// Whether a step writes this cell that a stored record may still need.
     pub(super) fn is_made_now(&self, old: &Frozen<'_>) -> bool {
         matches!(old.cell.action, Action::Step(..))
             && old.until.is_none()
             && old.since > self.now.oldest_record
     }
 
-    /// What of a step must stay, where that is not all.
+    /// The part of a step that must stay once no record needs its functions.
     fn keys_are_enough(&self, old: &Frozen<'_>) -> String {
         let Action::Step(from, _) = &old.cell.action else { return String::new() };
         let since = old.since;
@@ -156,7 +156,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What a step makes is of one piece, so nothing of it can be removed as long as the step converts.
+/// The message for a field that was removed while a step still writes it. A step writes all of its fields or none.
 pub(crate) fn live_step_makes(key: &str, since: u16) -> String {
     format!(
         "`{key}` is made by the step of version {since}, and a step makes all of its fields or none: put the field back, and remove it \
@@ -169,7 +169,7 @@ fn as_written(key: &str) -> String {
     if syn::parse_str::<syn::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
 }
 
-/// The places in `to` of a cell, then and now, if the steps differ in nothing else.
+/// The old and the new place of a cell in the `to` of its step, if the steps differ in nothing else.
 fn moved(was: &Action, is: &Action) -> Option<(usize, usize)> {
     let (Action::Step(was_from, was), Action::Step(from, is)) = (was, is) else { return None };
     (was_from == from && was != is).then_some((*was, *is))

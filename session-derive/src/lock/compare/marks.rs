@@ -1,13 +1,16 @@
-//! In: fields that are in both, the attributes and the lock. Out: who is signed in, and what that resets, as far as it moved.
+//! In: fields that both the attributes and the lock have. Out: findings about `principal` and `reset_on_sign_in` where they changed.
 //!
-//! Never a mark that a deploy may change: `flash` and `lenient` say how this binary reads, whatever was stored.
+//! Never looks at `flash` and `lenient`, which may change with any deploy: they say how this binary reads what is stored.
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::{Action, Cell};
 use super::found::{Found, Part, Target, UPDATE};
 
 impl<'a> Found<'a> {
-    /// The text of a principal is whose a session is: the mark is on a field from its first version to its last.
+    /// Reports a principal that changed: a field is the principal from its first version to its last, or never.
+    ///
+    /// The stored text of the principal identifies the user whose sessions these are, so neither another field nor a converted value can
+    /// take its place. If the mark moved from one field to another, only the field that lost it is reported.
     pub(super) fn principal(&mut self) {
         let now = self.now;
         let fields = || now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field);
@@ -21,7 +24,7 @@ impl<'a> Found<'a> {
                 }
                 continue;
             }
-            // What is new takes its value from what was there: that ends no principal either.
+            // A new cell that is converted from the principal would end it, too.
             let principal = |key: &&String| {
                 self.frozen
                     .get(key.as_str())
@@ -31,7 +34,7 @@ impl<'a> Found<'a> {
                 taken_off = Some((at, self.converted(stored, key)));
             }
         }
-        // If it moved, the field that had it tells.
+        // If the mark moved, the field that lost it has the message.
         if let Some((at, message)) = taken_off.or(put_on) {
             self.at(Target::Cell(at, Part::Name), message);
         }
@@ -76,7 +79,7 @@ impl<'a> Found<'a> {
         )
     }
 
-    /// Whether signing in resets what it did: in the field, or in what it comes from if it is new.
+    /// Reports a `reset_on_sign_in` that changed, compared with the field or, if that is new, with the cells it is converted from.
     pub(super) fn resets(&mut self) {
         let now = self.now;
         for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
@@ -101,7 +104,7 @@ impl<'a> Found<'a> {
         resets(&stored.key).or_else(|| stored.action.origins().iter().filter_map(resets).max())
     }
 
-    /// The cell in the newest version up to the present one that has it.
+    /// The cell as the newest version up to the present one has it.
     pub(super) fn newest(&self, key: &str) -> Option<&'a Cell> {
         self.lock.versions.range(..=self.now.version).rev().find_map(|(_, view)| view.get(key))
     }

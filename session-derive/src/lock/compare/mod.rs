@@ -1,7 +1,8 @@
-//! In: what the attributes say, and what the lock says. Out: what the one may not say after the other.
+//! In: the attributes and the lock of a schema. Out: a finding for everything in the attributes that the lock does not allow, and type
+//! checks for the compiler.
 //!
-//! Never touches a token or a file: a finding names the place, and the caller underlines it. Whether two types that are
-//! spelled differently are stored alike is for the compiler: those are type checks.
+//! Never touches a token or a file: a finding names its target, and the caller underlines it. Whether two types are stored alike is
+//! for the compiler to say. [`compare`] is the table of contents.
 
 pub(crate) mod found;
 mod versions;
@@ -16,7 +17,10 @@ use super::cells::{Now, frozen};
 use super::data::Lock;
 use found::{Found, Verdict};
 
-/// `silent`: the attributes name nothing that changes in the present version.
+/// Compares the attributes with the lock. `silent` means that the attributes name no change in the present version.
+///
+/// The version comes first, because all other rules depend on it: with a version that is neither the released one nor the next, they
+/// would only repeat the same mistake. The draft comes last, because it only counts if there is no other finding.
 pub(crate) fn compare(now: &Now, lock: &Lock, silent: bool) -> Verdict {
     let mut found =
         Found { now, lock, frozen: frozen(lock), silent, lists_changes: false, verdict: Verdict::default() };

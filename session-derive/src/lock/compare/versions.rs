@@ -1,11 +1,11 @@
-//! In: the version and `oldest_reader` of the attributes, and the released version. Out: whether the one may follow the other.
+//! In: `version` and `oldest_reader`, and the released version. Out: a finding if they cannot follow it.
 //!
-//! Never looks at a cell.
+//! Never looks at cells.
 
 use super::found::{Found, RELEASE, Target};
 
 impl Found<'_> {
-    /// Whether the version is the released one or the next.
+    /// Reports a version that is neither the released one nor the next. Returns whether it is one of the two.
     pub(super) fn version(&mut self) -> bool {
         let (version, released, next) = (self.now.version, self.lock.released, self.next());
         if version < released {
@@ -40,6 +40,7 @@ impl Found<'_> {
         false
     }
 
+    /// Reports an `oldest_reader` that leaves out the released version, which may still be running.
     pub(super) fn contraction(&mut self) {
         let (released, Some(oldest)) = (self.lock.released, self.now.oldest_reader) else { return };
         if oldest > released && released > 0 {

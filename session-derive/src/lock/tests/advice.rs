@@ -1,4 +1,4 @@
-//! The first thing that somebody does about a message, done: it keeps the data, and ends the message.
+//! Following the first advice of a message keeps the data and resolves the message.
 
 use super::super::source::Task;
 use super::ask::{ask, file, released};
@@ -7,7 +7,7 @@ fn shop(more: &str, fields: &str) -> String {
     format!("#[session(name = \"shop\", version = {more})] struct Shop {{ z: Option<u8>, {fields} }}")
 }
 
-/// All that is said of it during an update, which says no more than is wrong.
+/// The mistakes during an update, which reports nothing that it can record.
 fn all_told(text: &str, lock: &str) -> Vec<String> {
     ask(text, &Task::Update, file(lock)).mistakes
 }
@@ -45,7 +45,7 @@ fn what_keeps_the_data_comes_before_removed() {
     let places: Vec<_> = order.iter().map(|part| told.find(part)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{told}");
     fine(&shop(&format!("2, {}", written(SPLIT)), names), &lock);
-    // Before the version is raised, too, and before it says anything.
+    // The same before the version is raised, and after it is raised without saying why.
     for version in ["1", "2"] {
         only(&shop(version, "first: Option<String>, last: Option<String>"), &lock, SPLIT);
     }
@@ -67,7 +67,7 @@ fn what_keeps_the_data_comes_before_removed() {
     }
     fine(&shop("2", &format!("#[session(default, {})] amount: String", written(changed))), &lock);
 
-    // Who is signed in is not converted, and what comes alone comes from nothing.
+    // The principal is not converted, and a field that appears alone is not converted from anything.
     let lock = released(&shop("1", "#[session(principal)] user: Option<u16>"), "");
     let told = all_told(&shop("2", "#[session(since = 2)] other: Option<u8>"), &lock).join("\n");
     assert!(
@@ -107,11 +107,11 @@ fn a_since_that_moved_is_named() {
         "`since = 2` was taken from `locale`; put it back",
     );
     fine(&shop("3", &format!("{}, {new}", locale(", since = 2"))), &lock);
-    // A version that the lock has may be one of which the source says nothing any more; one that it has not, may not.
+    // The source may be silent about a version that the lock has, but not about any other.
     only(&shop("3", &locale(", since = 2")), &lock, "nothing changes in version 3:");
 }
 
-/// What left the source with `oldest_record` was in some released version, and is asked for by its name.
+/// What left the source with `oldest_record` was in a released version, and is asked for by its name.
 #[test]
 fn an_oldest_record_that_is_lowered() {
     let lock = released(&shop("1", "theme: Option<u8>"), "");

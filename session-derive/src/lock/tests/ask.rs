@@ -1,6 +1,6 @@
-//! In: the source of a state, a task and a lock file. Out: what the derive says, and the lock that the generated test would write.
+//! In: the source of a state, a task and a lock file. Out: the mistakes, and the lock that the generated test would write.
 //!
-//! Never the compiler: the table of shapes answers for it.
+//! Never runs the compiler; the table of shapes stands in for it.
 
 use proc_macro2::TokenStream;
 
@@ -12,9 +12,9 @@ use crate::errors::Errors;
 use crate::words::words;
 use crate::{attr, judge, model};
 
-/// What the derive and the table of shapes say of a source.
+/// The result of deriving a source.
 pub(super) struct Answer {
-    /// Mistakes, those of types included.
+    /// The mistakes, including those in types.
     pub(super) mistakes: Vec<String>,
     /// The lock file that the generated test would write.
     pub(super) lock: String,
@@ -38,7 +38,7 @@ pub(super) fn ask(source_text: &str, task: &Task, file: File) -> Answer {
     let mut lock = String::new();
     if let Some(test) = &locked.test {
         let numbers = test.shapes.iter().map(|ty| format!("{:016x}", shape(&spelled(ty))));
-        // The first cut is for the hash, which is put in below.
+        // The first missing value is the hash, which `sealed` computes.
         let mut numbers = std::iter::once("0".to_owned()).chain(numbers);
         for (at, text) in test.text.iter().enumerate() {
             if at > 0 {
@@ -53,7 +53,7 @@ pub(super) fn ask(source_text: &str, task: &Task, file: File) -> Answer {
     Answer { mistakes, lock }
 }
 
-/// The text with its hash, as the library puts it in.
+/// The text with its hash, as the library computes it.
 pub(super) fn sealed(text: &str) -> String {
     let counted = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#') && !l.starts_with("head "));
     let bytes = counted.flat_map(|line| line.bytes().chain(*b"\n"));

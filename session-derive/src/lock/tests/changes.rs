@@ -1,9 +1,9 @@
-//! What released versions say of changes and of steps stays, under whatever name the field has.
+//! The changes and steps of released versions must stay, even if the field is renamed.
 
 use super::super::source::Task;
 use super::ask::{ask, file, fine, refused, released};
 
-/// Steps are locked too: what they read, what they write, and when.
+/// The lock covers what a step reads, what it writes, and its version.
 #[test]
 fn steps_cannot_be_rewritten() {
     let first = "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] name: String }";
@@ -44,7 +44,7 @@ fn cart(more: &str, field: &str) -> String {
     format!("#[session(name = \"shop\", version = {more})] struct Shop {{ {field} z: Option<u8> }}")
 }
 
-/// A lock in which a cart changed its type, with or without the version before that.
+/// A lock in which `cart` changed its type. It begins with the version after the change if `is_first`.
 fn changed_cart(is_first: bool) -> String {
     if is_first {
         let field = "#[session(default, changed(since = 2))] cart: u16,";
@@ -53,7 +53,7 @@ fn changed_cart(is_first: bool) -> String {
     released(&cart("2", &format!("#[session(default, {CHANGED})] cart: u16,")), &released(CART, ""))
 }
 
-/// What is said of the older form of a field does not end the field.
+/// Removing the older form of a field does not remove the field.
 #[test]
 fn a_changed_field_does_not_vanish() {
     let lock = changed_cart(false);
@@ -73,7 +73,7 @@ fn a_changed_field_does_not_vanish() {
     refused(&again, &lock, "wire key \"cart\" was removed in version 2");
 }
 
-/// The lock may begin after the key that a field had first.
+/// The lock may begin after the first form of a field.
 #[test]
 fn a_change_that_the_first_lock_knows_stays() {
     let lock = changed_cart(true);
@@ -85,13 +85,13 @@ fn a_change_that_the_first_lock_knows_stays() {
     refused(&cart(&format!("3, {from}"), further), &lock, keep);
     fine(&cart(&format!("2, {from}"), "#[session(default, changed(since = 2))] cart: u16,"), &lock);
 
-    // Under another name too.
+    // The same under another name.
     let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2)`";
     refused(&cart(&format!("2, {from}"), "#[session(default)] basket: u16,"), &lock, advice);
     let kept = "#[session(default, key = \"cart\", changed(since = 2))] basket: u16,";
     fine(&cart(&format!("2, {from}"), kept), &lock);
 
-    // A key that was left is not free, though no version in the lock has it.
+    // The wire key of the older form is not free, though no version in the lock has it.
     let gone = format!("3, {from}, removed(key = \"cart@2\", ty = u16, since = 3)");
     let lock = released(&cart(&gone, ""), &lock);
     let again = gone.replacen('3', "4", 1);
@@ -120,7 +120,7 @@ fn a_changed_field_keeps_its_key_under_another_name() {
         let kept = text.replacen("default,", "default, key = \"cart\",", 1);
         assert_eq!(ask(&kept, &Task::Update, file(&lock)).mistakes, [""; 0], "{kept}");
     }
-    // Without its change: both are named.
+    // Without its change, the message names both options.
     let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";
     let removed = "2, removed(key = \"cart\", ty = u8, since = 2)";
     refused(&cart(removed, "#[session(default)] basket: u16,"), &lock, advice);

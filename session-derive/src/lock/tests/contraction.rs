@@ -1,10 +1,10 @@
-//! What leaves the source with `oldest_record`, by way of the releases that the guide describes. P23 and P24 have it too, at random.
+//! What may leave the source with `oldest_record`, following the releases in the guide. P23 and P24 also cover it at random.
 
 use super::super::data::Lock;
 use super::super::source::Task;
 use super::ask::{ask, file, fine, refused, released};
 
-/// A cart that changes, a name that is split and a theme that goes, in version 2; `more` follows the version.
+/// In version 2 a cart changes its type, a name is split and a theme is removed. `more` follows the version.
 fn shop(more: &str, cart: &str, since: &str, fields: &str) -> String {
     format!(
         "#[session(name = \"shop\", version = {more})] struct Shop {{
@@ -26,7 +26,7 @@ const KEYS: &str = "step(since = 2, from(name), to(first, last))";
 const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
 const SIZE: &str = "#[session(default, since = 3)] size: u8,";
 
-/// As [`fine`], once the draft is written down.
+/// The same as [`fine`], after the draft is recorded.
 #[track_caller]
 fn fine_draft(text: &str, lock: &str) {
     let updated = ask(text, &Task::Update, file(lock));
@@ -43,7 +43,7 @@ fn the_old_side_leaves_release_by_release() {
     );
     let lock =
         released(&shop(&format!("2, {STEP}, down = down), {REMOVED}"), &format!(", {both}"), "2", ""), &lock);
-    // The release after: the reader is raised, and with the version that follows too.
+    // In the next release `oldest_reader` is raised, alone or together with the version.
     let reader = format!("oldest_reader = 2, {STEP}), {REMOVED}");
     fine(&shop(&format!("2, {reader}"), &format!(", {up}"), "2", ""), &lock);
     let lock = released(&shop(&format!("3, {reader}"), &format!(", {up}"), "2", SIZE), &lock);
@@ -65,7 +65,7 @@ fn the_old_side_leaves_release_by_release() {
         "a released lock stays as it is"
     );
 
-    // The next version carries on what the lock knows and the source does not.
+    // The next version keeps what only the lock still knows.
     let fourth = shop(
         &format!("4, {forgotten}"),
         alone,
@@ -80,7 +80,7 @@ fn the_old_side_leaves_release_by_release() {
     }
     assert!(versions[&1].contains_key("theme") && versions[&1].contains_key("cart"), "{lock}");
 
-    // Keys stay taken, and what names a key stays.
+    // Wire keys stay taken, and an option that is part of a wire key stays.
     let fifth = |fields: &str| {
         shop(
             &format!("5, {forgotten}"),
@@ -114,7 +114,7 @@ fn the_old_side_leaves_release_by_release() {
     );
 }
 
-/// Only what no record has any more may leave.
+/// Only what no record holds any more may leave the source.
 #[test]
 fn nothing_leaves_early() {
     let lock = released(FIRST, "");
@@ -139,7 +139,7 @@ fn nothing_leaves_early() {
     );
 }
 
-/// What a step makes goes when the step needs no more than its keys; before that it would convert into half of it.
+/// A field that a step writes may be removed once the step is down to its wire keys. Before that, the step would write only half.
 #[test]
 fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
     let lock = released(FIRST, "");
@@ -167,7 +167,7 @@ fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
     refused(&contracted("first, last"), &lock, "`last` is removed; take it out of `to`");
 }
 
-/// A form between two others: what made it is the only way for sessions of before.
+/// A form between two others must stay, since older sessions are converted through it.
 #[test]
 fn the_middle_of_a_chain_does_not_leave_early() {
     let at = |more: &str, fields: &str| {
@@ -188,7 +188,7 @@ fn the_middle_of_a_chain_does_not_leave_early() {
     fine(&at(&format!("3, oldest_record = 2, {gone}, {third}"), field), &lock);
 }
 
-/// In the lock file a key that begins like a word of its own is a key.
+/// A wire key may begin with a word of the lock file.
 #[test]
 fn a_key_that_begins_with_default() {
     let at = |version: u8, field: &str| {
@@ -200,7 +200,7 @@ fn a_key_that_begins_with_default() {
     released(&at(2, ", changed(since = 2, from = String, up = up, down = down))] default_zone: u8"), &lock);
 }
 
-/// A default that changes is told also of a type that is spelled anew.
+/// A changed default is reported even if the type is spelled differently.
 #[test]
 fn a_default_beside_another_spelling() {
     let at = |default: &str, ty: &str| {
@@ -213,7 +213,7 @@ fn a_default_beside_another_spelling() {
     assert!(asked.contains("the default of `n` was `one()`"), "{asked}");
 }
 
-/// A field that changed its type, and is split two versions later: what was `changed` is said by a step.
+/// A field changes its type and is split in the next version. Its `changed` is then written as a step.
 #[test]
 fn a_change_of_a_field_that_went_into_a_step() {
     let field = |more: &str| format!("#[session(default{more})] name: Vec<u32>");
@@ -239,7 +239,7 @@ fn a_change_of_a_field_that_went_into_a_step() {
     assert!(lock.contains("changed 2 from name"), "{lock}");
 }
 
-/// What no stored record has any more may leave the source, but its key stays taken.
+/// What no record holds any more may leave the source, but its wire key stays taken.
 #[test]
 fn the_lock_remembers_what_the_source_forgets() {
     let fields = "#[session(default)] a: u8";

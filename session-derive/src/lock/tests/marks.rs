@@ -1,4 +1,4 @@
-//! Marks of a field: who is signed in, and what that resets.
+//! The marks of a field: `principal` and `reset_on_sign_in`.
 
 use super::super::source::Task;
 use super::ask::{ask, file, released};
@@ -39,7 +39,7 @@ fn who_is_signed_in_stays_who_is_signed_in() {
         }
     }
     for text in [
-        // A rename, a field that goes and another that comes, and nobody who signs in any more.
+        // A renamed principal, one that is replaced by another field, and one that is removed.
         shop("1", &["#[session(principal, key = \"user\")] customer: Option<Numbers>", ADMIN]),
         shop(REMOVED, &[ADMIN, NEW]),
         shop(REMOVED, &[ADMIN]),
@@ -53,7 +53,7 @@ fn who_is_signed_in_stays_who_is_signed_in() {
     assert!(mistakes(&shop("2", &[admin, note]), &Task::Update, &nobody).contains("`principal, since = 2`"));
 }
 
-/// Nor does a conversion end it: only `removed` does.
+/// A conversion cannot end the principal either; only `removed` can.
 #[test]
 fn who_is_signed_in_is_not_converted() {
     let lock = released(&shop("1", &[USER, ADMIN]), "");
@@ -77,7 +77,7 @@ fn who_is_signed_in_is_not_converted() {
             assert!(told.contains(&says) && told.lines().count() == 1, "{text}\n{told}");
         }
     }
-    // Another field may be converted beside it.
+    // Other fields may be converted.
     let beside =
         "#[session(changed(since = 2, from = Option<Numbers>, up = up, down = down))] admin: Option<String>";
     assert_eq!(mistakes(&shop("2", &[USER, beside]), &Task::Update, &lock), "");
@@ -110,7 +110,7 @@ fn what_a_sign_in_resets_changes_only_on_purpose() {
             assert_eq!(mistakes(&text, &Task::Check, &updated.lock), "", "{text}\n{}", updated.lock);
         }
     }
-    // Not by way of another type either.
+    // The same for a field that changes its type.
     let lock = released(&shop("1", &[&reset]), "");
     let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] role: u16";
     assert!(mistakes(&shop("2", &[changed]), &Task::Check, &lock).contains(was));
@@ -120,7 +120,7 @@ fn what_a_sign_in_resets_changes_only_on_purpose() {
     assert!(told.contains("version 2 is a draft") && !told.contains("sign"), "{told}");
 }
 
-/// How this binary reads is not stored.
+/// Options that only affect how this binary reads are not in the lock.
 #[test]
 fn other_marks_are_left_alone() {
     let lock = released(&shop("1", &["notice: Option<String>", "#[session(default)] size: u8"]), "");

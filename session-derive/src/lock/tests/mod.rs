@@ -1,4 +1,4 @@
-//! What the derive says of schemas and their locks, one file a subject. `ask` asks it, `spec` makes schemas up.
+//! What the derive reports about schemas and their locks, one subject per file. `spec` generates schemas, and `ask` derives them.
 
 mod spec;
 mod ask;

@@ -1,7 +1,7 @@
-//! Generated schemas against their locks: P23 and P24 of the design.
+//! Random schemas against their locks: P23 and P24 of the design.
 //!
-//! In: random schemas, released version by version, and random edits of them. Out: the derive's verdict equals that of a model which
-//! knows only what each version stores under which key.
+//! In: random schemas, released version by version, and random edits. Out: the derive agrees with a model that knows only what each
+//! version stores under which wire key.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn history(random: &mut Random) -> (Spec, String) {
     (spec, lock)
 }
 
-/// Whether all that `released` stored is told as before, as far as records may still hold it, and no old key means something new.
+/// Whether `edited` still describes everything that records of `released` may hold, and no old wire key has a new meaning.
 fn is_kept(released: &Spec, edited: &Spec) -> bool {
     let oldest = edited.oldest;
     let still_there = released.view(oldest);
@@ -45,7 +45,7 @@ fn is_kept(released: &Spec, edited: &Spec) -> bool {
         && new.all(|key| (1..=released.version).all(|version| !released.view(version).contains_key(key)))
 }
 
-/// P23: what means nothing changes nothing.
+/// P23: edits without meaning do not change the lock.
 #[test]
 fn the_lock_is_a_function_of_the_schema() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -61,7 +61,7 @@ fn the_lock_is_a_function_of_the_schema() {
         let answer = ask(&spec.source(1), &Task::Update, file(&lock));
         assert_eq!((answer.mistakes, answer.lock), (Vec::new(), lock.clone()), "{}", spec.source(1));
 
-        // And from nothing, two ways of writing one schema give one lock; another schema gives another.
+        // Two ways to write one schema give the same first lock, and another schema gives another.
         let fresh = |spec: &Spec, noise| ask(&spec.source(noise), &Task::Update, file("")).lock;
         assert_eq!(fresh(&spec, 0), fresh(&spec, 1));
         let mut other = spec.clone();
@@ -80,7 +80,7 @@ fn the_lock_is_a_function_of_the_schema() {
     }
 }
 
-/// One edit, sensible or not.
+/// Makes one edit, sensible or not.
 fn edit(random: &mut Random, spec: &mut Spec) -> &'static str {
     let next = spec.version + 1;
     let at = random.below(spec.fields.len());
@@ -147,7 +147,7 @@ fn edit(random: &mut Random, spec: &mut Spec) -> &'static str {
     "edit"
 }
 
-/// P24: an edit is accepted exactly if every released version still finds its cells, of the types that it wrote.
+/// P24: an edit is accepted exactly if every released version still finds its cells with the types that it wrote.
 #[test]
 fn edits_are_accepted_exactly_if_nothing_released_moves() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
@@ -159,11 +159,11 @@ fn edits_are_accepted_exactly_if_nothing_released_moves() {
         let text = edited.source(round);
         let attributes = ask(&text, &Task::Check, File::Ignored).mistakes;
         let version_fits = edited.version == spec.version || edited.version == spec.version + 1;
-        // No reader of a version that is not released can be the oldest.
+        // A version that is not released cannot be the oldest reader.
         let expected =
             attributes.is_empty() && version_fits && edited.oldest <= spec.version && is_kept(&spec, &edited);
 
-        // A draft has to be recorded; what cannot be recorded is a mistake.
+        // A draft can be recorded; everything else is a mistake.
         let answer = ask(&text, &Task::Update, file(&lock));
         let told =
             || format!("round {round}, {kind}\n{text}\n{lock}\n{:#?}\n{attributes:#?}", answer.mistakes);
@@ -171,7 +171,7 @@ fn edits_are_accepted_exactly_if_nothing_released_moves() {
         if expected {
             accepted += 1;
             assert_eq!(ask(&text, &Task::Check, file(&answer.lock)).mistakes, [""; 0], "{}", told());
-            // What is new must be recorded, a default too.
+            // Whatever is new must be recorded, including a default.
             let default = |spec: &Spec| -> BTreeMap<String, u8> {
                 spec.fields.iter().map(|field| (field.form(u16::MAX).0, field.default)).collect()
             };

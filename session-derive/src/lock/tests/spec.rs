@@ -1,11 +1,11 @@
-//! In: random numbers. Out: schemas, how they change from version to version, and what each version stores.
+//! In: random numbers. Out: schemas, their changes from version to version, and what each version stores.
 //!
-//! Never the derive: a table of shapes stands for the compiler.
+//! Never uses the derive. A table of shapes stands in for the compiler.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Types, each with the shape that the compiler would find.
+/// The types, each with the shape that the compiler would compute.
 pub(super) const TYPES: [(&str, u64); 7] =
     [("u8", 1), ("u16", 2), ("Vec<u32>", 3), ("Numbers", 3), ("String", 4), ("Vec<Line>", 5), ("Lines", 5)];
 
@@ -16,7 +16,7 @@ pub(super) fn shape(ty: &str) -> u64 {
     TYPES.iter().find(|(name, _)| *name == ty).unwrap().1
 }
 
-/// xorshift64*: the same schemas on every run.
+/// xorshift64*, so that every run sees the same schemas.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -46,10 +46,10 @@ pub(super) struct Field {
 #[derive(Clone, Debug)]
 pub(super) struct Spec {
     pub(super) version: u16,
-    /// `oldest_reader` and `oldest_record`: what is older is not in the source.
+    /// Both `oldest_reader` and `oldest_record`. The source leaves out what is older.
     pub(super) oldest: u16,
     pub(super) fields: Vec<Field>,
-    /// A cell, its type, and the versions from and until which it is there.
+    /// Each cell with its type, its first version, and the first version without it.
     pub(super) removed: Vec<(String, &'static str, u16, u16)>,
     pub(super) next: usize,
 }
@@ -107,14 +107,14 @@ impl Spec {
         self.fields[at].changes.push((since, next.0));
     }
 
-    /// A new version that changes something.
+    /// Adds a version that changes something.
     pub(super) fn evolve(&mut self, random: &mut Random) {
         if random.below(3) == 0 {
             self.oldest = self.oldest.max(version_up_to(random, self.version));
         }
         self.version += 1;
         for _ in 0..=random.below(2) {
-            // Not what began in this very version: it would have no older form.
+            // A field that begins in this version has no older form.
             let old: Vec<usize> =
                 (0..self.fields.len()).filter(|at| self.form_before(*at) && self.fields.len() > 1).collect();
             match random.below(3) {
@@ -133,7 +133,7 @@ impl Spec {
         field.since < self.version && field.changes.last().is_none_or(|(since, _)| *since < self.version)
     }
 
-    /// What a version stores: key and shape.
+    /// What a version stores: wire keys and shapes.
     pub(super) fn view(&self, version: u16) -> BTreeMap<String, u64> {
         let fields = self.fields.iter().filter(|field| field.since <= version);
         let fields = fields.map(|field| field.form(version)).map(|(key, ty)| (key, shape(ty)));
@@ -142,7 +142,7 @@ impl Spec {
         fields.chain(removed).collect()
     }
 
-    /// The source, with comments and blanks that mean nothing if `noise` is odd.
+    /// The source, with extra comments and spaces if `noise` is odd.
     pub(super) fn source(&self, noise: usize) -> String {
         let gap = if noise % 2 == 1 { "\n    /* a comment, */ " } else { " " };
         let mut text = format!("#[session(name = \"shop\", version = {}", self.version);

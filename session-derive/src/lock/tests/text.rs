@@ -1,4 +1,4 @@
-//! The text of a lock file is read back as it was written, and a text that was touched is noticed.
+//! A lock file is read back as it was written, and every edit is noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A schema that is given another name, and two states with one.
+//! A schema that gets another name, and two states with the same name.
 
 use super::super::data::Lock;
 use super::super::source::{File, Task};
@@ -14,7 +14,7 @@ fn lock(ident: &str) -> String {
     ask(&state("name = \"shop\", ", ident, 1, FIELDS), &Task::Release, file("")).lock
 }
 
-/// What is said of a state when there is no lock but that of `shop`.
+/// The mistakes of a state when the only lock is that of `shop`.
 #[track_caller]
 fn beside(shop: &str, text: &str, task: &Task) -> Vec<String> {
     ask(text, task, File::Missing(vec![Lock::parse(shop).unwrap()])).mistakes
@@ -64,7 +64,7 @@ fn two_states_need_two_names() {
             assert!(told.len() == 1 && told[0].contains(&says), "{text}\n{told:?}");
         }
     }
-    // A type that is renamed is the same state.
+    // A renamed type is still the same state.
     let renamed = second.replace("struct Shop", "struct Store");
     assert_eq!(ask(&renamed, &Task::Check, file(&shop)).mistakes, [""; 0]);
     let updated = ask(&renamed, &Task::Update, file(&shop));
