@@ -4,7 +4,7 @@
 
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
-use super::found::{Found, Part, Target, UPDATE};
+use super::found::{Found, Part, Target, UPDATE, in_step};
 
 impl Found<'_> {
     /// Reports pairs of a vanished and a new field with the same type: most likely the field was renamed.
@@ -229,9 +229,4 @@ fn read_by_step(key: &str, old: &Cell) -> String {
         Some(Default::OfType) | None => String::new(),
     };
     format!("{}: {}{default}", in_step(key), old.ty)
-}
-
-/// A wire key as in a step: in quotes where it is no name.
-fn in_step(key: &str) -> String {
-    if syn::parse_str::<proc_macro2::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
 }

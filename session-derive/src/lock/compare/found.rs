@@ -99,3 +99,8 @@ impl Found<'_> {
         )
     }
 }
+
+/// A wire key as a step names it: in quotes unless it is an identifier.
+pub(super) fn in_step(key: &str) -> String {
+    if syn::parse_str::<syn::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
+}

@@ -4,7 +4,7 @@
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::Action;
-use super::found::{Found, Part, Target};
+use super::found::{Found, Part, Target, in_step};
 
 impl<'a> Found<'a> {
     /// Whether a step writes this cell that a stored record may still need.
@@ -33,125 +33,144 @@ impl<'a> Found<'a> {
         format!(
             ", of which the keys are enough: `step(since = {since}, from({}), to({}))`; a session that still needs it is then an \
              error, and not empty",
-            from.iter().map(|key| as_written(key)).collect::<Vec<_>>().join(", "),
-            to.into_iter().map(|(_, key)| as_written(key)).collect::<Vec<_>>().join(", ")
+            from.iter().map(|key| in_step(key)).collect::<Vec<_>>().join(", "),
+            to.into_iter().map(|(_, key)| in_step(key)).collect::<Vec<_>>().join(", ")
         )
     }
 
-    /// A cell that is in both.
+    /// Reports a cell of which the attributes say something else than the released versions.
+    ///
+    /// One message is enough, so the end of the cell comes first: a cell that ended otherwise is not the one that was released, and
+    /// what the attributes say of its beginning means little. Next is a form between two others, of which the attributes forgot how
+    /// it began. The beginning itself comes last.
     pub(super) fn known(&mut self, at: usize, stored: &'a Stored) {
         let Some(old) = self.frozen.get(stored.key.as_str()) else { return };
-        let Frozen { since, until, cell, .. } = old;
-        let (name, key) = (&stored.name, &stored.key);
-        let target = |part| Target::Cell(at, part);
-        let became = self.became(key).filter(|_| self.lives_on(key));
-        let problem = match (*until, stored.until) {
-            (Some(until), None) => Some(match became {
-                Some((_, later)) if stored.role == Role::Field => (
-                    target(Part::Name),
-                    format!(
-                        "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
-                         {until}{})`",
-                        later.cell.ty,
-                        if until <= self.now.oldest_record { "" } else { ", .." }
+        let problem = self
+            .other_end(stored, old)
+            .or_else(|| self.lost_middle(stored, old))
+            .or_else(|| self.other_beginning(stored, old));
+        if let Some((part, message)) = problem {
+            self.at(Target::Cell(at, part), message);
+        }
+    }
+
+    /// The message for a cell that ends in another version than it did, or does not end although it did.
+    fn other_end(&self, stored: &Stored, old: &Frozen<'_>) -> Option<(Part, String)> {
+        let (name, key, released, next) = (&stored.name, &stored.key, self.lock.released, self.next());
+        match (old.until, stored.until) {
+            (Some(until), None) => {
+                let became = self.became(key).filter(|_| self.lives_on(key) && stored.role == Role::Field);
+                Some(match became {
+                    Some((_, later)) => (
+                        Part::Name,
+                        format!(
+                            "version {until} is released and cannot change: there `{name}` became `{}`; keep its `changed(since = \
+                             {until}{})`",
+                            later.cell.ty,
+                            if until <= self.now.oldest_record { "" } else { ", .." }
+                        ),
                     ),
-                ),
-                _ => (
-                    target(Part::Key),
-                    format!(
-                        "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
-                         new key with `#[session(key = \"..\")]`"
+                    None => (
+                        Part::Key,
+                        format!(
+                            "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
+                             new key with `#[session(key = \"..\")]`"
+                        ),
                     ),
-                ),
-            }),
+                })
+            }
             (Some(until), Some(says)) if until != says => Some((
-                target(Part::Until),
+                Part::Until,
                 format!(
                     "version {until} is released and cannot change: `{key}` went in it, not in version {says}; say `since = {until}`"
                 ),
             )),
-            (None, Some(says)) if says <= self.lock.released && stored.role == Role::Before => Some((
-                target(Part::Until),
+            (None, Some(says)) if says <= released && stored.role == Role::Before => Some((
+                Part::Until,
                 format!(
                     "version {says} is released and cannot change: `changed(since = {says}, ..)` was added to `{name}`; say \
-                     `since = {}`",
-                    self.next()
+                     `since = {next}`"
                 ),
             )),
-            (None, Some(says)) if says <= self.lock.released => Some((
-                target(Part::Until),
+            (None, Some(says)) if says <= released => Some((
+                Part::Until,
                 format!(
-                    "version {says} is released and cannot change: `{key}` is still in version {}; say `since = {}`",
-                    self.lock.released,
-                    self.next()
+                    "version {says} is released and cannot change: `{key}` is still in version {released}; say `since = {next}`"
                 ),
             )),
-            // A middle form: what made it is the only way for sessions of before.
-            _ if stored.role == Role::Split
-                && cell.action != Action::Added
-                && stored.action == Action::Added
-                && *since > self.now.oldest_record =>
-            {
-                let step = match &cell.action {
-                    Action::Changed(from) => format!(
-                        "say `step(since = {since}, from({}: ..), to({}), up = ..)`",
-                        as_written(from),
-                        as_written(key)
-                    ),
-                    _ => "keep that step".to_owned(),
+            _ => None,
+        }
+    }
+
+    /// The message for a cell that a step reads and that was itself converted, if the attributes no longer say from what. Records from
+    /// before it can only be converted through it.
+    fn lost_middle(&self, stored: &Stored, old: &Frozen<'_>) -> Option<(Part, String)> {
+        let Frozen { since, cell, .. } = old;
+        let is_lost = stored.role == Role::Split
+            && cell.action != Action::Added
+            && stored.action == Action::Added
+            && *since > self.now.oldest_record;
+        let step = match &cell.action {
+            _ if !is_lost => return None,
+            Action::Changed(from) => format!(
+                "say `step(since = {since}, from({}: ..), to({}), up = ..)`",
+                in_step(from),
+                in_step(&stored.key)
+            ),
+            Action::Added | Action::Step(..) => "keep that step".to_owned(),
+        };
+        let message = format!(
+            "version {since} is released and cannot change: there `{}` was {}, and sessions of before still come that way, so {step}",
+            stored.name,
+            cell.action.describe()
+        );
+        Some((Part::Key, message))
+    }
+
+    /// The message for a cell that begins in another version or in another way than it did.
+    fn other_beginning(&self, stored: &Stored, old: &Frozen<'_>) -> Option<(Part, String)> {
+        let Frozen { since, cell, .. } = old;
+        let name = &stored.name;
+        match stored.since {
+            Some(1) if *since != 1 => Some((
+                Part::Since,
+                format!(
+                    "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it back"
+                ),
+            )),
+            Some(says) if says != *since => {
+                let released = self.lock.released;
+                let put_back = match since {
+                    1 => "remove it".to_owned(),
+                    _ => format!("it began in version {since}, so put `since = {since}` back"),
                 };
-                Some((
-                    target(Part::Key),
-                    format!(
-                        "version {since} is released and cannot change: there `{name}` was {}, and sessions of before still come that \
-                         way, so {step}",
-                        cell.action.describe()
-                    ),
-                ))
+                let message = format!(
+                    "version {released} is released and cannot change: `since = {says}` was added to `{name}`; {put_back}"
+                );
+                Some((Part::Since, message))
             }
-            _ => match stored.since {
-                Some(says) if says != *since => Some((
-                    target(Part::Since),
-                    if says == 1 {
-                        format!(
-                            "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it \
-                             back"
-                        )
-                    } else {
-                        let released = self.lock.released;
-                        let put_back = match since {
-                            1 => "remove it".to_owned(),
-                            _ => format!("it began in version {since}, so put `since = {since}` back"),
-                        };
-                        format!(
-                            "version {released} is released and cannot change: `since = {says}` was added to `{name}`; {put_back}"
-                        )
-                    },
-                )),
-                Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => (*since > self.now.oldest_record).then(|| (
-                    target(Part::Name),
-                    format!(
+            Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => {
+                (*since > self.now.oldest_record).then(|| {
+                    let message = format!(
                         "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
                          it is in place {is}; put that back"
-                    ),
-                )),
-                Some(_) if cell.action != stored.action => Some((
-                    target(Part::Name),
-                    format!(
-                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
-                        cell.action.describe(),
-                        stored.action.describe(),
-                        self.keys_are_enough(old),
-                    ),
-                )),
-                _ if stored.role == Role::Removed && self.is_made_now(old) => {
-                    Some((target(Part::Name), live_step_makes(key, *since)))
-                }
-                _ => None,
-            },
-        };
-        if let Some((target, message)) = problem {
-            self.at(target, message);
+                    );
+                    (Part::Name, message)
+                })
+            }
+            Some(_) if cell.action != stored.action => Some((
+                Part::Name,
+                format!(
+                    "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
+                    cell.action.describe(),
+                    stored.action.describe(),
+                    self.keys_are_enough(old),
+                ),
+            )),
+            _ if stored.role == Role::Removed && self.is_made_now(old) => {
+                Some((Part::Name, live_step_makes(&stored.key, *since)))
+            }
+            _ => None,
         }
     }
 }
@@ -162,11 +181,6 @@ pub(crate) fn live_step_makes(key: &str, since: u16) -> String {
         "`{key}` is made by the step of version {since}, and a step makes all of its fields or none: put the field back, and remove it \
          once no session older than version {since} is stored (`oldest_record = {since}`) and the step is down to its keys"
     )
-}
-
-/// A wire key as `from` and `to` take it.
-fn as_written(key: &str) -> String {
-    if syn::parse_str::<syn::Ident>(key).is_ok() { key.to_owned() } else { format!("{key:?}") }
 }
 
 /// The old and the new place of a cell in the `to` of its step, if the steps differ in nothing else.
