@@ -1,10 +1,10 @@
-//! Each case is one mistake; the file beside it holds what the compiler says. `TRYBUILD=overwrite` writes it anew.
+//! Each case is one mistake, and the file beside it holds the output of the compiler. `TRYBUILD=overwrite` rewrites that.
 
-#![allow(clippy::unwrap_used)] // in a test this is how to fail
+#![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::{env, process::Command};
 
-/// Cases are compiled in a package of their own, which has no lock files: the derive is told where ours are.
+/// The folder of lock files. Cases are compiled in a package of their own, which has none.
 const LOCKS: (&str, &str) = ("SESSION_LOCK_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/cases/lock/locks"));
 
 #[test]
@@ -14,7 +14,7 @@ fn ui() {
         trybuild::TestCases::new().compile_fail("cases/*/*.rs");
         return;
     }
-    // A process cannot safely change its own environment.
+    // A process cannot safely change its own environment, so the test runs itself with the variable set.
     let this = env::current_exe().unwrap();
     let run = Command::new(this).args(["--exact", "ui", "--nocapture"]).env(name, locks).status().unwrap();
     assert!(run.success(), "a case failed, see above");

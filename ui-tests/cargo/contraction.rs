@@ -1,6 +1,6 @@
-//! The releases that the guide describes, with their lock: a change is made, and its old side leaves.
+//! The releases in the guide, with their lock file: a change is made, and its old side leaves the source.
 //!
-//! In: a schema's sources, release by release. Out: each builds and is released, and what was kept of it is read as long as it can be.
+//! In: the sources of a schema, release by release. Out: each one builds and is released, and its record is read as long as possible.
 
 use super::{
     LOCK,

@@ -1,6 +1,8 @@
-//! Packages in folders of their own, built by cargo as a user's would be.
+//! Packages in folders of their own, which cargo builds as it would build a user's.
 //!
-//! In: sources. Out: what cargo says. Never: the network, a folder outside of this workspace's target.
+//! In: sources. Out: the output of cargo.
+//!
+//! Never uses the network, and never writes outside the target folder of this workspace.
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +12,10 @@ use std::{
     time::SystemTime,
 };
 
-/// A folder that is removed when its test begins anew, so that a failure can be looked at.
+/// A folder that is removed when its test starts, and not when it ends, so that a failure can be examined.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
-/// What a command said, and whether it was content.
+/// The output of a command, and whether it succeeded.
 pub(crate) struct Said {
     pub(crate) ok: bool,
     pub(crate) text: String,
@@ -25,14 +27,14 @@ impl Said {
         Self { ok: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
     }
 
-    /// It succeeded and said this.
+    /// Asserts that it succeeded and printed this.
     #[track_caller]
     pub(crate) fn fine(&self, says: &str) -> &Self {
         assert!(self.ok && self.text.contains(says), "expected success and {says:?}:\n{}", self.text);
         self
     }
 
-    /// It failed and said this.
+    /// Asserts that it failed and printed this.
     #[track_caller]
     pub(crate) fn fails(&self, says: &str) -> &Self {
         assert!(!self.ok && self.text.contains(says), "expected failure and {says:?}:\n{}", self.text);
@@ -46,7 +48,7 @@ impl Said {
     }
 }
 
-/// What a package needs to depend on the library, and to share what is built for its neighbours.
+/// The parts of a manifest that depend on the library and share build artifacts with other packages.
 const DEPENDENCY: &str = concat!(
     "actix-typed-session = { path = \"",
     env!("CARGO_MANIFEST_DIR"),
@@ -104,7 +106,7 @@ impl Folder {
         self.0.join(file)
     }
 
-    /// Writes a file, later than anything that was built from its last content.
+    /// Writes a file with a newer time than anything built from its previous content.
     pub(crate) fn write(&self, file: &str, text: &str) {
         let path = self.path(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -122,7 +124,7 @@ impl Folder {
     /// Runs cargo as a user would, with `SESSION_LOCK` set to `task` unless that is empty.
     pub(crate) fn cargo(&self, task: &str, args: &[&str]) -> Said {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What the cargo that runs this test tells its children is not for the packages here.
+        // The variables that the outer cargo sets are not meant for these packages.
         for (name, _) in env::vars_os() {
             let told = name.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_")
@@ -146,7 +148,7 @@ impl Folder {
         self.cargo("", &["build"])
     }
 
-    /// `SESSION_LOCK=.. cargo test session_lock`
+    /// Runs `SESSION_LOCK=.. cargo test session_lock`.
     pub(crate) fn session_lock(&self, task: &str) -> Said {
         self.cargo(task, &["test", "--lib", "session_lock"])
     }
@@ -156,7 +158,7 @@ impl Folder {
         Said::of(&Command::new("git").args(who).args(args).current_dir(&self.0).output().unwrap())
     }
 
-    /// Every file with its content and the time it was written.
+    /// Every file with its content and its modification time.
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.0.clone()];

@@ -1,7 +1,7 @@
-//! The lock file in packages that cargo builds for real: when the derive looks again, what it leaves alone, and what becomes of the
-//! file in packages, workspaces and branches.
+//! The lock file in packages that cargo really builds: when the derive reads it again, what the derive leaves alone, and what happens
+//! to the file in published packages, workspaces and branches.
 
-#![allow(clippy::unwrap_used)] // in a test this is how to fail
+#![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod contraction;
 mod kit;
@@ -14,7 +14,7 @@ use kit::{Folder, alone, manifest, state, workspace};
 const MISSING: &str = "no lock for schema `shop`";
 const LOCK: &str = "session-schemas/shop.lock";
 
-/// Cargo builds again when the lock is made by the tool, edited or deleted, and when `SESSION_LOCK` changes.
+/// Cargo rebuilds when the lock is created, edited or deleted, and when `SESSION_LOCK` changes.
 #[test]
 fn the_derive_looks_again() {
     let shop = Folder::package(
@@ -33,7 +33,7 @@ fn the_derive_looks_again() {
     shop.write(LOCK, &text);
     shop.build().fine("Compiling looks-again").without("warning");
 
-    // The compiler prints tokens as they were written; the lock does not.
+    // The compiler prints tokens as they were written, and the lock in one form.
     shop.state(
         "version = 1",
         "user: Option<u64>, #[session(default = u8 :: from( true /* why */ ))] size: u8",
@@ -52,12 +52,12 @@ fn the_derive_looks_again() {
     assert_eq!(shop.read(LOCK), text);
 }
 
-/// Whatever is asked of it, building writes nothing beside the sources, which may be read-only.
+/// Building never writes beside the sources, which may be read-only, whatever `SESSION_LOCK` says.
 #[test]
 fn building_never_writes() {
     let shop = Folder::package("never_writes", "version = 1", "user: Option<u64>");
     shop.build().fine(MISSING);
-    // To root all is writable, so what is there is compared too.
+    // Root can write everywhere, so the files are compared too.
     let read_only = |folder: &std::path::Path, is: bool| {
         let mut permissions = folder.metadata().unwrap().permissions();
         permissions.set_readonly(is);
@@ -73,7 +73,7 @@ fn building_never_writes() {
         shop.cargo("update", &["test", "--lib", "--no-run"]),
     ];
     for folder in [&shop.0, &shop.path("src")] {
-        #[allow(clippy::permissions_set_readonly_false)] // a folder that this test made, as it was
+        #[allow(clippy::permissions_set_readonly_false)] // restores a folder that this test made
         read_only(folder, false);
     }
     for said in said {
@@ -102,7 +102,7 @@ fn packages() {
     unpacked.build().fails(MISSING).fails("`include` in its Cargo.toml must list it");
 }
 
-/// A member of a workspace is compared whoever builds it, and is found where cargo is not run from.
+/// A workspace member is compared from whichever folder cargo runs, and its lock file is found there.
 #[test]
 fn workspaces_and_path_dependencies() {
     let shop = Folder::new("workspaces");
@@ -125,8 +125,7 @@ fn workspaces_and_path_dependencies() {
     shop.cargo("", &app).fails("changed but its version did not");
 }
 
-/// A derive that comes out of a macro is of the package that calls the macro, and its lock lies there: each caller has a state of
-/// its own.
+/// A derive in the output of a macro belongs to the package that calls the macro, and so does its lock: each caller has its own state.
 #[test]
 fn a_macro_of_another_package() {
     let shop = Folder::new("macros");
@@ -155,7 +154,7 @@ fn a_macro_of_another_package() {
         .fails("macros_states::shop!()");
 }
 
-/// What cargo unpacked into a vendor folder was compared when it was made, and whoever builds it now could not mend it.
+/// A package in a vendor folder is not compared: it was compared before it was published, and could not be fixed here.
 #[test]
 fn vendored() {
     let shop = Folder::new("vendored");
@@ -188,7 +187,7 @@ fn vendored() {
     built.fine("Compiling vendored-shop").without("unreadable");
 }
 
-/// Two branches that both make version 2 meet in the `head` line, however far apart their fields are.
+/// Two branches that both make version 2 conflict in the `head` line, however far apart their fields are.
 #[test]
 fn branches_that_both_bump_conflict() {
     let between = "b: Option<u8>, c: Option<u8>, d: Option<u8>, e: Option<u8>, f: Option<u8>, g: Option<u8>, h: Option<u8>";
@@ -200,7 +199,7 @@ fn branches_that_both_bump_conflict() {
     let second = |field: &str| {
         shop.state("version = 2", &format!("#[session(since = 2)] {field}: Option<u8>, {between}"));
         shop.session_lock("update").fine("ok");
-        // Only the lock: in the source git might find a conflict by chance.
+        // Only the lock is merged, since git might also find a conflict in the source.
         shop.git(&["add", "session-schemas"]).fine("");
         shop.git(&["commit", "-qm", field]).fine("");
         shop.git(&["checkout", "-q", "--", "src"]).fine("");
@@ -211,7 +210,7 @@ fn branches_that_both_bump_conflict() {
     let merged = shop.git(&["merge", "main"]);
     merged.fails("CONFLICT");
     shop.build().fails("two branches both made version 2; one must become 3");
-    // The way out that the message names: one side of the file, both fields in the source.
+    // The way out in the message: one side of the lock file, and both fields in the source.
     shop.git(&["checkout", "--theirs", LOCK]).fine("");
     let both = format!("#[session(since = 2)] a: Option<u8>, {between}, #[session(since = 2)] z: Option<u8>");
     shop.state("version = 2", &both);

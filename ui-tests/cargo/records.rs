@@ -1,6 +1,6 @@
-//! What a release keeps, and what the lock sees of types inside.
+//! What a release keeps, and what the lock sees inside types.
 //!
-//! In: a schema's sources, release by release. Out: what the generated test writes, says and refuses.
+//! In: the sources of a schema, release by release. Out: what the generated test writes, prints and refuses.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::{
     kit::{Folder, alone, state},
 };
 
-/// A release freezes the version and keeps what it wrote; every later version reads that back.
+/// A release freezes the version and keeps a record of it, which every later version reads back.
 #[test]
 fn released_records_are_read_back() {
     let shop = Folder::new("released");
@@ -43,7 +43,7 @@ fn released_records_are_read_back() {
     shop.session_lock("").fails("`shop.size@2` read as 7 when version 2 was released").fails("shop.v1.json");
 }
 
-/// A release that would leave something wrong behind fails, says where, and writes nothing.
+/// A release with a mistake fails, says where, and writes nothing.
 #[test]
 fn a_failed_release_writes_nothing() {
     let shop = Folder::package("failed", "version = 1", "#[session(default)] pub size: u8");
@@ -76,7 +76,7 @@ fn a_failed_release_writes_nothing() {
     shop.session_lock("release").fails("`up` of `size` fails on what `down` makes of `sample`");
     unchanged();
 
-    // A record that is gone is missed, whatever is asked for.
+    // A deleted record is reported, whatever `SESSION_LOCK` says.
     second(7, "u8::try_from(size).unwrap()");
     let record = "session-schemas/fixtures/shop.v1.json";
     let text = shop.read(record);
@@ -92,7 +92,7 @@ fn a_failed_release_writes_nothing() {
     shop.session_lock("").fails("shop.v2.json is missing").without("in the source of that version");
 }
 
-/// What was read of a record counts in every later version, until a release says that it has changed; defaults may change.
+/// The values read from a record must stay the same in every later version until a release changes them. Defaults may change.
 #[test]
 fn what_was_read_is_not_rewritten() {
     let shop = Folder::new("rewritten");
@@ -121,7 +121,7 @@ fn what_was_read_is_not_rewritten() {
     let text = shop.read(record);
     assert!(text.contains("\"shop.size@2\": 7") && !text.contains("zone"), "{text}");
 
-    // Nobody stored it.
+    // No record holds it.
     write(2, "size.into()", "#[session(since = 2, default = 4)] pub zone: u8");
     shop.session_lock("update").fine("wrote session-schemas/shop.lock");
     shop.session_lock("").fine("ok");
@@ -138,7 +138,7 @@ fn what_was_read_is_not_rewritten() {
     assert!(shop.read(record).contains("\"3\""));
 }
 
-/// A type that the lock could not see into is told of, and seen into as soon as it derives `SessionValue`.
+/// An opaque type is reported, and gets a shape as soon as it derives `SessionValue`.
 #[test]
 fn a_type_of_the_users_own() {
     let shop = Folder::new("own_types");
@@ -159,7 +159,7 @@ fn a_type_of_the_users_own() {
     assert!(shop.read(LOCK).contains("shape opaque"));
     shop.session_lock("").fine("ok").without(unseen);
 
-    // What was stored may get any name where the lock never saw inside.
+    // An opaque type may be renamed.
     let changed = |old: &str| {
         format!(
             "#[session(changed(since = 2, from = Option<{old}>, up = new, down = old))] pub address: Option<Address>"
@@ -175,7 +175,7 @@ fn a_type_of_the_users_own() {
         shop.build().fine("Finished").without("warning");
     }
 
-    // From the derive and one update on, it is seen.
+    // Once it has the derive and the lock is updated, changes inside are noticed.
     write(1, field, &address("Address", "", before));
     shop.session_lock("update").fine(unseen);
     write(1, field, &address("Address", value, before));
@@ -192,13 +192,13 @@ fn a_type_of_the_users_own() {
     shop.build().fails("`Address` no longer derives `SessionValue`").fails("put it back");
     write(2, &changed("AddressV1"), &both(""));
     shop.cargo("update", &["build"]).fails("derive `SessionValue` for `AddressV1`");
-    // What the messages say is accepted.
+    // The advice in the messages is accepted.
     write(2, &changed("AddressV1"), &both(value));
     shop.session_lock("release").fine("ok");
     shop.build().fine("Finished").without("warning");
 }
 
-/// Of two states with one name, whichever test runs second says so.
+/// If two states have the same name, the test that runs second says so.
 #[test]
 fn two_states_of_one_name_in_one_package() {
     let shop = Folder::new("twins");
@@ -209,7 +209,7 @@ fn two_states_of_one_name_in_one_package() {
     shop.session_lock("update").fails("both use the session schema name \"shop\"").fails("`twins::a::Shop`");
 }
 
-/// A lock file that was made anew has forgotten what was released; its records have not.
+/// A recreated lock file does not know what was released, but the records do.
 #[test]
 fn a_record_that_the_lock_does_not_know() {
     let shop = Folder::package("forgotten", "version = 1", "#[session(default)] pub size: u8");
@@ -221,7 +221,7 @@ fn a_record_that_the_lock_does_not_know() {
     }
 }
 
-/// A schema in a library and in its program has two tests: what the first one releases, the second one knows.
+/// A schema in a library and in its program has two tests, and the second one accepts what the first one released.
 #[test]
 fn one_release_by_two_tests() {
     let shop = Folder::package("twofold", "version = 1", "#[session(default)] pub size: u8");
@@ -232,6 +232,6 @@ fn one_release_by_two_tests() {
     shop.cargo("release", &["test", "session_lock"])
         .fine("wrote session-schemas/shop.lock")
         .without("is a draft");
-    // Nothing is a draft until the next version.
+    // There is no draft until the next version.
     shop.cargo("update", &["test", "session_lock"]).fine("ok").without("is a draft");
 }

@@ -1,4 +1,4 @@
-// A warning, after a version that somebody may have raised too early; nobody wrote `oldest_reader`.
+// A warning, because the version may have been raised too early; `oldest_reader` has its default.
 #![deny(warnings)]
 use actix_typed_session::SessionState;
 

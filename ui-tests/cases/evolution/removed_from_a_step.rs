@@ -1,4 +1,4 @@
-// Underlined: `last`, which the step still makes; and the second `last`, of which the keys alone are told.
+// Underlined: `last`, which the step still writes, and the second `last`, of a step that is down to its wire keys.
 use actix_typed_session::SessionState;
 
 fn split(name: Option<String>) -> (Option<String>, Option<String>) {

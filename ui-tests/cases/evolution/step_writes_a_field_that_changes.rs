@@ -1,4 +1,4 @@
-// Underlined: the `2` of `changed`: one action per key and version.
+// Underlined: the `2` of `changed`: a field changes once per version.
 use actix_typed_session::SessionState;
 
 fn up(old: u8) -> u16 {

@@ -1,4 +1,4 @@
-// Underlined: `impl Copy` (twice: the compiler does not want it either).
+// Underlined: `impl Copy`, twice, because the compiler refuses it too.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: `_` (twice: the compiler does not want it either).
+// Underlined: `_`, twice, because the compiler refuses it too.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: the version, and what the compiler refuses in any version.
+// Underlined: the version, and the type, which the compiler refuses in any version.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-// One error: whether `down` is unused is told when the version is right.
+// One error: the warning about an unused `down` waits until the version is right.
 #![deny(deprecated)]
 use actix_typed_session::SessionState;
 

@@ -1,4 +1,4 @@
-// Underlined: `Vec<Line>` in `from`: inside it the type of now took the place of the one of then.
+// Underlined: `Vec<Line>` in `from`: the present `Line` is not the one that was stored.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 

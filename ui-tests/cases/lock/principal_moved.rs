@@ -1,4 +1,4 @@
-// Underlined: `user`, which has it in the lock.
+// Underlined: `user`, which is the principal in the lock.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: the `3` of `theme`, which went in version 2.
+// Underlined: the `3` of `theme`, which was removed in version 2.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-// Underlined: the `3` of `first`; nothing of a version in which nothing changes.
+// Underlined: the `3` of `first`, and nothing about an unused version.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: `display_name`, which was the name of the field with the key `nick`.
+// Underlined: `display_name`, the name of the field whose wire key is `nick`.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-// Underlined: the name. Nothing is said of versions or fields, which are another state's.
+// Underlined: the name, and nothing about versions or fields, which belong to another state.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: the closure, with `move` as the help.
+// Underlined: the closure, with `move` suggested.
 use actix_typed_session::{SessionState, TypedSession};
 
 #[derive(SessionState)]

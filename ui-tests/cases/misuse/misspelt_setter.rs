@@ -1,4 +1,4 @@
-// Underlined: `set_hit`, with the setter it is near to.
+// Underlined: `set_hit`, with the setter that was meant.
 use actix_typed_session::{SessionState, TypedSession};
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: `update_user`: who is signed in is set, not edited.
+// Underlined: `update_user`: the principal is set, never edited.
 use actix_typed_session::{SessionState, TypedSession};
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: `3`, and nothing about `session`, which it was meant to get out of the way.
+// Underlined: `3`, and nothing about the name `session`, which the option was meant to avoid.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: `größe`, with what to add.
+// Underlined: `größe`, with the option to add.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

@@ -1,4 +1,4 @@
-// Underlined: the key.
+// Underlined: the wire key.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]

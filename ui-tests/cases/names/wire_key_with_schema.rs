@@ -1,4 +1,4 @@
-// Underlined: each key with `shop.` in front.
+// Underlined: each wire key with `shop.` in front.
 use actix_typed_session::SessionState;
 
 fn split(name: String) -> (String, String) {

@@ -1,4 +1,4 @@
-// Underlined: `verison`, and nothing in the handlers that use the state rightly.
+// Underlined: `verison`, and nothing in the handlers, which use the state correctly.
 use actix_typed_session::{SessionState, TypedSession};
 
 #[derive(SessionState)]
