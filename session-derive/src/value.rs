@@ -177,13 +177,7 @@ fn recursive(errors: &Errors, item: &DeriveInput, ty: &Type, opaque: bool) {
         _ => false,
     };
     if !opaque && spelling::parts(ty).iter().any(itself) {
-        errors.at(
-            ty,
-            format!(
-                "`{}` contains itself: recursive types need `#[session(opaque)]` on this field",
-                item.ident
-            ),
-        );
+        errors.at(ty, format!("`{}` contains itself; add `#[session(opaque)]` to this field", item.ident));
     }
 }
 
@@ -196,7 +190,8 @@ fn opaque(errors: &Errors, field: &Field) -> bool {
                 opaque = true;
                 return Ok(());
             }
-            Err(meta.error("the one session option inside of a `SessionValue` is `opaque`; remove this"))
+            Err(meta
+                .error("the only session option for a field of a `SessionValue` is `opaque`; remove this"))
         });
         if let Err(error) = read {
             errors.push(error);

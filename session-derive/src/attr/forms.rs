@@ -64,7 +64,7 @@ pub(super) fn integer(found: &Found, input: ParseStream<'_>) -> syn::Result<LitI
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
         other => Err(syn::Error::new_spanned(
             other,
-            "a schema version must be an integer literal such as `3`: the derive reads it before constants are known",
+            "a schema version must be an integer literal such as `3`, because the derive runs before constants are evaluated",
         )),
     }
 }
@@ -85,10 +85,9 @@ pub(super) fn function(found: &Found, input: ParseStream<'_>) -> syn::Result<Exp
     let Definition { word, example, .. } = found.option;
     let message = match bare(found, input)? {
         Expr::Path(path) if path.attrs.is_empty() => return Ok(path),
-        other @ Expr::Closure(_) => (
-            other,
-            format!("`{word}` takes the path of a function, no closure; name the function: `{example}`"),
-        ),
+        other @ Expr::Closure(_) => {
+            (other, format!("`{word}` takes the path of a function, not a closure; write `{example}`"))
+        }
         other => (other, format!("`{word}` takes the path of a function, without quotes: `{example}`")),
     };
     Err(syn::Error::new_spanned(message.0, message.1))
@@ -115,7 +114,7 @@ pub(super) fn mode(found: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
         Expr::Path(path) if path.path.is_ident("off") => Ok(Mode::Off),
         _ => Err(syn::Error::new_spanned(
             written,
-            "`lock` is one of `required`, `warn`, `off`: what to do where this schema has no lock file; write `lock = required`",
+            "`lock` says what to do without a lock file, and must be `required`, `warn` or `off`; write `lock = required`",
         )),
     }
 }

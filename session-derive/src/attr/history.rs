@@ -146,7 +146,7 @@ fn untyped(found: &Found, input: ParseStream<'_>) -> syn::Result<WireKey> {
         input.parse::<Type>()?;
         return Err(syn::Error::new_spanned(
             &key.at,
-            format!("`to` takes the names of fields, without types: `{}`", key.text),
+            format!("`to` takes wire keys without types: `{}`", key.text),
         ));
     }
     Ok(key)

@@ -19,8 +19,8 @@ pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, 
         errors.at(
             field.ty,
             format!(
-                "a session starts empty, so `{name}` needs a value to read before it is first set: add \
-                 `#[session(default)]`, `#[session(default = ..)]` or make it `Option<{ty}>`"
+                "a session starts empty, so `{name}` needs a value until it is first set; add `#[session(default)]` or \
+                 `#[session(default = ..)]`, or make it `Option<{ty}>`"
             ),
         );
     }
@@ -30,7 +30,7 @@ pub(super) fn no_default_on_option(errors: &Errors, written: &WrittenField<'_>, 
     if let (Some(default), true) = (&written.default, field.is_option()) {
         errors.at(
             &default.word,
-            "`Option` fields already read as `None`; a default would make \"cleared\" unreadable; remove it",
+            "an `Option` field is `None` until it is set, and a default would hide that it was cleared; remove it",
         );
     }
 }
@@ -48,16 +48,14 @@ pub(super) fn principal_and_flash_are_options(
         errors.at(
             field.ty,
             format!(
-                "a principal field must be an `Option`, since at first nobody is signed in; write \
+                "a principal field must be an `Option`, since a session starts signed out; write \
                  `Option<{ty}>`"
             ),
         );
     } else if written.flash.is_some() {
         errors.at(
             field.ty,
-            format!(
-                "a flash field must be an `Option`, since taking it leaves nothing; write `Option<{ty}>`"
-            ),
+            format!("a flash field must be an `Option`, since taking it leaves `None`; write `Option<{ty}>`"),
         );
     }
 }
@@ -72,7 +70,7 @@ pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
         }
     };
     at(&written.flash, "taking it would sign the user out");
-    at(&written.lenient, "an unreadable one would look as if nobody was signed in");
+    at(&written.lenient, "an unreadable value would look like a session that is signed out");
     at(&written.reset_on_sign_in, "signing in is what sets it");
 }
 

@@ -28,8 +28,8 @@ pub(super) fn principal_keeps_its_type(errors: &Errors, written: &WrittenField<'
     if let (Some(_), Some(change)) = (&written.principal, written.changed.first()) {
         errors.at(
             &change.word,
-            "a principal field cannot be `changed`: its text in the store is the user's identity, by which sessions are \
-             found; keep the type, or add another field for the new value",
+            "a principal field cannot be `changed`: its stored text identifies the user whose sessions these \
+             are; keep the type, or add another field for the new value",
         );
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn changes_in_order(
             errors.at(
                 since,
                 format!(
-                    "`changed(since = {version})` is beyond the schema's version {now}; raise the schema's `version` with it"
+                    "`changed(since = {version})` is above the schema's version {now}; raise `version` too"
                 ),
             );
         }
@@ -115,7 +115,9 @@ pub(super) fn change_is_complete(
         let ty = words(&written.field.ty);
         errors.at(
             word,
-            format!("`changed` needs `up = path`: how an older value becomes a newer one, such as `{ty}`"),
+            format!(
+                "`changed` needs `up = path`: a function from an older value to a newer one, such as `{ty}`"
+            ),
         );
     }
 }
@@ -132,8 +134,8 @@ pub(super) fn change_changes(errors: &Errors, written: &WrittenField<'_>, field:
         errors.at(
             from_type,
             format!(
-                "`from` is the type that `{}` has after this change too; give the type it had before (if that has the same name, a copy \
-                 of it under another), or remove the `changed`",
+                "`from` is also the type of `{}` after this change; give the type before it (a copy under another name, if the names \
+                 are the same), or remove the `changed`",
                 ident::word(written.ident)
             ),
         );

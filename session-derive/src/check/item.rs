@@ -48,7 +48,7 @@ pub(super) fn not_generic(errors: &Errors, written: &Written<'_>) {
 
 pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
     if written.fields.is_empty() {
-        errors.at(&written.item.ident, "this schema stores nothing; add a field or drop the derive");
+        errors.at(&written.item.ident, "this schema stores nothing; add a field or remove the derive");
     }
 }
 

@@ -58,7 +58,7 @@ fn of_a_field(errors: &Errors, written: &WrittenField<'_>, schema: &Schema<'_>, 
     item::no_serde(
         errors,
         &written.field.attrs,
-        "remove it, or give the field a type that is serialized in this way",
+        "remove it, or give the field a type that serializes this way",
     );
     item::no_cfg(errors, written);
     types::owned_type(errors, schema, field);

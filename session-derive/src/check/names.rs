@@ -27,7 +27,7 @@ pub(super) fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schem
         errors.at(
             &schema.name.at,
             format!(
-                "schema name {name:?} is invalid: use 1 to 32 of `a-z`, `0-9`, `_`, starting with a letter; {fix}"
+                "schema name {name:?} must have 1 to 32 characters from `a-z`, `0-9` and `_`, starting with a letter; {fix}"
             ),
         );
     }
@@ -43,7 +43,10 @@ pub(super) fn wire_key(errors: &Errors, written: &WrittenField<'_>, schema: &Sch
     } else if key.contains('@') {
         errors.at(&field.key.at, "`@` inside a wire key is reserved for versions; pick another key");
     } else if key.is_empty() || key.len() > 64 || !key.chars().all(allowed_in_key) {
-        errors.at(&field.key.at, format!("wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`; {fix}"));
+        errors.at(
+            &field.key.at,
+            format!("a wire key must have 1 to 64 characters from `a-z`, `A-Z`, `0-9`, `_` and `-`; {fix}"),
+        );
     }
 }
 
@@ -51,9 +54,7 @@ pub(super) fn wire_key(errors: &Errors, written: &WrittenField<'_>, schema: &Sch
 pub(super) fn with_schema(schema: &Schema<'_>, key: &str) -> Option<String> {
     let name = &schema.name.text;
     let rest = key.strip_prefix(name.as_str())?.strip_prefix('.').filter(|rest| !rest.is_empty())?;
-    Some(format!(
-        "a wire key is written without `{name}.`, which the library puts in front: write `\"{rest}\"`"
-    ))
+    Some(format!("a wire key is written without `{name}.`, which the library adds; write `\"{rest}\"`"))
 }
 
 pub(super) fn allowed_in_key(c: char) -> bool {

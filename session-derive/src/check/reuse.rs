@@ -35,13 +35,8 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let mut end = |key: String, end: Ended| {
         if let Some(earlier) = ended.get(&key) {
-            errors.at(
-                &end.at,
-                format!(
-                    "wire key \"{key}\" is already {}; one action per key: remove one of the two",
-                    earlier.by
-                ),
-            );
+            errors
+                .at(&end.at, format!("wire key \"{key}\" is already {}; remove one of the two", earlier.by));
         } else {
             ended.insert(key, end);
         }
@@ -63,7 +58,7 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
                 errors.at(
                     &removed.word,
                     format!(
-                        "the `step` of {} says already that \"{}\" goes: remove this `removed(..)`",
+                        "the `step` of {} already ends \"{}\"; remove this `removed(..)`",
                         version(&step.value.since),
                         from.key.text
                     ),
@@ -82,14 +77,14 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
             if nth > 0 {
                 errors.at(
                     &ended.at,
-                    format!("wire key \"{key}\" is what field `{name}` is stored under; remove this"),
+                    format!("field `{name}` is still stored under wire key \"{key}\"; remove this"),
                 );
             } else if ended.by.starts_with("removed") {
                 errors.at(
                     &field.key.at,
                     format!(
                         "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
-                         `#[session(key = \"..\")]`, or remove this field if it is the one that goes",
+                         `#[session(key = \"..\")]`, or remove this field if it is the one that was removed",
                         ended.by
                     ),
                 );
@@ -97,8 +92,8 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
                 errors.at(
                     &ended.at,
                     format!(
-                        "wire key \"{key}\" still belongs to field `{name}`, but a step takes the place of what it reads; remove the \
-                         field, or give it another key with `#[session(key = \"..\")]`"
+                        "wire key \"{key}\" still belongs to field `{name}`, but a step replaces what it reads; remove the field, or give it \
+                         another wire key with `#[session(key = \"..\")]`"
                     ),
                 );
             }
@@ -114,9 +109,15 @@ pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
             match begun.get(to.text.as_str()) {
                 Some(Some(since)) => errors.at(
                     &to.at,
-                    format!("`{}` is already written by the step of version {since}; one action per key and version", to.text),
+                    format!(
+                        "`{}` is already written by the step of version {since}; remove one of the two",
+                        to.text
+                    ),
                 ),
-                Some(None) => errors.at(&to.at, format!("`{}` is already written by another step", to.text)),
+                Some(None) => errors.at(
+                    &to.at,
+                    format!("`{}` is already written by another step; remove one of the two", to.text),
+                ),
                 None => drop(begun.insert(&to.text, version_of(&step.value.since))),
             }
         }

@@ -31,7 +31,7 @@ pub(super) fn removed_is_complete(
     let Given { word, value } = removed;
     if !value.damaged {
         if value.key.is_none() {
-            errors.at(word, "`removed` needs `key = \"..\"`: the wire key of the field that is no more");
+            errors.at(word, "`removed` needs `key = \"..\"`: the wire key of the removed field");
         }
         if value.ty.is_none() {
             let ty = value
@@ -63,10 +63,10 @@ pub(super) fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &V
     let Given { word, value } = step;
     if !value.damaged {
         for (missing, text) in [
-            (value.since.is_none(), "`step` needs `since = ..`: the version that does it"),
+            (value.since.is_none(), "`step` needs `since = ..`: the version that introduces it"),
             (
                 value.from.is_none(),
-                "`step` needs `from(key: Type, ..)`: the wire keys that it reads, and what they held",
+                "`step` needs `from(key: Type, ..)`: the wire keys that it reads, and their types",
             ),
             (value.to.is_none(), "`step` needs `to(key, ..)`: the wire keys that it writes"),
             (
@@ -80,9 +80,8 @@ pub(super) fn step_is_complete(errors: &Errors, step: &Given<Step>, versions: &V
         }
     }
     if let Some(since) = &value.since {
-        let first =
-            "version 1 is the first, so there is nothing before it to convert; give the version that does it";
-        since_in_range(errors, &since.value, first, "a step is done", versions);
+        let first = "version 1 is the first, so there is nothing before it to convert; give the version that introduces the step";
+        since_in_range(errors, &since.value, first, "a step is introduced", versions);
     }
 }
 
@@ -93,11 +92,11 @@ fn key_text(errors: &Errors, schema: &Schema<'_>, key: &str, at: &impl ToTokens)
     if let Some(message) = with_schema(schema, key) {
         errors.at(at, message);
     } else if key.starts_with('$') {
-        errors.at(at, "wire keys starting with `$` are reserved for the library, so no field ever had this one; give the key of the field");
+        errors.at(at, "wire keys starting with `$` are reserved for the library, so no field ever had this one; give the wire key of the field");
     } else if base.is_empty() || base.len() > 64 || !base.chars().all(allowed_in_key) || !versioned {
         errors.at(
             at,
-            "wire key must be 1 to 64 of `a-z`, `A-Z`, `0-9`, `_`, `-`, with `@` and a version behind if the field was `changed`",
+            "a wire key must have 1 to 64 characters from `a-z`, `A-Z`, `0-9`, `_` and `-`, followed by `@` and a version if the field was `changed`",
         );
     }
 }
@@ -113,8 +112,8 @@ pub(super) fn step_reads_what_it_does_not_write(errors: &Errors, step: &Step) {
         if step.from.iter().flat_map(|from| &from.value).any(|from| from.key.text == to.text) {
             errors.at(
                 &to.at,
-                "a step may not write the key it reads: an older binary would read the new value as the old type; write to a \
-                 new field, with a key of its own",
+                "a step cannot write the wire key it reads: an older binary would read the new value as the old type; write to \
+                 a new field with a wire key of its own",
             );
         }
     }
@@ -157,7 +156,7 @@ pub(super) fn step_writes_what_begins(
         let at = step.since.as_ref().map(|since| &since.value);
         errors.at(
             at,
-            format!("the fields that this step writes begin in version {later}, so the step must say `since = {later}`"),
+            format!("the fields that this step writes begin in version {later}; say `since = {later}` here"),
         );
         return;
     }
@@ -172,14 +171,14 @@ pub(super) fn step_writes_what_begins(
             if field.principal {
                 errors.at(
                     &to.at,
-                    format!("who is signed in is set by its setter only, so no step can write `{name}`"),
+                    format!("only its setter can write the principal `{name}`; write to another field"),
                 );
             } else if version_of(&written.since) != Some(since) && !written.damaged {
                 errors.at(
                     &to.at,
                     format!(
                         "`{name}` does not begin in version {since}, so older binaries would read what this step writes as \
-                         theirs; add `since = {since}` to a new field and write to that"
+                         their own; add `since = {since}` to a new field and write to that"
                     ),
                 );
             }

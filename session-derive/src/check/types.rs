@@ -36,7 +36,13 @@ fn not_owned(part: &Type, state: &str) -> Option<String> {
                     .and_then(|other| other.strip_suffix(']'))
                     .map_or_else(|| other.to_owned(), |element| format!("Vec<{element}>")),
             };
-            format!("session fields are owned values; use `{owned}` instead of `{}`", words(part))
+            let lifetime =
+                reference.lifetime.as_ref().map(|lifetime| format!("{lifetime} ")).unwrap_or_default();
+            let mutable = if reference.mutability.is_some() { "mut " } else { "" };
+            let borrowed = words(&reference.elem);
+            format!(
+                "session fields are owned values; use `{owned}` instead of `&{lifetime}{mutable}{borrowed}`"
+            )
         }
         Type::TraitObject(_) => {
             "session fields are owned values; use a concrete type, such as an enum, instead of a trait object"
@@ -47,9 +53,7 @@ fn not_owned(part: &Type, state: &str) -> Option<String> {
         }
         Type::Infer(_) => "session fields are stored and read back; name the type instead of `_`".to_owned(),
         Type::Path(path) if path.path.segments.first().is_some_and(|segment| segment.ident == "Self") => {
-            format!(
-                "`Self` would be the handle in the methods that are generated for this field; write `{state}`"
-            )
+            format!("`Self` would mean the handle in the methods generated for this field; write `{state}`")
         }
         _ => return None,
     })

@@ -46,7 +46,7 @@ pub(super) fn in_range(errors: &Errors, written: &LitInt) -> Option<u16> {
         Ok(version) => return Some(version),
         Err(_) => {
             let digits = written.base10_digits();
-            errors.at(written, format!("schema version {digits} is too large: the most is {}", u16::MAX));
+            errors.at(written, format!("schema version {digits} is too large; the maximum is {}", u16::MAX));
         }
     }
     None
@@ -64,7 +64,7 @@ pub(super) fn since_in_range(
         (Some(1), _) => errors.at(since, first),
         (Some(version), Some(now)) if version > now => errors.at(
             since,
-            format!("{beyond} in version {version}, but the schema is at version {now}; raise the schema's `version` with it"),
+            format!("{beyond} in version {version}, but the schema is at version {now}; raise `version` too"),
         ),
         _ => {}
     }
@@ -76,7 +76,7 @@ pub(super) fn since_of_a_field(errors: &Errors, written: &WrittenField<'_>, vers
     since_in_range(
         errors,
         &since.value,
-        "fields are present since version 1 unless stated; remove `since = 1`",
+        "a field is present since version 1 by default; remove `since = 1`",
         &beyond,
         versions,
     );
@@ -95,8 +95,8 @@ pub(super) fn down_where_needed(
         errors.at(
             &up.value,
             format!(
-                "a version-{reader} binary may still be serving these sessions, so this change also needs `down = path` (or \
-                 `oldest_reader = {since}` once none is)"
+                "a version-{reader} binary may still be serving these sessions, so add `down = path`, or \
+                 `oldest_reader = {since}` once none is running"
             ),
         );
     }
@@ -123,8 +123,8 @@ pub(super) fn oldest_reader_not_beyond(errors: &Errors, written: &Written<'_>, v
         errors.at(
             value,
             format!(
-                "oldest_reader {reader} is beyond the schema's version {now}; it is the oldest version of which a binary may \
-                 still be running, so at most {now}"
+                "`oldest_reader = {reader}` is above the schema's version {now}; it is the oldest version that may still be \
+                 running, so write at most {now}"
             ),
         );
     }
@@ -142,7 +142,7 @@ pub(super) fn oldest_record_not_after_reader(errors: &Errors, written: &Written<
             value,
             format!(
                 "a version-{reader} binary may still be running and writing records, so records of version {reader} must stay \
-                 readable: `oldest_record` can be at most {reader} (or raise `oldest_reader` first)"
+                 readable; write `oldest_record = {reader}` or less, or raise `oldest_reader` first"
             ),
         );
     }

@@ -203,8 +203,8 @@ fn unused<'a>(schema: &Schema<'_>, step: &Conversion<'a>) -> Option<(&'static st
         Some(("unused_up", up, note))
     } else if *record >= since {
         let note = format!(
-            "no session older than version {record} may be stored, so nothing does this `step`; \
-             `step(since = {since}, from(..), to(..))` with no more than its keys is enough"
+            "no session older than version {record} may be stored, so this `step` is never used; \
+             `step(since = {since}, from(..), to(..))` with only its wire keys is enough"
         );
         Some(("unused_step", up, note))
     } else if *reader >= since {

@@ -111,7 +111,7 @@ pub(crate) fn check<'a>(
     if let Task::Unknown(task) = task {
         errors.at(
             schema.ident,
-            format!("`SESSION_LOCK` is `{task}`; it can be `update`, `release`, or not set"),
+            format!("`SESSION_LOCK` is `{task}`; set it to `update` or `release`, or unset it"),
         );
         return locked;
     }
@@ -199,8 +199,8 @@ fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> 
 
 fn missing(schema: &str, shown: &str) -> String {
     format!(
-        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it (for an example `--example NAME`; the \
-         derive must stand in a module). If cargo packaged this crate, `include` in its Cargo.toml must list it"
+        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it (with `--example NAME` for an example; the \
+         derive must be in a module). If cargo packaged this crate, `include` in its Cargo.toml must list it"
     )
 }
 
@@ -223,19 +223,19 @@ fn broken_message(broken: &Broken, shown: &str) -> String {
             };
             format!(
                 "{shown} has unresolved git conflict markers: {what}; {then}. Take the side of the file whose `released` is higher, \
-                 the other branch's if both are alike (`git checkout --theirs`; in a rebase that is your own branch's, and \
+                 the other branch's if both are equal (`git checkout --theirs`; in a rebase that is your own branch's, and \
                  `--ours` the other's), then run `{UPDATE}`"
             )
         }
         Broken::Newer(format) => {
             format!(
-                "{shown} has format {format}, and this release knows format {}; it needs a newer actix-typed-session",
+                "{shown} has format {format}, and this release knows format {}; use a newer actix-typed-session",
                 text::FORMAT
             )
         }
         Broken::Line(line) => format!("{shown} is unreadable at line {line}; {restore}"),
         Broken::Head => format!(
-            "{shown} was edited by hand or merged in part: its lines do not fit the hash in `head`; {restore}"
+            "{shown} was edited by hand or merged in part: its lines do not match the hash in `head`; {restore}"
         ),
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn taken(now: &Now, lock: &Lock, shown: &str) -> Option<String> {
     let name = Some(ident::snake_case(state)).filter(|name| name != schema);
     let name = name.as_deref().unwrap_or("..");
     Some(format!(
-        "schema `{schema}` is that of `{owner}` ({shown}), and two states need two names: write `name = \"{name}\"` for `{state}`. If \
+        "schema `{schema}` belongs to `{owner}` ({shown}), and two states need two names; write `name = \"{name}\"` for `{state}`. If \
          `{owner}` was renamed to `{state}`, run `{UPDATE}` with no other change first"
     ))
 }

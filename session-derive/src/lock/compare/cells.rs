@@ -78,7 +78,7 @@ impl Found<'_> {
                 Some(_) if self.lost_step(key) => {}
                 Some(until) => {
                     let message = format!(
-                        "version {until} is released and cannot change: what it says of `{key}` must stay, such as \
+                        "version {until} is released and cannot change: what it says about `{key}` must stay, such as \
                          `#[session(removed(key = \"{key}\", ty = {}, since = {until}))]`, as long as records of version {} \
                          may be stored",
                         cell.ty,

@@ -52,11 +52,11 @@ impl Found<'_> {
             let removed = format!("`#[session(removed(key = \"{key}\", ty = {ty}, since = {next}))]`");
             let ways = self.keeping(key, added, gone);
             let message = if ways.is_empty() {
-                format!("`{key}` was in version {released}; keep its key free with {removed}")
+                format!("`{key}` was in version {released}; reserve its wire key with {removed}")
             } else {
                 format!(
-                    "`{key}` was in version {released}. What keeps its values: {}. Only if they are no longer wanted, keep its key \
-                     free with {removed}, which gives them up",
+                    "`{key}` was in version {released}. What keeps its values: {}. Only if they are no longer wanted, reserve its wire \
+                     key with {removed}, which gives them up",
                     ways.join("; ")
                 )
             };

@@ -47,7 +47,7 @@ impl<'a> Found<'a> {
             )
         } else {
             format!(
-                "wire key \"{key}\" was left in version {since}; sessions may still hold its old values, so pick a new key with \
+                "wire key \"{key}\" was given up in version {since}; sessions may still hold its old values, so pick a new key with \
                  `#[session(key = \"..\")]`"
             )
         })

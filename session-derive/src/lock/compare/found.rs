@@ -94,7 +94,7 @@ impl Found<'_> {
     pub(super) fn bump(&self, changes: &str, fixes: &str) -> String {
         let (schema, released, next) = (&self.now.schema, self.lock.released, self.next());
         format!(
-            "session schema `{schema}` changed but its version did not. changed since released version {released}: {changes}. \
+            "session schema `{schema}` changed but its version did not. Changed since released version {released}: {changes}. \
              Bump to `version = {next}` and say {fixes}, then run `{UPDATE}`"
         )
     }

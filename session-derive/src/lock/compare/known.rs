@@ -31,8 +31,8 @@ impl<'a> Found<'a> {
             .collect();
         to.sort_unstable();
         format!(
-            ", of which the keys are enough: `step(since = {since}, from({}), to({}))`; a session that still needs it is then an \
-             error, and not empty",
+            ", of which the wire keys are enough: `step(since = {since}, from({}), to({}))`; a session that still needs it is then \
+             an error, and not empty",
             from.iter().map(|key| in_step(key)).collect::<Vec<_>>().join(", "),
             to.into_iter().map(|(_, key)| in_step(key)).collect::<Vec<_>>().join(", ")
         )
@@ -82,7 +82,7 @@ impl<'a> Found<'a> {
             (Some(until), Some(says)) if until != says => Some((
                 Part::Until,
                 format!(
-                    "version {until} is released and cannot change: `{key}` went in it, not in version {says}; say `since = {until}`"
+                    "version {until} is released and cannot change: `{key}` ends there, not in version {says}; say `since = {until}`"
                 ),
             )),
             (None, Some(says)) if says <= released && stored.role == Role::Before => Some((
@@ -120,7 +120,7 @@ impl<'a> Found<'a> {
             Action::Added | Action::Step(..) => "keep that step".to_owned(),
         };
         let message = format!(
-            "version {since} is released and cannot change: there `{}` was {}, and sessions of before still come that way, so {step}",
+            "version {since} is released and cannot change: there `{}` was {}, and older sessions are still converted that way, so {step}",
             stored.name,
             cell.action.describe()
         );
@@ -135,7 +135,7 @@ impl<'a> Found<'a> {
             Some(1) if *since != 1 => Some((
                 Part::Since,
                 format!(
-                    "version {since} is released and cannot change: `since = {since}` was taken from `{name}`; put it back"
+                    "version {since} is released and cannot change: `since = {since}` was removed from `{name}`; put it back"
                 ),
             )),
             Some(says) if says != *since => {
@@ -178,8 +178,8 @@ impl<'a> Found<'a> {
 /// The message for a field that was removed while a step still writes it. A step writes all of its fields or none.
 pub(crate) fn live_step_makes(key: &str, since: u16) -> String {
     format!(
-        "`{key}` is made by the step of version {since}, and a step makes all of its fields or none: put the field back, and remove it \
-         once no session older than version {since} is stored (`oldest_record = {since}`) and the step is down to its keys"
+        "`{key}` is written by the step of version {since}, which writes all of its fields or none; put the field back, and remove it once \
+         no session older than version {since} is stored (`oldest_record = {since}`) and the step is down to its wire keys"
     )
 }
 

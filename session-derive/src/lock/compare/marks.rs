@@ -45,14 +45,14 @@ impl<'a> Found<'a> {
         let heir = self.now.cells.iter().find(|other| other.marks.principal);
         let (what, otherwise) = match heir {
             Some(heir) => (
-                format!("be handed to `{}`", heir.name),
+                format!("hand that over to `{}`", heir.name),
                 "To have all users sign in again, give a new field `principal` and say",
             ),
-            None => ("end while the field stays".to_owned(), "To give up signing in, say"),
+            None => ("give that up while the field stays".to_owned(), "To give up signing in, say"),
         };
         format!(
-            "`{name}` says who is signed in since version {}; its text is whose the session is, so that cannot {what}. Put \
-             `principal` back on `{name}`; for another value add another field. {otherwise} `removed(key = \"{key}\", ty = {ty}, \
+            "`{name}` has been the principal since version {}; its stored text identifies the user, so it cannot {what}. Put \
+             `principal` back on `{name}`, and add another field for another value. {otherwise} `removed(key = \"{key}\", ty = {ty}, \
              since = {next})`",
             old.since
         )
@@ -62,8 +62,8 @@ impl<'a> Found<'a> {
         let ty = self.frozen.get(key).map(|old| old.cell.ty.as_str()).unwrap_or_default();
         let word = if matches!(stored.action, Action::Changed(_)) { "changed" } else { "step" };
         format!(
-            "`{key}` says who is signed in; its text is whose the session is, so that cannot end by a `{word}`. Keep `principal` on \
-             a field of the key \"{key}\", without `{word}`; for another value add another field. To have all users sign in again, \
+            "`{key}` is the principal; its stored text identifies the user, so no `{word}` can convert it. Keep `principal` on a field with \
+             wire key \"{key}\" and without `{word}`, and add another field for another value. To have all users sign in again, \
              say `removed(key = \"{key}\", ty = {ty}, since = {})`",
             self.next()
         )
@@ -71,8 +71,8 @@ impl<'a> Found<'a> {
 
     fn put_on(&self, stored: &Stored, old: &Frozen<'_>) -> String {
         format!(
-            "`{}` is stored since version {} and never said who is signed in; sessions that hold a value of it would be signed \
-             in without ever having done so. Remove `principal` here, and add another field with `principal, since = {}`",
+            "`{}` has been stored since version {} without being the principal; sessions that hold a value would become signed in by \
+             themselves. Remove `principal` here, and add another field with `principal, since = {}`",
             stored.name,
             old.since,
             self.next()
@@ -86,12 +86,11 @@ impl<'a> Found<'a> {
             let name = &stored.name;
             let message = match (self.did_reset(stored), stored.marks.reset_on_sign_in) {
                 (Some(true), false) => format!(
-                    "`{name}` was reset when somebody signed in; without `reset_on_sign_in`, what a session held before is there \
-                     after it, for another user too. Put it back, or run `{UPDATE}`"
+                    "`{name}` was reset on sign-in; without `reset_on_sign_in`, its value outlives a sign-in, even that of another \
+                     user. Put it back, or run `{UPDATE}`"
                 ),
                 (Some(false), true) => format!(
-                    "`{name}` was kept when somebody signed in; with `reset_on_sign_in`, signed-in sessions lose what they held \
-                     before. Remove it, or run `{UPDATE}`"
+                    "`{name}` was kept on sign-in; with `reset_on_sign_in`, sessions lose its value when a user signs in. Remove it, or run `{UPDATE}`"
                 ),
                 _ => continue,
             };

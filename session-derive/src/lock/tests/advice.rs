@@ -39,7 +39,7 @@ fn what_keeps_the_data_comes_before_removed() {
         "`#[session(key = \"name\")]` on `first` or `last`",
         &format!("`#[session({SPLIT})]`"),
         &format!(
-            "Only if they are no longer wanted, keep its key free with `#[session({removed})]`, which gives them up"
+            "Only if they are no longer wanted, reserve its wire key with `#[session({removed})]`, which gives them up"
         ),
     ];
     let places: Vec<_> = order.iter().map(|part| told.find(part)).collect();
@@ -82,11 +82,7 @@ fn a_step_says_that_what_it_reads_goes() {
     let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
     let text = |more: &str| shop(&format!("2, {}{more}", written(SPLIT)), names);
     let removed = ", removed(key = \"name\", ty = Option<String>, since = 2)";
-    only(
-        &text(removed),
-        &lock,
-        "the `step` of version 2 says already that \"name\" goes: remove this `removed(..)`",
-    );
+    only(&text(removed), &lock, "the `step` of version 2 already ends \"name\"; remove this `removed(..)`");
     fine(&text(""), &lock);
 }
 
@@ -104,7 +100,7 @@ fn a_since_that_moved_is_named() {
     only(
         &shop("3", &format!("{}, {new}", locale(""))),
         &lock,
-        "`since = 2` was taken from `locale`; put it back",
+        "`since = 2` was removed from `locale`; put it back",
     );
     fine(&shop("3", &format!("{}, {new}", locale(", since = 2"))), &lock);
     // The source may be silent about a version that the lock has, but not about any other.
@@ -120,7 +116,7 @@ fn an_oldest_record_that_is_lowered() {
     let third =
         |more: &str| shop(&format!("3, oldest_reader = 2{more}"), "#[session(since = 3)] a: Option<u8>");
     let lock = released(&third(", oldest_record = 2"), &lock);
-    only(&third(""), &lock, "what it says of `theme` must stay");
+    only(&third(""), &lock, "what it says about `theme` must stay");
     fine(&third(removed), &lock);
 }
 
@@ -172,7 +168,7 @@ fn a_step_begins_with_its_fields() {
             "#[session(since = 3)] first: Option<String>, #[session(since = 3)] last: Option<String>, #[session(since = 2)] x: Option<u8>",
         )
     };
-    only(&text(2), &lock, "begin in version 3, so the step must say `since = 3`");
+    only(&text(2), &lock, "begin in version 3; say `since = 3` here");
     fine(&text(3), &lock);
 }
 

@@ -65,7 +65,7 @@ fn a_changed_field_does_not_vanish() {
     refused(
         &cart(&format!("3, {old}"), &third),
         &lock,
-        &format!("keep its key free with `#[session({new})]`"),
+        &format!("reserve its wire key with `#[session({new})]`"),
     );
     refused(&cart("2", ""), &lock, "cart");
     let lock = released(&cart(&format!("3, {old}, {new}"), ""), &lock);
@@ -98,7 +98,7 @@ fn a_change_that_the_first_lock_knows_stays() {
     refused(
         &cart(&again, "#[session(default, since = 4)] cart: u16,"),
         &lock,
-        "wire key \"cart\" was left in version 2",
+        "wire key \"cart\" was given up in version 2",
     );
 }
 

@@ -56,7 +56,7 @@ fn the_old_side_leaves_release_by_release() {
     refused(
         &third.replace(&format!(", {KEYS}"), ""),
         &lock,
-        &format!("put that back, of which the keys are enough: `{KEYS}`"),
+        &format!("put that back, of which the wire keys are enough: `{KEYS}`"),
     );
     let updated = ask(&third, &Task::Update, file(&lock));
     assert_eq!(
@@ -130,7 +130,7 @@ fn nothing_leaves_early() {
     );
     let at = |more: &str, cart: &str| shop(&format!("2, oldest_reader = 2, {more}"), cart, "2", "");
     fine(&at(&format!("{STEP}), {REMOVED}"), change), &lock);
-    refused(&at(&format!("{STEP})"), change), &lock, "what it says of `theme` must stay");
+    refused(&at(&format!("{STEP})"), change), &lock, "what it says about `theme` must stay");
     refused(&at(REMOVED, change), &lock, "there `first` was made by a step from `name`, here it is added");
     refused(
         &at(&format!("{STEP}), {REMOVED}"), ", changed(since = 2)"),
@@ -152,7 +152,7 @@ fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
     let third = |more: &str, cart: &str| {
         shop(&format!("3, oldest_reader = 2, {more}"), cart, "2", "").replace(last, "")
     };
-    let stays = "`last` is made by the step of version 2";
+    let stays = "`last` is written by the step of version 2";
     for step in [STEP, &one] {
         refused(&third(&format!("{step}), {REMOVED}, {gone}"), up), &lock, stays);
     }
@@ -257,7 +257,7 @@ fn the_lock_remembers_what_the_source_forgets() {
     };
     assert_eq!(without(", oldest_reader = 2, oldest_record = 2", ""), "");
     let early = without(", oldest_reader = 2, removed(key = \"b\", ty = u8, since = 2)", "");
-    assert!(early.contains("what it says of `theme` must stay"), "{early}");
+    assert!(early.contains("what it says about `theme` must stay"), "{early}");
     let reused = without(", oldest_reader = 2, oldest_record = 2", ", #[session(default)] theme: String");
     assert!(reused.contains("wire key \"theme\" was removed in version 2"), "{reused}");
 }

@@ -26,12 +26,12 @@ fn who_is_signed_in_stays_who_is_signed_in() {
     for (text, says) in [
         (
             shop("1", &[user, ADMIN]),
-            "`user` says who is signed in since version 1; its text is whose the session is, so that cannot end",
+            "`user` has been the principal since version 1; its stored text identifies the user, so it cannot give",
         ),
-        (shop("2", &[user, ADMIN, note]), "that cannot end while the field stays"),
-        (shop("1", &[user, admin]), "that cannot be handed to `admin`"),
-        (shop("2", &[user, ADMIN, NEW]), "that cannot be handed to `account`"),
-        (shop(REMOVED, &[admin]), "`admin` is stored since version 1 and never said who is signed in"),
+        (shop("2", &[user, ADMIN, note]), "it cannot give that up while the field stays"),
+        (shop("1", &[user, admin]), "it cannot hand that over to `admin`"),
+        (shop("2", &[user, ADMIN, NEW]), "it cannot hand that over to `account`"),
+        (shop(REMOVED, &[admin]), "`admin` has been stored since version 1 without being the principal"),
     ] {
         for task in [Task::Check, Task::Update] {
             let told = mistakes(&text, &task, &lock);
@@ -49,7 +49,7 @@ fn who_is_signed_in_stays_who_is_signed_in() {
 
     let nobody = released(&shop("1", &[ADMIN]), "");
     assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &Task::Update, &nobody), "");
-    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &nobody).contains("never said who is signed in"));
+    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &nobody).contains("without being the principal"));
     assert!(mistakes(&shop("2", &[admin, note]), &Task::Update, &nobody).contains("`principal, since = 2`"));
 }
 
@@ -72,7 +72,7 @@ fn who_is_signed_in_is_not_converted() {
         for task in [Task::Check, Task::Update] {
             let told = mistakes(&text, &task, &lock);
             let says = format!(
-                "`user` says who is signed in; its text is whose the session is, so that cannot end by a `{word}`"
+                "`user` is the principal; its stored text identifies the user, so no `{word}` can convert it"
             );
             assert!(told.contains(&says) && told.lines().count() == 1, "{text}\n{told}");
         }
@@ -96,9 +96,9 @@ fn a_draft_may_still_choose_who_is_signed_in() {
 fn what_a_sign_in_resets_changes_only_on_purpose() {
     let role = |mark: &str| format!("#[session(default{mark})] role: u8");
     let (kept, reset) = (role(""), role(", reset_on_sign_in"));
-    let was = "was reset when somebody signed in; without `reset_on_sign_in`";
+    let was = "was reset on sign-in; without `reset_on_sign_in`";
     for (before, after, says) in
-        [(&reset, &kept, was), (&kept, &reset, "was kept when somebody signed in; with `reset_on_sign_in`")]
+        [(&reset, &kept, was), (&kept, &reset, "was kept on sign-in; with `reset_on_sign_in`")]
     {
         let lock = released(&shop("1", &[before]), "");
         let bumped = shop("2", &[after, "#[session(since = 2)] note: Option<u8>"]);

@@ -60,7 +60,7 @@ fn two_states_need_two_names() {
     ] {
         for task in [Task::Check, Task::Update] {
             let told = ask(&text, &task, file(&shop)).mistakes;
-            let says = format!("two states need two names: write `name = \"{name}\"`");
+            let says = format!("two states need two names; write `name = \"{name}\"`");
             assert!(told.len() == 1 && told[0].contains(&says), "{text}\n{told:?}");
         }
     }
