@@ -8,7 +8,7 @@ use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
 
 /// The schema as its attributes describe it.
 #[derive(Clone, Debug)]
-pub(crate) struct Now {
+pub(super) struct Now {
     pub(crate) schema: String,
     pub(crate) state: String,
     pub(crate) version: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Now {
 
 /// A cell that this version or an older one stores.
 #[derive(Clone, Debug)]
-pub(crate) struct Stored {
+pub(super) struct Stored {
     pub(crate) role: Role,
     /// What messages call it: the name of the field, or the wire key if there is no field.
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) struct Stored {
 
 /// What a cell is in the present version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(super) enum Role {
     Field,
     /// An older form of a field.
     Before,
@@ -100,7 +100,7 @@ pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
 }
 
 /// The lock that matches the attributes: released versions stay as they are, and the draft is written anew.
-pub(crate) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
+pub(super) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
     let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
     versions.retain(|version, _| *version <= released);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The content of a lock file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lock {
+pub(super) struct Lock {
     pub(crate) schema: String,
     /// The name of the struct.
     pub(crate) state: String,
@@ -18,10 +18,10 @@ pub(crate) struct Lock {
 }
 
 /// The cells of one version by their wire keys, which lack the name of the schema.
-pub(crate) type View = BTreeMap<String, Cell>;
+pub(super) type View = BTreeMap<String, Cell>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cell {
+pub(super) struct Cell {
     pub(crate) ty: String,
     pub(crate) shape: Shape,
     pub(crate) since: u16,
@@ -33,14 +33,14 @@ pub(crate) struct Cell {
 
 /// The options of a field that must not change unnoticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks {
+pub(super) struct Marks {
     pub(crate) principal: bool,
     pub(crate) reset_on_sign_in: bool,
 }
 
 /// The shape of a type, as far as the compiler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(super) enum Shape {
     Known(u64),
     Opaque,
     /// To be computed by the compiler; rendered as [`ASKED`](super::text::ASKED).
@@ -49,7 +49,7 @@ pub(crate) enum Shape {
 
 /// How a cell began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(super) enum Action {
     Added,
     /// Converted from the cell with this wire key by a `changed`.
     Changed(String),
@@ -58,7 +58,7 @@ pub(crate) enum Action {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Default {
+pub(super) enum Default {
     OfType,
     Expr(String),
 }

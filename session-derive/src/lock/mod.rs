@@ -5,7 +5,7 @@
 //! its format, and `source` finds it; `cells` puts the attributes and the lock side by side, `own` recognizes the user's own types,
 //! and `now` reads the attributes; `compare` has the rules, and `whose` tells whether the lock belongs to this schema at all.
 
-pub(crate) mod data;
+mod data;
 mod text;
 pub(crate) mod source;
 mod cells;

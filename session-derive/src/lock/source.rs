@@ -17,7 +17,7 @@ const DIRECTORY: &str = "session-schemas";
 /// The lock file and the environment of one use of the derive.
 pub(crate) struct Around {
     pub(crate) task: Task,
-    pub(crate) file: File,
+    pub(super) file: File,
     /// The path for messages: `session-schemas/shop.lock`.
     pub(crate) shown: String,
     /// A constant expression for the folder of the lock files.
@@ -33,7 +33,7 @@ pub(crate) enum Task {
     Unknown(String),
 }
 
-pub(crate) enum File {
+pub(super) enum File {
     /// Nothing is compared: the package was unpacked by cargo, or cargo is not running.
     Ignored,
     /// There is no file. The locks are those of other schemas in the folder.

@@ -32,18 +32,18 @@ use std::fmt::Write as _;
 use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
 
 /// The only format so far.
-pub(crate) const FORMAT: u16 = 1;
+pub(super) const FORMAT: u16 = 1;
 
 /// Marks, spelled like the options.
 const PRINCIPAL: &str = "principal";
 const RESET: &str = "reset_on_sign_in";
 
 /// Stands in the text for a shape that only the compiler can compute.
-pub(crate) const ASKED: char = '\0';
+pub(super) const ASKED: char = '\0';
 
 /// Why a lock file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub(super) enum Broken {
     /// It has conflict markers. The version is set if both sides made the same one.
     Conflict(Option<u16>),
     /// It has a newer format.

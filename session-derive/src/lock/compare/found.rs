@@ -60,7 +60,7 @@ pub(crate) struct Verdict {
 
 pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
 
-pub(crate) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
+pub(super) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
 
 /// A comparison under way.
 pub(super) struct Found<'a> {

@@ -21,7 +21,7 @@ use found::{Found, Verdict};
 ///
 /// The version comes first, because all other rules depend on it: with a version that is neither the released one nor the next, they
 /// would only repeat the same mistake. The draft comes last, because it only counts if there is no other finding.
-pub(crate) fn compare(now: &Now, lock: &Lock, silent: bool) -> Verdict {
+pub(super) fn compare(now: &Now, lock: &Lock, silent: bool) -> Verdict {
     let mut found =
         Found { now, lock, frozen: frozen(lock), silent, lists_changes: false, verdict: Verdict::default() };
     if found.version() {
