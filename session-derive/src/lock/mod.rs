@@ -115,48 +115,20 @@ pub(crate) fn check<'a>(
         );
         return locked;
     }
-    let lock = match file {
-        File::Ignored => return locked,
-        File::Unreadable(why) => {
-            errors.at(schema.ident, format!("{shown} cannot be read: {why}"));
+    let lock = match usable(&now, file, shown, written.name.is_some()) {
+        Ok(lock) => lock,
+        Err((target, message)) => {
+            errors.at(tokens(target, written, schema, &origins), message);
             return locked;
         }
-        File::Missing(others) => {
-            if let Some(message) = whose::renamed(&now, written.name.is_some(), others, shown) {
-                errors.at(&schema.name.at, message);
-                return locked;
-            }
-            if *task == Task::Check && !silent {
-                let message = missing(&now.schema, shown);
-                match mode {
-                    Mode::Required => errors.at(schema.ident, message),
-                    Mode::Warn | Mode::Off => locked.warning = Some(message),
-                }
-            }
-            None
-        }
-        File::Text(text) => match Lock::parse(text) {
-            Ok(lock) if lock.schema == now.schema => {
-                if let Some(message) = whose::taken(&now, &lock, shown) {
-                    errors.at(&schema.name.at, message);
-                    return locked;
-                }
-                Some(lock)
-            }
-            Ok(other) => {
-                let message = format!(
-                    "{shown} is the lock of schema `{}`, not of `{}`; restore it, or move it to {}.lock",
-                    other.schema, now.schema, other.schema
-                );
-                errors.at(schema.ident, message);
-                return locked;
-            }
-            Err(broken) => {
-                errors.at(schema.ident, broken_message(&broken, shown));
-                return locked;
-            }
-        },
     };
+    if lock.is_none() && *task == Task::Check && !silent {
+        let message = missing(&now.schema, shown);
+        match mode {
+            Mode::Required => errors.at(schema.ident, message),
+            Mode::Warn | Mode::Off => locked.warning = Some(message),
+        }
+    }
     if let Some(lock) = &lock {
         let verdict = compare::compare(&now, lock, silent);
         for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
@@ -179,6 +151,38 @@ pub(crate) fn check<'a>(
     let (directory, task, oldest_record) = (directory.clone(), task.clone(), now.oldest_record);
     locked.test = Some(Test { directory, task, is_draft, oldest_record, text, shapes, records, tell });
     locked
+}
+
+/// The lock to compare with, `None` if the schema has none yet, or the mistake that keeps the file from being used. `is_named` says
+/// whether the schema has a `name = ".."`.
+///
+/// A file that belongs to another schema or to another state is refused, and so is a schema that seems to have had another name:
+/// compared with the wrong lock, every field would be reported.
+fn usable(
+    now: &cells::Now,
+    file: &File,
+    shown: &str,
+    is_named: bool,
+) -> Result<Option<Lock>, (Target, String)> {
+    let broken = |message| (Target::State, message);
+    let misnamed = |message| (Target::SchemaName, message);
+    let text = match file {
+        File::Ignored => return Ok(None),
+        File::Unreadable(why) => return Err(broken(format!("{shown} cannot be read: {why}"))),
+        File::Missing(others) => {
+            return whose::renamed(now, is_named, others, shown)
+                .map_or(Ok(None), |message| Err(misnamed(message)));
+        }
+        File::Text(text) => text,
+    };
+    let lock = Lock::parse(text).map_err(|why| broken(broken_message(&why, shown)))?;
+    if lock.schema != now.schema {
+        return Err(broken(format!(
+            "{shown} is the lock of schema `{}`, not of `{}`; restore it, or move it to {}.lock",
+            lock.schema, now.schema, lock.schema
+        )));
+    }
+    whose::taken(now, &lock, shown).map_or(Ok(Some(lock)), |message| Err(misnamed(message)))
 }
 
 /// The types whose shapes are missing in the text of the lock, in the order of the text.
@@ -246,6 +250,7 @@ fn tokens(target: Target, written: &Written<'_>, schema: &Schema<'_>, origins: &
     match target {
         Target::Version => written.version.as_ref().map_or(state, |version| version.value.to_token_stream()),
         Target::State => state,
+        Target::SchemaName => schema.name.at.clone(),
         Target::OldestReader => now::oldest_reader(written).unwrap_or(state),
         Target::Cell(at, part) => origins.get(at).map_or(state, |origin| match part {
             Part::Name => origin.name.clone(),

@@ -21,6 +21,7 @@ pub(crate) struct Finding {
 pub(crate) enum Target {
     Version,
     State,
+    SchemaName,
     OldestReader,
     /// A part of the cell at this index in [`Now::cells`].
     Cell(usize, Part),
