@@ -125,7 +125,7 @@ pub(crate) fn words(place: Place) -> Vec<&'static str> {
         .collect()
 }
 
-/// Names that a getter must not have, and who owns them.
+/// Names that a getter must not have, and their owners.
 pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("session", Owner::Handle),
     ("update", Owner::Handle),

@@ -136,7 +136,7 @@ pub(super) fn step_types(errors: &Errors, schema: &Schema<'_>, step: &Step, vers
 ///
 /// Anything else would be written over a value that an older binary still reads as its own. The messages go from the specific to
 /// the general: first a step whose fields all begin in one later version, where only the step's version is wrong; then, for each wire
-/// key, a key with the schema's name, the principal, a field of another version, a removed field, and last an unknown key.
+/// key, one with the name of the schema in front, the principal, a field of another version, a removed field, and last an unknown wire key.
 pub(super) fn step_writes_what_begins(
     errors: &Errors,
     written: &Written<'_>,

@@ -89,7 +89,7 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
 }
 
 impl Schema<'_> {
-    /// The key of the cell that holds the oldest schema version able to read the section.
+    /// The wire key of the cell that holds the oldest schema version able to read the section: `$shop`.
     pub(crate) fn gate(&self) -> String {
         format!("${}", self.name.text)
     }

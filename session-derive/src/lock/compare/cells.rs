@@ -15,13 +15,13 @@ impl Found<'_> {
     /// The order matters, because each cell should get one message, the most helpful one:
     ///
     /// 1. A field that has the changes of a vanished one was renamed. Neither takes part in what follows.
-    /// 2. A field that lost a released `changed` is told so; without the change its wire key would look unknown.
+    /// 2. A field that lost a released `changed` is reported as such; without the change its wire key would look unknown.
     /// 3. Other cells of the attributes are `known`, new in the draft, `added` without a version, or `unknown`.
     /// 4. Released cells that the attributes no longer name are `gone`, unless the lock allows it: the cell is the newer form of a
     ///    named one, it ended and no record holds it, or the step that read it has its own message.
     /// 5. An `unknown` cell may be a vanished one under its field's name, and takes that out of `gone`.
     /// 6. What remains in `added` and `gone` may be pairs with the same type: renamed fields.
-    /// 7. The rest is told cell by cell if the version was raised, and otherwise in one message that lists every change.
+    /// 7. The rest is reported cell by cell if the version was raised, and otherwise in one message that lists every change.
     pub(super) fn cells(&mut self) {
         let now = self.now;
         let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());

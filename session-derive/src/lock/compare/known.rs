@@ -38,10 +38,10 @@ impl<'a> Found<'a> {
         )
     }
 
-    /// Reports a cell of which the attributes say something else than the released versions.
+    /// Reports a cell if the attributes contradict the released versions.
     ///
-    /// One message is enough, so the end of the cell comes first: a cell that ended otherwise is not the one that was released, and
-    /// what the attributes say of its beginning means little. Next is a form between two others, of which the attributes forgot how
+    /// One message is enough. The end of the cell comes first: a cell that ended differently is not the one that was released, and
+    /// what the attributes say about its beginning means little. Next is a form between two others if the attributes forgot how
     /// it began. The beginning itself comes last.
     pub(super) fn known(&mut self, at: usize, stored: &'a Stored) {
         let Some(old) = self.frozen.get(stored.key.as_str()) else { return };

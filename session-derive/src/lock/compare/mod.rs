@@ -2,7 +2,11 @@
 //! checks for the compiler.
 //!
 //! Never touches a token or a file: a finding names its target, and the caller underlines it. Whether two types are stored alike is
-//! for the compiler to say. [`compare`] is the table of contents.
+//! for the compiler to say.
+//!
+//! [`compare`] is the table of contents. In reading order: `found` collects the findings; `versions` is about `version` and
+//! `oldest_reader`, `known` about cells that both sides have, `forms` and `fields` about cells that only one side has, `contents` about
+//! types and defaults, and `marks` about the principal and what a sign-in resets. `cells` decides which of these rules a cell meets.
 
 pub(crate) mod found;
 mod versions;

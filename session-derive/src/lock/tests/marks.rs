@@ -47,10 +47,12 @@ fn who_is_signed_in_stays_who_is_signed_in() {
         assert_eq!(mistakes(&text, &Task::Update, &lock), "", "{text}");
     }
 
-    let nobody = released(&shop("1", &[ADMIN]), "");
-    assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &Task::Update, &nobody), "");
-    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &nobody).contains("without being the principal"));
-    assert!(mistakes(&shop("2", &[admin, note]), &Task::Update, &nobody).contains("`principal, since = 2`"));
+    let unsigned = released(&shop("1", &[ADMIN]), "");
+    assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &Task::Update, &unsigned), "");
+    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &unsigned).contains("without being the principal"));
+    assert!(
+        mistakes(&shop("2", &[admin, note]), &Task::Update, &unsigned).contains("`principal, since = 2`")
+    );
 }
 
 /// A conversion cannot end the principal either; only `removed` can.
