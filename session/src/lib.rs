@@ -98,6 +98,10 @@ mod visit;
 mod handle;
 mod http;
 mod tools;
+// Both crates are kept in order by the same test.
+#[cfg(test)]
+#[path = "../../session-derive/src/order.rs"]
+mod order;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
