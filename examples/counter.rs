@@ -1,4 +1,4 @@
-//! The README's first example: a state, three handlers, main.
+//! The first example of the README: a state, three handlers and `main`.
 //!
 //! ```text
 //! $ cargo run -p session-examples --bin counter
@@ -17,7 +17,7 @@ use actix_web::{App, HttpServer, Responder, get, post, web};
 #[derive(SessionState)]
 #[session(name = "counter", version = 1)]
 struct Counter {
-    /// Who is signed in.
+    /// The user who is signed in.
     #[session(principal)]
     user: Option<String>,
     #[session(default)]
@@ -26,26 +26,26 @@ struct Counter {
 
 #[get("/")]
 async fn index(mut counter: TypedSession<Counter>) -> impl Responder {
-    counter.update_visits(|visits| *visits += 1); // two requests at once are two visits
+    counter.update_visits(|visits| *visits += 1); // exact, even when requests overlap
     format!("{}, visit {}\n", counter.user().unwrap_or("stranger"), counter.visits())
 }
 
 #[post("/sign-in/{name}")]
 async fn sign_in(mut counter: TypedSession<Counter>, name: web::Path<String>) -> impl Responder {
-    counter.set_user(name.into_inner()); // the session gets a new id by itself
+    counter.set_user(name.into_inner()); // also gives the session a new id
     "welcome\n"
 }
 
 #[post("/sign-out")]
 async fn sign_out(session: Session) -> impl Responder {
-    session.purge(); // no request in flight brings it back
+    session.purge(); // final: no request in flight brings the session back
     "bye\n"
 }
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
-        .dangerous_insecure_cookie() // plain HTTP on this machine; leave it out behind TLS
+        .dangerous_insecure_cookie() // for plain HTTP on this machine; leave it out behind TLS
         .build()?;
     let app = move || App::new().wrap(sessions.clone()).service(index).service(sign_in).service(sign_out);
     HttpServer::new(app).bind(("127.0.0.1", 8080))?.run().await?;
