@@ -1,6 +1,7 @@
-//! What a store holds of one schema: before a deploy, and before an old form leaves the source.
+//! Counts what a store holds of one schema, for the time before a deploy and before an older form leaves the source.
 //!
-//! In: a store, and how many sessions to look at. Out: a [`Census`]. Never: a write, a value in the report.
+//! In: a store, and how many sessions to read at most. Out: a [`Census`]. Never: writes to the store, or puts a stored value into the
+//! report.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,20 +23,20 @@ use crate::{
     },
 };
 
-/// Keys asked for at a time.
+/// Selectors requested from the store in one `scan`.
 const PAGE: u32 = 500;
 
-/// Problems that are kept one by one; of the others there is the number.
+/// The most problems kept individually. Further problems are only counted.
 const MOST_PROBLEMS: usize = 100;
 
-/// Looks at the sessions of `store` as this binary would read and write them, at most at `most` of them. Writes nothing.
+/// Reads at most `most` sessions of `store` as this binary would read and write them, and writes nothing.
 ///
-/// It is two things. Run by the *new* binary before a deploy, it is the dry run: every `up`, `merge` and `down` runs on what is
-/// stored, and [`problems`](Census::problems) says where one fails. Run later, it counts which forms are still stored, so that
-/// [`safe_to_raise_oldest_record`](Census::safe_to_raise_oldest_record) can say which may leave the source.
+/// A census has two uses. Run by the *new* binary before a deploy, it is a dry run: every `up`, `merge` and `down` runs on the stored
+/// data, and [`problems`](Census::problems) lists each one that fails. Run later, it counts which forms are still stored, so that
+/// [`safe_to_raise_oldest_record`](Census::safe_to_raise_oldest_record) can tell which of them may leave the source.
 ///
-/// One record is read at a time, so that visitors do not notice; `u64::MAX` looks at all. Functions of the user's must not have
-/// effects of their own.
+/// Pass `u64::MAX` to read every session. Records are read one at a time, to keep the load on the store low. The conversions of the
+/// schema run once or more for each session, so they must not have side effects.
 ///
 /// ```
 /// use actix_typed_session::{SessionState, census, store::MemoryStore};
@@ -61,24 +62,24 @@ const MOST_PROBLEMS: usize = 100;
 /// ```
 ///
 /// # Errors
-/// When the store cannot be reached, or is of a kind that does not know its keys
-/// ([`Unsupported`](StoreErrorKind::Unsupported)). A session that cannot be read is no error; it is counted.
+/// The store's error if it cannot be reached, or if it cannot list its records
+/// ([`Unsupported`](StoreErrorKind::Unsupported)). A session that cannot be read is counted in the census and is not an error.
 pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Result<Census, StoreError> {
     let mut census = Census::of(T::schema());
     let (mut seen, mut from) = (HashSet::new(), None);
     loop {
         let page = store.scan(from.as_ref(), PAGE).await?;
-        for key in page.selectors {
+        for selector in page.selectors {
             if census.sessions >= most {
                 return Ok(census);
             }
-            // A store may give a key twice.
-            if !seen.insert(key) {
+            // A store may return a selector twice.
+            if !seen.insert(selector) {
                 continue;
             }
-            match store.load(&key, &LoadOptions::default()).await {
+            match store.load(&selector, &LoadOptions::default()).await {
                 Ok(None) => {}
-                Ok(Some(loaded)) => census.add::<T>(PublicId::of(key), &loaded),
+                Ok(Some(loaded)) => census.add::<T>(PublicId::of(selector), &loaded),
                 Err(error) => match error.kind() {
                     StoreErrorKind::Unreadable => census.damaged += 1,
                     StoreErrorKind::TooNew => census.of_later_releases += 1,
@@ -94,36 +95,36 @@ pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Re
     }
 }
 
-/// What [`census()`] found. `Display` is a report for people; it holds no value of a session.
+/// The result of [`census()`]. `Display` writes a report for people, which contains no stored value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Census {
     /// The name of the schema.
     pub schema: &'static str,
-    /// The version of this binary.
+    /// The version of the schema in this binary.
     pub version: u16,
-    /// Live sessions that were looked at, whether they hold anything of this schema or not; not the damaged ones.
+    /// The number of live sessions that were read, with or without fields of this schema. Damaged sessions are not included.
     pub sessions: u64,
-    /// Whether these were all.
+    /// Whether every session in the store was visited.
     pub complete: bool,
-    /// Sessions that the store could not read. No binary can; they end with their time.
+    /// Sessions whose record is damaged. No binary can read them; they stay until they expire.
     pub damaged: u64,
-    /// Sessions that a later release of this library wrote, and this one cannot read.
+    /// Sessions that a later release of this library wrote and this release cannot read.
     pub of_later_releases: u64,
-    /// Sessions that hold something of this schema.
+    /// Sessions with a section of this schema.
     pub sections: u64,
-    /// Sections by the oldest version of the schema that can read them whole; `None`: they do not say.
+    /// Sections by the oldest version of the schema that can read them whole; `None` if the section does not record it.
     pub readable_from: BTreeMap<Option<u16>, u64>,
-    /// Sections that this binary is too old to read; requests for them are answered with 503.
+    /// Sections that this binary is too old to read. It answers requests for them with 503.
     pub too_new: u64,
     /// Stored cells by their wire keys.
     pub cells: BTreeMap<String, CellCount>,
-    /// By the version of a change (`since`), sections that need it: a value is stored only in its older form, or was edited there
-    /// last; or the cell of a field that the version removed is still there.
+    /// Sections that still need a change, by the version of the change (its `since`). A section needs it if a value is stored only in
+    /// its older form or was last edited there, or if it still has the cell of a field that the version removed.
     pub needs: BTreeMap<u16, u64>,
-    /// What this binary cannot read, or could not write for the oldest live one; of more than a hundred, the first.
+    /// Values that this binary cannot read, or cannot write for the oldest binary that may run. Only the first hundred are listed.
     pub problems: Vec<Problem>,
-    /// How many problems there are.
+    /// The number of problems, including those that are not listed.
     pub problem_count: u64,
     oldest_reader: u16,
 }
@@ -132,25 +133,25 @@ pub struct Census {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CellCount {
-    /// What it is to this binary.
+    /// What the wire key is in this binary's schema.
     pub form: Form,
-    /// In how many sections it is stored.
+    /// The number of sections that have this cell.
     pub count: u64,
-    /// The bytes of wire keys and values together.
+    /// The total size of these cells in bytes, wire keys and values together.
     pub bytes: u64,
 }
 
-/// What a wire key is to a binary.
+/// What a stored wire key is in a binary's schema.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Form {
-    /// A field.
+    /// The present form of a field.
     Field,
-    /// An older form of a field, which it writes as long as an older binary may run.
+    /// An older form of a field, written as long as an older binary may run.
     Older,
-    /// A field that it has no more.
+    /// A field that the schema lists as `removed`.
     Removed,
-    /// Not known; of a later version, or of one that has left the source.
+    /// Not in the schema: written by a later version, or by an earlier one whose fields have left the source.
     Unknown,
 }
 
@@ -158,9 +159,9 @@ pub enum Form {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Whose; it opens nothing.
+    /// The public id of the session. It cannot be used to open the session.
     pub session: PublicId,
-    /// What is wrong; names the wire key.
+    /// A message that names the wire key and what is wrong with its value.
     pub what: String,
 }
 
@@ -184,11 +185,11 @@ impl Census {
         }
     }
 
-    /// The highest `oldest_record` with which nothing that is stored is lost; `None` if that is not known: not every session was
-    /// looked at or could be, or there was none at all, as in the wrong store.
+    /// The highest `oldest_record` at which every stored session stays readable; never more than `oldest_reader`.
     ///
-    /// At most `oldest_reader`, and it holds once no binary older than that runs: such a one may write what was not there a
-    /// moment ago. While slots of a Redis Cluster move, a session may be missed.
+    /// The answer holds once no binary older than `oldest_reader` runs, because an older binary may still store an older form. It is
+    /// `None` if the answer is unknown: sessions were left out or could not be read, or there were none at all, which suggests the
+    /// wrong store. While a Redis Cluster moves slots, a census may miss a session.
     #[must_use]
     pub fn safe_to_raise_oldest_record(&self) -> Option<u16> {
         if !self.complete || self.sessions == 0 || self.of_later_releases > 0 {
@@ -198,7 +199,7 @@ impl Census {
         Some(first.clamp(1, self.oldest_reader))
     }
 
-    /// Bytes that are stored a second time, in an older form, for binaries that need it.
+    /// The bytes stored in older forms, in addition to the present ones, for older binaries.
     #[must_use]
     pub fn bytes_in_older_forms(&self) -> u64 {
         self.cells.values().filter(|cell| cell.form == Form::Older).map(|cell| cell.bytes).sum()
@@ -229,7 +230,7 @@ impl Census {
         }
     }
 
-    /// Whether there are any of this schema.
+    /// Counts the record's cells of this schema, and returns whether there are any.
     fn count_cells(&mut self, schema: &'static Schema, record: &Record) -> bool {
         let of_schema = |key: &str| key.strip_prefix(schema.name()).is_some_and(|key| key.starts_with('.'));
         let mut any = record.cell(schema.gate()).is_some();
@@ -261,7 +262,7 @@ impl Census {
         }
     }
 
-    /// Reads the section, and writes every field to nowhere.
+    /// Reads the section and encodes every field as a write would, without storing anything.
     fn try_out<T: SessionState>(&mut self, session: PublicId, view: View<'_>) {
         let schema = T::schema();
         let (state, unreadable) = view.reader(schema).collected(T::decode_section);
@@ -275,7 +276,7 @@ impl Census {
             if fields.iter().any(|field| failed(field.wire_key())) {
                 continue;
             }
-            // A default that nobody stored is not written by this binary either.
+            // A field without a stored value has its default, which a save would not write either.
             let slots = view.slots(schema, group);
             let stored = |field| matches!(group.slot(&slots, field)?.value, Ok(Some(_))).then_some(field);
             let set = |field| state.encode_field(stored(field)?).ok();
@@ -292,7 +293,7 @@ impl Census {
     }
 }
 
-/// The word, with an `s` unless there is one of it.
+/// The word in the singular or the plural, as `count` requires.
 fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
@@ -362,7 +363,7 @@ impl fmt::Display for Census {
         writeln!(f, "  {bytes} {} in older forms", plural(bytes, "byte"))?;
         for (since, count) in &self.needs {
             let need = if *count == 1 { "needs" } else { "need" };
-            writeln!(f, "  {count} {need} what the source says of the changes in version {since}")?;
+            writeln!(f, "  {count} still {need} the conversions of version {since}")?;
         }
         match self.safe_to_raise_oldest_record() {
             Some(version) => {
@@ -373,7 +374,7 @@ impl fmt::Display for Census {
                 )?;
             }
             None if self.sessions == 0 => writeln!(f, "  no sessions: is it the right store?")?,
-            None => writeln!(f, "  safe: not known, because not every session was looked at")?,
+            None => writeln!(f, "  safe: unknown, because not every session was read")?,
         }
         write!(f, "  {} {}", self.problem_count, plural(self.problem_count, "problem"))?;
         for problem in &self.problems {

@@ -442,8 +442,8 @@ async fn a_report() {
          shop.later               unknown            2 cells           22 bytes\n  \
          shop.theme               removed            1 cell            16 bytes\n  \
          39 bytes in older forms\n  \
-         1 needs what the source says of the changes in version 2\n  \
-         2 need what the source says of the changes in version 3\n  \
+         1 still needs the conversions of version 2\n  \
+         2 still need the conversions of version 3\n  \
          safe: `oldest_record = 1`, once no binary older than version 2 runs\n  \
          1 problem\n    \
          session {}: the stored session field `shop.cart@3` does not fit its type (at column 1)",
