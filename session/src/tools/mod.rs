@@ -1,9 +1,9 @@
-//! What runs beside requests.
+//! Tools that run outside of requests.
 //!
-//! * `census`: what a deploy will find in a store.
-//! * `lock`: what a generated `session_lock` test does.
+//! * `census`: counts what a store holds of a schema, before a deploy.
+//! * `lock`: the body of a generated `session_lock` test.
 //!
-//! Never: a part of a request.
+//! Never: runs in a request.
 
 pub(crate) mod census;
 pub(crate) mod lock;

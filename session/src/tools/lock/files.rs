@@ -1,6 +1,6 @@
-//! What a `session_lock` test writes, and says.
+//! Collects what a `session_lock` test writes and prints.
 //!
-//! In: files and lines, one by one. Out: all of them at once, when nothing is wrong. Never: a part of them.
+//! In: files and lines, one by one. Out: all of them at the end, if the test has not failed. Never: writes anything before the end.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use std::{
 
 use super::task::{Failure, Lock};
 
-/// Collects until [`done`](Files::done).
+/// Files and lines, kept until [`done`](Files::done).
 pub(super) struct Files<'a> {
     lock: &'a Lock,
     texts: Vec<(PathBuf, String)>,
@@ -33,12 +33,15 @@ impl<'a> Files<'a> {
         let _ = writeln!(self.said, "{line}");
     }
 
-    /// Says it below what was written.
+    /// Prints `line` after all others.
     pub(super) fn remind(&mut self, line: String) {
         self.last = line;
     }
 
-    /// Writes what is not there yet, in the order in which it came: cargo rebuilds what reads a file that was written.
+    /// Writes the files and prints the lines.
+    ///
+    /// A file that already has its text is left alone, because cargo rebuilds everything that depends on a file that was written.
+    /// The lock file comes last, so that it never lists a golden record that could not be written.
     pub(super) fn done(mut self) -> Result<(), Failure> {
         for (path, text) in std::mem::take(&mut self.texts) {
             if fs::read_to_string(&path).is_ok_and(|now| now == text) {
@@ -58,21 +61,22 @@ impl<'a> Files<'a> {
             let last = std::mem::take(&mut self.last);
             self.say(&last);
         }
-        // The harness shows what a passing test prints only if it goes past `print!`; and lines of several tests must not mix.
+        // The test harness captures `print!` and hides it when a test passes. One write keeps the lines of several tests apart.
         let _ = io::stderr().write_all(self.said.as_bytes());
         Ok(())
     }
 }
 
 impl Lock {
-    /// As people write it: `session-schemas/shop.lock`.
+    /// The path relative to the package, such as `session-schemas/shop.lock`.
     pub(super) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(self.package).unwrap_or(path).display().to_string()
     }
 }
 
-/// Cargo cannot watch a file that was not there, so the schema's source is made to look edited. If that fails, the next edit of
-/// it does the same.
+/// Marks the schema's source as modified, so that cargo compiles it again with the new lock file.
+///
+/// Cargo cannot watch a file that did not exist. If this fails, the next edit of the source has the same effect.
 fn touch(lock: &Lock) {
     let source = Path::new(lock.package)
         .ancestors()

@@ -1,6 +1,6 @@
-//! Golden records: what a released version wrote, and what it reads as since.
+//! Golden records: cells that a released version wrote, and that every later version must read.
 //!
-//! In: cells by wire key. Out: what a state makes of them, or how it differs. Never: a file that is written.
+//! In: cells by wire key. Out: the state that they decode to, or an error that says what reads differently. Never: writes a file.
 
 use std::{
     collections::BTreeMap,
@@ -28,26 +28,29 @@ use crate::{
 
 type Cells = BTreeMap<String, Box<RawValue>>;
 
-/// A record as a version wrote it, and what it reads as now.
+/// A record as one version wrote it, and the values that were last read from it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Golden {
     pub(crate) schema: String,
     pub(crate) version: u16,
-    /// By wire key.
+    /// The stored cells by wire key.
     pub(super) cells: Cells,
-    /// By the version that was released last: what it read of this, defaults aside.
+    /// For the version that was released last: the values that it read from these cells, by wire key, without defaults.
     pub(super) reads: BTreeMap<u16, BTreeMap<String, serde_json::Value>>,
 }
 
+/// The message for a golden record that does not exist; `now` is the present version.
 pub(crate) fn missing(version: u16, now: u16, shown: &str) -> String {
     let at = if version == now { "" } else { " in the source of that version" };
     format!(
-        "{shown} is missing; it is a record of version {version}, to be read by every later one: restore it from version control, \
-         or run `SESSION_LOCK=release cargo test session_lock`{at}"
+        "{shown} is missing; it is a record of version {version}, which every later version must read: restore it from version \
+         control, or run `SESSION_LOCK=release cargo test session_lock`{at}"
     )
 }
 
-/// Reads one golden record: untouched cells say what they said, and all say what they said to the version that was released last.
+/// Checks that a golden record still reads as it did, and on a release replaces the values that were read.
+///
+/// A cell that is still a field must read as it is stored. Every value must be what the version released last read.
 pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure> {
     let schema = T::schema();
     let record = of_cells(&golden.cells);
@@ -58,21 +61,21 @@ pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<
         if let Some(now) = values.get(key)
             && *now != value(json)?
         {
-            return Err(Failure(format!("`{key}` holds {json} and reads as {now}")));
+            return Err(Failure(format!("`{key}` is stored as {json}, but reads as {now}")));
         }
     }
     for (version, reads) in golden.reads.range(..=schema.version()) {
         for (key, read) in reads {
             if let Some(now) = values.get(key).filter(|now| *now != read) {
                 return Err(Failure(format!(
-                    "`{key}` read as {read} when version {version} was released, and does not now: it is {now}. If what was read \
-                     then was a mistake, write what is right into this file"
+                    "`{key}` read as {read} when version {version} was released, and does not now: it is {now}. If the old reading \
+                     was a mistake, put the right value into this file"
                 )));
             }
         }
     }
     if task == Task::Release {
-        // The versions before it have been read from the same cells; what they made of them is history.
+        // Only the newest reading is kept: earlier versions read the same cells and were compared at their own release.
         let stored = schema.fields().iter().filter(|field| holds(view(&record), schema, field));
         let stored = stored.filter_map(|field| values.get_key_value(field.wire_key()));
         let reads = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -81,7 +84,7 @@ pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<
     Ok(())
 }
 
-/// Whether a field reads as something that is stored. Defaults may change: the lock sees to that.
+/// Whether a field reads a stored value rather than its default. A default may change; the lock file records it.
 pub(crate) fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
     let json = match schema.group_of(field) {
         None => view.cell(field.wire_key(), false).map(|cell| cell.json.clone()),
@@ -98,7 +101,7 @@ fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {
     serde_json::from_str(json.get()).map_err(|error| Failure(error.to_string()))
 }
 
-/// What `T` reads from a record with these cells.
+/// Decodes `T` from a record with these cells.
 pub(crate) fn read<T: SessionState>(cells: &Cells) -> Result<T, Failure> {
     let record = of_cells(cells);
     T::decode_section(&mut view(&record).reader(T::schema())).map_err(|error| Failure(error.to_string()))
@@ -108,7 +111,7 @@ fn of_cells(cells: &Cells) -> Record {
     record(cells.iter().map(|(key, json)| (key.as_str(), Json::from_store(json.get()))))
 }
 
-/// A record with these cells.
+/// A record with these cells and placeholders for everything else.
 pub(crate) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
     let limits = Limits { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
     let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
@@ -120,7 +123,7 @@ pub(crate) fn view(record: &Record) -> View<'_> {
     View::of(record, Timestamp::from_millis(0))
 }
 
-/// The cells that hold `state`, by wire key.
+/// Encodes every field of `state`, by wire key.
 pub(crate) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     let fields = T::schema().fields().iter().enumerate();
     let cells = fields.map(|(at, field)| {
@@ -130,6 +133,7 @@ pub(crate) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     cells.collect::<Result<_, serde_json::Error>>().map_err(|error| Failure(error.to_string()))
 }
 
+/// The paths of the golden records of a schema, in no particular order. A folder that does not exist has none.
 pub(crate) fn fixtures(folder: &Path, schema: &str) -> Result<Vec<PathBuf>, Failure> {
     let files = match fs::read_dir(folder) {
         Ok(files) => files,

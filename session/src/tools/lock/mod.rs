@@ -1,15 +1,15 @@
-//! What a generated `session_lock` test does.
+//! The body of a generated `session_lock` test.
 //!
 //! Read in this order:
 //!
-//! * `shape`: a number for how a type is stored.
-//! * `task`: what the derive asks for.
-//! * `golden`: records of released versions, and what they read as.
-//! * `trial`: every conversion, run once before a release.
-//! * `files`: what the test writes and says.
-//! * `keep`: the test.
+//! * `shape`: the shape of a type, a number that is equal for types that are stored alike.
+//! * `task`: the task that the derive hands to the test.
+//! * `golden`: golden records, which released versions wrote and later ones must read.
+//! * `trial`: runs every conversion once before a release.
+//! * `files`: collects what the test writes and prints.
+//! * `keep`: the test itself.
 //!
-//! Never: a part of an application that runs.
+//! Never: runs in an application.
 
 pub(crate) mod shape;
 pub(crate) mod task;

@@ -1,6 +1,6 @@
-//! What a type looks like in JSON, as one number.
+//! The shape of a type: a number, computed by the compiler, that is equal for types that are stored alike.
 //!
-//! In: a type. Out: [`SessionShape::FP`], the same for types that are stored alike, computed by the compiler. Never: a value.
+//! In: a type. Out: its shape, [`SessionShape::FP`]. Never: looks at a value, or runs outside of constants.
 
 use std::{
     borrow::Cow,
@@ -15,26 +15,27 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A type whose JSON the lock file of a schema can tell from another's. Written by `#[derive(SessionValue)]`.
+/// A type with a known shape, so that the lock file of a schema notices when its JSON changes.
 ///
-/// Types of the standard library have it. A type of another crate does not, and needs none to be stored: of such a type the lock
-/// knows only how it is spelled. For a wrapper that is stored as what it holds, write it by hand:
+/// `#[derive(SessionValue)]` implements this trait, and the types of the standard library have it. A type of another crate need not
+/// implement it to be stored, but the lock file then knows only how the type is spelled. For a wrapper that is stored as the value
+/// inside it, implement the trait by hand:
 ///
 /// ```
 /// use actix_typed_session::SessionShape;
 ///
-/// struct Cents(u64); // with a `Serialize` of its own that writes the number
+/// struct Cents(u64); // its `Serialize` writes the number alone
 ///
 /// impl SessionShape for Cents {
 ///     const FP: u64 = <u64 as SessionShape>::FP;
 /// }
 /// ```
 pub trait SessionShape {
-    /// The fingerprint: equal where the JSON is, so `Vec<u8>` and `VecDeque<u8>` share one, and `u8` and `u16` do not.
+    /// The shape. Types with the same JSON have the same shape: `Vec<u8>` and `VecDeque<u8>` do, `u8` and `u16` do not.
     const FP: u64;
 }
 
-/// FNV-1a, 64 bits.
+/// Continues the hash `hash` with `bytes`. FNV-1a, 64 bits.
 const fn hash(mut hash: u64, bytes: &[u8]) -> u64 {
     let mut rest = bytes;
     while let [byte, after @ ..] = rest {
@@ -44,25 +45,25 @@ const fn hash(mut hash: u64, bytes: &[u8]) -> u64 {
     hash
 }
 
-/// The number for a text.
+/// The hash of a text: the shape of a type that its name identifies, such as `u8`, or the hash in the `head` of a lock file.
 #[must_use]
 pub const fn text(text: &str) -> u64 {
     hash(0xcbf2_9ce4_8422_2325, text.as_bytes())
 }
 
-/// The number for something called `kind` that consists of `parts`, in this order.
+/// The shape of a type called `kind` that consists of `parts`, in this order.
 #[must_use]
 pub const fn of(kind: &str, parts: &[u64]) -> u64 {
-    let mut number = hash(text(kind), &(parts.len() as u64).to_le_bytes());
+    let mut shape = hash(text(kind), &(parts.len() as u64).to_le_bytes());
     let mut rest = parts;
     while let [part, after @ ..] = rest {
-        number = hash(number, &part.to_le_bytes());
+        shape = hash(shape, &part.to_le_bytes());
         rest = after;
     }
-    number
+    shape
 }
 
-/// The number of a type, or of how it is spelled where the compiler sees no shape.
+/// The shape of a type, or a shape made from how the type is spelled if the compiler knows none.
 #[must_use]
 pub const fn or_words(shape: Option<u64>, words: &str) -> u64 {
     match shape {
@@ -71,32 +72,34 @@ pub const fn or_words(shape: Option<u64>, words: &str) -> u64 {
     }
 }
 
-/// Asks for the shape of any type: `Probe::<T>::FP` is `None` for a type that has none, if [`Opaque`] is in scope.
+/// Finds the shape of any type: `Probe::<T>::FP` is `None` if `T` has no shape. [`Opaque`] must be in scope.
 ///
-/// The compiler prefers the constant of the type itself, whose bound does not hold then, to that of a trait.
+/// The compiler prefers the inherent constant to that of the trait [`Opaque`]. It falls back to the trait if `T: SessionShape` does
+/// not hold.
 #[derive(Debug)]
 pub struct Probe<T: ?Sized>(PhantomData<T>);
 
 impl<T: SessionShape + ?Sized> Probe<T> {
-    /// The shape.
+    /// The shape of `T`.
     pub const FP: Option<u64> = Some(T::FP);
 }
 
-/// The answer of a [`Probe`] for a type without a shape.
+/// The fallback of a [`Probe`] for a type without a shape.
 pub trait Opaque {
-    /// No shape.
+    /// Always `None`.
     const FP: Option<u64> = None;
 }
 
 impl<T: ?Sized> Opaque for Probe<T> {}
 
-/// Stops the compiler with `message` unless a type is stored as the lock says; with `unseen` if the lock says it and the type has no
-/// shape.
+/// Asserts at compile time that a type is still stored as the lock file says.
 ///
-/// `same_words`: both are spelled alike, which is all there is to see of a foreign type.
+/// `now` is the shape of the type and `locked` that in the lock file; `None` stands for an unknown shape. If `locked` is `None`,
+/// `same_words` decides: whether the type is spelled as in the lock file.
 ///
 /// # Panics
-/// Then, in a constant: a compile error.
+/// With `message` if the type is stored differently, or with `unseen` if the lock file has a shape and the type has none any more. In
+/// a constant, a panic is a compile error.
 #[track_caller]
 pub const fn assert_kept(
     now: Option<u64>,
@@ -107,7 +110,7 @@ pub const fn assert_kept(
 ) {
     let (kept, message) = match (now, locked) {
         (Some(now), Some(locked)) => (now == locked, message),
-        // The shape was never seen, or was seen only since: the words decide.
+        // The shape was unknown when the lock file was written, so only the spelling can be compared.
         (_, None) => (same_words, message),
         (None, Some(_)) => (false, unseen),
     };
@@ -159,7 +162,7 @@ of_parts! {
         [T: SessionShape] VecDeque<T> = T;
         [T: SessionShape] LinkedList<T> = T;
         [T: SessionShape] [T] = T;
-    // A heap writes its elements in any order.
+    // Not a "list": a heap writes its elements in no particular order.
     "heap":
         [T: SessionShape] BinaryHeap<T> = T;
     "set":
@@ -182,7 +185,7 @@ macro_rules! tuples {
     };
 }
 
-// As many as serde writes.
+// Up to 16 elements, as in serde.
 tuples!(A B C D E F G H I J K L M N O P);
 
 impl<T: SessionShape, const N: usize> SessionShape for [T; N] {
@@ -208,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alike_in_json_is_alike_in_shape() {
+    fn types_with_the_same_json_have_the_same_shape() {
         assert_eq!(<Vec<u8>>::FP, <VecDeque<u8>>::FP);
         assert_eq!(<Vec<u8>>::FP, <Box<[u8]>>::FP);
         assert_eq!(<Arc<str>>::FP, <Cow<'_, str>>::FP);
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn all_others_differ() {
+    fn types_with_different_json_have_different_shapes() {
         let all = [
             bool::FP,
             char::FP,
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tuple_has_a_shape_up_to_what_serde_writes() {
+    fn tuples_of_up_to_sixteen_elements_have_a_shape() {
         type Four<T> = (T, T, T, T);
         type Sixteen<A, B, C, D> = (A, A, A, A, B, B, B, B, C, C, C, C, D, D, D, D);
         assert_eq!(<Four<u8>>::FP, of("tuple", &[u8::FP; 4]));
@@ -262,7 +265,7 @@ mod tests {
     struct Foreign;
 
     #[test]
-    fn a_probe_answers_for_every_type() {
+    fn a_probe_accepts_every_type() {
         assert_eq!(Probe::<Vec<u8>>::FP, Some(<Vec<u8>>::FP));
         assert_eq!(Probe::<Foreign>::FP, None);
         assert_eq!(Probe::<Vec<Foreign>>::FP, None);
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept() {
+    fn an_assertion_holds_for_an_equal_shape_or_else_an_equal_spelling() {
         let kept = |now, locked, same| {
             std::panic::catch_unwind(|| assert_kept(now, locked, same, "no", "no")).is_ok()
         };

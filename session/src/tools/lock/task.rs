@@ -1,47 +1,47 @@
-//! What a `session_lock` test is asked to do.
+//! The input of a `session_lock` test.
 //!
-//! In: what the derive wrote. Out: [`Lock`], [`Task`]. Never: a file.
+//! In: constants that the derive generated. Out: [`Lock`] and [`Task`]. Never: reads or writes a file.
 
 use std::fmt;
 
-/// What the derive knows of a schema's lock file.
+/// What the derive knows about the lock file of a schema.
 #[derive(Debug)]
 pub struct Lock {
     /// The folder of lock files.
     pub directory: &'static str,
-    /// What to do.
+    /// The task that `SESSION_LOCK` asked for.
     pub task: Task,
-    /// Whether the present version is not released.
+    /// Whether the present version is a draft, not yet released.
     pub is_draft: bool,
-    /// Records of versions before this one are not read any more.
+    /// Golden records of versions before this one are no longer read.
     pub oldest_record: u16,
-    /// The new text of the file, cut where a number belongs: first the hash of the text, then the shapes. Empty for [`Task::Read`].
+    /// The new text of the file, split where numbers go: first the hash of the text, then the shapes. Empty for [`Task::Read`].
     pub text: &'static [&'static str],
-    /// What the compiler found.
+    /// The shapes that go between the parts of `text`; `None` for a type without a shape.
     pub shapes: &'static [Option<u64>],
-    /// The released versions whose golden records must be there.
+    /// The released versions whose golden records must exist.
     pub records: &'static [u16],
-    /// Types in the schema, and whether to say that the compiler cannot see into them; for [`Task::Read`], that it can since the
-    /// release.
+    /// The types in the schema, each with whether to print a note about it: that the compiler cannot see inside it or, for
+    /// [`Task::Read`], that it can since the release.
     pub tell: &'static [(&'static str, bool)],
-    /// The folder of the package.
+    /// The folder of the package that contains the schema.
     pub package: &'static str,
-    /// The source file of the schema, from the package or from a folder above it.
+    /// The source file of the schema, relative to the package or to a folder above it.
     pub source: &'static str,
 }
 
-/// What `SESSION_LOCK` asked for when the test was compiled.
+/// The task that `SESSION_LOCK` named when the test was compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Task {
-    /// Read the golden records.
+    /// No `SESSION_LOCK`: read the golden records.
     Read,
-    /// `update`: write the lock file.
+    /// `update`: also write the lock file.
     Update,
-    /// `release`: that, with the present version frozen, and its golden record.
+    /// `release`: also freeze the present version and write its golden record.
     Release,
 }
 
-/// Why the test fails. `Debug` is for people: it is what the test harness prints.
+/// The reason why the test fails. `Debug` writes the plain message, because that is what the test harness prints.
 pub struct Failure(pub(super) String);
 
 impl fmt::Debug for Failure {

@@ -1,6 +1,6 @@
-//! Runs every conversion once, before a version is released.
+//! Runs every conversion once before a version is released.
 //!
-//! In: a state. Out: the field whose `down` or `up` fails on it. Never: I/O, a value in a message.
+//! In: a state. Out: an error that names the fields whose `down` or `up` fails on it. Never: does I/O, or puts a value into a message.
 
 use super::{
     golden::{record, view},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{handle::state::SessionState, schema::describe::Field};
 
-/// Writes `state` as if all older binaries were running, and reads what each of those would have written.
+/// Writes `state` in all forms that older binaries read, and reads each of those forms back.
 pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
     let schema = T::schema();
     for group in schema.groups() {
