@@ -1,7 +1,7 @@
-//! What can go wrong, as a handler and as a browser see it.
+//! The errors that handlers and browsers see.
 //!
-//! In: a kind, perhaps what the store said. Out: an [`Error`] that answers the request by itself. Never: an id or a value, in
-//! messages or in bodies.
+//! In: a kind, and sometimes the store's error. Out: an [`Error`] that can be the response to the request. Never: puts an id or a stored
+//! value into a message or a response body.
 
 use std::{
     borrow::Cow,
@@ -14,11 +14,24 @@ use std::{
 
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// Why a request's session could not be used or saved.
+/// The reason why a request's session could not be used or saved.
 ///
-/// Returned from a handler with `?` it becomes the right response: opaque, 503 with `Retry-After` where trying again helps.
-/// A failed extraction that a handler swallowed (as `Option<TypedSession<_>>` does) still answers the request, unless the
-/// handler took it as `Result` and looked at [`kind`](Self::kind).
+/// A handler that returns it with `?` gets an opaque response with the right status: 503 with `Retry-After` if trying again may help,
+/// otherwise the status that [`ErrorKind`] lists.
+///
+/// A failed extraction answers the request even if the handler ignores it, as `Option<TypedSession<_>>` does. To handle it instead,
+/// take a `Result` and call [`kind`](Self::kind).
+///
+/// ```
+/// use actix_typed_session::{Error, ErrorKind, Session};
+///
+/// async fn save(session: Session) -> Result<&'static str, Error> {
+///     match session.save().await {
+///         Err(error) if error.kind() == ErrorKind::Gone => Ok("you were signed out in the meantime"),
+///         other => other.map(|()| "saved"),
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -26,53 +39,53 @@ struct Inner {
     kind: ErrorKind,
     because: Option<Cow<'static, str>>,
     source: Option<StoreError>,
-    /// Somebody looked at it or answered with it.
+    /// Whether a handler has looked at this error, or has been answered with it.
     acknowledged: AtomicBool,
 }
 
-/// The kinds of [`Error`].
+/// The kinds of [`Error`], each with the status of its response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// No `SessionMiddleware` wraps the route. 500.
     MissingMiddleware,
-    /// The session was asked for where it has not been loaded; see `SessionMiddlewareBuilder::eager`. 500.
+    /// The session was read in a place where it is not loaded yet; see [`eager`](crate::SessionMiddlewareBuilder::eager). 500.
     NotLoaded,
-    /// Two types use one schema name. 500.
+    /// Two types use the same schema name. 500.
     SchemaClash,
-    /// Two schemas of one session have a principal field. 500.
+    /// Two schemas in one session have a principal field. 500.
     TwoPrincipals,
-    /// The store cannot be reached, is full, or did not say what became of a write. 503.
+    /// The store cannot be reached, is full, or did not report the outcome of a write. 503.
     StoreUnavailable,
-    /// Other requests kept changing the same fields until the deadline. 503.
+    /// Other requests kept changing the same fields until the save deadline passed. 503.
     Contended,
-    /// The stored record is damaged or of a later layout. It is left as it is. 503.
+    /// The stored record is damaged, or a later release of this library wrote it. It stays as it is. 503.
     Unreadable,
-    /// The section was written by a later version of the schema. It is left as it is. 503.
+    /// A later version of the schema wrote the section. It stays as it is. 503.
     SchemaTooNew,
-    /// A stored field does not fit its type. It is left as it is. 500.
+    /// A stored field does not fit its type. It stays as it is. 500.
     UnreadableField,
-    /// The browser's cookie was replaced a moment ago and it does not know yet. 409.
+    /// Another request replaced the session's cookie shortly before or during this one. 409.
     Superseded,
-    /// The session ended while the request ran; only [`Session::save`](crate::Session::save) says so. 409.
+    /// The session ended while the request ran. Only [`Session::save`](crate::Session::save) reports it. 409.
     Gone,
     /// A field's `Serialize` failed. 500.
     NotSerializable,
-    /// A field's `down` failed, so that older binaries could not read what was set. 500.
+    /// A field's `down` failed, so older binaries could not have read the new value. 500.
     NotConvertible,
     /// A closure given to `update_*` panicked. 500.
     ClosurePanicked,
-    /// A closure given to `update` changed the principal field; sign in with its setter. 500.
+    /// A closure passed to `update` changed the principal field, which only its setter may do. 500.
     PrincipalInUpdate,
     /// The session would grow beyond `max_record_bytes`. 500.
     TooLarge,
-    /// A session would have to begin or be renewed after the response head was sent. 500.
+    /// The request would begin or renew a session after the response head was sent. 500.
     TooLate,
-    /// The operating system gave no randomness for an id. 500.
+    /// The operating system could not provide random bytes for an id. 500.
     NoRandomness,
-    /// Who wants to sign in has as many sessions as `max_sessions_per_user` allows. 403.
+    /// The user who is signing in already has as many sessions as `max_sessions_per_user` allows. 403.
     TooManySessions,
-    /// The store cannot find sessions by their user. 500.
+    /// The store cannot look up sessions by their user. 500.
     NoIndex,
 }
 
@@ -85,37 +98,39 @@ impl ErrorKind {
             Self::NotLoaded => {
                 "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"
             }
-            Self::SchemaClash => "two types use one session schema name; give one of them another `name`",
+            Self::SchemaClash => {
+                "two types use the same session schema name; give one of them another `name`"
+            }
             Self::TwoPrincipals => {
                 "two session schemas have a principal field; a session belongs to one user, so keep one of them"
             }
             Self::StoreUnavailable => "the session store is unavailable",
-            Self::Contended => "other requests kept changing the same session fields until the deadline",
-            Self::Unreadable => "the stored session cannot be read; it is left as it is",
-            Self::SchemaTooNew => {
-                "the session was written by a later version of its schema; this binary leaves it as it is"
+            Self::Contended => {
+                "other requests kept changing the same session fields until the deadline; send the request again"
             }
+            Self::Unreadable => "the stored session cannot be read; it is left as it is",
+            Self::SchemaTooNew => "a later version of the schema wrote this session; it is left as it is",
             Self::UnreadableField => "a stored session field does not fit its type; it is left as it is",
             Self::Superseded => "the session's cookie was replaced a moment ago; send the request again",
             Self::Gone => "the session ended while the request ran; nothing was stored",
             Self::NotSerializable => "a session field could not be serialised to JSON",
             Self::NotConvertible => {
-                "a session field could not be converted for the binaries of an older version; nothing was stored"
+                "a session field could not be converted to its older form; nothing was stored"
             }
             Self::ClosurePanicked => "a closure that updates the session panicked; nothing was stored",
             Self::PrincipalInUpdate => {
-                "a closure given to `update` changed the principal field; who is signed in is set with the field's own setter"
+                "a closure passed to `update` changed the principal field; call the setter of that field instead"
             }
-            Self::TooLarge => "the session is too large",
+            Self::TooLarge => "the session is too large; store less in it, or raise `max_record_bytes`",
             Self::TooLate => {
-                "the response head is sent, so no session can begin, be renewed, or change its user; do it in the handler and call `session.save().await`"
+                "the response head has been sent, so the session cannot begin, be renewed or change its user; do that in the handler, and call `session.save().await` there"
             }
-            Self::NoRandomness => "the operating system gave no randomness for a session id",
+            Self::NoRandomness => "the operating system could not provide random bytes for a session id",
             Self::TooManySessions => {
-                "this user has as many sessions as `max_sessions_per_user` allows; one of them must end first"
+                "this user already has as many sessions as `max_sessions_per_user` allows; end one of them first"
             }
             Self::NoIndex => {
-                "this session store cannot find sessions by their user; implement `PrincipalIndex` and `SessionStore::index`, or use a store of this crate"
+                "this session store cannot look up sessions by their user; implement `PrincipalIndex` and `SessionStore::index`, or use a store of this crate"
             }
         }
     }
@@ -126,7 +141,7 @@ impl Error {
         Self::build(kind, None, None)
     }
 
-    /// With particulars in place of the kind's own message.
+    /// The same kind of error with `because` as its message instead of the kind's own.
     pub(crate) fn because(self, because: impl Into<Cow<'static, str>>) -> Self {
         Self::build(self.0.kind, Some(because.into()), None)
     }
@@ -135,7 +150,7 @@ impl Error {
         Self(Arc::new(Inner { kind, because, source, acknowledged: AtomicBool::new(false) }))
     }
 
-    /// What went wrong. Asking counts as handling it: a failed extraction no longer answers the request by itself.
+    /// The kind of the error. Calling this counts as handling the error: a failed extraction then no longer answers the request.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.acknowledge();

@@ -1,4 +1,4 @@
-//! Typed sessions for actix-web: a struct becomes a session schema, handlers read and write its fields.
+//! Typed sessions for actix-web: a struct describes what a session holds, and handlers read and write its fields.
 //!
 //! ```
 //! use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
@@ -7,7 +7,7 @@
 //! #[derive(SessionState)]
 //! #[session(name = "shop", version = 1)]
 //! struct Shop {
-//!     /// Who is signed in.
+//!     /// The user who is signed in.
 //!     #[session(principal)]
 //!     user: Option<u64>,
 //!     #[session(default)]
@@ -16,7 +16,7 @@
 //!
 //! async fn add(mut shop: TypedSession<Shop>, sku: web::Path<u32>) -> String {
 //!     let sku = sku.into_inner();
-//!     shop.update_cart(move |cart| cart.push(sku)); // exactly once, also when requests overlap
+//!     shop.update_cart(move |cart| cart.push(sku)); // counts exactly once, even when requests overlap
 //!     format!("{:?}", shop.cart())
 //! }
 //!
@@ -50,16 +50,16 @@
 //!
 //! # Where things are
 //!
-//! | You want to | Look at |
+//! | To | see |
 //! |---|---|
-//! | describe what a session holds | [`SessionState`](derive@SessionState), the derive, with every option |
-//! | read and write in a handler | [`TypedSession`] |
-//! | renew, purge, save, ask how old it is | [`Session`] |
-//! | set it up | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
+//! | describe what a session holds | [`SessionState`](derive@SessionState), the derive, and its options |
+//! | read and write fields in a handler | [`TypedSession`] |
+//! | renew, purge or save a session, or ask for its age | [`Session`] |
+//! | set up the middleware | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
-//! | know what can fail | [`ErrorKind`] |
-//! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`; [`store::PrincipalIndex`] |
-//! | see what a deploy will find, and when old forms may go | [`census()`], [`Schemas`] |
+//! | handle errors | [`ErrorKind`] |
+//! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
+//! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | choose a store | [`store`], [`store::connect`] |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!
@@ -73,18 +73,20 @@
 //!                             └─▶ store.{create, update, delete}
 //! ```
 //!
-//! Nothing happens until a handler takes a `TypedSession<T>` or a [`Session`]. Then the cookie's tag is checked, and the record
-//! is loaded, once per request. Setters and closures are recorded as operations and seen by every handle of the request. After
-//! the handler, before the first byte of the response, the operations become one change: the fields that were written, guarded by
-//! the revisions that closures read. If another request was faster, the operations run again on its result. What cannot be stored
-//! is an error response, and the browser gets no cookie for it. [`Session::save`] does the same inside of the handler.
+//! Nothing is loaded until a handler takes a `TypedSession<T>` or a [`Session`]. Then the tag of the cookie is checked and the record
+//! is loaded, once per request. Setters and closures are recorded as operations, and every handle of the request sees them.
+//!
+//! After the handler returns and before the first byte of the response is sent, the operations become one change: the fields that
+//! were written, guarded by the revisions that closures read. If another request committed first, the operations run again on its
+//! result. If the change cannot be stored, the response is an error and sets no cookie. [`Session::save`] commits in the same way inside
+//! the handler.
 //!
 //! # Features
 //!
-//! * `sqlite`: `SqliteStore`, one file for the processes of one machine; brings SQLite along, so it needs a C compiler.
-//! * `postgres`: `PostgresStore`, for a fleet. TLS by `rustls`, which needs a C compiler.
-//! * `redis`: `RedisStore`, for a fleet: one server, Sentinel, Cluster; Redis or Valkey. TLS as above.
-//! * `testing`: the conformance suite for stores, a clock that tests move, chosen randomness. For `[dev-dependencies]`.
+//! * `sqlite`: `SqliteStore`, one file for all processes of one machine. It compiles SQLite, which needs a C compiler.
+//! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
+//! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `testing`: the conformance suite for stores, a clock that tests can move, and chosen random bytes. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod id;
@@ -136,12 +138,12 @@ pub use self::{
     },
 };
 
-/// Its code blocks are tests.
+/// The code blocks of the README are doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// And so are those of the guide.
+/// The code blocks of the guide are doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/changing-a-schema.md")]
 struct Guide;

@@ -1,7 +1,7 @@
-//! The secret keys: one signs, all verify.
+//! Secret keys: the first key of the ring tags new cookies, and every key of the ring verifies.
 //!
-//! In: [`Key`]s. Out: tags over what a cookie carries. Never: a key used for two purposes, a comparison that takes longer for
-//! a better guess.
+//! In: [`Key`]s. Out: tags over the parts of a cookie. Never: uses a key for two purposes, or compares tags in a time that depends on
+//! their content.
 
 use std::{fmt, str::FromStr};
 
@@ -23,12 +23,12 @@ pub(crate) const TAG_BYTES: usize = 16;
 
 pub(crate) type Tag = [u8; TAG_BYTES];
 
-/// The fewest bytes of a key: as many as the hash that uses it has (RFC 2104 section 3).
+/// The minimum length of a key in bytes: the length of the hash's output (RFC 2104 section 3).
 const MIN_BYTES: usize = 32;
 
 /// A secret from which the keys for each purpose are derived (HKDF-SHA-256, RFC 5869).
 ///
-/// All instances of an application need the same one. Make it once and keep it outside of the source:
+/// All instances of an application need the same key. Generate it once, and keep it out of the source:
 ///
 /// ```
 /// use actix_typed_session::Key;
@@ -42,29 +42,29 @@ const MIN_BYTES: usize = 32;
 #[derive(Clone)]
 pub struct Key(Vec<u8>);
 
-/// Why something cannot be a [`Key`].
+/// The reason why a [`Key`] cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Too few bytes.
+    /// The key has fewer than 32 bytes; holds the number it has.
     #[error(
         "a session key needs at least {MIN_BYTES} random bytes, and this one has {0}; make one with `openssl rand -base64 32`"
     )]
     TooShort(usize),
-    /// One byte, repeated.
+    /// The key is a single byte, repeated.
     #[error(
         "a session key needs random bytes, and this one repeats a single byte; make one with `openssl rand -base64 32`"
     )]
     NotRandom,
-    /// Not base64.
-    #[error("a session key in text form is base64; make one with `openssl rand -base64 32`")]
+    /// The text is not base64.
+    #[error("the text of a session key is not base64; make one with `openssl rand -base64 32`")]
     NotBase64,
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness for a session key")]
+    /// The operating system could not provide random bytes.
+    #[error("the operating system could not provide random bytes for a session key")]
     NoRandomness,
 }
 
-/// The message: `main` prints this form of what it returns.
+/// Writes the message, because `main` prints the `Debug` form of the error that it returns.
 impl fmt::Debug for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -72,10 +72,12 @@ impl fmt::Debug for KeyError {
 }
 
 impl Key {
-    /// A new key. Sessions end when the process does, unless you keep it; for tests and for a first try.
+    /// Generates a new random key, for tests and first experiments.
+    ///
+    /// The key is lost when the process ends, and the cookies that it tagged are no longer valid then.
     ///
     /// # Errors
-    /// [`KeyError::NoRandomness`] if the operating system gives none.
+    /// [`KeyError::NoRandomness`] if the operating system cannot provide random bytes.
     pub fn generate() -> Result<Self, KeyError> {
         let mut bytes = vec![0; MIN_BYTES];
         Randomness::System.fill(&mut bytes).map_err(|NoRandomness| KeyError::NoRandomness)?;
@@ -86,7 +88,7 @@ impl Key {
 impl TryFrom<&[u8]> for Key {
     type Error = KeyError;
 
-    /// A key of these bytes, at least 32.
+    /// Makes a key from at least 32 random bytes.
     fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
         if bytes.len() < MIN_BYTES {
             return Err(KeyError::TooShort(bytes.len()));
@@ -101,7 +103,8 @@ impl TryFrom<&[u8]> for Key {
 impl FromStr for Key {
     type Err = KeyError;
 
-    /// A key from base64, of either alphabet, with or without padding; `openssl` breaks long ones into lines.
+    /// Reads a key from base64, in either alphabet, with or without padding. White space is ignored, as `openssl` breaks long keys
+    /// into lines.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let alphabet = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
@@ -118,7 +121,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The keys that tag cookies: the first tags, every one verifies.
+/// The keys that tag cookies. The first one tags, and every one verifies.
 #[derive(Clone)]
 pub(crate) struct KeyRing {
     first: Hmac<Sha256>,
@@ -130,7 +133,7 @@ impl KeyRing {
         Self { first: tagging(first), retired: retired.iter().map(tagging).collect() }
     }
 
-    /// HMAC-SHA-256, cut to 128 bits (RFC 2104 section 5).
+    /// The tag of `parts` for the cookie called `name`: HMAC-SHA-256, truncated to 128 bits (RFC 2104 section 5).
     pub(crate) fn tag(&self, name: &str, parts: &[&[u8]]) -> Tag {
         let full = fed(&self.first, name, parts).finalize().into_bytes();
         let mut tag = Tag::default();
@@ -138,6 +141,7 @@ impl KeyRing {
         tag
     }
 
+    /// Whether one of the keys made `tag`, in constant time for each key.
     pub(crate) fn verify(&self, name: &str, parts: &[&[u8]], tag: &Tag) -> bool {
         std::iter::once(&self.first)
             .chain(&self.retired)
@@ -151,9 +155,10 @@ impl fmt::Debug for KeyRing {
     }
 }
 
+/// The MAC of `key`, fed with the name and the parts.
 fn fed(key: &Hmac<Sha256>, name: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = key.clone();
-    // Every part but the name has a fixed length; the name's length keeps it apart from them.
+    // The parts have a fixed length. The name has not, so its length goes first: no two inputs feed the same bytes.
     mac.update(&(name.len() as u64).to_be_bytes());
     mac.update(name.as_bytes());
     for part in parts {
@@ -162,11 +167,12 @@ fn fed(key: &Hmac<Sha256>, name: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-#[allow(clippy::expect_used)] // both lengths are right by construction: 32 bytes of output, HMAC takes any length of key
+/// The key for tagging cookies, derived from `key`.
+#[allow(clippy::expect_used)] // neither call can fail: HKDF is asked for 32 bytes, and HMAC takes keys of any length
 fn tagging(key: &Key) -> Hmac<Sha256> {
     let mut derived = [0; 32];
     Hkdf::<Sha256>::new(None, &key.0)
         .expand(b"actix-typed-session 1 cookie tag", &mut derived)
-        .expect("HKDF-SHA-256 gives up to 8160 bytes");
+        .expect("HKDF-SHA-256 can expand to 32 bytes");
     Hmac::new_from_slice(&derived).expect("HMAC takes keys of any length")
 }

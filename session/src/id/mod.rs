@@ -1,13 +1,13 @@
-//! The id of a session: a selector that finds the record, and a verifier that proves the right to it.
+//! The id of a session: a selector that finds the record, and a verifier that proves the right to open it.
 //!
 //! Read in this order:
 //!
-//! * `public`: what names a session and opens nothing.
-//! * `random`: where new ids come from.
-//! * `keys`: the secrets that tag cookies.
+//! * `public`: the parts that identify a session but cannot open it.
+//! * `random`: the source of random bytes.
+//! * `keys`: the secret keys that tag cookies.
 //! * `session_id`: selector and verifier together, as the cookie carries them.
 //!
-//! Never: actix, I/O.
+//! Never: uses actix or does I/O.
 
 pub(crate) mod public;
 pub(crate) mod random;

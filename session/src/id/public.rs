@@ -1,6 +1,6 @@
-//! What names a session without opening it: the key of its record, its public id, the hash of its verifier.
+//! The parts of an id that identify a session but cannot open it: its selector, its public id, the hash of its verifier.
 //!
-//! In: bytes, or the text of a public id. Out: [`Selector`], [`PublicId`], [`VerifierHash`]. Never: what opens a session.
+//! In: bytes, or the text of a public id. Out: [`Selector`], [`PublicId`], [`VerifierHash`]. Never: holds a verifier.
 
 use std::{fmt, str::FromStr};
 
@@ -10,20 +10,20 @@ use subtle::ConstantTimeEq;
 
 pub(super) const SELECTOR_BYTES: usize = 16;
 
-/// The selector: under which a store finds the record, for as long as the record lives.
+/// The 16 random bytes by which a store finds a record. They stay the same for the life of the record.
 ///
-/// It opens nothing by itself; `Debug` and logs show it as the session's public id.
+/// A selector cannot open a session without its verifier. `Debug` and logs show it as the session's [`PublicId`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Selector(pub(super) [u8; SELECTOR_BYTES]);
 
 impl Selector {
-    /// The selector with these bytes.
+    /// Makes a selector from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SELECTOR_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the selector.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; SELECTOR_BYTES] {
         &self.0
@@ -36,7 +36,15 @@ impl fmt::Debug for Selector {
     }
 }
 
-/// What lists and logs call a session by: 22 characters of base64url. It opens nothing.
+/// The name of a session in lists and logs: its selector, as 22 characters of base64url. It cannot open the session.
+///
+/// ```
+/// use actix_typed_session::id::PublicId;
+///
+/// let id: PublicId = "AAECAwQFBgcICQoLDA0ODw".parse()?; // as `Display` wrote it, for example into a form
+/// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
+/// # Ok::<(), actix_typed_session::id::NotAPublicId>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicId(pub(super) Selector);
 
@@ -70,23 +78,23 @@ impl FromStr for PublicId {
     }
 }
 
-/// The text is not 22 characters of base64url.
+/// The error of parsing a [`PublicId`] from a text that is not 22 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a session's public id")]
+#[error("not a session's public id; it has 22 characters of base64url")]
 pub struct NotAPublicId;
 
-/// SHA-256 of a verifier: what a record holds of it. Compared in constant time.
+/// The SHA-256 of a verifier, which is all that a record holds of it. `==` takes constant time.
 #[derive(Clone, Copy)]
 pub struct VerifierHash(pub(super) [u8; 32]);
 
 impl VerifierHash {
-    /// A hash of these bytes.
+    /// Makes a hash from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -130,9 +138,9 @@ impl<'de> Deserialize<'de> for VerifierHash {
     }
 }
 
-/// Exactly `N` bytes of canonical base64url.
+/// Decodes canonical base64url; `None` unless it is exactly `N` bytes.
 pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
-    // decode_slice wants room for an estimate, which may be larger than N.
+    // `decode_slice` needs a buffer for its estimate of the length, which may be larger than N.
     let mut room = [0; 48];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut room).ok()?;
     room.get(..length)?.try_into().ok()

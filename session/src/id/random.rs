@@ -1,12 +1,13 @@
-//! Where the bytes of ids and keys come from.
+//! The source of random bytes for ids and keys.
 //!
-//! In: a buffer. Out: random bytes, or the operating system's refusal. Never: a generator of our own.
+//! In: a buffer. Out: the buffer filled with random bytes, or an error if the operating system has none. Never: generates random numbers
+//! itself.
 
 use std::fmt;
 
 use rand::{TryRng, rngs::SysRng};
 
-/// Where new ids come from: the operating system, or what a test chose.
+/// A source of random bytes: the operating system, or a function that a test chose.
 #[derive(Clone, Copy)]
 pub(crate) enum Randomness {
     System,
@@ -14,9 +15,9 @@ pub(crate) enum Randomness {
     Chosen(fn(&mut [u8])),
 }
 
-/// The operating system gave no randomness. No id is better than one that can be guessed.
+/// The operating system could not provide random bytes. There is no fallback, because its ids could be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the operating system gave no randomness")]
+#[error("the operating system could not provide random bytes")]
 pub(crate) struct NoRandomness;
 
 impl Randomness {

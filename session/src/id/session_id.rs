@@ -1,9 +1,9 @@
-//! The id of a session: a selector that finds the record, and a verifier that proves the right to it.
+//! The id of a session: a selector that finds the record, and a verifier that proves the right to open it.
 //!
-//! In: randomness, or the text of a cookie. Out: `SessionId` and its parts. Never: actix, I/O.
+//! In: random bytes, or the value of a cookie. Out: a `SessionId` and its parts. Never: uses actix or does I/O.
 //!
-//! The cookie is `1.selector.verifier.tag` in base64url. The tag is checked before anything is looked up, so a forged cookie
-//! costs no store call; the record holds only the verifier's SHA-256, so a copy of the store opens nothing.
+//! The value of the cookie is `1.selector.verifier.tag` in base64url. The tag is checked before the record is looked up, so a forged
+//! cookie costs no store call. The record holds only the SHA-256 of the verifier, so a copy of the store opens no session.
 
 use std::fmt;
 
@@ -29,10 +29,10 @@ const TAG_CHARS: usize = 22;
 
 const VERSION: &str = "1";
 
-/// Length of a cookie's value: anything else is not ours, and is not looked at further.
+/// The length of a cookie's value in characters. A value of another length is rejected without a closer look.
 pub(crate) const COOKIE_CHARS: usize = VERSION.len() + SELECTOR_CHARS + VERIFIER_CHARS + TAG_CHARS + 3;
 
-/// What the cookie carries.
+/// The id that a cookie carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionId {
     pub(crate) selector: Selector,
@@ -46,14 +46,14 @@ impl fmt::Debug for SessionId {
 }
 
 impl SessionId {
-    /// A new id: a new selector and a new verifier.
+    /// Makes a new id with a new selector and a new verifier.
     pub(crate) fn mint(random: Randomness) -> Result<Self, NoRandomness> {
         let mut selector = [0; SELECTOR_BYTES];
         random.fill(&mut selector)?;
         Self { selector: Selector(selector), verifier: [0; VERIFIER_BYTES] }.with_new_verifier(random)
     }
 
-    /// The same record under a new verifier.
+    /// Renews the id: the same selector with a new verifier.
     pub(crate) fn with_new_verifier(mut self, random: Randomness) -> Result<Self, NoRandomness> {
         random.fill(&mut self.verifier)?;
         Ok(self)
@@ -75,7 +75,7 @@ impl SessionId {
         text
     }
 
-    /// The id in the value of a cookie called `name`, if one of our keys made it.
+    /// Reads the id from the value of a cookie called `name`; `None` unless one of `keys` tagged it.
     pub(crate) fn from_cookie(name: &str, value: &[u8], keys: &KeyRing) -> Option<Self> {
         if value.len() != COOKIE_CHARS {
             return None;

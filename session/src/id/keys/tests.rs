@@ -1,4 +1,4 @@
-//! Which secrets are keys, and what a tag covers.
+//! Tests of what is accepted as a key, and of what a tag covers.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
@@ -33,14 +33,14 @@ fn a_key_has_32_bytes_or_more_that_are_not_all_the_same() {
 
 #[test]
 fn a_key_is_read_from_either_alphabet_with_or_without_padding() {
-    // 0xf8.. has `+` and `/` in the one alphabet, `-` and `_` in the other.
+    // The bytes from 0xf0 on contain `+` and `/` in one alphabet, `-` and `_` in the other.
     for secret in [bytes(1, 32), bytes(0xf0, 32), bytes(0xf0, 33), bytes(0xf0, 34)] {
         for text in [
             STANDARD.encode(&secret),
             STANDARD_NO_PAD.encode(&secret),
             URL_SAFE.encode(&secret),
             URL_SAFE_NO_PAD.encode(&secret),
-            // As a file or a shell leaves it.
+            // With the white space that a file or a shell may add.
             format!(" {}\r\n", STANDARD.encode(&secret)),
         ] {
             assert_eq!(text.parse::<Key>().unwrap().0, secret, "{text}");
@@ -51,7 +51,7 @@ fn a_key_is_read_from_either_alphabet_with_or_without_padding() {
 }
 
 #[test]
-fn what_is_not_base64_is_no_key() {
+fn a_text_that_is_not_base64_is_rejected() {
     let text = STANDARD.encode(bytes(0xf0, 32));
     for wrong in [
         "correct horse battery staple, and then some more".to_owned(),
@@ -59,9 +59,9 @@ fn what_is_not_base64_is_no_key() {
         format!("{text}="),
         format!("\"{text}\""),
         format!("{text}\0"),
-        // Two alphabets in one text.
+        // Both alphabets in one text.
         text.replacen('+', "-", 1),
-        // Bits beyond the last byte.
+        // Bits set beyond the last byte.
         format!("{}B=", "q8".repeat(21)),
         text.replacen('8', " ", 1),
     ] {
@@ -98,7 +98,7 @@ fn debug_shows_no_key() {
     assert_eq!(format!("{ring:?}"), "KeyRing(3 keys)");
 }
 
-/// Computed from RFC 5869 and RFC 2104 with another implementation; fixed for all releases.
+/// The expected tag was computed by another implementation of RFC 5869 and RFC 2104. It is the same in all releases.
 #[test]
 fn a_tag_is_fixed() {
     let tag = KeyRing::new(&key(1), &[]).tag("sid", &[b"1", b"abc"]);
@@ -142,7 +142,7 @@ fn the_first_key_tags_and_a_retired_one_still_verifies() {
 }
 
 #[test]
-fn a_key_that_openssl_broke_into_lines() {
+fn a_key_may_be_broken_into_lines() {
     let long = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4mrze8BI0VniavN7wEjRWeJ\nq83vASNFZ4mrze8BI0VniQ==\n";
     assert_eq!(long.parse::<Key>().map(|key| key.0.len()), Ok(64));
 }

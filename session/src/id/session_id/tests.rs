@@ -1,4 +1,4 @@
-//! Ids: minted, written, read, and shown to nobody.
+//! Tests of minting ids, of writing and reading them as cookies, and of what `Debug` shows of them.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
@@ -33,7 +33,7 @@ fn the_text_of_an_id_is_fixed() {
     }
     let id = SessionId::mint(Randomness::Chosen(count)).unwrap();
     let text = id.to_cookie(NAME, &ring());
-    // Cookies in browsers were written by earlier releases: if this changes, everybody is logged out.
+    // Earlier releases wrote the cookies that browsers hold. If this text changes, every user is signed out.
     assert_eq!(
         text,
         "1.AAECAwQFBgcICQoLDA0ODw.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.9hIe73xusIr0VckamoqNwA"
@@ -101,7 +101,7 @@ fn dots_elsewhere_are_rejected_at_the_right_length() {
 fn a_second_spelling_of_the_same_bytes_is_rejected() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let text = mint().to_cookie(NAME, &ring());
-    // The last character of a part has unused bits: (where it ends, how many).
+    // The last character of a part has unused bits: (its position, the number of unused bits).
     for (end, unused) in [(23, 4), (67, 2), (90, 4)] {
         let value = ALPHABET.find(char::from(*text.as_bytes().get(end).unwrap())).unwrap();
         assert_eq!(value % (1 << unused), 0);
@@ -148,7 +148,7 @@ fn the_first_key_tags_and_every_key_verifies() {
 }
 
 #[test]
-fn a_new_verifier_keeps_the_record() {
+fn a_new_verifier_keeps_the_selector() {
     let old = mint();
     let new = old.with_new_verifier(Randomness::System).unwrap();
     assert_eq!(old.selector, new.selector);
@@ -175,7 +175,7 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
         let expected = match at {
             // The version and the dots.
             0 | 1 | 24 | 68 => 1,
-            // The last character of 16 bytes carries two bits, that of 32 bytes four.
+            // The last character carries two bits for a part of 16 bytes, and four bits for one of 32.
             23 | 90 => 4,
             67 => 16,
             _ => 64,
