@@ -1,4 +1,6 @@
-//! A client: a browser that edits, and checks everything it reads.
+//! A client: a simulated browser that edits its session, and checks everything it reads.
+//!
+//! In: the fleet. Out: the number of requests and reads, or the first answer that was wrong. Never: tries a failed request again.
 
 use std::{
     fmt, mem,
@@ -22,11 +24,11 @@ pub(crate) struct Client {
     count: Count,
 }
 
-/// What a client has done in a phase.
+/// The requests that a client has sent in one phase.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Count {
     pub(crate) requests: u64,
-    /// Of these, reads that were answered, and right.
+    /// The reads among them. Each was answered, and correct.
     pub(crate) reads: u64,
 }
 
@@ -53,7 +55,8 @@ impl Client {
         }
     }
 
-    /// Edits and reads while servers are replaced, and then for so many requests more. `stray` is a server too old for this session.
+    /// Edits and reads while servers are replaced, and then for `requests` more requests. `stray` is a server that is too old for the
+    /// session.
     pub(crate) fn run(
         &mut self,
         fleet: &Fleet,
@@ -65,7 +68,7 @@ impl Client {
             self.visit(fleet)?;
         }
         let enough = self.count.requests + requests;
-        // So these servers have written every session, also that of a client that was unlucky with its edits.
+        // This edit goes through on any release, so the servers of this phase have written every session.
         let edit = self.visitor.new_nick();
         self.edit(fleet, vec![edit])?;
         while self.count.requests < enough {
@@ -82,7 +85,7 @@ impl Client {
         self.edit(fleet, vec![edit])
     }
 
-    /// Edits on a server that is told to stop meanwhile: what it has begun, it ends.
+    /// Sends an edit to a server that is stopped while it handles the request. It must still finish that request.
     pub(crate) fn edit_while_it_stops(&mut self, server: &Server, fleet: &Fleet) -> Result<(), String> {
         let edit = self.visitor.new_nick();
         let request = edit.request();
@@ -94,7 +97,7 @@ impl Client {
         self.read(fleet)
     }
 
-    /// One edit, or two at once as from two tabs; then a look at the result, wherever.
+    /// Sends one edit, or two at once as from two tabs, and then reads the result from any server.
     fn visit(&mut self, fleet: &Fleet) -> Result<(), String> {
         let first = self.visitor.any_edit(&mut self.random);
         let second = self.visitor.any_edit(&mut self.random);
@@ -103,7 +106,7 @@ impl Client {
         self.read(fleet)
     }
 
-    /// Sends edits, all at once, each to any server that has a form for it; where there is none, it is not made.
+    /// Sends the edits at the same time, each to any server with a form for it. An edit is dropped if no server has one.
     fn edit(&mut self, fleet: &Fleet, edits: Vec<Edit>) -> Result<(), String> {
         let cookie = self.cookie.as_deref();
         let send = |edit: &Edit| {
@@ -123,7 +126,7 @@ impl Client {
         Ok(())
     }
 
-    /// An edit was answered, as it should be: from now on every read must show it.
+    /// Checks the answer to an edit. From then on every read must show the edit.
     fn accepted(&mut self, release: Release, edit: Edit, answer: &Answer) -> Result<(), String> {
         self.count.requests += 1;
         let signs_in = matches!(edit, Edit::SignIn(_));
@@ -150,7 +153,7 @@ impl Client {
         Ok(())
     }
 
-    /// 503, to be tried elsewhere: the cookie stays, and the session is left as it is, as the next read shows.
+    /// Checks that a server that is too old answers 503 and sets no cookie. The next read shows that it left the session alone.
     fn is_refused(&mut self, stray: &Server) -> Result<(), String> {
         for request in [Request::new("GET", "/", ""), self.visitor.new_nick().request()] {
             let (release, answer) = ask(stray, &request, self.cookie.as_deref())?;

@@ -1,7 +1,6 @@
-//! The servers, and who gets the next request.
+//! The servers, and the choice of a server for each request.
 //!
-//! In: which release to run in which place. Out: a running server for each request. Never: a server that is told to stop while
-//! somebody may still choose it.
+//! In: the release to run in each place. Out: a running server for each request. Never: stops a server that a client may still choose.
 
 use std::{
     env,
@@ -21,7 +20,7 @@ pub(crate) struct Server {
     pub(crate) release: Release,
     pub(crate) address: SocketAddr,
     program: Mutex<Child>,
-    /// Each request that is under way reads it.
+    /// Read-locked by every request that the server is handling.
     busy: RwLock<()>,
 }
 
@@ -36,7 +35,7 @@ impl Fleet {
         Self { environment, places: RwLock::default() }
     }
 
-    /// What `ask` says, given a server of a release that will do, any of them; `None` if there is none.
+    /// Calls `ask` with a random server whose release is suitable. Returns `None` if there is none.
     pub(crate) fn any<R>(
         &self,
         will_do: impl Fn(Release) -> bool,
@@ -50,7 +49,7 @@ impl Fleet {
         Some(ask(&server))
     }
 
-    /// Puts a new server into a place, and returns the one that was there: nobody asks it any more, and it is idle.
+    /// Starts a new server in a place, and returns the one that was there, which is idle and gets no more requests.
     pub(crate) fn replace(&self, place: usize, release: Release) -> Result<Option<Arc<Server>>, String> {
         if self.read().get(place).is_some_and(|server| server.release == release) {
             return Ok(None);
@@ -67,7 +66,7 @@ impl Fleet {
         Ok(Some(server))
     }
 
-    /// Starts a server, which gets no requests yet.
+    /// Starts a server that gets no requests yet.
     pub(crate) fn start(&self, release: Release) -> Result<Server, String> {
         let mut command = self.program(release)?;
         let mut program = command.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
@@ -84,7 +83,7 @@ impl Fleet {
         Ok(Server { release, address, program: Mutex::new(program), busy: RwLock::default() })
     }
 
-    /// What `release` finds in the store, without a change to it.
+    /// Runs the census of `release`, which writes nothing to the store.
     pub(crate) fn census(&self, release: Release) -> Result<String, String> {
         let output = self.program(release)?.arg("census").output().map_err(|error| error.to_string())?;
         if !output.status.success() {
@@ -115,9 +114,9 @@ impl Fleet {
 }
 
 impl Server {
-    /// Tells it to end what it has begun, and waits until it begins nothing more.
+    /// Asks the server to stop, and waits until it accepts no more connections. It finishes the requests that it has begun.
     pub(crate) fn terminate(&self) -> Result<(), String> {
-        // The shell's own `kill`: the program of that name is not everywhere.
+        // `kill` is built into the shell; a program of that name is not installed everywhere.
         let kill = format!("kill -TERM {}", self.program().id());
         Command::new("sh").args(["-c", &kill]).status().map_err(|error| format!("sh: {error}"))?;
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -129,7 +128,7 @@ impl Server {
         Ok(())
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits until the server has ended, and fails unless it succeeded.
     pub(crate) fn ended(&self) -> Result<(), String> {
         match self.program().wait() {
             Ok(status) if status.success() => Ok(()),
@@ -145,7 +144,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Unless it was told to stop and is over already.
+        // This does nothing if the server has already ended.
         let mut program = self.program();
         let _ = program.kill();
         let _ = program.wait();

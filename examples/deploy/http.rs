@@ -1,4 +1,6 @@
-//! HTTP by hand, one connection a request, so that a client knows exactly what it has sent.
+//! A minimal HTTP client with one connection for each request, so that it is known exactly what has been sent.
+//!
+//! In: a request. Out: the answer. Never: sends a request twice.
 
 use std::{
     fmt,
@@ -35,19 +37,19 @@ impl Request {
 
 fn connect(server: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(server)?;
-    // No answer at all is a failure too.
+    // A server that does not answer is an error as well.
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     Ok(stream)
 }
 
-/// Sends a request and waits for the answer.
+/// Sends a request, and waits for the answer.
 pub(crate) fn exchange(server: SocketAddr, request: &Request, cookie: Option<&str>) -> io::Result<Answer> {
     let mut stream = connect(server)?;
     stream.write_all(request.head(cookie, "").as_bytes())?;
     end(stream, request)
 }
 
-/// Sends the head of a request, and waits until the server is at work on it.
+/// Sends the head of a request, and waits until the server has begun to handle it.
 pub(crate) fn begin(server: SocketAddr, request: &Request, cookie: Option<&str>) -> io::Result<TcpStream> {
     let mut stream = connect(server)?;
     stream.write_all(request.head(cookie, "expect: 100-continue\r\n").as_bytes())?;
@@ -59,7 +61,7 @@ pub(crate) fn begin(server: SocketAddr, request: &Request, cookie: Option<&str>)
     Ok(stream)
 }
 
-/// Sends the body of a request, and waits for the answer.
+/// Sends the body of a request that `begin` has sent the head of, and waits for the answer.
 pub(crate) fn end(mut stream: TcpStream, request: &Request) -> io::Result<Answer> {
     stream.write_all(request.body.as_bytes())?;
     let mut text = String::new();
@@ -67,7 +69,7 @@ pub(crate) fn end(mut stream: TcpStream, request: &Request) -> io::Result<Answer
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
     let parts = text.split_once("\r\n\r\n");
     let (Some(status), Some((head, body))) = (status, parts) else {
-        return Err(io::Error::other(format!("no answer but {text:?}")));
+        return Err(io::Error::other(format!("not an HTTP answer: {text:?}")));
     };
     Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
@@ -78,7 +80,7 @@ impl Answer {
         headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// What the browser shall send from now on.
+    /// The cookie that the browser must send from now on, if the answer sets one.
     pub(crate) fn cookie(&self) -> Option<&str> {
         self.header("set-cookie")?.split(';').next()
     }

@@ -1,17 +1,17 @@
-//! A deploy, forward and back, under traffic: four releases of one shop, whose servers share their sessions.
+//! A deploy under traffic: rolls four releases of a shop, whose servers share their sessions, forward and back.
 //!
 //! ```text
 //! $ cargo build -p session-examples --bins && cargo run -p session-examples --bin deploy
 //! 1 1    296 requests    149 reads checked  the first release
-//! 1 2    391 requests    210 reads checked  release 2 comes: adds a field, removes one, renames one
+//! 1 2    391 requests    210 reads checked  release 2 rolls out: adds a field, removes one, renames one
 //! ...
 //! 30 clients, 6262 requests, 3207 reads checked: no login and no field was lost
 //! ```
 //!
-//! `v1.rs` to `v4.rs` are the releases, as one would write them. Servers are replaced one by one while clients edit, on any server,
-//! whatever its release shows; each client knows what it has told the shop, and checks everything it reads.
+//! `v1.rs` to `v4.rs` are the releases, written as in a real project. Servers are replaced one by one while clients send edits to any
+//! server whose release supports them. Each client knows the edits it has made, and checks everything it reads against them.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program for the terminal: this is how it speaks
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command-line program
 
 mod client;
 mod fleet;
@@ -37,38 +37,38 @@ use self::{
 };
 
 const HELP: &str = "\
-Rolls four releases of one shop forward and back under traffic, and checks that no login and no field is lost.
-It starts the programs deploy-v1 to deploy-v4 that are built beside it:
+Rolls four releases of a shop forward and back under traffic, and checks that no login and no field is lost.
+It starts the programs deploy-v1 to deploy-v4, which must be built beside it:
 
   cargo build -p session-examples --bins && cargo run -p session-examples --bin deploy
 
 Usage: deploy [--store URL] [--clients N] [--requests N]
 
-  --store URL    where the sessions are, as for the shop (default: a SQLite file for this run); not memory:
-  --clients N    browsers at once (default: 30)
-  --requests N   what each of them asks at least in each phase (default: 8)
-  --help         this text
+  --store URL    the session store, as for the shop, except memory: (default: a SQLite file for this run)
+  --clients N    the number of simultaneous browsers (default: 30)
+  --requests N   the fewest requests that each browser sends in each phase (default: 8)
+  --help         print this help
 ";
 
-/// The servers' releases, one that is started beside them by mistake, and what happens.
+/// The releases of the two servers, the release of a third that was forgotten and still runs, and a description.
 type Phase = ([Release; 2], Option<Release>, &'static str);
 
 const PLAN: [Phase; 15] = [
     ([1, 1], None, "the first release"),
-    ([1, 2], None, "release 2 comes: adds a field, removes one, renames one"),
-    ([2, 2], None, "and is everywhere"),
-    ([2, 1], None, "it is taken back"),
-    ([1, 1], None, "everywhere; the theme, which it does not know, is still there"),
-    ([1, 2], None, "and comes again"),
-    ([2, 2], None, "everywhere"),
-    ([2, 3], None, "release 3 comes: quantities in the cart, the name in two"),
-    ([2, 2], None, "it is taken back; release 2 edits what it wrote"),
-    ([3, 3], None, "and comes again"),
+    ([1, 2], None, "release 2 rolls out: adds a field, removes one, renames one"),
+    ([2, 2], None, "release 2 on all servers"),
+    ([2, 1], None, "release 2 is rolled back"),
+    ([1, 1], None, "release 1 on all servers; the theme, which release 2 does not know, is still there"),
+    ([1, 2], None, "release 2 rolls out again"),
+    ([2, 2], None, "release 2 on all servers"),
+    ([2, 3], None, "release 3 rolls out: adds quantities to the cart, splits the name in two"),
+    ([2, 2], None, "release 3 is rolled back; release 2 edits the data it wrote"),
+    ([3, 3], None, "release 3 rolls out again"),
     ([3, 3], Some(1), "a forgotten server of release 1 refuses every session"),
-    ([3, 4], None, "release 4 comes: writes nothing for release 2 any more"),
-    ([4, 4], None, "everywhere"),
-    ([3, 3], Some(2), "it is taken back; a forgotten server of release 2 refuses every session"),
-    ([4, 4], None, "and comes again"),
+    ([3, 4], None, "release 4 rolls out: no longer writes the forms that release 2 reads"),
+    ([4, 4], None, "release 4 on all servers"),
+    ([3, 3], Some(2), "release 4 is rolled back; a forgotten server of release 2 refuses every session"),
+    ([4, 4], None, "release 4 rolls out again"),
 ];
 
 struct Options {
@@ -109,7 +109,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error
             Long("clients") => options.clients = arguments.value()?.parse()?,
             Long("requests") => options.requests = arguments.value()?.parse()?,
             Long("help") | Short('h') => return Ok(None),
-            _ => return Err("unknown argument".into()), // which may be a URL with a password
+            _ => return Err("unknown argument".into()), // not shown, because it may be a URL with a password
         }
     }
     Ok(Some(options))
@@ -120,7 +120,7 @@ fn run(options: &Options) -> Result<Count, String> {
     let file = || format!("sqlite:{}", folder.path().join("deploy.db").display());
     let store = options.store.clone().unwrap_or_else(file);
     if store.starts_with("memory:") {
-        return Err("each server has a memory of its own; choose a store that they share".to_owned());
+        return Err("`memory:` is not shared between servers; choose a store that they share".to_owned());
     }
     let mut key = [0; 32];
     SysRng.try_fill_bytes(&mut key).map_err(|error| error.to_string())?;
@@ -148,21 +148,21 @@ fn run(options: &Options) -> Result<Count, String> {
 struct Deploy {
     fleet: Fleet,
     clients: Vec<Client>,
-    /// One more, whose requests are under way when a server is told to stop.
+    /// Another client, which has a request under way whenever a server is stopped.
     last: Client,
-    /// They end what they have begun.
+    /// The servers that were asked to stop and are finishing their last requests.
     stopped: Vec<Arc<Server>>,
 }
 
 impl Deploy {
-    /// The first release, and everybody signed in.
+    /// Starts the first release, and signs every client in.
     fn begin(&mut self) -> Result<(), String> {
         self.fleet.replace(0, 1)?;
         self.fleet.replace(1, 1)?;
         self.clients.iter_mut().chain([&mut self.last]).try_for_each(|client| client.sign_in(&self.fleet))
     }
 
-    /// Replaces servers under traffic, one by one, and lets the clients go on for a while.
+    /// Replaces servers one by one under traffic, and lets the clients go on for a while.
     fn walk(&mut self, phase: &Phase, requests: u64) -> Result<Count, String> {
         let Self { fleet, clients, last, stopped } = self;
         let fleet = &*fleet;

@@ -1,4 +1,6 @@
-//! What a visitor has told the shop, and what each release must show of it.
+//! A model of a visitor's session: the edits made so far, and how each release must show them.
+//!
+//! In: edits. Out: requests, and the fields that a release must show. Never: sends a request.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -7,21 +9,21 @@ use serde_json::{Value, json};
 
 use crate::{fleet::Release, http::Request};
 
-/// In more detail than some releases know.
+/// The fields of a session, in more detail than some releases know.
 pub(crate) struct Visitor {
     user_id: u64,
     /// `nick`, `first`, `last`, `theme`, `locale`.
     texts: BTreeMap<&'static str, String>,
     /// Quantities by sku.
     cart: BTreeMap<u32, u32>,
-    /// No value is used twice, so that every edit that is lost is seen.
+    /// Numbers the values, so that each is used once and a lost edit cannot go unnoticed.
     edits: u32,
 }
 
 pub(crate) enum Edit {
     SignIn(u64),
     Text(&'static str, String),
-    /// First and last name in one.
+    /// First and last name in one field.
     Name(String, String),
     Add(u32),
     Quantity(u32, u32),
@@ -52,7 +54,7 @@ impl Visitor {
             (1, _) => Edit::Text("nick", format!("nick{n}")),
             (2, _) => Edit::Text("theme", format!("theme{n}")),
             (3, _) => Edit::Text("locale", format!("locale{n}")),
-            // Release 2 stores one name and would split it after `Mary`; release 3 knows better, and must not forget.
+            // Release 2 stores one name, which would be split after `Mary`. Release 3 knows the parts and must keep them.
             (4 | 5, _) => Edit::Text("first", format!("Mary Ann{n}")),
             (6 | 7, _) => Edit::Text("last", format!("Evans{n}")),
             (8, _) => Edit::Name(format!("Ada{n}"), format!("King Lovelace{n}")),
@@ -73,10 +75,10 @@ impl Visitor {
         }
     }
 
-    /// Whether a release shows every field as it must.
+    /// Checks that a release shows every field as it must.
     pub(crate) fn check(&self, release: Release, shown: &str) -> Result<(), String> {
         let mut shown: Value = serde_json::from_str(shown).map_err(|error| format!("{error}: {shown}"))?;
-        // Two tabs at once may put things into the cart in either order.
+        // Two tabs may add to the cart in either order.
         if let Some(Value::Array(cart)) = shown.get_mut("cart") {
             cart.sort_by_key(|line| line.get("sku").unwrap_or(line).as_u64());
         }
@@ -84,7 +86,7 @@ impl Visitor {
         for (field, expected) in expected.as_object().into_iter().flatten() {
             let found = shown.get(field).unwrap_or(&Value::Null);
             if found != expected {
-                return Err(format!("`{field}` should be {expected} and is {found}"));
+                return Err(format!("`{field}` should be {expected}, but is {found}"));
             }
         }
         Ok(())
@@ -112,7 +114,7 @@ impl Visitor {
 }
 
 impl Edit {
-    /// Which releases have a form for it.
+    /// The releases that have a form for this edit.
     pub(crate) fn releases(&self) -> RangeInclusive<Release> {
         match self {
             Self::Text("theme", _) => 1..=1,
@@ -123,10 +125,10 @@ impl Edit {
         }
     }
 
-    /// Whether both can be made at once, and it does not matter which comes first.
+    /// Whether both edits can be made at the same time with the same result in either order.
     pub(crate) fn goes_with(&self, other: &Self) -> bool {
         match (self, other) {
-            // A sign-in renews the cookie, with which the other comes; a name and a part of it are one thing.
+            // A sign-in replaces the cookie that the other edit sends; a name and its parts are the same data.
             (Self::SignIn(_), _)
             | (_, Self::SignIn(_))
             | (Self::Name(..), Self::Name(..) | Self::Text("first" | "last", _))

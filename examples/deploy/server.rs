@@ -1,8 +1,9 @@
-//! What all releases do alike: serve on a port of their own, with sessions in a store that they share.
+//! The part that all releases have in common: a server on its own port, with sessions in a shared store.
 //!
-//! In: `SESSION_STORE` (a URL) and `SESSION_KEY` from the environment. Out: the address, on the first line of standard output.
+//! In: `SESSION_STORE` (a URL) and `SESSION_KEY` from the environment. Out: the address, on the first
+//! line of standard output. Never: prints the key.
 
-#![allow(clippy::print_stdout)] // this is how it says where it is
+#![allow(clippy::print_stdout)] // the address goes to standard output
 
 use std::{env, error::Error, time::Duration};
 
@@ -15,8 +16,8 @@ use actix_web::{App, HttpServer, web::ServiceConfig};
 pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Error>> {
     let key: Key = variable("SESSION_KEY")?.parse()?;
     let sessions = SessionMiddleware::builder(store().await?, key)
-        .dangerous_insecure_cookie() // plain HTTP on this machine; leave it out behind TLS
-        // The clients never pause, and all runs on one machine: a late answer is none that is lost.
+        .dangerous_insecure_cookie() // for plain HTTP on this machine; leave it out behind TLS
+        // The clients never pause and everything runs on one machine, so an answer may be late without being lost.
         .load_deadline(Duration::from_secs(20))
         .save_deadline(Duration::from_secs(20))
         .build()?;
@@ -26,7 +27,7 @@ pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Er
     for address in server.addrs() {
         println!("http://{address}");
     }
-    // Until SIGTERM, and then to the end of what it has begun.
+    // Runs until SIGTERM, and then finishes the requests that it has begun.
     server.run().await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Release 1: who is signed in, what they call themselves, a theme, and a cart.
+//! Release 1: the user who is signed in, a nickname, a name, a theme, and a cart.
 
 mod server;
 

@@ -1,4 +1,4 @@
-//! Release 2: adds `locale`, has no theme any more, calls the nick by another name in its source.
+//! Release 2: adds `locale`, removes `theme`, and renames `nick` to `display_name` in the source.
 
 mod server;
 

@@ -1,4 +1,4 @@
-//! Release 3: lines of the cart have a quantity, and the name is split in two.
+//! Release 3: adds a quantity to each line of the cart, and splits the name in two.
 
 mod server;
 
@@ -33,17 +33,17 @@ struct Line {
     quantity: u32,
 }
 
-/// The cart of an older session, for this release.
+/// Reads the cart of an older session.
 fn to_lines(skus: Vec<u32>) -> Vec<Line> {
     skus.into_iter().map(|sku| Line { sku, quantity: 1 }).collect()
 }
 
-/// This release's cart, for the one before.
+/// Writes the cart for the release before.
 fn to_skus(lines: Vec<Line>) -> Vec<u32> {
     lines.into_iter().map(|line| line.sku).collect()
 }
 
-/// The release before edited the cart: what it cannot say stays.
+/// Takes over an edit by the release before, and keeps the quantities, which it cannot express.
 fn keep_quantities(skus: Vec<u32>, before: Vec<Line>) -> Vec<Line> {
     let known: HashMap<u32, u32> = before.into_iter().map(|line| (line.sku, line.quantity)).collect();
     skus.into_iter().map(|sku| Line { sku, quantity: known.get(&sku).copied().unwrap_or(1) }).collect()

@@ -1,9 +1,9 @@
-//! Release 4: no server of release 2 runs any more, so nothing is written for it. The schema itself does not change.
+//! Release 4: no server of release 2 runs any more, so the forms that it reads are no longer written. The schema does not change.
 //!
-//! The functions for that direction (`down`) are gone; `up` and `merge` stay as long as there are sessions of before.
-//! `deploy-v4 census` says which there are.
+//! The functions for that direction (`down`) are gone. `up` and `merge` stay as long as older sessions are stored;
+//! `deploy-v4 census` counts those.
 
-#![allow(clippy::print_stdout)] // the census
+#![allow(clippy::print_stdout)] // prints the census
 
 mod server;
 
@@ -38,12 +38,12 @@ struct Line {
     quantity: u32,
 }
 
-/// The cart of an older session, for this release.
+/// Reads the cart of an older session.
 fn to_lines(skus: Vec<u32>) -> Vec<Line> {
     skus.into_iter().map(|sku| Line { sku, quantity: 1 }).collect()
 }
 
-/// Release 2 edited the cart last: what it cannot say stays.
+/// Takes over the last edit by release 2, and keeps the quantities, which it cannot express.
 fn keep_quantities(skus: Vec<u32>, before: Vec<Line>) -> Vec<Line> {
     let known: HashMap<u32, u32> = before.into_iter().map(|line| (line.sku, line.quantity)).collect();
     skus.into_iter().map(|sku| Line { sku, quantity: known.get(&sku).copied().unwrap_or(1) }).collect()

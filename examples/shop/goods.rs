@@ -1,8 +1,8 @@
-//! What the shop sells, and what it costs. A real shop has these in its database.
+//! The goods of the shop and their prices. A real shop keeps them in its database.
 
 use std::fmt;
 
-/// An amount of money. Only the server knows prices; the session holds which things, and how many.
+/// An amount of money. Prices stay on the server; the session holds only which goods are in the cart, and how many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cents(pub(crate) u32);
 
@@ -17,7 +17,7 @@ pub(crate) struct Tea {
     pub(crate) name: &'static str,
     pub(crate) taste: &'static str,
     pub(crate) price: Cents,
-    /// The colour in the cup.
+    /// The colour of the tea in the cup, as a CSS colour.
     pub(crate) colour: &'static str,
 }
 

@@ -1,7 +1,6 @@
-//! Where the key comes from.
+//! The source of the secret key.
 //!
-//! In: the environment, or a file beside the sessions. Out: the [`Key`], and a line that says where it was. A key is never in the
-//! source, and never printed.
+//! In: the environment, or a file beside the sessions. Out: the [`Key`], and a text that says where it came from. Never: prints the key.
 
 use std::{
     env,
@@ -25,14 +24,16 @@ pub(crate) fn obtain(store: &StoreUrl) -> Result<(Key, String), Box<dyn Error>> 
             let key = text.parse().map_err(|error| format!("{VARIABLE}: {error}"))?;
             Ok((key, format!("from {VARIABLE}")))
         }
-        Err(env::VarError::NotUnicode(_)) => Err(format!("{VARIABLE} is not text").into()),
-        // Sessions in memory end with the program, so the key may too.
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(format!("{VARIABLE} is not UTF-8; make a key with `openssl rand -base64 32`").into())
+        }
+        // Sessions in memory end with the program, so their key need not outlive it either.
         Err(_) if store.is_memory() => Ok((Key::generate()?, "made for this run".into())),
         Err(_) => beside(&store.file().unwrap_or(Path::new("shop")).with_extension("key")),
     }
 }
 
-/// The key in `path`, which is made when it is missing.
+/// Reads the key in the file `path`, and makes the file first if it does not exist.
 fn beside(path: &Path) -> Result<(Key, String), Box<dyn Error>> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     match create(path) {
@@ -49,12 +50,12 @@ fn read(path: &Path) -> Result<Key, String> {
     text.trim().parse().map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Fails when there is one already: an existing key is never overwritten.
+/// Writes a new key into the file `path`. Fails if the file exists, so that a key is never overwritten.
 fn create(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // for its owner's eyes only
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // only its owner may read it
     let mut file = options.open(path)?;
     let mut bytes = [0; 32];
     SysRng.try_fill_bytes(&mut bytes).map_err(std::io::Error::other)?;

@@ -7,9 +7,9 @@
 //! http://127.0.0.1:8080
 //! ```
 //!
-//! Open the address in a browser. `--help` says what can be chosen. Ctrl-C ends it; start it again and you are still signed in.
+//! Open the address in a browser. `--help` lists the options. Ctrl-C stops the shop; start it again, and you are still signed in.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program for the terminal: this is how it speaks
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command-line program
 
 mod goods;
 mod key;
@@ -53,15 +53,15 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (key, origin) = key::obtain(&options.store)?;
     println!("key: {origin}");
 
-    // The shop speaks plain HTTP on this machine only, where some browsers drop a `Secure` cookie. Behind TLS, leave the call
-    // out: the cookie is then `__Host-sid` with `Secure`.
+    // The shop serves plain HTTP, on this machine only, and some browsers drop a `Secure` cookie then. Behind TLS, leave out
+    // `dangerous_insecure_cookie`: the cookie is then `__Host-sid` with `Secure`.
     let sessions = SessionMiddleware::builder(store, key).dangerous_insecure_cookie().build()?;
 
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(routes::headers))
             .wrap(sessions.clone())
-            // Wrapped last, so it runs first: a forged request does not even load a session.
+            // Wrapped last, so it runs first: a request that another site forged is refused before a session is loaded.
             .wrap(from_fn(routes::refuse_other_sites))
             .configure(routes::all)
     })
@@ -74,7 +74,7 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         println!("http://{address}");
     }
-    // actix ends the server at SIGINT and SIGTERM, after the requests that it has begun.
+    // On SIGINT and SIGTERM, actix finishes the requests that it has begun and stops.
     server.run().await?;
     println!("bye");
     Ok(())

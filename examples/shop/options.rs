@@ -1,6 +1,6 @@
-//! What the command line says.
+//! The command line.
 //!
-//! In: arguments. Out: [`Options`], or the mistake and what there is instead.
+//! In: the arguments. Out: [`Options`], or a message that names the mistake and the valid choices. Never: opens a store.
 
 use std::{fmt, path::Path};
 
@@ -16,13 +16,13 @@ Usage: shop [--store STORE] [--port PORT]
   --store postgres://USER:PASSWORD@HOST/DATABASE
   --store redis://HOST, redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST
   --port PORT           the port on 127.0.0.1 (default: 8080; 0: any free one)
-  --help                this text
+  --help                print this help
 
 The key that protects the cookies comes from SESSION_KEY (`openssl rand -base64 32` makes one).
-Without it, the shop makes one at the first start and keeps it beside the SQLite file, or in shop.key.
+Without it, the shop makes a key at the first start, and keeps it beside the SQLite file or in shop.key.
 ";
 
-/// What to do.
+/// What the command line asks for.
 pub(crate) enum Request {
     Run(Options),
     Help,
@@ -33,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) port: u16,
 }
 
-/// Where sessions live: a URL for `store::connect`. `Display` leaves out the password.
+/// The URL of the session store, for `store::connect`. `Display` leaves out the password.
 pub(crate) struct StoreUrl(pub(crate) String);
 
 impl StoreUrl {
@@ -41,7 +41,7 @@ impl StoreUrl {
         self.0.starts_with("memory:")
     }
 
-    /// The SQLite file, if it is one.
+    /// The path of the SQLite file, if the store is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.0.strip_prefix("sqlite:").map(Path::new)
     }
@@ -86,7 +86,7 @@ fn unknown(argument: &lexopt::Arg<'_>) -> String {
     let name = match argument {
         Short(letter) => format!("-{letter}"),
         Long(word) => format!("--{word}"),
-        // It may be a URL with a password.
+        // The argument may be a URL with a password, so only its scheme is shown.
         Value(value) => value.to_string_lossy().split("://").next().unwrap_or_default().to_owned(),
     };
     format!("unknown argument `{name}`; there are --store, --port and --help")

@@ -1,7 +1,7 @@
-//! The pages, as text.
+//! The pages of the shop.
 //!
-//! In: the session, read only. Out: HTML. Whatever a visitor typed goes through [`text`], which is all the escaping that element
-//! content and quoted attributes need.
+//! In: the session, read-only. Out: HTML. Never: puts a visitor's text into a page without [`text`], which escapes everything that is
+//! special in element content and in quoted attributes.
 
 use std::{
     fmt::{self, Write},
@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) const STYLE: &str = include_str!("style.css");
 
-/// Somebody's text inside of HTML.
+/// A text whose `Display` escapes it for HTML.
 struct Escaped<T>(T);
 
 const fn text<T: fmt::Display>(text: T) -> Escaped<T> {
@@ -41,7 +41,7 @@ impl<T: fmt::Display> fmt::Display for Escaped<T> {
     }
 }
 
-/// The one page.
+/// The main page.
 pub(crate) fn shop(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
     let inside = inside(shop, session, notice);
     let notice = noticed(notice);
@@ -67,7 +67,7 @@ pub(crate) fn shop(shop: &Shop, session: &Session, notice: Option<&str>) -> Stri
 pub(crate) fn devices(shop: &Shop, sessions: &[SessionInfo], notice: Option<&str>) -> String {
     let list: String = sessions.iter().map(device).collect();
     let contents = if sessions.is_empty() {
-        "<p class=\"empty\">Nobody is signed in. <a href=\"/#person\">Sign in</a> here and in another browser, and both are listed.</p>"
+        "<p class=\"empty\">Nobody is signed in. <a href=\"/#person\">Sign in</a> here and in another browser to see both in this list.</p>"
             .to_owned()
     } else {
         format!(
@@ -94,7 +94,7 @@ pub(crate) fn devices(shop: &Shop, sessions: &[SessionInfo], notice: Option<&str
 
 fn device(session: &SessionInfo) -> String {
     let now = Timestamp::from(SystemTime::now());
-    let label = session.label.as_deref().unwrap_or("A browser without a name");
+    let label = session.label.as_deref().unwrap_or("An unknown browser");
     let end = if session.is_current {
         "<strong>This browser</strong>".to_owned()
     } else {
@@ -121,7 +121,7 @@ fn noticed(notice: Option<&str>) -> String {
 pub(crate) fn missing() -> String {
     frame(
         Theme::Light,
-        "<main class=\"missing\"><h1>There is nothing here.</h1><p><a href=\"/\">To the shop</a></p></main>",
+        "<main class=\"missing\"><h1>There is nothing here.</h1><p><a href=\"/\">Go to the shop</a></p></main>",
     )
 }
 
@@ -187,7 +187,7 @@ fn cart(shop: &Shop) -> String {
         "<p class=\"empty\">Nothing yet.</p>".to_owned()
     } else {
         format!(
-            "<ul>{lines}</ul><p class=\"total\"><span>Together</span> <strong>{}</strong></p>
+            "<ul>{lines}</ul><p class=\"total\"><span>Total</span> <strong>{}</strong></p>
 <form method=\"post\" action=\"/order\"><button class=\"wide\">Order</button></form>",
             shop.total()
         )
@@ -217,13 +217,13 @@ fn person(shop: &Shop) -> String {
     format!("<section id=\"person\" aria-labelledby=\"person-title\">{contents}</section>")
 }
 
-/// What the session holds, for the curious.
+/// The section that shows the contents of the session.
 fn inside(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
     let (Some(id), Some(created), Some(left)) =
         (session.public_id(), session.created(), session.expires_in())
     else {
         return "<section class=\"inside\" aria-labelledby=\"inside-title\"><h2 id=\"inside-title\">Your session</h2>
-<p>There is none yet: looking around stores nothing and sets no cookie. Add a tea, and one begins.</p></section>"
+<p>There is none yet: looking around stores nothing and sets no cookie. Add a tea to begin one.</p></section>"
             .to_owned();
     };
     let age = Timestamp::from(SystemTime::now()).since(created);
@@ -238,9 +238,9 @@ fn inside(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
     format!(
         "<section class=\"inside\" aria-labelledby=\"inside-title\"><h2 id=\"inside-title\">Your session</h2>
 <dl>
-<div><dt>Public id</dt><dd><code>{id}</code> <small>finds the record, opens nothing; it stays when you sign in, and the secret half of the cookie changes</small></dd></div>
+<div><dt>Public id</dt><dd><code>{id}</code> <small>names the session, but cannot open it; it stays the same when you sign in, while the secret half of the cookie changes</small></dd></div>
 <div><dt>Began</dt><dd>{} ago</dd></div>
-<div><dt>Expires in</dt><dd>{} <small>if you stay away</small></dd></div>
+<div><dt>Expires in</dt><dd>{} <small>if you do not come back</small></dd></div>
 </dl>
 <table><caption>Its fields, as JSON</caption><tbody>{rows}</tbody></table></section>",
         span(age),
@@ -250,11 +250,11 @@ fn inside(shop: &Shop, session: &Session, notice: Option<&str>) -> String {
 
 /// Every field with its value.
 fn fields(shop: &Shop, notice: Option<&str>) -> [(&'static str, String); 5] {
-    // Named one by one and without `..`: a field that is added to the state is missed here by the compiler.
+    // The pattern has no `..`, so the compiler reports it if a field is added to the state and not shown here.
     let Shop { customer, cart, theme, orders, notice: _ } = shop;
     let json = |value: Result<String, serde_json::Error>| value.unwrap_or_else(|error| error.to_string());
     let notice = match notice {
-        Some(notice) => format!("{} → null, now that you saw it", json(serde_json::to_string(notice))),
+        Some(notice) => format!("{} → null, now that it was shown", json(serde_json::to_string(notice))),
         None => "null".to_owned(),
     };
     [
@@ -266,7 +266,7 @@ fn fields(shop: &Shop, notice: Option<&str>) -> [(&'static str, String); 5] {
     ]
 }
 
-/// A duration as people say it.
+/// Formats a duration for people, such as `5 min`.
 fn span(duration: Duration) -> String {
     let seconds = (duration + Duration::from_millis(500)).as_secs();
     match (seconds, seconds / 60, seconds / 3600) {

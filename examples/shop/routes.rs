@@ -1,4 +1,6 @@
-//! What each address does. Every form is answered with a redirect, so that reloading a page never repeats it.
+//! The handlers of the shop. Every form is answered with a redirect, so that reloading a page never sends a form again.
+//!
+//! In: requests, with the session as `TypedSession<Shop>`. Out: pages and redirects. Never: trusts a price or a name from a form.
 
 use actix_typed_session::{Error, Session, TypedSession, id::PublicId};
 use actix_web::{
@@ -22,10 +24,10 @@ use crate::{
     state::{self, Shop},
 };
 
-/// On the page for everybody to see: this is a demonstration.
+/// The password of every account. The page shows it, because this is a demonstration.
 pub(crate) const PASSWORD: &str = "oolong";
 
-/// Longer names than this are no names.
+/// The maximum length of a name in characters.
 const LONGEST_NAME: usize = 40;
 
 pub(crate) fn all(config: &mut web::ServiceConfig) {
@@ -46,11 +48,11 @@ pub(crate) fn all(config: &mut web::ServiceConfig) {
 }
 
 async fn index(mut shop: TypedSession<Shop>) -> impl Responder {
-    let notice = shop.take_notice(); // shown once
+    let notice = shop.take_notice(); // reads and clears it, so it is shown once
     html(pages::shop(&shop, &shop.session(), notice.as_deref()))
 }
 
-/// Does not name the session, so it costs none: no store call, also when the browser sends the cookie.
+/// Does not take the session, so it makes no store call, even if the browser sends the cookie.
 async fn style() -> impl Responder {
     HttpResponse::Ok().content_type("text/css; charset=utf-8").body(pages::STYLE)
 }
@@ -62,7 +64,7 @@ struct Add {
 
 async fn add(mut shop: TypedSession<Shop>, form: web::Form<Add>) -> impl Responder {
     let Some(tea) = goods::find(form.sku) else { return missing().await };
-    // A closure, not a set: two clicks at once are two cups.
+    // A closure instead of a setter: two clicks at the same time add two cups.
     shop.update_cart(|cart| state::add(cart, tea.sku));
     shop.set_notice(format!("{} is in your cart.", tea.name));
     home()
@@ -72,7 +74,7 @@ async fn add(mut shop: TypedSession<Shop>, form: web::Form<Add>) -> impl Respond
 struct HowMany {
     sku: u32,
     quantity: u32,
-    /// Which button it was.
+    /// Present if the visitor used the "remove" button.
     remove: Option<String>,
 }
 
@@ -83,8 +85,10 @@ async fn quantity(mut shop: TypedSession<Shop>, form: web::Form<HowMany>) -> imp
     home()
 }
 
-/// What is ordered must be paid for once and as it is stored, so this waits for the store: `try_update` commits, and returns
-/// what the closure returned on the data that was stored.
+/// Orders the contents of the cart.
+///
+/// An order must be placed exactly once, and for the cart that is stored. `try_update` therefore commits now, and returns the closure's
+/// result for the stored data.
 async fn order(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     if shop.customer().is_none() {
         shop.set_notice("Sign in before you order.");
@@ -92,7 +96,7 @@ async fn order(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     }
     if let Some(total) = shop.try_update(Shop::order).await? {
         shop.set_notice(format!(
-            "Thank you! Tea for {total} is on its way. (It is not: this is a demonstration.)"
+            "Thank you! Tea for {total} is on its way. (Not really: this is a demonstration.)"
         ));
     }
     Ok(home())
@@ -115,10 +119,10 @@ async fn sign_in(
     } else if name.is_empty() || name.chars().count() > LONGEST_NAME {
         shop.set_notice("Please give a name of at most 40 letters.");
     } else {
-        // The id is renewed by itself: a cookie that somebody else knew before is dead now. The cart is kept.
+        // Setting the principal renews the id, so a cookie that was stolen before the sign-in is worthless now. The cart is kept.
         shop.set_customer(name);
         shop.set_notice(format!("Welcome, {name}."));
-        // What the list of devices calls this one.
+        // The name of this browser in the list of devices.
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         shop.session().set_label(agent.unwrap_or_default());
     }
@@ -128,13 +132,13 @@ async fn sign_in(
 async fn sign_out(mut shop: TypedSession<Shop>) -> impl Responder {
     let theme = *shop.theme();
     shop.session().purge();
-    // What is set after a purge begins a new session, with nothing of the old one but this.
+    // Fields set after a purge begin a new session, which has nothing else of the old one.
     shop.set_theme(theme);
     shop.set_notice("You are signed out. The old session is gone for good.");
     home()
 }
 
-/// Every session of who is signed in, on whatever device. The list opens none of them.
+/// Lists every session of the user who is signed in, on all devices. Nothing in the list can open a session.
 async fn devices(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     let notice = shop.take_notice();
     let sessions = shop.session().sessions().await?;
@@ -146,7 +150,7 @@ struct EndDevice {
     id: String,
 }
 
-/// Somebody else's session, or one that has ended already, is left as it is: a page may be old.
+/// Signs out one device. `revoke` ignores a session of another user, or one that has already ended, as on a page that is out of date.
 async fn end_device(session: Session, form: web::Form<EndDevice>) -> Result<impl Responder, Error> {
     if let Ok(id) = form.id.parse::<PublicId>() {
         session.revoke(id).await?;
@@ -162,7 +166,7 @@ async fn end_others(mut shop: TypedSession<Shop>) -> Result<impl Responder, Erro
 
 async fn end_all(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     let ended = shop.session().revoke_all().await?;
-    // This session is gone with them; the notice begins a new one.
+    // This session has ended too, so the notice begins a new one.
     shop.set_notice(format!("You are signed out everywhere, on {}.", devices_in_words(ended, "device")));
     Ok(home())
 }
@@ -181,7 +185,7 @@ async fn missing() -> HttpResponse {
 }
 
 fn html(page: String) -> HttpResponse {
-    // What a signed-in visitor saw is not shown again by the browser's "back" after they left.
+    // After a sign-out, the browser's "back" button must not show the page again.
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -196,12 +200,12 @@ fn to(page: &'static str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, page)).finish()
 }
 
-/// Refuses forms that another site made a visitor's browser send (CSRF).
+/// Refuses forms that another site made a visitor's browser send (cross-site request forgery).
 ///
-/// The cookie is `SameSite=Lax`, so browsers leave it out of another *site's* forms. Two gaps remain: a sibling host such as
-/// `blog.example.org` is the same site as `shop.example.org`, and an old browser may not know the attribute. So the shop also
-/// asks where the form came from. Every browser in use says so, in `Sec-Fetch-Site` or in `Origin`, and no page can change these
-/// headers; a client that sends neither is no browser, and carries no visitor's cookie. That needs no token in each form.
+/// The cookie is `SameSite=Lax`, so browsers do not send it with the forms of another *site*. Two gaps remain: a sibling host such as
+/// `blog.example.org` is the same site as `shop.example.org`, and an old browser may not know the attribute. The shop therefore also
+/// checks where the form came from. Every current browser sends `Sec-Fetch-Site` or `Origin`, and no page can change these headers. A
+/// client that sends neither is not a browser and has no visitor's cookie. So the forms need no token.
 pub(crate) async fn refuse_other_sites(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -223,7 +227,7 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     origin.is_some_and(|(_, host)| headers.get(HOST).is_some_and(|ours| ours == host))
 }
 
-/// For every page: only what this server sends is loaded, and no page of another site shows it in a frame.
+/// Adds security headers to every page: the browser loads nothing from other servers, and no other site can show the page in a frame.
 pub(crate) async fn headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -1,7 +1,7 @@
-//! What the shop remembers of a visitor.
+//! The state of a visitor's session.
 //!
-//! The derive makes `TypedSession<Shop>` of it: getters, setters, and an extractor for handlers. The struct's own methods work
-//! there too.
+//! The derive generates `TypedSession<Shop>` from it, an extractor with getters and setters. The struct's own methods can be called
+//! on it as well.
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::goods::{self, Cents};
 
-/// More of one tea than this is a mistake at the keyboard.
+/// The most of one tea that a cart can hold. A larger number is almost certainly a typing mistake.
 pub(crate) const MOST: u32 = 99;
 
 #[derive(SessionState)]
 #[session(name = "shop", version = 1)]
 pub(crate) struct Shop {
-    /// Who is signed in. Setting it renews the session's id.
+    /// The user who is signed in. Setting it renews the session's id.
     #[session(principal)]
     pub(crate) customer: Option<String>,
-    /// What the visitor wants to buy; kept when they sign in.
+    /// The goods that the visitor wants to buy. A sign-in keeps them.
     #[session(default)]
     pub(crate) cart: Vec<Line>,
     #[session(default)]
     pub(crate) theme: Theme,
-    /// How often this session has ordered.
+    /// The number of orders placed in this session.
     #[session(default)]
     pub(crate) orders: u32,
-    /// Shown once, on the next page.
+    /// A message that the next page shows once.
     #[session(flash)]
     pub(crate) notice: Option<String>,
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Theme {
 }
 
 impl Shop {
-    /// How many things are in the cart.
+    /// The number of items in the cart.
     pub(crate) fn count(&self) -> u32 {
         self.cart.iter().map(|line| line.quantity).sum()
     }
@@ -74,7 +74,7 @@ impl Shop {
         Cents(self.cart.iter().filter_map(|line| Some(goods::find(line.sku)?.price.0 * line.quantity)).sum())
     }
 
-    /// Empties the cart; what it cost, or `None` if there was nothing in it.
+    /// Empties the cart and returns its total, or `None` if it was empty.
     pub(crate) fn order(&mut self) -> Option<Cents> {
         if self.cart.is_empty() {
             return None;
@@ -86,7 +86,7 @@ impl Shop {
     }
 }
 
-/// Puts one more into a cart. Plain functions on a field's type are easy to call from `update_cart`, and to test.
+/// Adds one tea to a cart. A plain function on the field's type is easy to call from `update_cart`, and easy to test.
 pub(crate) fn add(cart: &mut Vec<Line>, sku: u32) {
     match cart.iter_mut().find(|line| line.sku == sku) {
         Some(line) => line.quantity = (line.quantity + 1).min(MOST),
@@ -94,7 +94,7 @@ pub(crate) fn add(cart: &mut Vec<Line>, sku: u32) {
     }
 }
 
-/// Changes how many of a tea are in a cart; none takes the line out.
+/// Sets the quantity of a tea that is in the cart. A quantity of 0 removes its line.
 pub(crate) fn set_quantity(cart: &mut Vec<Line>, sku: u32, quantity: u32) {
     if let Some(line) = cart.iter_mut().find(|line| line.sku == sku) {
         line.quantity = quantity.min(MOST);

@@ -1,4 +1,6 @@
-//! A browser's part: keeps the cookie, sends forms, follows redirects when asked.
+//! A minimal browser for tests.
+//!
+//! In: paths and forms. Out: pages. It keeps cookies and, in `submit`, follows redirects. Never: checks what a page shows.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +12,7 @@ use ureq::{
 pub(crate) struct Browser {
     agent: Agent,
     address: String,
-    /// Name and value, as the server set them.
+    /// Names and values, as the server set them.
     pub(crate) cookies: BTreeMap<String, String>,
     agent_name: String,
 }
@@ -33,13 +35,13 @@ impl Browser {
         Self { agent, address: address.to_owned(), cookies: BTreeMap::new(), agent_name: "A browser".into() }
     }
 
-    /// What it says it is.
+    /// Sets the `User-Agent` that the browser sends.
     pub(crate) fn called(mut self, name: &str) -> Self {
         name.clone_into(&mut self.agent_name);
         self
     }
 
-    /// Another browser, or this one before what it does next: cookies are copied.
+    /// A second browser with a copy of the cookies.
     pub(crate) fn copy(&self) -> Self {
         Self {
             agent: self.agent.clone(),
@@ -59,7 +61,7 @@ impl Browser {
         self.took(response)
     }
 
-    /// A form of our own page.
+    /// Sends a form of the shop's own page.
     pub(crate) fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         self.post_with(
             path,
@@ -78,7 +80,7 @@ impl Browser {
         self.took(response)
     }
 
-    /// Sends a form and shows the page to which its answer leads.
+    /// Sends a form, follows the redirect, and returns the page.
     pub(crate) fn submit(&mut self, path: &str, form: &[(&str, &str)]) -> String {
         let answer = self.post(path, form);
         assert_eq!(answer.status, 303, "{}", answer.body);

@@ -1,4 +1,4 @@
-//! A deploy of four releases, forward and back, on the stores that servers can share.
+//! The example `deploy`, on every kind of store that servers can share.
 
 use std::process::{Command, Output};
 
@@ -10,7 +10,7 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_deploy")).args(arguments).output().unwrap()
 }
 
-/// Every read was right, in every phase, and there were many. What it said, with the census.
+/// Runs the deploy, and checks that every phase made enough requests and reads. Returns the output, which ends with the census.
 fn nothing_is_lost(arguments: &[&str]) -> String {
     let output = run(arguments);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -28,7 +28,7 @@ fn nothing_is_lost(arguments: &[&str]) -> String {
     said
 }
 
-/// One session each, for the clients and for the one that sees servers stop.
+/// Checks that the store has one session for each client, and one for the client that sees servers stop.
 fn no_session_is_left_over(said: &str) {
     assert!(said.contains("\n  31 sessions, all of them; 31 of them with this schema\n"), "{said}");
     assert!(said.contains("\n  0 problems\n"), "{said}");
@@ -52,9 +52,13 @@ async fn on_postgres() {
 }
 
 #[test]
-fn what_cannot_work_is_said() {
+fn mistakes_are_reported() {
     let cases: [(&[&str], i32, &str); 4] = [
-        (&["--store", "memory:"], 1, "each server has a memory of its own; choose a store that they share"),
+        (
+            &["--store", "memory:"],
+            1,
+            "`memory:` is not shared between servers; choose a store that they share",
+        ),
         (&["redis://:secret@localhost"], 2, "unknown argument; see --help"),
         (&["--stroe"], 2, "unknown argument; see --help"),
         (
@@ -78,7 +82,8 @@ fn what_cannot_work_is_said() {
 fn a_release_that_was_not_built_is_named() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let alone = folder.path().join("deploy");
-    // Not a copy: a program that another test starts meanwhile would inherit the open file, and what is open cannot be run.
+    // A hard link, not a copy: a program that another test starts at that moment would inherit the file open for writing, and such a
+    // file cannot be run.
     std::fs::hard_link(env!("CARGO_BIN_EXE_deploy"), &alone).unwrap();
     let output = Command::new(&alone).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! The page "Your devices", on two shops that share their sessions.
+//! The page "Your devices", on two shop processes that share a store.
 
 use crate::{
     browser::Browser,
@@ -9,7 +9,7 @@ use crate::{
 const SIGN_IN: &[(&str, &str)] = &[("name", "Ada"), ("password", "oolong")];
 const KEY: &str = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
 
-/// Signs in on one shop and on the other, lists, and ends sessions from either side.
+/// Signs in on both shops, and lists and ends sessions from either of them.
 fn list_and_end(store: &str) {
     let folder = tempfile::tempdir().unwrap();
     let shops = [(); 2].map(|()| Program::start(folder.path(), &["--store", store], Some(KEY)));
@@ -32,7 +32,7 @@ fn list_and_end(store: &str) {
     let ids: Vec<_> =
         page.split("name=\"id\" value=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(ids.len(), 2, "{page}");
-    // What the page shows opens nothing.
+    // The public id that the page shows cannot open the session.
     let mut thief = Browser::at(shops[0].address());
     for value in [ids[0].to_owned(), format!("1.{}", ids[0]), format!("1.{0}.{0}{0}.{0}", ids[0])] {
         thief.cookies.insert("insecure-sid".into(), value);
@@ -43,7 +43,7 @@ fn list_and_end(store: &str) {
     assert!(!page.contains(">Laptop<") && page.contains(">Tablet<"), "{page}");
     assert!(laptop.home().contains("There is none yet"));
     assert!(tablet.home().contains("Hello, Ada"));
-    // A page that is out of date, and a form that nobody made.
+    // The first form is from a page that is out of date, and the second is malformed. Both are ignored.
     phone.submit("/devices/end", &[("id", ids[0])]);
     phone.submit("/devices/end", &[("id", "nonsense")]);
 

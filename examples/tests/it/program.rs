@@ -1,4 +1,6 @@
 //! The shop as a process.
+//!
+//! In: a folder and arguments. Out: a running shop and its output. Never: leaves a process behind.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -9,7 +11,7 @@ use std::{
 pub(crate) struct Program {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    /// What it said before it served, the address last.
+    /// The lines that it printed at startup; the address is the last one.
     pub(crate) said: Vec<String>,
 }
 
@@ -19,13 +21,13 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs the shop until it ends by itself.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().unwrap()
 }
 
 impl Program {
-    /// Starts it in `folder` and waits for its address.
+    /// Starts the shop in `folder`, and waits until it prints its address.
     pub(crate) fn start(folder: &Path, arguments: &[&str], key: Option<&str>) -> Self {
         let mut command = command(folder, arguments);
         command.args(["--port", "0"]).envs(key.map(|key| ("SESSION_KEY", key)));
@@ -44,9 +46,9 @@ impl Program {
         self.said.last().unwrap()
     }
 
-    /// Ends it by a signal, and returns what it said last.
+    /// Stops the shop by a signal, and returns its last output.
     pub(crate) fn stop(mut self, signal: &str) -> String {
-        // The shell's own `kill`: the program of that name is not everywhere.
+        // `kill` is built into the shell; a program of that name is not installed everywhere.
         let kill = format!("kill {signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let status = self.child.wait().unwrap();
@@ -59,7 +61,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Already over, unless the test failed.
+        // The process has already ended, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The README shows the counter as it is.
+//! The first example of the README is the counter, word for word.
 
 #[test]
 fn its_first_example_is_the_counter() {

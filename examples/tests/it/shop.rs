@@ -1,4 +1,4 @@
-//! A visit to the shop.
+//! Visits to the shop.
 
 use crate::{browser::Browser, program::Program};
 
@@ -11,13 +11,13 @@ fn a_visit() {
     let shop = Program::start(folder.path(), &["--store", "memory:"], None);
     let mut browser = Browser::at(shop.address());
 
-    // Looking around begins no session.
+    // Looking around does not begin a session.
     let page = browser.home();
     assert!(page.contains("Darjeeling") && page.contains("There is none yet"), "{page}");
     assert!(browser.cookies.is_empty());
     assert_eq!(browser.get("/style.css").headers["content-type"], "text/css; charset=utf-8");
 
-    // The cart, and a notice that shows once.
+    // The cart, and a notice that is shown once.
     let page = browser.submit("/cart/add", &[("sku", "11")]);
     assert!(page.contains("role=\"status\">Sencha is in your cart.<"), "{page}");
     assert!(!browser.home().contains("Sencha is in your cart."));
@@ -35,10 +35,10 @@ fn a_visit() {
     let page = browser.submit("/theme", &[]);
     assert!(page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
 
-    // Orders need somebody who is signed in.
+    // Only a signed-in visitor can order.
     assert!(browser.submit("/order", &[]).contains("Sign in before you order."));
 
-    // A sign-in changes the cookie and keeps the cart; the cookie from before is dead.
+    // A sign-in replaces the cookie and keeps the cart. The old cookie is dead.
     let mut before = browser.copy();
     let page = browser.submit("/sign-in", &[("name", "Ada"), ("password", "sencha")]);
     assert!(page.contains("That is not the password"), "{page}");
@@ -55,7 +55,7 @@ fn a_visit() {
     assert!(page.contains("Tea for € 32.00 is on its way") && page.contains("Nothing yet."), "{page}");
     assert!(browser.submit("/order", &[]).contains("<td><code>1</code></td>"), "an empty cart is no order");
 
-    // After signing out, the cookie of the signed-in session is dead; the theme is what was chosen.
+    // After the sign-out, the cookie of the old session is dead. The chosen theme is kept.
     let mut signed_in = browser.copy();
     let page = browser.submit("/sign-out", &[]);
     assert!(page.contains("You are signed out.") && page.contains("data-theme=\"dark\""), "{page}");
@@ -100,7 +100,7 @@ fn sessions_survive_a_restart() {
     assert!(page.contains("Hello, Ada") && page.contains("<strong>€ 7.90</strong>"), "{page}");
     shop.stop("-TERM");
 
-    // Another key: the cookie is not ours, and the record is not looked at.
+    // With another key the cookie is invalid, and the record is not looked up.
     let key = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=";
     let shop = Program::start(folder.path(), &[], Some(key));
     assert_eq!(shop.said[1], "key: from SESSION_KEY");

@@ -1,9 +1,9 @@
-//! What the shop says about mistakes on the command line.
+//! The messages of the shop about mistakes on the command line.
 
 use crate::program::run;
 
 #[test]
-fn mistakes_are_answered_with_what_there_is() {
+fn a_mistake_is_reported_with_the_valid_choices() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("short.key"), "c2hvcnQ=\n").unwrap();
     let cases: [(&[&str], &str); 9] = [
@@ -34,7 +34,7 @@ fn mistakes_are_answered_with_what_there_is() {
 }
 
 #[test]
-fn help_names_every_choice() {
+fn the_help_names_every_option() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(folder.path(), &["--help"]);
     assert!(output.status.success());
