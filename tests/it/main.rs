@@ -1,6 +1,6 @@
-//! Tests that need more than one module.
-#![allow(clippy::unchecked_time_subtraction)] // the times are written here, and a wrong one panics
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
+//! Integration tests: the derive, schema changes, the flow of a request, real servers, and the stores.
+#![allow(clippy::unchecked_time_subtraction)] // the times are constants in the tests, and an underflow panics
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by a panic
 
 mod derive;
 mod evolution;

@@ -2,14 +2,14 @@
 
 use super::fresh;
 
-/// What a user's framework crate may look like.
+/// A framework crate of a user, which re-exports this library.
 pub(super) mod framework {
     pub(crate) mod sessions {
         pub(crate) use actix_typed_session::*;
     }
 }
 
-// In here the library goes by no other name.
+// In this module the library is reachable only through the framework.
 mod app {
     use crate::derive::crate_path::framework::sessions::SessionState;
 

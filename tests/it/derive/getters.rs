@@ -1,4 +1,4 @@
-//! A getter returns what the spelling of the field's type says.
+//! The return type of a getter follows from the spelling of the field's type.
 
 use std::any::type_name;
 use std::num::NonZeroU8;
@@ -72,7 +72,7 @@ async fn types() {
         maybe_text -> Option<&str>,
         maybe_list -> Option<&[Line]>,
         maybe_line -> Option<&Line>,
-        // The spelling decides, not what stands behind it.
+        // The spelling decides, not the type that an alias stands for.
         alias -> &Option<u8>,
         since -> u16,
     );
@@ -97,11 +97,11 @@ async fn defaults() {
     assert_eq!(handle.maybe_line(), None);
     assert_eq!(handle.alias(), &None);
     assert_eq!(handle.since(), 4);
-    // Fields and the state's own methods are there too, to read.
+    // The fields can be read too, and the methods of the state can be called.
     assert_eq!(handle.seen, 4);
 }
 
-/// Names that would be taken if the other field had the method; it has not, so they are free.
+/// Field names that would clash with a method of another field if that field had the method.
 #[derive(SessionState)]
 #[session(version = 1, lock = off)]
 struct Free {
@@ -119,7 +119,7 @@ struct Free {
 }
 
 #[actix_web::test]
-async fn names_that_are_free() {
+async fn names_that_do_not_clash() {
     let mut handle = fresh::<Free>().await;
     handle.set_clear_a(1);
     handle.set_take_b(2);

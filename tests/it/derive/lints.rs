@@ -1,5 +1,5 @@
-//! Generated code passes the lints that a careful user denies. A warning here is a compile error. (`missing_docs` looks
-//! only at what other crates can reach: `tests/renamed` is such a crate.)
+//! Generated code passes the lints that a careful user denies. In this file a warning is a compile error. (`missing_docs` checks only
+//! items that other crates can reach; `tests/renamed` is such a crate.)
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
 #![deny(rust_2018_idioms, clippy::all, clippy::pedantic)]
 
@@ -11,31 +11,31 @@ mod states {
     #[derive(Serialize, Deserialize, Debug, Default)]
     pub(crate) struct Line;
 
-    /// Documented, as the lint wants, although some of its fields are not.
+    /// The struct is documented, as the lint requires; some of its fields are not.
     #[derive(Debug, SessionState)]
     #[allow(non_snake_case)]
     #[session(version = 1, lock = off)]
     pub(crate) struct Linted {
-        /// Who is signed in.
+        /// The user who is signed in.
         #[session(principal)]
         pub(crate) user: Option<u64>,
         /// A list.
         #[session(default)]
         pub(crate) cart: Vec<Line>,
-        /// An option of something else.
+        /// An option of another type.
         pub(crate) line: Option<Line>,
-        /// A flash.
+        /// A flash field.
         #[session(flash)]
         pub(crate) notice: Option<String>,
         /// A value with a default.
         #[session(default = String::new())]
         pub(crate) name: String,
-        // No handler calls the setters of this one.
+        // No handler calls the setters of this field.
         #[session(default)]
         unused: u8,
         #[session(default)]
         camelCase: u8,
-        /// A field that is on its way out.
+        /// A deprecated field.
         #[deprecated]
         #[session(default)]
         old: u8,
@@ -44,6 +44,6 @@ mod states {
 
 #[test]
 fn no_lint_fires() {
-    // Nothing to run: this module compiles, or `deny` has failed the build.
+    // There is nothing to run. A lint that fires fails the build.
     let _ = std::any::type_name::<states::Linted>();
 }

@@ -1,4 +1,4 @@
-//! The derive from outside: what is generated, under which names, and where it compiles.
+//! The derive as a user sees it: the generated items and their names, and the places where they compile.
 
 use actix_typed_session::{Key, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
 use actix_web::dev::Service as _;
@@ -18,7 +18,7 @@ mod stored;
 mod values;
 mod visibility;
 
-/// The handle of a new session, as a handler has it: the handler hands it out and never answers.
+/// Returns the handle of a new session, as a handler has it. The handler passes it out and never answers.
 async fn fresh<T: SessionState>() -> TypedSession<T> {
     let (give, mut take) = mpsc::unbounded_channel();
     let handler = move |handle: TypedSession<T>| {
@@ -33,7 +33,7 @@ async fn fresh<T: SessionState>() -> TypedSession<T> {
     }
 }
 
-/// The exact type of a value: an assignment would let `&Vec<u8>` pass for `&[u8]`.
+/// The exact type of a value. An assignment would accept a `&Vec<u8>` as a `&[u8]`.
 fn type_of<T>(_: &T) -> &'static str {
     std::any::type_name::<T>()
 }

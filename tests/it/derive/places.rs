@@ -1,4 +1,4 @@
-//! Where a state may be declared: inside a function, and by the user's own `macro_rules!`.
+//! A state may be declared inside a function, or by the user's own `macro_rules!`.
 
 use actix_typed_session::SessionState;
 
@@ -42,7 +42,7 @@ macro_rules! states {
         #[session(version = 1, lock = off)]
         struct $name {
             $(#[session(default = $default)] $field: $ty,)*
-            // Half of the type from here, half from there.
+            // One half of the type is from the macro, the other half from its caller.
             listed: Option<Vec<u8>>,
         }
     )*};
@@ -57,7 +57,7 @@ states! {
 async fn by_a_macro() {
     let mut first = fresh::<First>().await;
     assert_eq!((first.text(), first.list()), ("a", &[1][..]));
-    // A type that went through a macro is spelled as it was.
+    // A type that was passed to a macro keeps its spelling.
     assert_eq!(type_of(&first.list()), std::any::type_name::<&[u8]>());
     first.update_list(|list| list.push(2));
     first.set_listed(vec![3]);

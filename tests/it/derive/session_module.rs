@@ -1,4 +1,4 @@
-//! An application may well have a module of its own called `session`, or like the library, or like a word in the expansion.
+//! An application may have a module called `session`, or one with the name of the library or of an item in the expansion.
 
 use super::fresh;
 
@@ -23,7 +23,7 @@ mod app {
     #[session(version = 1, lock = off)]
     pub(super) struct Session_ {
         pub(super) user: Option<u64>,
-        /// Words that the expansion uses itself.
+        /// Names that the expansion itself uses.
         pub(super) value: Option<u8>,
         pub(super) state: Option<u8>,
         pub(super) cells: Option<u8>,
@@ -38,7 +38,7 @@ mod app {
 }
 
 #[actix_web::test]
-async fn compiles_beside_it() {
+async fn compiles_beside_modules_of_the_same_names() {
     let mut handle = fresh::<app::Session_>().await;
     handle.set_user(1);
     handle.set_value(2);

@@ -1,4 +1,4 @@
-//! What each setter accepts, and that a getter shows it at once.
+//! The values that each setter accepts. A getter shows them at once.
 
 use actix_typed_session::SessionState;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ async fn set() {
     assert_eq!(handle.total(), 6);
     handle.set_theme(Theme::Dark);
     assert_eq!(handle.theme(), &Theme::Dark);
-    // The setters keep the field's name; the option names the getter.
+    // The option renames only the getter; the setters keep the field's name.
     handle.set_seen(9);
     assert_eq!(handle.last_seen(), 9);
 }

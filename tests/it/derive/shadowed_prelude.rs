@@ -1,13 +1,13 @@
-//! The user's own types may be called like those of the prelude. The spelling decides: a bare `Option` is taken for the
-//! prelude's, so one's own is written with its path, `self::Option`, and the prelude's as `::std::option::Option`.
+//! A user's types may have the names of prelude types. The spelling decides: a bare `Option` means the prelude's type, so a user's
+//! own type is written with its path, `self::Option`, and the prelude's as `::std::option::Option`.
 
-#![allow(dead_code)] // the names are there to be in the way
+#![allow(dead_code)] // the items exist only to shadow names
 
 use self::values::{Option, String, Vec};
 use super::fresh;
 use ::actix_typed_session::SessionState;
 
-// Apart from the primitives below, which serde's derive takes for the real ones.
+// These are in a module of their own, because serde's derive takes the shadowed primitives below for the real ones.
 mod values {
     use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ struct Shadowed {
 }
 
 #[::actix_web::test]
-async fn compiles_and_means_the_real_prelude() {
+async fn the_expansion_uses_the_real_prelude() {
     let mut handle = fresh::<Shadowed>().await;
     handle.set_mine(self::Option::Given(1));
     assert_eq!(handle.mine(), ::std::option::Option::Some(&self::Option::Given(1)));

@@ -1,4 +1,4 @@
-//! The specification of the expansion: what the derive writes, written by hand, and the same operations on both.
+//! The specification of the expansion: the generated code written by hand, and the same operations on both.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -21,7 +21,7 @@ mod derived {
     #[derive(SessionState)]
     #[session(version = 1, lock = off)]
     pub(super) struct Shop {
-        /// Who is signed in.
+        /// The user who is signed in.
         #[session(principal)]
         pub(super) user: Option<u64>,
         #[session(default)]
@@ -51,7 +51,7 @@ mod by_hand {
                 "shop",
                 "$shop",
                 1,
-                // In the order of the wire keys; a field's index below is its position here.
+                // Sorted by wire key. The indices of fields below are positions in this list.
                 &[
                     __private::Field::new("cart", "shop.cart"),
                     __private::Field::new("type", "shop.kind").reset_on_sign_in().lenient(),
@@ -172,7 +172,7 @@ mod by_hand {
     }
 }
 
-/// What a run of every method shows.
+/// Calls every method of a handle, and returns what the getters showed.
 macro_rules! transcript {
     ($shop:ty) => {{
         let mut shop: TypedSession<$shop> = fresh::<$shop>().await;
@@ -219,7 +219,7 @@ macro_rules! transcript {
 }
 
 #[actix_web::test]
-async fn derived_as_by_hand() {
+async fn the_derived_code_behaves_like_the_handwritten_code() {
     let derived = transcript!(derived::Shop);
     assert_eq!(derived, transcript!(by_hand::Shop));
     assert!(
@@ -229,14 +229,14 @@ async fn derived_as_by_hand() {
 }
 
 #[test]
-fn one_schema() {
+fn both_have_the_same_schema() {
     let derived = format!("{:?}", derived::Shop::schema());
     assert_eq!(derived, format!("{:?}", by_hand::Shop::schema()));
     assert!(derived.contains("shop.kind"), "{derived}");
 }
 
 #[actix_web::test]
-async fn the_rest_has_the_same_types() {
+async fn the_other_methods_have_the_same_types() {
     async fn rest(mut derived: TypedSession<derived::Shop>, mut by_hand: TypedSession<by_hand::Shop>) {
         let _: (Session, Session) = (derived.session(), by_hand.session());
         derived.set_cart(vec![Line { sku: 1 }]);

@@ -1,4 +1,4 @@
-//! What one request sets, the next one reads, each field its own: declared in one order, stored in another.
+//! The next request reads each field as it was set, although fields are stored in another order than they are declared in.
 
 use actix_typed_session::{Key, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
 use actix_web::http::header::{COOKIE, SET_COOKIE};

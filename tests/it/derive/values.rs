@@ -1,9 +1,9 @@
-//! `SessionValue`: two types share a shape exactly if serde writes them alike, as far as their source tells.
+//! `SessionValue`: two types have the same shape exactly if serde writes them alike, as far as their source shows.
 
 use actix_typed_session::{SessionShape, SessionValue};
 use serde::{Deserialize, Serialize};
 
-/// Each in a module of its own, so that the name of the type is the same or another at will.
+/// Defines each type in a module of its own, so that types can have the same name.
 macro_rules! shapes {
     ($($name:ident: $ty:ty = { $($item:item)* })+) => {
         $(mod $name {
@@ -21,7 +21,7 @@ shapes! {
         struct Line { sku: u32, note: Option<String> }
     }
     other_order_and_name: Row = {
-        /// Documented.
+        /// A doc comment, which makes no difference.
         #[derive(Clone, Serialize, Deserialize, SessionValue)]
         pub(super) struct Row { pub(super) note: Option<String>, pub(super) sku: u32 }
     }
@@ -286,11 +286,11 @@ struct Wide {
     sku: u64,
 }
 
-/// Of which the library knows nothing.
+/// A type that the library knows nothing about.
 #[derive(Serialize, Deserialize)]
 struct Foreign(u8);
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -308,7 +308,7 @@ mod as_nothing {
 }
 
 #[test]
-fn alike_in_json() {
+fn types_with_the_same_json_have_the_same_shape() {
     for (what, shape) in [
         ("order and name", other_order_and_name::FP),
         ("renamed back", renamed_back::FP),
@@ -339,7 +339,7 @@ fn alike_in_json() {
 }
 
 #[test]
-fn all_others_differ() {
+fn types_with_different_json_have_different_shapes() {
     let all = [
         line::FP,
         renamed_in_json::FP,

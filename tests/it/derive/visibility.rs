@@ -1,5 +1,5 @@
-//! A field's methods are as visible as the field, the handle and its own methods as the struct.
-//! That a private one is hidden is a compile error: `ui-tests/cases/misuse/private_field.rs`.
+//! A field's methods are as visible as the field; the handle and its other methods are as visible as the struct.
+//! `ui-tests/cases/misuse/private_field.rs` shows that the methods of a private field are hidden.
 
 use super::fresh;
 
@@ -30,7 +30,7 @@ mod outer {
 }
 
 #[actix_web::test]
-async fn each_from_where_its_field_is_seen() {
+async fn methods_are_visible_where_their_field_is() {
     let mut handle: outer::inner::SeenHandle = fresh::<outer::inner::Seen>().await;
     assert_eq!(outer::inner::from_inside(&mut handle), Some(1));
     assert_eq!(outer::from_parent(&mut handle), Some(2));

@@ -1,4 +1,4 @@
-//! What a store holds, counted; and the dry run. Property P22.
+//! The census: the counts, and the dry run. Property P22.
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +30,7 @@ use crate::{
     servers::{shared_cluster, shared_postgres, shared_redis, unique_name},
 };
 
-/// A store that nobody may write to.
+/// A store that panics on every write.
 struct ReadOnly(AnyStore);
 
 impl SessionStore for ReadOnly {
@@ -51,7 +51,7 @@ impl SessionStore for ReadOnly {
     }
 
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        // Some answers twice, as a Redis may: each session counts once.
+        // Returns some selectors twice, as Redis may. Each session must count once.
         let mut scanned = self.0.scan(from, limit.min(7)).await?;
         scanned.selectors.extend(scanned.selectors.clone());
         Ok(scanned)
@@ -62,7 +62,7 @@ async fn look<T: SessionState>(store: &AnyStore) -> Census {
     census::<T>(&ReadOnly(store.clone()), u64::MAX).await.unwrap()
 }
 
-/// Never the same, and of all parts of a store.
+/// A new selector, spread over all parts of a store.
 fn next_key() -> Selector {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -75,7 +75,7 @@ fn writes(cells: &[(&str, String)]) -> Vec<CellWrite> {
 
 type Cells = Vec<(&'static str, String)>;
 
-/// A session: cells that were written first, and cells that were written after them.
+/// A session: the cells that were written first, and the cells that were written after them.
 #[derive(Clone, Debug)]
 struct Stored {
     first: Cells,
@@ -97,7 +97,7 @@ impl Stored {
         key
     }
 
-    /// What is stored in the end, with whether it was written after the rest.
+    /// The cells that are stored in the end, each with whether it was written second.
     fn cells(&self) -> BTreeMap<&'static str, (&str, bool)> {
         let first = self.first.iter().map(|(key, json)| (*key, (json.as_str(), false)));
         first.chain(self.then.iter().map(|(key, json)| (*key, (json.as_str(), true)))).collect()
@@ -133,14 +133,14 @@ fn stored() -> impl Strategy<Value = Stored> {
     (cells(), cells()).prop_map(|(first, then)| Stored { first, then })
 }
 
-/// The numbers of a census.
+/// The numbers in a census.
 #[derive(PartialEq, Eq, Debug, Default)]
 struct Totals {
     sessions: u64,
     sections: u64,
     readable_from: BTreeMap<Option<u16>, u64>,
     too_new: u64,
-    /// Form, count, bytes.
+    /// The form, count and bytes of each wire key.
     cells: BTreeMap<String, (String, u64, u64)>,
     needs: BTreeMap<u16, u64>,
     problems: u64,
@@ -163,8 +163,8 @@ impl From<&Census> for Totals {
     }
 }
 
-/// Counted as somebody would who reads the design and not the code.
-fn counted(sessions: &[Stored]) -> Totals {
+/// Counts the sessions by the rules of the design, independently of the code.
+fn expected_totals(sessions: &[Stored]) -> Totals {
     let mut all = Totals::default();
     for session in sessions {
         all.sessions += 1;
@@ -184,7 +184,7 @@ fn counted(sessions: &[Stored]) -> Totals {
             let cell = all.cells.entry((*key).to_owned()).or_insert_with(|| (form.to_owned(), 0, 0));
             *cell = (form.to_owned(), cell.1 + 1, cell.2 + (key.len() + json.len()) as u64);
         }
-        // 2: written after the rest, 0: absent.
+        // When the newest of the cells was written: 2 is second, 1 is first, 0 is never.
         let newest = |keys: &[&str]| {
             let written = keys.iter().filter_map(|key| cells.get(key)).map(|(_, then)| 1 + u8::from(*then));
             written.max().unwrap_or(0)
@@ -203,14 +203,14 @@ fn counted(sessions: &[Stored]) -> Totals {
             continue;
         }
         let is_damaged = |key: &str| cells.get(key).is_some_and(|(json, _)| json.contains("canary"));
-        // An edit of the old side is merged with what stood on the new one.
+        // An edit of the older form is merged with the newer one, so both must be readable.
         let unreadable = is_damaged("shop.cart@3") || (old_cart && is_damaged("shop.cart"));
         all.problems += u64::from(unreadable);
     }
     all
 }
 
-/// Totals equal those of counting, no value is shown, and nothing is written.
+/// Checks that a census has the right totals, shows no value, and writes nothing.
 fn totals(cases: u32, sessions: usize, open: impl AsyncFn() -> Option<AnyStore>) {
     let system = actix_web::rt::System::new();
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
@@ -227,14 +227,14 @@ fn totals(cases: u32, sessions: usize, open: impl AsyncFn() -> Option<AnyStore>)
         let text = census.to_string();
         prop_assert!(!text.contains("canary") && census.complete, "{}", text);
         prop_assert_eq!(census.problems.len() as u64, census.problem_count);
-        prop_assert_eq!(Totals::from(&census), counted(&sessions));
+        prop_assert_eq!(Totals::from(&census), expected_totals(&sessions));
         Ok(())
     });
     run.unwrap();
 }
 
 #[test]
-fn totals_equal_those_of_counting() {
+fn totals_in_memory() {
     totals(256, 40, async || Some(AnyStore::new(MemoryStore::unbounded())));
 }
 
@@ -251,7 +251,7 @@ fn totals_on_sqlite() {
 fn totals_on_redis() {
     totals(32, 40, async || {
         let server = shared_redis().await?;
-        // A prefix that a pattern would take for many.
+        // The prefix has characters that are special in a pattern.
         let url = format!("{}?prefix={}%5Ba-z%5D*:", server.url(), unique_name());
         Some(connect(&url).await.unwrap())
     });
@@ -288,7 +288,7 @@ async fn memory(sessions: &[(Literal<'_>, Literal<'_>)]) -> (AnyStore, Vec<Selec
 }
 
 #[actix_web::test]
-async fn an_old_form_is_needed_until_it_is_carried_over() {
+async fn an_older_form_is_needed_until_it_is_upgraded() {
     let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.theme", r#""dark""#)];
     let new: &[_] = &[("$shop", "2"), ("shop.cart", "[11]"), ("shop.cart@3", "[]")];
     let (store, keys) = memory(&[(old, &[]), (new, &[]), (new, &[("shop.cart", "[12]")])]).await;
@@ -300,14 +300,14 @@ async fn an_old_form_is_needed_until_it_is_carried_over() {
     assert_eq!(look::<v3b::Shop>(&store).await.safe_to_raise_oldest_record(), Some(2));
     store.delete(&keys[2], None).await.unwrap();
     assert_eq!(look::<v3b::Shop>(&store).await.safe_to_raise_oldest_record(), Some(3));
-    // While a binary of version 2 may run, its sessions may be written at any moment.
+    // While a binary of version 2 may run, it may store the older form at any time.
     assert_eq!(look::<v3::Shop>(&store).await.safe_to_raise_oldest_record(), Some(2));
     let some = actix_typed_session::census::<v3b::Shop>(&store, 0).await.unwrap();
     assert_eq!((some.complete, some.safe_to_raise_oldest_record()), (false, None));
 }
 
 #[actix_web::test]
-async fn the_dry_run_names_what_would_fail() {
+async fn the_dry_run_names_every_conversion_that_would_fail() {
     let (store, keys) = memory(&[
         (&[("shop.cart", "[11]")], &[]),
         (&[("shop.cart", "[100]")], &[]),
@@ -333,9 +333,9 @@ async fn the_dry_run_names_what_would_fail() {
     assert_eq!(seen, expected);
 }
 
-/// Run by the release that let the old forms go, it says that this was too early.
+/// Run by the release that has removed the older forms, the census reports that this was too early.
 #[actix_web::test]
-async fn what_left_the_source_too_early_is_a_problem() {
+async fn a_form_that_left_the_source_too_early_is_a_problem() {
     let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.name", r#""Ada""#)];
     let new: &[_] = &[("$shop", "3"), ("shop.cart@3", "[]"), ("shop.first", r#""Ada""#)];
     let (store, keys) = memory(&[(new, &[]), (old, &[])]).await;
@@ -356,7 +356,7 @@ async fn what_left_the_source_too_early_is_a_problem() {
     assert_eq!((census.problem_count, census.safe_to_raise_oldest_record()), (0, Some(3)));
 }
 
-/// Release 3, while one of release 1 may still run.
+/// Release 3, while a binary of release 1 may still run.
 mod patient {
     use super::*;
 
@@ -374,14 +374,14 @@ mod patient {
 }
 
 #[actix_web::test]
-async fn what_an_older_binary_may_write_again_stays() {
+async fn a_form_that_an_older_binary_may_still_write_is_needed() {
     let (store, _) = memory(&[(&[("shop.hits", "7")], &[])]).await;
     assert_eq!(look::<patient::Shop>(&store).await.safe_to_raise_oldest_record(), Some(1));
 }
 
-/// What nobody stored is not written, so it cannot fail.
+/// A field without a stored value is not written, so its `down` cannot fail.
 #[actix_web::test]
-async fn a_default_is_no_problem() {
+async fn a_default_is_not_a_problem() {
     #[derive(SessionState)]
     #[session(name = "shop", version = 2, lock = off)]
     struct Shop {
@@ -397,22 +397,22 @@ async fn a_default_is_no_problem() {
     assert_eq!(look::<Shop>(&store).await.problem_count, 0);
 }
 
-/// A wrong store is not a safe one.
+/// A store without sessions is probably the wrong one, so it is not called safe.
 #[actix_web::test]
-async fn of_no_sessions_nothing_follows() {
+async fn an_empty_store_is_not_called_safe() {
     let (store, _) = memory(&[]).await;
     let census = look::<v3b::Shop>(&store).await;
     assert_eq!(census.safe_to_raise_oldest_record(), None);
     assert!(census.to_string().contains("no sessions: is it the right store?"), "{census}");
 }
 
-/// As a list of sessions shows it.
+/// The public id, as a list of sessions shows it.
 fn public_id(key: &Selector) -> PublicId {
     let text = format!("{key:?}");
     text["Selector(".len()..text.len() - 1].parse().unwrap()
 }
 
-/// What a person reads.
+/// The report for people.
 #[actix_web::test]
 async fn a_report() {
     let old: &[_] = &[("$shop", "1"), ("shop.cart", "[11]"), ("shop.theme", r#""dark""#)];
@@ -453,7 +453,7 @@ async fn a_report() {
 }
 
 #[actix_web::test]
-async fn a_store_that_does_not_know_its_keys_says_so() {
+async fn a_store_that_cannot_list_its_records_is_an_error() {
     let error = census::<v2::Shop>(&Plain(MemoryStore::unbounded()), 10).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unsupported);
 }

@@ -1,5 +1,5 @@
-//! Where the rules of reading and writing meet: a chain that breaks in its middle, a gate that rises under a request, a flash
-//! that is moved while it is shown.
+//! Corner cases of reading and writing: a chain of conversions that breaks in the middle, a gate that rises during a request, a flash
+//! field that is upgraded while it is shown.
 
 use std::{rc::Rc, time::Duration};
 
@@ -38,7 +38,7 @@ fn text(first: Option<u32>) -> Option<String> {
     first.map(|first| first.to_string())
 }
 
-/// A name that is split in version 3, and half of which becomes a number in version 5.
+/// A name that is split in version 3. Its first half becomes a number in version 5.
 mod chain {
     use super::*;
 
@@ -81,7 +81,7 @@ mod chain {
     v5!(patient, (, oldest_reader = 2), (, lenient), down, text);
 }
 
-/// A form in the middle that could be made stays, when the one after it could not and the one before it goes.
+/// If the last conversion of a chain fails, the form before it is stored when the oldest one is removed.
 #[actix_web::test]
 async fn half_a_chain_is_kept() {
     let world = memory();
@@ -96,16 +96,16 @@ async fn half_a_chain_is_kept() {
     assert_eq!(world.cells().await, "$c r2 4\nc.first r2 \"Ada\"\nc.last r2 \"Byron\"\n");
 }
 
-/// One that holds is moved to its end, by a write of any of its fields.
+/// If all conversions succeed, a write of any field of the group stores the newest forms.
 #[actix_web::test]
-async fn a_whole_chain_is_moved() {
+async fn a_whole_chain_is_upgraded() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
     world.visit::<chain::strict::C, _>(async |c| c.set_last("Byron")).await.unwrap();
     assert_eq!(world.cells().await, "$c r2 4\nc.first r2 \"1\"\nc.first@5 r2 1\nc.last r2 \"Byron\"\n");
 }
 
-/// A name whose half learns in version 5 how it is spelt.
+/// A name whose first half gets a second part in version 5.
 mod spelt {
     use super::*;
 
@@ -154,9 +154,9 @@ mod spelt {
     }
 }
 
-/// A write of one field of a group does not touch the others: a newer form, which this binary does not know, would lose to it.
+/// A write of one field of a group does not write the others. Otherwise it would overrule a newer form that this binary does not know.
 #[actix_web::test]
-async fn a_neighbour_that_is_not_written_keeps_what_only_a_newer_binary_knows() {
+async fn a_field_that_is_not_written_keeps_the_form_of_a_newer_binary() {
     let world = memory();
     world.visit::<spelt::v5::C, _>(async |c| c.set_first(("Ada".to_owned(), 7))).await.unwrap();
     world.visit::<spelt::v4::C, _>(async |c| c.set_last("Byron")).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_neighbour_that_is_not_written_keeps_what_only_a_newer_binary_knows() 
         .unwrap();
 }
 
-/// The same where the older binary may still run: its edit is not dropped.
+/// The same while the older binary may still run: its edit is not dropped.
 #[actix_web::test]
 async fn half_a_chain_is_kept_beside_an_old_reader() {
     let world = memory();
@@ -181,7 +181,7 @@ async fn half_a_chain_is_kept_beside_an_old_reader() {
 }
 
 #[actix_web::test]
-async fn half_a_chain_is_kept_when_it_breaks_under_a_request() {
+async fn half_a_chain_is_kept_when_it_breaks_during_a_request() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
     world.write_before_next(&[("c.name", "\"Ada Byron\"")]);
@@ -189,9 +189,9 @@ async fn half_a_chain_is_kept_when_it_breaks_under_a_request() {
     assert_eq!(world.cells().await, "$c r3 4\nc.first r3 \"Ada\"\nc.last r3 \"King\"\n");
 }
 
-/// Cleared here is cleared for the old binary, whatever `down` would make of nothing.
+/// A cleared field is `null` in the older form too, whatever `down` would return for `None`.
 #[actix_web::test]
-async fn what_is_cleared_does_not_go_through_down() {
+async fn a_cleared_field_does_not_go_through_down() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_name("1 Lovelace")).await.unwrap();
     world
@@ -205,7 +205,7 @@ async fn what_is_cleared_does_not_go_through_down() {
     world.visit::<chain::v2::C, _>(async |c| assert_eq!(c.name(), None)).await.unwrap();
 }
 
-/// A name of which one half always has a value.
+/// A name whose second half always has a value.
 mod defaulted {
     use super::*;
 
@@ -229,9 +229,9 @@ mod defaulted {
     }
 }
 
-/// Cleared by an old binary is `null` on both sides, and a field with a default reads as that also inside of a conversion.
+/// A field that an old binary cleared is `null` in both forms. A field with a default reads as its default, also inside a conversion.
 #[actix_web::test]
-async fn half_of_what_was_cleared_is_set() {
+async fn half_of_a_cleared_name_is_set() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
     world.visit::<chain::v2::C, _>(async |c| c.clear_name()).await.unwrap();
@@ -279,9 +279,9 @@ mod flash {
     }
 }
 
-/// Another request stores the same in its newer form: that is no other notice.
+/// Another request stores the same notice in its newer form. That is not a new notice.
 #[actix_web::test]
-async fn a_flash_that_is_moved_meanwhile_is_shown_once() {
+async fn a_flash_that_is_upgraded_meanwhile_is_shown_once() {
     let world = memory();
     world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
     world.write_before_next(&[("f.notice@2", "4")]);
@@ -290,7 +290,7 @@ async fn a_flash_that_is_moved_meanwhile_is_shown_once() {
     assert_eq!(world.visit::<flash::v1::F, _>(async |f| f.take_notice()).await, Ok(None));
 }
 
-/// And a new one is not taken for the old one.
+/// A new notice is not mistaken for the old one.
 #[actix_web::test]
 async fn a_flash_that_is_set_meanwhile_is_shown() {
     let world = memory();
@@ -300,7 +300,7 @@ async fn a_flash_that_is_set_meanwhile_is_shown() {
     assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(5)));
 }
 
-/// Also if it says the same.
+/// Even if the new notice has the same text.
 #[actix_web::test]
 async fn a_flash_that_is_set_anew_meanwhile_is_shown_again() {
     let world = memory();
@@ -310,9 +310,9 @@ async fn a_flash_that_is_set_anew_meanwhile_is_shown_again() {
     assert_eq!(world.visit::<flash::v2::F, _>(async |f| f.take_notice()).await, Ok(Some(4)));
 }
 
-/// Somebody contracts while a handler of an older binary is between two saves.
+/// A newer release raises the gate while a handler of an older binary is between two saves.
 #[actix_web::test]
-async fn a_gate_that_rises_between_two_saves_is_seen() {
+async fn a_gate_that_rises_between_two_saves_is_noticed() {
     let world = Rc::new(memory());
     world.visit::<chain::v2::C, _>(async |c| c.set_x(1)).await.unwrap();
     world.write_before_next(&[("other.text", "1")]);
@@ -328,9 +328,9 @@ async fn a_gate_that_rises_between_two_saves_is_seen() {
     assert_eq!(world.cell("c.name").await, None);
 }
 
-/// Nor is a gate that nobody can read taken for an open one.
+/// A gate that cannot be read is treated as closed.
 #[actix_web::test]
-async fn a_gate_that_is_no_number_is_closed() {
+async fn a_gate_that_is_not_a_number_is_closed() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_x(1)).await.unwrap();
     world.write(&[("$c", "\"canary\"")]).await;
@@ -339,9 +339,9 @@ async fn a_gate_that_is_no_number_is_closed() {
     assert_eq!(world.record().await, before);
 }
 
-/// A request that is told to come back to a newer binary is not even seen.
+/// A request to a binary that is too old does not touch the session.
 #[actix_web::test]
-async fn who_is_too_old_does_not_touch() {
+async fn a_binary_that_is_too_old_does_not_touch_the_session() {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     let world = World::on(AnyStore::new(MemoryStore::unbounded().with_clock(clock.clone())));
     world.visit::<chain::strict::C, _>(async |c| c.set_x(1)).await.unwrap();
@@ -360,9 +360,9 @@ struct Other {
     text: Option<u8>,
 }
 
-/// What was carried up is a write of its section, with all that belongs to one.
+/// Storing an upgraded value is a write of its section, so it raises the gate.
 #[actix_web::test]
-async fn a_section_that_is_only_read_raises_its_gate_when_it_is_moved() {
+async fn a_section_that_is_only_read_raises_its_gate_when_it_is_upgraded() {
     let world = memory();
     world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
     let status = world.answer(async |f: TypedSession<contracted::F>, mut other: TypedSession<Other>| {
@@ -388,14 +388,14 @@ mod contracted {
     }
 }
 
-/// A section that is too new is nobody's to move.
+/// A section that is too new is not upgraded.
 #[actix_web::test]
-async fn a_section_that_is_too_new_is_left_by_who_saves_another() {
+async fn saving_another_section_leaves_one_that_is_too_new() {
     let world = memory();
     world.visit::<flash::v1::F, _>(async |f| f.set_notice(4)).await.unwrap();
     world.write(&[("$f", "3")]).await;
     let handler = async |f: Result<TypedSession<flash::v2::F>, Error>, mut other: TypedSession<Other>| {
-        // The handler has its own answer for this.
+        // The handler handles the error itself.
         drop(f.unwrap_err().error_response());
         other.set_text(1);
         ""
@@ -404,9 +404,9 @@ async fn a_section_that_is_too_new_is_left_by_who_saves_another() {
     assert_eq!(world.cells().await, "$f r2 3\n$other r3 1\nf.notice r1 4\nother.text r3 1\n");
 }
 
-/// A request may look at a field many times.
+/// A request may read a field many times.
 #[actix_web::test]
-async fn what_cannot_be_read_is_told_once_in_a_request() {
+async fn an_unreadable_field_is_reported_once_per_request() {
     let world = memory();
     world.visit::<chain::v2::C, _>(async |c| c.set_name("Ada Lovelace")).await.unwrap();
     world.write_before_next(&[("c.x", "9")]);
@@ -425,7 +425,7 @@ async fn what_cannot_be_read_is_told_once_in_a_request() {
     assert_eq!(text.matches("cell_unreadable").count(), 1, "{text}");
 }
 
-/// Type parameters of what the derive writes do not hide a state of their name.
+/// The type parameters in generated code do not hide a state of the same name.
 mod letters {
     use super::*;
 
@@ -443,7 +443,7 @@ mod letters {
 }
 
 #[actix_web::test]
-async fn states_of_one_letter() {
+async fn states_with_one_letter_names() {
     let world = memory();
     world.visit::<letters::R, _>(async |r| r.try_update(|r| r.x = Some(1)).await.unwrap()).await.unwrap();
     world.visit::<letters::F, _>(async |f| f.try_update(|f| f.x = Some(2)).await.unwrap()).await.unwrap();

@@ -1,4 +1,4 @@
-//! One record through a deploy, cell by cell, as the design tells it.
+//! One record during a deploy, cell by cell, as in the example of the design.
 
 use super::{
     kit::TOO_NEW,
@@ -9,7 +9,7 @@ use super::{
 on_every_store! {
     async release_2_beside_3
     async a_name_that_is_split
-    async a_field_that_was_renamed_or_removed_moves_nothing
+    async renaming_or_removing_a_field_changes_no_stored_data
     async both_halves_of_a_name_set_at_once
 }
 
@@ -43,14 +43,14 @@ async fn release_2_beside_3(place: Place) {
     let expected = three.clone();
     world.visit::<v3::Shop, _>(async move |shop| assert_eq!(shop.cart(), expected)).await.unwrap();
     assert!(world.updates().is_empty(), "reading writes nothing");
-    // Saving another field moves the cart too.
+    // Saving another field upgrades the cart too.
     world.visit::<v3::Shop, _>(async |shop| shop.set_locale("de")).await.unwrap();
     assert_eq!(
         world.cells().await,
         "$shop r2 2\nshop.cart r3 [11,12,13]\n\
          shop.cart@3 r4 [{\"sku\":11,\"qty\":2},{\"sku\":12,\"qty\":1},{\"sku\":13,\"qty\":1}]\nshop.locale r4 \"de\"\n"
     );
-    // Nobody of release 2 is left.
+    // No binary of release 2 runs any more.
     let expected = three.clone();
     world
         .visit::<v3b::Shop, _>(async move |shop| {
@@ -95,7 +95,7 @@ async fn a_name_that_is_split(place: Place) {
     assert_eq!(world.cells().await, "$shop r4 3\nshop.first r4 null\nshop.last r4 \"Byron\"\n");
 }
 
-async fn a_field_that_was_renamed_or_removed_moves_nothing(place: Place) {
+async fn renaming_or_removing_a_field_changes_no_stored_data(place: Place) {
     let world = place.world();
     world
         .visit::<v1::Shop, _>(async |shop| {
@@ -119,7 +119,7 @@ async fn a_field_that_was_renamed_or_removed_moves_nothing(place: Place) {
     assert_eq!(world.cell("shop.locale").await, None, "a default is not stored");
 }
 
-/// Two fields that are stored together, set by two requests at once: neither is lost.
+/// Two requests set the two halves of a name, which belong together. Neither is lost.
 async fn both_halves_of_a_name_set_at_once(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("Ada Lovelace")).await.unwrap();

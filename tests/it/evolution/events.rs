@@ -1,4 +1,4 @@
-//! What somebody sees who watches a deploy: four events, and no value in any of them.
+//! The four events of a deploy. None of them contains a stored value.
 
 use actix_typed_session::store::{AnyStore, MemoryStore};
 
@@ -26,7 +26,7 @@ fn events(logged: &Logged) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn every_step_of_a_deploy_is_told_once() {
+async fn each_event_of_a_deploy_is_reported_once() {
     let world = World::on(AnyStore::new(MemoryStore::unbounded()));
     let (logged, _guard) = Logged::here();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
@@ -50,9 +50,9 @@ async fn every_step_of_a_deploy_is_told_once() {
     assert_eq!(events(&logged), ["schema_too_new shop"]);
 }
 
-/// Somebody else is faster: what was carried up goes with the next save.
+/// After a conflict the upgraded value is dropped; the next save stores it.
 #[actix_web::test]
-async fn what_was_not_stored_is_not_told() {
+async fn an_upgrade_that_was_not_stored_is_not_reported() {
     let world = World::on(AnyStore::new(MemoryStore::unbounded()));
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
     world.write_before_next(&[("shop.cart", "[12]")]);
@@ -63,7 +63,7 @@ async fn what_was_not_stored_is_not_told() {
 }
 
 #[actix_web::test]
-async fn a_cell_that_cannot_be_read_is_told() {
+async fn an_unreadable_cell_is_reported() {
     let world = World::on(AnyStore::new(MemoryStore::unbounded()));
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
     world.write(&[("shop.cart", "\"canary\"")]).await;

@@ -1,4 +1,4 @@
-//! Every form that an attribute has, and every kind of field in an older form: reset, flash, lenient, several sources, chains.
+//! Every form of the derive's options, and every kind of field with an older form: reset, flash, several sources, chains.
 
 use actix_typed_session::SessionState;
 
@@ -9,16 +9,16 @@ use super::{
 };
 
 on_every_store! {
-    async two_fields_become_two_others_by_their_own_defaults
+    async two_fields_become_two_others_with_different_defaults
     async paths_may_be_generic_and_of_traits
-    async cleared_is_cleared_whatever_the_functions_say
-    async a_flash_is_shown_once_whoever_shows_it
+    async a_cleared_field_is_cleared_whatever_the_functions_return
+    async a_flash_is_shown_once_by_whichever_binary
     async signing_in_resets_every_form
-    async what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version
-    async what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large
+    async a_contracted_change_keeps_its_wire_keys_and_a_step_may_name_a_versioned_one
+    async an_upgraded_value_is_stored_once_and_never_makes_a_record_too_large
 }
 
-/// What there was before.
+/// The first version of the schema.
 mod old {
     use actix_typed_session::SessionState;
 
@@ -42,7 +42,7 @@ mod old {
     }
 }
 
-/// Named as what the derive calls its own.
+/// This function and the next two have the names of items that the derive generates.
 fn values(old: Option<u8>) -> u16 {
     old.map_or(7, u16::from)
 }
@@ -79,7 +79,7 @@ fn sides((area, width): (u32, u32)) -> (u32, u32) {
     (width, area.checked_div(width).unwrap_or(0))
 }
 
-/// What came of it.
+/// The second version of the schema.
 mod new {
     use super::*;
 
@@ -117,7 +117,7 @@ impl Saturating for u8 {
     }
 }
 
-/// Later: what nobody stores any more has left the source, and what was made of it changes once more.
+/// The third version: the older forms have left the source, and the newer ones change once more.
 mod later {
     use super::*;
 
@@ -144,7 +144,7 @@ fn taken_apart(summary: Option<(Option<String>, u16)>) -> (Option<String>, u16) 
     summary.unwrap_or_default()
 }
 
-async fn two_fields_become_two_others_by_their_own_defaults(place: Place) {
+async fn two_fields_become_two_others_with_different_defaults(place: Place) {
     let world = place.world();
     world.visit::<old::Forms, _>(async |it| it.set_width(5)).await.unwrap();
     let read = world.visit::<new::Forms, _>(async |it| (it.area(), it.width())).await.unwrap();
@@ -152,7 +152,7 @@ async fn two_fields_become_two_others_by_their_own_defaults(place: Place) {
     world.visit::<new::Forms, _>(async |it| it.set_area(30)).await.unwrap();
     let read = world.visit::<old::Forms, _>(async |it| (it.width(), it.height())).await.unwrap();
     assert_eq!(read, (5, 6));
-    // Set by nobody, each reads its own default, and one that is set alone is converted with the other's.
+    // Fields that were never set read as their defaults. A field that is set alone is converted with the default of the other.
     let world = place.world();
     world.visit::<new::Forms, _>(async |it| it.set_area(30)).await.unwrap();
     let read = world.visit::<old::Forms, _>(async |it| (it.width(), it.height())).await.unwrap();
@@ -184,13 +184,13 @@ async fn paths_may_be_generic_and_of_traits(place: Place) {
     );
 }
 
-async fn cleared_is_cleared_whatever_the_functions_say(place: Place) {
+async fn a_cleared_field_is_cleared_whatever_the_functions_return(place: Place) {
     let world = place.world();
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(5));
     world.visit::<new::Forms, _>(async |it| it.set_size(300)).await.unwrap();
     assert_eq!(world.visit::<old::Forms, _>(async |it| it.size()).await, Ok(None));
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(300));
-    // What is clear for the old binary already is not edited by clearing it.
+    // Clearing a field that the old binary already reads as cleared is not an edit.
     world.visit::<old::Forms, _>(async |it| it.clear_size()).await.unwrap();
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(300));
     world.visit::<old::Forms, _>(async |it| it.set_size(200)).await.unwrap();
@@ -212,7 +212,7 @@ async fn cleared_is_cleared_whatever_the_functions_say(place: Place) {
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.size()).await, Ok(1000));
 }
 
-async fn a_flash_is_shown_once_whoever_shows_it(place: Place) {
+async fn a_flash_is_shown_once_by_whichever_binary(place: Place) {
     let world = place.world();
     world.visit::<old::Forms, _>(async |it| it.set_notice("four")).await.unwrap();
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.take_notice()).await, Ok(Some(4)));
@@ -220,7 +220,7 @@ async fn a_flash_is_shown_once_whoever_shows_it(place: Place) {
     world.visit::<new::Forms, _>(async |it| it.set_notice(3)).await.unwrap();
     assert_eq!(world.visit::<old::Forms, _>(async |it| it.take_notice()).await, Ok(Some("xxx".to_owned())));
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.take_notice()).await, Ok(None));
-    // One that another request replaced meanwhile is not taken away.
+    // A notice that another request has replaced in the meantime is not cleared.
     world.visit::<old::Forms, _>(async |it| it.set_notice("four")).await.unwrap();
     world.write_before_next(&[("forms.notice", "\"fifth\"")]);
     assert_eq!(world.visit::<new::Forms, _>(async |it| it.take_notice()).await, Ok(Some(4)));
@@ -251,7 +251,7 @@ async fn signing_in_resets_every_form(place: Place) {
         }
         assert_eq!(world.visit::<new::Forms, _>(async |it| it.back()).await, Ok(None));
         assert_eq!(world.visit::<old::Forms, _>(async |it| it.back()).await, Ok(None));
-        // What is saved after does not bring it back.
+        // A later save does not bring the value back.
         world.visit::<new::Forms, _>(async |it| it.set_seen(1)).await.unwrap();
         assert_eq!(world.visit::<new::Forms, _>(async |it| it.back()).await, Ok(None));
         world.visit::<new::Forms, _>(async |it| it.set_back(9)).await.unwrap();
@@ -259,7 +259,7 @@ async fn signing_in_resets_every_form(place: Place) {
     }
 }
 
-async fn what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version(place: Place) {
+async fn a_contracted_change_keeps_its_wire_keys_and_a_step_may_name_a_versioned_one(place: Place) {
     let world = place.world();
     world
         .visit::<new::Forms, _>(async |it| {
@@ -282,10 +282,10 @@ async fn what_left_the_source_keeps_its_key_and_a_key_may_be_of_a_version(place:
     );
 }
 
-async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large(place: Place) {
+async fn an_upgraded_value_is_stored_once_and_never_makes_a_record_too_large(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart((0..40_000).collect())).await.unwrap();
-    // As lines the cart would fill more than the limit.
+    // The cart is larger than the limit in its newer form.
     world.visit::<v3::Shop, _>(async |shop| shop.set_locale("de")).await.unwrap();
     assert_eq!(world.cell("shop.locale").await.unwrap(), "\"de\"");
     assert_eq!(world.cell("shop.cart@3").await, None);
@@ -298,7 +298,7 @@ async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large(pl
     let update = world.updates().pop().unwrap();
     assert_eq!(update.write.len(), 1, "nothing is carried twice: {update:?}");
     assert!(update.guards.iter().all(|guard| guard.key.as_str() == "$shop"));
-    // What is set to what was only carried up is stored; what is set to what is stored writes nothing.
+    // Setting a field to its upgraded value stores it. Setting a field to its stored value writes nothing.
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1, 2])).await.unwrap();
     world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1), line(2, 1)])).await.unwrap();
     assert!(world.cells().await.contains("shop.cart@3 r7"));
@@ -308,9 +308,9 @@ async fn what_is_carried_up_is_stored_once_and_never_makes_a_record_too_large(pl
     assert!(world.updates().is_empty());
 }
 
-/// P6: what the functions of these tests promise, and those of every schema should.
+/// Property P6: `down(up(old))` equals `old` for the conversions of these tests, as it should for those of every schema.
 #[test]
-fn the_functions_are_lenses() {
+fn the_conversions_are_lenses() {
     shop::laws();
     versions::laws();
     for sides_then in [(1, 4), (3, 0), (5, 7)] {
@@ -319,7 +319,7 @@ fn the_functions_are_lenses() {
 }
 
 #[test]
-fn a_schema_says_what_it_no_longer_has() {
+fn a_schema_lists_its_removed_fields() {
     let schema = v3b::Shop::schema();
     assert_eq!((schema.version(), schema.oldest_reader()), (3, 3));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the evolution tests share: binaries of several versions beside one store, as requests of one browser.
+//! The kit of the evolution tests: requests of one browser to binaries of several versions, which share a store.
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,7 +23,7 @@ use actix_web::{
     web,
 };
 
-/// A store that keeps a book of what it is asked.
+/// A store that records its calls.
 #[derive(Clone)]
 struct Watched {
     inner: AnyStore,
@@ -35,7 +35,7 @@ struct Book {
     last: Option<Selector>,
     updates: Vec<Change>,
     conflicts: usize,
-    /// What somebody else writes just before the next update.
+    /// A change of another request, to be applied just before the next update.
     before: Option<Change>,
 }
 
@@ -68,7 +68,7 @@ impl SessionStore for Watched {
     }
 }
 
-/// Long enough that no request gives up on a busy machine.
+/// A deadline that no request reaches, even on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
 /// One browser, and the store that all binaries share.
@@ -77,11 +77,11 @@ pub(super) struct World {
     pub(super) cookie: RefCell<Option<String>>,
 }
 
-/// A request that was answered with an error: its status, and why the state could not be extracted, if that is why.
+/// A request that was answered with an error: its status, and the kind of the error if the extraction of the state failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Refused(pub(super) u16, pub(super) Option<ErrorKind>);
 
-/// What a binary that is too old is told.
+/// The answer of a binary that is too old.
 pub(super) const TOO_NEW: Refused = Refused(503, Some(ErrorKind::SchemaTooNew));
 pub(super) const UNREADABLE: Refused = Refused(500, Some(ErrorKind::UnreadableField));
 
@@ -90,14 +90,14 @@ impl World {
         Self { store: Watched { inner: store, book: Arc::default() }, cookie: RefCell::new(None) }
     }
 
-    /// Another tab of the same browser, with a book of its own.
+    /// Another tab of the same browser, with a record of calls of its own.
     pub(super) fn twin(&self) -> Self {
         let book = Book { last: self.store.book.lock().unwrap().last, ..Book::default() };
         let store = Watched { inner: self.store.inner.clone(), book: Arc::new(Mutex::new(book)) };
         Self { store, cookie: self.cookie.clone() }
     }
 
-    /// One request to a binary whose state is `T`.
+    /// Sends a request to a binary whose state is `T`.
     pub(super) async fn visit<T: SessionState, R: 'static>(
         &self,
         job: impl AsyncFnOnce(&mut TypedSession<T>) -> R + 'static,
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// One request to any handler; the status of its answer.
+    /// Sends a request to any handler, and returns the status of the answer.
     pub(super) async fn answer<F, Args>(&self, handler: F) -> u16
     where
         F: Handler<Args, Output: Responder + 'static>,
@@ -145,13 +145,13 @@ impl World {
         response.status().as_u16()
     }
 
-    /// The record as it is stored; of a session that has ended, none.
+    /// The stored record; `None` if the session has ended.
     pub(super) async fn record(&self) -> Option<Arc<Record>> {
         let key = self.store.book.lock().unwrap().last?;
         self.store.inner.load(&key, &LoadOptions::default()).await.unwrap().map(|loaded| loaded.record)
     }
 
-    /// Every cell, as `shop.cart r5 [11]`, one a line.
+    /// Every cell as `shop.cart r5 [11]`, one per line.
     pub(super) async fn cells(&self) -> String {
         let mut text = String::new();
         for (key, cell) in self.record().await.iter().flat_map(|record| record.cells()) {
@@ -160,17 +160,17 @@ impl World {
         text
     }
 
-    /// The text of one cell.
+    /// The JSON text of one cell.
     pub(super) async fn cell(&self, key: &str) -> Option<String> {
         self.record().await?.cell(key).map(|cell| cell.json.as_str().to_owned())
     }
 
-    /// Somebody else writes these cells.
+    /// Writes these cells as another request.
     pub(super) async fn write(&self, cells: &[(&str, &str)]) {
         self.change(&writing(cells)).await;
     }
 
-    /// The session is used: it lives on, and nothing else changes.
+    /// Touches the session: it lives longer, and nothing else changes.
     pub(super) async fn touch(&self) {
         let mut change = Change::default();
         change.touch = true;
@@ -183,17 +183,17 @@ impl World {
         assert!(matches!(updated, Updated::Done { .. }));
     }
 
-    /// Somebody else writes these cells just before the next update.
+    /// Arranges for these cells to be written by another request just before the next update.
     pub(super) fn write_before_next(&self, cells: &[(&str, &str)]) {
         self.store.book.lock().unwrap().before = Some(writing(cells));
     }
 
-    /// How many updates met a record that had moved.
+    /// The number of updates that conflicted.
     pub(super) fn conflicts(&self) -> usize {
         self.store.book.lock().unwrap().conflicts
     }
 
-    /// The updates that were sent since this was last asked.
+    /// The updates that were sent since the last call.
     pub(super) fn updates(&self) -> Vec<Change> {
         std::mem::take(&mut self.store.book.lock().unwrap().updates)
     }

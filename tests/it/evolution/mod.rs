@@ -1,5 +1,5 @@
-//! Schemas that change: binaries of several versions on the same sessions.
-#![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive asks for
+//! Schema changes: binaries of several versions that share sessions.
+#![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive requires
 
 mod census;
 mod corners;

@@ -1,5 +1,5 @@
-//! Binaries of all versions in any order, against a model that knows nothing of cells: who wrote last, and what each version can
-//! say of it. Properties P1 to P5 and P7 to P13.
+//! Binaries of all versions in any order, against a model without cells: the last value written, and the part of it that each version
+//! can express. Properties P1 to P5 and P7 to P13.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ on_every_store! {
     fn any_binary_after_any_other
 }
 
-/// One binary: a version and what it counts on.
+/// A binary: its version and, for `V5b`, a higher `oldest_reader`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Binary {
     V1,
@@ -53,7 +53,7 @@ impl Binary {
     }
 }
 
-/// What all versions together can say; each says less.
+/// The values of all fields. Each version can express only a part of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Said {
     a: Option<Three>,
@@ -64,7 +64,7 @@ struct Said {
 }
 
 impl Said {
-    /// As much of it as `version` can say.
+    /// The part of it that `version` can express.
     fn by(mut self, version: u8) -> Self {
         if let Some(a) = &mut self.a {
             a.d = if version < 2 { 0 } else { a.d };
@@ -81,23 +81,23 @@ impl Said {
 #[derive(Clone, Debug)]
 enum Op {
     A(Option<Three>),
-    /// A closure that builds on what is there.
+    /// A closure that increments the present value.
     Raise,
     First(Option<Marked>),
     Last(Option<String>),
-    /// A field that never changed; saving it moves what was carried up.
+    /// Sets a field that is the same in all versions. The save also stores upgraded values.
     Note(u32),
     Page(u32),
-    /// Several at once, in one closure over the whole state.
+    /// Changes several fields in one closure over the whole state.
     All(Three, Marked),
     Read,
 }
 
-/// The record as the model sees it.
+/// The record in the model.
 #[derive(Clone, Debug, Default)]
 struct Model {
     said: Said,
-    /// The oldest version that may read it.
+    /// The oldest version that may read the record.
     floor: u8,
 }
 
@@ -121,7 +121,7 @@ impl Model {
         }
         let version = by.version();
         mine = Said { page: mine.page, ..mine.by(version) };
-        // What is written anew loses what only newer versions can say; what is written as it is, or not at all, does not.
+        // A new value loses the details that only newer versions can express. A value that is unchanged or not written keeps them.
         let before = self.said.clone().by(version);
         if mine.a == before.a {
             mine.a = self.said.a;
@@ -144,11 +144,11 @@ fn full(first: Option<Marked>, last: Option<String>) -> Option<String> {
 
 macro_rules! binaries {
     ($($binary:ident $module:ident: $a:expr, $from_a:expr, $name:tt;)*) => {
-        /// One request of `by`: does `op` and says what it then reads.
+        /// Sends a request to `by` that performs `op`, and returns the values that it then reads.
         async fn run(world: &World, by: Binary, op: Op) -> Result<Said, Refused> {
             match by {
                 $($binary => world.visit::<$module::M, _>(async move |m| {
-                    #[allow(clippy::redundant_closure_call)] // one closure a version
+                    #[allow(clippy::redundant_closure_call)] // each version has a closure of its own
                     match op {
                         Op::A(a) => m.set_a(a.map(|a| $a(a))),
                         Op::Raise => m.update_a(|a| {
@@ -238,7 +238,7 @@ fn ops() -> impl Strategy<Value = Vec<(Binary, Op)>> {
     prop::collection::vec((prop::sample::select(&ALL[..]), op), 1..9)
 }
 
-/// What older binaries may read must be there for them; what none may read must not.
+/// Checks that every form that an older binary may read is stored, and that no other older form is.
 fn stored_as_the_floor_says(cells: &BTreeMap<String, String>, by: Binary, op: &Op) {
     // A closure that changes nothing writes nothing.
     let writes_a = matches!(op, Op::A(_) | Op::Raise);
@@ -274,13 +274,13 @@ fn any_binary_after_any_other(system: &SystemRunner, place: &Place) {
                 let clears = matches!(op, Op::A(None) | Op::First(None) | Op::Last(None));
                 let mut expected = model.clone();
                 expected.apply(by, &op);
-                // A session does not begin by clearing.
+                // Clearing a field does not begin a session.
                 if exists || !clears {
                     model = expected;
                 }
                 prop_assert_eq!(done, Ok(model.said.clone().by(by.version())), "{:?} {:?}", by, op);
                 let record = world.record().await;
-                // A request whose every write equals what is stored writes nothing.
+                // A request that sets only values that are already stored writes nothing.
                 if record != before {
                     model.floor = model.floor.max(by.oldest_reader());
                 }

@@ -1,4 +1,4 @@
-//! Requests of old and new binaries that overlap: every order of loads and commits of three, as in the model of the design.
+//! Overlapping requests of old and new binaries: every order of the loads and commits of three requests, as in the design's model.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -13,23 +13,23 @@ use super::{
 };
 
 on_every_store! {
-    async a_conflict_of_an_upgrade_alone_drops_the_upgrade
-    async a_conflict_of_its_own_runs_the_closure_again
+    async a_conflict_on_an_upgraded_field_drops_the_upgrade
+    async a_conflict_on_a_written_field_runs_the_closure_again
     async a_closure_guards_every_form_of_its_field
     async the_gate_is_checked_again_after_a_conflict
     async the_gate_is_never_lowered
-    async a_late_set_is_kept_when_the_field_was_only_carried_up
-    async an_up_that_never_makes_the_same_text_is_no_edit
+    async a_late_set_is_kept_if_the_field_was_only_upgraded
+    async an_up_whose_text_differs_each_time_is_not_an_edit
     ;
     fn no_raise_is_lost_in_any_order
 }
 
-/// What one request does.
+/// The job of one request.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
     OldRaise,
     NewRaise,
-    /// Saves another field, and moves what it read.
+    /// Saves another field, and so stores the upgraded value that it read.
     NewNote,
     OldNote,
     NewRenew,
@@ -39,7 +39,7 @@ fn raised(a: Option<(u32, u8)>) -> Option<(u32, u8)> {
     Some(a.map_or((1, 0), |(n, d)| (n + 1, d)))
 }
 
-/// Runs `job`, and stops between load and commit until it is let go on.
+/// Stops a handler between load and commit, until `go` is sent.
 async fn stop(told: mpsc::UnboundedSender<()>, go: oneshot::Receiver<()>) {
     told.send(()).unwrap();
     go.await.unwrap();
@@ -99,13 +99,13 @@ async fn request(
     };
     match done {
         Ok(()) => true,
-        // Its cookie was replaced meanwhile: nothing is stored, and it hears so.
+        // Another request replaced the cookie in the meantime: nothing is stored, and the answer says so.
         Err(Refused(409, _)) => false,
         Err(refused) => panic!("{kind:?}: {refused:?}"),
     }
 }
 
-/// All orders of loads and commits of three requests: each number stands twice.
+/// All orders of the loads and commits of three requests. Each request's number occurs twice: load, then commit.
 fn orders() -> Vec<Vec<usize>> {
     fn go(left: [usize; 3], so_far: &[usize], all: &mut Vec<Vec<usize>>) {
         if left == [0; 3] {
@@ -127,7 +127,7 @@ fn orders() -> Vec<Vec<usize>> {
 fn no_raise_is_lost_in_any_order(system: &SystemRunner, place: &Place) {
     use Kind::{NewNote, NewRaise, NewRenew, OldNote, OldRaise};
     const KINDS: [Kind; 5] = [OldRaise, NewRaise, NewNote, OldNote, NewRenew];
-    /// Has no factor in common with the number of all cases.
+    /// A stride that is coprime to the number of cases.
     const STRIDE: usize = 7_919;
     let orders = orders();
     assert_eq!(orders.len(), 90);
@@ -152,7 +152,7 @@ async fn one(world: World, kinds: &[Kind; 3], order: &[usize]) {
         match running[*at].take() {
             None => {
                 let (go, wait) = oneshot::channel();
-                // All three come with the cookie that the browser had when the first began.
+                // All three requests send the cookie that the browser had when the first one began.
                 world.cookie.borrow_mut().clone_from(&cookie);
                 let request = spawn(request(world.clone(), kinds[*at], told.clone(), wait));
                 running[*at] = Some((go, request));
@@ -181,8 +181,9 @@ async fn one(world: World, kinds: &[Kind; 3], order: &[usize]) {
     assert_eq!(n, Some((expected, 3)), "{at}");
 }
 
-/// An upgrade that conflicts with an older binary's edit is dropped; the request's own writes are stored on the first retry.
-async fn a_conflict_of_an_upgrade_alone_drops_the_upgrade(place: Place) {
+/// If another request edits a field that this one only upgraded, the upgraded value is dropped, and the first retry stores the
+/// request's own writes.
+async fn a_conflict_on_an_upgraded_field_drops_the_upgrade(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
     world.write_before_next(&[("shop.cart", "[11,12]")]);
@@ -207,8 +208,8 @@ async fn a_conflict_of_an_upgrade_alone_drops_the_upgrade(place: Place) {
     assert_eq!(seen, [line(11, 1), line(12, 1)]);
 }
 
-/// A conflict that is the request's own runs its closure again, on what is there, and nothing is carried along any more.
-async fn a_conflict_of_its_own_runs_the_closure_again(place: Place) {
+/// A conflict on a field that the request writes runs its closure again on the stored data. No upgraded value is stored with it then.
+async fn a_conflict_on_a_written_field_runs_the_closure_again(place: Place) {
     let world = place.world();
     world
         .visit::<v2::Shop, _>(async |shop| {
@@ -224,7 +225,7 @@ async fn a_conflict_of_its_own_runs_the_closure_again(place: Place) {
     assert_eq!(world.updates().len(), 2);
 }
 
-/// An old binary's edit of the older form is a conflict for a closure over the newer one.
+/// An edit of the older form by an old binary conflicts with a closure over the newer form.
 async fn a_closure_guards_every_form_of_its_field(place: Place) {
     let world = place.world();
     world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(11, 2)])).await.unwrap();
@@ -235,7 +236,7 @@ async fn a_closure_guards_every_form_of_its_field(place: Place) {
     assert_eq!(world.cell("shop.cart").await.unwrap(), "[11,12,13]");
 }
 
-/// A newer release raises the gate under a request of an older one: refused, nothing written.
+/// A newer release raises the gate during a request of an older one. The request is refused and writes nothing.
 async fn the_gate_is_checked_again_after_a_conflict(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![11])).await.unwrap();
@@ -246,7 +247,7 @@ async fn the_gate_is_checked_again_after_a_conflict(place: Place) {
     assert_eq!(world.cell("$shop").await.unwrap(), "3");
 }
 
-/// A request that found no gate must not lower what a newer one wrote meanwhile.
+/// A request that found no gate must not lower one that a newer release has written in the meantime.
 async fn the_gate_is_never_lowered(place: Place) {
     let world = place.world();
     world.visit::<m3::M, _>(async |m| m.set_note(1)).await.unwrap();
@@ -284,8 +285,8 @@ mod sets {
     }
 }
 
-/// A set has another order each time it is made of the same list; nobody edited it, so a late `set` counts.
-async fn an_up_that_never_makes_the_same_text_is_no_edit(place: Place) {
+/// A set has a different order each time it is made from the same list. That is not an edit, so a late `set` is kept.
+async fn an_up_whose_text_differs_each_time_is_not_an_edit(place: Place) {
     let world = Rc::new(place.world());
     world.visit::<v2::Shop, _>(async |shop| sets::fill(shop)).await.unwrap();
     let (told, mut stopped) = mpsc::unbounded_channel();
@@ -307,8 +308,8 @@ async fn an_up_that_never_makes_the_same_text_is_no_edit(place: Place) {
     assert_eq!(cart, 1, "{}", world.cells().await);
 }
 
-/// A request that another one's renewal overtook: its blind set is not lost to a value that was only carried up.
-async fn a_late_set_is_kept_when_the_field_was_only_carried_up(place: Place) {
+/// Another request renews the id first. The blind set of this one is not lost to a value that was only upgraded.
+async fn a_late_set_is_kept_if_the_field_was_only_upgraded(place: Place) {
     for (cells, kept) in [
         (&[("shop.cart@3", r#"[{"sku":11,"qty":1}]"#)][..], true),
         (&[("shop.cart@3", r#"[{"sku":11,"qty":7}]"#), ("shop.cart", "[11]")][..], false),

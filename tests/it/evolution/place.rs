@@ -1,19 +1,19 @@
-//! Where the tests of evolution keep their sessions: in memory, in a file, and on the servers that other tests use too.
+//! The stores of the evolution tests: in memory, in a file, and on servers that are shared with other tests.
 
 use actix_typed_session::store::{AnyStore, MemoryStore, connect};
 
 use super::kit::World;
 use crate::http::place::Place as Kept;
 
-/// A store of one test.
+/// The store of one test.
 pub(super) struct Place {
     store: AnyStore,
-    /// What goes when the test ends; nothing of memory.
+    /// The data to delete when the test ends; `None` for a store in memory.
     kept: Option<Kept>,
 }
 
 impl Place {
-    #[allow(clippy::unused_async)] // as the others
+    #[allow(clippy::unused_async)] // async like the others
     pub(super) async fn memory() -> Option<Self> {
         Some(Self { store: AnyStore::new(MemoryStore::unbounded()), kept: None })
     }
@@ -34,19 +34,19 @@ impl Place {
         Some(Self { store: connect(&kept.url()).await.unwrap(), kept: Some(kept) })
     }
 
-    /// A new session on it.
+    /// A new browser without a session on this store.
     pub(super) fn world(&self) -> World {
         World::on(self.store.clone())
     }
 
-    /// How many of so many cases there is time for: a call costs a server more than it costs memory.
+    /// The number of cases to run: fewer than `in_memory` on other stores, whose calls take longer.
     pub(super) fn cases(&self, in_memory: u32) -> u32 {
         if self.kept.is_none() { in_memory } else { in_memory.min(128) }
     }
 }
 
-/// Each of these on every kind of store; where a server is missing, the test says so and is skipped. One that is not async is
-/// given the runtime of its store.
+/// Makes one `#[test]` of each function for every kind of store. If a server is missing, the test says so and is skipped. A function that
+/// is not async gets the runtime of its store.
 macro_rules! on_every_store {
     (@$kind:ident $(async $test:ident)* $(; $(fn $property:ident)+)?) => {
         mod $kind {

@@ -1,4 +1,4 @@
-//! What cannot be read or converted: it stays in its field, and stays as it is. Properties P14, P17, P19, P20.
+//! Values that cannot be read or converted affect only their own field, and stay as they are. Properties P14, P17, P19, P20.
 
 use actix_typed_session::{ErrorKind, SessionState};
 use actix_web::rt::SystemRunner;
@@ -12,7 +12,7 @@ use super::{
 
 on_every_store! {
     async an_unreadable_neighbour_is_not_overwritten
-    async half_of_what_can_be_read_is_not_carried_up
+    async the_readable_half_of_a_name_is_not_upgraded_alone
     async a_form_that_left_the_source_too_early_is_not_empty
     async an_up_that_fails_or_panics_is_an_unreadable_field
     async a_down_that_fails_or_panics_stores_nothing
@@ -30,7 +30,7 @@ struct Other {
     text: Option<String>,
 }
 
-/// A cart whose old numbers must be small, and whose new quantities must be.
+/// Converts only small numbers, as `careful_down` does with small quantities. Others fail, and 13 panics.
 fn careful_up(skus: Vec<u32>) -> Result<Vec<Line>, &'static str> {
     assert!(!skus.contains(&13), "a panic");
     if skus.iter().any(|sku| *sku > 99) {
@@ -99,7 +99,7 @@ mod joint {
     }
 }
 
-/// Half of what cannot be read is not overwritten by way of the other half, also where both may read as their defaults.
+/// A write of one half of a name does not overwrite an unreadable other half, even if both are `lenient`.
 async fn an_unreadable_neighbour_is_not_overwritten(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary")).await.unwrap();
@@ -149,8 +149,8 @@ mod chain {
     }
 }
 
-/// One half of a name can be read and is not stored along, or the other would be gone: the old name holds both.
-async fn half_of_what_can_be_read_is_not_carried_up(place: Place) {
+/// One half of a name can be read, and the other cannot. The readable half is not upgraded, because the old name holds both.
+async fn the_readable_half_of_a_name_is_not_upgraded_alone(place: Place) {
     let world = place.world();
     world.visit::<v2::Shop, _>(async |shop| shop.set_name("canary 7")).await.unwrap();
     world
@@ -163,7 +163,7 @@ async fn half_of_what_can_be_read_is_not_carried_up(place: Place) {
     assert_eq!(world.cells().await, "$shop r2 4\nshop.locale r2 \"de\"\nshop.name r1 \"canary 7\"\n");
 }
 
-/// Release 3 contracted as far as it goes: of what came before only the keys are left.
+/// Release 3, fully contracted: of the older forms only the wire keys are left.
 pub(super) mod contracted {
     use super::*;
 
@@ -182,7 +182,7 @@ pub(super) mod contracted {
     }
 }
 
-/// The census of the release before said when it may leave; whoever does not ask is told, and loses nothing.
+/// An older form was removed without asking the census. The sessions that need it are an error, and lose nothing.
 async fn a_form_that_left_the_source_too_early_is_not_empty(place: Place) {
     let set_cart: fn(&mut v2::ShopHandle) = |shop| shop.set_cart(vec![11]);
     for set in [set_cart, |shop| shop.set_name("Ada Byron")] {
@@ -192,7 +192,7 @@ async fn a_form_that_left_the_source_too_early_is_not_empty(place: Place) {
         let refused = world.visit::<contracted::Shop, _>(async |shop| shop.set_locale("de")).await;
         assert_eq!(refused, Err(UNREADABLE));
         assert_eq!(world.record().await, before);
-        // The release before carries it up, also what older binaries edited since.
+        // The release before upgrades the values, including later edits by older binaries.
         for sku in [11, 12] {
             world
                 .visit::<v2::Shop, _>(async move |shop| {
@@ -206,7 +206,7 @@ async fn a_form_that_left_the_source_too_early_is_not_empty(place: Place) {
             let read = world.visit::<contracted::Shop, _>(async |shop| shop.cart().to_vec()).await;
             assert_eq!(read, Ok(vec![line(sku, 1)]));
         }
-        // What nobody reads any more goes with a write, and what was cleared is no form of anything.
+        // A write removes the older forms, which no binary reads any more.
         world
             .visit::<contracted::Shop, _>(async |shop| {
                 shop.set_cart(Vec::new());
@@ -242,7 +242,7 @@ async fn an_up_that_fails_or_panics_is_an_unreadable_field(place: Place) {
         assert_eq!(world.record().await, before);
         let text_of_other = world.visit::<Other, _>(async |other| other.text().map(str::to_owned)).await;
         assert_eq!(text_of_other, Ok(Some("kept".to_owned())));
-        // Where the field is lenient the others can be saved, and it stays as it is.
+        // If the field is `lenient`, other fields can be saved, and the field stays as it is.
         world
             .visit::<lenient::Shop, _>(async |shop| {
                 assert!(shop.cart().is_empty());
@@ -252,7 +252,7 @@ async fn an_up_that_fails_or_panics_is_an_unreadable_field(place: Place) {
             .unwrap();
         assert_eq!(world.cell("shop.cart").await.unwrap(), text);
         assert_eq!(world.cell("shop.cart@3").await, None);
-        // It can be replaced by who means to.
+        // A setter can replace the value.
         world.visit::<lenient::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
         assert_eq!(world.visit::<v2::Shop, _>(async |shop| shop.cart().to_vec()).await, Ok(vec![1]));
     }
@@ -274,7 +274,7 @@ async fn a_down_that_fails_or_panics_stores_nothing(place: Place) {
             .await;
         assert_eq!(refused, Err(Refused(500, None)));
         assert_eq!(world.record().await, before);
-        // The handler may mend it.
+        // The handler can replace the value and save again.
         world
             .visit::<careful::Shop, _>(async move |shop| {
                 shop.set_cart(vec![line(1, qty)]);
@@ -287,7 +287,7 @@ async fn a_down_that_fails_or_panics_stores_nothing(place: Place) {
     }
 }
 
-/// Text as a store may return it.
+/// Any text that a store may return.
 fn garbage() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -344,7 +344,7 @@ fn any_text_in_any_cell(system: &SystemRunner, place: &Place) {
             prop_assert_eq!(&world.record().await, &before, "a read writes nothing, also a failed one");
             let other = world.visit::<Other, _>(async |other| (other.user(), other.text().is_some())).await;
             prop_assert_eq!(other, Ok((Some(42), true)));
-            // Nor does a write of another field overwrite what cannot be read.
+            // A write of another field does not overwrite values that cannot be read.
             let written = world.visit::<v2::Shop, _>(async |shop| shop.set_locale("de")).await;
             let after = world.record().await.unwrap();
             for (key, cell) in before.as_ref().unwrap().cells() {
@@ -358,7 +358,7 @@ fn any_text_in_any_cell(system: &SystemRunner, place: &Place) {
     tested.unwrap();
 }
 
-/// What no JSON library would write back as it was.
+/// JSON texts that a JSON library would not write back unchanged.
 pub(super) const ODD: [&str; 9] = [
     "123456789012345678901234567890",
     "1e400",
@@ -397,7 +397,7 @@ async fn unknown_cells_survive_byte_for_byte(place: Place) {
             assert_eq!(world.cell(key).await.as_deref(), Some(*json), "{key}");
         }
     }
-    // Another user gets nothing of it (P17), nor of what is known.
+    // Another user gets none of these cells (P17), known or unknown.
     world.visit::<v3::Shop, _>(async |shop| shop.set_user_id(2)).await.unwrap();
     assert_eq!(world.cells().await, "$shop r1 2\nshop.user_id r1 2\n");
     world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();

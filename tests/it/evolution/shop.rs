@@ -1,6 +1,6 @@
 //! The shop of three releases.
 
-/// What the first release stores.
+/// Release 1.
 pub(super) mod v1 {
     use actix_typed_session::SessionState;
 
@@ -18,7 +18,7 @@ pub(super) mod v1 {
     }
 }
 
-/// Adds `locale`, drops `theme`, renames a field of the struct.
+/// Release 2: adds `locale`, removes `theme`, and renames a field of the struct.
 pub(super) mod v2 {
     use actix_typed_session::SessionState;
 
@@ -62,13 +62,13 @@ macro_rules! third {
     };
 }
 
-/// Cart lines get quantities, `name` is split in two.
+/// Release 3: cart lines get quantities, and `name` is split in two.
 pub(super) mod v3 {
     third!();
 }
 
-/// The same when no binary of release 2 runs any more.
-#[allow(deprecated)] // `down` stays in this text so that both are one
+/// Release 3 once no binary of release 2 runs any more.
+#[allow(deprecated)] // `down` is unused here, because both modules share one text
 pub(super) mod v3b {
     third!(, oldest_reader = 3);
 }

@@ -1,4 +1,4 @@
-//! Old and new binaries at once, each several, in one session, while somebody else writes cells that neither knows. Property P15.
+//! Several old and new binaries use one session at once, while other requests write cells that neither knows. Property P15.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -28,10 +28,10 @@ mod old {
         #[session(default)]
         pub(super) hits: usize,
         pub(super) name: Option<String>,
-        /// Both set it.
+        /// Set by old and new binaries.
         #[session(default)]
         pub(super) note: String,
-        /// Only old binaries set it.
+        /// Set only by old binaries.
         #[session(default)]
         pub(super) of_old: String,
     }
@@ -80,12 +80,12 @@ struct Both {
     note: String,
     #[session(default)]
     of_old: String,
-    /// Old binaries do not know it.
+    /// Unknown to old binaries.
     #[session(since = 2, default)]
     of_new: String,
 }
 
-/// What a binary of either kind reads.
+/// The values that an old or a new binary reads.
 #[derive(PartialEq, Debug)]
 struct Read {
     total: usize,
@@ -97,15 +97,15 @@ struct Read {
 const THREADS: usize = 3;
 const WORKERS: usize = 2 * THREADS;
 const ROUNDS: usize = 12;
-/// What only something broken takes.
+/// A time that only a broken library takes.
 const BOUND: Duration = Duration::from_mins(2);
 
-/// The text of an unknown cell after a round: none is what it was before.
+/// The text of an unknown cell after a round, different from the text after the round before.
 fn odd(round: usize, writer: usize) -> &'static str {
     ODD[(round + writer) % ODD.len()]
 }
 
-/// The cell that a worker's neighbour writes, whom no binary here knows.
+/// A cell that no binary here knows, written by another request beside the worker's.
 fn beside(worker: usize) -> String {
     format!("both.zz{worker}")
 }
@@ -114,7 +114,7 @@ async fn all(loaded: &Barrier) {
     timeout(BOUND, loaded.wait()).await.expect("another worker is stuck");
 }
 
-/// One worker's requests. All of a round have loaded before the first of them is stored, and another cell moves in between.
+/// Sends the requests of one worker. In each round all workers load before the first one commits, and another cell changes in between.
 async fn work(tab: World, worker: usize, loaded: Arc<Barrier>) -> usize {
     for round in 0..ROUNDS {
         tab.write_before_next(&[(beside(worker).as_str(), odd(round, worker))]);

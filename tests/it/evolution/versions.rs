@@ -1,4 +1,4 @@
-//! A schema of five versions, in which a field changes twice, one is split, and half of it changes again.
+//! A schema with five versions: one field changes its type twice, another is split, and one of its halves changes its type.
 //!
 //! | Version | `a` is stored under | name | oldest reader |
 //! |---|---|---|---|
@@ -66,7 +66,7 @@ fn unmark(first: Option<Marked>) -> Option<String> {
 macro_rules! version {
     ($module:ident, [$($schema:tt)*], { $($fields:tt)* }) => {
         pub(super) mod $module {
-            #[allow(unused_imports)] // the older versions need less
+            #[allow(unused_imports)] // older versions use fewer of the imports
             use super::*;
             #[derive(actix_typed_session::SessionState)]
             #[session(name = "m", lock = off, $($schema)*)]
