@@ -1,5 +1,5 @@
-//! What clients send that is not a cookie of ours: over real HTTP/1, byte for byte. None of it reaches the store, sets or
-//! removes a cookie, or fills the log.
+//! Cookies that this library did not make, sent over real HTTP/1, byte for byte. None of them reaches the store, sets or removes a
+//! cookie, or fills the log.
 
 use std::io::{Read, Write};
 
@@ -10,7 +10,7 @@ use super::{
     wire::{Server, request},
 };
 
-/// The same length, another tag: what somebody can make who has no key.
+/// A cookie of the right length with a wrong tag: the best that an attacker without the key can make.
 fn forged(cookie: &str, seed: usize) -> String {
     let (name, value) = cookie.split_once('=').unwrap();
     let mut value = value.to_owned().into_bytes();
@@ -20,8 +20,8 @@ fn forged(cookie: &str, seed: usize) -> String {
     format!("{name}={}", String::from_utf8(value).unwrap())
 }
 
-/// Anonymous, or refused before it comes to us; nothing asked, nothing set.
-fn assert_nobody(server: &Server, path: &str, line: &[u8]) {
+/// Checks that the request is anonymous, or is refused by the HTTP server, and that it makes no store call and sets no cookie.
+fn assert_anonymous(server: &Server, path: &str, line: &[u8]) {
     let shown = String::from_utf8_lossy(line).chars().take(120).collect::<String>();
     let reply = server.ask(path, &[line]);
     match reply.status() {
@@ -34,7 +34,7 @@ fn assert_nobody(server: &Server, path: &str, line: &[u8]) {
 }
 
 #[test]
-fn garbage_is_nobody() {
+fn garbage_is_anonymous() {
     let server = Server::start();
     let cookie = server.cookie("v1");
     assert_eq!(server.state(&cookie), r#"- [] 1 "" -"#);
@@ -67,7 +67,7 @@ fn garbage_is_nobody() {
     .iter()
     .map(|text| text.as_bytes().to_vec())
     .collect();
-    // Every place of the real value, bent; and what is no base64url, or no text at all.
+    // The real value with each byte changed, also to bytes that are not base64url or not text.
     for at in 0..value.len() {
         for byte in [b'.', b'+', b'/', b'=', b' ', b'"', b'%', b'~', 0x00, 0x7f, 0x80, 0xff] {
             let mut bent = value.as_bytes().to_vec();
@@ -80,12 +80,12 @@ fn garbage_is_nobody() {
         let flipped = if value.as_bytes()[at] == b'A' { "B" } else { "A" };
         corpus.push(format!("{name}={}{flipped}{}", &value[..at], &value[at + 1..]).into_bytes());
     }
-    // Longer than any cookie of ours.
+    // Longer than any real cookie.
     for extra in [1, 10, 4096, 16 * 1024] {
         corpus.push(format!("{cookie}{}", "A".repeat(extra)).into_bytes());
         corpus.push(format!("{name}={}{value}", "A".repeat(extra)).into_bytes());
     }
-    // Names that only look like ours.
+    // Names that resemble the real one.
     let spoofed = [
         "__host-sid",
         "__HOST-SID",
@@ -111,10 +111,10 @@ fn garbage_is_nobody() {
     corpus.push(format!("__Host-sid={value},").into_bytes());
     corpus.push(format!("x=1,__Host-sid={value}").into_bytes());
     assert!(corpus.len() > 1000);
-    // Most of it in one connection each is slow and shows nothing more; headers are parsed for each request alike.
+    // Most of these share a connection. Headers are parsed for each request in the same way, and one connection each would be slow.
     for line in &corpus {
         let line = [b"Cookie: ", line.as_slice()].concat();
-        assert_nobody(&server, "/do/", &line);
+        assert_anonymous(&server, "/do/", &line);
     }
     assert_eq!(server.store.len(), 1);
     assert_eq!(server.state(&cookie), r#"- [] 1 "" -"#);
@@ -164,7 +164,7 @@ fn permutations(of: &[String]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The same cookies in one header and in a header each.
+/// Sends the cookies in one header, and again with a header for each.
 fn both_ways(server: &Server, cookies: &[String]) -> [(String, String); 2] {
     let each: Vec<String> = cookies.iter().map(|cookie| format!("Cookie: {cookie}")).collect();
     let each: Vec<&[u8]> = each.iter().map(String::as_bytes).collect();
@@ -177,13 +177,13 @@ fn both_ways(server: &Server, cookies: &[String]) -> [(String, String); 2] {
 }
 
 #[test]
-fn tossed_cookies_neither_win_nor_hide_in_any_order() {
+fn forged_cookies_neither_win_nor_hide_a_good_one_in_any_order() {
     let server = Server::start();
     let (ours, other) = (server.cookie("v1"), server.cookie("v2"));
     let forged = |seed| forged(&ours, seed);
     let found = (r#"- [] 1 "" -"#.to_owned(), "load".to_owned());
     let nobody = (EMPTY.to_owned(), String::new());
-    // One that is authentic among forged ones is used, also if it comes twice.
+    // An authentic cookie among forged ones is used, even if it is sent twice.
     for cookies in
         [vec![ours.clone(), forged(1), forged(2), forged(3)], vec![ours.clone(), ours.clone(), forged(4)]]
     {
@@ -192,26 +192,26 @@ fn tossed_cookies_neither_win_nor_hide_in_any_order() {
         }
     }
     assert_eq!(server.logged.count(Level::WARN), 0);
-    // Two that are authentic: no guess which one the visitor means, and somebody hears of it.
+    // With two authentic cookies, neither is used, and a warning is logged.
     for order in permutations(&[ours.clone(), other, forged(5)]) {
         assert_eq!(both_ways(&server, &order), [nobody.clone(), nobody.clone()]);
     }
     assert!(server.logged.text().contains("several authentic session cookies"));
-    // More than a browser sends.
+    // More cookies than a browser sends.
     for order in
         permutations(&[ours.clone(), forged(6), forged(7), forged(8), forged(9)]).into_iter().step_by(7)
     {
         assert_eq!(both_ways(&server, &order), [nobody.clone(), nobody.clone()]);
     }
     assert!(server.logged.text().contains("too many session cookies"));
-    // Many that cannot be ours are none. (actix takes no more than 96 header lines.)
+    // Many cookies of the wrong form are ignored. (actix accepts at most 96 header lines.)
     let mut many = vec!["__Host-sid=x".to_owned(); 80];
     many.insert(50, ours);
     assert_eq!(both_ways(&server, &many), [found.clone(), found]);
 }
 
 #[test]
-fn twenty_thousand_forged_cookies_cost_nothing_and_are_not_worth_a_line() {
+fn twenty_thousand_forged_cookies_make_no_store_call_and_no_log_line() {
     let server = Server::start();
     let cookie = server.cookie("v1");
     let mut stream = server.connect();
@@ -238,7 +238,7 @@ fn twenty_thousand_forged_cookies_cost_nothing_and_are_not_worth_a_line() {
 }
 
 #[test]
-fn ids_travel_in_cookies_only() {
+fn ids_are_read_from_cookies_only() {
     let server = Server::start();
     let cookie = server.cookie("v1");
     let value = cookie.split_once('=').unwrap().1;

@@ -1,4 +1,4 @@
-//! All sessions of who is signed in: listing and ending them, and how many there may be.
+//! The sessions of one user: listing, ending and limiting them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{
     script::Fault,
 };
 
-/// Signs in one browser after the other.
+/// Signs in the browsers one after the other.
 async fn signed_in<'a, const N: usize>(world: &'a World, names: [&str; N]) -> [Browser<'a>; N] {
     let browsers = names.map(|name| (world.browser(), name));
     for (browser, name) in &browsers {
@@ -39,7 +39,7 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     assert_eq!(phone.go("list").await.body, r#"*phone+laptop | 4 [] 0 "" -"#);
     assert_eq!(world.store.asked(), "load list");
     assert_eq!(laptop.go("list").await.body, r#"phone+*laptop | 4 [] 0 "" -"#);
-    // What the page shows is no cookie.
+    // The public id cannot be used as a cookie.
     let id = laptop.go("id").await.body;
     let id = id.split(' ').next().unwrap();
     for forged in
@@ -50,7 +50,7 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
 }
 
 #[actix_web::test]
-async fn nobody_has_no_sessions() {
+async fn an_anonymous_visitor_has_no_list() {
     let world = World::new().await;
     for words in ["list", "others", "all"] {
         assert_eq!(world.browser().go(words).await.body.split(" | ").last(), Some(EMPTY));
@@ -61,7 +61,7 @@ async fn nobody_has_no_sessions() {
 }
 
 #[actix_web::test]
-async fn a_label_is_kept_until_it_is_removed_and_begins_no_session() {
+async fn a_label_is_kept_until_it_is_removed_and_does_not_begin_a_session() {
     let world = World::new().await;
     assert_eq!(world.browser().go("label:phone").await.jar(), Jar::Kept);
     assert_eq!(world.store.asked(), "");
@@ -80,7 +80,7 @@ async fn a_label_is_kept_until_it_is_removed_and_begins_no_session() {
 }
 
 #[actix_web::test]
-async fn who_signs_in_as_somebody_else_is_still_called_what_this_request_said() {
+async fn a_label_set_in_the_same_request_survives_a_change_of_user() {
     let world = World::new().await;
     let [browser] = signed_in(&world, ["phone"]).await;
     browser.go("label:tablet,in5").await;
@@ -101,7 +101,7 @@ async fn one_session_is_ended_by_another() {
 }
 
 #[actix_web::test]
-async fn its_own_session_is_ended_with_its_cookie() {
+async fn ending_the_own_session_removes_the_cookie() {
     let world = World::new().await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     let answer = phone.go("end0,see").await;
@@ -111,7 +111,7 @@ async fn its_own_session_is_ended_with_its_cookie() {
 }
 
 #[actix_web::test]
-async fn nobody_ends_a_session_of_somebody_else() {
+async fn a_session_of_another_user_cannot_be_ended() {
     let world = World::new().await;
     let [mine] = signed_in(&world, ["phone"]).await;
     let theirs = world.browser_after("in5").await;
@@ -119,7 +119,7 @@ async fn nobody_ends_a_session_of_somebody_else() {
     let id = id.split(' ').next().unwrap();
     assert_eq!(mine.go(&format!("endid:{id}")).await.status, 200);
     assert_eq!(theirs.state().await, r#"5 [] 0 "" -"#);
-    // Nor does who is not signed in.
+    // An anonymous visitor cannot end it either.
     let anonymous = world.browser_after("v1").await;
     assert_eq!(anonymous.go(&format!("endid:{id}")).await.status, 200);
     assert_eq!(world.store.asked(), "load");
@@ -127,7 +127,7 @@ async fn nobody_ends_a_session_of_somebody_else() {
 }
 
 #[actix_web::test]
-async fn the_others_are_ended_at_once() {
+async fn all_other_sessions_are_ended_at_once() {
     let world = World::new().await;
     let [phone, laptop, tablet] = signed_in(&world, ["phone", "laptop", "tablet"]).await;
     let theirs = world.browser_after("in5").await;
@@ -140,7 +140,7 @@ async fn the_others_are_ended_at_once() {
 }
 
 #[actix_web::test]
-async fn all_of_them_are_ended_with_this_one() {
+async fn all_sessions_are_ended_including_this_one() {
     let world = World::new().await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     let copy = phone.clone();
@@ -152,9 +152,9 @@ async fn all_of_them_are_ended_with_this_one() {
     assert_eq!(world.store.len(), 1);
 }
 
-/// An account is disabled: whoever does it has no session of that user, only their name.
+/// An administrator disables an account, with only the user's principal and no session of theirs.
 #[actix_web::test]
-async fn all_sessions_of_somebody_who_is_not_here_are_ended_by_their_name() {
+async fn all_sessions_of_an_absent_user_are_ended_by_principal() {
     let world = World::new().await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     let theirs = world.browser_after("in44").await;
@@ -168,7 +168,7 @@ async fn all_sessions_of_somebody_who_is_not_here_are_ended_by_their_name() {
 }
 
 #[actix_web::test]
-async fn a_writer_that_was_on_its_way_brings_none_of_them_back() {
+async fn a_write_in_flight_brings_no_ended_session_back() {
     for words in ["gate,v3", "gate,c1", "gate,renew", "gate,in4", "v3,gate"] {
         let world = World::new().await;
         let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
@@ -184,7 +184,7 @@ async fn a_writer_that_was_on_its_way_brings_none_of_them_back() {
 }
 
 #[actix_web::test]
-async fn an_index_that_fails_is_asked_twice_and_then_answers_503() {
+async fn an_index_that_fails_is_called_twice_and_then_the_answer_is_503() {
     let world = World::new().await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     world.store.at("list", 1, Fault::Fails(StoreErrorKind::Unavailable));
@@ -207,7 +207,7 @@ async fn an_index_that_fails_is_asked_twice_and_then_answers_503() {
 }
 
 #[actix_web::test]
-async fn one_more_than_allowed_is_refused() {
+async fn a_sign_in_beyond_the_maximum_is_refused() {
     let world = World::with(|builder| builder.max_sessions_per_user(2, WhenFull::RejectNew)).await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     let tablet = world.browser_after("v3").await;
@@ -217,7 +217,7 @@ async fn one_more_than_allowed_is_refused() {
     assert_eq!(tablet.state().await, r#"- [] 3 "" -"#, "nothing of the refused request is stored");
     let answer = world.browser().go("in4").await;
     assert_eq!((answer.status, answer.jar()), (403, Jar::Kept), "also without a session");
-    // A handler may look at it and answer otherwise.
+    // A handler may handle the error and answer differently.
     let answer = tablet.go("in4,save,discard").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"TooManySessions | - [] 3 "" -"#));
     assert_eq!(phone.go("in4").await.status, 200, "who is signed in may sign in again");
@@ -227,7 +227,7 @@ async fn one_more_than_allowed_is_refused() {
 }
 
 #[actix_web::test]
-async fn one_more_than_allowed_ends_the_oldest() {
+async fn a_sign_in_beyond_the_maximum_ends_the_oldest_session() {
     let world = World::with(|builder| builder.max_sessions_per_user(2, WhenFull::EvictOldest)).await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     assert_eq!(phone.go("in4").await.status, 200);
@@ -238,7 +238,7 @@ async fn one_more_than_allowed_ends_the_oldest() {
 }
 
 #[actix_web::test]
-async fn an_index_that_expires_learns_of_a_longer_life() {
+async fn an_index_that_expires_is_told_of_a_longer_lifetime() {
     let world = World::new().await;
     let [phone] = signed_in(&world, ["phone"]).await;
     phone.go("life:60:600:1").await;
@@ -249,7 +249,7 @@ async fn an_index_that_expires_learns_of_a_longer_life() {
     assert_eq!(world.store.last_change().limits.map(|limits| limits.idle), Some(Duration::from_mins(1)));
 }
 
-/// A store with the four methods that every store has, and no others.
+/// A store with only the four required methods.
 pub(crate) struct Plain(pub(crate) MemoryStore);
 
 impl SessionStore for Plain {
@@ -271,7 +271,7 @@ impl SessionStore for Plain {
 }
 
 #[actix_web::test]
-async fn a_store_without_an_index_says_so() {
+async fn a_store_without_an_index_is_reported() {
     let builder = || SessionMiddleware::builder(Plain(MemoryStore::unbounded()), key());
     let refused = builder().max_sessions_per_user(3, WhenFull::RejectNew).build();
     assert!(matches!(refused, Err(ConfigError::NoIndex)));

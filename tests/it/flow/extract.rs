@@ -1,4 +1,4 @@
-//! Coming by a session: lazily, in guards and middleware, with several schemas, and what is said where there is none.
+//! Extracting a session: lazily, in guards and middleware, with several schemas, and the errors where there is none.
 
 use actix_typed_session::{Error, ErrorKind, Session, SessionExt, SessionState, TypedSession};
 use actix_web::{
@@ -15,7 +15,7 @@ use super::{
     logged::Logged,
 };
 
-/// Another crate's schema in the same session.
+/// A schema of another crate in the same session.
 #[derive(SessionState)]
 #[session(name = "prefs", version = 1, lock = off)]
 struct Prefs {
@@ -23,7 +23,7 @@ struct Prefs {
     theme: String,
 }
 
-/// Another type that calls itself the shop.
+/// Another type with the schema name "shop".
 #[derive(SessionState)]
 #[session(name = "shop", version = 1, lock = off)]
 struct Impostor {
@@ -31,7 +31,7 @@ struct Impostor {
     visits: u32,
 }
 
-/// Another schema that says who is signed in.
+/// Another schema with a principal field.
 #[derive(SessionState)]
 #[session(name = "admin", version = 1, lock = off)]
 struct Admin {
@@ -49,7 +49,7 @@ fn signed_in(context: &GuardContext<'_>) -> bool {
 }
 
 #[actix_web::test]
-async fn however_many_ask_the_store_is_asked_once() {
+async fn the_store_is_called_once_for_any_number_of_extractors() {
     let world = World::routed(
         |builder| builder,
         |routes| {
@@ -100,7 +100,7 @@ async fn guards_see_a_session_that_is_loaded_eagerly() {
     let answer = browser.get("/vip").await;
     assert_eq!((answer.body.as_str(), answer.header("vary")), ("in", Some("Cookie")));
     assert_eq!(world.store.asked(), "load");
-    // An outage is nobody's session, but routes that do not ask go on.
+    // In an outage no session can be loaded, but routes that do not take one still work.
     world.store.damage(Some(actix_typed_session::store::StoreErrorKind::Unavailable));
     assert_eq!(browser.get("/none").await.status, 200);
     assert_eq!(browser.go("").await.status, 503);
@@ -112,7 +112,7 @@ async fn guards_see_a_session_that_is_loaded_eagerly() {
 }
 
 #[actix_web::test]
-async fn whoever_cannot_wait_is_told_how_to_load() {
+async fn a_caller_that_cannot_await_is_told_how_to_load() {
     let world = World::routed(
         |builder| builder,
         |routes| {
@@ -135,7 +135,7 @@ async fn whoever_cannot_wait_is_told_how_to_load() {
 }
 
 #[actix_web::test]
-async fn middleware_inside_sees_and_changes_the_session() {
+async fn an_inner_middleware_sees_and_changes_the_session() {
     let world = World::routed(
         |builder| builder,
         |routes| {
@@ -210,7 +210,7 @@ async fn several_schemas_and_several_handles_share_one_session() {
     assert_eq!(browser.state().await, r#"- [2] 2 "b" -"#);
 }
 
-async fn clash<T: SessionState>() -> (u16, String, String)
+async fn answer_to_a_clash<T: SessionState>() -> (u16, String, String)
 where
     T::Handle: FromRequest<Error = Error>,
 {
@@ -236,8 +236,8 @@ where
 }
 
 #[actix_web::test]
-async fn two_types_of_one_name_are_an_error_that_names_both() {
-    let (status, body, told) = clash::<Impostor>().await;
+async fn two_types_with_one_name_are_an_error_that_names_both() {
+    let (status, body, told) = answer_to_a_clash::<Impostor>().await;
     assert_eq!((status, body.as_str()), (500, "Internal Server Error"));
     let parts = ["SchemaClash", "words::Shop`", "extract::Impostor`", "\"shop\""];
     assert!(parts.iter().all(|part| told.contains(part)), "{told}");
@@ -245,11 +245,11 @@ async fn two_types_of_one_name_are_an_error_that_names_both() {
 
 #[actix_web::test]
 async fn two_principals_are_an_error_that_names_both() {
-    let (status, body, told) = clash::<Admin>().await;
+    let (status, body, told) = answer_to_a_clash::<Admin>().await;
     assert_eq!((status, body.as_str()), (500, "Internal Server Error"));
     let parts = ["TwoPrincipals", "`admin.name`", "`shop.user`"];
     assert!(parts.iter().all(|part| told.contains(part)), "{told}");
-    // Also where the other one is only known from what is stored.
+    // Even if the other schema is known only from the stored record.
     let world = World::routed(
         |builder| builder,
         |routes| {
@@ -264,7 +264,7 @@ async fn two_principals_are_an_error_that_names_both() {
 }
 
 #[actix_web::test]
-async fn no_middleware_is_a_500_and_the_log_says_what_to_add() {
+async fn a_missing_middleware_is_a_500_and_the_log_says_what_to_add() {
     let (logged, _guard) = Logged::here();
     let app = init_service(
         App::new()
@@ -290,7 +290,7 @@ async fn no_middleware_is_a_500_and_the_log_says_what_to_add() {
 
 #[actix_web::test]
 async fn a_session_error_answers_opaquely_through_a_question_mark() {
-    // A handler's own `?` on a session error keeps its status.
+    // A session error that a handler returns with `?` keeps its status.
     let world = World::routed(
         |builder| builder,
         |routes| {

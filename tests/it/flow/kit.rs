@@ -1,4 +1,4 @@
-//! What the flow tests share: an application in process over a scripted store, and a browser that keeps its cookie.
+//! The kit of the flow tests: an application in this process over a scripted store, and a browser that keeps its cookie.
 
 use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
 
@@ -26,7 +26,7 @@ pub(super) fn key() -> Key {
 
 pub(super) type Answering = Pin<Box<dyn Future<Output = Answer>>>;
 
-/// An application in process over a scripted store.
+/// An application in this process over a scripted store.
 pub(super) struct World {
     pub(super) store: Script,
     pub(super) clock: ManualClock,
@@ -34,7 +34,7 @@ pub(super) struct World {
     call: Box<dyn Fn(TestRequest) -> Answering>,
 }
 
-/// What became of the browser's cookie.
+/// The effect of a response on the browser's cookie.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Jar {
     Kept,
@@ -42,7 +42,7 @@ pub(super) enum Jar {
     Removed,
 }
 
-/// A response, and what the store was asked for it.
+/// A response to the browser.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -50,7 +50,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The one `Set-Cookie` line.
+    /// The only `Set-Cookie` line.
     pub(super) fn set_cookie(&self) -> Option<&str> {
         let mut lines = self.headers.get_all(SET_COOKIE);
         let line = lines.next().map(|line| line.to_str().unwrap());
@@ -82,14 +82,14 @@ impl World {
         Self::with(|builder| builder).await
     }
 
-    /// With other choices than the defaults.
+    /// A world with other settings than the defaults.
     pub(super) async fn with(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
     ) -> Self {
         Self::built(key(), choose, |_| ()).await
     }
 
-    /// With another key.
+    /// A world with another key.
     pub(super) async fn keyed(
         key: Key,
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
@@ -97,7 +97,7 @@ impl World {
         Self::built(key, choose, |_| ()).await
     }
 
-    /// With routes of the test's own.
+    /// A world with additional routes.
     pub(super) async fn routed(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
         routes: impl FnOnce(&mut web::ServiceConfig),
@@ -145,7 +145,7 @@ impl World {
         Browser { world: self, cookie: RefCell::new(None) }
     }
 
-    /// A browser that has done `words` already; the store's book is empty again.
+    /// A browser that has already sent `words`. The store's record of calls is empty afterwards.
     pub(super) async fn browser_after(&self, words: &str) -> Browser<'_> {
         let browser = self.browser();
         assert_eq!(browser.go(words).await.status, 200);
@@ -154,7 +154,7 @@ impl World {
     }
 }
 
-/// Sends the cookie it was last given. A clone is the same browser profile, copied.
+/// A browser that sends the cookie it last received. A clone has a copy of the cookie.
 #[derive(Clone)]
 pub(super) struct Browser<'a> {
     world: &'a World,
@@ -162,7 +162,7 @@ pub(super) struct Browser<'a> {
 }
 
 impl Browser<'_> {
-    /// One request for `/do/{words}`.
+    /// Sends a request for `/do/{words}`.
     pub(super) async fn go(&self, words: &str) -> Answer {
         self.get(&format!("/do/{words}")).await
     }
@@ -181,7 +181,7 @@ impl Browser<'_> {
         answer
     }
 
-    /// `slow` begins and waits at its `gate`; `fast` runs from beginning to end; then `slow` goes on.
+    /// Runs two overlapping requests: `slow` begins and waits at its `gate`, `fast` runs from beginning to end, and `slow` goes on.
     pub(super) async fn overlap(&self, slow: &str, fast: &str) -> (Answer, Answer) {
         let other = self.clone();
         tokio::join!(biased; self.go(slow), async {
@@ -195,7 +195,7 @@ impl Browser<'_> {
         self.cookie.borrow().clone()
     }
 
-    /// Who else reads the state right now.
+    /// The state as another request reads it now.
     pub(super) async fn state(&self) -> String {
         let answer = self.world.request("/do/", self.cookie().as_deref()).await;
         self.world.store.asked();

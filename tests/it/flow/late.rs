@@ -1,4 +1,4 @@
-//! Clients that go away, cookies that never arrive, and bodies that outlive their handler.
+//! Clients that disconnect, cookies that never arrive, and bodies that outlive their handler.
 
 use std::{
     future::Future,
@@ -26,7 +26,7 @@ use super::{
     words::act,
 };
 
-/// A body whose one chunk is made when it is asked for: after the head.
+/// A body whose only chunk is made when it is polled, after the head has been sent.
 struct Late(Option<Pin<Box<dyn Future<Output = String>>>>);
 
 impl MessageBody for Late {
@@ -47,7 +47,7 @@ impl MessageBody for Late {
     }
 }
 
-/// `/late/{words}~{words}`: before the head, and in the body. `/lazy/{words}`: nobody asks before the body does.
+/// `/late/{words}~{words}` acts before the head and in the body. With `/lazy/{words}`, only the body uses the session.
 fn streams(routes: &mut web::ServiceConfig) {
     let late = |mut shop: TypedSession<Shop>, words: web::Path<String>, gate: web::Data<Notify>| async move {
         let (early, late) = words.split_once('~').unwrap();
@@ -76,12 +76,12 @@ async fn world() -> World {
 }
 
 #[actix_web::test]
-async fn a_body_reads_what_its_handler_left() {
+async fn a_body_reads_the_state_that_its_handler_left() {
     let world = world().await;
     let browser = world.browser_after("v1").await;
     let other = browser.clone();
     let (late, ()) = tokio::join!(biased; browser.get("/late/v2,c1~gate,see"), async {
-        // The commit came before the body: another request sees it, and goes on.
+        // The commit comes before the body, so another request sees it and can write too.
         assert_eq!(other.go("v9,d:x").await.body, r#"- [1] 9 "x" -"#);
         world.gate.notify_one();
     });
@@ -90,7 +90,7 @@ async fn a_body_reads_what_its_handler_left() {
 }
 
 #[actix_web::test]
-async fn a_write_in_a_body_is_saved_or_loud() {
+async fn a_write_in_a_body_is_saved_or_reported() {
     let (logged, _guard) = Logged::here();
     let world = world().await;
     let browser = world.browser_after("v1").await;
@@ -109,7 +109,7 @@ async fn a_write_in_a_body_is_saved_or_loud() {
 }
 
 #[actix_web::test]
-async fn what_needs_a_cookie_is_too_late_in_a_body() {
+async fn an_operation_that_needs_a_cookie_is_too_late_in_a_body() {
     let world = world().await;
     for words in ["v1,save", "in4,save", "c1,renew,save"] {
         let answer = world.browser().get(&format!("/late/~{words}")).await;
@@ -123,13 +123,13 @@ async fn what_needs_a_cookie_is_too_late_in_a_body() {
         assert_eq!(world.store.asked(), "load", "{words}");
     }
     assert_eq!(browser.state().await, r#"4 [] 1 "" -"#);
-    // Ending it needs none: the cookie opens nothing from now on.
+    // Ending a session needs no cookie: the old one is dead from now on.
     assert!(browser.get("/late/~purge,save").await.body.starts_with("Ok"));
     assert_eq!(browser.state().await, EMPTY);
 }
 
 #[actix_web::test]
-async fn a_body_that_asks_first_is_as_late_as_any() {
+async fn a_body_that_is_the_first_to_use_the_session_is_too_late_as_well() {
     let (logged, _guard) = Logged::here();
     let world = world().await;
     let answer = world.browser().get("/lazy/v1,save").await;
@@ -144,7 +144,7 @@ async fn a_body_that_asks_first_is_as_late_as_any() {
     assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
 }
 
-/// Polls until nothing moves any more.
+/// Polls `future` until the store has had these calls and holds the last one.
 async fn until_held(mut future: Pin<&mut impl Future>, world: &World, calls: &str) {
     while !world.store.was_asked(calls) {
         let polled =
@@ -177,7 +177,7 @@ async fn a_commit_that_has_begun_runs_to_its_end() {
         }
         assert_eq!(browser.state().await, after, "{words}");
     }
-    // One that has not begun does not begin.
+    // A commit that has not begun does not begin.
     let browser = world.browser_after("v1").await;
     {
         let mut request = pin!(browser.go("v2,gate"));
@@ -187,7 +187,7 @@ async fn a_commit_that_has_begun_runs_to_its_end() {
 }
 
 #[actix_web::test]
-async fn a_save_that_the_handler_gave_up_is_waited_for_and_heard() {
+async fn a_save_that_the_handler_dropped_still_decides_the_response() {
     let world = World::new().await;
     for (fault, status) in [(None, 200), (Some(Fault::Fails(StoreErrorKind::UnknownOutcome)), 503)] {
         let browser = world.browser_after("v1").await;
@@ -204,7 +204,7 @@ async fn a_save_that_the_handler_gave_up_is_waited_for_and_heard() {
 }
 
 #[test]
-fn a_client_that_has_said_everything_is_served_to_the_end() {
+fn a_client_that_has_closed_its_sending_side_is_served_to_the_end() {
     let server = Server::start();
     let cookie = server.cookie("v1");
     let mut stream = server.connect();
@@ -228,7 +228,8 @@ fn a_cookie_that_never_arrived() {
         drop(stream);
         server.store.asked();
     };
-    // A renewal: the old id is dead; writing waits a minute, so that a cookie under way can arrive, and then begins anew.
+    // A renewal: the old id is dead. Writes are refused for a minute, in which the new cookie may still arrive, and then begin a new
+    // session.
     let cookie = server.cookie("v1,in4");
     lose("/do/renew", &cookie, "load renew");
     assert_eq!(server.state(&cookie), EMPTY);
@@ -242,7 +243,7 @@ fn a_cookie_that_never_arrived() {
     let cookie = server.cookie("v1");
     lose("/do/in4", &cookie, "load renew");
     assert_eq!(server.state(&cookie), EMPTY);
-    // A logout: it happened.
+    // A logout: the session has ended.
     let cookie = server.cookie("v1,in4");
     lose("/do/purge", &cookie, "load delete");
     assert_eq!(server.state(&cookie), EMPTY);

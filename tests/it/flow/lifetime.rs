@@ -1,5 +1,5 @@
-//! How long a session lives, what its cookie says of that, and what caches are told. Time is a clock that tests move.
-#![allow(clippy::unchecked_time_subtraction)] // constants, the larger first
+//! The lifetime of a session, of its cookie, and the headers for caches. Tests set the clock.
+#![allow(clippy::unchecked_time_subtraction)] // the operands are constants, the larger one first
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ const HOUR: Duration = Duration::from_hours(1);
 const MILLI: Duration = Duration::from_millis(1);
 
 #[actix_web::test]
-async fn silence_ends_a_session_at_the_idle_timeout() {
+async fn an_idle_session_ends_at_the_idle_timeout() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     world.clock.advance(30 * MINUTE - MILLI);
     assert_eq!(browser.clone().go("left").await.body, r#"Some(1800) | - [] 1 "" -"#);
-    // That visit counts.
+    // The visit counts as activity.
     world.clock.advance(30 * MINUTE - MILLI);
     assert_eq!(browser.clone().go("").await.body, r#"- [] 1 "" -"#);
     world.clock.advance(30 * MINUTE);
@@ -29,7 +29,7 @@ async fn silence_ends_a_session_at_the_idle_timeout() {
 }
 
 #[actix_web::test]
-async fn idle_and_absolute_are_what_was_configured() {
+async fn the_timeouts_are_those_that_were_configured() {
     let world = World::with(|builder| builder.idle_timeout(5 * MINUTE).absolute_timeout(12 * MINUTE)).await;
     let browser = world.browser_after("v1").await;
     for _ in 0..3 {
@@ -89,7 +89,7 @@ async fn remember_me_outlives_the_browser_and_later_renewals() {
     world.clock.advance(week - MILLI);
     let answer = browser.go("c1").await;
     assert_eq!((answer.status, answer.jar()), (200, Jar::Kept), "never merely refreshed");
-    // And back to a session of this browser.
+    // Back to a session that ends with the browser.
     let answer = browser.go("in4,life:600:1200:0").await;
     assert_eq!(answer.jar(), Jar::Set);
     assert!(!answer.set_cookie().unwrap().contains("Max-Age"));
@@ -108,7 +108,7 @@ async fn a_session_ends_with_the_browser_unless_configured_otherwise() {
 }
 
 #[actix_web::test]
-async fn what_a_session_says_of_itself() {
+async fn the_properties_of_a_session() {
     let world = World::new().await;
     let browser = world.browser();
     let answer = browser.go("is,id,left,born,who,v1,is,id,who").await;
@@ -137,7 +137,7 @@ async fn the_public_id_stays_while_ids_change() {
 }
 
 #[actix_web::test]
-async fn caches_are_told_what_they_must_know() {
+async fn headers_for_caches() {
     let world = World::new().await;
     let browser = world.browser();
     let plain = browser.get("/none").await;
@@ -162,12 +162,12 @@ async fn caches_are_told_what_they_must_know() {
 }
 
 #[actix_web::test]
-async fn a_retired_key_opens_and_does_not_sign() {
+async fn a_retired_key_verifies_but_does_not_tag() {
     let new = || Key::try_from(b"another-key-of-32-bytes-for-test".as_slice()).unwrap();
     let before = World::new().await;
     let browser = before.browser_after("v1").await;
     let cookie = browser.cookie();
-    // A store of its own would not know the record, so only the load is looked at.
+    // Each world has its own store, which does not have the record, so only the load is checked.
     let between = World::with(|builder| builder.retired_key(new())).await;
     between.request("/do/", cookie.as_deref()).await;
     assert_eq!(between.store.asked(), "load");
@@ -185,7 +185,7 @@ async fn a_retired_key_opens_and_does_not_sign() {
 }
 
 #[actix_web::test]
-async fn a_session_has_a_largest_size() {
+async fn a_session_has_a_maximum_size() {
     let world = World::with(|builder| builder.max_record_bytes(200)).await;
     let long = "x".repeat(250);
     let answer = world.browser().go(&format!("d:{long}")).await;
@@ -206,7 +206,7 @@ async fn a_session_has_a_largest_size() {
         assert_eq!(world.store.asked(), "load");
     }
     assert_eq!(browser.state().await, r#"- [] 1 "abc" -"#);
-    // What replaces counts, not what is added up.
+    // The size of the result counts, not the sum of all writes.
     for _ in 0..20 {
         assert_eq!(browser.go(&format!("d:{}", "y".repeat(100))).await.status, 200);
         assert_eq!(browser.go("d:z").await.status, 200);
@@ -214,7 +214,7 @@ async fn a_session_has_a_largest_size() {
 }
 
 #[actix_web::test]
-async fn nothing_is_sent_when_every_write_is_what_was_loaded() {
+async fn nothing_is_sent_if_every_write_equals_the_loaded_value() {
     let world = World::new().await;
     let browser = world.browser_after("v1,c1,d:a,n:x").await;
     for words in ["v1", "v1,d:a", "v1,d:a,n:x", "up0", "out", "out,v1"] {
@@ -228,11 +228,11 @@ async fn nothing_is_sent_when_every_write_is_what_was_loaded() {
         assert!(!world.store.last_change().write.is_empty(), "{words}");
         assert_eq!(world.store.asked(), "load update", "{words}");
     }
-    // One write that differs takes all others with it.
+    // If one write differs, all writes are sent.
     browser.go("v1,d:b").await;
     assert_eq!(world.store.last_change().write.len(), 2);
     world.store.asked();
-    // A default that is set becomes a stored value: absent is never equal.
+    // Setting a field to its default stores it: an absent cell is never equal to a value.
     let bare = world.browser_after("c1").await;
     bare.go("v0").await;
     assert_eq!(world.store.asked(), "load update");
@@ -241,7 +241,7 @@ async fn nothing_is_sent_when_every_write_is_what_was_loaded() {
 }
 
 #[actix_web::test]
-async fn nothing_is_elided_when_signing_in_or_renewing_or_after_saving() {
+async fn equal_writes_are_sent_when_signing_in_or_renewing_or_after_a_save() {
     for (words, asked, written) in [
         ("v1,in4", "load renew", 2),
         ("v1,renew", "load renew", 1),
@@ -266,9 +266,9 @@ async fn nothing_is_elided_when_signing_in_or_renewing_or_after_saving() {
 }
 
 #[actix_web::test]
-async fn what_a_sign_in_resets() {
+async fn fields_that_a_sign_in_resets() {
     let world = World::new().await;
-    // Set before, in the same request, or afterwards; by a handler that knows the field or by one that does not.
+    // The field is set before the sign-in, in the same request, or after it.
     for (words, seen) in
         [("in4", ""), ("d:same,in4", ""), ("in4,d:after", "after"), ("d:same,in4,d:after", "after")]
     {

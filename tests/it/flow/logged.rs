@@ -1,4 +1,4 @@
-//! Everything that the library logs on this thread, as text.
+//! Collects everything that the library logs on this thread, as text.
 
 use std::{
     fmt::{Debug, Write},
@@ -12,19 +12,19 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-/// What was logged since it was opened, at every level.
+/// The log since this was created, at every level.
 #[derive(Clone, Default)]
 pub(crate) struct Logged(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Logged {
-    /// Listens on this thread until the guard is dropped.
+    /// Collects on this thread until the guard is dropped.
     pub(crate) fn here() -> (Self, DefaultGuard) {
         let logged = Self::default();
         let guard = tracing::subscriber::set_default(logged.clone());
         (logged, guard)
     }
 
-    /// Listens on this thread until it ends; for the workers of a server.
+    /// Collects on this thread until the thread ends, for the workers of a server.
     pub(crate) fn for_good(&self) {
         std::mem::forget(tracing::subscriber::set_default(self.clone()));
     }
@@ -34,14 +34,14 @@ impl Logged {
         lines.iter().fold(String::new(), |text, (level, line)| text + level.as_str() + " " + line + "\n")
     }
 
-    /// The same, and forgets it.
+    /// Returns the text and clears it.
     pub(crate) fn take(&self) -> String {
         let text = self.text();
         self.0.lock().unwrap().clear();
         text
     }
 
-    /// How many lines of a level.
+    /// The number of lines of a level.
     pub(crate) fn count(&self, level: Level) -> usize {
         self.0.lock().unwrap().iter().filter(|(of, _)| *of == level).count()
     }

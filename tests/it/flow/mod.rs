@@ -1,4 +1,4 @@
-//! The flow from cookie to store and back, in process.
+//! The flow from cookie to store and back, in this process.
 
 mod bad_input;
 pub(crate) mod devices;
@@ -49,7 +49,7 @@ fn key() -> Key {
     Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap()
 }
 
-/// `name=value` of the response's session cookie.
+/// The `name=value` of the session cookie in a response.
 fn cookie_of<B>(response: &ServiceResponse<B>) -> Option<String> {
     let line = response.headers().get(SET_COOKIE)?.to_str().unwrap();
     assert!(line.starts_with("__Host-sid="), "{line}");

@@ -1,5 +1,5 @@
-//! Whatever becomes of a request: what it asked of the session is done, or, if it panics, not begun. Over real HTTP/1, on one
-//! worker that must go on.
+//! Whatever a handler answers, its operations on the session are stored; if it panics, none is. Over real HTTP/1, with one worker that
+//! must go on.
 
 use actix_typed_session::{Session, SessionState, TypedSession};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
@@ -10,7 +10,7 @@ use super::{
     wire::Server,
 };
 
-/// Serialises only if it feels like it.
+/// A value whose serialisation may fail.
 #[derive(Clone, Default, Deserialize)]
 struct Moody(u8);
 
@@ -76,12 +76,12 @@ fn a_panic_commits_nothing_and_the_worker_goes_on() {
         assert!(["load", ""].contains(&server.store.asked().as_str()), "{path}");
         assert_eq!(server.state(&cookie), r#"4 [1] 1 "" -"#, "{path}");
     }
-    // What was acknowledged before stays.
+    // Changes that were acknowledged before stay.
     let reply = server.ask_with("/do/v7,save,v8,boom", &cookie);
     assert!(reply.0.is_empty());
     assert_eq!(server.store.asked(), "load update");
     assert_eq!(server.state(&cookie), r#"4 [1] 7 "" -"#);
-    // A closure's panic is caught.
+    // A panic in a closure is caught.
     assert_eq!(server.ask_with("/do/crash", &cookie).status(), 500);
     assert_eq!(server.state(&cookie), r#"4 [1] 7 "" -"#);
 }
@@ -104,7 +104,7 @@ async fn a_field_that_cannot_be_serialised_is_a_500_and_nothing_is_written() {
 }
 
 #[test]
-fn every_outcome_with_every_wish() {
+fn every_outcome_with_every_operation() {
     let outcomes = [
         ("/do/", "", 200),
         ("/do/", ",fail", 500),
@@ -143,7 +143,7 @@ fn every_outcome_with_every_wish() {
 }
 
 #[test]
-fn a_store_that_fails_goes_before_what_a_middleware_says() {
+fn a_store_failure_takes_precedence_over_a_middleware_error() {
     use super::script::Fault::Fails;
     use actix_typed_session::store::StoreErrorKind::Unavailable;
     let server = Server::start();

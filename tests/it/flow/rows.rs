@@ -1,6 +1,6 @@
-//! The commit table, one row after the other: what the store is asked, what the cookie becomes, what the browser is answered.
-//! Rows about other requests that run at the same time are in `rows_races`, those about who is signed in in `rows_signing`,
-//! those where the store fails in `rows_failing`.
+//! The commit table, row by row: the store calls, the cookie and the response.
+//! Rows about overlapping requests are in `rows_races`, rows about signing in and out in `rows_signing`, and rows about a failing store
+//! in `rows_failing`.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_mins(30);
 const MILLI: Duration = Duration::from_millis(1);
 
 #[actix_web::test]
-async fn untouched_costs_nothing_and_reading_costs_one_load() {
+async fn a_route_without_the_session_makes_no_store_call_and_reading_makes_one() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let answer = browser.get("/none").await;
@@ -27,7 +27,7 @@ async fn untouched_costs_nothing_and_reading_costs_one_load() {
 }
 
 #[actix_web::test]
-async fn reading_or_clearing_begins_no_session() {
+async fn reading_or_clearing_does_not_begin_a_session() {
     let world = World::new().await;
     for words in ["", "see", "t", "out", "renew", "purge", "save", "discard", "life:60:60:1", "v1,discard"] {
         let answer = world.browser().go(words).await;
@@ -38,7 +38,7 @@ async fn reading_or_clearing_begins_no_session() {
 }
 
 #[actix_web::test]
-async fn the_first_value_creates() {
+async fn the_first_value_creates_a_session() {
     let world = World::new().await;
     let browser = world.browser();
     let answer = browser.go("c3").await;
@@ -84,7 +84,7 @@ async fn a_visit_is_recorded_after_a_tenth_of_the_idle_time() {
 }
 
 #[actix_web::test]
-async fn a_record_that_is_not_there_is_no_session_and_its_cookie_is_left_alone() {
+async fn a_missing_record_reads_as_no_session_and_its_cookie_is_left_alone() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let old = browser.cookie();
@@ -117,7 +117,7 @@ async fn purging_deletes_and_removes_the_cookie() {
 }
 
 #[actix_web::test]
-async fn what_is_set_after_a_purge_begins_another_session() {
+async fn fields_set_after_a_purge_begin_a_new_session() {
     let world = World::new().await;
     let browser = world.browser_after("v1,c1,in4").await;
     let old = browser.clone();
@@ -143,7 +143,7 @@ async fn effects_do_not_depend_on_the_order_of_renewing_signing_in_and_setting()
 }
 
 #[actix_web::test]
-async fn what_a_handler_asked_for_is_done_whatever_it_answers() {
+async fn operations_are_stored_whatever_the_handler_answers() {
     for (ending, status) in [("", 200), (",fail", 500), (",err", 418)] {
         let world = World::new().await;
         let browser = world.browser();
@@ -163,7 +163,7 @@ async fn what_a_handler_asked_for_is_done_whatever_it_answers() {
 }
 
 #[actix_web::test]
-async fn an_id_that_is_taken_is_minted_again() {
+async fn an_id_that_exists_is_minted_again() {
     let world = World::new().await;
     let browser = world.browser();
     world.store.at("create", 1, Fault::Exists);
@@ -173,7 +173,7 @@ async fn an_id_that_is_taken_is_minted_again() {
 }
 
 #[actix_web::test]
-async fn randomness_that_repeats_gives_nobody_elses_session() {
+async fn repeating_randomness_never_opens_another_session() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let world = World::with(|builder| {
         builder.chosen_randomness(|bytes| {

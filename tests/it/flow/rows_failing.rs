@@ -1,4 +1,4 @@
-//! The commit table, rows where the store fails: an outage is an error, never "no session", and nothing is sent twice.
+//! The commit table, rows about a failing store: an outage is an error, never "no session", and no write is sent twice.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn assert_opaque_503(answer: &Answer) {
 }
 
 #[actix_web::test]
-async fn a_touch_that_fails_is_nobodys_business() {
+async fn a_touch_that_fails_does_not_affect_the_response() {
     use StoreErrorKind::{Full, Unavailable, UnknownOutcome};
     let faults = [Fault::Gone, Fault::Conflict, Fault::AfterDelete, Fault::Unanswered];
     let failures = [Unavailable, UnknownOutcome, Full].map(Fault::Fails);
@@ -52,7 +52,7 @@ async fn a_purge_that_fails_keeps_the_cookie_so_that_it_can_be_tried_again() {
     }
 }
 
-/// The store did not say that the session is gone, so it may be live; nobody gets at it any more, and whatever comes next ends it.
+/// A delete without a confirmation may have left the session alive. Access to it is refused, and the next request ends it first.
 #[actix_web::test]
 async fn a_session_whose_end_is_not_confirmed_is_refused_and_ended_by_the_next_request() {
     for (words, jar, calls) in [
@@ -77,14 +77,14 @@ async fn a_session_whose_end_is_not_confirmed_is_refused_and_ended_by_the_next_r
         assert_eq!((answer.status, answer.jar()), (200, jar), "{words}");
         assert!(!answer.body.starts_with('4'), "{words}: {}", answer.body);
         assert_eq!(world.store.asked(), calls, "{words}");
-        // It is gone for everybody, and asked for as ever.
+        // The session has ended for every browser, and its cookie is looked up as usual.
         assert_eq!(copy.go("").await.body, EMPTY);
         assert_eq!(world.store.asked(), "load", "{words}");
     }
 }
 
 #[actix_web::test]
-async fn the_rest_of_a_request_does_not_read_what_it_could_not_end() {
+async fn a_request_does_not_read_a_session_that_it_could_not_end() {
     let world = World::new().await;
     let browser = world.browser_after("v1,in4").await;
     for nth in [1, 2] {
@@ -92,7 +92,7 @@ async fn the_rest_of_a_request_does_not_read_what_it_could_not_end() {
     }
     let answer = browser.go("purge,save,see").await;
     assert_eq!(answer.body, format!("StoreUnavailable | {EMPTY} | {EMPTY}"));
-    // Its end tries once more.
+    // The commit at the end of the request tries the delete once more.
     assert_eq!((answer.status, answer.jar(), world.store.len()), (200, Jar::Removed, 0));
 }
 
@@ -116,8 +116,8 @@ async fn a_write_that_fails_is_a_503_and_is_never_sent_again() {
 }
 
 #[actix_web::test]
-async fn saving_in_the_handler_is_not_a_second_chance() {
-    // However the handler takes the error, what was sent once is not sent by the end of the request.
+async fn a_save_that_failed_is_not_repeated_at_the_end_of_the_request() {
+    // Whatever the handler does with the error, the commit at the end does not send the write again.
     for (words, status) in
         [("try1", 503), ("c1,saveq", 503), ("c1,save", 200), ("c1,savex", 503), ("c1,savex,save", 503)]
     {
@@ -138,7 +138,7 @@ async fn saving_in_the_handler_is_not_a_second_chance() {
 }
 
 #[actix_web::test]
-async fn a_load_that_fails_is_tried_twice_and_is_never_no_session() {
+async fn a_load_that_fails_is_tried_twice_and_never_reads_as_no_session() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     world.store.at("load", 1, Fault::Fails(StoreErrorKind::Unavailable));
@@ -155,7 +155,7 @@ async fn a_load_that_fails_is_tried_twice_and_is_never_no_session() {
 }
 
 #[actix_web::test]
-async fn a_store_that_does_not_answer_is_not_asked_by_everybody() {
+async fn a_store_that_does_not_answer_is_not_called_by_every_request() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     world.store.damage(Some(StoreErrorKind::Unavailable));
@@ -175,7 +175,7 @@ async fn a_store_that_does_not_answer_is_not_asked_by_everybody() {
 }
 
 #[actix_web::test]
-async fn a_cookie_that_was_earned_goes_with_a_later_failure() {
+async fn a_cookie_of_an_earlier_save_is_sent_despite_a_later_failure() {
     let world = World::new().await;
     let browser = world.browser();
     world.store.at("update", 1, Fault::Fails(StoreErrorKind::Unavailable));

@@ -1,6 +1,6 @@
-//! The commit table, rows where another request was faster: conflicts, renewals, sessions that end meanwhile.
+//! The commit table, rows where another request commits first: conflicts, renewals, and sessions that end in the meantime.
 //!
-//! Requests overlap at a gate in the slow one's handler, so that every run has the same order.
+//! The slow request waits at a gate in its handler, so that every run has the same order.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn writing(key: &'static str, json: &str) -> Change {
 }
 
 #[actix_web::test]
-async fn closures_run_again_on_what_is_stored_and_sets_stay_what_they_are() {
+async fn closures_run_again_on_the_stored_data_and_sets_keep_their_values() {
     let world = World::new().await;
     let browser = world.browser_after("c1,v1,d:a").await;
     let (slow, fast) = browser.overlap("c2,v2,gate", "c3,v3,d:b").await;
@@ -33,7 +33,7 @@ async fn closures_run_again_on_what_is_stored_and_sets_stay_what_they_are() {
 }
 
 #[actix_web::test]
-async fn fields_of_overlapping_requests_do_not_meet() {
+async fn overlapping_requests_that_write_different_fields_do_not_conflict() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let (slow, _) = browser.overlap("c2,gate", "v3,d:b").await;
@@ -43,7 +43,7 @@ async fn fields_of_overlapping_requests_do_not_meet() {
 }
 
 #[actix_web::test]
-async fn a_closure_over_the_whole_state_meets_every_other_write() {
+async fn a_closure_over_the_whole_state_conflicts_with_every_other_write() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let (slow, _) = browser.overlap("up10,gate", "c1").await;
@@ -53,7 +53,7 @@ async fn a_closure_over_the_whole_state_meets_every_other_write() {
 }
 
 #[actix_web::test]
-async fn several_conflicts_in_a_row_are_waited_out() {
+async fn several_conflicts_in_a_row_are_retried() {
     let world = World::new().await;
     let browser = world.browser_after("c1").await;
     for line in 1..=4 {
@@ -65,7 +65,7 @@ async fn several_conflicts_in_a_row_are_waited_out() {
 }
 
 #[actix_web::test]
-async fn a_field_that_never_rests_is_a_503_after_the_deadline() {
+async fn endless_conflicts_are_a_503_after_the_deadline() {
     let deadline = Duration::from_millis(80);
     let world = World::with(|builder| builder.save_deadline(deadline)).await;
     let browser = world.browser_after("c1").await;
@@ -76,7 +76,7 @@ async fn a_field_that_never_rests_is_a_503_after_the_deadline() {
     assert!(begun.elapsed() >= deadline);
     let asked = world.store.asked();
     assert!(asked.starts_with("load update update"), "{asked}");
-    // Told to a handler that saves, and not tried for another deadline at the end.
+    // A handler that saves gets the error, and the commit at the end does not try again.
     let answer = browser.go("c2,save").await;
     assert_eq!(answer.body, r#"Contended | - [1] 0 "" -"#);
     world.store.always(None);
@@ -91,7 +91,7 @@ async fn a_flash_is_shown_at_least_once() {
     assert!(slow.body.starts_with("hello") && fast.body.starts_with("hello"), "{slow:?} {fast:?}");
     assert_eq!((slow.status, fast.status), (200, 200));
     assert_eq!(browser.state().await, EMPTY);
-    // One that another request put there meanwhile is not taken away unseen.
+    // A notice that another request has set in the meantime is not cleared unseen.
     browser.go("n:one").await;
     let (slow, _) = browser.overlap("t,gate", "n:two").await;
     assert_eq!((slow.status, slow.body.as_str()), (200, r#"one | - [] 0 "" -"#));
@@ -99,7 +99,7 @@ async fn a_flash_is_shown_at_least_once() {
 }
 
 #[actix_web::test]
-async fn trying_is_exactly_once_and_returns_what_is_stored() {
+async fn try_update_counts_exactly_once_and_returns_the_stored_result() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let (slow, fast) = browser.overlap("gate,try1", "try10").await;
@@ -122,14 +122,14 @@ async fn a_renewal_by_another_request_keeps_the_writes_and_sends_no_cookie() {
         });
         assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
         let who = if renewing == "in4" { "4" } else { "-" };
-        // The blind set counts as written before the renewal; the closure ran again; the renewal is satisfied.
+        // The blind set counts as written before the renewal, the closure runs again, and this request's own renewal is not repeated.
         assert_eq!(other.state().await, format!(r#"{who} [1, 2] 3 "b" -"#));
         assert_eq!(browser.state().await, EMPTY, "the old id is dead");
     }
 }
 
 #[actix_web::test]
-async fn what_a_sign_in_resets_is_not_brought_back_by_a_late_set() {
+async fn a_late_set_does_not_bring_back_a_field_that_a_sign_in_reset() {
     let world = World::new().await;
     let browser = world.browser_after("d:before").await;
     let other = browser.clone();
@@ -162,7 +162,7 @@ async fn writes_to_a_session_that_ended_count_as_done_before_it() {
 }
 
 #[actix_web::test]
-async fn a_superseded_cookie_reads_nobodys_session_and_its_writes_wait() {
+async fn a_superseded_cookie_reads_no_session_and_its_writes_are_refused_for_a_minute() {
     let world = World::new().await;
     let old = world.browser_after("v1,c1").await;
     let new = old.clone();
@@ -180,7 +180,7 @@ async fn a_superseded_cookie_reads_nobodys_session_and_its_writes_wait() {
         assert_eq!(world.store.asked().replace("load", "").trim(), "", "{words}");
     }
     assert_eq!(new.state().await, r#"- [1] 1 "" -"#);
-    // From then on it is a cookie like any other that opens nothing.
+    // From then on it is treated like any other cookie without a session.
     world.clock.advance(Duration::from_millis(1));
     let answer = old.go("purge").await;
     assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));

@@ -1,4 +1,4 @@
-//! The commit table, rows about who is signed in.
+//! The commit table, rows about signing in and out.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn signing_in_without_a_session_creates_one() {
 }
 
 #[actix_web::test]
-async fn signing_in_again_proves_it_again() {
+async fn signing_in_again_renews_the_id_and_the_time_of_sign_in() {
     let world = World::new().await;
     let browser = world.browser_after("c1,in4,d:mine").await;
     let before = browser.clone();
@@ -51,7 +51,7 @@ async fn signing_in_again_proves_it_again() {
 }
 
 #[actix_web::test]
-async fn somebody_else_gets_a_session_of_their_own() {
+async fn a_second_user_gets_a_session_of_their_own() {
     let world = World::new().await;
     let browser = world.browser_after("c1,v1,n:x,in4").await;
     let old = browser.clone();
@@ -81,7 +81,7 @@ async fn late_writes_of_a_do_not_reach_b() {
 
 #[actix_web::test]
 async fn signing_in_never_fails_because_of_a_race() {
-    // Renewed, ended, expired or replaced meanwhile: a session of its own, from all operations of this request.
+    // If another request renewed, ended or replaced the session, this one begins a new session with all of its own operations.
     for (other_does, left) in [("renew", 2), ("purge", 1), ("in5", 2), ("in4", 2)] {
         let world = World::new().await;
         let browser = world.browser_after("c1").await;
@@ -107,7 +107,7 @@ async fn signing_in_never_fails_because_of_a_race() {
 }
 
 #[actix_web::test]
-async fn a_conflict_is_no_reason_for_another_session() {
+async fn a_sign_in_after_a_conflict_keeps_the_session() {
     let world = World::new().await;
     let browser = world.browser_after("c1").await;
     world.store.at("update", 1, Fault::Conflict);
@@ -118,7 +118,7 @@ async fn a_conflict_is_no_reason_for_another_session() {
 }
 
 #[actix_web::test]
-async fn proving_it_again_in_a_session_that_ended_is_not_signing_in() {
+async fn signing_in_as_the_same_user_does_not_revive_a_session_that_ended() {
     let world = World::new().await;
     let browser = world.browser_after("in4,c1").await;
     let (slow, _) = browser.overlap("gate,in4", "purge").await;
@@ -141,11 +141,11 @@ async fn clearing_the_principal_is_a_purge() {
         assert_eq!(world.store.asked(), "load delete", "{words}");
         assert_eq!(old.state().await, EMPTY);
     }
-    // Nobody is signed in: there is nothing to clear, and nothing is lost.
+    // If no user is signed in, clearing the principal changes nothing.
     let browser = world.browser_after("c1").await;
     assert_eq!(browser.go("out").await.jar(), Jar::Kept);
     assert_eq!(browser.state().await, r#"- [1] 0 "" -"#);
-    // After clearing, another session begins.
+    // Fields set after the principal is cleared begin a new session.
     let browser = world.browser_after("c1,in4").await;
     assert_eq!(browser.go("out,c5").await.jar(), Jar::Set);
     assert_eq!(world.store.asked(), "load delete create");
@@ -153,7 +153,7 @@ async fn clearing_the_principal_is_a_purge() {
 }
 
 #[actix_web::test]
-async fn leaving_one_and_becoming_another_in_one_request() {
+async fn signing_out_and_in_as_another_user_in_one_request() {
     let world = World::new().await;
     for words in ["c2,out,in5,c3", "c2,purge,in5,c3", "c2,in5,c3", "in6,c9,in5,c3"] {
         let browser = world.browser_after("c1,in4").await;

@@ -1,4 +1,4 @@
-//! What a request does after a save of its own, or beside one: it must not forget that others renewed or ended its session.
+//! Operations after a save, or during one: the request must not forget that another one renewed or ended the session.
 
 use std::{
     future::{Future, poll_fn},
@@ -24,7 +24,7 @@ async fn a_renewal_by_another_request_is_remembered_after_a_save() {
 }
 
 #[actix_web::test]
-async fn a_session_that_ended_stays_ended_after_a_save() {
+async fn a_session_that_ended_is_not_revived_after_a_save() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let (slow, _) = browser.overlap("v2,savex,gate,v3,savex,v4", "purge").await;
@@ -35,7 +35,7 @@ async fn a_session_that_ended_stays_ended_after_a_save() {
 }
 
 #[actix_web::test]
-async fn whoever_signs_nobody_out_loses_nothing_to_a_sign_in() {
+async fn clearing_an_absent_principal_loses_nothing_when_another_request_signs_in() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let (slow, fast) = browser.overlap("v2,c7,gate,out", "in1").await;
@@ -51,7 +51,7 @@ async fn an_error_of_an_inner_middleware_varies_by_cookie_too() {
     assert_eq!(browser.get("/mw/see").await.header("vary"), Some("Cookie"));
 }
 
-/// Two at once: the first commits both closures, so the second has nothing left to do, and must know what became of its own.
+/// Runs two `try_update`s at once. The first commits both closures, and the second must still report the outcome of its own.
 async fn twice(mut shop: TypedSession<Shop>) -> Result<HttpResponse, Error> {
     let first = shop.try_update(|shop| shop.visits += 1);
     let second = shop.try_update(|shop| shop.visits += 1);
@@ -63,7 +63,7 @@ async fn twice(mut shop: TypedSession<Shop>) -> Result<HttpResponse, Error> {
 }
 
 #[actix_web::test]
-async fn of_two_saves_at_once_both_hear_what_became_of_theirs() {
+async fn two_concurrent_saves_both_report_their_outcome() {
     let world = World::routed(
         |builder| builder,
         |app| {
@@ -79,8 +79,8 @@ async fn of_two_saves_at_once_both_hear_what_became_of_theirs() {
     assert_eq!(browser.get("/twice").await.body, "Gone Gone");
 }
 
-/// Begins a save, lets it go, and discards what it covers; then writes something else.
-async fn changes_its_mind(mut shop: TypedSession<Shop>) -> HttpResponse {
+/// Begins a save and drops it, discards the operations that it covers, and writes another field.
+async fn discards_a_save_in_progress(mut shop: TypedSession<Shop>) -> HttpResponse {
     let session = shop.session();
     shop.set_visits(2);
     let mut save = Box::pin(session.save());
@@ -92,11 +92,11 @@ async fn changes_its_mind(mut shop: TypedSession<Shop>) -> HttpResponse {
 }
 
 #[actix_web::test]
-async fn what_is_set_after_a_discard_is_stored_though_a_save_was_under_way() {
+async fn a_field_set_after_a_discard_is_stored_although_a_save_was_in_progress() {
     let world = World::routed(
         |builder| builder,
         |app| {
-            app.route("/mind", web::get().to(changes_its_mind));
+            app.route("/mind", web::get().to(discards_a_save_in_progress));
         },
     )
     .await;

@@ -1,4 +1,4 @@
-//! A store in memory that keeps a book of what it is asked, and fails where a test says so.
+//! A store in memory that records its calls, and fails where a test says so.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,24 +13,24 @@ use actix_typed_session::{
 };
 use tokio::sync::Notify;
 
-/// What happens at one call.
+/// The effect of one call.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// An update meets a change of somebody else: as of now the record is still what it was.
+    /// An update answers `Conflict`, with the record unchanged.
     Conflict,
     /// The record is gone.
     Gone,
-    /// A create meets another record.
+    /// A create finds that the record exists.
     Exists,
-    /// Nothing happens but this error.
+    /// The call fails with this error and changes nothing.
     Fails(StoreErrorKind),
-    /// It happens, and then the connection breaks.
+    /// The call takes effect, and its answer is lost.
     Unanswered,
     /// Another request changes the record first.
     After(Box<Change>),
     /// The record is deleted first.
     AfterDelete,
-    /// The call waits for [`Script::release`], and then it goes on like this.
+    /// The call waits for [`Script::release`], and then has the inner effect, if any.
     Held(Option<Box<Fault>>),
 }
 
@@ -52,7 +52,7 @@ struct Book {
     last: Option<Selector>,
 }
 
-/// `touch` if it does nothing else, `renew` if it changes the id, else `update`.
+/// The name of an update in the record of calls: `touch` if it only touches, `renew` if it changes the id, otherwise `update`.
 fn verb(change: &Change) -> &'static str {
     let mut touch = Change::default();
     touch.touch = true;
@@ -68,7 +68,7 @@ impl Script {
         Self { inner, book: Arc::default(), release: Arc::default() }
     }
 
-    /// The calls since the last time this was asked.
+    /// The calls since this was last called, as names.
     pub(super) fn asked(&self) -> String {
         let mut book = self.book.lock().unwrap();
         book.changes.clear();
@@ -76,37 +76,37 @@ impl Script {
         std::mem::take(&mut book.asked).join(" ")
     }
 
-    /// The last change that was sent.
+    /// The change of the last update.
     pub(super) fn last_change(&self) -> Change {
         self.book.lock().unwrap().changes.last().cloned().unwrap()
     }
 
-    /// The last record that was sent to be created.
+    /// The record of the last create.
     pub(super) fn last_created(&self) -> NewRecord {
         self.book.lock().unwrap().created.last().cloned().unwrap()
     }
 
-    /// At the `nth` next call of `load`, `create`, `update`, `delete`, `list` or `end` (the next is 1).
+    /// Plans a fault for the `nth` call from now on, the next being 1, of `load`, `create`, `update`, `delete`, `list` or `end`.
     pub(super) fn at(&self, call: &'static str, nth: usize, fault: Fault) {
         self.book.lock().unwrap().plan.push((call, nth, fault));
     }
 
-    /// At every `update` from now on.
+    /// Sets a fault for every `update` from now on.
     pub(super) fn always(&self, fault: Option<Fault>) {
         self.book.lock().unwrap().always = fault;
     }
 
-    /// Loads answer this error.
+    /// Makes loads fail with this error.
     pub(super) fn damage(&self, kind: Option<StoreErrorKind>) {
         self.book.lock().unwrap().damage = kind;
     }
 
-    /// Lets a call go on that is held.
+    /// Lets a held call go on.
     pub(super) fn release(&self) {
         self.release.notify_one();
     }
 
-    /// Whether these calls are in the book, which is not emptied.
+    /// Whether the record of calls contains these. It is not cleared.
     pub(super) fn was_asked(&self, calls: &str) -> bool {
         self.book.lock().unwrap().asked.join(" ").contains(calls)
     }
@@ -115,14 +115,14 @@ impl Script {
         self.inner.len()
     }
 
-    /// The record that was asked for last, as it is stored.
+    /// The stored record of the session that was used last.
     pub(super) async fn record(&self) -> Option<Arc<Record>> {
         let key = self.book.lock().unwrap().last.unwrap();
         let found = self.inner.load(&key, &LoadOptions::default()).await.unwrap();
         found.map(|loaded| loaded.record)
     }
 
-    /// Somebody else writes a cell of the record that was asked for last.
+    /// Writes a cell of the record that was used last, as another request.
     pub(super) async fn write(&self, key: &'static str, json: &str) {
         let mut change = Change::default();
         change.write = vec![CellWrite::new(WireKey::from_static(key), Json::from_store(json))];
@@ -153,7 +153,7 @@ impl Script {
 impl SessionStore for Script {
     async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
         let fault = self.note("load", "load", key);
-        // An answer that takes its time, as from a server: whoever asks meanwhile must not ask again.
+        // The answer takes a moment, as from a server. A second extractor must not load again in the meantime.
         tokio::task::yield_now().await;
         let damage = self.book.lock().unwrap().damage;
         match (fault, damage) {

@@ -1,5 +1,5 @@
-//! Unreadable is not empty: outages, damaged records, fields of another type, sections of a later schema. And what is told
-//! of them: nothing to the browser, no id and no value to the log.
+//! Unreadable is not empty: outages, damaged records, fields of another type, sections of a later schema. The browser is told nothing
+//! about them, and the log contains no id and no value.
 
 use actix_typed_session::{Error, ErrorKind, Session, TypedSession, store::StoreErrorKind};
 use actix_web::web;
@@ -77,7 +77,7 @@ async fn an_outage_cannot_be_swallowed() {
     }
     let answer = browser.get("/looked").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "StoreUnavailable"));
-    // Who sends no cookie does not need the store.
+    // A request without a cookie does not need the store.
     let answer = world.browser().get("/option").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "0"));
 }
@@ -123,7 +123,7 @@ async fn a_field_of_another_type_is_a_500_and_stays() {
     assert_eq!(browser.get("/looked").await.body, "UnreadableField");
     let log = logged.text();
     assert!(log.contains("`shop.visits`") && !log.contains("canary"), "{log}");
-    // The session as a whole is there, and can be left.
+    // The session as a whole is readable, and can be ended.
     assert_eq!(browser.get("/exists").await.body, "true");
     assert_eq!(browser.get("/purge").await.jar(), Jar::Removed);
 }
@@ -143,13 +143,13 @@ async fn a_section_of_a_later_schema_stays_byte_for_byte() {
     }
     assert_eq!(browser.get("/looked").await.body, "SchemaTooNew");
     assert_eq!(world.store.record().await.unwrap(), before);
-    // Other schemas and the session's life are not concerned.
+    // Other schemas and the life of the session are not affected.
     assert_eq!(browser.get("/renew").await.jar(), Jar::Set);
     assert_eq!(world.store.record().await.unwrap().cells(), before.cells());
 }
 
 #[actix_web::test]
-async fn a_section_that_becomes_unreadable_under_a_request_is_an_error_too() {
+async fn a_section_that_becomes_unreadable_during_a_request_is_an_error_too() {
     for (key, json, status) in [("$shop", "2", 503), ("shop.cart", r#""text""#, 500)] {
         let world = World::new().await;
         let browser = world.browser_after("c1").await;
@@ -165,7 +165,7 @@ async fn a_section_that_becomes_unreadable_under_a_request_is_an_error_too() {
 }
 
 #[actix_web::test]
-async fn nothing_that_opens_a_session_and_nothing_it_holds_is_logged_or_answered() {
+async fn no_secret_and_no_value_is_logged_or_answered() {
     let (logged, _guard) = Logged::here();
     let world = world().await;
     let browser = world.browser_after("d:canary-draft,n:canary-notice,c777001,in888002").await;

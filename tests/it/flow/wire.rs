@@ -1,4 +1,4 @@
-//! A real server on a free port of this machine, and a client that sends bytes as they are.
+//! A real server on a free port of this machine, and a client that sends raw bytes.
 
 use std::{
     io::{Read, Write},
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::{kit::key, logged::Logged, script::Script, words};
 
-/// One worker, so that what a request does to it, the next one meets.
+/// A server with one worker, so that a request that harms the worker affects the next one.
 pub(super) struct Server {
     pub(super) store: Script,
     pub(super) clock: ManualClock,
@@ -71,12 +71,12 @@ impl Server {
         stream
     }
 
-    /// One request with these header lines, each without its line end; everything that comes back.
+    /// Sends a request with these header lines, each without its line end, and returns all bytes of the answer.
     pub(super) fn ask(&self, path: &str, lines: &[&[u8]]) -> Reply {
         let mut stream = self.connect();
         stream.write_all(&request(path, lines, "close")).unwrap();
         let mut reply = Vec::new();
-        // A server that drops the connection has answered nothing.
+        // If the server drops the connection, the answer is empty.
         let _ = stream.read_to_end(&mut reply);
         Reply(reply)
     }
@@ -85,21 +85,21 @@ impl Server {
         self.ask(path, &[format!("Cookie: {cookie}").as_bytes()])
     }
 
-    /// The cookie that a request for `/do/{words}` begins a session with.
+    /// Begins a session by a request for `/do/{words}`, and returns its cookie.
     pub(super) fn cookie(&self, words: &str) -> String {
         let cookie = self.ask(&format!("/do/{words}"), &[]).cookie().unwrap();
         self.store.asked();
         cookie
     }
 
-    /// What the session of a cookie holds.
+    /// The state of the session of a cookie.
     pub(super) fn state(&self, cookie: &str) -> String {
         let body = self.ask_with("/do/", cookie).body();
         self.store.asked();
         body
     }
 
-    /// Waits until the store has been asked this.
+    /// Waits until the store has had these calls.
     pub(super) fn until_asked(&self, calls: &str) {
         let begun = Instant::now();
         while !self.store.was_asked(calls) {
@@ -111,7 +111,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The command is sent by the call; what it returns only waits.
+        // The call itself sends the command. The future that it returns only waits.
         drop(self.handle.stop(false));
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -128,7 +128,7 @@ pub(super) fn request(path: &str, lines: &[&[u8]], connection: &str) -> Vec<u8> 
     bytes
 }
 
-/// The bytes of one answer; none if the server dropped the connection.
+/// The bytes of one answer, empty if the server dropped the connection.
 pub(super) struct Reply(pub(super) Vec<u8>);
 
 impl Reply {
@@ -144,7 +144,7 @@ impl Reply {
         self.text().split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned())
     }
 
-    /// The `Set-Cookie` line's value.
+    /// The value of the `Set-Cookie` line.
     pub(super) fn set_cookie(&self) -> Option<String> {
         let text = self.text();
         let head = text.split("\r\n\r\n").next()?;
@@ -154,7 +154,7 @@ impl Reply {
         line
     }
 
-    /// `name=value` of it.
+    /// The `name=value` of the `Set-Cookie` line.
     pub(super) fn cookie(&self) -> Option<String> {
         Some(self.set_cookie()?.split(';').next()?.to_owned())
     }

@@ -1,4 +1,4 @@
-//! The flow tests' schema, and a handler's work told in words, so that a test's request is one line.
+//! The schema of the flow tests, and a small language for the work of a handler, so that a request takes one line in a test.
 
 use std::{
     future::{Future, poll_fn},
@@ -16,7 +16,7 @@ use actix_web::{
 };
 use tokio::sync::Notify;
 
-/// A shop's session: one field of every kind.
+/// The session of a shop, with one field of every kind.
 #[derive(SessionState)]
 #[session(name = "shop", version = 1, lock = off)]
 pub(super) struct Shop {
@@ -40,21 +40,21 @@ pub(super) fn show(shop: &Shop) -> String {
     format!("{user} {cart:?} {visits} {draft:?} {}", or_dash(notice.clone()))
 }
 
-/// What a handler sees that looks at nobody's session.
+/// The state that a handler sees without a session.
 pub(super) const EMPTY: &str = "- [] 0 \"\" -";
 
 fn said(result: Result<(), Error>) -> String {
     result.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".into())
 }
 
-/// What a list of words came to.
+/// The result of a list of words.
 pub(super) struct Acted {
     pub(super) seen: Vec<String>,
-    /// The answer is to be a 500.
+    /// Whether the answer must be a 500.
     pub(super) fails: bool,
 }
 
-/// Does what the words say and tells what it saw: something for each word that has a result, then the state.
+/// Performs the words, and returns the result of each word that has one, followed by the state.
 ///
 /// `v3` visits = 3 · `c7` push 7 · `d:x` draft · `n:x` notice · `t` take the notice · `up2` visits += 2 for the whole state ·
 /// `label:x` · `list`, `end0`, `others`, `all`: the user's sessions · `in4` sign in · `out` clear the principal · `try1` exactly once · `life:idle:absolute:persistent` · the rest by name
@@ -99,15 +99,15 @@ pub(super) async fn act(
                 let seconds = Duration::from_secs;
                 session.set_lifetime(seconds(parts[0]), seconds(parts[1]), parts[2] == 1);
             }
-            // Given up after its first step.
+            // Polled once, and dropped.
             "savedrop" => drop(once(session.save()).await),
             "purge" => session.purge(),
             "renew" => session.renew(),
             "discard" => session.discard(),
-            // Looked at, so it is the handler's business what comes of it.
+            // The handler looks at the error, so it no longer decides the response.
             "save" => seen.push(said(session.save().await)),
             "saveq" => session.save().await?,
-            // Not looked at.
+            // The handler ignores the error.
             "savex" => drop(session.save().await),
             "see" => seen.push(show(shop)),
             "gate" => gate.notified().await,
@@ -117,7 +117,7 @@ pub(super) async fn act(
             "crash" => shop.update_cart(|_| panic!("a closure panics")),
             "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
             "label" => session.set_label(&text()),
-            // `*` is this one.
+            // `*` marks the current session.
             "list" => {
                 let sessions = session.sessions().await?;
                 let names = sessions.iter().map(|one| {
@@ -126,7 +126,7 @@ pub(super) async fn act(
                 });
                 seen.push(names.collect::<Vec<_>>().join("+"));
             }
-            // The n-th of the list.
+            // The n-th session in the list.
             "end" => {
                 let sessions = session.sessions().await?;
                 session.revoke(sessions[number() as usize].public_id).await?;
@@ -150,7 +150,7 @@ pub(super) async fn act(
     Ok(acted)
 }
 
-/// Polls once and gives up.
+/// Polls a future once, and drops it.
 async fn once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -170,7 +170,7 @@ async fn handler(
     Ok(answer.body(acted.seen.join(" | ")))
 }
 
-/// `/do/{words}`, `/mw/{words}` inside of a middleware that fails afterwards, and `/none` without a session.
+/// The routes `/do/{words}`, `/mw/{words}` inside a middleware that fails afterwards, and `/none` without a session.
 pub(super) fn routes(routes: &mut web::ServiceConfig) {
     let failing = web::resource("/mw/{words:.*}")
         .wrap_fn(|request, service| {
