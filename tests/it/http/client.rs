@@ -1,4 +1,4 @@
-//! A browser as far as sessions go: one connection, and a jar that takes each `Set-Cookie` when the test says so.
+//! A minimal browser: one connection, and a cookie jar that takes each `Set-Cookie` when the test says so.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::State;
 
-/// Longer than any answer takes; so a server that hangs is a failure and not a test that never ends.
+/// Longer than any answer takes, so that a server that hangs fails the test instead of blocking it for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Cookies by name.
@@ -42,7 +42,7 @@ impl Jar {
     }
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -51,7 +51,7 @@ pub(super) struct Reply {
     pub(super) body: String,
 }
 
-/// No answer came, so nobody knows what the server did.
+/// No answer came, so the outcome of the request is unknown.
 #[derive(Debug)]
 pub(super) struct Unanswered(
     #[allow(dead_code, reason = "for the message of a failed test")] pub(super) String,
@@ -73,7 +73,7 @@ impl Client {
         Self::to(self.address, self.jar.clone())
     }
 
-    /// Sends a request, keeps the cookies as they are, and answers with the head; the body is still to come.
+    /// Sends a request, and returns the head of the answer. The body is still to be read, and the jar is unchanged.
     pub(super) async fn head(&mut self, path: &str) -> Result<Response<Incoming>, Unanswered> {
         let lost = |error: &dyn std::fmt::Display| Unanswered(error.to_string());
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
@@ -96,7 +96,7 @@ impl Client {
         answer.map_err(|error| lost(&error))
     }
 
-    /// Sends a request and keeps the cookies as they are.
+    /// Sends a request, and returns the answer. The jar is unchanged.
     pub(super) async fn ask(&mut self, path: &str) -> Result<Reply, Unanswered> {
         let (head, body) = self.head(path).await?.into_parts();
         let body = timeout(PATIENCE, body.collect()).await.map_err(|late| Unanswered(late.to_string()))?;
@@ -110,7 +110,7 @@ impl Client {
         })
     }
 
-    /// Sends a request, takes its cookies, and answers with its body; it must be a 200.
+    /// Sends a request, takes the cookies of the answer, and returns its body. The status must be 200.
     pub(super) async fn ok(&mut self, path: &str) -> String {
         let reply = self.ask(path).await.unwrap();
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
@@ -124,7 +124,7 @@ impl Client {
         serde_json::from_str(&self.ok("/read").await).unwrap()
     }
 
-    /// Sends a request on a connection of its own, which the caller may break.
+    /// Sends a request on a new connection, which the caller may break.
     pub(super) async fn send_and_hold(&self, path: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let cookie = self.jar.header();
@@ -134,7 +134,7 @@ impl Client {
     }
 }
 
-/// Breaks a connection so that the other side gets a reset, and not an orderly end.
+/// Breaks a connection so that the other side gets a reset instead of an orderly end.
 pub(super) fn reset(stream: TcpStream) {
     stream.set_zero_linger().unwrap();
     drop(stream);

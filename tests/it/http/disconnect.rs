@@ -1,5 +1,5 @@
-//! Clients that reset their connection, upon which actix drops the request: a commit that has begun is finished, and one that
-//! has not is not begun.
+//! Clients that reset their connection, upon which actix drops the request. A commit that has begun is finished; one that has not does not
+//! begin.
 
 use super::{Place, client::reset, on_every_store, signed_in, until};
 
@@ -7,7 +7,7 @@ on_every_store! {
     a_commit_that_has_begun_is_finished
     a_logout_that_has_begun_is_finished
     a_sign_in_whose_cookie_was_lost_can_be_repeated
-    a_request_that_was_given_up_before_its_commit_stores_nothing
+    a_request_that_was_dropped_before_its_commit_stores_nothing
 }
 
 async fn a_commit_that_has_begun_is_finished(place: Place) {
@@ -44,7 +44,7 @@ async fn a_logout_that_has_begun_is_finished(place: Place) {
     until("the session has ended", async || client.read().await.user.is_none()).await;
 }
 
-/// The browser never hears of its new id. Its old one opens nothing any more, and signing in again helps.
+/// The browser never receives its new id, and the old one is dead. The user can sign in again.
 async fn a_sign_in_whose_cookie_was_lost_can_be_repeated(place: Place) {
     let node = place.node();
     let mut client = node.client();
@@ -63,11 +63,11 @@ async fn a_sign_in_whose_cookie_was_lost_can_be_repeated(place: Place) {
     client.ok("/set/0/2").await;
 }
 
-async fn a_request_that_was_given_up_before_its_commit_stores_nothing(place: Place) {
+async fn a_request_that_was_dropped_before_its_commit_stores_nothing(place: Place) {
     let node = place.node();
     let mut client = signed_in(&node).await;
     node.calls().await;
-    // The first has set its field already, the second would do so behind the gate.
+    // The first request has set its field already; the second would set its own after the gate.
     let held =
         [client.send_and_hold("/slow/never/set-first").await, client.send_and_hold("/slow/never/set").await];
     node.until_waiting_at("never", 2).await;
@@ -77,10 +77,10 @@ async fn a_request_that_was_given_up_before_its_commit_stores_nothing(place: Pla
     node.until_dropped(2).await;
     node.open("never").await;
     assert_eq!(client.read().await.slots[0], None);
-    // A write of anybody else comes after whatever might still have been under way in the server.
+    // A write of another client comes after anything that the server may still have been doing.
     client.ok("/set/1/1").await;
     let state = client.read().await;
     assert_eq!((state.slots[0], state.slots[1]), (None, Some(1)));
-    // Two loads of the requests that were given up, three loads and one update of ours.
+    // Two loads of the dropped requests, and three loads and one update of this client.
     assert_eq!(node.calls().await, 6);
 }

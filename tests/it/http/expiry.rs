@@ -1,4 +1,4 @@
-//! A session that ends while a request runs: no write, no renewal and no touch brings it back.
+//! A session that expires while a request runs: no write, no renewal and no touch brings it back.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Page {
 
 /// The clock moves between the load and the commit, so the order of events is the same in every run.
 #[actix_web::test]
-async fn nothing_brings_back_a_session_that_ended_meanwhile() {
+async fn nothing_brings_back_a_session_that_expired_meanwhile() {
     for what in ["set", "update", "renew", "touch"] {
         let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
         let store = MemoryStore::unbounded().with_clock(clock.clone());
@@ -35,7 +35,7 @@ async fn nothing_brings_back_a_session_that_ended_meanwhile() {
             move |mut page: TypedSession<Page>, what: web::Path<String>| {
                 let clock = clock.clone();
                 async move {
-                    // It was there when the request came.
+                    // The session was live when the request began.
                     assert_eq!(page.hits, 1);
                     clock.advance(idle);
                     match what.as_str() {
@@ -60,7 +60,7 @@ async fn nothing_brings_back_a_session_that_ended_meanwhile() {
         let begun = call_service(&app, TestRequest::get().uri("/begin").to_request()).await;
         let cookie = begun.headers().get(SET_COOKIE).unwrap().to_str().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();
-        // Late enough that the request would touch the session.
+        // So late that the request would touch the session.
         clock.advance(idle / 2);
         let request = TestRequest::get().uri(&format!("/slow/{what}")).insert_header((COOKIE, cookie));
         let response = call_service(&app, request.to_request()).await;

@@ -1,4 +1,4 @@
-//! A server that dies: what it acknowledged is stored, and what it did not is stored whole or not at all.
+//! A server that is killed: what it acknowledged is stored, and any other write is stored whole or not at all.
 
 use std::{
     collections::BTreeSet,
@@ -13,24 +13,24 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::{Client, Dice, Node, Place, on_every_store, signed_in, until};
 
 on_every_store! {
-    a_killed_server_has_stored_all_that_it_acknowledged
-    a_server_that_is_killed_leaves_the_other_in_peace
+    a_killed_server_has_stored_everything_it_acknowledged
+    killing_one_server_does_not_affect_the_other
     a_server_that_is_asked_to_stop_stores_what_it_acknowledges
 }
 
 const TABS: usize = 8;
 
-/// What one tab sent, and what was acknowledged.
+/// The numbers that one tab sent, and those that were acknowledged.
 #[derive(Default)]
 struct Sent {
     all: BTreeSet<u64>,
     acknowledged: BTreeSet<u64>,
-    /// The last value of the tab's own field, and the last that was acknowledged.
+    /// The last value sent for the tab's own field. The last one acknowledged is `acknowledged_slot`.
     slot: Option<u64>,
     acknowledged_slot: Option<u64>,
 }
 
-/// Writes numbers of its own until the server is gone.
+/// Writes the tab's own numbers until the server is gone.
 async fn write_on(
     mut tab: Client,
     numbers: std::ops::Range<u64>,
@@ -76,7 +76,7 @@ fn write_in_tabs(
     (writers, acks)
 }
 
-/// Holds what the tabs were told against what is stored; answers with the tabs' fields.
+/// Compares what the tabs were told with what is stored, and returns the tabs' fields.
 async fn check(
     node: &Node,
     client: &Client,
@@ -103,7 +103,7 @@ async fn check(
     state.slots
 }
 
-async fn a_killed_server_has_stored_all_that_it_acknowledged(place: Place) {
+async fn a_killed_server_has_stored_everything_it_acknowledged(place: Place) {
     let mut node = place.node();
     let client = signed_in(&node).await;
     let mut dice = Dice(0x5eed);
@@ -121,8 +121,8 @@ async fn a_killed_server_has_stored_all_that_it_acknowledged(place: Place) {
     assert_eq!(place.sessions().await, 1);
 }
 
-/// The other server goes on, without a pause and without a loss.
-async fn a_server_that_is_killed_leaves_the_other_in_peace(place: Place) {
+/// The other server goes on without a pause and without a loss.
+async fn killing_one_server_does_not_affect_the_other(place: Place) {
     let mut nodes = [place.node(), place.node()];
     let client = signed_in(&nodes[0]).await;
     let (dying, acks) = write_in_tabs(&nodes[0], &client, 1, 1000, &[]);
@@ -146,7 +146,7 @@ async fn a_server_that_is_killed_leaves_the_other_in_peace(place: Place) {
 async fn a_server_that_is_asked_to_stop_stores_what_it_acknowledges(place: Place) {
     let mut node = place.node();
     let client = signed_in(&node).await;
-    // Nine commits are under way when the signal comes, and end after it.
+    // Nine commits are in progress when the signal comes, and end after it.
     node.direct("/store/on/hang").await;
     let mut tab = client.twin();
     let commit: JoinHandle<_> = tokio::spawn(async move { tab.ask("/add").await.unwrap() });

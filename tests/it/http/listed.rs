@@ -1,4 +1,4 @@
-//! A server that dies while users sign in and out: the list of a user's sessions holds those that live, and none that does not.
+//! A server that is killed while users sign in and out: the list of a user's sessions contains live sessions and no dead ones.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ on_every_store! {
 
 const TABS: usize = 6;
 
-/// What is stored, by what lists call it.
+/// The public ids of the stored sessions.
 async fn stored(place: &Place) -> BTreeSet<String> {
     let keys: Vec<Vec<u8>> = match place {
         Place::Redis { prefix, .. } => {
@@ -44,8 +44,8 @@ async fn stored(place: &Place) -> BTreeSet<String> {
     keys.into_iter().map(id).collect()
 }
 
-/// Signs in, and every other time out again, until the server is gone; the cookies of the sign-in that was acknowledged last,
-/// unless a sign-out may have ended it.
+/// Signs in, and every other time out again, until the server is gone. Returns the client of the last sign-in that was acknowledged,
+/// unless a sign-out may have ended its session.
 async fn come_and_go(node: Client, acknowledged: Arc<AtomicU64>) -> Option<Client> {
     for leaves in [false, true].into_iter().cycle() {
         let mut tab = node.twin();
@@ -82,14 +82,14 @@ async fn a_kill_during_sign_ins_leaves_no_dead_session_in_the_list(place: Place)
         until("enough have signed in", async || acknowledged.load(Ordering::SeqCst) >= moment).await;
         dying.kill();
         let last = tabs.join_all().await;
-        // What the dead one sent may still be done.
+        // The store may still be applying calls of the killed server.
         let mut listed = BTreeSet::new();
         until("the list holds no dead session", async || {
             listed = list(&mut observer).await;
             listed.is_subset(&stored(&place).await)
         })
         .await;
-        // Every other sign-in stays; those nobody heard of may be missing, one for each tab.
+        // Only sign-ins without an acknowledgement may be missing from the list, at most one for each tab.
         let missing = stored(&place).await.difference(&listed).count();
         assert!(missing <= TABS * round, "{missing} besides {} that are listed", listed.len());
         for tab in last.iter().flatten() {

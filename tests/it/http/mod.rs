@@ -1,7 +1,7 @@
-//! Real servers and real HTTP: what the library promises to overlapping requests, shown from outside.
+//! The promises about overlapping requests, tested from outside with real servers over real HTTP.
 //!
-//! Nothing here sleeps for luck: handlers wait at gates, store calls wait at a switch, and what cannot be waited for is asked
-//! again until a deadline that only a broken library meets.
+//! No test depends on a sleep: handlers wait at gates, store calls wait at a switch, and everything else is polled until a deadline that
+//! only a broken library reaches.
 
 mod client;
 mod disconnect;
@@ -36,7 +36,7 @@ struct State {
     slots: Vec<Option<u64>>,
 }
 
-/// Waits until something is so.
+/// Polls until a condition holds.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so().await {
@@ -45,14 +45,14 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A client of `node` who has signed in as 7.
+/// A client of `node` that has signed in as user 7.
 async fn signed_in(node: &Node) -> Client {
     let mut client = node.client();
     client.ok("/in/7").await;
     client
 }
 
-/// The same numbers in every run.
+/// A random number generator with the same numbers in every run.
 struct Dice(u64);
 
 impl Dice {

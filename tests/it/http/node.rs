@@ -1,4 +1,4 @@
-//! One server process, killed when its test ends, however it ends.
+//! One server process, which is killed when its test ends.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -20,14 +20,14 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) struct Node {
     child: Child,
-    /// The server ends when this is closed, also when the test process was killed.
+    /// The server ends when this is closed, as happens even if the test process is killed.
     stdin: ChildStdin,
     address: SocketAddr,
     reports: Arc<Mutex<Vec<String>>>,
 }
 
 impl Node {
-    /// A server with its sessions at `url`, which it gives this long.
+    /// Starts a server with its sessions at `url` and this deadline for store calls.
     pub(super) fn start(url: &str, deadline: Duration) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_app"))
             .args([url, KEY, &deadline.as_millis().to_string()])
@@ -57,12 +57,12 @@ impl Node {
         Client::to(self.address, Jar::default())
     }
 
-    /// The browser of `client`, which talks to this server.
+    /// A client of this server with the cookies of `client`.
     pub(super) fn client_as(&self, client: &Client) -> Client {
         Client::to(self.address, client.jar.clone())
     }
 
-    /// Asks one of the routes that direct the server.
+    /// Calls a route that controls the server.
     pub(super) async fn direct(&self, path: &str) -> String {
         self.client().ok(path).await
     }
@@ -88,12 +88,12 @@ impl Node {
         until("requests were dropped", async || self.number("/dropped").await == requests).await;
     }
 
-    /// Store calls since this was last asked.
+    /// The number of store calls since the last time.
     pub(super) async fn calls(&self) -> usize {
         self.number("/calls").await
     }
 
-    /// What the server reported so far.
+    /// The warnings and errors that the server has reported so far.
     pub(super) fn reports(&self) -> Vec<String> {
         self.reports.lock().unwrap().clone()
     }
@@ -107,12 +107,12 @@ impl Node {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    /// Turns the store on, also in a server that takes no connection any more.
+    /// Turns the store on, even if the server accepts no more connections.
     pub(super) fn turn_store_on(&mut self) {
         writeln!(self.stdin, "on").unwrap();
     }
 
-    /// Waits for the end of a server that was asked to stop.
+    /// Waits until the server has ended after it was asked to stop.
     pub(super) async fn until_stopped(&mut self) {
         until("the server stops", async || self.child.try_wait().unwrap().is_some()).await;
     }

@@ -1,4 +1,4 @@
-//! A store that cannot be reached: what does not need it goes on, and everything else says so and loses nobody.
+//! A store that cannot be reached: routes that do not need it work, all others answer 503, and no user is signed out.
 
 use std::time::{Duration, Instant};
 
@@ -7,17 +7,17 @@ use tokio::task::JoinSet;
 use super::{Client, Node, Place, on_every_store, signed_in, until};
 
 on_every_store! {
-    without_its_store_a_server_answers_what_needs_no_session
-    a_change_that_cannot_be_stored_is_no_success
+    a_server_without_its_store_serves_routes_that_need_no_session
+    a_change_that_cannot_be_stored_is_an_error
     a_write_whose_answer_was_lost_is_not_repeated
-    who_queues_behind_a_store_that_hangs_waits_no_longer
+    a_request_in_the_queue_waits_no_longer_than_its_deadline
 }
 
 const DEADLINE: Duration = Duration::from_secs(1);
-/// Far more than the deadline: what is asked is whether there is one.
+/// Much longer than the deadline: the tests check only that there is one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks for `path`, which must be refused as an outage: in time, with the cookie untouched.
+/// Requests `path`, which must be refused as an outage, in time and without a change of the cookie.
 async fn refused(client: &mut Client, path: &str) {
     let begun = Instant::now();
     let reply = client.ask(path).await.unwrap();
@@ -27,7 +27,7 @@ async fn refused(client: &mut Client, path: &str) {
     assert!(!reply.body.contains("turned off"), "{path} shows internals: {}", reply.body);
 }
 
-async fn without_its_store_a_server_answers_what_needs_no_session(place: Place) {
+async fn a_server_without_its_store_serves_routes_that_need_no_session(place: Place) {
     let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
     for state in ["off", "hang"] {
@@ -36,7 +36,7 @@ async fn without_its_store_a_server_answers_what_needs_no_session(place: Place) 
         for path in ["/read", "/set/0/1", "/add", "/add-now", "/renew", "/in/8", "/out"] {
             refused(&mut client, path).await;
         }
-        // Who has no session yet gets none, and no cookie that opens nothing.
+        // A client without a session gets none, and no cookie either.
         let mut stranger = node.client();
         assert_eq!(stranger.read().await.user, None);
         for path in ["/set/0/1", "/in/9"] {
@@ -48,15 +48,15 @@ async fn without_its_store_a_server_answers_what_needs_no_session(place: Place) 
     }
 }
 
-/// Turns the store on and waits until it is asked again.
+/// Turns the store on, and waits until requests reach it again.
 async fn answers_again(node: &Node, client: &mut Client) {
     node.direct("/store/on/on").await;
     until("loads are made again", async || client.ask("/read").await.unwrap().status == 200).await;
     until("writes are made again", async || client.ask("/set/1/1").await.unwrap().status == 200).await;
 }
 
-/// The session was loaded, and then nothing can be written.
-async fn a_change_that_cannot_be_stored_is_no_success(place: Place) {
+/// The session is loaded, and then the store refuses writes.
+async fn a_change_that_cannot_be_stored_is_an_error(place: Place) {
     let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
     for state in ["off", "hang"] {
@@ -71,9 +71,9 @@ async fn a_change_that_cannot_be_stored_is_no_success(place: Place) {
     }
 }
 
-/// The cookie is kept, or the logout could not be tried again; until it has been, nobody gets at the session.
+/// The browser keeps the cookie, so that it can try again. Until the logout is stored, access to the session is refused.
 #[actix_web::test]
-async fn nobody_gets_at_a_session_whose_logout_could_not_be_stored() {
+async fn access_is_refused_to_a_session_whose_logout_could_not_be_stored() {
     for (state, path) in [("off", "/out"), ("hang", "/out"), ("off", "/read"), ("hang", "/add")] {
         let place = Place::sqlite().await.unwrap();
         let node = place.node_within(DEADLINE);
@@ -89,7 +89,7 @@ async fn nobody_gets_at_a_session_whose_logout_could_not_be_stored() {
     }
 }
 
-/// Nobody knows whether it is stored, so it is not sent again: a closure would be applied twice.
+/// The outcome of the write is unknown, so it is not sent again. Otherwise a closure might be applied twice.
 async fn a_write_whose_answer_was_lost_is_not_repeated(place: Place) {
     let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
@@ -98,11 +98,11 @@ async fn a_write_whose_answer_was_lost_is_not_repeated(place: Place) {
         refused(&mut client, path).await;
     }
     assert_eq!(client.read().await.count, 3);
-    // A purge may be repeated, and is.
+    // A purge may be repeated, and it is.
     node.direct("/store/on/mute-once").await;
     client.ok("/out").await;
     assert!(client.jar.is_empty());
-    // Neither is a new session that may exist sent again, nor is the browser told of it.
+    // A new session whose outcome is unknown is not sent again either, and the browser gets no cookie for it.
     node.direct("/store/on/mute-once").await;
     refused(&mut client, "/in/9").await;
     assert_eq!(place.sessions().await, 1);
@@ -112,8 +112,8 @@ async fn a_write_whose_answer_was_lost_is_not_repeated(place: Place) {
     assert_eq!(place.sessions().await, 2);
 }
 
-/// The deadline is the commit's. Those who queue for a session do not add theirs to that of whoever goes before them.
-async fn who_queues_behind_a_store_that_hangs_waits_no_longer(place: Place) {
+/// The deadline includes the time in the queue: a request that waits for another one's commit is not given additional time.
+async fn a_request_in_the_queue_waits_no_longer_than_its_deadline(place: Place) {
     let deadline = Duration::from_secs(4);
     let node = place.node_within(deadline);
     let client = signed_in(&node).await;
@@ -125,11 +125,11 @@ async fn who_queues_behind_a_store_that_hangs_waits_no_longer(place: Place) {
         queue.spawn(async move { refused(&mut tab, "/add").await });
     }
     queue.join_all().await;
-    // One deadline and much patience, and yet not two.
+    // Longer than one deadline, to allow for a busy machine, and shorter than two.
     assert!(begun.elapsed() < deadline * 7 / 4, "{:?}", begun.elapsed());
 }
 
-/// The real file, which somebody else has locked: reads go on, and writes say within the busy timeout that nothing changed.
+/// Another process has locked the SQLite file. Reads go on, and writes fail within the busy timeout without a change.
 #[actix_web::test]
 async fn a_locked_file_refuses_writes_and_serves_reads() {
     let place = Place::sqlite().await.unwrap();

@@ -1,26 +1,26 @@
-//! Requests that overlap in one session, on two servers with one file: nothing acknowledged is lost, and a logout is final.
+//! Overlapping requests in one session, on two servers with one store: nothing acknowledged is lost, and a logout is final.
 
 use tokio::task::JoinSet;
 
 use super::{Client, Node, Place, on_every_store, signed_in};
 
 on_every_store! {
-    fields_set_at_once_are_all_kept
+    fields_set_concurrently_are_all_kept
     fields_set_on_one_loaded_record_are_all_kept
-    closures_that_ran_on_one_loaded_record_all_count
+    closures_run_on_one_loaded_record_all_count
     a_thousand_increments_on_two_servers_are_a_thousand
     writers_of_one_session_need_three_store_calls_each
-    a_slow_writer_brings_no_session_back
+    a_slow_writer_does_not_bring_a_session_back
 }
 
 const CLIENTS: usize = 50;
 
-/// As many browsers' tabs as `CLIENTS`, spread over both servers.
+/// `CLIENTS` tabs of one browser, spread over both servers.
 fn tabs(nodes: &[Node; 2], client: &Client) -> Vec<Client> {
     (0..CLIENTS).map(|tab| nodes[tab % 2].client_as(client)).collect()
 }
 
-async fn fields_set_at_once_are_all_kept(place: Place) {
+async fn fields_set_concurrently_are_all_kept(place: Place) {
     let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
     let mut tabs = tabs(&nodes, &client);
@@ -39,7 +39,7 @@ async fn fields_set_at_once_are_all_kept(place: Place) {
     }
 }
 
-/// All of them have loaded the same full record before the first writes: whoever writes back what was loaded loses 49 fields.
+/// All requests load the same full record before the first one writes. A library that writes back whole records would lose 49 fields.
 async fn fields_set_on_one_loaded_record_are_all_kept(place: Place) {
     let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
@@ -62,8 +62,8 @@ async fn fields_set_on_one_loaded_record_are_all_kept(place: Place) {
     assert_eq!((state.user, state.slots), (Some(7), expected));
 }
 
-/// The same with closures, which must run again on what the others left.
-async fn closures_that_ran_on_one_loaded_record_all_count(place: Place) {
+/// The same with closures, which must run again on the results of the others.
+async fn closures_run_on_one_loaded_record_all_count(place: Place) {
     let nodes = [place.node(), place.node()];
     let client = signed_in(&nodes[0]).await;
     let mut requests = JoinSet::new();
@@ -97,7 +97,7 @@ async fn a_thousand_increments_on_two_servers_are_a_thousand(place: Place) {
     }
     let mut merged = requests.join_all().await.concat();
     assert_eq!(client.read().await.count, 1000);
-    // Each of those who asked for the merged value was told one that nobody else was told.
+    // Each request that asked for the merged value got a different one.
     assert_eq!(merged.len(), 100);
     merged.sort_unstable();
     merged.dedup();
@@ -105,7 +105,7 @@ async fn a_thousand_increments_on_two_servers_are_a_thousand(place: Place) {
     assert!(merged.iter().all(|count| (1..=1000).contains(count)));
 }
 
-/// The load, an update that comes too late, and one on the record that it was answered with: no more, however many there are.
+/// Each writer makes at most three calls: the load, an update that conflicts, and an update of the record in the answer to it.
 async fn writers_of_one_session_need_three_store_calls_each(place: Place) {
     const WRITERS: usize = 64;
     let node = place.node();
@@ -124,7 +124,7 @@ async fn writers_of_one_session_need_three_store_calls_each(place: Place) {
     assert_eq!(client.read().await.count, WRITERS as u64);
 }
 
-async fn a_slow_writer_brings_no_session_back(place: Place) {
+async fn a_slow_writer_does_not_bring_a_session_back(place: Place) {
     let nodes = [place.node(), place.node()];
     for what in ["set", "set-first", "add", "renew"] {
         let mut client = signed_in(&nodes[0]).await;

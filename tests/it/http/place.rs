@@ -1,6 +1,6 @@
-//! Where the servers or the stores of one test keep their sessions.
+//! The place where the servers or the stores of one test keep their sessions.
 //!
-//! In: a kind of store. Out: its URL, servers on it, and how many sessions it holds. Never: sessions of another test.
+//! In: a kind of store. Out: its URL, servers that use it, and the number of sessions in it. Never: shares sessions with another test.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use tempfile::TempDir;
 use super::node::Node;
 use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
 
-/// Long enough that no server under load gives up.
+/// A deadline that no server reaches under load.
 const PATIENT: Duration = Duration::from_secs(20);
 
 pub(crate) enum Place {
-    /// A file, in a folder that goes when the test ends.
+    /// A file, in a folder that is deleted when the test ends.
     Sqlite(TempDir),
-    /// Keys behind a prefix, on a server that tests share.
+    /// A key prefix on a shared server.
     Redis { url: String, prefix: String },
-    /// A database, on a server that tests share.
+    /// A database on a shared server.
     Postgres { server: &'static Postgres, database: String },
 }
 
 impl Place {
-    #[allow(clippy::unused_async)] // as the others
+    #[allow(clippy::unused_async)] // async like the others
     pub(crate) async fn sqlite() -> Option<Self> {
         Some(Self::Sqlite(tempfile::tempdir().unwrap()))
     }
@@ -50,12 +50,12 @@ impl Place {
         self.node_within(PATIENT)
     }
 
-    /// A server that gives its store this long.
+    /// A server with this deadline for store calls.
     pub(super) fn node_within(&self, deadline: Duration) -> Node {
         Node::start(&self.url(), deadline)
     }
 
-    /// How many sessions are stored.
+    /// The number of stored sessions.
     pub(super) async fn sessions(&self) -> usize {
         let count: i64 = match self {
             Self::Postgres { server, database } => {
@@ -70,7 +70,7 @@ impl Place {
             }
             Self::Sqlite(_) => {
                 let mut connection = self.file().await;
-                // Nothing may be left of a session that has ended, cells neither.
+                // A session that has ended must leave nothing behind, not even cells.
                 let both = "SELECT count(*) FROM (SELECT key FROM session UNION SELECT session FROM cell)";
                 sqlx::query_scalar(both).fetch_one(&mut connection).await.unwrap()
             }
@@ -78,7 +78,7 @@ impl Place {
         usize::try_from(count).unwrap()
     }
 
-    /// A connection to the file that is not the server's.
+    /// A connection to the file, separate from the server's.
     pub(super) async fn file(&self) -> SqliteConnection {
         let Self::Sqlite(folder) = self else { panic!("it is no file") };
         let options = SqliteConnectOptions::new().filename(folder.path().join("sessions.db"));
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-/// Each of these tests on every kind of store; where a server is missing, the test says so and is skipped.
+/// Makes a `#[test]` of each function for every kind of store. If a server is missing, the test says so and is skipped.
 macro_rules! on_every_store {
     ($($test:ident)+) => {
         $crate::http::place::on_every_store! { @sqlite $($test)+ }

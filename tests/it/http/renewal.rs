@@ -1,4 +1,4 @@
-//! One session has one live id, and the browser is never left on another one.
+//! One session has one live id, and the browser always ends up with that one.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use tokio::task::JoinSet;
 use super::{Place, client::Jar, on_every_store, signed_in};
 
 on_every_store! {
-    of_three_renewals_at_once_one_counts_in_every_order_of_arrival
+    one_of_three_concurrent_renewals_wins_in_every_order_of_arrival
     a_write_that_overlaps_a_renewal_is_kept
 }
 
-/// Every order of three.
+/// Every order of three answers.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival(place: Place) {
+async fn one_of_three_concurrent_renewals_wins_in_every_order_of_arrival(place: Place) {
     let nodes = [place.node(), place.node()];
     for round in 0..5 {
         let client = signed_in(&nodes[0]).await;
@@ -67,7 +67,7 @@ async fn of_three_renewals_at_once_one_counts_in_every_order_of_arrival(place: P
     assert_eq!(place.sessions().await, 5);
 }
 
-/// Whoever loaded before a renewal still finds the session: the write is kept, and the new cookie stays.
+/// A request that loaded before the renewal still finds the session. Its write is kept, and the new cookie stays.
 async fn a_write_that_overlaps_a_renewal_is_kept(place: Place) {
     let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
@@ -113,9 +113,9 @@ fn routes(config: &mut web::ServiceConfig) {
     config.route("/hit", web::get().to(hit)).route("/read", web::get().to(read));
 }
 
-/// Two servers in process, so that the test moves their clock.
+/// Two servers in this process, so that the test can set their clock.
 #[actix_web::test]
-async fn a_superseded_cookie_reads_nothing_and_writes_nothing_while_its_successor_is_on_the_way() {
+async fn a_superseded_cookie_reads_and_writes_nothing_while_its_successor_is_on_the_way() {
     let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
     let store = MemoryStore::unbounded().with_clock(clock.clone());
     let mut nodes = Vec::new();
@@ -153,7 +153,7 @@ async fn a_superseded_cookie_reads_nothing_and_writes_nothing_while_its_successo
     clock.advance(Duration::from_millis(59_999));
     assert_eq!(get(1, "/hit", second.as_ref()).await.0, 409);
     assert_eq!(store.len(), 1);
-    // A browser that has not learned of the new cookie by now has lost it, and begins again.
+    // A browser that has not received the new cookie by now has lost it, and begins a new session.
     clock.advance(Duration::from_millis(1));
     let (status, begun, _) = get(1, "/hit", second.as_ref()).await;
     assert_eq!((status, store.len()), (200, 2));

@@ -1,4 +1,4 @@
-//! Bodies that are still written when the response head is sent.
+//! Bodies that use the session after the response head has been sent.
 
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, header::SET_COOKIE};
@@ -7,18 +7,18 @@ use super::{Client, Node, Place, on_every_store, signed_in, until};
 
 on_every_store! {
     a_stream_that_saves_is_stored
-    a_late_write_without_save_is_reported_with_its_place
-    what_needs_a_cookie_comes_too_late_after_the_head
-    a_save_that_has_begun_is_finished_without_its_stream
+    a_late_write_without_a_save_is_reported_with_its_source_location
+    an_operation_that_needs_a_cookie_is_too_late_after_the_head
+    a_save_that_has_begun_is_finished_after_its_stream_is_dropped
 }
 
-/// The next lines of a body.
+/// The next chunk of a body.
 async fn next(body: &mut Incoming) -> String {
     let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
     String::from_utf8(frame.to_vec()).unwrap()
 }
 
-/// What a stream says after it did `what` behind its head.
+/// Makes a stream do `what` after its head has been sent, and returns what it reports.
 async fn late(node: &Node, client: &mut Client, gate: &str, what: &str) -> String {
     let head = client.head(&format!("/stream/{gate}/{what}")).await.unwrap();
     assert_eq!((head.status().as_u16(), head.headers().get(SET_COOKIE)), (200, None));
@@ -36,7 +36,7 @@ async fn a_stream_that_saves_is_stored(place: Place) {
     let mut tab = client.twin();
     client.ok("/add").await;
     assert_eq!(late(&node, &mut tab, "one", "saved").await, "stored 2");
-    // What others wrote between the head and the save is merged.
+    // Writes of other requests between the head and the save are merged.
     let head = tab.head("/stream/two/saved").await.unwrap();
     let mut body = head.into_body();
     next(&mut body).await;
@@ -47,7 +47,7 @@ async fn a_stream_that_saves_is_stored(place: Place) {
     assert_eq!(node.reports(), Vec::<String>::new());
 }
 
-async fn a_late_write_without_save_is_reported_with_its_place(place: Place) {
+async fn a_late_write_without_a_save_is_reported_with_its_source_location(place: Place) {
     let node = place.node();
     let mut client = signed_in(&node).await;
     let line = late(&node, &mut client, "lost", "unsaved").await;
@@ -64,7 +64,7 @@ async fn a_late_write_without_save_is_reported_with_its_place(place: Place) {
     assert_eq!(client.read().await.count, 0);
 }
 
-async fn what_needs_a_cookie_comes_too_late_after_the_head(place: Place) {
+async fn an_operation_that_needs_a_cookie_is_too_late_after_the_head(place: Place) {
     let node = place.node();
     let mut stranger = node.client();
     assert_eq!(late(&node, &mut stranger, "begin", "saved").await, "TooLate");
@@ -78,8 +78,8 @@ async fn what_needs_a_cookie_comes_too_late_after_the_head(place: Place) {
     assert_eq!(place.sessions().await, 1);
 }
 
-/// A reset in the middle of a stream's save, as of any other commit.
-async fn a_save_that_has_begun_is_finished_without_its_stream(place: Place) {
+/// The client resets the connection during a save of the stream. The save is finished like any other commit.
+async fn a_save_that_has_begun_is_finished_after_its_stream_is_dropped(place: Place) {
     let node = place.node();
     let mut client = signed_in(&node).await;
     let stream = client.send_and_hold("/stream/cut/saved").await;

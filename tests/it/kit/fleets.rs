@@ -1,4 +1,4 @@
-//! Several Redis servers at once.
+//! Tests of the Redis fleets: Sentinel and Cluster.
 
 use crate::servers::{RedisCluster, Replicated, shared_cluster, shared_replicated, until};
 
@@ -35,7 +35,7 @@ async fn the_replica_takes_over_from_a_primary_that_is_killed_or_told_to() {
 #[tokio::test]
 async fn slots_move_with_their_keys_and_replicas_take_over() {
     let Some(cluster) = RedisCluster::start().await else { return };
-    // The first slots of the first master: they are the ones to move.
+    // Move the first slots of the first master.
     let mut keys = Vec::new();
     for candidate in 0..100_000 {
         let key = format!("key{candidate}");
@@ -77,7 +77,7 @@ async fn slots_move_with_their_keys_and_replicas_take_over() {
 }
 
 #[tokio::test]
-async fn everybody_gets_the_shared_fleets() {
+async fn all_tests_share_the_same_fleets() {
     let (Some(replicated), Some(cluster)) = tokio::join!(shared_replicated(), shared_cluster()) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What the other tests rely on: servers and the proxy, under test themselves.
+//! Tests of the kit that other tests rely on: the servers and the proxy.
 
 mod fleets;
 mod proxy;
@@ -86,7 +86,7 @@ async fn a_postgres_is_frozen_stopped_killed_and_started_again() {
 }
 
 #[tokio::test]
-async fn everybody_gets_the_shared_servers_and_a_corner_of_their_own() {
+async fn all_tests_share_the_servers_and_have_names_of_their_own() {
     let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
     assert_eq!(redis.port(), shared_redis().await.unwrap().port());
     assert_eq!(postgres.port(), shared_postgres().await.unwrap().port());
@@ -99,8 +99,8 @@ async fn everybody_gets_the_shared_servers_and_a_corner_of_their_own() {
 
 const FOLLOWED: &str = "SESSION_TESTS_FOLLOWED";
 
-/// Not a test by itself: what the test below kills, in another process. One server is frozen, which is how the hardest one to
-/// end looks; both of its kinds are shared, so nothing is dropped by an end that is not a kill either.
+/// Not a test by itself: the process that the next test starts and kills. One server is frozen, because a frozen server is the hardest to
+/// end. Both servers are shared, so they are not dropped at a normal end of the process either.
 #[tokio::test]
 async fn a_process_with_servers() {
     let Ok(how) = env::var(FOLLOWED) else { return };
@@ -136,7 +136,7 @@ async fn no_server_outlives_the_test_process() {
             followed.extend(words.next().zip(words.next()));
         }
         if followed.is_empty() {
-            return assert!(child.wait().unwrap().success()); // Skipped there, and said so.
+            return assert!(child.wait().unwrap().success()); // The child was skipped, and said so.
         }
         assert!(followed.len() > 3, "the servers and the children of PostgreSQL: {followed:?}");
         assert!(followed.iter().all(|(process, _)| lives(process.parse().unwrap())));
@@ -155,7 +155,7 @@ async fn no_server_outlives_the_test_process() {
     }
 }
 
-/// The guardian has moved the folder and looked for a server before this one had written its number.
+/// The guardian has moved the folder, and looked for a server there before this server had written its process id.
 #[test]
 fn a_server_that_comes_after_its_guardian_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -168,7 +168,7 @@ fn a_server_that_comes_after_its_guardian_does_not_start() {
 }
 
 #[test]
-fn a_missing_server_is_said_by_name_and_fails_in_ci() {
+fn a_missing_server_is_named_and_fails_in_ci() {
     let empty = tempfile::tempdir().unwrap();
     for ci in [false, true] {
         let mut command = Command::new(env::current_exe().unwrap());
@@ -183,7 +183,7 @@ fn a_missing_server_is_said_by_name_and_fails_in_ci() {
     }
 }
 
-/// Whoever harms a server beside other work does it in a task.
+/// Tests may start and harm servers in spawned tasks.
 #[tokio::test]
 async fn servers_can_be_started_and_harmed_in_tasks() {
     let task = tokio::spawn(async {

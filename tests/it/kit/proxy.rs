@@ -1,4 +1,4 @@
-//! Each mode, against a server that is known to the last byte.
+//! Tests of each mode of the proxy, against a server whose every byte is known.
 
 mod real;
 
@@ -18,7 +18,7 @@ use crate::servers::proxy::*;
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const SHORT: Duration = Duration::from_millis(100);
 
-/// A server that answers its first command `:1`, its second one `:2` and so on, whatever they are and whoever sends them.
+/// A server that answers its first command with `:1`, its second with `:2` and so on, whatever the commands and connections are.
 struct Counter {
     port: u16,
     done: Arc<AtomicUsize>,
@@ -75,7 +75,7 @@ fn read(stream: &mut Stream, length: usize) -> String {
     String::from_utf8(reply).unwrap()
 }
 
-/// Everything that comes until the other side ends the connection.
+/// Reads until the other side ends the connection.
 fn rest(stream: &mut Stream) -> String {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
@@ -97,7 +97,7 @@ fn commands_are_counted_and_pass() {
     assert_eq!(ask(&mut one), ":1\r\n");
     one.write_all(&PING.repeat(3)).unwrap();
     assert_eq!(read(&mut one, 12), ":2\r\n:3\r\n:4\r\n");
-    // A border in the middle of a command is not one.
+    // A packet border within a command does not split the command.
     for byte in PING {
         other.write_all(&[*byte]).unwrap();
     }
@@ -110,7 +110,7 @@ fn commands_are_counted_and_pass() {
     assert_eq!(seen, [of_one, of_one, of_one, of_one, of_other]);
     assert_eq!((proxy.round_trips(), proxy.connections()), (3, 2));
 
-    // A reply to what was forgotten is not counted for what came later.
+    // The reply to a command before the reset of the counts is not counted for a later command.
     proxy.on_command(0, |_| true, Mode::SwallowReply);
     one.write_all(PING).unwrap();
     counter.until_done(6);
@@ -141,7 +141,7 @@ fn a_black_hole_takes_commands_and_gives_nothing_back() {
     proxy.set(Mode::BlackHole);
     stream.write_all(PING).unwrap();
     assert!(is_silent(&mut stream));
-    // What was swallowed cannot be answered, so the connection stays silent; a new one does not.
+    // A swallowed command cannot be answered, so its connection stays silent. A new connection works.
     proxy.heal();
     stream.write_all(PING).unwrap();
     assert!(is_silent(&mut stream));
@@ -159,7 +159,7 @@ fn a_connection_is_cut_before_the_command_or_after_it_is_done() {
     assert_eq!(rest(&mut stream), "");
     assert_eq!(counter.done(), 1);
 
-    // The replies before it come, also when all were sent at once.
+    // The replies to earlier commands arrive, even if all commands were sent at once.
     proxy.on_command(2, |_| true, Mode::CutAfterForward);
     let mut stream = client(&proxy);
     stream.write_all(&PING.repeat(3)).unwrap();
@@ -197,7 +197,7 @@ fn a_reply_is_swallowed_truncated_dripped_or_replaced() {
 }
 
 #[test]
-fn modes_are_for_connections_and_for_kinds_of_commands() {
+fn a_mode_can_be_limited_to_a_connection_or_a_kind_of_command() {
     let counter = Counter::start();
     let proxy = Proxy::redis(counter.port);
     let (mut one, mut other) = (client(&proxy), client(&proxy));

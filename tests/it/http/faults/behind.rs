@@ -1,6 +1,6 @@
-//! A real server of one test alone, with a proxy before it.
+//! A real server for one test alone, behind a proxy.
 //!
-//! In: a kind of server. Out: URLs past the proxy and through it, and a hand on the server. Never: a server that others use.
+//! In: a kind of server. Out: URLs to the server directly and through the proxy, and control of the server. Never: uses a shared server.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::{
     servers::{Postgres, Redis, proxy::Proxy},
 };
 
-/// Longer than any fault of a test that gives no deadline.
+/// Longer than any fault in a test that sets no deadline.
 const PATIENT: Duration = Duration::from_secs(20);
 
 enum Server {
-    /// One that keeps what it acknowledged.
+    /// A Redis server that keeps everything it acknowledged.
     Redis(Redis),
     Postgres(Postgres, String),
 }
@@ -26,11 +26,11 @@ pub(super) struct Behind {
 /// Ways to end a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
-    /// Every process at once, as `kill -9` and a crash of the machine.
+    /// Kills every process at once, as `kill -9` or a crash of the machine does.
     Kill,
-    /// As an operator does it; the server tells its clients.
+    /// Stops the server as an operator does. It tells its clients.
     Stop,
-    /// PostgreSQL's `immediate`; Redis has no such thing and is stopped.
+    /// Stops PostgreSQL in the mode `immediate`. Redis has no such mode and is stopped.
     Immediate,
 }
 
@@ -66,7 +66,7 @@ impl Behind {
         Node::start(&self.url(), deadline)
     }
 
-    /// An application that reaches the server through the proxy.
+    /// An application that connects through the proxy.
     pub(super) fn node_through_within(&self, deadline: Duration) -> Node {
         Node::start(&self.url_through_proxy(), deadline)
     }
@@ -116,7 +116,7 @@ impl Behind {
         usize::try_from(number).unwrap()
     }
 
-    /// How many sessions are stored.
+    /// The number of stored sessions.
     pub(super) async fn sessions(&self) -> usize {
         match &self.server {
             Server::Redis(server) => {
@@ -128,7 +128,7 @@ impl Behind {
         }
     }
 
-    /// Removes everything that is stored.
+    /// Deletes everything that is stored.
     pub(super) async fn empty(&self) {
         match &self.server {
             Server::Redis(server) => server.command::<()>(&["FLUSHALL"]).await.unwrap(),
@@ -136,7 +136,7 @@ impl Behind {
         }
     }
 
-    /// Connections that the server has, without the one that asks.
+    /// The number of connections to the server, without the one that counts them.
     pub(super) async fn connections(&self) -> usize {
         match &self.server {
             Server::Redis(server) => {
@@ -152,7 +152,7 @@ impl Behind {
     }
 }
 
-/// Each of these tests before each kind of server; where one is missing, the test says so and is skipped.
+/// Makes a `#[test]` of each function for each kind of server. If a server is missing, the test says so and is skipped.
 macro_rules! on_each_server {
     ($($test:ident)+) => {
         $crate::http::faults::behind::on_each_server! { @redis $($test)+ }

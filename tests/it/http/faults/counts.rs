@@ -1,4 +1,4 @@
-//! What a request costs, counted on the wire.
+//! The round trips of a request, counted on the wire.
 
 use super::{Behind, on_each_server, signed_in};
 
@@ -9,20 +9,20 @@ on_each_server! {
 async fn a_read_is_one_round_trip_a_write_two_and_a_page_without_a_session_none(server: Behind) {
     let node = server.node_through();
     let mut client = signed_in(&node).await;
-    // The first of each kind finds a connection and prepares its statement.
+    // The first request of each kind opens a connection and prepares its statement.
     for path in ["/read", "/add", "/set/0/1", "/log/1", "/renew"] {
         client.ok(path).await;
     }
     let costs = [
         ("/none", 0),
-        // Nothing is due, so nothing is touched.
+        // No touch is due.
         ("/read", 1),
         ("/add", 2),
         ("/set/0/2", 2),
         ("/log/2", 2),
         ("/renew", 2),
         ("/read", 1),
-        // It is what the field holds already.
+        // The field already has this value.
         ("/set/0/2", 1),
     ];
     for (path, expected) in costs {

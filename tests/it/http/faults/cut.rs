@@ -1,4 +1,4 @@
-//! One connection breaks that many requests share, and the server is well.
+//! A connection that many requests share breaks, while the server is healthy.
 
 use tokio::task::JoinSet;
 
@@ -9,13 +9,13 @@ use crate::{
 };
 
 on_each_server! {
-    reads_are_made_again
-    writes_of_others_go_on
+    reads_are_repeated
+    later_writes_are_not_affected
 }
 
 const TABS: usize = 50;
 
-/// What so many tabs are answered at once.
+/// Sends a request from each tab at once, and returns the statuses of the answers.
 fn statuses(client: &Client, path: impl Fn(usize) -> String) -> JoinSet<u16> {
     let mut tabs = JoinSet::new();
     for tab in 0..TABS {
@@ -25,7 +25,7 @@ fn statuses(client: &Client, path: impl Fn(usize) -> String) -> JoinSet<u16> {
     tabs
 }
 
-/// Waits until the store has been asked so often, and then ends the connections that swallowed the questions.
+/// Waits until every tab's call has been sent, and then breaks the connections that swallowed the calls.
 async fn cut(server: &Behind, node: &Node) {
     let mut calls = 0;
     until("they are on their way", async || {
@@ -37,7 +37,7 @@ async fn cut(server: &Behind, node: &Node) {
     server.proxy.reset();
 }
 
-async fn reads_are_made_again(server: Behind) {
+async fn reads_are_repeated(server: Behind) {
     let node = server.node_through();
     let client = signed_in(&node).await;
     for _ in 0..3 {
@@ -49,8 +49,8 @@ async fn reads_are_made_again(server: Behind) {
     }
 }
 
-/// Nobody knows what became of those writes. The next ones have another connection, and no reason to be refused.
-async fn writes_of_others_go_on(server: Behind) {
+/// The outcome of those writes is unknown. The next writes use another connection, and must not be refused.
+async fn later_writes_are_not_affected(server: Behind) {
     let node = server.node_through();
     let client = signed_in(&node).await;
     let writers = statuses(&client, |slot| format!("/slow-set/gate/{slot}/1"));
@@ -59,7 +59,7 @@ async fn writes_of_others_go_on(server: Behind) {
     server.proxy.set(Mode::BlackHole);
     node.open("gate").await;
     cut(&server, &node).await;
-    // On PostgreSQL some had no connection yet.
+    // With PostgreSQL, some of the writes had no connection yet, and were made later.
     assert!(writers.join_all().await.iter().all(|status| [200, 503].contains(status)));
     let next = statuses(&client, |slot| format!("/set/{slot}/2"));
     assert_eq!(next.join_all().await, [200; TABS]);

@@ -1,4 +1,4 @@
-//! A server that is killed: what needs no session goes on, everything else is refused in time, and nobody is signed out.
+//! A server that is killed: pages without a session work, all others are refused in time, and no user is signed out.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::servers::proxy::Mode;
 
 on_each_server! {
     pages_without_a_session_go_on_while_the_server_is_down_and_the_others_are_refused
-    what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at_all
+    a_write_in_flight_when_the_server_is_killed_is_stored_whole_or_not_at_all
     a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to_the_session
     a_logout_that_one_process_could_not_store_leaves_the_session_closed_there_until_it_is_gone_everywhere
 }
@@ -49,8 +49,8 @@ async fn pages_without_a_session_go_on_while_the_server_is_down_and_the_others_a
     answers_again(&mut stranger, "/in/9").await;
 }
 
-/// Requests of a session each, which have loaded it; and then the server dies before, or while, they store.
-async fn what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at_all(server: Behind) {
+/// Requests of different sessions have loaded them. Then the server is killed before or while they store.
+async fn a_write_in_flight_when_the_server_is_killed_is_stored_whole_or_not_at_all(server: Behind) {
     const WHAT: [&str; 4] = ["add", "set", "renew", "in"];
     let node = server.node_through_within(DEADLINE * 2);
     for (round, mode) in [None, Some(Mode::BlackHole), Some(Mode::SwallowReply)].into_iter().enumerate() {
@@ -82,7 +82,7 @@ async fn what_was_under_way_when_the_server_was_killed_is_stored_whole_or_not_at
     }
 }
 
-/// Each session is as it was, or as its one request left it; says how many are that.
+/// Checks that each session is as it was before its request, or as the request left it. Returns the number of the latter.
 async fn stored_whole(node: &Node, clients: Vec<Client>) -> usize {
     let mut stored = 0;
     for (mut client, what) in clients.into_iter().zip(["add", "set", "renew", "in"]) {
@@ -91,12 +91,12 @@ async fn stored_whole(node: &Node, clients: Vec<Client>) -> usize {
         let after = match what {
             "add" => (Some(7), 1, None),
             "set" => (Some(7), 0, Some(1)),
-            // The browser never heard of its new id, and the old one opens nothing.
+            // The browser never received its new id, and the old one is dead.
             _ => (None, 0, None),
         };
         assert!(seen == (Some(7), 0, None) || seen == after, "{what}: {seen:?}");
         stored += usize::from(seen == after);
-        // Whatever it was, the user can go on.
+        // In either case the user can go on.
         let mut again = node.client_as(&client);
         answers_again(&mut again, "/in/7").await;
     }
@@ -115,7 +115,7 @@ async fn a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to
     refused(&mut client.twin(), "/read").await;
     server.restart().await;
     let restarted = Instant::now();
-    // Whatever is asked for: nothing is shown before the session has ended.
+    // No route shows anything of the session before it has ended.
     let mut copy = client.twin();
     until("the logout is stored", async || {
         let reply = copy.ask("/read").await.unwrap();
@@ -129,7 +129,7 @@ async fn a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to
     assert_eq!(server.sessions().await, 0);
 }
 
-/// Only one process is cut off. The other one cannot know; the one that knows opens the session to nobody.
+/// Only one process is cut off, and the other one cannot know of the logout. The process that knows refuses access to the session.
 async fn a_logout_that_one_process_could_not_store_leaves_the_session_closed_there_until_it_is_gone_everywhere(
     server: Behind,
 ) {

@@ -1,4 +1,4 @@
-//! A server that lost everything: its users are signed out, and no writer brings a session back.
+//! A server that lost all data: its users are signed out, and no writer brings a session back.
 
 use std::sync::{
     Arc,
@@ -15,7 +15,7 @@ on_each_server! {
     users_are_signed_out_without_errors_when_everything_is_lost_under_load
 }
 
-/// All of them have loaded their sessions.
+/// All writers have loaded their sessions before the data is lost.
 async fn writers_in_flight_bring_nothing_back_after_everything_was_lost(server: Behind) {
     let nodes = [server.node_through(), server.node_through()];
     let users = users(&nodes, 5).await;
@@ -37,7 +37,7 @@ async fn writers_in_flight_bring_nothing_back_after_everything_was_lost(server: 
     }
     for (what, reply) in writers.join_all().await {
         assert_eq!(reply.status, 200, "{what}: {reply:?}");
-        // Who signs out is told to forget the cookie, and nobody is given one.
+        // A sign-out removes the cookie, and no request sets one.
         let mut jar = Jar::default();
         reply.set_cookies.iter().for_each(|line| jar.take(line));
         assert!(jar.is_empty(), "{what}: {reply:?}");
@@ -49,7 +49,7 @@ async fn writers_in_flight_bring_nothing_back_after_everything_was_lost(server: 
     }
 }
 
-/// Writes until everything is lost, and once more; says how many new sessions it was given.
+/// Writes until all data is lost, and once more. Returns the number of new sessions that it was given.
 async fn write_on(mut tab: Client, user: u64, emptied: Arc<AtomicBool>, reads: Arc<AtomicUsize>) -> usize {
     let mut begun = 0;
     for path in ["/read", "/add", "/set/0/1", "/log/1", "/renew"].into_iter().cycle() {
@@ -63,7 +63,7 @@ async fn write_on(mut tab: Client, user: u64, emptied: Arc<AtomicBool>, reads: A
             reads.fetch_add(1, Ordering::SeqCst);
         }
         if path == "/renew" {
-            // Its new id; who is nobody by now gets none.
+            // A renewed id. A client whose session is lost gets none.
             for line in &reply.set_cookies {
                 tab.jar.take(line);
             }
@@ -77,7 +77,7 @@ async fn write_on(mut tab: Client, user: u64, emptied: Arc<AtomicBool>, reads: A
     unreachable!()
 }
 
-/// Tabs that keep their old cookie whatever they are told, so every write after the loss begins a new session of nobody.
+/// Tabs that keep their old cookie whatever the answer says. Every write after the loss begins a new, anonymous session.
 async fn users_are_signed_out_without_errors_when_everything_is_lost_under_load(server: Behind) {
     let nodes = [server.node_through(), server.node_through()];
     let users = users(&nodes, 6).await;
@@ -91,7 +91,7 @@ async fn users_are_signed_out_without_errors_when_everything_is_lost_under_load(
     server.empty().await;
     emptied.store(true, Ordering::SeqCst);
     let begun: usize = writers.join_all().await.into_iter().sum();
-    // What is stored is what was handed out, and nothing that came back.
+    // The stored sessions are the new ones, and no old one has come back.
     assert_eq!(server.sessions().await, begun);
     for (_, client) in &users {
         assert_eq!(nodes[0].client_as(client).read().await.user, None);

@@ -1,7 +1,7 @@
-//! Redis as a fleet: a primary that dies, slots that move, a master that dies; under load from two processes of the application.
+//! Redis as a fleet, under load from two processes of the application: a primary dies, slots move, a master dies.
 //!
-//! A replica that takes over may lack the last moments, so what the counters are held against there is that nothing is counted
-//! twice; what is acknowledged afterwards counts exactly.
+//! A replica that takes over may lack the last writes, so the counters are only checked for increments that were counted twice.
+//! Increments that are acknowledged afterwards must count exactly.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::servers::{RedisCluster, Replicated};
 
-/// No counter has more than was sent; each user still is who they are.
+/// Checks that no counter is higher than the increments that were sent, and that each client is still signed in as its user.
 async fn check_upper(nodes: &[Node], users: &[(u64, Client)], sums: &[Sum]) {
     for ((user, client), sum) in users.iter().zip(sums) {
         let state = state_of(&mut nodes[0].client_as(client)).await;

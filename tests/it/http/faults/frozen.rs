@@ -1,4 +1,4 @@
-//! A server that is there and does not answer.
+//! A server that accepts connections and does not answer.
 
 use std::{
     sync::{
@@ -15,18 +15,18 @@ use super::{
 };
 
 on_each_server! {
-    a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_without_a_mix_up
+    no_request_waits_for_a_frozen_server_beyond_its_deadline_and_no_reply_is_mixed_up_after_the_thaw
 }
 
 const USERS: u64 = 20;
 
-async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_without_a_mix_up(
+async fn no_request_waits_for_a_frozen_server_beyond_its_deadline_and_no_reply_is_mixed_up_after_the_thaw(
     server: Behind,
 ) {
     let nodes = [server.node_through_within(DEADLINE), server.node_through_within(DEADLINE)];
     let users = users(&nodes, USERS).await;
     let warm = server.connections().await;
-    // Half of them have loaded their session when it freezes, and then write.
+    // Half of the clients have loaded their session when the server freezes, and write after that.
     let (is_frozen, mut writers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
     for (at, (_, client)) in users.iter().enumerate().take(10) {
         let mut tab = nodes[at % 2].client_as(client);
@@ -34,7 +34,7 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
         writers.spawn(async move {
             loop {
                 let done = is_done(&mut tab, "/slow/freeze/add").await;
-                // Before that it was only a busy machine, and it did not get to the gate.
+                // An earlier refusal only means that the machine was busy and the request did not reach the gate.
                 if is_frozen.load(Ordering::SeqCst) {
                     return done;
                 }
@@ -62,7 +62,7 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
         });
     }
     requests.join_all().await;
-    // Attempts, not connections that stay: a few at each server and time, however many ask.
+    // Attempts to connect: the number is limited for each process, however many requests there are.
     let attempts = server.proxy.connections() - connections;
     let most = 40 + 16 * usize::try_from(frozen.elapsed().as_secs()).unwrap();
     assert!(attempts <= most, "{attempts} connections for 110 requests in {:?}", frozen.elapsed());
@@ -72,7 +72,7 @@ async fn a_frozen_server_is_waited_for_no_longer_than_the_deadline_and_thaws_wit
     for (at, (user, client)) in users.iter().enumerate() {
         let mut tab = nodes[at % 2].client_as(client);
         let state = state_of(&mut tab).await;
-        // What was sent before is done now, if it is done: once.
+        // A write that was sent before the freeze has been applied once or not at all.
         assert_eq!((state.user, state.slots[0]), (Some(*user), None));
         assert!(state.count <= u64::from(at < 10), "{} after one increment", state.count);
     }

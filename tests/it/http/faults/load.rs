@@ -1,6 +1,6 @@
-//! Tabs that increment without a pause, and what they were told.
+//! Tabs that increment a counter without a pause, and count the answers.
 //!
-//! In: users, and the processes of the application. Out: acknowledged and doubtful increments of each user. Never: an answer
+//! In: users, and the processes of the application. Out: acknowledged and doubtful increments of each user. Never: accepts an answer
 //! that is neither 200 nor 503.
 
 use std::{
@@ -15,23 +15,23 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{Client, Node, RECOVERY, is_done, state_of, until};
 
-/// Increments of one user.
+/// The increments of one user.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sum {
     pub(super) acknowledged: u64,
-    /// Answered by 503: done or not.
+    /// Increments that were answered with 503, which may be stored or not.
     pub(super) doubtful: u64,
 }
 
 pub(super) struct Load {
     over: Arc<AtomicBool>,
-    /// Acknowledged so far, for each tab.
+    /// The increments acknowledged so far, for each tab.
     progress: Vec<Arc<AtomicU64>>,
     tabs: JoinSet<(usize, Sum)>,
 }
 
 impl Load {
-    /// A tab of each user at each server.
+    /// Starts one tab for each user at each server.
     pub(super) fn begin(nodes: &[Node], users: &[(u64, Client)]) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let mut load = Self { over, progress: Vec::new(), tabs: JoinSet::new() };
@@ -46,7 +46,7 @@ impl Load {
         load
     }
 
-    /// Waits until every tab got so many increments acknowledged from now on; says how long that took.
+    /// Waits until every tab has had `by` more increments acknowledged, and returns how long that took.
     pub(super) async fn until_all_progress(&self, by: u64) -> Duration {
         let begun = Instant::now();
         let now = |progress: &Arc<AtomicU64>| progress.load(Ordering::SeqCst);
@@ -58,7 +58,7 @@ impl Load {
         begun.elapsed()
     }
 
-    /// The sums, by the users' order.
+    /// Stops the load, and returns the sums in the order of the users.
     pub(super) async fn end(mut self, users: usize) -> Vec<Sum> {
         self.over.store(true, Ordering::SeqCst);
         let mut sums = vec![Sum::default(); users];
@@ -79,14 +79,14 @@ async fn increment(mut tab: Client, over: Arc<AtomicBool>, progress: Arc<AtomicU
             progress.fetch_add(1, Ordering::SeqCst);
         } else {
             sum.doubtful += 1;
-            // A browser does not try again a thousand times a second.
+            // Pause like a browser, which does not try again a thousand times a second.
             sleep(Duration::from_millis(5)).await;
         }
     }
     sum
 }
 
-/// Holds the users' counters against what they were told; each user still is who they are. Counters began at 0.
+/// Compares the counters, which began at 0, with the answers, and checks that each client is still signed in as its user.
 pub(super) async fn check(nodes: &[Node], users: &[(u64, Client)], sums: &[Sum]) {
     for ((user, client), sum) in users.iter().zip(sums) {
         for node in nodes {
@@ -104,7 +104,7 @@ pub(super) async fn check(nodes: &[Node], users: &[(u64, Client)], sums: &[Sum])
     }
 }
 
-/// From here on, each increment counts, at every server.
+/// Checks that each increment from now on counts exactly, at every server.
 pub(super) async fn counts_exactly(nodes: &[Node], users: &[(u64, Client)]) {
     for (user, client) in users {
         let mut tabs: Vec<_> = nodes.iter().map(|node| node.client_as(client)).collect();
@@ -121,7 +121,7 @@ pub(super) async fn counts_exactly(nodes: &[Node], users: &[(u64, Client)]) {
     }
 }
 
-/// Every tab goes on, soon.
+/// Checks that every tab makes progress again soon.
 pub(super) async fn recovers(load: &Load) {
     let took = load.until_all_progress(1).await;
     assert!(took < RECOVERY, "{took:?}");

@@ -1,8 +1,8 @@
-//! What browsers see when the server behind the sessions fails: real servers, a proxy that does harm, and one or two processes
+//! Failures of the server behind the sessions, as browsers see them: real servers, a proxy that injects faults, and one or two processes
 //! of the application.
 //!
-//! In: a server of one test alone. Out: 200 for what is true, 503 for what is not known, and never another user or a lost cookie.
-//! Never: a fault that waits for luck; it is put at a command, at a gate, or at a process.
+//! In: a server for one test alone. Out: 200 with the right data, or 503, and never another user's session or a lost cookie. Never:
+//! depends on timing; a fault is placed at a command, at a gate, or at a process.
 
 mod behind;
 mod counts;
@@ -22,14 +22,14 @@ use std::time::{Duration, Instant};
 use self::behind::{Behind, on_each_server};
 use super::{Client, Dice, Node, State, signed_in, until};
 
-/// What an application gives its store, in tests whose store fails.
+/// The deadline for store calls in tests whose store fails.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// Far more than the deadlines of a request that loads and saves, on a busy machine: what is asked is whether there are any.
+/// Much longer than the deadlines of a load and a save, even on a busy machine: the tests check only that there are deadlines.
 const LONGEST: Duration = Duration::from_secs(5);
-/// Within so long everything works again after a fault, without a restart of the application.
+/// The time in which everything must work again after a fault, without a restart of the application.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// Asks for `path`. It is done, or refused as an outage; either in time, and an outage leaves the cookie alone.
+/// Requests `path`, and returns whether it succeeded. Otherwise it must be refused as an outage, in time and without a new cookie.
 async fn is_done(client: &mut Client, path: &str) -> bool {
     body_if_done(client, path).await.is_some()
 }
@@ -50,7 +50,7 @@ async fn refused(client: &mut Client, path: &str) {
     assert!(!is_done(client, path).await, "{path} was answered");
 }
 
-/// Asks until there is an answer, which is soon; that answer.
+/// Repeats a request until it succeeds, which must be soon, and returns the body.
 async fn answers_again(client: &mut Client, path: &str) -> String {
     let (begun, mut body) = (Instant::now(), None);
     until("it answers again", async || {
@@ -67,13 +67,13 @@ async fn state_of(client: &mut Client) -> State {
     serde_json::from_str(&answers_again(client, "/read").await).unwrap()
 }
 
-/// A browser of each of so many users.
+/// Signs in `count` users, each with a browser of their own.
 async fn users(nodes: &[Node], count: u64) -> Vec<(u64, Client)> {
     let mut users = Vec::new();
     for user in 0..count {
         let mut client = nodes[usize::try_from(user).unwrap() % nodes.len()].client();
         let path = format!("/in/{}", 100 + user);
-        // On a busy machine it may take longer than the deadlines here; that is not what is tested.
+        // A sign-in may miss the short deadline on a busy machine, which is not what is tested.
         until("the user has signed in", async || {
             let reply = client.ask(&path).await.unwrap();
             reply.set_cookies.iter().for_each(|line| client.jar.take(line));

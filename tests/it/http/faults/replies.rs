@@ -1,4 +1,4 @@
-//! For every n: what becomes of the n-th command of a few tabs that count, when it or its reply is lost or spoilt.
+//! For every n: the n-th command of a few tabs that count, or its reply, is lost or damaged.
 
 use tokio::task::JoinSet;
 
@@ -14,7 +14,7 @@ on_each_server! {
 
 async fn increments_count_once_whichever_reply_is_lost(server: Behind) {
     let doubtful = count_for_every_n(&server, |_| Mode::CutAfterForward).await;
-    // A write was done, and answered by "nobody knows".
+    // A write was stored although it was answered with 503, because its outcome was unknown.
     assert!(doubtful > 0);
 }
 
@@ -23,7 +23,7 @@ async fn increments_count_once_whichever_command_is_lost(server: Behind) {
 }
 
 async fn increments_count_once_whichever_reply_is_garbage(server: Behind) {
-    // No type of message that there is in either protocol; a wrong reply, and no reply of PostgreSQL's; bytes.
+    // A message of a type that neither protocol has; a wrong reply for Redis, which is none for PostgreSQL; random bytes.
     let garbage: [&[u8]; 3] = [b"?\0\0\0\x04\r\n", b"+OK\r\n", b"\xff\xfe\0\0\0\0"];
     count_for_every_n(&server, |nth| Mode::Garbage(garbage[nth % 3].to_vec())).await;
 }
@@ -32,12 +32,12 @@ async fn increments_count_once_whichever_reply_is_truncated(server: Behind) {
     count_for_every_n(&server, |nth| Mode::Truncate(1 + nth % 20)).await;
 }
 
-/// What one tab was told.
+/// The answers to one tab.
 #[derive(Default)]
 struct Told {
     acknowledged: u64,
     refused: u64,
-    /// The values of increments that are told them.
+    /// The values in the answers to `/add-now`.
     values: Vec<u64>,
 }
 
@@ -53,14 +53,14 @@ async fn count_in(mut tab: Client) -> Told {
     told
 }
 
-/// Says how many increments were stored although their answer was a 503.
+/// Returns the number of increments that were stored although they were answered with 503.
 async fn count_for_every_n(server: &Behind, mode: impl Fn(usize) -> Mode) -> u64 {
     let nodes = [server.node_through(), server.node_through()];
     let client = signed_in(&nodes[0]).await;
     let (mut stored, mut doubtful, mut refused) = (0, 0, 0);
     for nth in 0.. {
         assert!(nth < 300, "there is no end of commands");
-        // So that the commands that set connections up are among the n.
+        // The proxy closes the connections, so that the commands that set up new ones are counted as well.
         server.proxy.reset();
         server.proxy.reset_counts();
         server.proxy.on_command(nth, |_| true, mode(nth));
@@ -94,7 +94,7 @@ async fn count_for_every_n(server: &Behind, mode: impl Fn(usize) -> Mode) -> u64
     unreachable!()
 }
 
-/// Each server answers the next request, and the user is still signed in; the count.
+/// Checks that each server answers the next request and the user is still signed in, and returns the count.
 async fn next_request(nodes: &[Node; 2], client: &Client) -> u64 {
     let mut counts = Vec::new();
     for node in nodes {

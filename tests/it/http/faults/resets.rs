@@ -1,4 +1,4 @@
-//! Browsers that reset their connections, which drops their requests at any moment of a call.
+//! Browsers that reset their connections, so that their requests are dropped at any moment of a store call.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::{Behind, Client, Dice, on_each_server, users};
 use crate::{http::client::reset, servers::proxy::Mode};
 
 on_each_server! {
-    nobody_sees_another_users_session_while_requests_are_dropped_at_random_moments
+    no_user_sees_another_users_session_while_requests_are_dropped_at_random_moments
 }
 
 const ROUNDS: u64 = 15;
 
-async fn nobody_sees_another_users_session_while_requests_are_dropped_at_random_moments(server: Behind) {
+async fn no_user_sees_another_users_session_while_requests_are_dropped_at_random_moments(server: Behind) {
     let nodes = [server.node_through(), server.node_through()];
     let users = users(&nodes, 20).await;
     server.proxy.set(Mode::Delay(Duration::from_micros(300)));

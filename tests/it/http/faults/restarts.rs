@@ -1,4 +1,4 @@
-//! A server that ends in any way and comes back, while two processes of the application write.
+//! A server that is killed or stopped and restarted, while two processes of the application write.
 
 use super::{
     Behind, DEADLINE,

@@ -1,4 +1,4 @@
-//! A server that is too slow for what is asked of it: those who cannot be served are told so in time.
+//! A server that is too slow for its load: requests that cannot be served are refused in time.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn two_hundred_requests_for_a_slow_server_are_all_answered_in_time_and_lea
     let users = users(std::slice::from_ref(&node), 20).await;
     let probe = signed_in(&node).await;
     let (mut done, mut refused) = (vec![0; users.len()], vec![0; users.len()]);
-    // What is slow but possible, and what is not.
+    // The first delay is slow but possible, the second is too slow.
     for delay in [8, 60].map(Duration::from_millis) {
         server.proxy.set(Mode::Delay(delay));
         let begun = Instant::now();
@@ -29,14 +29,14 @@ async fn two_hundred_requests_for_a_slow_server_are_all_answered_in_time_and_lea
         for (user, is_done) in requests.join_all().await {
             (if is_done { &mut done } else { &mut refused })[user] += 1;
         }
-        // Each by itself within `LONGEST`; that none waits for all the others.
+        // Each request takes at most `LONGEST`. In total it is not much more, so no request waits for all the others.
         assert!(begun.elapsed() < LONGEST * 2, "{delay:?}: {:?}", begun.elapsed());
     }
     let sum = |of: &[u64]| of.iter().sum::<u64>();
     assert!(sum(&done) > 0 && sum(&refused) > 0, "{done:?} {refused:?}");
 
     server.proxy.heal();
-    // Nothing is left that waits: the next one is answered as if nothing had been.
+    // No call is left waiting, so the next request is answered as usual.
     until("it answers", async || is_done(&mut probe.twin(), "/add").await).await;
     until("no call waits", async || node.direct("/calls/waiting").await == "0").await;
     let (mut after, asked) = (probe.twin(), Instant::now());

@@ -1,4 +1,4 @@
-//! Each mode, against the real servers and the drivers that the stores use.
+//! Tests of each mode of the proxy, against the real servers and with the drivers that the stores use.
 
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ enum Told {
     Nothing,
 }
 
-/// What a client is told of a write, and whether it is done.
+/// For each mode: what the client is told of a write, and whether the write is done.
 fn modes(garbage: &[u8]) -> Vec<(Mode, Told, bool)> {
     let moment = Duration::from_micros(100);
     vec![
@@ -29,7 +29,7 @@ fn modes(garbage: &[u8]) -> Vec<(Mode, Told, bool)> {
     ]
 }
 
-/// Waits for an answer until the deadline only if there is to be one.
+/// Waits for the answer to a call, and only briefly if none is expected.
 async fn told<T, E>(call: impl Future<Output = Result<T, E>>, expected: &Told) -> Told {
     let patience = if *expected == Told::Nothing { SHORT } else { Duration::from_secs(20) };
     match timeout(patience, call).await {
@@ -40,7 +40,7 @@ async fn told<T, E>(call: impl Future<Output = Result<T, E>>, expected: &Told) -
 }
 
 #[tokio::test]
-async fn each_mode_does_to_redis_what_it_says() {
+async fn each_mode_works_with_redis() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let key = unique_name();
@@ -85,14 +85,14 @@ async fn counted(postgres: &Postgres, database: &str) -> i32 {
 }
 
 #[tokio::test]
-async fn each_mode_does_to_postgres_what_it_says() {
+async fn each_mode_works_with_postgres() {
     let Some(postgres) = shared_postgres().await else { return };
     let database = postgres.database().await;
     let create = "CREATE TABLE counter (value int NOT NULL); INSERT INTO counter VALUES (0)";
     postgres.execute(&database, create).await;
     let proxy = Proxy::postgres(postgres.port());
     let mut expected = 0;
-    // A message of no type that there is, without a body.
+    // A message of a type that does not exist, without a body.
     for (mode, tells, does) in modes(b"?\0\0\0\x04") {
         let mut connection = postgres_through(&proxy, &database).await.unwrap();
         proxy.on_command(0, |command| command.name == ADD, mode.clone());

@@ -1,6 +1,6 @@
 //! Gates at which handlers wait for a test, and a count of requests that were dropped before their answer.
 //!
-//! In: names. Out: who waits. Never: a time; only another request opens a gate.
+//! In: the names of gates. Out: the number of handlers that wait. Never: opens a gate by itself; only another request does.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ pub(crate) struct Gates {
 pub(crate) struct Gate {
     open: watch::Sender<bool>,
     waiting: Counter,
-    /// Bodies that are not yet at their end.
+    /// The bodies that have not ended.
     pub(crate) bodies: Counter,
 }
 
@@ -34,7 +34,7 @@ impl Gates {
         named.entry(name.to_owned()).or_default().clone()
     }
 
-    /// How many requests were dropped before their answer, as actix does when a client resets its connection.
+    /// The number of requests that actix dropped before their answer, because the client reset its connection.
     pub(crate) fn dropped(&self) -> usize {
         self.dropped.load(Ordering::SeqCst)
     }
@@ -56,7 +56,7 @@ impl Gate {
     }
 }
 
-/// Counts those who are somewhere.
+/// Counts the [`Here`]s that have not been dropped.
 #[derive(Default)]
 pub(crate) struct Counter(Arc<AtomicUsize>);
 
@@ -79,7 +79,7 @@ impl Drop for Here {
     }
 }
 
-/// A request without an answer yet.
+/// A request that has not been answered. It counts as dropped if it is dropped before `answered`.
 pub(crate) struct Unanswered(Option<Data<Gates>>);
 
 impl Unanswered {

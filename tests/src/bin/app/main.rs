@@ -1,8 +1,10 @@
-//! A server with sessions for tests that start, stop and kill it.
+//! A server with sessions, for tests that start, stop and kill it.
 //!
-//! In: `app <store URL> <key> <deadline in ms>`. Out: `listening on <address>` as the first line of
-//! standard output, reports on standard error. A line on standard input turns the store on, for when no connection is taken any
-//! more; at the end of the input the server ends, so that no test leaves one behind.
+//! In: `app <store URL> <key> <deadline in ms>`. Out: `listening on <address>` as the first line of standard output, and reports on
+//! standard error. Never: outlives its test.
+//!
+//! A line on standard input turns the store on, even if the server accepts no more connections. The server ends at the end of its
+//! standard input, which happens when the test ends.
 
 mod gates;
 mod report;
@@ -60,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 let unanswered = Unanswered::at(seen.clone());
                 let answer = service.call(request);
                 async move {
-                    // Declared first, so that a dropped request counts when all inside of it has been dropped.
+                    // Declared first, and so dropped last: a dropped request counts once everything inside it has been dropped.
                     let unanswered = unanswered;
                     let answer = answer.await;
                     unanswered.answered();

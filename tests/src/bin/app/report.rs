@@ -1,6 +1,6 @@
-//! Events of warning and error, one per line, on standard error.
+//! Writes warnings and errors to standard error, one per line.
 //!
-//! In: what the library reports. Out: text that a test reads. Never: spans.
+//! In: the library's `tracing` events. Out: text that a test reads. Never: records spans.
 
 use std::{
     fmt::{self, Write as _},
@@ -28,7 +28,7 @@ impl Subscriber for ToStderr {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        // Whoever reads it may be gone.
+        // The test that reads this may have ended.
         let _ = writeln!(io::stderr(), "{}", line.0);
     }
 

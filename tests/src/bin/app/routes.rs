@@ -1,4 +1,4 @@
-//! What the server answers: a few uses of a session, and what a test needs to direct them.
+//! The routes of the server: a few uses of a session, and routes with which a test controls the server.
 
 use actix_typed_session::{Error, Session, TypedSession};
 use actix_web::{
@@ -74,7 +74,7 @@ async fn add_now(mut visitor: TypedSession<Visitor>) -> Result<String, Error> {
     Ok(count.await?.to_string())
 }
 
-/// Takes an outage for a trifle.
+/// Ignores an error of the store.
 async fn add_quietly(mut visitor: TypedSession<Visitor>) -> &'static str {
     let _ = visitor.try_update(|visitor| visitor.count += 1).await;
     "added, perhaps"
@@ -86,7 +86,7 @@ async fn log(mut visitor: TypedSession<Visitor>, entry: Path<u64>) -> &'static s
     "logged"
 }
 
-/// Has loaded the session, waits for the gate, and then changes it.
+/// Loads the session, waits at the gate, and then changes the session.
 async fn slow(
     mut visitor: TypedSession<Visitor>,
     mut slots: TypedSession<Slots>,
@@ -112,7 +112,7 @@ async fn slow(
     Ok("done")
 }
 
-/// Has loaded the session, waits for the gate, and then sets a field.
+/// Loads the session, waits at the gate, and then sets a field.
 async fn slow_set(
     mut slots: TypedSession<Slots>,
     path: Path<(String, u8, u64)>,
@@ -138,7 +138,7 @@ async fn sign_out(session: Session) -> &'static str {
     "bye"
 }
 
-/// The sessions of who is signed in, by what opens none of them.
+/// Lists the public ids of the user's sessions.
 async fn mine(session: Session) -> Result<Json<Vec<String>>, Error> {
     let sessions = session.sessions().await?;
     Ok(Json(sessions.iter().map(|one| one.public_id.to_string()).collect()))

@@ -1,8 +1,8 @@
-//! What the sessions hold: a section with a user, a counter and a list, and one with a field per client.
+//! The states of the sessions: one with a user, a counter and a list, and one with a field for each client.
 
 use actix_typed_session::{SessionState, TypedSession};
 
-/// What handlers change by closures.
+/// The state that handlers change by closures.
 #[derive(SessionState)]
 #[session(name = "visitor", version = 1, lock = off)]
 pub(crate) struct Visitor {
@@ -14,14 +14,14 @@ pub(crate) struct Visitor {
     pub(crate) log: Vec<u64>,
 }
 
-/// A state with many fields, and access to the n-th.
+/// Defines a state with many fields, and functions that access the n-th one.
 macro_rules! slots {
     ($($number:literal $field:ident $set:ident),* $(,)?) => {
         #[derive(SessionState)]
         #[session(name = "slots", version = 1, lock = off)]
         pub(crate) struct Slots { $($field: Option<u64>),* }
 
-        /// Sets the field with this number; says whether there is one.
+        /// Sets the field with this number, and returns whether it exists.
         pub(crate) fn set_slot(slots: &mut TypedSession<Slots>, number: u8, value: u64) -> bool {
             match number {
                 $($number => slots.$set(value),)*

@@ -1,6 +1,7 @@
 //! Bodies that outlive the handler and go on using the session.
 //!
-//! In: what to do once the head is sent and the gate is open. Out: what came of it, as the last line of the body.
+//! In: the action to take once the head has been sent and the gate is open. Out: its result, as the last line of the body. Never: acts
+//! before the head has been sent.
 
 use std::io;
 
@@ -26,7 +27,7 @@ pub(crate) async fn stream(
     let body = gate.bodies.up();
     let begun = iter([Ok(Bytes::from_static(b"data: begun\n\n"))]);
     let lines = begun.chain(once(async move {
-        // Declared first, so that a dropped body counts as gone when all inside of it has been dropped.
+        // Declared first, and so dropped last: a dropped body counts as gone once everything inside it has been dropped.
         let _body = body;
         gate.pass().await;
         let said = match act(visitor, &what).await {

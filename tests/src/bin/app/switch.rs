@@ -1,7 +1,7 @@
-//! A store that tests turn off, stop, or count.
+//! A store that a test can turn off or make hang, and whose calls it can count.
 //!
-//! In: calls, and what a test wants of them. Out: the answers of the store inside, or a failure. Never: a call that is passed on
-//! while it is off or stopped.
+//! In: calls, and the states that a test sets. Out: the answers of the inner store, or failures. Never: passes a call on while the store is
+//! off or hangs.
 
 use std::sync::{
     Arc,
@@ -20,15 +20,15 @@ use tokio::sync::watch;
 
 use crate::gates::Counter;
 
-/// What becomes of a call.
+/// The treatment of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     On,
-    /// It fails at once; nothing was changed.
+    /// The call fails at once and changes nothing.
     Off,
-    /// It waits until this changes.
+    /// The call waits until the state changes.
     Hang,
-    /// It is done, and its answer is lost; later calls are answered again.
+    /// The call takes effect and its answer is lost. Later calls are answered again.
     MuteOnce,
 }
 
@@ -44,7 +44,7 @@ impl State {
     }
 }
 
-/// What becomes of loads, and of everything else.
+/// The treatment of loads, and that of all other calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Mode {
     pub(crate) loads: State,
@@ -71,12 +71,12 @@ impl Switched {
         self.0.mode.send_replace(mode);
     }
 
-    /// How many calls there were since this was last asked.
+    /// The number of calls since the last time.
     pub(crate) fn take_calls(&self) -> usize {
         self.0.calls.swap(0, Ordering::SeqCst)
     }
 
-    /// How many calls wait.
+    /// The number of calls that are waiting.
     pub(crate) fn waiting(&self) -> usize {
         self.0.waiting.now()
     }
@@ -120,7 +120,7 @@ impl SessionStore for Switched {
         self.call(|mode| mode.writes, self.0.store.delete(key, only_if)).await
     }
 
-    /// Asked as it is: neither switched nor counted.
+    /// The inner store's index, whose calls are neither switched nor counted.
     fn index(&self) -> Option<Index<'_>> {
         self.0.store.index()
     }
