@@ -30,9 +30,9 @@ type Cells = BTreeMap<String, Box<RawValue>>;
 
 /// A record as one version wrote it, and the values that were last read from it.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Golden {
-    pub(crate) schema: String,
-    pub(crate) version: u16,
+pub(super) struct Golden {
+    pub(super) schema: String,
+    pub(super) version: u16,
     /// The stored cells by wire key.
     pub(super) cells: Cells,
     /// For the version that was released last: the values that it read from these cells, by wire key, without defaults.
@@ -40,7 +40,7 @@ pub(crate) struct Golden {
 }
 
 /// The message for a golden record that does not exist; `now` is the present version.
-pub(crate) fn missing(version: u16, now: u16, shown: &str) -> String {
+pub(super) fn missing(version: u16, now: u16, shown: &str) -> String {
     let at = if version == now { "" } else { " in the source of that version" };
     format!(
         "{shown} is missing; it is a record of version {version}, which every later version must read: restore it from version \
@@ -51,7 +51,7 @@ pub(crate) fn missing(version: u16, now: u16, shown: &str) -> String {
 /// Checks that a golden record still reads as it did, and on a release replaces the values that were read.
 ///
 /// A cell that is still a field must read as it is stored. Every value must be what the version released last read.
-pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure> {
+pub(super) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure> {
     let schema = T::schema();
     let record = of_cells(&golden.cells);
     let values = encode(&read::<T>(&golden.cells)?)?;
@@ -85,7 +85,7 @@ pub(crate) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<
 }
 
 /// Whether a field reads a stored value rather than its default. A default may change; the lock file records it.
-pub(crate) fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
+fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
     let json = match schema.group_of(field) {
         None => view.cell(field.wire_key(), false).map(|cell| cell.json.clone()),
         Some(group) => {
@@ -102,7 +102,7 @@ fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {
 }
 
 /// Decodes `T` from a record with these cells.
-pub(crate) fn read<T: SessionState>(cells: &Cells) -> Result<T, Failure> {
+pub(super) fn read<T: SessionState>(cells: &Cells) -> Result<T, Failure> {
     let record = of_cells(cells);
     T::decode_section(&mut view(&record).reader(T::schema())).map_err(|error| Failure(error.to_string()))
 }
@@ -112,19 +112,19 @@ fn of_cells(cells: &Cells) -> Record {
 }
 
 /// A record with these cells and placeholders for everything else.
-pub(crate) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
+pub(super) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
     let limits = Limits { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
     let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
     new.cells = cells.map(|(key, json)| CellWrite::new(key.into(), json)).collect();
     Record::create(&new, Timestamp::from_millis(0))
 }
 
-pub(crate) fn view(record: &Record) -> View<'_> {
+pub(super) fn view(record: &Record) -> View<'_> {
     View::of(record, Timestamp::from_millis(0))
 }
 
 /// Encodes every field of `state`, by wire key.
-pub(crate) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
+pub(super) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     let fields = T::schema().fields().iter().enumerate();
     let cells = fields.map(|(at, field)| {
         let json = state.encode_field(at)?;
@@ -134,7 +134,7 @@ pub(crate) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
 }
 
 /// The paths of the golden records of a schema, in no particular order. A folder that does not exist has none.
-pub(crate) fn fixtures(folder: &Path, schema: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn fixtures(folder: &Path, schema: &str) -> Result<Vec<PathBuf>, Failure> {
     let files = match fs::read_dir(folder) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -13,7 +13,7 @@
 
 pub(crate) mod shape;
 pub(crate) mod task;
-pub(crate) mod golden;
+mod golden;
 mod trial;
 mod files;
 pub(crate) mod keep;
