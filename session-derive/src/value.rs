@@ -64,7 +64,7 @@ pub(crate) fn derive(item: &DeriveInput) -> TokenStream {
         #[automatically_derived]
         #[allow(deprecated)]
         impl #impl_generics #krate::SessionShape for #name #type_generics #where_clause {
-            const FP: ::core::primitive::u64 = {
+            const SHAPE: ::core::primitive::u64 = {
                 #[allow(unused_imports)]
                 use #krate::__private::shape::Opaque as _;
                 #shape
@@ -143,7 +143,7 @@ fn fields(
                 shapes.iter().map(|(name, shape)| call(krate, name, std::slice::from_ref(shape))).collect();
             return call(krate, format!("struct {words}").trim(), &shapes);
         }
-        Fields::Unit if words.is_empty() => return quote!(<() as #krate::SessionShape>::FP),
+        Fields::Unit if words.is_empty() => return quote!(<() as #krate::SessionShape>::SHAPE),
         Fields::Unnamed(_) | Fields::Unit => {}
     }
     let shapes: Vec<_> = shapes.into_iter().map(|(_, shape)| shape).collect();
@@ -160,7 +160,7 @@ fn shape(krate: &TokenStream, ty: &Type, opaque: bool) -> TokenStream {
     if opaque {
         quote!(#krate::__private::shape::or_words(::core::option::Option::None, #words))
     } else {
-        quote!(#krate::__private::shape::or_words(#krate::__private::shape::Probe::<#ty>::FP, #words))
+        quote!(#krate::__private::shape::or_words(#krate::__private::shape::Probe::<#ty>::SHAPE, #words))
     }
 }
 

@@ -127,11 +127,7 @@ impl ::actix_typed_session::SessionState for Shop {
                 ],
             )
             .without(
-                &[
-                    ::actix_typed_session::__private::removed::<
-                        String,
-                    >("shop.theme", 2),
-                ],
+                &[::actix_typed_session::__private::removed::<String>("shop.theme", 2)],
             );
         &SCHEMA
     }

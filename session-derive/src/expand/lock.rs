@@ -45,7 +45,7 @@ fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
     // The span of a call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
-        quote!(#krate::__private::shape::Probe::<#ty>::FP, #locked, #same_words, #message, #unseen),
+        quote!(#krate::__private::shape::Probe::<#ty>::SHAPE, #locked, #same_words, #message, #unseen),
     );
     arguments.set_span(last);
     let function = quote_spanned!(first=> assert_kept);
@@ -111,7 +111,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     is_draft: #is_draft,
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
-                    shapes: &[#(#krate::__private::shape::Probe::<#shapes>::FP),*],
+                    shapes: &[#(#krate::__private::shape::Probe::<#shapes>::SHAPE),*],
                     records: &[#(#records),*],
                     tell: const { &[#(#tell),*] },
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
@@ -126,7 +126,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
 /// A type and whether it has a shape: `("Line", true)`.
 fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
     let (krate, words) = (&schema.krate, words(ty));
-    quote!((#words, #krate::__private::shape::Probe::<#ty>::FP.is_some()))
+    quote!((#words, #krate::__private::shape::Probe::<#ty>::SHAPE.is_some()))
 }
 
 /// Each type in `types`, and whether it is opaque while every type inside it has a shape: `("Line", true)`.
@@ -140,8 +140,8 @@ fn opaque(schema: &Schema<'_>, types: &[&Type]) -> Vec<TokenStream> {
         quote! {
             (
                 #words,
-                #krate::__private::shape::Probe::<#part>::FP.is_none()
-                    #(&& #krate::__private::shape::Probe::<#inside>::FP.is_some())*
+                #krate::__private::shape::Probe::<#part>::SHAPE.is_none()
+                    #(&& #krate::__private::shape::Probe::<#inside>::SHAPE.is_some())*
             )
         }
     });

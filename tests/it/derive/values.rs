@@ -10,7 +10,7 @@ macro_rules! shapes {
             #![allow(dead_code)]
             use super::*;
             $($item)*
-            pub(super) const FP: u64 = <$ty as SessionShape>::FP;
+            pub(super) const SHAPE: u64 = <$ty as SessionShape>::SHAPE;
         })+
     };
 }
@@ -310,76 +310,76 @@ mod as_nothing {
 #[test]
 fn types_with_the_same_json_have_the_same_shape() {
     for (what, shape) in [
-        ("order and name", other_order_and_name::FP),
-        ("renamed back", renamed_back::FP),
-        ("generic", generic::FP),
-        ("skipped", with_what_serde_skips::FP),
-        ("default named with", default_named_with::FP),
-        ("read in other ways", read_more_strictly_and_widely::FP),
+        ("order and name", other_order_and_name::SHAPE),
+        ("renamed back", renamed_back::SHAPE),
+        ("generic", generic::SHAPE),
+        ("skipped", with_what_serde_skips::SHAPE),
+        ("default named with", default_named_with::SHAPE),
+        ("read in other ways", read_more_strictly_and_widely::SHAPE),
     ] {
-        assert_eq!(shape, line::FP, "{what}");
+        assert_eq!(shape, line::SHAPE, "{what}");
     }
-    assert_eq!(wrapped::FP, u64::FP);
-    assert_eq!(wrapped_by_name::FP, u64::FP);
-    assert_eq!(tuple::FP, <(u32, Option<String>)>::FP);
-    assert_eq!(nothing::FP, <()>::FP);
-    assert_eq!(variants::FP, variants_in_another_order::FP);
-    assert_eq!(variants::FP, variant_with_an_alias::FP);
-    assert_eq!(unit_variant::FP, unit_variant_by_skipping::FP);
-    assert_eq!(renamed_to_with::FP, renamed_to_with_and_spelled_otherwise::FP);
-    assert_eq!(with::FP, with_and_another::FP);
-    assert_eq!(serialize_with::FP, serialize_with_and_another::FP);
-    assert_eq!(deserialize_with::FP, deserialize_with_and_another::FP);
-    assert_eq!(tuple_variant::FP, newtype_variant_of_a_tuple::FP);
-    assert_eq!(untagged::FP, each_variant_untagged::FP);
-    assert_eq!(left_out_with_default::FP, left_out_with_default_of_the_struct::FP);
-    assert_eq!(into_known::FP, u8::FP);
-    assert_eq!(into_generic::FP, <Vec<u8>>::FP);
-    assert_eq!(into_foreign::FP, into_foreign_with_more::FP);
+    assert_eq!(wrapped::SHAPE, u64::SHAPE);
+    assert_eq!(wrapped_by_name::SHAPE, u64::SHAPE);
+    assert_eq!(tuple::SHAPE, <(u32, Option<String>)>::SHAPE);
+    assert_eq!(nothing::SHAPE, <()>::SHAPE);
+    assert_eq!(variants::SHAPE, variants_in_another_order::SHAPE);
+    assert_eq!(variants::SHAPE, variant_with_an_alias::SHAPE);
+    assert_eq!(unit_variant::SHAPE, unit_variant_by_skipping::SHAPE);
+    assert_eq!(renamed_to_with::SHAPE, renamed_to_with_and_spelled_otherwise::SHAPE);
+    assert_eq!(with::SHAPE, with_and_another::SHAPE);
+    assert_eq!(serialize_with::SHAPE, serialize_with_and_another::SHAPE);
+    assert_eq!(deserialize_with::SHAPE, deserialize_with_and_another::SHAPE);
+    assert_eq!(tuple_variant::SHAPE, newtype_variant_of_a_tuple::SHAPE);
+    assert_eq!(untagged::SHAPE, each_variant_untagged::SHAPE);
+    assert_eq!(left_out_with_default::SHAPE, left_out_with_default_of_the_struct::SHAPE);
+    assert_eq!(into_known::SHAPE, u8::SHAPE);
+    assert_eq!(into_generic::SHAPE, <Vec<u8>>::SHAPE);
+    assert_eq!(into_foreign::SHAPE, into_foreign_with_more::SHAPE);
 }
 
 #[test]
 fn types_with_different_json_have_different_shapes() {
     let all = [
-        line::FP,
-        renamed_in_json::FP,
-        all_renamed_in_json::FP,
-        another_name::FP,
-        another_type::FP,
-        one_more::FP,
-        opaque::FP,
-        tuple::FP,
-        nested::FP,
-        nested_and_another::FP,
-        wrapped::FP,
-        variants::FP,
-        one_variant_more::FP,
-        variant_renamed::FP,
-        variant_with_more::FP,
-        tagged::FP,
-        untagged::FP,
-        untagged_in_another_order::FP,
-        nothing::FP,
-        recursive::FP,
-        foreign::FP,
-        unit_variant::FP,
-        newtype_variant::FP,
-        empty_tuple_variant::FP,
-        empty_struct_variant::FP,
-        tuple_variant::FP,
-        partly_untagged::FP,
-        partly_untagged_in_another_order::FP,
-        renamed_to_with::FP,
-        with::FP,
-        serialize_with::FP,
-        deserialize_with::FP,
-        left_out::FP,
-        left_out_with_default::FP,
-        into_foreign::FP,
-        each_contains_the_other::FP,
+        line::SHAPE,
+        renamed_in_json::SHAPE,
+        all_renamed_in_json::SHAPE,
+        another_name::SHAPE,
+        another_type::SHAPE,
+        one_more::SHAPE,
+        opaque::SHAPE,
+        tuple::SHAPE,
+        nested::SHAPE,
+        nested_and_another::SHAPE,
+        wrapped::SHAPE,
+        variants::SHAPE,
+        one_variant_more::SHAPE,
+        variant_renamed::SHAPE,
+        variant_with_more::SHAPE,
+        tagged::SHAPE,
+        untagged::SHAPE,
+        untagged_in_another_order::SHAPE,
+        nothing::SHAPE,
+        recursive::SHAPE,
+        foreign::SHAPE,
+        unit_variant::SHAPE,
+        newtype_variant::SHAPE,
+        empty_tuple_variant::SHAPE,
+        empty_struct_variant::SHAPE,
+        tuple_variant::SHAPE,
+        partly_untagged::SHAPE,
+        partly_untagged_in_another_order::SHAPE,
+        renamed_to_with::SHAPE,
+        with::SHAPE,
+        serialize_with::SHAPE,
+        deserialize_with::SHAPE,
+        left_out::SHAPE,
+        left_out_with_default::SHAPE,
+        into_foreign::SHAPE,
+        each_contains_the_other::SHAPE,
     ];
     for (at, shape) in all.iter().enumerate() {
         assert_eq!(all.iter().position(|other| other == shape), Some(at));
     }
-    assert_eq!(another_argument::FP, another_type::FP);
+    assert_eq!(another_argument::SHAPE, another_type::SHAPE);
 }

@@ -177,7 +177,7 @@ fn the_middle_of_a_chain_does_not_leave_early() {
     let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] size: u16,";
     let lock = released(&at("2", changed), &lock);
     let (field, gone) =
-        ("#[session(default, since = 3)] width: u32,", "removed(key = \"size\", ty = u8, since = 2)");
+        ("#[session(default, since = 3)] width: u16,", "removed(key = \"size\", ty = u8, since = 2)");
     let third = "step(since = 3, from(\"size@2\": u16), to(width), up = up, down = down)";
     let says = "so say `step(since = 2, from(size: ..), to(\"size@2\"), up = ..)`";
     refused(&at(&format!("3, {third}"), field), &lock, says);

@@ -1,6 +1,6 @@
 //! The shape of a type: a number, computed by the compiler, that is equal for types that are stored alike.
 //!
-//! In: a type. Out: its shape, [`SessionShape::FP`]. Never: looks at a value, or runs outside of constants.
+//! In: a type. Out: its shape, [`SessionShape::SHAPE`]. Never: looks at a value, or runs outside of constants.
 
 use std::{
     borrow::Cow,
@@ -27,12 +27,12 @@ use std::{
 /// struct Cents(u64); // its `Serialize` writes the number alone
 ///
 /// impl SessionShape for Cents {
-///     const FP: u64 = <u64 as SessionShape>::FP;
+///     const SHAPE: u64 = <u64 as SessionShape>::SHAPE;
 /// }
 /// ```
 pub trait SessionShape {
     /// The shape. Types with the same JSON have the same shape: `Vec<u8>` and `VecDeque<u8>` do, `u8` and `u16` do not.
-    const FP: u64;
+    const SHAPE: u64;
 }
 
 /// Continues the hash `hash` with `bytes`. FNV-1a, 64 bits.
@@ -72,7 +72,7 @@ pub const fn or_words(shape: Option<u64>, words: &str) -> u64 {
     }
 }
 
-/// Finds the shape of any type: `Probe::<T>::FP` is `None` if `T` has no shape. [`Opaque`] must be in scope.
+/// Finds the shape of any type: `Probe::<T>::SHAPE` is `None` if `T` has no shape. [`Opaque`] must be in scope.
 ///
 /// The compiler prefers the inherent constant to that of the trait [`Opaque`]. It falls back to the trait if `T: SessionShape` does
 /// not hold.
@@ -81,13 +81,13 @@ pub struct Probe<T: ?Sized>(PhantomData<T>);
 
 impl<T: SessionShape + ?Sized> Probe<T> {
     /// The shape of `T`.
-    pub const FP: Option<u64> = Some(T::FP);
+    pub const SHAPE: Option<u64> = Some(T::SHAPE);
 }
 
 /// The fallback of a [`Probe`] for a type without a shape.
 pub trait Opaque {
     /// Always `None`.
-    const FP: Option<u64> = None;
+    const SHAPE: Option<u64> = None;
 }
 
 impl<T: ?Sized> Opaque for Probe<T> {}
@@ -120,7 +120,7 @@ pub const fn assert_kept(
 macro_rules! named {
     ($($name:literal: $($ty:ty),+;)+) => {$($(
         impl SessionShape for $ty {
-            const FP: u64 = text($name);
+            const SHAPE: u64 = text($name);
         }
     )+)+};
 }
@@ -149,7 +149,7 @@ named! {
 macro_rules! of_parts {
     ($($kind:literal: $([$($generics:tt)+] $ty:ty = $($part:ident),+;)+)+) => {$($(
         impl<$($generics)+> SessionShape for $ty {
-            const FP: u64 = of($kind, &[$($part::FP),+]);
+            const SHAPE: u64 = of($kind, &[$($part::SHAPE),+]);
         }
     )+)+};
 }
@@ -179,7 +179,7 @@ macro_rules! tuples {
     () => {};
     ($first:ident $($rest:ident)*) => {
         impl<$first: SessionShape, $($rest: SessionShape),*> SessionShape for ($first, $($rest,)*) {
-            const FP: u64 = of("tuple", &[$first::FP, $($rest::FP),*]);
+            const SHAPE: u64 = of("tuple", &[$first::SHAPE, $($rest::SHAPE),*]);
         }
         tuples!($($rest)*);
     };
@@ -189,13 +189,13 @@ macro_rules! tuples {
 tuples!(A B C D E F G H I J K L M N O P);
 
 impl<T: SessionShape, const N: usize> SessionShape for [T; N] {
-    const FP: u64 = of("array", &[T::FP, N as u64]);
+    const SHAPE: u64 = of("array", &[T::SHAPE, N as u64]);
 }
 
 macro_rules! same_as_inside {
     ($($ty:ty),+) => {$(
         impl<T: SessionShape + ?Sized> SessionShape for $ty {
-            const FP: u64 = T::FP;
+            const SHAPE: u64 = T::SHAPE;
         }
     )+};
 }
@@ -203,7 +203,7 @@ macro_rules! same_as_inside {
 same_as_inside!(Box<T>, Rc<T>, Arc<T>);
 
 impl<T: SessionShape + ToOwned + ?Sized> SessionShape for Cow<'_, T> {
-    const FP: u64 = T::FP;
+    const SHAPE: u64 = T::SHAPE;
 }
 
 #[cfg(test)]
@@ -212,41 +212,41 @@ mod tests {
 
     #[test]
     fn types_with_the_same_json_have_the_same_shape() {
-        assert_eq!(<Vec<u8>>::FP, <VecDeque<u8>>::FP);
-        assert_eq!(<Vec<u8>>::FP, <Box<[u8]>>::FP);
-        assert_eq!(<Arc<str>>::FP, <Cow<'_, str>>::FP);
-        assert_eq!(<HashMap<String, u8>>::FP, <BTreeMap<Box<str>, u8>>::FP);
-        assert_eq!(<HashSet<u8>>::FP, <BTreeSet<u8>>::FP);
+        assert_eq!(<Vec<u8>>::SHAPE, <VecDeque<u8>>::SHAPE);
+        assert_eq!(<Vec<u8>>::SHAPE, <Box<[u8]>>::SHAPE);
+        assert_eq!(<Arc<str>>::SHAPE, <Cow<'_, str>>::SHAPE);
+        assert_eq!(<HashMap<String, u8>>::SHAPE, <BTreeMap<Box<str>, u8>>::SHAPE);
+        assert_eq!(<HashSet<u8>>::SHAPE, <BTreeSet<u8>>::SHAPE);
     }
 
     #[test]
     fn types_with_different_json_have_different_shapes() {
         let all = [
-            bool::FP,
-            char::FP,
-            String::FP,
-            u8::FP,
-            u16::FP,
-            i8::FP,
-            f64::FP,
-            <()>::FP,
-            <(u8,)>::FP,
-            <(u8, u8)>::FP,
-            <(u8, (u8, u8))>::FP,
-            <((u8, u8), u8)>::FP,
-            <[u8; 1]>::FP,
-            <[u8; 2]>::FP,
-            <Vec<u8>>::FP,
-            <Vec<Vec<u8>>>::FP,
-            <Option<u8>>::FP,
-            <Vec<Option<u8>>>::FP,
-            <Option<Vec<u8>>>::FP,
-            <HashSet<u8>>::FP,
-            <HashMap<u8, u8>>::FP,
-            <Result<u8, u8>>::FP,
-            NonZeroU8::FP,
-            Duration::FP,
-            SystemTime::FP,
+            bool::SHAPE,
+            char::SHAPE,
+            String::SHAPE,
+            u8::SHAPE,
+            u16::SHAPE,
+            i8::SHAPE,
+            f64::SHAPE,
+            <()>::SHAPE,
+            <(u8,)>::SHAPE,
+            <(u8, u8)>::SHAPE,
+            <(u8, (u8, u8))>::SHAPE,
+            <((u8, u8), u8)>::SHAPE,
+            <[u8; 1]>::SHAPE,
+            <[u8; 2]>::SHAPE,
+            <Vec<u8>>::SHAPE,
+            <Vec<Vec<u8>>>::SHAPE,
+            <Option<u8>>::SHAPE,
+            <Vec<Option<u8>>>::SHAPE,
+            <Option<Vec<u8>>>::SHAPE,
+            <HashSet<u8>>::SHAPE,
+            <HashMap<u8, u8>>::SHAPE,
+            <Result<u8, u8>>::SHAPE,
+            NonZeroU8::SHAPE,
+            Duration::SHAPE,
+            SystemTime::SHAPE,
         ];
         for (at, one) in all.iter().enumerate() {
             assert_eq!(all.iter().position(|other| other == one), Some(at));
@@ -257,19 +257,19 @@ mod tests {
     fn tuples_of_up_to_sixteen_elements_have_a_shape() {
         type Four<T> = (T, T, T, T);
         type Sixteen<A, B, C, D> = (A, A, A, A, B, B, B, B, C, C, C, C, D, D, D, D);
-        assert_eq!(<Four<u8>>::FP, of("tuple", &[u8::FP; 4]));
-        assert_eq!(<Sixteen<u8, u8, u8, u8>>::FP, of("tuple", &[u8::FP; 16]));
-        assert_ne!(<Sixteen<u8, u8, u8, u16>>::FP, <Sixteen<u16, u8, u8, u8>>::FP);
+        assert_eq!(<Four<u8>>::SHAPE, of("tuple", &[u8::SHAPE; 4]));
+        assert_eq!(<Sixteen<u8, u8, u8, u8>>::SHAPE, of("tuple", &[u8::SHAPE; 16]));
+        assert_ne!(<Sixteen<u8, u8, u8, u16>>::SHAPE, <Sixteen<u16, u8, u8, u8>>::SHAPE);
     }
 
     struct Foreign;
 
     #[test]
     fn a_probe_accepts_every_type() {
-        assert_eq!(Probe::<Vec<u8>>::FP, Some(<Vec<u8>>::FP));
-        assert_eq!(Probe::<Foreign>::FP, None);
-        assert_eq!(Probe::<Vec<Foreign>>::FP, None);
-        assert_eq!(Probe::<dyn Fn()>::FP, None);
+        assert_eq!(Probe::<Vec<u8>>::SHAPE, Some(<Vec<u8>>::SHAPE));
+        assert_eq!(Probe::<Foreign>::SHAPE, None);
+        assert_eq!(Probe::<Vec<Foreign>>::SHAPE, None);
+        assert_eq!(Probe::<dyn Fn()>::SHAPE, None);
     }
 
     #[test]
