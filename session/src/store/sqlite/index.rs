@@ -6,8 +6,8 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    SqliteStore,
     rows::{self, Rows},
+    store::SqliteStore,
 };
 use crate::{
     id::public::Selector,

@@ -17,8 +17,8 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    SqliteOptions, Synchronous,
     connections::{Connections, is_busy},
+    options::{SqliteOptions, Synchronous},
 };
 
 /// `PRAGMA user_version` of the tables below.
