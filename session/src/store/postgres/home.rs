@@ -13,7 +13,9 @@ use tokio::{
 use super::{
     connections::{AGAIN, Connections, Lease},
     failure::Failure,
-    layout::{self, Names, OpenError, Tables},
+    layout,
+    names::{Names, Tables},
+    open_error::OpenError,
 };
 use crate::store::{
     error::{StoreError, StoreErrorKind},

@@ -1,0 +1,61 @@
+//! The names of the tables.
+//!
+//! In: names as the user wants them. Out: the same in SQL. Never: I/O.
+
+use sha2::{Digest as _, Sha256};
+
+/// PostgreSQL cuts names at 63 bytes, and an index is called `<table>_principal`.
+pub(super) const LONGEST_NAME: usize = 50;
+
+/// The names of the tables, as the user wants them.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) schema: Option<String>,
+    pub(super) table: String,
+}
+
+impl Names {
+    pub(super) fn check(&self) -> Result<(), String> {
+        for name in [&self.table].into_iter().chain(&self.schema) {
+            let fits = (1..=LONGEST_NAME).contains(&name.len());
+            let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !fits || !letters || name.starts_with(|first: char| first.is_ascii_digit()) {
+                return Err(name.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of the tables in SQL.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    pub(super) table: String,
+    pub(super) layout: String,
+    pub(super) expires: String,
+    pub(super) principal: String,
+}
+
+impl Tables {
+    /// `schema` may be any text: it also comes from the server.
+    pub(super) fn new(schema: &str, table: &str) -> Self {
+        let schema = schema.replace('"', "\"\"");
+        Self {
+            table: format!(r#""{schema}"."{table}""#),
+            layout: format!(r#""{schema}"."{table}_layout""#),
+            expires: format!(r#""{table}_expires""#),
+            principal: format!(r#""{table}_principal""#),
+        }
+    }
+
+    /// The number of an advisory lock for `what` of these tables.
+    pub(super) fn lock(&self, what: &[&str]) -> i64 {
+        let mut hash = Sha256::new();
+        for part in [self.table.as_str()].iter().chain(what) {
+            hash.update(part.as_bytes());
+            hash.update([0xff]);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        hash.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    }
+}
