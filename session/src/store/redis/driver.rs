@@ -6,13 +6,15 @@
 //! redis-rs has clients for Sentinel and Cluster. They are not used: they send a command again after a lost connection, or cannot
 //! follow a redirection; they keep a connection to a server that has stopped answering.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Error as IoError, ErrorKind as IoErrorKind},
+    time::{Duration, Instant},
+};
 
-use redis::{Cmd, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
 use super::{
-    Wait,
     connection::{Connection, Fault},
     failure::{Failure, Refusal},
     links::{Links, Purpose},
@@ -28,6 +30,30 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const PAUSE: Duration = Duration::from_millis(40);
 /// Slots move one at a time; more redirections in a row are servers that disagree.
 const REDIRECTIONS: u32 = 5;
+
+/// How many replicas must have a write before it counts; see `RedisOptions::wait`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Wait {
+    pub(super) replicas: u32,
+    pub(super) timeout: Duration,
+}
+
+impl Wait {
+    fn command(self) -> Cmd {
+        let mut command = redis::cmd("WAIT");
+        // 0 would wait for ever.
+        command.arg(self.replicas).arg(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).max(1));
+        command
+    }
+
+    /// Whether enough replicas have it.
+    fn met(self, answer: Option<&Value>) -> Result<(), RedisError> {
+        match answer {
+            Some(Value::Int(replicas)) if *replicas >= i64::from(self.replicas) => Ok(()),
+            _ => Err(IoError::new(IoErrorKind::TimedOut, "too few replicas have the write").into()),
+        }
+    }
+}
 
 pub(super) struct Driver {
     pub(super) links: Links,

@@ -12,27 +12,27 @@
 
 use std::{borrow::Cow, future::Future};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use redis::Value;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::{
-    RedisStore, Status,
     failure::Failure,
     layout,
-    script::{Call, DELETE, DOOM, ENSURE, REMOVE, Script},
-    status,
+    records::{Noticed, Seen},
+    reply::{Status, status},
+    script::{Call, DOOM, ENSURE, REMOVE, Script},
+    store::RedisStore,
 };
 use crate::{
     id::public::{PublicId, Selector},
     record::{
+        change::Change,
         meta::{Principal, Unreadable},
         time::Limits,
     },
     store::{
-        contract::{Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore},
+        contract::{Listed, Loaded, PrincipalIndex, Updated},
         error::{StoreError, StoreErrorKind},
     },
 };
@@ -83,9 +83,11 @@ pub(super) fn nothing_done(error: StoreError) -> StoreError {
 }
 
 impl RedisStore {
-    fn index_key(&self, principal: &Principal) -> String {
-        // Who is signed in is for nobody to read in a list of keys.
-        format!("{}u:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
+    /// Applies a change to one record, and looks after the indexes that it concerns.
+    pub(super) async fn write_change(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        let (answer, noticed) = self.update_record(key, change).await?;
+        self.notice(key, noticed);
+        Ok(answer)
     }
 
     pub(super) async fn on_index(
@@ -152,7 +154,7 @@ impl RedisStore {
 
     async fn behind(&self, principal: &Principal, selector: &str) -> Result<Behind, StoreError> {
         let Ok(id) = selector.parse::<PublicId>() else { return Ok(Behind::Nothing) };
-        match self.load(&id.selector(), &LoadOptions::default()).await {
+        match self.load_record(&id.selector()).await {
             Ok(Some(loaded)) if loaded.record.meta().principal.as_ref() == Some(principal) => {
                 Ok(Behind::Live(loaded))
             }
@@ -162,22 +164,6 @@ impl RedisStore {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Deletes a record, as the script's flags say; answers whose it was.
-    pub(super) async fn delete_record(
-        &self,
-        key: &Selector,
-        flags: &'static str,
-        only_if: Option<&Principal>,
-    ) -> Result<Option<Principal>, StoreError> {
-        let trace = if self.driver.wait.is_some() { "w" } else { "" };
-        let mut arguments: Vec<Cow<'_, str>> = vec![[flags, trace].concat().into()];
-        arguments.extend(only_if.map(|principal| principal.as_str().into()));
-        let call = Call::script(&DELETE, self.key(key), arguments).durable(true);
-        let (status, whose) = status(self.driver.call(&call).await.map_err(Failure::of_write)?)?;
-        let whose = || whose.first().and_then(layout::text).unwrap_or_default();
-        Ok((status == Status::Done).then(|| Principal::from_store(whose())))
     }
 
     /// A session that is nobody's or somebody else's now: its entry goes, unless its principal is signing in again.
@@ -215,10 +201,21 @@ impl RedisStore {
         self.on_index(&ENSURE, principal, arguments).await.map(|_| ())
     }
 
+    /// Looks after the indexes that an update concerns.
+    pub(super) fn notice(&self, key: &Selector, noticed: Noticed) {
+        if let Some(before) = noticed.left {
+            self.left(key, &before);
+        }
+        if let Some(seen) = noticed.seen {
+            self.seen(key, seen);
+        }
+    }
+
     /// A session that was seen after a while: its entry is there again, if it was lost.
-    pub(super) fn seen(&self, key: &Selector, principal: &Principal, since: &str, until: &str) {
-        let (store, principal) = (self.clone(), principal.clone());
-        let arguments = [PublicId::of(*key).to_string(), since.to_owned(), until.to_owned()];
+    fn seen(&self, key: &Selector, seen: Seen) {
+        let Seen { principal, since, until } = seen;
+        let store = self.clone();
+        let arguments = [PublicId::of(*key).to_string(), since, until];
         self.aside(async move {
             let arguments = arguments.into_iter().map(Cow::from).collect();
             store.on_index(&ENSURE, &principal, arguments).await.map(|_| ())

@@ -1,24 +1,17 @@
 //! How to open a Redis store.
 //!
-//! In: a URL and settings. Out: a [`RedisStore`] that has reached its server, or [`ConnectError`]. Never: a password in `Debug` or
+//! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never: a password in `Debug` or
 //! in an error.
 
-use std::{
-    io::{Error as IoError, ErrorKind as IoErrorKind},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use redis::{Cmd, RedisError, Value};
+use std::{sync::Mutex, time::Duration};
 
 use super::{
-    RedisStore,
     cluster::Slots,
     connection::{self, Dialer},
-    driver::Driver,
+    driver::{Driver, Wait},
     links::Links,
     topology::{self, Topology},
-    url::{Endpoint, Kind, PrefixError, Target, UrlError, check_prefix},
+    url::{Endpoint, Kind, PrefixError, Target, UrlError},
 };
 
 /// What a key begins with, unless the URL or [`RedisOptions::prefix`] says otherwise.
@@ -45,31 +38,7 @@ pub enum ConnectError {
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// How many replicas must have a write before it counts; see [`RedisOptions::wait`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Wait {
-    replicas: u32,
-    timeout: Duration,
-}
-
-impl Wait {
-    pub(super) fn command(self) -> Cmd {
-        let mut command = redis::cmd("WAIT");
-        // 0 would wait for ever.
-        command.arg(self.replicas).arg(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).max(1));
-        command
-    }
-
-    /// Whether enough replicas have it.
-    pub(super) fn met(self, answer: Option<&Value>) -> Result<(), RedisError> {
-        match answer {
-            Some(Value::Int(replicas)) if *replicas >= i64::from(self.replicas) => Ok(()),
-            _ => Err(IoError::new(IoErrorKind::TimedOut, "too few replicas have the write").into()),
-        }
-    }
-}
-
-/// How to open a [`RedisStore`]; every setting has a default.
+/// How to open a [`RedisStore`](crate::store::RedisStore); every setting has a default.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -89,7 +58,7 @@ impl Wait {
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     target: Target,
-    prefix: String,
+    pub(super) prefix: String,
     connect_timeout: Duration,
     wait: Option<Wait>,
 }
@@ -136,20 +105,7 @@ impl RedisOptions {
         self
     }
 
-    /// Connects, and warns of every server that is set to evict sessions, or to forget logouts.
-    ///
-    /// # Errors
-    /// When the prefix will not do, there are no certificates for TLS, or no server answers.
-    pub async fn connect(self) -> Result<RedisStore, ConnectError> {
-        check_prefix(&self.prefix)?;
-        let driver = self.driver()?;
-        let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
-        store.driver.reach(&store.prefix).await.map_err(ConnectError::Unreachable)?;
-        store.look_at_settings().await;
-        Ok(store)
-    }
-
-    fn driver(&self) -> Result<Driver, ConnectError> {
+    pub(super) fn driver(&self) -> Result<Driver, ConnectError> {
         let target = &self.target;
         let tls = target.tls.then(connection::tls).transpose().map_err(|_| ConnectError::Certificates)?;
         let dialer = Dialer {
@@ -173,51 +129,5 @@ impl RedisOptions {
         let servers: Vec<Endpoint> = target.servers.clone();
         let topology = Topology::new(servers, kind);
         Ok(Driver { links: Links::new(dialer), topology, wait: self.wait })
-    }
-}
-
-impl RedisStore {
-    /// A server that may evict sessions logs people out when it is full, those first who are least seen. The default policy,
-    /// `noeviction`, refuses new sessions instead. Where CONFIG is forbidden, as at many providers, nobody can tell.
-    ///
-    /// One that keeps snapshots and no log comes back from a crash as it was at the last of them.
-    async fn look_at_settings(&self) {
-        for server in self.driver.masters().await.unwrap_or_default() {
-            self.look_at_settings_of(&server).await;
-        }
-    }
-
-    async fn look_at_settings_of(&self, server: &Endpoint) {
-        match self.setting(server, "maxmemory-policy").await {
-            Some(policy) if policy != "noeviction" => tracing::warn!(
-                %server,
-                policy,
-                "the Redis server may evict sessions when its memory is full, which logs people out; set \
-                 `maxmemory-policy noeviction`, and give sessions a server of their own"
-            ),
-            Some(_) => {}
-            None => {
-                tracing::info!(
-                    %server,
-                    "the Redis server does not say its `maxmemory-policy`; see that it is `noeviction`"
-                );
-            }
-        }
-        let snapshots = self.setting(server, "save").await.is_some_and(|save| !save.is_empty());
-        if snapshots && self.setting(server, "appendonly").await.is_some_and(|appends| appends == "no") {
-            tracing::warn!(
-                %server,
-                "the Redis server keeps snapshots and no log: after a crash, sessions that were signed out since the last \
-                 snapshot are live again; set `appendonly yes`"
-            );
-        }
-    }
-
-    async fn setting(&self, server: &Endpoint, name: &str) -> Option<String> {
-        let mut question = redis::cmd("CONFIG");
-        question.arg("GET").arg(name);
-        let Ok(Value::Array(pair)) = self.driver.ask(server, &question).await else { return None };
-        let Some(Value::BulkString(value)) = pair.get(1) else { return None };
-        Some(String::from_utf8_lossy(value).into_owned())
     }
 }

@@ -4,7 +4,7 @@
 
 use redis::Value;
 
-use super::{RedisStore, failure::Failure, layout, strange};
+use super::{failure::Failure, layout, reply::strange, store::RedisStore};
 use crate::{
     id::public::PublicId,
     store::{

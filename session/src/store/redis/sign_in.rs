@@ -9,10 +9,11 @@
 use redis::Value;
 
 use super::{
-    RedisStore, Status,
     index::{nested, nothing_done},
     layout,
+    reply::Status,
     script::{CONFIRM, REMOVE, RESERVE},
+    store::RedisStore,
 };
 use crate::{
     id::public::{PublicId, Selector},
@@ -23,7 +24,7 @@ use crate::{
         time::{Limits, Timestamp},
     },
     store::{
-        contract::{Created, LoadOptions, SessionStore, Updated},
+        contract::{Created, Updated},
         error::{StoreError, StoreErrorKind},
     },
 };
@@ -65,7 +66,7 @@ impl RedisStore {
         let Some(place) = self.admit(principal, key, max, limits).await.map_err(nothing_done)? else {
             return Ok(Created::TooMany);
         };
-        let answer = self.write_record(key, record).await;
+        let answer = self.create_record(key, record).await;
         if !matches!(answer, Ok(Created::Created)) {
             self.give_back(principal, key, place, answer.as_ref().err()).await;
             return answer;
@@ -83,7 +84,7 @@ impl RedisStore {
         let mut max = change.max_sessions;
         if max.is_some() || !change.authenticated {
             // Nobody is evicted for a change that cannot be applied, or for somebody who signs in again.
-            let Some(loaded) = self.load(key, &LoadOptions::default()).await? else {
+            let Some(loaded) = self.load_record(key).await? else {
                 return Ok(Updated::Gone);
             };
             match loaded.record.apply(change, loaded.now) {
