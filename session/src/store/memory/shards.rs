@@ -1,0 +1,151 @@
+//! The records, in parts with a lock each.
+//!
+//! In: selectors and the time. Out: locked parts, and the records that have ended. Never: whose a session is; see
+//! [`owners`](super::owners).
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use crate::{
+    id::public::Selector,
+    record::{apply::Record, meta::Principal, time::Timestamp},
+};
+
+/// Enough that workers rarely meet at one lock; a power of two, so that a key's first byte picks evenly.
+pub(super) const SHARDS: usize = 32;
+
+pub(super) struct Shards {
+    parts: [Mutex<Shard>; SHARDS],
+    next_swept: AtomicUsize,
+    records: AtomicUsize,
+}
+
+#[derive(Default)]
+pub(super) struct Shard {
+    pub(super) records: HashMap<Selector, Arc<Record>>,
+    /// When to look at a record again; a record that was touched meanwhile is put back with its later end.
+    pub(super) ends: BinaryHeap<Reverse<(Timestamp, Selector)>>,
+}
+
+/// A record that is no more, and whose it was.
+pub(super) struct Ended {
+    pub(super) key: Selector,
+    pub(super) principal: Option<Principal>,
+}
+
+impl Ended {
+    fn of(key: Selector, record: &Record) -> Self {
+        Self { key, principal: record.meta().principal.clone() }
+    }
+}
+
+impl Shard {
+    /// Signing in and out all day must not fill memory with the ends of sessions that are no more.
+    pub(super) fn forget_old_ends(&mut self) {
+        if self.ends.len() > 2 * self.records.len() + 64 {
+            self.ends =
+                self.records.iter().map(|(key, record)| Reverse((record.meta().expires(), *key))).collect();
+        }
+    }
+}
+
+/// A panic in another thread cannot leave a shard half changed: every change is one assignment.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shards {
+    pub(super) fn new() -> Self {
+        Self {
+            parts: std::array::from_fn(|_| Mutex::default()),
+            next_swept: AtomicUsize::new(0),
+            records: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.load(Ordering::SeqCst)
+    }
+
+    /// Counts one more record, if there are fewer than `limit`. Counted before it is there, so that many threads together never
+    /// pass the limit.
+    pub(super) fn count_one(&self, limit: usize) -> bool {
+        let fits = self.records.fetch_add(1, Ordering::SeqCst) < limit;
+        if !fits {
+            self.records.fetch_sub(1, Ordering::SeqCst);
+        }
+        fits
+    }
+
+    fn part_of(&self, key: &Selector) -> &Mutex<Shard> {
+        let [first, ..] = key.as_bytes();
+        #[allow(clippy::indexing_slicing)] // a remainder of the length
+        &self.parts[usize::from(*first) % SHARDS]
+    }
+
+    pub(super) fn shard(&self, key: &Selector) -> MutexGuard<'_, Shard> {
+        lock(self.part_of(key))
+    }
+
+    fn swept_from(&self, shard: &mut Shard, now: Timestamp) -> Vec<Ended> {
+        let mut swept = Vec::new();
+        while let Some(Reverse((at, key))) = shard.ends.peek().copied() {
+            if now < at {
+                break;
+            }
+            shard.ends.pop();
+            match shard.records.get(&key).map(|record| record.meta().expires()) {
+                Some(end) if now < end => shard.ends.push(Reverse((end, key))),
+                Some(_) => swept.extend(shard.records.remove(&key).map(|record| Ended::of(key, &record))),
+                None => {}
+            }
+        }
+        self.records.fetch_sub(swept.len(), Ordering::SeqCst);
+        swept
+    }
+
+    /// Removes the records of `shard` that have ended.
+    fn sweep_part(&self, shard: &Mutex<Shard>, now: Timestamp) -> Vec<Ended> {
+        self.swept_from(&mut lock(shard), now)
+    }
+
+    /// Sweeps the shard of `key`.
+    pub(super) fn sweep_of(&self, key: &Selector, now: Timestamp) -> Vec<Ended> {
+        self.sweep_part(self.part_of(key), now)
+    }
+
+    /// Sweeps all shards.
+    pub(super) fn sweep_all(&self, now: Timestamp) -> Vec<Ended> {
+        self.parts.iter().flat_map(|shard| self.sweep_part(shard, now)).collect()
+    }
+
+    /// Sweeps one shard, each time another one.
+    pub(super) fn sweep_next(&self, now: Timestamp) -> Vec<Ended> {
+        let next = self.next_swept.fetch_add(1, Ordering::Relaxed);
+        #[allow(clippy::indexing_slicing)] // a remainder of the length
+        self.sweep_part(&self.parts[next % SHARDS], now)
+    }
+
+    pub(super) fn remove(&self, shard: &mut Shard, key: &Selector) -> Option<Ended> {
+        let record = shard.records.remove(key)?;
+        self.records.fetch_sub(1, Ordering::SeqCst);
+        shard.forget_old_ends();
+        Some(Ended::of(*key, &record))
+    }
+
+    /// The selectors of the shard `at`; `None`: there is no such shard.
+    pub(super) fn selectors(&self, at: usize) -> Option<Vec<Selector>> {
+        Some(lock(self.parts.get(at)?).records.keys().copied().collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn ends(&self) -> usize {
+        self.parts.iter().map(|shard| lock(shard).ends.len()).sum()
+    }
+}

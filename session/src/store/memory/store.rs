@@ -1,0 +1,206 @@
+//! What is done to records and owners together.
+//!
+//! In: the calls of the store contract. Out: their answers. Never: waiting; a lock on a shard while another one is taken.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use super::{
+    owners::{Owned, Owners},
+    shards::{Ended, Shards},
+};
+use crate::{
+    id::public::Selector,
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, MaxSessions, NewRecord},
+        meta::Principal,
+    },
+    store::{
+        clock::Clock,
+        contract::{Created, Listed, Loaded, Updated},
+        error::{StoreError, StoreErrorKind},
+    },
+};
+
+pub(super) struct Inner {
+    pub(super) shards: Shards,
+    pub(super) owners: Owners,
+    pub(super) limit: usize,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Inner {
+    /// Drops every expired record; says how many.
+    pub(super) fn sweep(&self) -> usize {
+        let swept = self.shards.sweep_all(self.clock.now());
+        self.forget(&swept);
+        swept.len()
+    }
+
+    /// Takes records that are no more out of the index. No shard may be locked.
+    fn forget(&self, ended: &[Ended]) {
+        if ended.iter().all(|ended| ended.principal.is_none()) {
+            return;
+        }
+        let mut owned = self.owners.lock();
+        for Ended { key, principal } in ended {
+            if let Some(principal) = principal.as_ref().filter(|principal| !self.belongs(key, principal)) {
+                owned.forget(principal, key);
+            }
+        }
+    }
+
+    fn belongs(&self, key: &Selector, principal: &Principal) -> bool {
+        let shard = self.shards.shard(key);
+        shard.records.get(key).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
+    }
+
+    /// The live sessions of `principal` but `except`, the oldest sign-in first.
+    pub(super) fn listed(
+        &self,
+        owned: &Owned,
+        principal: &Principal,
+        except: Option<&Selector>,
+    ) -> Vec<Listed> {
+        let mut list: Vec<_> = owned
+            .of(principal)
+            .into_iter()
+            .filter(|key| Some(key) != except)
+            .filter_map(|key| Some(Listed::new(key, self.load(&key)?.record.meta().clone())))
+            .filter(|listed| listed.meta.principal.as_ref() == Some(principal))
+            .collect();
+        Listed::sort_oldest_first(&mut list);
+        list
+    }
+
+    /// The sessions that must end for one more of `principal`; `None`: there may be none.
+    fn evicted(
+        &self,
+        owned: &Owned,
+        principal: &Principal,
+        key: &Selector,
+        max: Option<MaxSessions>,
+    ) -> Option<Vec<Selector>> {
+        let Some(max) = max else { return Some(Vec::new()) };
+        let others = self.listed(owned, principal, Some(key));
+        let evicted = max.evictions(others.len())?;
+        Some(others.into_iter().take(evicted).map(|listed| listed.selector).collect())
+    }
+
+    /// Ends sessions of `principal`; says how many there were.
+    pub(super) fn end(&self, owned: &mut Owned, principal: &Principal, keys: &[Selector]) -> u64 {
+        let mut ended = 0;
+        for key in keys {
+            let mut shard = self.shards.shard(key);
+            let now = self.clock.now();
+            let theirs = |record: &&Arc<Record>| record.meta().principal.as_ref() == Some(principal);
+            if let Some(record) = shard.records.get(key).filter(theirs) {
+                ended += u64::from(!record.is_expired(now));
+                self.shards.remove(&mut shard, key);
+            }
+            drop(shard);
+            owned.forget(principal, key);
+        }
+        ended
+    }
+
+    pub(super) fn load(&self, key: &Selector) -> Option<Loaded> {
+        let shard = self.shards.shard(key);
+        let now = self.clock.now();
+        let record = shard.records.get(key).filter(|record| !record.is_expired(now))?;
+        Some(Loaded { record: record.clone(), now })
+    }
+
+    pub(super) fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+        let now = self.clock.now();
+        let full = self.shards.len() >= self.limit;
+        self.forget(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
+        self.forget(&self.shards.sweep_of(key, self.clock.now()));
+        let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
+        let mut evicted = Some(Vec::new());
+        if let Some((principal, owned)) = &signing_in {
+            evicted = self.evicted(owned, principal, key, new.max_sessions);
+        }
+        let mut shard = self.shards.shard(key);
+        // Asked under the lock: a writer that waited must not judge by an earlier time than whoever went before it.
+        let now = self.clock.now();
+        if shard.records.contains_key(key) {
+            return Ok(Created::Exists);
+        }
+        let Some(evicted) = evicted else { return Ok(Created::TooMany) };
+        let record = Record::create(new, now);
+        if record.is_expired(now) {
+            return Ok(Created::Created);
+        }
+        if !self.shards.count_one(self.limit) {
+            return Err(StoreError::new(StoreErrorKind::Full));
+        }
+        shard.ends.push(Reverse((record.meta().expires(), *key)));
+        shard.records.insert(*key, Arc::new(record));
+        drop(shard);
+        if let Some((principal, owned)) = &mut signing_in {
+            owned.add(principal, *key);
+            self.end(owned, principal, &evicted);
+        }
+        Ok(Created::Created)
+    }
+
+    pub(super) fn update(&self, key: &Selector, change: &Change) -> Updated {
+        // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
+        self.forget(&self.shards.sweep_next(self.clock.now()));
+        let principal = change.principal.as_ref().and_then(Option::as_ref);
+        let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
+        let mut evicted = Some(Vec::new());
+        if let Some((principal, owned)) = &signing_in {
+            evicted = self.evicted(owned, principal, key, change.max_sessions);
+        }
+        let mut shard = self.shards.shard(key);
+        // Asked under the lock, as in `create`: else a session that one reader saw expired could be touched back to life.
+        let now = self.clock.now();
+        let Some(record) = shard.records.get_mut(key) else { return Updated::Gone };
+        match record.apply(change, now) {
+            Outcome::Done(next) => {
+                let before = record.meta().principal.clone();
+                // Only a session that is not theirs already is one more.
+                let more = next.meta().principal != before;
+                if more && evicted.is_none() {
+                    return Updated::TooMany;
+                }
+                let (revision, end) = (next.meta().revision, next.meta().expires());
+                let sooner = end < record.meta().expires();
+                *record = Arc::from(next);
+                if sooner {
+                    shard.ends.push(Reverse((end, *key)));
+                    shard.forget_old_ends();
+                }
+                drop(shard);
+                if let Some((principal, owned)) = signing_in.as_mut().filter(|_| more) {
+                    owned.add(principal, *key);
+                    self.end(owned, principal, &evicted.unwrap_or_default());
+                }
+                drop(signing_in);
+                if more {
+                    self.forget(&[Ended { key: *key, principal: before }]);
+                }
+                Updated::Done { revision }
+            }
+            Outcome::Conflict => Updated::Conflict(Loaded { record: record.clone(), now }),
+            Outcome::Gone => {
+                let ended = self.shards.remove(&mut shard, key);
+                drop((shard, signing_in));
+                self.forget(ended.as_slice());
+                Updated::Gone
+            }
+        }
+    }
+
+    pub(super) fn delete(&self, key: &Selector, only_if: Option<&Principal>) {
+        let mut shard = self.shards.shard(key);
+        let matches = |record: &Arc<Record>| only_if.is_none() || record.meta().principal.as_ref() == only_if;
+        if shard.records.get(key).is_some_and(matches) {
+            let ended = self.shards.remove(&mut shard, key);
+            drop(shard);
+            self.forget(ended.as_slice());
+        }
+    }
+}
