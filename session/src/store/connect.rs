@@ -62,12 +62,12 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
             ":memory:" => Err(ConnectError::SqliteMemory),
             path if path.contains('?') => Err(ConnectError::SqliteParameters),
             // As other tools write it.
-            path => opened(super::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
+            path => opened(super::sqlite::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => opened(super::PostgresStore::connect(url).await),
+        "postgres" | "postgresql" => opened(super::postgres::PostgresStore::connect(url).await),
         #[cfg(feature = "redis")]
-        scheme if feature_of(scheme) == Some("redis") => opened(super::RedisStore::connect(url).await),
+        scheme if feature_of(scheme) == Some("redis") => opened(super::redis::RedisStore::connect(url).await),
         scheme => Err(match feature_of(scheme) {
             Some(feature) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
             None => ConnectError::Unknown(scheme.to_owned()),
@@ -88,7 +88,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
-fn opened<S: super::SessionStore, E: Error + Send + Sync + 'static>(
+fn opened<S: super::contract::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
 ) -> Result<AnyStore, ConnectError> {
     opened.map(AnyStore::new).map_err(|error| ConnectError::Open(Box::new(error)))
