@@ -26,9 +26,7 @@ use actix_typed_session::{
     change::{Change, NewRecord},
     id::Selector,
     record::{Cell, Meta, Outcome, Principal, Record, WireKey},
-    store::{
-        Clock, Created, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated,
-    },
+    store::{Clock, Created, Loaded, SessionStore, StoreError, StoreErrorKind, SystemClock, Updated},
 };
 use actix_web::{App, HttpServer, Responder, get};
 use serde::{Deserialize, Serialize};
@@ -103,7 +101,7 @@ impl Inner {
 }
 
 impl SessionStore for FolderStore {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         let key = *key;
         self.alone(move |inner| {
             // The clock is asked under the lock, here and below: what was decided before waiting may be wrong by now.
@@ -339,7 +337,7 @@ mod tests {
             harness.pass(&store, Duration::from_secs(1)).await;
             assert_eq!(store.sweep().await.unwrap(), 1);
             assert!(harness.raw(&store, &ends).await.is_none());
-            assert!(store.load(&stays, &LoadOptions::default()).await.unwrap().is_some());
+            assert!(store.load(&stays).await.unwrap().is_some());
         });
     }
 }

@@ -9,7 +9,7 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::{Selector, VerifierHash},
     record::{Json, Limits},
-    store::{LoadOptions, PostgresStore, SessionStore, Sweeper},
+    store::{PostgresStore, SessionStore, Sweeper},
 };
 use sqlx::{Connection, PgConnection};
 
@@ -70,7 +70,7 @@ async fn live_traffic(store: &PostgresStore) -> Vec<Duration> {
                 while Instant::now() < end {
                     n = (n + CLIENTS) % SESSIONS;
                     let begun = Instant::now();
-                    let loaded = store.load(&key(n), &LoadOptions::default()).await;
+                    let loaded = store.load(&key(n)).await;
                     assert!(matches!(loaded, Ok(Some(_))), "{loaded:?}");
                     let mut change = Change::default();
                     change.write = vec![write(n % 20, "changed")];

@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    contract::{Boxed, Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+    contract::{Boxed, Created, Index, Loaded, SessionStore, Updated},
     error::StoreError,
     scan::{Cursor, Scanned},
 };
@@ -19,7 +19,7 @@ use crate::{
 
 /// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
 pub(super) trait DynStore: Send + Sync {
-    fn dyn_load<'a>(&'a self, key: &'a Selector, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>>;
+    fn dyn_load<'a>(&'a self, key: &'a Selector) -> Boxed<'a, Option<Loaded>>;
     fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
     fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
@@ -28,8 +28,8 @@ pub(super) trait DynStore: Send + Sync {
 }
 
 impl<S: SessionStore> DynStore for S {
-    fn dyn_load<'a>(&'a self, key: &'a Selector, options: &'a LoadOptions) -> Boxed<'a, Option<Loaded>> {
-        Box::pin(self.load(key, options))
+    fn dyn_load<'a>(&'a self, key: &'a Selector) -> Boxed<'a, Option<Loaded>> {
+        Box::pin(self.load(key))
     }
 
     fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created> {
@@ -82,8 +82,8 @@ impl fmt::Debug for AnyStore {
 }
 
 impl SessionStore for AnyStore {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.0.dyn_load(key, options).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.0.dyn_load(key).await
     }
 
     async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {

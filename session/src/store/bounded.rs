@@ -14,7 +14,7 @@ use std::{
 use super::{
     any::AnyStore,
     breaker::Breaker,
-    contract::{Boxed, Created, Index, Listed, LoadOptions, Loaded, SessionStore, Updated},
+    contract::{Boxed, Created, Index, Listed, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
 };
 use crate::{
@@ -55,9 +55,8 @@ impl BoundedStore {
 
     pub(crate) async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         let begun = Instant::now();
-        let options = LoadOptions::default();
         let load = || {
-            let call = self.store.as_dyn().dyn_load(key, &options);
+            let call = self.store.as_dyn().dyn_load(key);
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
         let tried = async {

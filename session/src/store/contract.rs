@@ -18,11 +18,6 @@ use crate::{
     },
 };
 
-/// What a caller asks of [`SessionStore::load`]. Nothing yet: it keeps room for loading a part of a record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct LoadOptions {}
-
 /// A record, and the store's time when it was read.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -82,11 +77,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the engine cannot be reached, or what it holds cannot be read.
-    fn load(
-        &self,
-        selector: &Selector,
-        options: &LoadOptions,
-    ) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send;
+    fn load(&self, selector: &Selector) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send;
 
     /// Stores a new record, if there is none under this selector.
     ///
@@ -140,8 +131,8 @@ pub trait SessionStore: Send + Sync + 'static {
 }
 
 impl<S: SessionStore> SessionStore for Arc<S> {
-    async fn load(&self, selector: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        (**self).load(selector, options).await
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        (**self).load(selector).await
     }
 
     async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {

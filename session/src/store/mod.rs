@@ -36,7 +36,7 @@ pub use self::{
     any::AnyStore,
     clock::{Clock, SystemClock},
     connect::{ConnectError, connect},
-    contract::{Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, Updated},
+    contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
     scan::{Cursor, Scanned},

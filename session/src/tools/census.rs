@@ -18,7 +18,7 @@ use crate::{
     },
     section::view::View,
     store::{
-        contract::{LoadOptions, Loaded, SessionStore},
+        contract::{Loaded, SessionStore},
         error::{StoreError, StoreErrorKind},
     },
 };
@@ -77,7 +77,7 @@ pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Re
             if !seen.insert(selector) {
                 continue;
             }
-            match store.load(&selector, &LoadOptions::default()).await {
+            match store.load(&selector).await {
                 Ok(None) => {}
                 Ok(Some(loaded)) => census.add::<T>(PublicId::of(selector), &loaded),
                 Err(error) => match error.kind() {

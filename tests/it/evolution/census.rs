@@ -12,8 +12,8 @@ use actix_typed_session::{
     id::{PublicId, Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
-        AnyStore, Created, Cursor, LoadOptions, Loaded, MemoryStore, Scanned, SessionStore, SqliteStore,
-        StoreError, StoreErrorKind, Updated, connect,
+        AnyStore, Created, Cursor, Loaded, MemoryStore, Scanned, SessionStore, SqliteStore, StoreError,
+        StoreErrorKind, Updated, connect,
     },
 };
 use proptest::{
@@ -34,8 +34,8 @@ use crate::{
 struct ReadOnly(AnyStore);
 
 impl SessionStore for ReadOnly {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.0.load(key, options).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.0.load(key).await
     }
 
     async fn create(&self, _: &Selector, _: &NewRecord) -> Result<Created, StoreError> {

@@ -13,7 +13,7 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::Selector,
     record::{Json, Principal, Record},
-    store::{AnyStore, Created, LoadOptions, Loaded, SessionStore, StoreError, Updated},
+    store::{AnyStore, Created, Loaded, SessionStore, StoreError, Updated},
 };
 use actix_web::{
     App, FromRequest, Handler, Responder,
@@ -40,8 +40,8 @@ struct Book {
 }
 
 impl SessionStore for Watched {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.inner.load(key, options).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.inner.load(key).await
     }
 
     async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
@@ -148,7 +148,7 @@ impl World {
     /// The stored record; `None` if the session has ended.
     pub(super) async fn record(&self) -> Option<Arc<Record>> {
         let key = self.store.book.lock().unwrap().last?;
-        self.store.inner.load(&key, &LoadOptions::default()).await.unwrap().map(|loaded| loaded.record)
+        self.store.inner.load(&key).await.unwrap().map(|loaded| loaded.record)
     }
 
     /// Every cell as `shop.cart r5 [11]`, one per line.

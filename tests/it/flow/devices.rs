@@ -8,8 +8,7 @@ use actix_typed_session::{
     id::Selector,
     record::Principal,
     store::{
-        Created, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind,
-        Updated,
+        Created, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Updated,
     },
 };
 use actix_web::{App, test, web};
@@ -253,8 +252,8 @@ async fn an_index_that_expires_is_told_of_a_longer_lifetime() {
 pub(crate) struct Plain(pub(crate) MemoryStore);
 
 impl SessionStore for Plain {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.0.load(key, options).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.0.load(key).await
     }
 
     async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {

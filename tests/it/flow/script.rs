@@ -7,7 +7,7 @@ use actix_typed_session::{
     id::Selector,
     record::{Json, Principal, Record, Unreadable, WireKey},
     store::{
-        Created, Index, Listed, LoadOptions, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
+        Created, Index, Listed, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
@@ -118,7 +118,7 @@ impl Script {
     /// The stored record of the session that was used last.
     pub(super) async fn record(&self) -> Option<Arc<Record>> {
         let key = self.book.lock().unwrap().last.unwrap();
-        let found = self.inner.load(&key, &LoadOptions::default()).await.unwrap();
+        let found = self.inner.load(&key).await.unwrap();
         found.map(|loaded| loaded.record)
     }
 
@@ -151,7 +151,7 @@ impl Script {
 }
 
 impl SessionStore for Script {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         let fault = self.note("load", "load", key);
         // The answer takes a moment, as from a server. A second extractor must not load again in the meantime.
         tokio::task::yield_now().await;
@@ -160,7 +160,7 @@ impl SessionStore for Script {
             (Some(Fault::Fails(kind)), _) => Err(StoreError::new(kind)),
             (_, Some(StoreErrorKind::Unreadable)) => Err(Unreadable::Garbage.into()),
             (_, Some(kind)) => Err(StoreError::new(kind)),
-            _ => self.inner.load(key, options).await,
+            _ => self.inner.load(key).await,
         }
     }
 
@@ -189,7 +189,7 @@ impl SessionStore for Script {
             Some(Fault::Fails(kind)) => return Err(StoreError::new(kind)),
             Some(Fault::Gone) => return Ok(Updated::Gone),
             Some(Fault::Conflict) => {
-                let current = self.inner.load(key, &LoadOptions::default()).await?;
+                let current = self.inner.load(key).await?;
                 return Ok(current.map_or(Updated::Gone, Updated::Conflict));
             }
             Some(Fault::Unanswered) => {

@@ -9,7 +9,7 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::{Selector, VerifierHash},
     record::{Json, Limits, Timestamp},
-    store::{Clock, Created, LoadOptions, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
+    store::{Clock, Created, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
 };
 
 use super::conformance::{BEGIN, block_on};
@@ -29,7 +29,7 @@ fn create(store: &MemoryStore, n: u32, idle: Duration) -> Result<Created, StoreE
 }
 
 fn alive(store: &MemoryStore, n: u32) -> bool {
-    block_on(store.load(&key(n), &LoadOptions::default())).unwrap().is_some()
+    block_on(store.load(&key(n))).unwrap().is_some()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);

@@ -10,8 +10,7 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
-        Created, LoadOptions, PostgresStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Sweep,
-        Updated,
+        Created, PostgresStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Sweep, Updated,
     },
 };
 use sqlx::{Connection as _, PgConnection};
@@ -69,7 +68,7 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
 
 /// Adds one to the record's counter, as a request with a closure does.
 async fn count(store: &PostgresStore, key: &Selector) -> Result<(), StoreError> {
-    let mut record = store.load(key, &LoadOptions::default()).await?.expect("it is there").record;
+    let mut record = store.load(key).await?.expect("it is there").record;
     loop {
         let cell = record.cell("shop.visits").unwrap();
         let from = cell.json.as_str().parse().unwrap();
@@ -82,7 +81,7 @@ async fn count(store: &PostgresStore, key: &Selector) -> Result<(), StoreError> 
 }
 
 async fn text(store: &PostgresStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    let loaded = store.load(key).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 

@@ -11,7 +11,7 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Json, Limits},
     store::{
-        Created, LoadOptions, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
+        Created, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
         sqlite::Synchronous,
     },
 };
@@ -48,7 +48,7 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
 }
 
 async fn text(store: &SqliteStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    let loaded = store.load(key).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
@@ -131,11 +131,11 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     // The first is polled first: it waits for the lock before the clock moves.
     let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
         clock.advance(DAY);
-        assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+        assert!(store.load(&KEY).await.unwrap().is_none());
         sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     });
     assert_eq!(answer.unwrap(), Updated::Gone);
-    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+    assert!(store.load(&KEY).await.unwrap().is_none());
 }
 
 /// Runs `sql` behind the store's back.
@@ -153,7 +153,7 @@ async fn an_error_in_the_middle_changes_nothing() {
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
     store.create(&KEY, &new_record()).await.unwrap();
-    let before = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let before = store.load(&KEY).await.unwrap().unwrap().record;
     // Meta is written by then, and one cell of two.
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cell WHEN NEW.wire_key = 'shop.z' BEGIN SELECT RAISE(ABORT, 'no'); END";
     harm(&path, &[refuse]).await;
@@ -161,7 +161,7 @@ async fn an_error_in_the_middle_changes_nothing() {
     change.write.extend(write("shop.z", "1").write);
     for _ in 0..3 {
         assert_eq!(kind(store.update(&KEY, &change).await), StoreErrorKind::Unavailable);
-        assert_eq!(store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record, before);
+        assert_eq!(store.load(&KEY).await.unwrap().unwrap().record, before);
     }
     assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
 }
@@ -213,7 +213,7 @@ async fn a_dropped_future_leaves_no_transaction_open() {
         }
     }
     assert!(dropped > 50 && done > 50, "{done} done, {dropped} dropped: both must happen");
-    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let record = store.load(&KEY).await.unwrap().unwrap().record;
     let revision = record.meta().revision;
     // A dropped update may have been applied or not, but once at most, and whole.
     assert!((1 + done..=1 + done + dropped).contains(&revision), "{revision}");
@@ -325,10 +325,10 @@ async fn a_huge_value_is_unreadable_and_its_session_can_be_deleted() {
     let mut connection = raw(&path).await;
     let huge = "UPDATE cell SET cell = '1 ' || CAST(zeroblob(20000000) AS TEXT)";
     sqlx::query(huge).execute(&mut connection).await.unwrap();
-    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unreadable);
+    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unreadable);
     assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
     store.delete(&KEY, None).await.unwrap();
-    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+    assert!(store.load(&KEY).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -348,7 +348,7 @@ async fn errors_and_debug_show_no_value() {
         "DROP TABLE cell",
     ] {
         sqlx::query(harm).execute(&mut connection).await.unwrap();
-        let error = store.load(&KEY, &LoadOptions::default()).await.unwrap_err();
+        let error = store.load(&KEY).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         shown = format!("{shown}\n{error} {error:?} {source}");
     }

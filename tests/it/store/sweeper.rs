@@ -11,8 +11,7 @@ use actix_typed_session::{
     id::Selector,
     record::Principal,
     store::{
-        Created, LoadOptions, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Sweep, Sweeper,
-        Updated,
+        Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Sweep, Sweeper, Updated,
     },
 };
 use tokio::time::{Instant, sleep};
@@ -55,8 +54,8 @@ impl Scripted {
 }
 
 impl SessionStore for Scripted {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.records.load(key, options).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.records.load(key).await
     }
 
     async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {

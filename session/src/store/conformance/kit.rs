@@ -15,7 +15,7 @@ use crate::{
         time::{Limits, Timestamp},
     },
     store::{
-        contract::{Created, LoadOptions, Loaded, SessionStore, Updated},
+        contract::{Created, Loaded, SessionStore, Updated},
         error::StoreError,
     },
 };
@@ -48,7 +48,7 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     pub(super) fn try_load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.harness.block_on(self.store.load(key, &LoadOptions::default()))
+        self.harness.block_on(self.store.load(key))
     }
 
     pub(super) fn try_update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {

@@ -17,7 +17,7 @@ use crate::{
         change::{Change, NewRecord, Renewal},
     },
     store::{
-        contract::{Created, LoadOptions, Loaded, SessionStore, Updated},
+        contract::{Created, Loaded, SessionStore, Updated},
         error::StoreError,
     },
 };
@@ -42,9 +42,7 @@ impl<H: Harness> Writer<'_, H> {
     }
 
     fn load(&self, key: &Selector) -> Result<Option<Loaded>, Broken> {
-        self.harness
-            .block_on(self.store.load(key, &LoadOptions::default()))
-            .map_err(|error| overloaded("load", &error))
+        self.harness.block_on(self.store.load(key)).map_err(|error| overloaded("load", &error))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         clock::{Clock, SystemClock},
-        contract::{Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, Updated},
+        contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
         error::StoreError,
         scan::{Cursor, Scanned},
         sweep::Sweep,
@@ -85,7 +85,7 @@ impl MemoryStore {
 }
 
 impl SessionStore for MemoryStore {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         Ok(self.0.load(key))
     }
 

@@ -11,7 +11,7 @@ use crate::{
         meta::{Principal, Unreadable},
     },
     store::{
-        contract::{Created, Index, Listed, LoadOptions, Loaded, PrincipalIndex, SessionStore, Updated},
+        contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
         scan::{Cursor, Scanned},
         sweep::Sweep,
@@ -33,7 +33,7 @@ mod home;
 mod store;
 
 impl SessionStore for PostgresStore {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         rows::loaded(&self.read(&self.0.statements.load, Values::of_key(key)).await?)
     }
 

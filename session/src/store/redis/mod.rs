@@ -9,7 +9,7 @@ use crate::{
         meta::Principal,
     },
     store::{
-        contract::{Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+        contract::{Created, Index, Loaded, SessionStore, Updated},
         error::StoreError,
         scan::{Cursor, Scanned},
     },
@@ -40,7 +40,7 @@ mod sign_in;
 mod scan;
 
 impl SessionStore for RedisStore {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         self.load_record(key).await
     }
 

@@ -12,7 +12,7 @@ use crate::{
         meta::Principal,
     },
     store::{
-        contract::{Created, Index, LoadOptions, Loaded, SessionStore, Updated},
+        contract::{Created, Index, Loaded, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
         scan::{Cursor, Scanned},
     },
@@ -35,7 +35,7 @@ mod index;
 const SWEPT_WITH_CREATE: u32 = 32;
 
 impl SessionStore for SqliteStore {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;

@@ -14,7 +14,7 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
-        Clock, Created, Cursor, Index, LoadOptions, Loaded, ManualClock, Scanned, SessionStore, StoreError,
+        Clock, Created, Cursor, Index, Loaded, ManualClock, Scanned, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
@@ -305,7 +305,7 @@ impl Sketch {
 }
 
 impl SessionStore for Sketch {
-    async fn load(&self, key: &Selector, _: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
         self.load_now(key)
     }
 

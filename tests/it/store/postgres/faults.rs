@@ -38,8 +38,7 @@ async fn what_the_server_refuses_is_not_done() {
         assert!(begun.elapsed() < Duration::from_secs(3), "{code}");
         let said = format!("{error:?}");
         assert!(said.contains(code) && !said.contains("secret"), "{said}");
-        let revision =
-            store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.meta().revision;
+        let revision = store.load(&KEY).await.unwrap().unwrap().record.meta().revision;
         assert_eq!(revision, 1, "{code}");
     }
     server.execute(&database, "DROP TRIGGER refuse ON typed_session").await;
@@ -73,7 +72,7 @@ async fn an_answer_waits_for_the_end_of_the_transaction() {
             FOR EACH ROW EXECUTE FUNCTION refuse()";
     server.execute(&database, at_the_end).await;
     assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Full);
-    let revision = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.meta().revision;
+    let revision = store.load(&KEY).await.unwrap().unwrap().record.meta().revision;
     assert_eq!(revision, 1);
 }
 
@@ -171,11 +170,9 @@ async fn a_dropped_future_confuses_nobody() {
                     let change = write("shop.owner", &n.to_string());
                     let ended = match turn % 3 {
                         0 => abandon(store.update(&key(n), &change), turn * 13 % 300).await.map(drop),
-                        1 => abandon(store.load(&key(n), &LoadOptions::default()), turn * 13 % 300)
-                            .await
-                            .map(drop),
+                        1 => abandon(store.load(&key(n)), turn * 13 % 300).await.map(drop),
                         _ => {
-                            let loaded = store.load(&key(n), &LoadOptions::default()).await.unwrap().unwrap();
+                            let loaded = store.load(&key(n)).await.unwrap().unwrap();
                             assert_eq!(loaded.record.meta().label.as_deref(), Some(&*n.to_string()));
                             Some(())
                         }
@@ -216,7 +213,7 @@ async fn a_write_that_nobody_waits_for_is_not_begun() {
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     blocked.await.unwrap().unwrap();
     // Waiters are served in order: this one comes after the one that left.
-    let loaded = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap();
+    let loaded = store.load(&key(1)).await.unwrap().unwrap();
     assert_eq!(loaded.record.meta().revision, 1);
 }
 
@@ -239,7 +236,7 @@ async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
     let mut watch = server.connection(&database).await;
     until_is(&mut watch, BLOCKED, 2).await;
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&key(1), &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&key(1)).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(2));
     // The server gives up on a statement that nobody waits for any more; nothing was changed.
     for one in blocked {
@@ -247,5 +244,5 @@ async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
     }
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
-    store.load(&key(1), &LoadOptions::default()).await.unwrap();
+    store.load(&key(1)).await.unwrap();
 }

@@ -103,7 +103,7 @@ async fn names_are_the_users_choice() {
     for (n, pair) in stores[1..].chunks(2).enumerate() {
         assert_eq!(visits(&pair[0], &KEY).await, u64::try_from(n).unwrap());
     }
-    assert!(stores[0].load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+    assert!(stores[0].load(&KEY).await.unwrap().is_none());
 
     for name in ["", "a b", "a\"b", "1a", "s;", "sch\u{e9}ma", &"a".repeat(51)] {
         for options in [options().schema(name), options().table(name)] {

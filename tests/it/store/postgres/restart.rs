@@ -27,7 +27,7 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
     let calls: Vec<_> = (0..connections)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.load(&key(n), &LoadOptions::default()).await })
+            tokio::spawn(async move { store.load(&key(n)).await })
         })
         .collect();
     until_is(&mut server.connection("postgres").await, BLOCKED, i64::from(connections)).await;
@@ -142,7 +142,7 @@ async fn a_server_that_is_down_is_an_error_within_bounds() {
     store.create(&KEY, &new_record()).await.unwrap();
     server.stop_fast().await;
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
@@ -159,16 +159,15 @@ async fn a_server_that_does_not_answer_is_an_error_within_bounds() {
     store.create(&KEY, &new_record()).await.unwrap();
     server.freeze();
     let begun = Instant::now();
-    let (load, update) = tokio::join!(async { store.load(&KEY, &LoadOptions::default()).await }, async {
-        store.update(&KEY, &touch()).await
-    });
+    let (load, update) =
+        tokio::join!(async { store.load(&KEY).await }, async { store.update(&KEY, &touch()).await });
     assert!(begun.elapsed() < Duration::from_secs(6));
     assert_eq!(kind(load), StoreErrorKind::Unavailable);
     // One of them had the connection that was there.
     let update = kind(update);
     assert!(matches!(update, StoreErrorKind::UnknownOutcome | StoreErrorKind::Unavailable));
     server.thaw();
-    let loaded = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap();
+    let loaded = store.load(&KEY).await.unwrap().unwrap();
     assert!((1..=2).contains(&loaded.record.meta().revision));
     count(&store, &KEY).await.unwrap();
 }
@@ -183,7 +182,7 @@ async fn a_standby_is_not_asked() {
     server.stop_fast().await;
     std::fs::write(&signal, "").unwrap();
     server.restart().await;
-    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
     assert!(matches!(PostgresStore::connect(&server.url("postgres")).await, Err(OpenError::Standby)));
     server.stop_fast().await;

@@ -16,7 +16,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
     // The runtime in which it was opened has ended, with calls under way.
     first.spawn({
         let store = store.clone();
-        async move { store.load(&KEY, &LoadOptions::default()).await }
+        async move { store.load(&KEY).await }
     });
     drop(first);
     let workers: Vec<_> = (0..4)

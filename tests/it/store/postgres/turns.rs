@@ -124,7 +124,7 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(evicts.await.unwrap().unwrap(), Created::Created);
     deletes.await.unwrap().unwrap();
-    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+    assert!(store.load(&KEY).await.unwrap().is_none());
 }
 
 /// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL finds and we try again.

@@ -33,7 +33,7 @@ async fn every_step_is_one_round_trip() {
     for _ in 0..2 {
         seen = [
             trips(&proxy, store.create(&KEY, &new_record())).await,
-            trips(&proxy, store.load(&KEY, &LoadOptions::default())).await,
+            trips(&proxy, store.load(&KEY)).await,
             trips(&proxy, store.update(&KEY, &touch())).await,
             trips(&proxy, store.update(&KEY, &increment(0, Some(99)))).await,
             trips(&proxy, store.update(&KEY, &sign_in(None))).await,
@@ -64,7 +64,7 @@ async fn nothing_is_open_between_calls() {
     assert!(matches!(store.update(&KEY, &sign_in(most)).await.unwrap(), Updated::Done { .. }));
     assert_eq!(store.update(&key(1), &sign_in(most)).await.unwrap(), Updated::TooMany);
     assert!(matches!(store.update(&KEY, &increment(0, Some(9))).await.unwrap(), Updated::Conflict(_)));
-    store.load(&KEY, &LoadOptions::default()).await.unwrap();
+    store.load(&KEY).await.unwrap();
     // As while a handler runs.
     let mut connection = server.connection(&database).await;
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
@@ -128,7 +128,7 @@ async fn no_step_reads_the_whole_table() {
     let store = open(&server.url(&database)).await;
     for n in 0..20 {
         store.create(&key(n), &new_record()).await.unwrap();
-        store.load(&key(n), &LoadOptions::default()).await.unwrap();
+        store.load(&key(n)).await.unwrap();
         count(&store, &key(n)).await.unwrap();
         store.update(&key(n), &sign_in(most)).await.unwrap();
         let mut new = new_record();
@@ -159,14 +159,11 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     let touch = touch();
     let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
         until_is(&mut watch, BLOCKED, 1).await;
-        until("the session has ended", async || {
-            store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none()
-        })
-        .await;
+        until("the session has ended", async || store.load(&KEY).await.unwrap().is_none()).await;
         sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     });
     assert_eq!(answer.unwrap(), Updated::Gone);
-    assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_none());
+    assert!(store.load(&KEY).await.unwrap().is_none());
 }
 
 /// A conflict shows what a writer that went before has committed, also if both were under way at once.

@@ -23,8 +23,7 @@ async fn a_logout_that_no_replica_has_is_undone_by_a_failover_and_wait_tells() {
     assert_eq!([lives(&store, &quiet).await, lives(&store, &told).await], [false, false]);
     let dead = servers.kill_primary().await;
     servers.until_failed_over(dead).await;
-    until("the new primary answers", async || store.load(&quiet, &LoadOptions::default()).await.is_ok())
-        .await;
+    until("the new primary answers", async || store.load(&quiet).await.is_ok()).await;
     assert!(lives(&store, &quiet).await, "acknowledged, and undone");
     assert!(lives(&store, &told).await, "undone too, but nobody was told that it was done");
 }

@@ -37,7 +37,7 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
         proxy.on_command(0, is_script, mode.clone());
         assert_eq!(kind(store.delete(&key(1), None).await), StoreErrorKind::UnknownOutcome);
         proxy.on_command(0, |command| command.name == "HGETALL", mode.clone());
-        assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+        assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
         assert!(lives(&store, &KEY).await, "the next call has a new connection");
     }
     // The connection is known to be dead before the command is sent: an idle server was restarted.
@@ -48,7 +48,7 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
     })
     .await;
     redis.kill().await;
-    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.create(&KEY, &new_record()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.sessions_of(&principal("1")).await), StoreErrorKind::Unavailable);
@@ -196,7 +196,7 @@ async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     redis.thaw();
     let thawed = Instant::now();
-    until("the server is used again", async || store.load(&KEY, &LoadOptions::default()).await.is_ok()).await;
+    until("the server is used again", async || store.load(&KEY).await.is_ok()).await;
     assert!(thawed.elapsed() < Duration::from_secs(5));
 }
 

@@ -110,7 +110,7 @@ impl<'a> Load<'a> {
     async fn run(&self, n: u8) -> (u64, u64) {
         let (mut sure, mut unsure) = (0, 0);
         while !self.done.load(Ordering::SeqCst) {
-            let Ok(Some(loaded)) = self.store.load(&key(n), &LoadOptions::default()).await else { continue };
+            let Ok(Some(loaded)) = self.store.load(&key(n)).await else { continue };
             let cell = loaded.record.cell("shop.visits").unwrap();
             let value: u64 = cell.json.as_str().parse().unwrap();
             let mut change = write("shop.visits", &(value + 1).to_string());
@@ -276,7 +276,7 @@ async fn a_cluster_without_a_master_is_unavailable_within_bounds() {
         cluster.node(node).freeze();
     }
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     for node in 0..6 {

@@ -15,7 +15,7 @@ async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     for n in 1..=4 {
         store.create(&key(n), &signed_in("1")).await.unwrap();
     }
-    let before = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record;
+    let before = store.load(&key(1)).await.unwrap().unwrap().record;
     fill(&redis).await;
     let mut change = write("shop.cart", "[]");
     change.delete = vec!["shop.visits".into()];
@@ -23,7 +23,7 @@ async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     assert_eq!(kind(store.update(&key(1), &sign_in("2", None)).await), StoreErrorKind::Full);
     assert_eq!(kind(store.create(&key(9), &new_record()).await), StoreErrorKind::Full);
     assert_eq!(kind(store.create(&key(9), &signed_in("1")).await), StoreErrorKind::Full);
-    let after = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record;
+    let after = store.load(&key(1)).await.unwrap().unwrap().record;
     assert_eq!(after, before);
     // Who is full must be able to become less so.
     store.delete(&key(4), None).await.unwrap();

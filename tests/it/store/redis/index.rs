@@ -64,7 +64,7 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
         let admitted: Vec<bool> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
         let mut live = Vec::new();
         for n in 0..20 {
-            let loaded = nodes[0].load(&key(n), &LoadOptions::default()).await.unwrap();
+            let loaded = nodes[0].load(&key(n)).await.unwrap();
             if loaded.is_some_and(|loaded| loaded.record.meta().principal.is_some()) {
                 assert!(admitted[usize::from(n)], "round {round}: a session that was refused is signed in");
                 live.push(key(n));
@@ -145,7 +145,7 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     touch.touch = true;
     assert_eq!(before, Created::Created);
     let index = index_key(&mut connection, &prefix).await;
-    let since = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.meta().created;
+    let since = store.load(&KEY).await.unwrap().unwrap().record.meta().created;
     connection.del(&index).await.unwrap();
     assert_eq!(listed(&store, "1").await, []);
     // Touched soon after the last time, nobody looks.

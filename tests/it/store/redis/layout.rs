@@ -29,12 +29,12 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
     change.touch = true;
     change.guards = vec![Guard::new("shop.field7".into(), Some(1))];
     // Whoever was first on this server had to send the scripts.
-    store.load(&KEY, &LoadOptions::default()).await.unwrap();
+    store.load(&KEY).await.unwrap();
     store.update(&KEY, &Change::default()).await.unwrap();
     store.delete(&key(1), None).await.unwrap();
 
     proxy.reset_counts();
-    store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap();
+    store.load(&KEY).await.unwrap().unwrap();
     assert_eq!(proxy.round_trips(), 1);
     assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: 3 });
     let commands = proxy.commands();
@@ -101,7 +101,7 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
         assert!(key.starts_with("shop:") && ttl > 0, "{key} {ttl}");
     }
     // To the millisecond the end of the record, and an index outlives it.
-    let end = store.load(&key(1), &LoadOptions::default()).await.unwrap().unwrap().record.meta().expires();
+    let end = store.load(&key(1)).await.unwrap().unwrap().record.meta().expires();
     let (earliest, latest) = ends(&mut connection, &record_key("shop:", &key(1))).await;
     assert!((earliest..=latest).contains(&end.as_millis()), "{earliest} {end:?} {latest}");
     for index in keys(&mut connection, "shop:u:*".into()).await {
@@ -131,7 +131,7 @@ async fn what_a_later_release_added_stays() {
     change.delete = vec!["shop.visits".into()];
     store.update(&KEY, &change).await.unwrap();
     assert_eq!(connection.hget(&key, "@z").await.unwrap().as_deref(), Some("\u{1}new"));
-    assert_eq!(store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.cells().len(), 1);
+    assert_eq!(store.load(&KEY).await.unwrap().unwrap().record.cells().len(), 1);
 }
 
 #[tokio::test]
@@ -158,12 +158,12 @@ async fn a_record_may_have_thousands_of_cells() {
     let mut change = Change::default();
     change.write = cells("1");
     store.update(&KEY, &change).await.unwrap();
-    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let record = store.load(&KEY).await.unwrap().unwrap().record;
     assert!(record.cells().len() == 9000 && record.cells().iter().all(|(_, cell)| cell.revision == 2));
     let mut change = Change::default();
     change.delete = record.cells().iter().map(|(key, _)| key.clone()).collect();
     store.update(&KEY, &change).await.unwrap();
-    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let record = store.load(&KEY).await.unwrap().unwrap().record;
     assert_eq!((record.cells().len(), record.meta().revision), (0, 3));
 }
 
@@ -182,7 +182,7 @@ async fn numbers_are_exact_up_to_the_largest() {
         })
         .to_vec();
     store.create(&KEY, &new).await.unwrap();
-    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let record = store.load(&KEY).await.unwrap().unwrap().record;
     assert_eq!(*record, Record::create(&new, record.meta().created));
     let mut change = Change::default();
     change.renewal = Some(Renewal::new(VerifierHash::from_bytes([2; 32])));
@@ -193,7 +193,7 @@ async fn numbers_are_exact_up_to_the_largest() {
             connection.hset(record_key(&prefix, &KEY), field, before).await.unwrap();
         }
         assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: after });
-        let meta = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record.meta().clone();
+        let meta = store.load(&KEY).await.unwrap().unwrap().record.meta().clone();
         assert_eq!((meta.revision, meta.generation), (after, after));
     }
 }
@@ -221,7 +221,7 @@ async fn what_is_not_utf_8_is_found_before_anything_is_written() {
         store.delete(&KEY, None).await.unwrap();
         store.create(&KEY, &new_record()).await.unwrap();
         connection.hset(&key, "shop.cart", &bad).await.unwrap();
-        assert_eq!(kind(store.load(&KEY, &LoadOptions::default()).await), StoreErrorKind::Unreadable);
+        assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unreadable);
         assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
         let kept: Vec<u8> =
             ::redis::cmd("HGET").arg(&key).arg("shop.cart").query_async(&mut connection).await.unwrap();

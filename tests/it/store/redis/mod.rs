@@ -8,7 +8,7 @@ use actix_typed_session::{
     id::{PublicId, Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
-        Created, LoadOptions, PrincipalIndex, RedisStore, SessionStore, StoreError, StoreErrorKind, Updated,
+        Created, PrincipalIndex, RedisStore, SessionStore, StoreError, StoreErrorKind, Updated,
         redis::RedisOptions,
     },
 };
@@ -74,17 +74,17 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
 }
 
 async fn text(store: &RedisStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key, &LoadOptions::default()).await.unwrap()?;
+    let loaded = store.load(key).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
 async fn load(store: &RedisStore) -> Result<bool, StoreErrorKind> {
-    let loaded = store.load(&KEY, &LoadOptions::default()).await;
+    let loaded = store.load(&KEY).await;
     loaded.map(|loaded| loaded.is_some()).map_err(|error| error.kind())
 }
 
 async fn lives(store: &RedisStore, key: &Selector) -> bool {
-    store.load(key, &LoadOptions::default()).await.unwrap().is_some()
+    store.load(key).await.unwrap().is_some()
 }
 
 /// A store on a server that others use too, the prefix of its keys, and a connection that is not the store's.

@@ -27,10 +27,10 @@ async fn fill(store: &SqliteStore) -> u32 {
 
 /// Nothing fits, everything is as it was and can be read.
 async fn refuses_and_keeps(store: &SqliteStore, path: &Path, records: u32) {
-    let before = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let before = store.load(&KEY).await.unwrap().unwrap().record;
     for _ in 0..3 {
         assert_eq!(kind(store.update(&KEY, &heavy(300_000)).await), StoreErrorKind::Full);
-        let after = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+        let after = store.load(&KEY).await.unwrap().unwrap().record;
         assert_eq!(after, before, "a refused change leaves the old record");
     }
     for n in 0..records {

@@ -37,7 +37,7 @@ fn open(path: &Path) -> impl Future<Output = SqliteStore> {
 
 /// One increment, acknowledged.
 async fn add_one(store: &SqliteStore) {
-    let mut record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let mut record = store.load(&KEY).await.unwrap().unwrap().record;
     loop {
         let from: u64 = record.cell("shop.visits").unwrap().json.as_str().parse().unwrap();
         match store.update(&KEY, &increment(from, record.revision_of("shop.visits"))).await.unwrap() {
@@ -66,7 +66,7 @@ fn the_other_process() {
         match std::env::var(JOB).unwrap().as_str() {
             "open" => {
                 store.create(&KEY, &new_record()).await.unwrap();
-                assert!(store.load(&KEY, &LoadOptions::default()).await.unwrap().is_some());
+                assert!(store.load(&KEY).await.unwrap().is_some());
             }
             "increments" => {
                 let writers: Vec<_> = (0..WRITERS)
@@ -111,7 +111,7 @@ async fn increments_of_two_processes_with_fifty_writers_each_are_exact() {
     std::fs::write(path.with_extension("go"), "").unwrap();
     children.into_iter().for_each(finish);
     assert_eq!(visits(&store).await, 2 * WRITERS * EACH);
-    let record = store.load(&KEY, &LoadOptions::default()).await.unwrap().unwrap().record;
+    let record = store.load(&KEY).await.unwrap().unwrap().record;
     assert_eq!(record.meta().revision, 2 * WRITERS * EACH + 1);
 }
 

@@ -12,9 +12,7 @@ use actix_typed_session::{
     change::{Change, NewRecord},
     id::Selector,
     record::Principal,
-    store::{
-        AnyStore, Created, Index, LoadOptions, Loaded, SessionStore, StoreError, StoreErrorKind, Updated,
-    },
+    store::{AnyStore, Created, Index, Loaded, SessionStore, StoreError, StoreErrorKind, Updated},
 };
 use tokio::sync::watch;
 
@@ -104,8 +102,8 @@ impl Switched {
 }
 
 impl SessionStore for Switched {
-    async fn load(&self, key: &Selector, options: &LoadOptions) -> Result<Option<Loaded>, StoreError> {
-        self.call(|mode| mode.loads, self.0.store.load(key, options)).await
+    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.call(|mode| mode.loads, self.0.store.load(key)).await
     }
 
     async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
