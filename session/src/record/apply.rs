@@ -37,7 +37,6 @@ impl Record {
             meta: Meta {
                 format: FORMAT,
                 verifier: new.verifier,
-                previous_verifier: None,
                 generation: 1,
                 revision: 1,
                 created: now,
@@ -158,7 +157,6 @@ impl Record {
     fn alter(&mut self, change: &Change, now: Timestamp) {
         let meta = &mut self.meta;
         if let Some(renewal) = &change.renewal {
-            meta.previous_verifier = renewal.keep_previous.then_some(meta.verifier);
             meta.verifier = renewal.verifier;
             meta.generation = meta.generation.saturating_add(1);
             meta.renewed = now;

@@ -52,15 +52,13 @@ impl Guard {
 pub struct Renewal {
     /// SHA-256 of the new verifier.
     pub verifier: VerifierHash,
-    /// Whether the old one stays in `previous_verifier`; only for a periodic renewal.
-    pub keep_previous: bool,
 }
 
 impl Renewal {
     /// From now on only `verifier` opens the record.
     #[must_use]
     pub const fn new(verifier: VerifierHash) -> Self {
-        Self { verifier, keep_previous: false }
+        Self { verifier }
     }
 }
 

@@ -62,9 +62,6 @@ pub struct Meta {
     pub format: u16,
     /// SHA-256 of the verifier that opens this record.
     pub verifier: VerifierHash,
-    /// The one before, still accepted for a while after a periodic renewal; never after a change of privilege.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous_verifier: Option<VerifierHash>,
     /// Raised by one with every new verifier.
     pub generation: u64,
     /// Raised by one with every applied change.

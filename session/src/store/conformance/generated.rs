@@ -120,8 +120,7 @@ impl Dice {
             change.delete = vec![self.pick(&CELLS).into(), self.pick(&CELLS).into()];
         }
         if self.once_in(5) {
-            change.renewal =
-                Some(Renewal { keep_previous: self.once_in(2), ..Renewal::new(verifier(self.byte())) });
+            change.renewal = Some(Renewal::new(verifier(self.byte())));
         }
         if self.once_in(5) {
             change.principal = Some(self.principal());

@@ -32,7 +32,6 @@ const STEPS: [&str; 1] = [r#"
         key bytea NOT NULL PRIMARY KEY,
         format integer NOT NULL,
         verifier bytea NOT NULL,
-        previous_verifier bytea,
         generation bigint NOT NULL,
         revision bigint NOT NULL,
         created bigint NOT NULL,

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The columns of `statements::META`.
-const META_COLUMNS: usize = 15;
+const META_COLUMNS: usize = 14;
 
 /// Arguments in order; an error of one is an error of all.
 pub(super) struct Values(Result<PgArguments, sqlx::Error>);
@@ -95,7 +95,6 @@ pub(super) fn update(key: &Selector, change: &Change) -> Values {
         .and(change.delete.iter().map(|key| key.as_str().to_owned()).collect::<Vec<_>>())
         .and_cells(&change.write)
         .and_max(change.max_sessions)
-        .and(change.renewal.as_ref().is_some_and(|renewal| renewal.keep_previous))
         .and(principal.is_some())
         .and(change.authenticated)
         .and(change.limits.map(|limits| millis(limits.idle)))
@@ -186,24 +185,23 @@ fn meta(row: &PgRow, first: usize) -> Result<Meta, StoreError> {
         return Err(Unreadable::Newer(format).into());
     }
     let verifier = hash(row, column(1))?.ok_or(Unreadable::Garbage)?;
-    let limits = Limits { idle: duration(row, column(10))?, absolute: duration(row, column(11))? };
-    let authenticated: Option<i64> = row.try_get(column(8)).map_err(refused)?;
-    let principal: Option<&str> = row.try_get(column(13)).map_err(refused)?;
-    let label: Option<&[u8]> = row.try_get(column(14)).map_err(refused)?;
+    let limits = Limits { idle: duration(row, column(9))?, absolute: duration(row, column(10))? };
+    let authenticated: Option<i64> = row.try_get(column(7)).map_err(refused)?;
+    let principal: Option<&str> = row.try_get(column(12)).map_err(refused)?;
+    let label: Option<&[u8]> = row.try_get(column(13)).map_err(refused)?;
     let label = label.map(std::str::from_utf8).transpose().map_err(|_| Unreadable::Garbage)?;
 
     // A record as it begins, and then what became of it.
-    let begun = Record::create(&NewRecord::new(verifier, limits), time(row, column(5))?);
+    let begun = Record::create(&NewRecord::new(verifier, limits), time(row, column(4))?);
     let mut meta = begun.meta().clone();
     meta.format = format;
-    meta.previous_verifier = hash(row, column(2))?;
-    meta.generation = number(row, column(3))?;
-    meta.revision = number(row, column(4))?;
-    meta.touched = time(row, column(6))?;
-    meta.renewed = time(row, column(7))?;
+    meta.generation = number(row, column(2))?;
+    meta.revision = number(row, column(3))?;
+    meta.touched = time(row, column(5))?;
+    meta.renewed = time(row, column(6))?;
     meta.authenticated = authenticated.map(unsigned).transpose()?.map(Timestamp::from_millis);
-    meta.signed_in = number(row, column(9))?;
-    meta.persistent = row.try_get(column(12)).map_err(refused)?;
+    meta.signed_in = number(row, column(8))?;
+    meta.persistent = row.try_get(column(11)).map_err(refused)?;
     meta.principal = principal.map(Principal::from_store);
     meta.label = label.map(Arc::from);
     Ok(meta)

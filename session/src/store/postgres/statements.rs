@@ -17,11 +17,11 @@ const MOMENT: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigin
 const END: &str =
     "least(touched + idle, coalesce(authenticated, created) + absolute, 9223372036854775807)::bigint";
 /// All of a row but its key and its cells.
-pub(super) const META: &str = "format, verifier, previous_verifier, generation, revision, created, touched, renewed, \
+pub(super) const META: &str = "format, verifier, generation, revision, created, touched, renewed, \
     authenticated, signed_in, idle::text, absolute::text, persistent, principal, label";
 /// Whether this release can read a row; it changes no other. (A damaged cell is in nobody's way until somebody reads it; but what
 /// stands beside it was perhaps damaged too.)
-const READABLE: &str = r#"(format <= 1 AND octet_length(verifier) = 32 AND coalesce(octet_length(previous_verifier), 32) = 32
+const READABLE: &str = r#"(format <= 1 AND octet_length(verifier) = 32
     AND jsonb_typeof(cells) = 'object'
     AND NOT cells @? 'strict $.* ? (@.type() != "string" || !(@ like_regex "^[0-9]{1,20}(@[0-9]{1,20})? "))')"#;
 /// The cells as text, unless they are larger than anything that we wrote.
@@ -85,7 +85,6 @@ const UPDATE: &str = "
         SELECT key, now, created, revision + 1 AS revision,
             generation + ($verifier IS NOT NULL)::int AS generation,
             coalesce($verifier, verifier) AS verifier,
-            CASE WHEN $verifier IS NULL THEN previous_verifier WHEN $keeps_previous THEN verifier END AS previous_verifier,
             CASE WHEN $verifier IS NULL THEN renewed ELSE now END AS renewed,
             CASE WHEN $sets_principal THEN $principal ELSE principal END AS principal,
             CASE WHEN $sets_principal AND principal IS NULL AND $principal IS NOT NULL THEN revision + 1 ELSE signed_in END AS signed_in,
@@ -110,7 +109,7 @@ const UPDATE: &str = "
         WHERE a.other_principal AND t.key = o.key AND o.place >= $most AND t.principal = $principal),
     written AS (
         UPDATE {table} t SET revision = a.revision, generation = a.generation, verifier = a.verifier,
-            previous_verifier = a.previous_verifier, renewed = a.renewed, principal = a.principal,
+            renewed = a.renewed, principal = a.principal,
             signed_in = a.signed_in, authenticated = a.authenticated, idle = a.idle, absolute = a.absolute,
             persistent = a.persistent, label = a.label, touched = a.touched, cells = a.cells, expires = a.expires
         FROM admitted a WHERE t.key = a.key RETURNING t.revision),
@@ -183,7 +182,6 @@ const UPDATE_TAKES: &[&str] = &[
     "jsons",
     "most",
     "rejects",
-    "keeps_previous",
     "sets_principal",
     "authenticated",
     "idle",

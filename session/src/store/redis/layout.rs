@@ -7,7 +7,7 @@
 //!
 //! | | | | |
 //! |---|---|---|---|
-//! | `@f` format | `@v` verifier | `@w` verifier before | `@g` generation |
+//! | `@f` format | `@v` verifier | `@g` generation |
 //! | `@r` revision | `@c` created | `@t` touched | `@n` renewed |
 //! | `@a` authenticated | `@s` signed in | `@i` idle limit | `@m` absolute limit |
 //! | `@k` persistent | `@p` principal | `@l` label | |
@@ -108,7 +108,6 @@ pub(super) fn update(change: &Change) -> Result<Arguments<'_>, StoreError> {
 fn flags(change: &Change) -> String {
     let flags = [
         (change.renewal.is_some(), 'r'),
-        (change.renewal.as_ref().is_some_and(|renewal| renewal.keep_previous), 'k'),
         (matches!(change.principal, Some(Some(_))), 'p'),
         (matches!(change.principal, Some(None)), 'P'),
         (change.authenticated, 'a'),
@@ -219,7 +218,6 @@ impl Fields<'_> {
         // What a new record has in the fields that this layout does not have.
         let new = Record::create(&NewRecord::new(verifier, limits), self.time(b"@c")?);
         let mut meta = new.meta().clone();
-        meta.previous_verifier = self.verifier(b"@w")?;
         meta.generation = self.needed(b"@g")?;
         meta.revision = self.needed(b"@r")?;
         meta.touched = self.time(b"@t")?;

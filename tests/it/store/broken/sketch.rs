@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_typed_session::{
-    change::{Change, NewRecord, Renewal},
+    change::{Change, NewRecord},
     id::{Selector, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
@@ -66,6 +66,7 @@ pub(super) enum Fault {
     Resends,
     /// A lost reply is reported as "nothing was changed".
     LostIsUnavailable,
+    /// A renewal raises the generation and leaves the old verifier in place.
     KeepsOldVerifier,
     WrongRevision,
     ListsTheEnded,
@@ -254,7 +255,11 @@ impl Sketch {
                     return Ok(Updated::TooMany);
                 }
                 let revision = next.meta().revision;
-                self.put(key, &next);
+                let mut meta = next.meta().clone();
+                if self.is(Fault::KeepsOldVerifier) {
+                    meta.verifier = current.meta().verifier;
+                }
+                self.put(key, &Record::from_parts(meta, next.cells().to_vec()));
                 Ok(Updated::Done { revision: revision + u64::from(self.is(Fault::WrongRevision)) })
             }
             Outcome::Conflict => {
@@ -314,15 +319,7 @@ impl SessionStore for Sketch {
     }
 
     async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        let mut change = change.clone();
-        if self.is(Fault::KeepsOldVerifier)
-            && let Some(renewal) = &change.renewal
-        {
-            let mut renewal = Renewal::new(renewal.verifier);
-            renewal.keep_previous = true;
-            change.renewal = Some(renewal);
-        }
-        self.reply(|| self.update_now(key, &change))
+        self.reply(|| self.update_now(key, change))
     }
 
     async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {

@@ -113,7 +113,7 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
 #[tokio::test]
 async fn no_step_reads_the_whole_table() {
     let Some((server, database, store)) = fresh().await else { return };
-    let many = "INSERT INTO typed_session SELECT sha256(n::text::bytea), 1, sha256('v'), NULL, 1, 1, now, now, now, now, 1,
+    let many = "INSERT INTO typed_session SELECT sha256(n::text::bytea), 1, sha256('v'), 1, 1, now, now, now, now, 1,
             1e9, 1e9, false, 'shop.user=' || n / 3, NULL, '{}', now + 1e9
         FROM generate_series(1, 20000) n, (SELECT floor(extract(epoch FROM now()) * 1000)::bigint AS now) clock;
         ANALYZE typed_session";

@@ -42,7 +42,7 @@ local function read(all)
     m['@a'] or '0'
   }, ' ')
   local sure = find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$')
-    and #(m['@v'] or '') == 43 and #(m['@w'] or m['@v']) == 43
+    and #(m['@v'] or '') == 43
     and is_utf8(m['@p'] or '') and is_utf8(m['@l'] or '')
   if not (cells and sure) then return nil, {3} end
   return m

@@ -1,6 +1,6 @@
 -- In: a record's key; '<generation or nothing>,<guards>,<deletes>,<writes>,<flags>'; per guard a wire key and a revision or
 -- nothing; wire keys to delete; per write a wire key and '[<time to live>] <json>'; and then what the flags ask for:
--- r verifier (k keeps the one before), p principal (P none), a authenticated, l idle and absolute, e persistent (E not),
+-- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not),
 -- b label (B none), t touched.
 -- Out: 0 gone; 1 done, with the revision, the principal before if it is another one now, and, if the index should be looked
 -- after, the principal, since when, and until when at most; 2 conflict, with the time and all fields; 3, 4 unreadable.
@@ -56,7 +56,6 @@ end
 local before, seen = m['@p'], m['@t']
 if string.find(flags, '[^t]') then
   if asked('r') then
-    meta('@w', asked('k') and m['@v'] or nil)
     meta('@v', next_argument())
     meta('@g', plus(1, m['@g']))
     meta('@n', number(now))
