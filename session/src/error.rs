@@ -130,7 +130,7 @@ impl ErrorKind {
                 "this user already has as many sessions as `max_sessions_per_user` allows; end one of them first"
             }
             Self::NoIndex => {
-                "this session store cannot look up sessions by their user; implement `PrincipalIndex` and `SessionStore::index`, or use a store of this crate"
+                "this session store cannot look up sessions by their user; implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or use a store of this crate"
             }
         }
     }

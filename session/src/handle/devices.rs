@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     id::public::PublicId,
     record::time::Timestamp,
-    store::{bounded::BoundedIndex, contract::Listed},
+    store::{bounded::BoundedStore, index::Listed},
     visit::{run_to_end::RunToEnd, visit::Visit},
 };
 
@@ -153,8 +153,9 @@ impl Session {
     }
 }
 
-fn index(visit: &Visit) -> Result<BoundedIndex<'_>, Error> {
-    visit.shared().store.index().ok_or_else(|| Error::new(ErrorKind::NoIndex))
+fn index(visit: &Visit) -> Result<&BoundedStore, Error> {
+    let store = &visit.shared().store;
+    if store.has_index() { Ok(store) } else { Err(Error::new(ErrorKind::NoIndex)) }
 }
 
 fn info(listed: Listed, current: Option<PublicId>) -> SessionInfo {

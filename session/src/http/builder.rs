@@ -89,7 +89,7 @@ pub enum ConfigError {
     NoSessions,
     /// A maximum per user needs a store that finds sessions by their user.
     #[error(
-        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and answer `Some(Index::of(self))` in `SessionStore::index`, or leave it out"
+        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or leave `max_sessions_per_user` out"
     )]
     NoIndex,
 }
@@ -264,7 +264,7 @@ impl SessionMiddlewareBuilder {
         let cookie = CookieSpec::new(&self.cookie)?;
         let max_sessions = match self.max_sessions {
             None => None,
-            Some(_) if self.store.index().is_none() => return Err(ConfigError::NoIndex),
+            Some(_) if !self.store.abilities().has_index() => return Err(ConfigError::NoIndex),
             Some((most, when_full)) => {
                 let most = NonZeroU32::new(most).ok_or(ConfigError::NoSessions)?;
                 Some(MaxSessions::new(most, when_full))

@@ -5,9 +5,9 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    contract::{Boxed, Created, Index, Loaded, SessionStore, Updated},
+    abilities::{Abilities, Boxed},
+    contract::{Created, Loaded, SessionStore, Updated},
     error::StoreError,
-    scan::{Cursor, Scanned},
 };
 use crate::{
     id::public::Selector,
@@ -23,8 +23,7 @@ pub(super) trait DynStore: Send + Sync {
     fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
     fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
-    fn dyn_index(&self) -> Option<Index<'_>>;
-    fn dyn_scan<'a>(&'a self, from: Option<&'a Cursor>, limit: u32) -> Boxed<'a, Scanned>;
+    fn dyn_abilities(&self) -> Abilities<'_>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -44,12 +43,8 @@ impl<S: SessionStore> DynStore for S {
         Box::pin(self.delete(key, only_if))
     }
 
-    fn dyn_index(&self) -> Option<Index<'_>> {
-        self.index()
-    }
-
-    fn dyn_scan<'a>(&'a self, from: Option<&'a Cursor>, limit: u32) -> Boxed<'a, Scanned> {
-        Box::pin(self.scan(from, limit))
+    fn dyn_abilities(&self) -> Abilities<'_> {
+        self.abilities()
     }
 }
 
@@ -98,11 +93,7 @@ impl SessionStore for AnyStore {
         self.0.dyn_delete(key, only_if).await
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        self.0.dyn_index()
-    }
-
-    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        self.0.dyn_scan(from, limit).await
+    fn abilities(&self) -> Abilities<'_> {
+        self.0.dyn_abilities()
     }
 }

@@ -12,10 +12,12 @@ use std::{
 };
 
 use super::{
+    abilities::Boxed,
     any::AnyStore,
     breaker::Breaker,
-    contract::{Boxed, Created, Index, Listed, Loaded, SessionStore, Updated},
+    contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
+    index::Listed,
 };
 use crate::{
     id::public::Selector,
@@ -103,25 +105,17 @@ impl BoundedStore {
         within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
 
-    pub(crate) fn index(&self) -> Option<BoundedIndex<'_>> {
-        Some(BoundedIndex { index: self.store.index()?, store: self })
+    pub(crate) fn has_index(&self) -> bool {
+        self.store.abilities().has_index()
     }
-}
 
-/// An index whose every call ends in time. Asking again changes nothing, so a call that failed is tried twice.
-pub(crate) struct BoundedIndex<'a> {
-    index: Index<'a>,
-    store: &'a BoundedStore,
-}
-
-impl BoundedIndex<'_> {
     pub(crate) async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let begun = Instant::now();
+        let (begun, abilities) = (Instant::now(), self.store.abilities());
         let list = || {
-            let call = Box::pin(self.index.sessions_of(principal));
-            within(begun, self.store.deadlines.load, call, StoreErrorKind::Unavailable)
+            let call = Box::pin(async move { abilities.sessions_of(principal).await });
+            within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
-        self.store.breakers.loads.ask(twice(list)).await
+        self.breakers.loads.ask(twice(list)).await
     }
 
     pub(crate) async fn delete_all(
@@ -129,9 +123,10 @@ impl BoundedIndex<'_> {
         principal: &Principal,
         except: Option<&Selector>,
     ) -> Result<u64, StoreError> {
-        let begun = Instant::now();
-        let delete = || self.store.write(begun, Box::pin(self.index.delete_all(principal, except)));
-        self.store.breakers.writes.ask(twice(delete)).await
+        let (begun, abilities) = (Instant::now(), self.store.abilities());
+        let delete =
+            || self.write(begun, Box::pin(async move { abilities.delete_all(principal, except).await }));
+        self.breakers.writes.ask(twice(delete)).await
     }
 }
 

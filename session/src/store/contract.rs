@@ -1,19 +1,16 @@
 //! What a store promises.
 //!
-//! In: a key and a change. Out: [`SessionStore`], [`PrincipalIndex`], and their answers. Never: an engine.
+//! In: a key and a change. Out: [`SessionStore`] and its answers. Never: an engine.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use super::{
-    error::{StoreError, StoreErrorKind},
-    scan::{Cursor, Scanned},
-};
+use super::{abilities::Abilities, error::StoreError};
 use crate::{
     id::public::Selector,
     record::{
         apply::Record,
         change::{Change, NewRecord},
-        meta::{Meta, Principal},
+        meta::Principal,
         time::Timestamp,
     },
 };
@@ -68,7 +65,7 @@ pub enum Updated {
 /// the record of that moment. There is no unconditional write, which is what makes a logout final.
 ///
 /// **An `update` or `create` whose outcome is unknown must not be sent again**, neither by the store nor by a driver under it:
-/// a resend that meets its own first copy would apply a closure twice. Answer [`StoreErrorKind::UnknownOutcome`].
+/// a resend that meets its own first copy would apply a closure twice. Answer [`UnknownOutcome`](super::StoreErrorKind::UnknownOutcome).
 ///
 /// Whatever the engine returns may be garbage, huge, or written by a later release: that is a [`StoreError`], never a panic and
 /// never `None`.
@@ -109,24 +106,12 @@ pub trait SessionStore: Send + Sync + 'static {
         only_if: Option<&Principal>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// How to find sessions by their principal; `None` if this store cannot. A [`PrincipalIndex`] answers `Some(Index::of(self))`.
-    fn index(&self) -> Option<Index<'_>> {
-        None
-    }
-
-    /// The selectors of about `limit` records (at least 1), from the beginning or from where the answer before ended. A record that is
-    /// there from the first call to the last is found; for a [`census`](crate::census()).
+    /// What this store can do beyond the methods above; a store that does not say otherwise has no further abilities.
     ///
-    /// # Errors
-    /// When the engine cannot be reached; [`StoreErrorKind::Unsupported`] from a store that does not know its selectors, which is what
-    /// one that does not say otherwise answers.
-    fn scan(
-        &self,
-        from: Option<&Cursor>,
-        limit: u32,
-    ) -> impl Future<Output = Result<Scanned, StoreError>> + Send {
-        let _ = (from, limit);
-        async { Err(StoreError::new(StoreErrorKind::Unsupported)) }
+    /// A store that is a [`PrincipalIndex`](super::PrincipalIndex) and a [`Scan`](super::Scan) answers
+    /// `Abilities::none().with_index(self).with_scan(self)`.
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none()
     }
 }
 
@@ -147,153 +132,7 @@ impl<S: SessionStore> SessionStore for Arc<S> {
         (**self).delete(selector, only_if).await
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        (**self).index()
-    }
-
-    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        (**self).scan(from, limit).await
+    fn abilities(&self) -> Abilities<'_> {
+        (**self).abilities()
     }
 }
-
-/// One session in a list.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct Listed {
-    /// Finds its record.
-    pub selector: Selector,
-    /// What the record says about itself.
-    pub meta: Meta,
-}
-
-impl Listed {
-    /// The session under `selector`.
-    #[must_use]
-    pub const fn new(selector: Selector, meta: Meta) -> Self {
-        Self { selector, meta }
-    }
-
-    /// Puts a list in the order in which [`PrincipalIndex::sessions_of`] answers, and in which sessions are evicted: who signed
-    /// in first comes first.
-    pub fn sort_oldest_first(list: &mut [Self]) {
-        list.sort_by_key(|listed| {
-            (listed.meta.authenticated.unwrap_or(listed.meta.created), listed.selector)
-        });
-    }
-}
-
-/// A store that finds sessions by their principal.
-///
-/// It also keeps to [`MaxSessions`](crate::change::MaxSessions), which other stores ignore. Sources: OWASP ASVS 5.0 7.1.2
-/// (parallel sessions), 7.4.2 (disabling a user), 7.5.2 (a user's list).
-pub trait PrincipalIndex: SessionStore {
-    /// The live sessions of `principal`, the oldest sign-in first.
-    ///
-    /// # Errors
-    /// When the engine cannot be reached.
-    fn sessions_of(
-        &self,
-        principal: &Principal,
-    ) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send;
-
-    /// Deletes every session of `principal` but `except`; says how many.
-    ///
-    /// It is final: every sign-in that was acknowledged before the call began is gone when it returns. May be called again.
-    ///
-    /// ```
-    /// use actix_typed_session::{SessionState, TypedSession, store::{MemoryStore, PrincipalIndex}};
-    ///
-    /// #[derive(SessionState)]
-    /// #[session(name = "shop", version = 1)]
-    /// struct Shop {
-    ///     #[session(principal)]
-    ///     user: Option<u64>,
-    /// }
-    ///
-    /// /// An account is disabled.
-    /// async fn disable(store: &MemoryStore, user: u64) -> Result<u64, Box<dyn std::error::Error>> {
-    ///     let principal = TypedSession::<Shop>::principal_of(user)?;
-    ///     Ok(store.delete_all(&principal, None).await?)
-    /// }
-    /// # let _ = disable;
-    /// ```
-    ///
-    /// # Errors
-    /// When it is not known that all of them are gone.
-    fn delete_all(
-        &self,
-        principal: &Principal,
-        except: Option<&Selector>,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
-}
-
-impl<S: PrincipalIndex> PrincipalIndex for Arc<S> {
-    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        (**self).sessions_of(principal).await
-    }
-
-    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        (**self).delete_all(principal, except).await
-    }
-}
-
-/// [`PrincipalIndex`] in the form that a `dyn` can have.
-trait DynIndex: Send + Sync {
-    fn dyn_sessions_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, Vec<Listed>>;
-    fn dyn_delete_all<'a>(&'a self, principal: &'a Principal, except: Option<&'a Selector>)
-    -> Boxed<'a, u64>;
-}
-
-impl<S: PrincipalIndex> DynIndex for S {
-    fn dyn_sessions_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, Vec<Listed>> {
-        Box::pin(self.sessions_of(principal))
-    }
-
-    fn dyn_delete_all<'a>(
-        &'a self,
-        principal: &'a Principal,
-        except: Option<&'a Selector>,
-    ) -> Boxed<'a, u64> {
-        Box::pin(self.delete_all(principal, except))
-    }
-}
-
-/// The index of a store whose type is forgotten; see [`SessionStore::index`].
-#[derive(Clone, Copy)]
-pub struct Index<'a>(&'a dyn DynIndex);
-
-impl<'a> Index<'a> {
-    /// The index of `store`.
-    #[must_use]
-    pub fn of(store: &'a impl PrincipalIndex) -> Self {
-        Self(store)
-    }
-
-    /// As [`PrincipalIndex::sessions_of`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        self.0.dyn_sessions_of(principal).await
-    }
-
-    /// As [`PrincipalIndex::delete_all`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn delete_all(
-        &self,
-        principal: &Principal,
-        except: Option<&Selector>,
-    ) -> Result<u64, StoreError> {
-        self.0.dyn_delete_all(principal, except).await
-    }
-}
-
-impl fmt::Debug for Index<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Index").finish_non_exhaustive()
-    }
-}
-
-pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

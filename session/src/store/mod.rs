@@ -7,7 +7,9 @@
 
 pub(crate) mod error;
 pub(crate) mod clock;
+pub(crate) mod index;
 pub(crate) mod scan;
+pub(crate) mod abilities;
 pub(crate) mod contract;
 pub(crate) mod any;
 pub(crate) mod sweep;
@@ -33,12 +35,14 @@ pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{
+    abilities::Abilities,
     any::AnyStore,
     clock::{Clock, SystemClock},
     connect::{ConnectError, connect},
-    contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
+    contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
+    index::{Listed, PrincipalIndex},
     memory::MemoryStore,
-    scan::{Cursor, Scanned},
+    scan::{Cursor, Scan, Scanned},
     sweep::{Sweep, Sweeper},
 };

@@ -1,15 +1,19 @@
-//! Every record, some at a time.
+//! The ability to go through all records, a page at a time.
 //!
-//! In: where the last answer ended. Out: selectors, and where to go on. Never: a record.
+//! In: where the last page ended. Out: selectors, and where the next page begins. Never: a record; there is one way to read one,
+//! [`SessionStore::load`](super::SessionStore::load).
 
+use std::sync::Arc;
+
+use super::error::StoreError;
 use crate::id::public::{PublicId, Selector};
 
-/// Where a scan goes on: text that means something to the store that gave it.
+/// Where a scan continues: text that only the store that made it understands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// A cursor of this text.
+    /// A cursor with this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -21,36 +25,59 @@ impl Cursor {
         &self.0
     }
 
-    /// The last key of an answer that was [`in_order`](Scanned::in_order).
+    /// The last selector of a page made by [`Scanned::in_order`]; `None` for any other cursor.
     #[must_use]
     pub fn last_selector(&self) -> Option<Selector> {
         self.0.parse().ok().map(PublicId::selector)
     }
 }
 
-/// The answer to [`SessionStore::scan`](super::SessionStore::scan).
+/// One page of a [`Scan`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Scanned {
-    /// Some of the selectors of the stored records, in any order. What has ended may be among them, and a selector may come twice.
+    /// Selectors of stored records, in any order. A selector may occur twice, and its record may have expired.
     pub selectors: Vec<Selector>,
-    /// Where the rest begins; `None`: that was all.
+    /// Where the next page begins; `None` after the last page.
     pub next: Option<Cursor>,
 }
 
 impl Scanned {
-    /// These selectors, and where the rest begins.
+    /// A page of these selectors.
     #[must_use]
     pub const fn new(selectors: Vec<Selector>, next: Option<Cursor>) -> Self {
         Self { selectors, next }
     }
 
-    /// The answer of a store that goes through its selectors in their order, these being the first `limit` after
-    /// [`Cursor::last_selector`]: after a full page there may be more.
+    /// A page of a store that goes through its selectors in ascending order. `selectors` are the first `limit` after
+    /// [`Cursor::last_selector`]; if there are that many, another page follows.
     #[must_use]
     pub fn in_order(selectors: Vec<Selector>, limit: u32) -> Self {
         let full = u32::try_from(selectors.len()).is_ok_and(|found| found >= limit);
         let next = selectors.last().filter(|_| full).map(|last| Cursor(PublicId::of(*last).to_string()));
         Self { selectors, next }
+    }
+}
+
+/// A store that can list the selectors of all records, as a [`census`](crate::census()) needs.
+///
+/// It announces the ability with [`Abilities::with_scan`](super::Abilities::with_scan).
+pub trait Scan: Send + Sync {
+    /// A page of about `limit` selectors (at least 1), from the beginning or from where the last page ended.
+    ///
+    /// A record that is stored from the first page to the last is on one of them.
+    ///
+    /// # Errors
+    /// When the engine cannot be reached.
+    fn scan(
+        &self,
+        from: Option<&Cursor>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Scanned, StoreError>> + Send;
+}
+
+impl<S: Scan> Scan for Arc<S> {
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        (**self).scan(from, limit).await
     }
 }

@@ -68,7 +68,7 @@ pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Re
     let mut census = Census::of(T::schema());
     let (mut seen, mut from) = (HashSet::new(), None);
     loop {
-        let page = store.scan(from.as_ref(), PAGE).await?;
+        let page = store.abilities().scan(from.as_ref(), PAGE).await?;
         for selector in page.selectors {
             if census.sessions >= most {
                 return Ok(census);

@@ -7,7 +7,7 @@ use actix_typed_session::{
     id::Selector,
     record::{Json, Principal, Record, Unreadable, WireKey},
     store::{
-        Created, Index, Listed, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
+        Abilities, Created, Listed, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
@@ -210,8 +210,8 @@ impl SessionStore for Script {
         }
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rules about sessions and their principals; for stores whose [`SessionStore::index`] answers `Some`.
+//! Rules about sessions and their principals; for stores that have an index.
 
 use std::{
     num::NonZeroU32,
@@ -20,7 +20,11 @@ use crate::{
         meta::Principal,
         time::Limits,
     },
-    store::contract::{Created, Index, Listed, SessionStore, Updated},
+    store::{
+        abilities::Abilities,
+        contract::{Created, SessionStore, Updated},
+        index::Listed,
+    },
 };
 
 const MOST: u32 = 3;
@@ -61,12 +65,13 @@ fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
 /// What an index answers, asked through one handle of the store.
 struct Asked<'a, H: Harness> {
     harness: &'a H,
-    index: Index<'a>,
+    index: Abilities<'a>,
 }
 
 impl<'a, H: Harness> Asked<'a, H> {
     fn of(b: &'a Bench<'_, H>) -> Option<Self> {
-        Some(Self { harness: b.harness, index: b.store.index()? })
+        let index = b.store.abilities();
+        index.has_index().then_some(Self { harness: b.harness, index })
     }
 
     fn list(&self, name: &str) -> Result<Vec<Listed>, Broken> {
@@ -286,9 +291,11 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
         let sessions = overlap(b, |writer| {
             if writer.n == 0 {
                 let first = sign_in(&writer, 0)?;
-                let index = writer.store.index().ok_or_else(|| {
-                    Broken::new("an index on every handle", "none", "`index` answers the same on clones")
-                })?;
+                let index = writer.store.abilities();
+                if !index.has_index() {
+                    let fix = "`abilities` answers the same on clones";
+                    return Err(Broken::new("an index on every handle", "none", fix));
+                }
                 begun.store(true, Ordering::SeqCst);
                 let ended = writer.harness.block_on(index.delete_all(&principal(&name), None));
                 ended.map_err(|error| overloaded("delete_all", &error))?;

@@ -7,10 +7,7 @@ use super::{
     kit::{Bench, failed, new_record},
     verdict::{Broken, Held, Verdict},
 };
-use crate::{
-    id::public::Selector,
-    store::{contract::SessionStore, error::StoreErrorKind},
-};
+use crate::{id::public::Selector, store::contract::SessionStore};
 
 /// So few that a store has to be asked again and again.
 const PAGE: u32 = 3;
@@ -25,13 +22,14 @@ fn scanned<H: Harness>(
     b: &Bench<'_, H>,
     mut between: impl FnMut() -> Result<(), Broken>,
 ) -> Result<Option<HashSet<Selector>>, Broken> {
+    let abilities = b.store.abilities();
+    if !abilities.has_scan() {
+        return Ok(None);
+    }
     let (mut found, mut from) = (HashSet::new(), None);
     for _ in 0..MOST_PAGES {
-        let answer = match b.harness.block_on(b.store.scan(from.as_ref(), PAGE)) {
-            Ok(answer) => answer,
-            Err(error) if error.kind() == StoreErrorKind::Unsupported => return Ok(None),
-            Err(error) => return Err(failed("scan", &error)),
-        };
+        let page = b.harness.block_on(abilities.scan(from.as_ref(), PAGE));
+        let answer = page.map_err(|error| failed("scan", &error))?;
         found.extend(answer.selectors);
         between()?;
         match answer.next {

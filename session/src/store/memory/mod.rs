@@ -16,10 +16,12 @@ use crate::{
         meta::Principal,
     },
     store::{
+        abilities::Abilities,
         clock::{Clock, SystemClock},
-        contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
+        contract::{Created, Loaded, SessionStore, Updated},
         error::StoreError,
-        scan::{Cursor, Scanned},
+        index::{Listed, PrincipalIndex},
+        scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
     },
 };
@@ -102,10 +104,12 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self).with_scan(self)
     }
+}
 
+impl Scan for MemoryStore {
     /// One part of the store at a time, whatever the limit.
     async fn scan(&self, from: Option<&Cursor>, _: u32) -> Result<Scanned, StoreError> {
         let at = from.and_then(|from| from.as_str().parse().ok()).unwrap_or(0);

@@ -17,8 +17,9 @@ use crate::{
     },
     store::{
         clock::Clock,
-        contract::{Created, Listed, Loaded, Updated},
+        contract::{Created, Loaded, Updated},
         error::{StoreError, StoreErrorKind},
+        index::Listed,
     },
 };
 

@@ -11,9 +11,11 @@ use crate::{
         meta::{Principal, Unreadable},
     },
     store::{
-        contract::{Created, Index, Listed, Loaded, PrincipalIndex, SessionStore, Updated},
+        abilities::Abilities,
+        contract::{Created, Loaded, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
-        scan::{Cursor, Scanned},
+        index::{Listed, PrincipalIndex},
+        scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
     },
 };
@@ -63,10 +65,12 @@ impl SessionStore for PostgresStore {
         if rows.is_empty() || rows::only(&rows)? { Ok(()) } else { Err(Unreadable::Garbage.into()) }
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self).with_scan(self)
     }
+}
 
+impl Scan for PostgresStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let last = from.and_then(Cursor::last_selector);
         let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();

@@ -20,8 +20,9 @@ use crate::{
         time::{Limits, Timestamp},
     },
     store::{
-        contract::{Listed, Loaded, Updated},
+        contract::{Loaded, Updated},
         error::StoreError,
+        index::Listed,
     },
 };
 

@@ -32,8 +32,9 @@ use crate::{
         time::Limits,
     },
     store::{
-        contract::{Listed, Loaded, PrincipalIndex, Updated},
+        contract::{Loaded, Updated},
         error::{StoreError, StoreErrorKind},
+        index::{Listed, PrincipalIndex},
     },
 };
 

@@ -9,9 +9,10 @@ use crate::{
         meta::Principal,
     },
     store::{
-        contract::{Created, Index, Loaded, SessionStore, Updated},
+        abilities::Abilities,
+        contract::{Created, Loaded, SessionStore, Updated},
         error::StoreError,
-        scan::{Cursor, Scanned},
+        scan::{Cursor, Scan, Scanned},
     },
 };
 
@@ -67,10 +68,12 @@ impl SessionStore for RedisStore {
         Ok(())
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self).with_scan(self)
     }
+}
 
+impl Scan for RedisStore {
     /// Servers that change meanwhile are an error; a record whose slot is just moving to another server may be missed.
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         self.scan_some(from, limit).await

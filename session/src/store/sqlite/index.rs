@@ -13,8 +13,8 @@ use crate::{
     id::public::Selector,
     record::{change::MaxSessions, meta::Principal, time::Timestamp},
     store::{
-        contract::{Listed, PrincipalIndex},
         error::StoreError,
+        index::{Listed, PrincipalIndex},
     },
 };
 

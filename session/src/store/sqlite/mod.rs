@@ -12,9 +12,10 @@ use crate::{
         meta::Principal,
     },
     store::{
-        contract::{Created, Index, Loaded, SessionStore, Updated},
+        abilities::Abilities,
+        contract::{Created, Loaded, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
-        scan::{Cursor, Scanned},
+        scan::{Cursor, Scan, Scanned},
     },
 };
 
@@ -120,10 +121,12 @@ impl SessionStore for SqliteStore {
         lease.commit().await
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self).with_scan(self)
     }
+}
 
+impl Scan for SqliteStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let mut lease = self.0.readers.lease().await?;
         let keys = rows::keys(&mut lease, from.and_then(Cursor::last_selector), limit).await?;

@@ -20,8 +20,8 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        contract::Listed,
         error::{StoreError, StoreErrorKind},
+        index::Listed,
     },
 };
 

@@ -14,7 +14,7 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
-        Clock, Created, Cursor, Index, Loaded, ManualClock, Scanned, SessionStore, StoreError,
+        Abilities, Clock, Created, Cursor, Loaded, ManualClock, Scan, Scanned, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
@@ -326,10 +326,12 @@ impl SessionStore for Sketch {
         self.delete_now(key, only_if)
     }
 
-    fn index(&self) -> Option<Index<'_>> {
-        Some(Index::of(self))
+    fn abilities(&self) -> Abilities<'_> {
+        Abilities::none().with_index(self).with_scan(self)
     }
+}
 
+impl Scan for Sketch {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let of = |key: &Selector| u128::from_be_bytes(*key.as_bytes());
         let mut keys: Vec<Selector> = self.shared.records.lock().unwrap().keys().copied().collect();

@@ -120,7 +120,7 @@ async fn the_store_can_be_named_by_a_url() {
     let url = format!("{}/0?prefix={}", redis.url(), unique_name());
     let store = actix_typed_session::store::connect(&url).await.unwrap();
     assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
-    assert!(store.index().is_some());
+    assert!(store.abilities().has_index());
     let nobody = actix_typed_session::store::connect("redis://:s3cret@127.0.0.1:1").await.unwrap_err();
     assert!(!format!("{nobody} {nobody:?}").contains("s3cret"), "{nobody}");
 }

@@ -199,7 +199,7 @@ async fn a_scan_whose_server_has_gone_is_an_error() {
     let Some(cluster) = shared_cluster().await else { return };
     let store = open(&cluster.url()).await;
     for gone in ["17 10.0.0.9:6379", "17 zz:6379", "17"] {
-        let error = store.scan(Some(&Cursor::new(gone)), 10).await.unwrap_err();
+        let error = store.abilities().scan(Some(&Cursor::new(gone)), 10).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         assert!(error.to_string().contains("begin it again"), "{error}");
     }

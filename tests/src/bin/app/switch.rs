@@ -12,7 +12,7 @@ use actix_typed_session::{
     change::{Change, NewRecord},
     id::Selector,
     record::Principal,
-    store::{AnyStore, Created, Index, Loaded, SessionStore, StoreError, StoreErrorKind, Updated},
+    store::{Abilities, AnyStore, Created, Loaded, SessionStore, StoreError, StoreErrorKind, Updated},
 };
 use tokio::sync::watch;
 
@@ -118,8 +118,8 @@ impl SessionStore for Switched {
         self.call(|mode| mode.writes, self.0.store.delete(key, only_if)).await
     }
 
-    /// The inner store's index, whose calls are neither switched nor counted.
-    fn index(&self) -> Option<Index<'_>> {
-        self.0.store.index()
+    /// The inner store's abilities, whose calls are neither switched nor counted.
+    fn abilities(&self) -> Abilities<'_> {
+        self.0.store.abilities()
     }
 }
