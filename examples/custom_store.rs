@@ -94,28 +94,28 @@ impl FolderStore {
 }
 
 impl Inner {
-    /// Only the key's own bytes, in hexadecimal, become a name: no path can be smuggled in.
-    fn path(&self, key: &Selector) -> PathBuf {
-        self.folder.join(format!("{:032x}.json", u128::from_be_bytes(*key.as_bytes())))
+    /// Only the selector's own bytes, in hexadecimal, become a name: no path can be smuggled in.
+    fn path(&self, selector: &Selector) -> PathBuf {
+        self.folder.join(format!("{:032x}.json", u128::from_be_bytes(*selector.as_bytes())))
     }
 }
 
 impl SessionStore for FolderStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        let key = *key;
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        let selector = *selector;
         self.alone(move |inner| {
             // The clock is asked under the lock, here and below: what was decided before waiting may be wrong by now.
             let now = inner.clock.now();
-            let record = read(&inner.path(&key))?.filter(|record| !record.is_expired(now));
+            let record = read(&inner.path(&selector))?.filter(|record| !record.is_expired(now));
             Ok(record.map(|record| Loaded::new(record, now)))
         })
         .await
     }
 
-    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
-        let (key, new) = (*key, new.clone());
+    async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+        let (selector, new) = (*selector, new.clone());
         self.alone(move |inner| {
-            let (path, now) = (inner.path(&key), inner.clock.now());
+            let (path, now) = (inner.path(&selector), inner.clock.now());
             if path.exists() {
                 return Ok(Created::Exists);
             }
@@ -129,10 +129,10 @@ impl SessionStore for FolderStore {
         .await
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        let (key, change) = (*key, change.clone());
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        let (selector, change) = (*selector, change.clone());
         self.alone(move |inner| {
-            let (path, now) = (inner.path(&key), inner.clock.now());
+            let (path, now) = (inner.path(&selector), inner.clock.now());
             // No record, no write: this is what makes a logout final.
             let Some(record) = read(&path)? else { return Ok(Updated::Gone) };
             match record.apply(&change, now) {
@@ -150,10 +150,10 @@ impl SessionStore for FolderStore {
         .await
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        let (key, only_if) = (*key, only_if.cloned());
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        let (selector, only_if) = (*selector, only_if.cloned());
         self.alone(move |inner| {
-            let path = inner.path(&key);
+            let path = inner.path(&selector);
             if only_if.is_some() {
                 match read(&path)? {
                     Some(record) if record.meta().principal == only_if => {}
@@ -176,7 +176,9 @@ fn read(path: &Path) -> Result<Option<Record>, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Unreadable);
     let stored: Stored = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
     let meta = Meta::from_text(&stored.meta)?; // knows a later release's from a damaged one
-    let cell = |(key, text): &(String, String)| Some((WireKey::from(key.as_str()), Cell::from_text(text)?));
+    let cell = |(wire_key, text): &(String, String)| {
+        Some((WireKey::from(wire_key.as_str()), Cell::from_text(text)?))
+    };
     let cells = stored.cells.iter().map(cell).collect::<Option<_>>().ok_or_else(damaged)?;
     Ok(Some(Record::from_parts(meta, cells)))
 }
@@ -185,7 +187,7 @@ fn read(path: &Path) -> Result<Option<Record>, StoreError> {
 fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
     let stored = Stored {
         meta: record.meta().to_text().map_err(nothing_changed)?,
-        cells: record.cells().iter().map(|(key, cell)| (key.to_string(), cell.to_text())).collect(),
+        cells: record.cells().iter().map(|(wire_key, cell)| (wire_key.to_string(), cell.to_text())).collect(),
     };
     let text = serde_json::to_vec(&stored).map_err(nothing_changed)?;
     let beside = path.with_extension("new");
@@ -293,12 +295,12 @@ mod tests {
             FolderStore::open(&store.0.folder, self.clock.clone()).ok()
         }
 
-        async fn raw(&self, store: &FolderStore, key: &Selector) -> Option<Vec<u8>> {
-            fs::read(store.0.path(key)).ok()
+        async fn raw(&self, store: &FolderStore, selector: &Selector) -> Option<Vec<u8>> {
+            fs::read(store.0.path(selector)).ok()
         }
 
-        async fn damage(&self, store: &FolderStore, key: &Selector, damage: Damage) -> bool {
-            let path = store.0.path(key);
+        async fn damage(&self, store: &FolderStore, selector: &Selector, damage: Damage) -> bool {
+            let path = store.0.path(selector);
             let mut stored: Stored = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
             let bytes = match (damage, std::str::from_utf8(damage.bytes())) {
                 (Damage::NoMeta, _) => serde_json::to_vec(&serde_json::json!({ "cells": stored.cells })),

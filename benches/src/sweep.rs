@@ -22,7 +22,7 @@ pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     let store = PostgresStore::options(url)?.sweep_every(None).open().await?;
     let mut outside = PgConnection::connect(url).await?;
     sqlx::query(
-        "INSERT INTO typed_session (key, format, verifier, generation, revision, created, touched, renewed,
+        "INSERT INTO typed_session (selector, format, verifier, generation, revision, created, touched, renewed,
              signed_in, idle, absolute, persistent, principal, cells, expires)
          SELECT decode(md5(n::text), 'hex'), 1, sha256('x'), 1, 1, 0, 0, 0, 0, 1, 1, false, 'shop.user=' || n,
              jsonb_build_object('shop.text', '1 \"' || repeat('x', 500) || '\"'), n FROM generate_series(1, $1) AS n",
@@ -35,7 +35,7 @@ pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     for n in 0..SESSIONS {
         let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: day, absolute: day });
         new.cells = (0..20).map(|cell| write(cell, &"x".repeat(90))).collect();
-        store.create(&key(n), &new).await?;
+        store.create(&selector(n), &new).await?;
     }
 
     println!("{expired} expired records; milliseconds of a load and an update, {CLIENTS} clients\n");
@@ -50,7 +50,7 @@ pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn key(n: u32) -> Selector {
+fn selector(n: u32) -> Selector {
     let mut bytes = [7; 16];
     bytes[..4].copy_from_slice(&n.to_le_bytes());
     Selector::from_bytes(bytes)
@@ -70,12 +70,12 @@ async fn live_traffic(store: &PostgresStore) -> Vec<Duration> {
                 while Instant::now() < end {
                     n = (n + CLIENTS) % SESSIONS;
                     let begun = Instant::now();
-                    let loaded = store.load(&key(n)).await;
+                    let loaded = store.load(&selector(n)).await;
                     assert!(matches!(loaded, Ok(Some(_))), "{loaded:?}");
                     let mut change = Change::default();
                     change.write = vec![write(n % 20, "changed")];
                     change.touch = true;
-                    let updated = store.update(&key(n), &change).await;
+                    let updated = store.update(&selector(n), &change).await;
                     assert!(updated.is_ok(), "{updated:?}");
                     times.push(begun.elapsed());
                 }

@@ -19,28 +19,28 @@ use crate::{
 
 /// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
 pub(super) trait DynStore: Send + Sync {
-    fn dyn_load<'a>(&'a self, key: &'a Selector) -> Boxed<'a, Option<Loaded>>;
-    fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
-    fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
-    fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
+    fn dyn_load<'a>(&'a self, selector: &'a Selector) -> Boxed<'a, Option<Loaded>>;
+    fn dyn_create<'a>(&'a self, selector: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
+    fn dyn_update<'a>(&'a self, selector: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
+    fn dyn_delete<'a>(&'a self, selector: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
     fn dyn_abilities(&self) -> Abilities<'_>;
 }
 
 impl<S: SessionStore> DynStore for S {
-    fn dyn_load<'a>(&'a self, key: &'a Selector) -> Boxed<'a, Option<Loaded>> {
-        Box::pin(self.load(key))
+    fn dyn_load<'a>(&'a self, selector: &'a Selector) -> Boxed<'a, Option<Loaded>> {
+        Box::pin(self.load(selector))
     }
 
-    fn dyn_create<'a>(&'a self, key: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created> {
-        Box::pin(self.create(key, record))
+    fn dyn_create<'a>(&'a self, selector: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created> {
+        Box::pin(self.create(selector, record))
     }
 
-    fn dyn_update<'a>(&'a self, key: &'a Selector, change: &'a Change) -> Boxed<'a, Updated> {
-        Box::pin(self.update(key, change))
+    fn dyn_update<'a>(&'a self, selector: &'a Selector, change: &'a Change) -> Boxed<'a, Updated> {
+        Box::pin(self.update(selector, change))
     }
 
-    fn dyn_delete<'a>(&'a self, key: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
-        Box::pin(self.delete(key, only_if))
+    fn dyn_delete<'a>(&'a self, selector: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
+        Box::pin(self.delete(selector, only_if))
     }
 
     fn dyn_abilities(&self) -> Abilities<'_> {
@@ -77,20 +77,20 @@ impl fmt::Debug for AnyStore {
 }
 
 impl SessionStore for AnyStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.0.dyn_load(key).await
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.0.dyn_load(selector).await
     }
 
-    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        self.0.dyn_create(key, record).await
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        self.0.dyn_create(selector, record).await
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        self.0.dyn_update(key, change).await
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        self.0.dyn_update(selector, change).await
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        self.0.dyn_delete(key, only_if).await
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.0.dyn_delete(selector, only_if).await
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -55,10 +55,10 @@ impl BoundedStore {
         Self { store, deadlines, breakers: Arc::new(breakers) }
     }
 
-    pub(crate) async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+    pub(crate) async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let begun = Instant::now();
         let load = || {
-            let call = self.store.as_dyn().dyn_load(key);
+            let call = self.store.as_dyn().dyn_load(selector);
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
         let tried = async {
@@ -74,30 +74,30 @@ impl BoundedStore {
     pub(crate) async fn create(
         &self,
         begun: Instant,
-        key: &Selector,
+        selector: &Selector,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
-        let call = self.write(begun, self.store.as_dyn().dyn_create(key, new));
+        let call = self.write(begun, self.store.as_dyn().dyn_create(selector, new));
         self.breakers.writes.ask(call).await
     }
 
     pub(crate) async fn update(
         &self,
         begun: Instant,
-        key: &Selector,
+        selector: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
-        let call = self.write(begun, self.store.as_dyn().dyn_update(key, change));
+        let call = self.write(begun, self.store.as_dyn().dyn_update(selector, change));
         self.breakers.writes.ask(call).await
     }
 
     pub(crate) async fn delete(
         &self,
         begun: Instant,
-        key: &Selector,
+        selector: &Selector,
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
-        let delete = || self.write(begun, self.store.as_dyn().dyn_delete(key, only_if));
+        let delete = || self.write(begun, self.store.as_dyn().dyn_delete(selector, only_if));
         self.breakers.writes.ask(twice(delete)).await
     }
 

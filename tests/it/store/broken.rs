@@ -40,14 +40,14 @@ impl Harness for Broken {
         Some(store.clone())
     }
 
-    async fn damage(&self, store: &Sketch, key: &Selector, damage: Damage) -> bool {
+    async fn damage(&self, store: &Sketch, selector: &Selector, damage: Damage) -> bool {
         let why = match damage {
             Damage::Meta | Damage::TruncatedMeta | Damage::NewerLayout => {
                 Meta::from_text(std::str::from_utf8(damage.bytes()).unwrap()).unwrap_err()
             }
             _ => return false,
         };
-        store.shared.records.lock().unwrap().insert(*key, Stored::Bad(why));
+        store.shared.records.lock().unwrap().insert(*selector, Stored::Bad(why));
         true
     }
 

@@ -18,18 +18,18 @@ fn new_record(idle: Duration) -> NewRecord {
     NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_hours(24) })
 }
 
-fn key(n: u32) -> Selector {
+fn selector(n: u32) -> Selector {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&n.to_le_bytes());
     Selector::from_bytes(bytes)
 }
 
 fn create(store: &MemoryStore, n: u32, idle: Duration) -> Result<Created, StoreErrorKind> {
-    block_on(store.create(&key(n), &new_record(idle))).map_err(|error| error.kind())
+    block_on(store.create(&selector(n), &new_record(idle))).map_err(|error| error.kind())
 }
 
 fn alive(store: &MemoryStore, n: u32) -> bool {
-    block_on(store.load(&key(n))).unwrap().is_some()
+    block_on(store.load(&selector(n))).unwrap().is_some()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -47,12 +47,12 @@ fn a_full_store_refuses_and_ends_no_live_session() {
     // Writes to the sessions that are there go on.
     let mut change = Change::default();
     change.write = vec![CellWrite::new("shop.cart".into(), Json::null())];
-    assert!(matches!(block_on(store.update(&key(3), &change)), Ok(Updated::Done { revision: 2 })));
+    assert!(matches!(block_on(store.update(&selector(3), &change)), Ok(Updated::Done { revision: 2 })));
     // Room comes from the dead, wherever they lie.
     clock.advance(MINUTE);
     assert_eq!(create(&store, 51, MINUTE), Ok(Created::Created));
     assert_eq!(create(&store, 52, MINUTE), Err(StoreErrorKind::Full));
-    block_on(store.delete(&key(0), None)).unwrap();
+    block_on(store.delete(&selector(0), None)).unwrap();
     assert_eq!(create(&store, 52, MINUTE), Ok(Created::Created));
     assert_eq!(store.len(), 50);
 }
@@ -82,7 +82,7 @@ fn expired_records_leave_memory_when_other_sessions_are_only_written() {
     }
     clock.advance(MINUTE);
     for _ in 0..32 {
-        assert!(matches!(block_on(store.update(&key(0), &Change::default())), Ok(Updated::Done { .. })));
+        assert!(matches!(block_on(store.update(&selector(0), &Change::default())), Ok(Updated::Done { .. })));
     }
     assert_eq!(store.len(), 1);
     assert!(alive(&store, 0));
@@ -96,7 +96,7 @@ fn a_touched_record_is_not_swept_at_its_first_end() {
     clock.advance(MINUTE / 2);
     let mut touch = Change::default();
     touch.touch = true;
-    assert!(matches!(block_on(store.update(&key(0), &touch)), Ok(Updated::Done { .. })));
+    assert!(matches!(block_on(store.update(&selector(0), &touch)), Ok(Updated::Done { .. })));
     clock.advance(MINUTE / 2);
     assert_eq!(store.sweep(), 0);
     assert!(alive(&store, 0));
@@ -112,7 +112,7 @@ fn a_record_whose_life_was_shortened_leaves_memory_at_its_new_end() {
     create(&store, 0, 10 * MINUTE).unwrap();
     let mut shorten = Change::default();
     shorten.limits = Some(new_record(MINUTE).limits);
-    assert!(matches!(block_on(store.update(&key(0), &shorten)), Ok(Updated::Done { .. })));
+    assert!(matches!(block_on(store.update(&selector(0), &shorten)), Ok(Updated::Done { .. })));
     clock.advance(MINUTE);
     assert_eq!((store.sweep(), store.len()), (1, 0));
 }
@@ -162,7 +162,7 @@ fn the_time_of_a_write_is_that_of_its_lock() {
         watched.locked.pop()
     };
     assert_eq!(
-        last_was_locked(&|| assert!(block_on(store.update(&key(0), &Change::default())).is_ok())),
+        last_was_locked(&|| assert!(block_on(store.update(&selector(0), &Change::default())).is_ok())),
         Some(true)
     );
     assert_eq!(last_was_locked(&|| assert_eq!(create(&store, 0, MINUTE), Ok(Created::Exists))), Some(true));

@@ -31,12 +31,12 @@ mod tls;
 mod turns;
 mod wire;
 
-const KEY: Selector = Selector::from_bytes([7; 16]);
+const SELECTOR: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 /// What only something broken takes.
 const BOUND: Duration = Duration::from_secs(30);
 
-fn key(n: u16) -> Selector {
+fn selector(n: u16) -> Selector {
     let mut bytes = [9; 16];
     bytes[..2].copy_from_slice(&n.to_be_bytes());
     Selector::from_bytes(bytes)
@@ -48,9 +48,9 @@ fn new_record() -> NewRecord {
     new
 }
 
-fn write(key: &str, json: &str) -> Change {
+fn write(wire_key: &str, json: &str) -> Change {
     let mut change = Change::default();
-    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change.write = vec![CellWrite::new(wire_key.into(), Json::from_store(json))];
     change
 }
 
@@ -67,12 +67,12 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
 }
 
 /// Adds one to the record's counter, as a request with a closure does.
-async fn count(store: &PostgresStore, key: &Selector) -> Result<(), StoreError> {
-    let mut record = store.load(key).await?.expect("it is there").record;
+async fn count(store: &PostgresStore, selector: &Selector) -> Result<(), StoreError> {
+    let mut record = store.load(selector).await?.expect("it is there").record;
     loop {
         let cell = record.cell("shop.visits").unwrap();
         let from = cell.json.as_str().parse().unwrap();
-        match store.update(key, &increment(from, Some(cell.revision))).await? {
+        match store.update(selector, &increment(from, Some(cell.revision))).await? {
             Updated::Done { .. } => return Ok(()),
             Updated::Conflict(current) => record = current.record,
             other => panic!("{other:?}"),
@@ -80,13 +80,13 @@ async fn count(store: &PostgresStore, key: &Selector) -> Result<(), StoreError> 
     }
 }
 
-async fn text(store: &PostgresStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key).await.unwrap()?;
+async fn text(store: &PostgresStore, selector: &Selector, cell: &str) -> Option<String> {
+    let loaded = store.load(selector).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
-async fn visits(store: &PostgresStore, key: &Selector) -> u64 {
-    text(store, key, "shop.visits").await.unwrap().parse().unwrap()
+async fn visits(store: &PostgresStore, selector: &Selector) -> u64 {
+    text(store, selector, "shop.visits").await.unwrap().parse().unwrap()
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
@@ -113,11 +113,11 @@ where
     sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }
 
-/// Holds the row of `key` until the connection ends its transaction.
-async fn hold(connection: &mut PgConnection, key: &Selector) {
+/// Holds the row of `selector` until the connection ends its transaction.
+async fn hold(connection: &mut PgConnection, selector: &Selector) {
     sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
-    let lock = sqlx::query("SELECT 1 FROM typed_session WHERE key = $1 FOR UPDATE");
-    lock.bind(key.as_bytes().to_vec()).fetch_one(connection).await.unwrap();
+    let lock = sqlx::query("SELECT 1 FROM typed_session WHERE selector = $1 FOR UPDATE");
+    lock.bind(selector.as_bytes().to_vec()).fetch_one(connection).await.unwrap();
 }
 
 /// Who else is connected to the database.

@@ -26,7 +26,7 @@ mod disk;
 mod file;
 mod processes;
 
-const KEY: Selector = Selector::from_bytes([7; 16]);
+const SELECTOR: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 
 fn new_record() -> NewRecord {
@@ -35,9 +35,9 @@ fn new_record() -> NewRecord {
     new
 }
 
-fn write(key: &str, json: &str) -> Change {
+fn write(wire_key: &str, json: &str) -> Change {
     let mut change = Change::default();
-    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change.write = vec![CellWrite::new(wire_key.into(), Json::from_store(json))];
     change
 }
 
@@ -47,8 +47,8 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
     change
 }
 
-async fn text(store: &SqliteStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key).await.unwrap()?;
+async fn text(store: &SqliteStore, selector: &Selector, cell: &str) -> Option<String> {
+    let loaded = store.load(selector).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
@@ -66,25 +66,28 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::options(&path).busy_timeout(Duration::from_millis(100)).open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut other = raw(&path).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
 
     let bound = Duration::from_secs(10);
     let writes = async {
-        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+        assert_eq!(
+            kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await),
+            StoreErrorKind::Unavailable
+        );
         assert_eq!(
             kind(store.create(&Selector::from_bytes([8; 16]), &new_record()).await),
             StoreErrorKind::Unavailable
         );
-        assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
+        assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     };
     tokio::time::timeout(bound, writes).await.expect("bounded");
     // Those that queue behind it in this process wait no longer either.
     let many: Vec<_> = (0..20)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { kind(store.update(&KEY, &write("shop.cart", "[]")).await) })
+            tokio::spawn(async move { kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await) })
         })
         .collect();
     let all = async {
@@ -94,10 +97,13 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
     };
     tokio::time::timeout(bound, all).await.expect("bounded");
     // Readers never wait for a writer.
-    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+    assert_eq!(text(&store, &SELECTOR, "shop.visits").await.as_deref(), Some("0"));
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
 }
 
 /// Polls a future some times and drops it, as a deadline or a client that leaves does.
@@ -123,19 +129,19 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     let clock = ManualClock::at(BEGIN);
     let options = SqliteStore::options(&path).busy_timeout(Duration::from_mins(1)).clock(clock.clone());
     let store = options.open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut other = raw(&path).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let mut touch = Change::default();
     touch.touch = true;
     // The first is polled first: it waits for the lock before the clock moves.
-    let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
+    let (answer, ()) = tokio::join!(store.update(&SELECTOR, &touch), async {
         clock.advance(DAY);
-        assert!(store.load(&KEY).await.unwrap().is_none());
+        assert!(store.load(&SELECTOR).await.unwrap().is_none());
         sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     });
     assert_eq!(answer.unwrap(), Updated::Gone);
-    assert!(store.load(&KEY).await.unwrap().is_none());
+    assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
 /// Runs `sql` behind the store's back.
@@ -152,18 +158,21 @@ async fn an_error_in_the_middle_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    let before = store.load(&KEY).await.unwrap().unwrap().record;
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    let before = store.load(&SELECTOR).await.unwrap().unwrap().record;
     // Meta is written by then, and one cell of two.
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cell WHEN NEW.wire_key = 'shop.z' BEGIN SELECT RAISE(ABORT, 'no'); END";
     harm(&path, &[refuse]).await;
     let mut change = write("shop.cart", "[]");
     change.write.extend(write("shop.z", "1").write);
     for _ in 0..3 {
-        assert_eq!(kind(store.update(&KEY, &change).await), StoreErrorKind::Unavailable);
-        assert_eq!(store.load(&KEY).await.unwrap().unwrap().record, before);
+        assert_eq!(kind(store.update(&SELECTOR, &change).await), StoreErrorKind::Unavailable);
+        assert_eq!(store.load(&SELECTOR).await.unwrap().unwrap().record, before);
     }
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
 }
 
 #[tokio::test]
@@ -171,7 +180,7 @@ async fn a_commit_that_fails_is_an_unknown_outcome_and_is_not_sent_again() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     // A constraint that is looked at with COMMIT, and counts how often that happens.
     harm(
         &path,
@@ -183,10 +192,16 @@ async fn a_commit_that_fails_is_an_unknown_outcome_and_is_not_sent_again() {
     )
     .await;
     for _ in 0..3 {
-        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::UnknownOutcome);
+        assert_eq!(
+            kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await),
+            StoreErrorKind::UnknownOutcome
+        );
     }
     harm(&path, &["DROP TRIGGER orphan"]).await;
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
 }
 
 #[tokio::test]
@@ -194,11 +209,11 @@ async fn a_dropped_future_leaves_no_transaction_open() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::options(&path).busy_timeout(Duration::from_secs(10)).open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let (mut done, mut dropped) = (0, 0);
     for polls in (1..40).cycle().take(400) {
         let change = write("shop.cart", &format!("[{}]", "0,".repeat(200) + "0"));
-        match abandon(store.update(&KEY, &change), polls).await {
+        match abandon(store.update(&SELECTOR, &change), polls).await {
             Some(answer) => {
                 answer.unwrap();
                 done += 1;
@@ -213,13 +228,13 @@ async fn a_dropped_future_leaves_no_transaction_open() {
         }
     }
     assert!(dropped > 50 && done > 50, "{done} done, {dropped} dropped: both must happen");
-    let record = store.load(&KEY).await.unwrap().unwrap().record;
+    let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     let revision = record.meta().revision;
     // A dropped update may have been applied or not, but once at most, and whole.
     assert!((1 + done..=1 + done + dropped).contains(&revision), "{revision}");
     assert_eq!(record.revision_of("shop.cart"), Some(revision));
     assert_eq!(
-        store.update(&KEY, &Change::default()).await.unwrap(),
+        store.update(&SELECTOR, &Change::default()).await.unwrap(),
         Updated::Done { revision: revision + 1 }
     );
 }
@@ -275,11 +290,11 @@ async fn a_task_of_the_store_sweeps_until_the_last_clone_is_gone() {
             sqlx::query_scalar("SELECT count(*) FROM session").fetch_one(&mut outside).await.unwrap();
         count
     };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     clock.advance(2 * DAY);
     until("it is swept", async || left().await == 0).await;
 
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     drop(store);
     clock.advance(2 * DAY);
     // A task that went on would have swept by the end of so many of its pauses.
@@ -296,7 +311,7 @@ async fn an_update_writes_only_what_changed() {
     let store = SqliteStore::open(&path).await.unwrap();
     let mut new = new_record();
     new.cells.extend((0..20).map(|n| CellWrite::new(format!("shop.f{n}").into(), Json::encode(&n).unwrap())));
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let mut connection = raw(&path).await;
     for sql in [
         "CREATE TABLE written (wire_key)",
@@ -308,7 +323,7 @@ async fn an_update_writes_only_what_changed() {
     }
     let mut change = write("shop.f7", "70");
     change.delete = vec!["shop.f9".into(), "shop.absent".into()];
-    store.update(&KEY, &change).await.unwrap();
+    store.update(&SELECTOR, &change).await.unwrap();
     let written: Vec<String> = sqlx::query_scalar("SELECT wire_key FROM written ORDER BY 1")
         .fetch_all(&mut connection)
         .await
@@ -321,14 +336,14 @@ async fn a_huge_value_is_unreadable_and_its_session_can_be_deleted() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut connection = raw(&path).await;
     let huge = "UPDATE cell SET cell = '1 ' || CAST(zeroblob(20000000) AS TEXT)";
     sqlx::query(huge).execute(&mut connection).await.unwrap();
-    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unreadable);
-    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
-    store.delete(&KEY, None).await.unwrap();
-    assert!(store.load(&KEY).await.unwrap().is_none());
+    assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unreadable);
+    assert_eq!(kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
+    store.delete(&SELECTOR, None).await.unwrap();
+    assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -338,7 +353,7 @@ async fn errors_and_debug_show_no_value() {
     let store = SqliteStore::open(&path).await.unwrap();
     let mut new = new_record();
     new.cells = vec![CellWrite::new("shop.secret".into(), Json::from_store("\"s3cr3t\""))];
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let mut connection = raw(&path).await;
     let mut shown = format!("{store:?}");
     for harm in [
@@ -348,7 +363,7 @@ async fn errors_and_debug_show_no_value() {
         "DROP TABLE cell",
     ] {
         sqlx::query(harm).execute(&mut connection).await.unwrap();
-        let error = store.load(&KEY).await.unwrap_err();
+        let error = store.load(&SELECTOR).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         shown = format!("{shown}\n{error} {error:?} {source}");
     }
@@ -360,10 +375,11 @@ fn a_clone_in_another_runtime_shares_the_connections() {
     let folder = TempDir::new().unwrap();
     // Runtimes come and go, as those of actix-web's workers do; connections belong to none of them.
     let store = block_on(SqliteStore::open(folder.path().join("sessions.db"))).unwrap();
-    block_on(store.create(&KEY, &new_record())).unwrap();
+    block_on(store.create(&SELECTOR, &new_record())).unwrap();
     let other = store.clone();
-    let revision =
-        std::thread::spawn(move || block_on(other.update(&KEY, &write("shop.cart", "[]")))).join().unwrap();
+    let revision = std::thread::spawn(move || block_on(other.update(&SELECTOR, &write("shop.cart", "[]"))))
+        .join()
+        .unwrap();
     assert_eq!(revision.unwrap(), Updated::Done { revision: 2 });
-    assert_eq!(block_on(text(&store, &KEY, "shop.cart")).as_deref(), Some("[]"));
+    assert_eq!(block_on(text(&store, &SELECTOR, "shop.cart")).as_deref(), Some("[]"));
 }

@@ -54,20 +54,20 @@ impl Scripted {
 }
 
 impl SessionStore for Scripted {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.records.load(key).await
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.records.load(selector).await
     }
 
-    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        self.records.create(key, record).await
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        self.records.create(selector, record).await
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        self.records.update(key, change).await
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        self.records.update(selector, change).await
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        self.records.delete(key, only_if).await
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.records.delete(selector, only_if).await
     }
 }
 

@@ -38,7 +38,7 @@ fn awkward() -> Vec<(String, String)> {
     let mut cells: Vec<(String, String)> =
         cells.into_iter().enumerate().map(|(n, json)| (format!("raw.v{n}"), json)).collect();
     // Keys of schemas that this program does not know may be any text.
-    let keys = [
+    let wire_keys = [
         "\u{e9}.\u{4e2d}\u{6587}",
         "$shop",
         "a b.c d",
@@ -48,28 +48,29 @@ fn awkward() -> Vec<(String, String)> {
         "%_*?[a]",
         "e\u{301}.x",
     ];
-    cells.extend(keys.into_iter().enumerate().map(|(n, key)| (key.to_owned(), n.to_string())));
+    cells.extend(wire_keys.into_iter().enumerate().map(|(n, wire_key)| (wire_key.to_owned(), n.to_string())));
     cells
 }
 
 pub(super) fn cells_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let cells = awkward();
-    let pairs: Vec<(&str, &str)> = cells.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
-    let (whole, piecemeal) = (b.key(1), b.key(2));
+    let pairs: Vec<(&str, &str)> =
+        cells.iter().map(|(wire_key, json)| (wire_key.as_str(), json.as_str())).collect();
+    let (whole, piecemeal) = (b.selector(1), b.selector(2));
     let new = new_record(&pairs);
     let created = b.created(&whole, &new)?.record;
     same_record("after `create`", &created, &crate::record::Record::create(&new, created.meta().created))?;
     b.created(&piecemeal, &new_record(&[]))?;
-    for (key, json) in &pairs {
-        b.updated(&piecemeal, &write(key, json), "on a live record")?;
+    for (wire_key, json) in &pairs {
+        b.updated(&piecemeal, &write(wire_key, json), "on a live record")?;
     }
     for record in [b.live(&whole, "still")?.record, b.live(&piecemeal, "still")?.record] {
-        for (key, json) in &pairs {
-            let seen = record.cell(key).map(|cell| cell.json.as_str());
+        for (wire_key, json) in &pairs {
+            let seen = record.cell(wire_key).map(|cell| cell.json.as_str());
             let short = |text: Option<&str>| text.map(|t| (t.len(), t.chars().take(60).collect::<String>()));
             if seen != Some(json) {
-                same(&format!("cell {key:?}, byte for byte"), &short(seen), &short(Some(json)))?;
-                same(&format!("cell {key:?} beyond its first 60 characters"), &false, &true)?;
+                same(&format!("cell {wire_key:?}, byte for byte"), &short(seen), &short(Some(json)))?;
+                same(&format!("cell {wire_key:?} beyond its first 60 characters"), &false, &true)?;
             }
         }
     }
@@ -77,15 +78,20 @@ pub(super) fn cells_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verd
     let before = b.live(&whole, "still")?.record;
     let after = b.updated(&whole, &write("raw.v0", "0"), "on a live record")?.record;
     let others = |record: &crate::record::Record| {
-        record.cells().iter().filter(|(key, _)| key.as_str() != "raw.v0").cloned().collect::<Vec<_>>()
+        record
+            .cells()
+            .iter()
+            .filter(|(wire_key, _)| wire_key.as_str() != "raw.v0")
+            .cloned()
+            .collect::<Vec<_>>()
     };
     same("all other cells after a write of one", &others(&after), &others(&before))?;
     Ok(Held::Held)
 }
 
 pub(super) fn principal_and_label_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[]))?;
     for (_, json) in awkward() {
         let principal = Principal::new("shop.user", &Json::from_store(&json));
         let change = Change {
@@ -93,7 +99,7 @@ pub(super) fn principal_and_label_are_kept_byte_for_byte<H: Harness>(b: &Bench<'
             label: Some(Some(format!("{json}\0\u{1b}[31m").into())),
             ..Change::default()
         };
-        let record = b.updated(&key, &change, "on a live record")?.record;
+        let record = b.updated(&selector, &change, "on a live record")?.record;
         let seen = record.meta().principal.as_ref().map(Principal::as_str);
         same("the principal is kept", &(seen == Some(principal.as_str())), &true)?;
         same("the label is kept", &(Some(&record.meta().label) == change.label.as_ref()), &true)?;

@@ -42,22 +42,22 @@ fn errs<T>(
 pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let mut supported = false;
     for (n, damage) in (1..).zip(Damage::ALL) {
-        let (key, bystander) = (b.key(n), b.key(100 + n));
+        let (selector, bystander) = (b.selector(n), b.selector(100 + n));
         let who = Principal::new("shop.user", &Json::from_store("7"));
         let new = NewRecord {
             principal: Some(who.clone()),
             ..new_record(&[("shop.user", "7"), ("shop.cart", "[]")])
         };
-        b.created(&key, &new)?;
+        b.created(&selector, &new)?;
         b.created(&bystander, &new)?;
-        if !b.harness.block_on(b.harness.damage(&b.store, &key, damage)) {
-            b.delete(&key)?;
+        if !b.harness.block_on(b.harness.damage(&b.store, &selector, damage)) {
+            b.delete(&selector)?;
             continue;
         }
         supported = true;
-        let raw = || b.harness.block_on(b.harness.raw(&b.store, &key));
+        let raw = || b.harness.block_on(b.harness.raw(&b.store, &selector));
         let before = raw();
-        errs("load", damage, b.try_load(&key), |loaded| match loaded {
+        errs("load", damage, b.try_load(&selector), |loaded| match loaded {
             None => "`None`: the visitor would be signed out".to_owned(),
             Some(loaded) => format!("a record with {} cells", loaded.record.cells().len()),
         })?;
@@ -68,26 +68,26 @@ pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H
             Change { expected_generation: Some(77), ..Change::default() },
         ];
         for change in changes {
-            errs("update", damage, b.try_update(&key, &change), |seen| answer(&seen))?;
+            errs("update", damage, b.try_update(&selector, &change), |seen| answer(&seen))?;
         }
         // Neither an error nor `Exists` is wrong; a new record in its place is.
-        if let Ok(seen) = b.try_create(&key, &new_record(&[])) {
+        if let Ok(seen) = b.try_create(&selector, &new_record(&[])) {
             same(&format!("`create` on a record with the damage {damage:?}"), &seen, &Created::Exists)?;
         }
         // Whose it is cannot be read. An error says that it is not gone, and so does success of a delete that did not match.
-        let _ = b.harness.block_on(b.store.delete(&key, Some(&who)));
-        errs("load", damage, b.try_load(&key), |_| {
+        let _ = b.harness.block_on(b.store.delete(&selector, Some(&who)));
+        errs("load", damage, b.try_load(&selector), |_| {
             "no error any more: something was written or deleted".to_owned()
         })?;
         same(&format!("what the engine holds with the damage {damage:?}"), &raw(), &before)?;
 
-        b.delete(&key)?;
+        b.delete(&selector)?;
         b.dead(
-            &key,
+            &selector,
             "after `delete` of a damaged record",
             "`delete` removes whatever is there, readable or not",
         )?;
-        let record = b.created(&key, &new)?.record;
+        let record = b.created(&selector, &new)?.record;
         same_record("after a damaged one", &record, &Record::create(&new, record.meta().created))?;
         b.live(&bystander, "beside a damaged one")?;
     }
@@ -113,8 +113,8 @@ fn cut<H: Harness, T>(
 }
 
 pub(super) fn an_unknown_outcome_is_never_sent_again<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let (key, other) = (b.key(1), b.key(2));
-    let before = b.created(&key, &new_record(&[("shop.visits", "0")]))?.record;
+    let (selector, other) = (b.selector(1), b.selector(2));
+    let before = b.created(&selector, &new_record(&[("shop.visits", "0")]))?.record;
     let revision = before.revision_of("shop.visits");
     let unguarded = write("shop.visits", "1");
     for change in [
@@ -122,17 +122,17 @@ pub(super) fn an_unknown_outcome_is_never_sent_again<H: Harness>(b: &Bench<'_, H
         unguarded,
         Change { touch: true, ..Change::default() },
     ] {
-        let start = b.live(&key, "before a lost reply")?.record.meta().revision;
-        if cut(b, "update", || b.try_update(&key, &change))?.is_none() {
+        let start = b.live(&selector, "before a lost reply")?.record.meta().revision;
+        if cut(b, "update", || b.try_update(&selector, &change))?.is_none() {
             return Ok(Held::Skipped);
         }
-        let seen = b.live(&key, "after a lost reply")?.record.meta().revision;
+        let seen = b.live(&selector, "after a lost reply")?.record.meta().revision;
         at_most_once(start, seen)?;
     }
     at_most_once_created(b, &other)?;
     // The connection is in order again: replies belong to their own calls.
-    let start = b.live(&key, "after a lost reply")?.record;
-    let after = b.updated(&key, &write("shop.visits", "9"), "after a lost reply")?.record;
+    let start = b.live(&selector, "after a lost reply")?.record;
+    let after = b.updated(&selector, &write("shop.visits", "9"), "after a lost reply")?.record;
     same("revision of the next write", &after.meta().revision, &(start.meta().revision + 1))?;
     Ok(Held::Held)
 }
@@ -149,19 +149,23 @@ fn at_most_once(start: u64, seen: u64) -> Result<(), Broken> {
 }
 
 /// A late second `create` would bring back a session that was purged meanwhile.
-fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, key: &Selector) -> Result<(), Broken> {
+fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, selector: &Selector) -> Result<(), Broken> {
     let new = NewRecord { verifier: verifier(5), ..new_record(&[("shop.user", "7")]) };
-    cut(b, "create", || b.try_create(key, &new))?;
-    if let Some(loaded) = b.load(key)? {
+    cut(b, "create", || b.try_create(selector, &new))?;
+    if let Some(loaded) = b.load(selector)? {
         same_record(
             "of a `create` whose reply was lost",
             &loaded.record,
             &Record::create(&new, loaded.record.meta().created),
         )?;
     }
-    b.delete(key)?;
-    b.dead(key, "after a delete, whatever became of the `create` before it", "never send a `create` again")?;
-    match b.update(key, &write("shop.user", "8"))? {
+    b.delete(selector)?;
+    b.dead(
+        selector,
+        "after a delete, whatever became of the `create` before it",
+        "never send a `create` again",
+    )?;
+    match b.update(selector, &write("shop.user", "8"))? {
         Updated::Gone => Ok(()),
         other => Err(Broken::new("`Gone`", answer(&other), "never send a `create` again")),
     }

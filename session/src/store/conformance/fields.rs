@@ -15,9 +15,9 @@ use crate::record::{
 };
 
 pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
+    let selector = b.selector(1);
     let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
-    b.created(&key, &new_record(&[("shop.user", "7"), ("shop.cart", "[]"), ("old.cell", "1")]))?;
+    b.created(&selector, &new_record(&[("shop.user", "7"), ("shop.cart", "[]"), ("old.cell", "1")]))?;
     let shorter = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(2) };
     let changes = [
         ("nothing but the revision", Change::default()),
@@ -80,9 +80,9 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
     ];
     for (what, change) in changes {
         b.pass(Duration::from_millis(3));
-        let before = b.live(&key, "before an update")?;
-        let seen = b.update(&key, &change)?;
-        let after = b.live(&key, "after an update")?;
+        let before = b.live(&selector, "before an update")?;
+        let seen = b.update(&selector, &change)?;
+        let after = b.live(&selector, "after an update")?;
         let outcome = explained(&before.record, &change, &seen, Some(&after.record), (before.now, after.now))
             .map_err(|broken| Broken { expected: format!("{what}: {}", broken.expected), ..broken })?;
         same(&format!("{what} is applied"), &matches!(outcome, crate::record::Outcome::Done(_)), &true)?;
@@ -93,13 +93,13 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
 pub(super) fn a_cell_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     const FIX: &str = "store the cell's expiry to the millisecond, keep the cell when it has expired, and return the \
         store's own time as `Loaded::now`";
-    let (key, ttl) = (b.key(1), Duration::from_millis(120));
+    let (selector, ttl) = (b.selector(1), Duration::from_millis(120));
     let mut new = new_record(&[]);
     new.cells.push(CellWrite { ttl: Some(ttl), ..set("shop.code", "1") });
-    let begun = b.created(&key, &new)?.record.meta().created;
+    let begun = b.created(&selector, &new)?.record.meta().created;
     let end = begun.saturating_add(ttl);
     let look = |expected: Option<bool>| {
-        let loaded = b.live(&key, "that holds a cell with a time to live")?;
+        let loaded = b.live(&selector, "that holds a cell with a time to live")?;
         same(
             "the cell's stored expiry",
             &loaded.record.cell("shop.code").map(|cell| cell.expires),
@@ -123,16 +123,21 @@ pub(super) fn a_cell_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) ->
         b.pass(ttl);
         look(Some(false))?;
     }
-    same("revision of the expired cell", &b.live(&key, "still")?.record.revision_of("shop.code"), &Some(1))?;
+    same(
+        "revision of the expired cell",
+        &b.live(&selector, "still")?.record.revision_of("shop.code"),
+        &Some(1),
+    )?;
     Ok(Held::Held)
 }
 
 pub(super) fn deletes_come_before_writes<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.cart", "[1]"), ("shop.wish", "[2]")]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.cart", "[1]"), ("shop.wish", "[2]")]))?;
     let change = Change { delete: vec!["shop.cart".into(), "shop.wish".into()], ..write("shop.cart", "[3]") };
-    let record = b.updated(&key, &change, "on a live record")?.record;
-    let cell = |key: &str| record.cell(key).map(|cell| (cell.revision, cell.json.as_str().to_owned()));
+    let record = b.updated(&selector, &change, "on a live record")?.record;
+    let cell =
+        |wire_key: &str| record.cell(wire_key).map(|cell| (cell.revision, cell.json.as_str().to_owned()));
     same("a cell that one change deletes and writes", &cell("shop.cart"), &Some((2, "[3]".to_owned())))?;
     same("a cell that it only deletes", &cell("shop.wish"), &None)?;
     Ok(Held::Held)

@@ -81,9 +81,9 @@ impl Dice {
     fn writes(&mut self) -> Vec<CellWrite> {
         let mut writes = BTreeMap::new();
         for _ in 0..self.roll(4) {
-            let key = self.pick(&CELLS);
+            let wire_key = self.pick(&CELLS);
             let ttl = self.once_in(4).then(|| self.pick(&TIMES));
-            writes.insert(key, CellWrite { ttl, ..set(key, self.pick(&VALUES)) });
+            writes.insert(wire_key, CellWrite { ttl, ..set(wire_key, self.pick(&VALUES)) });
         }
         writes.into_values().collect()
     }
@@ -105,12 +105,12 @@ impl Dice {
     fn change(&mut self, record: Option<&Record>) -> Change {
         let mut change = Change { write: self.writes(), touch: self.once_in(3), ..Change::default() };
         for _ in 0..self.roll(3) {
-            let key = self.pick(&CELLS);
-            let holds = record.and_then(|record| record.revision_of(key));
+            let wire_key = self.pick(&CELLS);
+            let holds = record.and_then(|record| record.revision_of(wire_key));
             let near = record.map_or(1, |record| record.meta().revision);
             let revision =
                 if self.once_in(8) { self.pick(&[None, Some(0), Some(1), Some(near)]) } else { holds };
-            change.guards.push(Guard::new(key.into(), revision));
+            change.guards.push(Guard::new(wire_key.into(), revision));
         }
         if self.once_in(4) {
             let holds = record.map_or(1, |record| record.meta().generation);
@@ -139,7 +139,7 @@ type Model = Option<Record>;
 fn step<H: Harness>(
     b: &Bench<'_, H>,
     witness: &Selector,
-    key: &Selector,
+    selector: &Selector,
     model: &Model,
     dice: &mut Dice,
 ) -> Result<Model, Broken> {
@@ -152,12 +152,12 @@ fn step<H: Harness>(
             let who = if dice.once_in(2) { dice.principal() } else { None };
             let met = who.is_none() || model.is_some_and(|record| record.meta().principal == who);
             b.harness
-                .block_on(b.store.delete(key, who.as_ref()))
+                .block_on(b.store.delete(selector, who.as_ref()))
                 .map_err(|error| failed("delete", &error))?;
             return Ok(if met { None } else { model.cloned() });
         }
         (1 | 2, Some(record)) if !record.is_expired(from) => {
-            let answer = b.create(key, &dice.new_record())?;
+            let answer = b.create(selector, &dice.new_record())?;
             if now()? < record.meta().expires() {
                 same("`create` on a live record", &answer, &Created::Exists)?;
             }
@@ -165,10 +165,10 @@ fn step<H: Harness>(
         }
         (_, None) if !dice.once_in(3) => {
             // Under an expired record both answers are right; it is deleted first, so that only one is.
-            b.delete(key)?;
+            b.delete(selector)?;
             let new = dice.new_record();
-            same("`create` where nothing is", &b.create(key, &new)?, &Created::Created)?;
-            return match b.load(key)? {
+            same("`create` where nothing is", &b.create(selector, &new)?, &Created::Created)?;
+            return match b.load(selector)? {
                 Some(loaded) => {
                     let expected = Record::create(&new, loaded.record.meta().created);
                     same_record("after `create`", &loaded.record, &expected)?;
@@ -186,11 +186,11 @@ fn step<H: Harness>(
     }
     let change = dice.change(model);
     let Some(before) = model else {
-        b.gone(key, &change, "where no live record is")?;
+        b.gone(selector, &change, "where no live record is")?;
         return Ok(None);
     };
-    let seen = b.update(key, &change)?;
-    let after = b.load(key)?.map(|loaded| loaded.record);
+    let seen = b.update(selector, &change)?;
+    let after = b.load(selector)?.map(|loaded| loaded.record);
     match explained(before, &change, &seen, after.as_deref(), (from, now()?))? {
         Outcome::Done(next) => Ok(Some(*next)),
         Outcome::Conflict => Ok(Some(before.clone())),
@@ -199,10 +199,10 @@ fn step<H: Harness>(
 }
 
 pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let witness = b.key(0);
+    let witness = b.selector(0);
     let endless = Limits { idle: Duration::MAX, absolute: Duration::MAX };
     b.created(&witness, &NewRecord { limits: endless, ..new_record(&[]) })?;
-    let keys = [b.key(1), b.key(2), b.key(3)];
+    let selectors = [b.selector(1), b.selector(2), b.selector(3)];
     let mut models: [Model; 3] = Default::default();
     let mut dice = Dice(0x5e55_1015);
     for n in 0..STEPS {
@@ -211,23 +211,23 @@ pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -
             let longest = if b.harness.stands_still() { TIMES.len() - 1 } else { 3 };
             b.pass(TIMES.get(dice.roll(longest)).copied().unwrap_or_default());
         }
-        let which = dice.roll(keys.len());
-        let (Some(key), Some(model)) = (keys.get(which), models.get_mut(which)) else { continue };
-        *model = step(b, &witness, key, model, &mut dice)
+        let which = dice.roll(selectors.len());
+        let (Some(selector), Some(model)) = (selectors.get(which), models.get_mut(which)) else { continue };
+        *model = step(b, &witness, selector, model, &mut dice)
             .map_err(|broken| Broken { expected: format!("step {n}: {}", broken.expected), ..broken })?;
         let now = b.live(&witness, "that nobody touches")?.now;
-        for (key, model) in keys.iter().zip(&models) {
-            match (b.load(key)?, model) {
+        for (selector, model) in selectors.iter().zip(&models) {
+            match (b.load(selector)?, model) {
                 (Some(loaded), Some(model)) if !model.is_expired(now) => {
                     same_record(&format!("after step {n}"), &loaded.record, model)?;
                 }
                 (None, Some(model)) if b.harness.stands_still() && !model.is_expired(now) => {
-                    b.live(key, &format!("after step {n}"))?;
+                    b.live(selector, &format!("after step {n}"))?;
                 }
-                (Some(_), None) => b.dead(key, &format!("after step {n}"), "no step created it")?,
+                (Some(_), None) => b.dead(selector, &format!("after step {n}"), "no step created it")?,
                 (Some(_), Some(_)) if b.harness.stands_still() => {
                     b.dead(
-                        key,
+                        selector,
                         &format!("after its end, after step {n}"),
                         "compare with `Record::is_expired`",
                     )?;

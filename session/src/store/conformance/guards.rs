@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Sends `change`, and sees that answer and record are what `apply` says.
-fn agrees<H: Harness>(b: &Bench<'_, H>, key: &Selector, change: &Change) -> Result<Outcome, Broken> {
-    let before = b.live(key, "before an update")?;
-    let seen = b.update(key, change)?;
-    let after = b.live(key, "after an update")?;
+fn agrees<H: Harness>(b: &Bench<'_, H>, selector: &Selector, change: &Change) -> Result<Outcome, Broken> {
+    let before = b.live(selector, "before an update")?;
+    let seen = b.update(selector, change)?;
+    let after = b.live(selector, "after an update")?;
     explained(&before.record, change, &seen, Some(&after.record), (before.now, after.now))
 }
 
@@ -33,9 +33,9 @@ fn meant(outcome: &Outcome, applied: bool, case: &str) -> Result<(), Broken> {
 type Case<'a> = (&'a [(&'a str, Option<u64>)], bool);
 
 pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.user", "7"), ("shop.note", "null")]))?;
-    b.updated(&key, &write("shop.cart", "[1]"), "on a live record")?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.user", "7"), ("shop.note", "null")]))?;
+    b.updated(&selector, &write("shop.cart", "[1]"), "on a live record")?;
     // user and note are at revision 1, cart at 2, wish is absent.
     let cases: [Case<'_>; 13] = [
         (&[("shop.user", Some(1))], true),
@@ -68,24 +68,24 @@ pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) ->
         for (cell, revision) in guards {
             change = guarded(change, cell, *revision);
         }
-        meant(&agrees(b, &key, &change)?, holds, &format!("guards {guards:?} hold"))?;
+        meant(&agrees(b, &selector, &change)?, holds, &format!("guards {guards:?} hold"))?;
     }
     Ok(Held::Held)
 }
 
 pub(super) fn a_guard_compares_the_revision_of_an_expired_cell<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let (key, ttl) = (b.key(1), Duration::from_millis(30));
+    let (selector, ttl) = (b.selector(1), Duration::from_millis(30));
     let mut new = new_record(&[]);
     new.cells.push(CellWrite { ttl: Some(ttl), ..set("shop.code", "123") });
-    b.created(&key, &new)?;
+    b.created(&selector, &new)?;
     b.pass(ttl + ttl);
     meant(
-        &agrees(b, &key, &guarded(write("a.b", "1"), "shop.code", None))?,
+        &agrees(b, &selector, &guarded(write("a.b", "1"), "shop.code", None))?,
         false,
         "an expired cell counts as absent",
     )?;
     meant(
-        &agrees(b, &key, &guarded(write("a.b", "1"), "shop.code", Some(1)))?,
+        &agrees(b, &selector, &guarded(write("a.b", "1"), "shop.code", Some(1)))?,
         true,
         "its revision still holds",
     )?;
@@ -93,39 +93,47 @@ pub(super) fn a_guard_compares_the_revision_of_an_expired_cell<H: Harness>(b: &B
 }
 
 pub(super) fn the_expected_generation_holds_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.user", "7")]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.user", "7")]))?;
     let expect = |generation| Change { expected_generation: Some(generation), ..write("shop.user", "8") };
     for (generation, holds) in [(1, true), (0, false), (2, false), (u64::MAX, false)] {
-        meant(&agrees(b, &key, &expect(generation))?, holds, &format!("generation {generation} of 1 holds"))?;
+        meant(
+            &agrees(b, &selector, &expect(generation))?,
+            holds,
+            &format!("generation {generation} of 1 holds"),
+        )?;
     }
     let renew = Change { renewal: Some(Renewal::new(verifier(2))), ..expect(1) };
-    meant(&agrees(b, &key, &renew)?, true, "a renewal of generation 1")?;
-    meant(&agrees(b, &key, &renew)?, false, "the same renewal again")?;
-    meant(&agrees(b, &key, &expect(2))?, true, "generation 2 holds after a renewal")?;
+    meant(&agrees(b, &selector, &renew)?, true, "a renewal of generation 1")?;
+    meant(&agrees(b, &selector, &renew)?, false, "the same renewal again")?;
+    meant(&agrees(b, &selector, &expect(2))?, true, "generation 2 holds after a renewal")?;
     // The generation does not hold, but the guard does.
-    meant(&agrees(b, &key, &guarded(expect(1), "shop.wish", None))?, false, "a held guard makes up for it")?;
+    meant(
+        &agrees(b, &selector, &guarded(expect(1), "shop.wish", None))?,
+        false,
+        "a held guard makes up for it",
+    )?;
     Ok(Held::Held)
 }
 
 pub(super) fn a_conflict_shows_the_current_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?;
     let stale = guarded(write("shop.visits", "-1"), "shop.visits", Some(0));
     for round in 1..6 {
         // Load and conflict, so that a store which remembers either is found out by the writes after it.
-        let before = b.live(&key, "before a conflict")?;
+        let before = b.live(&selector, "before a conflict")?;
         for _ in 0..2 {
-            let seen = b.update(&key, &stale)?;
+            let seen = b.update(&selector, &stale)?;
             let Updated::Conflict(current) = &seen else {
                 explained(&before.record, &stale, &seen, Some(&before.record), (before.now, before.now))?;
                 continue;
             };
             same_record("that `Conflict` returns", &current.record, &before.record)?;
         }
-        b.updated(&key, &write("shop.cart", &format!("[{round}]")), "on a live record")?;
+        b.updated(&selector, &write("shop.cart", &format!("[{round}]")), "on a live record")?;
         b.updated(
-            &key,
+            &selector,
             &Change { label: Some(None), ..write("shop.visits", &round.to_string()) },
             "on a live record",
         )?;

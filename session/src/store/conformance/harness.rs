@@ -48,14 +48,14 @@ pub trait Harness: Sync {
     }
 
     /// Replaces a part of a stored record by garbage, behind the store's back; says whether it could.
-    fn damage(&self, store: &Self::Store, key: &Selector, damage: Damage) -> impl Future<Output = bool> {
-        let _ = (store, key, damage);
+    fn damage(&self, store: &Self::Store, selector: &Selector, damage: Damage) -> impl Future<Output = bool> {
+        let _ = (store, selector, damage);
         ready(false)
     }
 
     /// Everything that the engine holds for `key`, in a form of your choice, to see that nothing was written.
-    fn raw(&self, store: &Self::Store, key: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
-        let _ = (store, key);
+    fn raw(&self, store: &Self::Store, selector: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
+        let _ = (store, selector);
         ready(None)
     }
 

@@ -80,12 +80,12 @@ impl<'a, H: Harness> Asked<'a, H> {
             .map_err(|error| failed("sessions_of", &error))
     }
 
-    fn keys(&self, name: &str) -> Result<Vec<Selector>, Broken> {
+    fn selectors(&self, name: &str) -> Result<Vec<Selector>, Broken> {
         Ok(self.list(name)?.into_iter().map(|listed| listed.selector).collect())
     }
 
     fn expect(&self, name: &str, expected: &[Selector], when: &str) -> Result<(), Broken> {
-        let seen = self.keys(name)?;
+        let seen = self.selectors(name)?;
         if seen == expected {
             return Ok(());
         }
@@ -104,16 +104,20 @@ pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Be
     let short = Limits { idle: Duration::from_millis(400), ..LONG };
     let ends = NewRecord { limits: short, ..signed_in("1") };
     index.expect("1", &[], "before anybody signed in")?;
-    b.created(&b.key(1), &signed_in("1"))?;
+    b.created(&b.selector(1), &signed_in("1"))?;
     b.pass(Duration::from_millis(2));
-    b.created(&b.key(2), &NewRecord { label: Some("a browser".into()), ..signed_in("1") })?;
+    b.created(&b.selector(2), &NewRecord { label: Some("a browser".into()), ..signed_in("1") })?;
     b.pass(Duration::from_millis(2));
-    b.created(&b.key(3), &ends)?;
-    b.created(&b.key(4), &signed_in("11"))?;
-    b.created(&b.key(5), &new_record(&[("shop.user", "1")]))?;
+    b.created(&b.selector(3), &ends)?;
+    b.created(&b.selector(4), &signed_in("11"))?;
+    b.created(&b.selector(5), &new_record(&[("shop.user", "1")]))?;
     b.pass(Duration::from_millis(401));
-    index.expect("1", &[b.key(1), b.key(2)], "of the sessions of one principal, after one has expired")?;
-    index.expect("11", &[b.key(4)], "of the sessions of another one")?;
+    index.expect(
+        "1",
+        &[b.selector(1), b.selector(2)],
+        "of the sessions of one principal, after one has expired",
+    )?;
+    index.expect("11", &[b.selector(4)], "of the sessions of another one")?;
     for listed in index.list("1")? {
         same(
             "meta in a list is meta of the record",
@@ -126,7 +130,7 @@ pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Be
 
 pub(super) fn a_session_is_listed_from_its_sign_in_to_its_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
-    let (first, second) = (b.key(1), b.key(2));
+    let (first, second) = (b.selector(1), b.selector(2));
     b.created(&first, &new_record(&[]))?;
     b.created(&second, &signed_in("1"))?;
     b.pass(Duration::from_millis(2));
@@ -149,24 +153,24 @@ pub(super) fn a_session_is_listed_from_its_sign_in_to_its_end<H: Harness>(b: &Be
 pub(super) fn delete_all_ends_the_sessions_of_one_principal<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     for n in 1..=3 {
-        b.created(&b.key(n), &signed_in("1"))?;
+        b.created(&b.selector(n), &signed_in("1"))?;
         b.pass(Duration::from_millis(2));
     }
-    b.created(&b.key(4), &signed_in("2"))?;
+    b.created(&b.selector(4), &signed_in("2"))?;
     let short = Limits { idle: Duration::from_millis(100), ..LONG };
-    b.created(&b.key(5), &NewRecord { limits: short, ..signed_in("1") })?;
+    b.created(&b.selector(5), &NewRecord { limits: short, ..signed_in("1") })?;
     b.pass(Duration::from_millis(101));
-    same("`delete_all` but one says how many", &index.delete_all("1", Some(&b.key(2)))?, &2)?;
-    index.expect("1", &[b.key(2)], "after `delete_all` but one")?;
+    same("`delete_all` but one says how many", &index.delete_all("1", Some(&b.selector(2)))?, &2)?;
+    index.expect("1", &[b.selector(2)], "after `delete_all` but one")?;
     for n in [1, 3] {
-        b.dead(&b.key(n), "after `delete_all` but another", FINAL)?;
-        b.gone(&b.key(n), &sign_in("1", None), "after `delete_all`")?;
+        b.dead(&b.selector(n), "after `delete_all` but another", FINAL)?;
+        b.gone(&b.selector(n), &sign_in("1", None), "after `delete_all`")?;
     }
-    b.live(&b.key(2), "that `delete_all` excepts")?;
+    b.live(&b.selector(2), "that `delete_all` excepts")?;
     same("`delete_all` says how many", &index.delete_all("1", None)?, &1)?;
-    b.dead(&b.key(2), "after `delete_all`", FINAL)?;
+    b.dead(&b.selector(2), "after `delete_all`", FINAL)?;
     same("`delete_all` again says how many", &index.delete_all("1", None)?, &0)?;
-    b.live(&b.key(4), "of another principal after `delete_all`")?;
+    b.live(&b.selector(4), "of another principal after `delete_all`")?;
     Ok(Held::Held)
 }
 
@@ -174,14 +178,14 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     let (reject, evict) = (at_most(WhenFull::RejectNew), at_most(WhenFull::EvictOldest));
     let short = Limits { idle: Duration::from_millis(400), ..LONG };
-    b.created(&b.key(0), &NewRecord { limits: short, ..signed_in("1") })?;
+    b.created(&b.selector(0), &NewRecord { limits: short, ..signed_in("1") })?;
     b.pass(Duration::from_millis(401));
     for n in 1..=3 {
         // The first has expired and does not count.
-        b.created(&b.key(n), &NewRecord { max_sessions: reject, ..signed_in("1") })?;
+        b.created(&b.selector(n), &NewRecord { max_sessions: reject, ..signed_in("1") })?;
         b.pass(Duration::from_millis(2));
     }
-    let (more, anonymous) = (b.key(4), b.key(5));
+    let (more, anonymous) = (b.selector(4), b.selector(5));
     let refused = b.create(&more, &NewRecord { max_sessions: reject, ..signed_in("1") })?;
     same("`create` of one more", &refused, &Created::TooMany)?;
     b.dead(&more, "after `TooMany`", ALONE)?;
@@ -195,34 +199,38 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
         &b.live(&anonymous, "after `TooMany`")?.record.meta().revision,
         &before.record.meta().revision,
     )?;
-    b.updated(&b.key(2), &sign_in("1", reject), "that signs in again, in a full house")?;
-    index.expect("1", &[b.key(1), b.key(3), b.key(2)], "after refusals")?;
+    b.updated(&b.selector(2), &sign_in("1", reject), "that signs in again, in a full house")?;
+    index.expect("1", &[b.selector(1), b.selector(3), b.selector(2)], "after refusals")?;
 
     b.pass(Duration::from_millis(2));
     b.updated(&anonymous, &sign_in("1", evict), "that signs in one more, and may end another")?;
-    index.expect("1", &[b.key(3), b.key(2), anonymous], "after the oldest was ended")?;
-    b.dead(&b.key(1), "after it was the oldest of too many", ALONE)?;
+    index.expect("1", &[b.selector(3), b.selector(2), anonymous], "after the oldest was ended")?;
+    b.dead(&b.selector(1), "after it was the oldest of too many", ALONE)?;
     b.pass(Duration::from_millis(2));
     b.created(&more, &NewRecord { max_sessions: evict, ..signed_in("1") })?;
-    index.expect("1", &[b.key(2), anonymous, more], "after the oldest was ended by a `create`")?;
-    b.created(&b.key(6), &NewRecord { max_sessions: reject, ..signed_in("2") })?;
+    index.expect("1", &[b.selector(2), anonymous, more], "after the oldest was ended by a `create`")?;
+    b.created(&b.selector(6), &NewRecord { max_sessions: reject, ..signed_in("2") })?;
     Ok(Held::Held)
 }
 
 pub(super) fn a_longer_life_does_not_make_a_session_younger<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     for n in 1..=3 {
-        b.created(&b.key(n), &signed_in("1"))?;
+        b.created(&b.selector(n), &signed_in("1"))?;
         b.pass(Duration::from_millis(2));
     }
     let longer =
         Change { authenticated: false, limits: Some(LONG), ..sign_in("1", at_most(WhenFull::EvictOldest)) };
-    b.updated(&b.key(1), &longer, "that gives a session a longer life")?;
-    index.expect("1", &[b.key(1), b.key(2), b.key(3)], "after the oldest got a longer life")?;
+    b.updated(&b.selector(1), &longer, "that gives a session a longer life")?;
+    index.expect(
+        "1",
+        &[b.selector(1), b.selector(2), b.selector(3)],
+        "after the oldest got a longer life",
+    )?;
     b.pass(Duration::from_millis(2));
-    b.created(&b.key(4), &NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in("1") })?;
-    b.dead(&b.key(1), "after one more than allowed signed in, and it was the oldest", ALONE)?;
-    index.expect("1", &[b.key(2), b.key(3), b.key(4)], "after the oldest was ended")?;
+    b.created(&b.selector(4), &NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in("1") })?;
+    b.dead(&b.selector(1), "after one more than allowed signed in, and it was the oldest", ALONE)?;
+    index.expect("1", &[b.selector(2), b.selector(3), b.selector(4)], "after the oldest was ended")?;
     Ok(Held::Held)
 }
 
@@ -235,22 +243,26 @@ pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) 
         let name = round.to_string();
         let max_sessions = at_most(when_full);
         // Half of them begin a session, half of them have one.
-        let key = |n: u8| b.key(u8::try_from(round).unwrap_or(0) * 8 + n);
+        let selector = |n: u8| b.selector(u8::try_from(round).unwrap_or(0) * 8 + n);
         let begins = |n: u8| n % 4 < 2;
         for n in (0..8).filter(|n| !begins(*n)) {
-            b.created(&key(n), &new_record(&[]))?;
+            b.created(&selector(n), &new_record(&[]))?;
         }
         let admitted = overlap(b, |writer| {
-            let key = key(writer.n);
+            let selector = selector(writer.n);
             if begins(writer.n) {
                 let new = NewRecord { max_sessions, ..signed_in(&name) };
-                let created = writer.harness.block_on(writer.store.create(&key, &new));
-                return Ok((key, created.map_err(|error| overloaded("create", &error))? == Created::Created));
+                let created = writer.harness.block_on(writer.store.create(&selector, &new));
+                return Ok((
+                    selector,
+                    created.map_err(|error| overloaded("create", &error))? == Created::Created,
+                ));
             }
-            let updated = writer.update(&key, &sign_in(&name, max_sessions))?;
-            Ok((key, matches!(updated, Updated::Done { .. })))
+            let updated = writer.update(&selector, &sign_in(&name, max_sessions))?;
+            Ok((selector, matches!(updated, Updated::Done { .. })))
         })?;
-        let admitted: Vec<_> = admitted.into_iter().filter(|(_, yes)| *yes).map(|(key, _)| key).collect();
+        let admitted: Vec<_> =
+            admitted.into_iter().filter(|(_, yes)| *yes).map(|(selector, _)| selector).collect();
         let expected = if when_full == WhenFull::RejectNew { most } else { 8 };
         if admitted.len() != expected {
             let seen = format!("{} of 8", admitted.len());
@@ -261,10 +273,14 @@ pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) 
             ));
         }
         let mut live = Vec::new();
-        for key in &admitted {
-            live.extend(b.load(key)?.filter(|loaded| loaded.record.meta().principal.is_some()).map(|_| *key));
+        for selector in &admitted {
+            live.extend(
+                b.load(selector)?
+                    .filter(|loaded| loaded.record.meta().principal.is_some())
+                    .map(|_| *selector),
+            );
         }
-        let mut listed = index.keys(&name)?;
+        let mut listed = index.selectors(&name)?;
         live.sort_unstable();
         listed.sort_unstable();
         same("sessions that are listed are those that are live", &listed, &live)?;
@@ -279,14 +295,14 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
         let name = round.to_string();
         let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
         let sign_in = |writer: &Writer<'_, H>, n: u8| {
-            let mut key = *b.key(round).as_bytes();
-            (key[0], key[1]) = (writer.n, n);
-            let key = Selector::from_bytes(key);
+            let mut selector = *b.selector(round).as_bytes();
+            (selector[0], selector[1]) = (writer.n, n);
+            let selector = Selector::from_bytes(selector);
             // Asked before the one and after the other: what is in between may end either way.
             let after = done.load(Ordering::SeqCst);
-            let created = writer.harness.block_on(writer.store.create(&key, &signed_in(&name)));
+            let created = writer.harness.block_on(writer.store.create(&selector, &signed_in(&name)));
             same("`create`", &created.map_err(|error| overloaded("create", &error))?, &Created::Created)?;
-            Ok((key, !begun.load(Ordering::SeqCst), after))
+            Ok((selector, !begun.load(Ordering::SeqCst), after))
         };
         let sessions = overlap(b, |writer| {
             if writer.n == 0 {
@@ -315,21 +331,21 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
             Ok(sessions)
         })?;
         let mut live = Vec::new();
-        for (key, before, after) in sessions.into_iter().flatten() {
+        for (selector, before, after) in sessions.into_iter().flatten() {
             if before {
-                b.dead(&key, "when it was acknowledged before `delete_all` began", FINAL)?;
+                b.dead(&selector, "when it was acknowledged before `delete_all` began", FINAL)?;
             } else if after {
-                b.live(&key, "that began after `delete_all` returned")?;
+                b.live(&selector, "that began after `delete_all` returned")?;
             }
-            live.extend(b.load(&key)?.map(|_| key));
+            live.extend(b.load(&selector)?.map(|_| selector));
         }
-        let mut listed = index.keys(&name)?;
+        let mut listed = index.selectors(&name)?;
         listed.sort_unstable();
         live.sort_unstable();
         same("sessions that are listed are those that are live", &listed, &live)?;
         index.delete_all(&name, None)?;
-        for key in live {
-            b.dead(&key, "after a second `delete_all`", FINAL)?;
+        for selector in live {
+            b.dead(&selector, "after a second `delete_all`", FINAL)?;
         }
     }
     Ok(Held::Held)

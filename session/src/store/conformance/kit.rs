@@ -36,7 +36,7 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// The rule's `n`-th key; rules have different ones, should a harness fail to make stores that are empty.
-    pub(super) fn key(&self, n: u8) -> Selector {
+    pub(super) fn selector(&self, n: u8) -> Selector {
         let mut bytes = [n; 16];
         for (at, byte) in self.rule.bytes().enumerate() {
             // FNV-1a over the low bytes: all that is needed is that names differ.
@@ -47,25 +47,25 @@ impl<'h, H: Harness> Bench<'h, H> {
         Selector::from_bytes(bytes)
     }
 
-    pub(super) fn try_load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.harness.block_on(self.store.load(key))
+    pub(super) fn try_load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.harness.block_on(self.store.load(selector))
     }
 
-    pub(super) fn try_update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        self.harness.block_on(self.store.update(key, change))
+    pub(super) fn try_update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        self.harness.block_on(self.store.update(selector, change))
     }
 
-    pub(super) fn try_create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
-        self.harness.block_on(self.store.create(key, new))
+    pub(super) fn try_create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+        self.harness.block_on(self.store.create(selector, new))
     }
 
-    pub(super) fn load(&self, key: &Selector) -> Result<Option<Loaded>, Broken> {
-        self.try_load(key).map_err(|error| failed("load", &error))
+    pub(super) fn load(&self, selector: &Selector) -> Result<Option<Loaded>, Broken> {
+        self.try_load(selector).map_err(|error| failed("load", &error))
     }
 
     /// Loads what must be there.
-    pub(super) fn live(&self, key: &Selector, when: &str) -> Result<Loaded, Broken> {
-        self.load(key)?.ok_or_else(|| {
+    pub(super) fn live(&self, selector: &Selector, when: &str) -> Result<Loaded, Broken> {
+        self.load(selector)?.ok_or_else(|| {
             Broken::new(
                 format!("a live record {when}"),
                 "`load` answers `None`",
@@ -75,8 +75,8 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// Sees that there is nothing.
-    pub(super) fn dead(&self, key: &Selector, when: &str, fix: &str) -> Result<(), Broken> {
-        match self.load(key)? {
+    pub(super) fn dead(&self, selector: &Selector, when: &str, fix: &str) -> Result<(), Broken> {
+        match self.load(selector)? {
             None => Ok(()),
             Some(loaded) => Err(Broken::new(
                 format!("`load` answers `None` {when}"),
@@ -86,16 +86,16 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, Broken> {
-        self.try_create(key, new).map_err(|error| failed("create", &error))
+    pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, Broken> {
+        self.try_create(selector, new).map_err(|error| failed("create", &error))
     }
 
     /// Creates a record that was not there, and loads it.
-    pub(super) fn created(&self, key: &Selector, new: &NewRecord) -> Result<Loaded, Broken> {
-        match self.create(key, new)? {
-            Created::Created => self.live(key, "after `create`"),
+    pub(super) fn created(&self, selector: &Selector, new: &NewRecord) -> Result<Loaded, Broken> {
+        match self.create(selector, new)? {
+            Created::Created => self.live(selector, "after `create`"),
             Created::Exists => Err(Broken::new(
-                "`Created` for a key that has no record",
+                "`Created` for a selector that has no record",
                 "`Exists`",
                 "`Harness::store` must make a store without records, and `delete` must remove them",
             )),
@@ -103,15 +103,15 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn update(&self, key: &Selector, change: &Change) -> Result<Updated, Broken> {
-        self.try_update(key, change).map_err(|error| failed("update", &error))
+    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, Broken> {
+        self.try_update(selector, change).map_err(|error| failed("update", &error))
     }
 
     /// Updates what must be there and allow it; the revision is checked against the record that is there then.
-    pub(super) fn updated(&self, key: &Selector, change: &Change, when: &str) -> Result<Loaded, Broken> {
-        match self.update(key, change)? {
+    pub(super) fn updated(&self, selector: &Selector, change: &Change, when: &str) -> Result<Loaded, Broken> {
+        match self.update(selector, change)? {
             Updated::Done { revision } => {
-                let loaded = self.live(key, when)?;
+                let loaded = self.live(selector, when)?;
                 same(
                     "`Done { revision }` is the record's revision",
                     &loaded.record.meta().revision,
@@ -128,8 +128,8 @@ impl<'h, H: Harness> Bench<'h, H> {
     }
 
     /// Sees that an update answers `Gone`.
-    pub(super) fn gone(&self, key: &Selector, change: &Change, when: &str) -> Result<(), Broken> {
-        match self.update(key, change)? {
+    pub(super) fn gone(&self, selector: &Selector, change: &Change, when: &str) -> Result<(), Broken> {
+        match self.update(selector, change)? {
             Updated::Gone => Ok(()),
             other => Err(Broken::new(
                 format!("`Gone` {when}"),
@@ -139,8 +139,8 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    pub(super) fn delete(&self, key: &Selector) -> Result<(), Broken> {
-        self.harness.block_on(self.store.delete(key, None)).map_err(|error| failed("delete", &error))
+    pub(super) fn delete(&self, selector: &Selector) -> Result<(), Broken> {
+        self.harness.block_on(self.store.delete(selector, None)).map_err(|error| failed("delete", &error))
     }
 
     pub(super) fn pass(&self, by: Duration) {
@@ -188,17 +188,19 @@ pub(super) fn same_record(when: &str, seen: &Record, expected: &Record) -> Resul
         let _ = write!(wanted, "\n    {:?}", expected.meta());
         let _ = write!(got, "\n    {:?}", seen.meta());
     }
-    for (key, cell) in expected.cells() {
-        if seen.cell(key.as_str()) != Some(cell) {
-            let _ = write!(wanted, "\n    {key} = {}", shortened(&cell.to_text()));
+    for (wire_key, cell) in expected.cells() {
+        if seen.cell(wire_key.as_str()) != Some(cell) {
+            let _ = write!(wanted, "\n    {wire_key} = {}", shortened(&cell.to_text()));
             let there =
-                seen.cell(key.as_str()).map_or_else(|| "absent".to_owned(), |c| shortened(&c.to_text()));
-            let _ = write!(got, "\n    {key} = {there}");
+                seen.cell(wire_key.as_str()).map_or_else(|| "absent".to_owned(), |c| shortened(&c.to_text()));
+            let _ = write!(got, "\n    {wire_key} = {there}");
         }
     }
-    for (key, cell) in seen.cells().iter().filter(|(key, _)| expected.cell(key.as_str()).is_none()) {
-        let _ = write!(wanted, "\n    {key} = absent");
-        let _ = write!(got, "\n    {key} = {}", shortened(&cell.to_text()));
+    for (wire_key, cell) in
+        seen.cells().iter().filter(|(wire_key, _)| expected.cell(wire_key.as_str()).is_none())
+    {
+        let _ = write!(wanted, "\n    {wire_key} = absent");
+        let _ = write!(got, "\n    {wire_key} = {}", shortened(&cell.to_text()));
     }
     Err(Broken::new(
         format!("the record {when} is what `Record::create` and `Record::apply` make of it{wanted}"),
@@ -275,19 +277,19 @@ pub(super) fn verifier(n: u8) -> VerifierHash {
 }
 
 pub(super) fn new_record(cells: &[(&str, &str)]) -> NewRecord {
-    let cells = cells.iter().map(|(key, json)| set(key, json)).collect();
+    let cells = cells.iter().map(|(wire_key, json)| set(wire_key, json)).collect();
     NewRecord { cells, ..NewRecord::new(verifier(1), LONG) }
 }
 
-pub(super) fn set(key: &str, json: &str) -> CellWrite {
-    CellWrite::new(WireKey::from(key), Json::from_store(json))
+pub(super) fn set(wire_key: &str, json: &str) -> CellWrite {
+    CellWrite::new(WireKey::from(wire_key), Json::from_store(json))
 }
 
-pub(super) fn write(key: &str, json: &str) -> Change {
-    Change { write: vec![set(key, json)], ..Change::default() }
+pub(super) fn write(wire_key: &str, json: &str) -> Change {
+    Change { write: vec![set(wire_key, json)], ..Change::default() }
 }
 
-pub(super) fn guarded(mut change: Change, key: &str, revision: Option<u64>) -> Change {
-    change.guards.push(Guard::new(WireKey::from(key), revision));
+pub(super) fn guarded(mut change: Change, wire_key: &str, revision: Option<u64>) -> Change {
+    change.guards.push(Guard::new(WireKey::from(wire_key), revision));
     change
 }

@@ -38,9 +38,9 @@ pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) ->
     full.persistent = true;
     full.label = Some("Firefox on Linux".into());
     for (n, new) in [full, new_record(&[])].iter().enumerate() {
-        let key = b.key(u8::try_from(n).unwrap_or_default());
-        b.dead(&key, "before `create`", "`Harness::store` makes a store without records")?;
-        let Loaded { record, now } = b.created(&key, new)?;
+        let selector = b.selector(u8::try_from(n).unwrap_or_default());
+        b.dead(&selector, "before `create`", "`Harness::store` makes a store without records")?;
+        let Loaded { record, now } = b.created(&selector, new)?;
         let begun = record.meta().created;
         if begun > now {
             let fix = "`created` and `Loaded::now` are times of one clock, the store's";
@@ -56,32 +56,32 @@ pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) ->
 }
 
 pub(super) fn create_on_an_existing_record_changes_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.user", "1"), ("shop.cart", "[1]")]))?;
-    let before = b.updated(&key, &write("shop.cart", "[2]"), "on a live record")?.record;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.user", "1"), ("shop.cart", "[1]")]))?;
+    let before = b.updated(&selector, &write("shop.cart", "[2]"), "on a live record")?.record;
     let intruder =
         NewRecord { verifier: verifier(9), ..new_record(&[("shop.user", "2"), ("shop.more", "0")]) };
-    same("`create` on a live record", &b.create(&key, &intruder)?, &Created::Exists)?;
-    same_record("after `create` answered `Exists`", &b.live(&key, "after `Exists`")?.record, &before)?;
+    same("`create` on a live record", &b.create(&selector, &intruder)?, &Created::Exists)?;
+    same_record("after `create` answered `Exists`", &b.live(&selector, "after `Exists`")?.record, &before)?;
     // Also one that has no time to live: it may not take the other one with it.
     let stillborn = NewRecord { limits: Limits { idle: Duration::ZERO, ..LONG }, ..intruder };
-    same("`create` without time on a live record", &b.create(&key, &stillborn)?, &Created::Exists)?;
-    same_record("after `create` answered `Exists`", &b.live(&key, "after `Exists`")?.record, &before)?;
+    same("`create` without time on a live record", &b.create(&selector, &stillborn)?, &Created::Exists)?;
+    same_record("after `create` answered `Exists`", &b.live(&selector, "after `Exists`")?.record, &before)?;
     Ok(Held::Held)
 }
 
 /// Under an expired record that was not swept yet, both answers are right: `Exists`, which changes nothing, and `Created`,
 /// which replaces all of it. What is wrong is a mixture: cells of the old session in the new one.
 pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.create(&key, &NewRecord { cells: vec![set("shop.secret", "1")], ..idle_for(SHORT) })?;
+    let selector = b.selector(1);
+    b.create(&selector, &NewRecord { cells: vec![set("shop.secret", "1")], ..idle_for(SHORT) })?;
     b.pass(SHORT + MILLI);
     let new = NewRecord { verifier: verifier(9), ..new_record(&[("shop.user", "2")]) };
-    match b.create(&key, &new)? {
-        Created::Exists => b.dead(&key, "after `Exists` on an expired record", LIVES)?,
+    match b.create(&selector, &new)? {
+        Created::Exists => b.dead(&selector, "after `Exists` on an expired record", LIVES)?,
         Created::TooMany => return Err(uninvited()),
         Created::Created => {
-            let record = b.live(&key, "after `Created` on an expired record")?.record;
+            let record = b.live(&selector, "after `Created` on an expired record")?.record;
             same_record(
                 "in the place of an expired one",
                 &record,
@@ -95,38 +95,38 @@ pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &
 pub(super) fn create_without_time_to_live_leaves_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let none = [Limits { idle: Duration::ZERO, ..LONG }, Limits { absolute: Duration::ZERO, ..LONG }];
     for (n, limits) in (1..).zip(none) {
-        let (key, stillborn) = (b.key(n), NewRecord { limits, ..new_record(&[]) });
-        same("`create` without time to live", &b.create(&key, &stillborn)?, &Created::Created)?;
-        b.dead(&key, "after a `create` without time to live", LIVES)?;
-        same("`create` where nothing was left", &b.create(&key, &new_record(&[]))?, &Created::Created)?;
-        b.delete(&key)?;
-        b.create(&key, &stillborn)?;
-        b.gone(&key, &Change::default(), "after a `create` without time to live")?;
+        let (selector, stillborn) = (b.selector(n), NewRecord { limits, ..new_record(&[]) });
+        same("`create` without time to live", &b.create(&selector, &stillborn)?, &Created::Created)?;
+        b.dead(&selector, "after a `create` without time to live", LIVES)?;
+        same("`create` where nothing was left", &b.create(&selector, &new_record(&[]))?, &Created::Created)?;
+        b.delete(&selector)?;
+        b.create(&selector, &stillborn)?;
+        b.gone(&selector, &Change::default(), "after a `create` without time to live")?;
     }
     Ok(Held::Held)
 }
 
 pub(super) fn update_on_a_missing_record_creates_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
+    let selector = b.selector(1);
     let touch = Change { touch: true, ..Change::default() };
     let absent = guarded(write("shop.user", "7"), "shop.user", None);
     for change in
         [write("shop.user", "7"), touch, absent, Change { expected_generation: Some(1), ..Change::default() }]
     {
-        b.gone(&key, &change, "on a key that never had a record")?;
-        b.dead(&key, "after `Gone`", "`update` writes only where a live record is; no upsert")?;
+        b.gone(&selector, &change, "on a selector that never had a record")?;
+        b.dead(&selector, "after `Gone`", "`update` writes only where a live record is; no upsert")?;
     }
-    b.created(&key, &new_record(&[("shop.user", "7")]))?;
-    b.delete(&key)?;
-    b.gone(&key, &write("shop.user", "7"), "on a deleted record")?;
+    b.created(&selector, &new_record(&[("shop.user", "7")]))?;
+    b.delete(&selector)?;
+    b.gone(&selector, &write("shop.user", "7"), "on a deleted record")?;
     b.dead(
-        &key,
+        &selector,
         "after `Gone` on a deleted record",
         "`update` writes only where a live record is; no upsert",
     )?;
     // What `Gone` left behind must not get in the way of a new session, or show up in it.
     let new = new_record(&[("shop.cart", "[]")]);
-    let record = b.created(&key, &new)?.record;
+    let record = b.created(&selector, &new)?.record;
     same_record("after `create`", &record, &Record::create(&new, record.meta().created))?;
     Ok(Held::Held)
 }
@@ -140,12 +140,12 @@ pub(super) fn update_on_an_expired_record_is_gone<H: Harness>(b: &Bench<'_, H>) 
         guarded(write("shop.user", "8"), "shop.user", Some(999)),
     ];
     for (n, _) in (1..).zip(&changes) {
-        b.create(&b.key(n), &idle_for(SHORT))?;
+        b.create(&b.selector(n), &idle_for(SHORT))?;
     }
     b.pass(SHORT + MILLI);
     for (n, change) in (1..).zip(&changes) {
-        b.gone(&b.key(n), change, "on an expired record")?;
-        b.dead(&b.key(n), "after `Gone` on an expired record", LIVES)?;
+        b.gone(&b.selector(n), change, "on an expired record")?;
+        b.dead(&b.selector(n), "after `Gone` on an expired record", LIVES)?;
     }
     Ok(Held::Held)
 }
@@ -154,12 +154,12 @@ pub(super) fn update_that_leaves_no_time_deletes<H: Harness>(b: &Bench<'_, H>) -
     for (n, limits) in
         (1..).zip([Limits { idle: Duration::ZERO, ..LONG }, Limits { absolute: Duration::ZERO, ..LONG }])
     {
-        let key = b.key(n);
-        b.created(&key, &new_record(&[("shop.user", "7")]))?;
+        let selector = b.selector(n);
+        b.created(&selector, &new_record(&[("shop.user", "7")]))?;
         let change = Change { limits: Some(limits), ..write("shop.user", "8") };
-        b.gone(&key, &change, "when the change leaves no time to live")?;
-        b.dead(&key, "after such a change", "delete the record in the same step")?;
-        b.gone(&key, &Change { limits: Some(LONG), ..Change::default() }, "after such a change")?;
+        b.gone(&selector, &change, "when the change leaves no time to live")?;
+        b.dead(&selector, "after such a change", "delete the record in the same step")?;
+        b.gone(&selector, &Change { limits: Some(LONG), ..Change::default() }, "after such a change")?;
     }
     Ok(Held::Held)
 }
@@ -170,10 +170,10 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
     }
     let (nearly, idle, absolute) =
         (Duration::from_millis(9_998), Duration::from_secs(10), Duration::from_secs(25));
-    let [loaded, written, limited] = [b.key(1), b.key(2), b.key(3)];
-    for key in [loaded, written, limited] {
+    let [loaded, written, limited] = [b.selector(1), b.selector(2), b.selector(3)];
+    for selector in [loaded, written, limited] {
         b.created(
-            &key,
+            &selector,
             &NewRecord { limits: Limits { idle, absolute }, ..new_record(&[("shop.user", "7")]) },
         )?;
     }
@@ -198,22 +198,22 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
 
 /// On a running clock: no answer may disagree with the store's own time before and after it.
 fn watch_the_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let (witness, key) = (b.key(1), b.key(2));
+    let (witness, selector) = (b.selector(1), b.selector(2));
     b.created(&witness, &new_record(&[]))?;
     // On a busy machine the first life may be over before anybody looks.
     let mut life = SHORT;
     let end = loop {
-        b.create(&key, &idle_for(life))?;
-        match b.load(&key)? {
+        b.create(&selector, &idle_for(life))?;
+        match b.load(&selector)? {
             Some(loaded) => break loaded.record.meta().expires(),
-            None if life > Duration::from_secs(20) => drop(b.live(&key, "long before its end")?),
-            None => b.delete(&key)?,
+            None if life > Duration::from_secs(20) => drop(b.live(&selector, "long before its end")?),
+            None => b.delete(&selector)?,
         }
         life *= 4;
     };
     loop {
         let before = b.live(&witness, "while another one ends")?.now;
-        let seen = b.load(&key)?;
+        let seen = b.load(&selector)?;
         let after = b.live(&witness, "while another one ends")?.now;
         match seen {
             Some(loaded) if before >= end || loaded.now >= end => {
@@ -231,81 +231,90 @@ fn watch_the_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
             None => break,
         }
     }
-    b.gone(&key, &Change { touch: true, ..Change::default() }, "after the end")?;
+    b.gone(&selector, &Change { touch: true, ..Change::default() }, "after the end")?;
     Ok(Held::Held)
 }
 
 pub(super) fn a_touch_never_moves_back<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let (key, touch) = (b.key(1), Change { touch: true, ..Change::default() });
-    let begun = b.created(&key, &new_record(&[]))?.record.meta().touched;
+    let (selector, touch) = (b.selector(1), Change { touch: true, ..Change::default() });
+    let begun = b.created(&selector, &new_record(&[]))?.record.meta().touched;
     b.pass(Duration::from_millis(20));
-    let touched = b.updated(&key, &touch, "on a live record")?.record.meta().touched;
+    let touched = b.updated(&selector, &touch, "on a live record")?.record.meta().touched;
     if touched <= begun {
         let fix = "`touch` sets `touched` to the store's time";
         return Err(Broken::new(format!("touched after {begun:?}"), format!("{touched:?}"), fix));
     }
-    let written = b.updated(&key, &write("shop.user", "1"), "on a live record")?.record.meta().touched;
+    let written = b.updated(&selector, &write("shop.user", "1"), "on a live record")?.record.meta().touched;
     same("a write without `touch` leaves `touched`", &written, &touched)?;
     if !b.harness.block_on(b.harness.step_back(&b.store, Duration::from_millis(10))) {
         return Ok(Held::Held);
     }
-    let again = b.updated(&key, &touch, "while the clock has stepped back")?.record.meta().touched;
+    let again = b.updated(&selector, &touch, "while the clock has stepped back")?.record.meta().touched;
     same("`touched` after a touch by a clock that stepped back", &again, &touched)?;
     Ok(Held::Held)
 }
 
 pub(super) fn delete_is_idempotent<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.delete(&key)?;
-    b.created(&key, &new_record(&[("shop.user", "7")]))?;
+    let selector = b.selector(1);
+    b.delete(&selector)?;
+    b.created(&selector, &new_record(&[("shop.user", "7")]))?;
     for _ in 0..2 {
-        b.delete(&key)?;
-        b.dead(&key, "after `delete`", "remove meta and every cell")?;
+        b.delete(&selector)?;
+        b.dead(&selector, "after `delete`", "remove meta and every cell")?;
     }
     let new = new_record(&[]);
-    let record = b.created(&key, &new)?.record;
+    let record = b.created(&selector, &new)?.record;
     same_record("created after a `delete`", &record, &Record::create(&new, record.meta().created))?;
     Ok(Held::Held)
 }
 
 pub(super) fn delete_may_ask_for_the_principal<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
+    let selector = b.selector(1);
     let of = |json: &str| Principal::new("shop.user", &Json::from_store(json));
     let delete = |who: &Principal| {
-        b.harness.block_on(b.store.delete(&key, Some(who))).map_err(|error| failed("delete", &error))
+        b.harness.block_on(b.store.delete(&selector, Some(who))).map_err(|error| failed("delete", &error))
     };
     delete(&of("7"))?;
-    b.created(&key, &new_record(&[]))?;
+    b.created(&selector, &new_record(&[]))?;
     delete(&of("7"))?;
-    b.live(&key, "that nobody is signed in to, after `delete` for a principal")?;
-    b.updated(&key, &Change { principal: Some(Some(of("7"))), ..Change::default() }, "on a live record")?;
+    b.live(&selector, "that nobody is signed in to, after `delete` for a principal")?;
+    b.updated(
+        &selector,
+        &Change { principal: Some(Some(of("7"))), ..Change::default() },
+        "on a live record",
+    )?;
     for other in [of("8"), of("70"), of("\"7\""), Principal::new("shop.use", &Json::from_store("r=7"))] {
         delete(&other)?;
-        b.live(&key, "of another principal, after `delete`")?;
+        b.live(&selector, "of another principal, after `delete`")?;
     }
     delete(&of("7"))?;
-    b.dead(&key, "after `delete` for its principal", "compare `Meta::principal` and delete in one step")?;
+    b.dead(
+        &selector,
+        "after `delete` for its principal",
+        "compare `Meta::principal` and delete in one step",
+    )?;
     Ok(Held::Held)
 }
 
 pub(super) fn records_do_not_meet<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     // Keys that are easily mixed up: prefixes, zeros, bytes that are no text.
-    let keys: Vec<_> = [[0; 16], [0xff; 16], [b'*'; 16], [b'{'; 16]]
+    let selectors: Vec<_> = [[0; 16], [0xff; 16], [b'*'; 16], [b'{'; 16]]
         .into_iter()
         .flat_map(|bytes| [0, 1, 0xff].map(|last| [&bytes[..15], &[last]].concat()))
         .filter_map(|bytes| bytes.try_into().ok())
         .map(Selector::from_bytes)
         .collect();
-    for (n, key) in keys.iter().enumerate() {
-        b.created(key, &new_record(&[("shop.user", &n.to_string())]))?;
+    for (n, selector) in selectors.iter().enumerate() {
+        b.created(selector, &new_record(&[("shop.user", &n.to_string())]))?;
     }
-    for (n, key) in keys.iter().enumerate().filter(|(n, _)| n % 3 == 1) {
-        b.updated(key, &write("shop.user", &format!("{n}00")), "on a live record")?;
-        b.delete(keys.get(n + 1).unwrap_or(key))?;
+    for (n, selector) in selectors.iter().enumerate().filter(|(n, _)| n % 3 == 1) {
+        b.updated(selector, &write("shop.user", &format!("{n}00")), "on a live record")?;
+        b.delete(selectors.get(n + 1).unwrap_or(selector))?;
     }
-    for (n, key) in keys.iter().enumerate() {
-        let seen =
-            b.load(key)?.and_then(|loaded| Some(loaded.record.cell("shop.user")?.json.as_str().to_owned()));
+    for (n, selector) in selectors.iter().enumerate() {
+        let seen = b
+            .load(selector)?
+            .and_then(|loaded| Some(loaded.record.cell("shop.user")?.json.as_str().to_owned()));
         let expected = [Some(n.to_string()), Some(format!("{n}00")), None];
         same(
             "the cell of one record among others",

@@ -37,12 +37,14 @@ pub(super) struct Writer<'a, H: Harness> {
 }
 
 impl<H: Harness> Writer<'_, H> {
-    pub(super) fn update(&self, key: &Selector, change: &Change) -> Result<Updated, Broken> {
-        self.harness.block_on(self.store.update(key, change)).map_err(|error| overloaded("update", &error))
+    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, Broken> {
+        self.harness
+            .block_on(self.store.update(selector, change))
+            .map_err(|error| overloaded("update", &error))
     }
 
-    fn load(&self, key: &Selector) -> Result<Option<Loaded>, Broken> {
-        self.harness.block_on(self.store.load(key)).map_err(|error| overloaded("load", &error))
+    fn load(&self, selector: &Selector) -> Result<Option<Loaded>, Broken> {
+        self.harness.block_on(self.store.load(selector)).map_err(|error| overloaded("load", &error))
     }
 }
 
@@ -77,8 +79,8 @@ pub(super) fn overlap<H: Harness, T: Send>(
     })
 }
 
-fn number(record: &Record, key: &str) -> Option<u64> {
-    record.cell(key)?.json.as_str().parse().ok()
+fn number(record: &Record, wire_key: &str) -> Option<u64> {
+    record.cell(wire_key)?.json.as_str().parse().ok()
 }
 
 /// A `Conflict` must say what is in the way: a record for which the guard still holds is an old one.
@@ -98,8 +100,8 @@ fn contradicts(change: &Change, current: &Record) -> Result<(), Broken> {
 }
 
 pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    let begun = b.created(&key, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?.record;
+    let selector = b.selector(1);
+    let begun = b.created(&selector, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?.record;
     overlap(b, |writer| {
         // All from one record, so that all but one must conflict, however fast the store is.
         let mut record = begun.clone();
@@ -112,10 +114,10 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
                 "shop.visits",
                 record.revision_of("shop.visits"),
             );
-            match writer.update(&key, &change)? {
+            match writer.update(&selector, &change)? {
                 Updated::Done { .. } => {
                     left -= 1;
-                    record = writer.load(&key)?.ok_or_else(gone)?.record;
+                    record = writer.load(&selector)?.ok_or_else(gone)?.record;
                 }
                 Updated::Conflict(current) => {
                     contradicts(&change, &current.record)?;
@@ -128,7 +130,7 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
         Ok(())
     })?;
     let total = u64::from(WRITERS) * ROUNDS;
-    let record = b.live(&key, "after overlapping updates")?.record;
+    let record = b.live(&selector, "after overlapping updates")?.record;
     let seen = (number(&record, "shop.visits"), record.meta().revision);
     if seen != (Some(total), total + 1) {
         let expected = format!("{total} increments and revision {}", total + 1);
@@ -138,12 +140,12 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
 }
 
 pub(super) fn overlapping_sets_of_other_cells_are_all_kept<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[]))?;
     overlap(b, |writer| {
         for round in 0..ROUNDS / 2 {
             let cell = format!("shop.c{}_{round}", writer.n);
-            match writer.update(&key, &write(&cell, &round.to_string()))? {
+            match writer.update(&selector, &write(&cell, &round.to_string()))? {
                 Updated::Done { .. } => {}
                 other => {
                     let fix = "a change without guards cannot conflict";
@@ -153,7 +155,7 @@ pub(super) fn overlapping_sets_of_other_cells_are_all_kept<H: Harness>(b: &Bench
         }
         Ok(())
     })?;
-    let record = b.live(&key, "after overlapping updates")?.record;
+    let record = b.live(&selector, "after overlapping updates")?.record;
     let total = u64::from(WRITERS) * (ROUNDS / 2);
     let kept = u64::try_from(record.cells().len()).unwrap_or_default();
     if (kept, record.meta().revision) != (total, total + 1) {
@@ -164,13 +166,13 @@ pub(super) fn overlapping_sets_of_other_cells_are_all_kept<H: Harness>(b: &Bench
 }
 
 pub(super) fn one_of_overlapping_renewals_is_done<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let key = b.key(1);
-    b.created(&key, &new_record(&[("shop.user", "7")]))?;
+    let selector = b.selector(1);
+    b.created(&selector, &new_record(&[("shop.user", "7")]))?;
     for generation in 1..=ROUNDS {
         let answers = overlap(b, |writer| {
             let renewal = Some(Renewal::new(verifier(100 + writer.n)));
             let change = Change { renewal, expected_generation: Some(generation), ..Change::default() };
-            let answer = writer.update(&key, &change)?;
+            let answer = writer.update(&selector, &change)?;
             if let Updated::Conflict(current) = &answer {
                 contradicts(&change, &current.record)?;
             }
@@ -181,7 +183,7 @@ pub(super) fn one_of_overlapping_renewals_is_done<H: Harness>(b: &Bench<'_, H>) 
             .filter(|(_, answer)| matches!(answer, Updated::Done { .. }))
             .map(|(n, _)| *n)
             .collect();
-        let meta = b.live(&key, "after renewals")?.record.meta().clone();
+        let meta = b.live(&selector, "after renewals")?.record.meta().clone();
         let one = done.first().filter(|_| done.len() == 1).map(|n| verifier(100 + n));
         if one != Some(meta.verifier) || meta.generation != generation + 1 {
             let expected = format!("one `Done`, its verifier, and generation {}", generation + 1);
@@ -194,18 +196,18 @@ pub(super) fn one_of_overlapping_renewals_is_done<H: Harness>(b: &Bench<'_, H>) 
 
 pub(super) fn one_of_overlapping_creates_is_created<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     for round in 0..u8::try_from(ROUNDS).unwrap_or(u8::MAX) {
-        let key = b.key(round);
+        let selector = b.selector(round);
         let answers = overlap(b, |writer| {
             let new = NewRecord {
                 verifier: verifier(writer.n),
                 label: Some(writer.n.to_string().into()),
                 ..new_record(&[(&format!("shop.by{}", writer.n), "1")])
             };
-            let answer = writer.harness.block_on(writer.store.create(&key, &new));
+            let answer = writer.harness.block_on(writer.store.create(&selector, &new));
             Ok((new, answer.map_err(|error| overloaded("create", &error))?))
         })?;
         let winners: Vec<_> = answers.into_iter().filter(|(_, answer)| *answer == Created::Created).collect();
-        let record = b.live(&key, "after overlapping creates")?.record;
+        let record = b.live(&selector, "after overlapping creates")?.record;
         let expected = winners.first().map(|(new, _)| Record::create(new, record.meta().created));
         if winners.len() != 1 || expected.as_ref() != Some(&*record) {
             let fix = "insert only if there is nothing, as one step, and look at whether it did";
@@ -220,16 +222,16 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
     const FINAL: &str =
         "an update that began before a delete finds no record and answers `Gone`; it never writes one back";
     for round in 0..u8::try_from(ROUNDS).unwrap_or(u8::MAX) {
-        let key = b.key(round);
-        b.created(&key, &new_record(&[("shop.user", "7")]))?;
+        let selector = b.selector(round);
+        b.created(&selector, &new_record(&[("shop.user", "7")]))?;
         let deleted = AtomicBool::new(false);
         overlap(b, |writer| {
             if writer.n == 0 {
                 // Let the others get going: the first answer that they get is from a live record.
-                let _ = writer.update(&key, &write("shop.first", "1"))?;
+                let _ = writer.update(&selector, &write("shop.first", "1"))?;
                 writer
                     .harness
-                    .block_on(writer.store.delete(&key, None))
+                    .block_on(writer.store.delete(&selector, None))
                     .map_err(|error| overloaded("delete", &error))?;
                 deleted.store(true, Ordering::SeqCst);
                 return Ok(());
@@ -239,7 +241,7 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
                 let after = deleted.load(Ordering::SeqCst);
                 tries_after += u32::from(after);
                 let change = Change { write: vec![set("shop.late", "1")], touch: true, ..Change::default() };
-                let seen = writer.update(&key, &change)?;
+                let seen = writer.update(&selector, &change)?;
                 if (after || was_gone) && seen != Updated::Gone {
                     return Err(Broken::new("`Gone` from the delete on", answer(&seen), FINAL));
                 }
@@ -247,7 +249,7 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
             }
             Ok(())
         })?;
-        b.dead(&key, "after a delete among updates", FINAL)?;
+        b.dead(&selector, "after a delete among updates", FINAL)?;
     }
     Ok(Held::Held)
 }
@@ -255,7 +257,7 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
 /// Every change writes the same number into two cells and the label: a record in which they differ is of two moments.
 pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     const CELLS: [&str; 2] = ["a.first", "z.last"];
-    let key = b.key(1);
+    let selector = b.selector(1);
     let paired = |n: u64| Change {
         write: CELLS.map(|cell| set(cell, &n.to_string())).to_vec(),
         label: Some(Some(n.to_string().into())),
@@ -272,17 +274,19 @@ pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict
         let fix = "read meta and all cells in one step: one statement, one command, or one transaction";
         Err(Broken::new("cells and meta of one change, in a record read among writes", seen, fix))
     };
-    b.created(&key, &new_record(&[]))?;
-    b.updated(&key, &paired(0), "on a live record")?;
+    b.created(&selector, &new_record(&[]))?;
+    b.updated(&selector, &paired(0), "on a live record")?;
     let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
     overlap(b, |writer| {
         for round in 0..ROUNDS {
             if writer.n < WRITERS / 2 {
-                writer.update(&key, &paired(round * 100 + u64::from(writer.n)))?;
+                writer.update(&selector, &paired(round * 100 + u64::from(writer.n)))?;
                 continue;
             }
-            whole(&writer.load(&key)?.ok_or_else(gone)?.record)?;
-            if let Updated::Conflict(current) = writer.update(&key, &guarded(paired(0), "a.first", None))? {
+            whole(&writer.load(&selector)?.ok_or_else(gone)?.record)?;
+            if let Updated::Conflict(current) =
+                writer.update(&selector, &guarded(paired(0), "a.first", None))?
+            {
                 whole(&current.record)?;
             }
         }

@@ -40,21 +40,21 @@ fn scanned<H: Harness>(
     Err(Broken::new(
         "an answer without a `next` after the last record",
         "no end",
-        "`next` is where the rest begins: after the last key of the answer, not before it",
+        "`next` is where the rest begins: after the last selector of the answer, not before it",
     ))
 }
 
 pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let all: HashSet<Selector> = (1..=RECORDS).map(|n| b.key(n)).collect();
-    for key in &all {
-        b.created(key, &new_record(&[]))?;
+    let all: HashSet<Selector> = (1..=RECORDS).map(|n| b.selector(n)).collect();
+    for selector in &all {
+        b.created(selector, &new_record(&[]))?;
     }
     let mut others = RECORDS;
     let found = scanned(b, || {
         // Others come and go meanwhile.
         others = if others < 200 { others + 1 } else { RECORDS + 1 };
-        b.create(&b.key(others), &new_record(&[]))?;
-        b.delete(&b.key(others))
+        b.create(&b.selector(others), &new_record(&[]))?;
+        b.delete(&b.selector(others))
     })?;
     let Some(found) = found else { return Ok(Held::Skipped) };
     let missed = all.difference(&found).count();
@@ -62,15 +62,15 @@ pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict
         return Err(Broken::new(
             format!("all {RECORDS} records that are there from the first call to the last"),
             format!("{missed} are missing"),
-            "go on where the answer before ended: after its last key, and in an order that other writes do not move",
+            "go on where the answer before ended: after its last selector, and in an order that other writes do not move",
         ));
     }
-    for key in &all {
-        b.delete(key)?;
+    for selector in &all {
+        b.delete(selector)?;
     }
     let found = scanned(b, || Ok(()))?.unwrap_or_default();
-    if all.iter().any(|key| found.contains(key)) {
-        return Err(Broken::new("no key of a record that was deleted", "one", "list what is stored"));
+    if all.iter().any(|selector| found.contains(selector)) {
+        return Err(Broken::new("no selector of a record that was deleted", "one", "list what is stored"));
     }
     Ok(Held::Held)
 }

@@ -87,20 +87,20 @@ impl MemoryStore {
 }
 
 impl SessionStore for MemoryStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        Ok(self.0.load(key))
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        Ok(self.0.load(selector))
     }
 
-    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        self.0.create(key, record)
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        self.0.create(selector, record)
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        Ok(self.0.update(key, change))
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        Ok(self.0.update(selector, change))
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        self.0.delete(key, only_if);
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.0.delete(selector, only_if);
         Ok(())
     }
 
@@ -113,8 +113,8 @@ impl Scan for MemoryStore {
     /// One part of the store at a time, whatever the limit.
     async fn scan(&self, from: Option<&Cursor>, _: u32) -> Result<Scanned, StoreError> {
         let at = from.and_then(|from| from.as_str().parse().ok()).unwrap_or(0);
-        let Some(keys) = self.0.shards.selectors(at) else { return Ok(Scanned::default()) };
-        Ok(Scanned::new(keys, (at + 1 < SHARDS).then(|| Cursor::new((at + 1).to_string()))))
+        let Some(selectors) = self.0.shards.selectors(at) else { return Ok(Scanned::default()) };
+        Ok(Scanned::new(selectors, (at + 1 < SHARDS).then(|| Cursor::new((at + 1).to_string()))))
     }
 }
 
@@ -125,9 +125,9 @@ impl PrincipalIndex for MemoryStore {
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let mut owned = self.0.owners.lock();
-        let mut keys = owned.of(principal);
-        keys.retain(|key| Some(key) != except);
-        Ok(self.0.end(&mut owned, principal, &keys))
+        let mut selectors = owned.of(principal);
+        selectors.retain(|selector| Some(selector) != except);
+        Ok(self.0.end(&mut owned, principal, &selectors))
     }
 }
 
@@ -161,10 +161,10 @@ mod tests {
         let limits = Limits { idle: hours, absolute: hours };
         let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
         for n in 0..100_000_u128 {
-            let key = Selector::from_bytes(n.to_le_bytes());
+            let selector = Selector::from_bytes(n.to_le_bytes());
             new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
-            assert!(matches!(store.0.create(&key, &new), Ok(Created::Created)));
-            store.0.delete(&key, None);
+            assert!(matches!(store.0.create(&selector, &new), Ok(Created::Created)));
+            store.0.delete(&selector, None);
         }
         let ends = store.0.shards.ends();
         assert!(ends < 10_000, "{ends} ends of sessions that are no more");

@@ -24,14 +24,14 @@ impl Owners {
 }
 
 impl Owned {
-    pub(super) fn add(&mut self, principal: &Principal, key: Selector) {
-        self.0.entry(principal.clone()).or_default().insert(key);
+    pub(super) fn add(&mut self, principal: &Principal, selector: Selector) {
+        self.0.entry(principal.clone()).or_default().insert(selector);
     }
 
-    pub(super) fn forget(&mut self, principal: &Principal, key: &Selector) {
-        if let Some(keys) = self.0.get_mut(principal) {
-            keys.remove(key);
-            if keys.is_empty() {
+    pub(super) fn forget(&mut self, principal: &Principal, selector: &Selector) {
+        if let Some(selectors) = self.0.get_mut(principal) {
+            selectors.remove(selector);
+            if selectors.is_empty() {
                 self.0.remove(principal);
             }
         }

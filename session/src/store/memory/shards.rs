@@ -35,13 +35,13 @@ pub(super) struct Shard {
 
 /// A record that is no more, and whose it was.
 pub(super) struct Ended {
-    pub(super) key: Selector,
+    pub(super) selector: Selector,
     pub(super) principal: Option<Principal>,
 }
 
 impl Ended {
-    fn of(key: Selector, record: &Record) -> Self {
-        Self { key, principal: record.meta().principal.clone() }
+    fn of(selector: Selector, record: &Record) -> Self {
+        Self { selector, principal: record.meta().principal.clone() }
     }
 }
 
@@ -49,8 +49,11 @@ impl Shard {
     /// Signing in and out all day must not fill memory with the ends of sessions that are no more.
     pub(super) fn forget_old_ends(&mut self) {
         if self.ends.len() > 2 * self.records.len() + 64 {
-            self.ends =
-                self.records.iter().map(|(key, record)| Reverse((record.meta().expires(), *key))).collect();
+            self.ends = self
+                .records
+                .iter()
+                .map(|(selector, record)| Reverse((record.meta().expires(), *selector)))
+                .collect();
         }
     }
 }
@@ -83,26 +86,28 @@ impl Shards {
         fits
     }
 
-    fn part_of(&self, key: &Selector) -> &Mutex<Shard> {
-        let [first, ..] = key.as_bytes();
+    fn part_of(&self, selector: &Selector) -> &Mutex<Shard> {
+        let [first, ..] = selector.as_bytes();
         #[allow(clippy::indexing_slicing)] // a remainder of the length
         &self.parts[usize::from(*first) % SHARDS]
     }
 
-    pub(super) fn shard(&self, key: &Selector) -> MutexGuard<'_, Shard> {
-        lock(self.part_of(key))
+    pub(super) fn shard(&self, selector: &Selector) -> MutexGuard<'_, Shard> {
+        lock(self.part_of(selector))
     }
 
     fn swept_from(&self, shard: &mut Shard, now: Timestamp) -> Vec<Ended> {
         let mut swept = Vec::new();
-        while let Some(Reverse((at, key))) = shard.ends.peek().copied() {
+        while let Some(Reverse((at, selector))) = shard.ends.peek().copied() {
             if now < at {
                 break;
             }
             shard.ends.pop();
-            match shard.records.get(&key).map(|record| record.meta().expires()) {
-                Some(end) if now < end => shard.ends.push(Reverse((end, key))),
-                Some(_) => swept.extend(shard.records.remove(&key).map(|record| Ended::of(key, &record))),
+            match shard.records.get(&selector).map(|record| record.meta().expires()) {
+                Some(end) if now < end => shard.ends.push(Reverse((end, selector))),
+                Some(_) => {
+                    swept.extend(shard.records.remove(&selector).map(|record| Ended::of(selector, &record)));
+                }
                 None => {}
             }
         }
@@ -116,8 +121,8 @@ impl Shards {
     }
 
     /// Sweeps the shard of `key`.
-    pub(super) fn sweep_of(&self, key: &Selector, now: Timestamp) -> Vec<Ended> {
-        self.sweep_part(self.part_of(key), now)
+    pub(super) fn sweep_of(&self, selector: &Selector, now: Timestamp) -> Vec<Ended> {
+        self.sweep_part(self.part_of(selector), now)
     }
 
     /// Sweeps all shards.
@@ -132,11 +137,11 @@ impl Shards {
         self.sweep_part(&self.parts[next % SHARDS], now)
     }
 
-    pub(super) fn remove(&self, shard: &mut Shard, key: &Selector) -> Option<Ended> {
-        let record = shard.records.remove(key)?;
+    pub(super) fn remove(&self, shard: &mut Shard, selector: &Selector) -> Option<Ended> {
+        let record = shard.records.remove(selector)?;
         self.records.fetch_sub(1, Ordering::SeqCst);
         shard.forget_old_ends();
-        Some(Ended::of(*key, &record))
+        Some(Ended::of(*selector, &record))
     }
 
     /// The selectors of the shard `at`; `None`: there is no such shard.

@@ -44,16 +44,17 @@ impl Inner {
             return;
         }
         let mut owned = self.owners.lock();
-        for Ended { key, principal } in ended {
-            if let Some(principal) = principal.as_ref().filter(|principal| !self.belongs(key, principal)) {
-                owned.forget(principal, key);
+        for Ended { selector, principal } in ended {
+            if let Some(principal) = principal.as_ref().filter(|principal| !self.belongs(selector, principal))
+            {
+                owned.forget(principal, selector);
             }
         }
     }
 
-    fn belongs(&self, key: &Selector, principal: &Principal) -> bool {
-        let shard = self.shards.shard(key);
-        shard.records.get(key).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
+    fn belongs(&self, selector: &Selector, principal: &Principal) -> bool {
+        let shard = self.shards.shard(selector);
+        shard.records.get(selector).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
     }
 
     /// The live sessions of `principal` but `except`, the oldest sign-in first.
@@ -66,8 +67,8 @@ impl Inner {
         let mut list: Vec<_> = owned
             .of(principal)
             .into_iter()
-            .filter(|key| Some(key) != except)
-            .filter_map(|key| Some(Listed::new(key, self.load(&key)?.record.meta().clone())))
+            .filter(|selector| Some(selector) != except)
+            .filter_map(|selector| Some(Listed::new(selector, self.load(&selector)?.record.meta().clone())))
             .filter(|listed| listed.meta.principal.as_ref() == Some(principal))
             .collect();
         Listed::sort_oldest_first(&mut list);
@@ -79,53 +80,53 @@ impl Inner {
         &self,
         owned: &Owned,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         max: Option<MaxSessions>,
     ) -> Option<Vec<Selector>> {
         let Some(max) = max else { return Some(Vec::new()) };
-        let others = self.listed(owned, principal, Some(key));
+        let others = self.listed(owned, principal, Some(selector));
         let evicted = max.evictions(others.len())?;
         Some(others.into_iter().take(evicted).map(|listed| listed.selector).collect())
     }
 
     /// Ends sessions of `principal`; says how many there were.
-    pub(super) fn end(&self, owned: &mut Owned, principal: &Principal, keys: &[Selector]) -> u64 {
+    pub(super) fn end(&self, owned: &mut Owned, principal: &Principal, selectors: &[Selector]) -> u64 {
         let mut ended = 0;
-        for key in keys {
-            let mut shard = self.shards.shard(key);
+        for selector in selectors {
+            let mut shard = self.shards.shard(selector);
             let now = self.clock.now();
             let theirs = |record: &&Arc<Record>| record.meta().principal.as_ref() == Some(principal);
-            if let Some(record) = shard.records.get(key).filter(theirs) {
+            if let Some(record) = shard.records.get(selector).filter(theirs) {
                 ended += u64::from(!record.is_expired(now));
-                self.shards.remove(&mut shard, key);
+                self.shards.remove(&mut shard, selector);
             }
             drop(shard);
-            owned.forget(principal, key);
+            owned.forget(principal, selector);
         }
         ended
     }
 
-    pub(super) fn load(&self, key: &Selector) -> Option<Loaded> {
-        let shard = self.shards.shard(key);
+    pub(super) fn load(&self, selector: &Selector) -> Option<Loaded> {
+        let shard = self.shards.shard(selector);
         let now = self.clock.now();
-        let record = shard.records.get(key).filter(|record| !record.is_expired(now))?;
+        let record = shard.records.get(selector).filter(|record| !record.is_expired(now))?;
         Some(Loaded { record: record.clone(), now })
     }
 
-    pub(super) fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+    pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let now = self.clock.now();
         let full = self.shards.len() >= self.limit;
         self.forget(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
-        self.forget(&self.shards.sweep_of(key, self.clock.now()));
+        self.forget(&self.shards.sweep_of(selector, self.clock.now()));
         let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());
         if let Some((principal, owned)) = &signing_in {
-            evicted = self.evicted(owned, principal, key, new.max_sessions);
+            evicted = self.evicted(owned, principal, selector, new.max_sessions);
         }
-        let mut shard = self.shards.shard(key);
+        let mut shard = self.shards.shard(selector);
         // Asked under the lock: a writer that waited must not judge by an earlier time than whoever went before it.
         let now = self.clock.now();
-        if shard.records.contains_key(key) {
+        if shard.records.contains_key(selector) {
             return Ok(Created::Exists);
         }
         let Some(evicted) = evicted else { return Ok(Created::TooMany) };
@@ -136,29 +137,29 @@ impl Inner {
         if !self.shards.count_one(self.limit) {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        shard.ends.push(Reverse((record.meta().expires(), *key)));
-        shard.records.insert(*key, Arc::new(record));
+        shard.ends.push(Reverse((record.meta().expires(), *selector)));
+        shard.records.insert(*selector, Arc::new(record));
         drop(shard);
         if let Some((principal, owned)) = &mut signing_in {
-            owned.add(principal, *key);
+            owned.add(principal, *selector);
             self.end(owned, principal, &evicted);
         }
         Ok(Created::Created)
     }
 
-    pub(super) fn update(&self, key: &Selector, change: &Change) -> Updated {
+    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Updated {
         // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
         self.forget(&self.shards.sweep_next(self.clock.now()));
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());
         if let Some((principal, owned)) = &signing_in {
-            evicted = self.evicted(owned, principal, key, change.max_sessions);
+            evicted = self.evicted(owned, principal, selector, change.max_sessions);
         }
-        let mut shard = self.shards.shard(key);
+        let mut shard = self.shards.shard(selector);
         // Asked under the lock, as in `create`: else a session that one reader saw expired could be touched back to life.
         let now = self.clock.now();
-        let Some(record) = shard.records.get_mut(key) else { return Updated::Gone };
+        let Some(record) = shard.records.get_mut(selector) else { return Updated::Gone };
         match record.apply(change, now) {
             Outcome::Done(next) => {
                 let before = record.meta().principal.clone();
@@ -171,23 +172,23 @@ impl Inner {
                 let sooner = end < record.meta().expires();
                 *record = Arc::from(next);
                 if sooner {
-                    shard.ends.push(Reverse((end, *key)));
+                    shard.ends.push(Reverse((end, *selector)));
                     shard.forget_old_ends();
                 }
                 drop(shard);
                 if let Some((principal, owned)) = signing_in.as_mut().filter(|_| more) {
-                    owned.add(principal, *key);
+                    owned.add(principal, *selector);
                     self.end(owned, principal, &evicted.unwrap_or_default());
                 }
                 drop(signing_in);
                 if more {
-                    self.forget(&[Ended { key: *key, principal: before }]);
+                    self.forget(&[Ended { selector: *selector, principal: before }]);
                 }
                 Updated::Done { revision }
             }
             Outcome::Conflict => Updated::Conflict(Loaded { record: record.clone(), now }),
             Outcome::Gone => {
-                let ended = self.shards.remove(&mut shard, key);
+                let ended = self.shards.remove(&mut shard, selector);
                 drop((shard, signing_in));
                 self.forget(ended.as_slice());
                 Updated::Gone
@@ -195,11 +196,11 @@ impl Inner {
         }
     }
 
-    pub(super) fn delete(&self, key: &Selector, only_if: Option<&Principal>) {
-        let mut shard = self.shards.shard(key);
+    pub(super) fn delete(&self, selector: &Selector, only_if: Option<&Principal>) {
+        let mut shard = self.shards.shard(selector);
         let matches = |record: &Arc<Record>| only_if.is_none() || record.meta().principal.as_ref() == only_if;
-        if shard.records.get(key).is_some_and(matches) {
-            let ended = self.shards.remove(&mut shard, key);
+        if shard.records.get(selector).is_some_and(matches) {
+            let ended = self.shards.remove(&mut shard, selector);
             drop(shard);
             self.forget(ended.as_slice());
         }

@@ -29,7 +29,7 @@ const LONGEST_STEP: Duration = Duration::from_mins(10);
 /// room that `fillfactor` leaves keeps them within one page. Principals are of any length, which a hash index does not mind.
 const STEPS: [&str; 1] = [r#"
     CREATE TABLE {table} (
-        key bytea NOT NULL PRIMARY KEY,
+        selector bytea NOT NULL PRIMARY KEY,
         format integer NOT NULL,
         verifier bytea NOT NULL,
         generation bigint NOT NULL,

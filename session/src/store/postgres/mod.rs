@@ -35,13 +35,13 @@ mod home;
 mod store;
 
 impl SessionStore for PostgresStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        rows::loaded(&self.read(&self.0.statements.load, Values::of_key(key)).await?)
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        rows::loaded(&self.read(&self.0.statements.load, Values::of_selector(selector)).await?)
     }
 
-    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let alone = new.principal.as_ref().filter(|_| new.max_sessions.is_some());
-        let rows = self.write_in_turn(alone, &self.0.statements.create, rows::create(key, new)).await?;
+        let rows = self.write_in_turn(alone, &self.0.statements.create, rows::create(selector, new)).await?;
         match rows::only::<&str>(&rows)? {
             "created" => Ok(Created::Created),
             "too many" => Ok(Created::TooMany),
@@ -49,17 +49,19 @@ impl SessionStore for PostgresStore {
         }
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let alone = principal.filter(|_| change.max_sessions.is_some());
-        rows::updated(&self.write_in_turn(alone, &self.0.statements.update, rows::update(key, change)).await?)
+        rows::updated(
+            &self.write_in_turn(alone, &self.0.statements.update, rows::update(selector, change)).await?,
+        )
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let Some(principal) = only_if else {
-            return self.write(&self.0.statements.delete, Values::of_key(key)).await.map(|_| ());
+            return self.write(&self.0.statements.delete, Values::of_selector(selector)).await.map(|_| ());
         };
-        let values = Values::of_key(key).and(rows::text(principal));
+        let values = Values::of_selector(selector).and(rows::text(principal));
         let rows = self.write(&self.0.statements.delete_of, values).await?;
         // What cannot be read may be of this principal: the caller hears that it is not known to be gone.
         if rows.is_empty() || rows::only(&rows)? { Ok(()) } else { Err(Unreadable::Garbage.into()) }
@@ -73,9 +75,9 @@ impl SessionStore for PostgresStore {
 impl Scan for PostgresStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let last = from.and_then(Cursor::last_selector);
-        let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
+        let last = last.map(|selector| selector.as_bytes().to_vec()).unwrap_or_default();
         let values = Values::none().and(last).and(i64::from(limit));
-        Ok(Scanned::in_order(rows::keys(&self.read(&self.0.statements.scan, values).await?), limit))
+        Ok(Scanned::in_order(rows::selectors(&self.read(&self.0.statements.scan, values).await?), limit))
     }
 }
 
@@ -87,7 +89,7 @@ impl PrincipalIndex for PostgresStore {
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let values = Values::of_principal(principal)
             .and(self.0.turn(principal))
-            .and(except.map(|key| key.as_bytes().to_vec()));
+            .and(except.map(|selector| selector.as_bytes().to_vec()));
         let rows = self.write(&self.0.statements.delete_all, values).await?;
         Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
     }

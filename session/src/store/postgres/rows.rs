@@ -37,8 +37,8 @@ impl Values {
         Self(Ok(PgArguments::default()))
     }
 
-    pub(super) fn of_key(key: &Selector) -> Self {
-        Self::none().and(key.as_bytes().to_vec())
+    pub(super) fn of_selector(selector: &Selector) -> Self {
+        Self::none().and(selector.as_bytes().to_vec())
     }
 
     pub(super) fn of_principal(principal: &Principal) -> Self {
@@ -71,8 +71,8 @@ impl Values {
     }
 }
 
-pub(super) fn create(key: &Selector, new: &NewRecord) -> Values {
-    Values::of_key(key)
+pub(super) fn create(selector: &Selector, new: &NewRecord) -> Values {
+    Values::of_selector(selector)
         .and(bytes(new.verifier))
         .and(new.principal.as_ref().map(text))
         .and(new.authenticated)
@@ -84,10 +84,10 @@ pub(super) fn create(key: &Selector, new: &NewRecord) -> Values {
         .and_max(new.max_sessions)
 }
 
-pub(super) fn update(key: &Selector, change: &Change) -> Values {
+pub(super) fn update(selector: &Selector, change: &Change) -> Values {
     let principal = change.principal.as_ref();
     let label = change.label.as_ref();
-    Values::of_key(key)
+    Values::of_selector(selector)
         .and(change.renewal.as_ref().map(|renewal| bytes(renewal.verifier)))
         .and(principal.and_then(Option::as_ref).map(text))
         .and(change.expected_generation.map(|generation| generation.to_string()))
@@ -143,20 +143,20 @@ pub(super) fn updated(rows: &[PgRow]) -> Result<Updated, StoreError> {
 
 /// The answer of `LIST`; one that cannot be read is in no list.
 pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
-    let one = |row| Some(Listed::new(key(row)?, meta(row, 1).ok()?));
+    let one = |row| Some(Listed::new(selector(row)?, meta(row, 1).ok()?));
     let mut list: Vec<_> = rows.iter().filter_map(one).collect();
     Listed::sort_oldest_first(&mut list);
     list
 }
 
 /// The answer of `SCAN`.
-pub(super) fn keys(rows: &[PgRow]) -> Vec<Selector> {
-    rows.iter().filter_map(key).collect()
+pub(super) fn selectors(rows: &[PgRow]) -> Vec<Selector> {
+    rows.iter().filter_map(selector).collect()
 }
 
-fn key(row: &PgRow) -> Option<Selector> {
-    let key: &[u8] = row.try_get(0).ok()?;
-    Some(Selector::from_bytes(key.try_into().ok()?))
+fn selector(row: &PgRow) -> Option<Selector> {
+    let bytes: &[u8] = row.try_get(0).ok()?;
+    Some(Selector::from_bytes(bytes.try_into().ok()?))
 }
 
 /// The one value of the one row of an answer.

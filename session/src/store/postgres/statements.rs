@@ -30,36 +30,37 @@ const CELLS: &str = "CASE WHEN octet_length(cells::text) <= 16777216 THEN cells:
 /// When a cell ends, if it does before its record; at the latest with the last [`Timestamp`](crate::record::Timestamp).
 const TTL: &str = "CASE WHEN w.ttl IS NOT NULL THEN least(now + w.ttl::numeric, 18446744073709551615) END";
 
-const LOAD: &str = "SELECT {now}, {meta}, {cells} AS cells FROM {table} WHERE key = $key AND expires > {now}";
+const LOAD: &str =
+    "SELECT {now}, {meta}, {cells} AS cells FROM {table} WHERE selector = $selector AND expires > {now}";
 
 /// The other sessions of the principal, the youngest sign-in first, if there is a maximum.
 const OTHERS: &str =
-    "SELECT key, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, key DESC) AS place
-    FROM {table} WHERE $most IS NOT NULL AND principal = $principal AND key <> $key AND expires > {moment}";
+    "SELECT selector, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, selector DESC) AS rank
+    FROM {table} WHERE $most IS NOT NULL AND principal = $principal AND selector <> $selector AND expires > {moment}";
 
 const CREATE: &str = "
     WITH clock AS MATERIALIZED (SELECT {moment} AS now),
     begun AS MATERIALIZED (
         SELECT now AS created, now AS touched, CASE WHEN $authenticated THEN now END AS authenticated,
             $idle::text::numeric AS idle, $absolute::text::numeric AS absolute,
-            (SELECT coalesce(jsonb_object_agg(w.key, concat('1', '@' || {ttl}, ' ', w.json)), '{}')
-                FROM unnest($keys::text[], $ttls::text[], $jsons::text[]) AS w (key, ttl, json)) AS cells
+            (SELECT coalesce(jsonb_object_agg(w.wire_key, concat('1', '@' || {ttl}, ' ', w.json)), '{}')
+                FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) AS cells
         FROM clock),
     new AS MATERIALIZED (
-        SELECT *, {end} AS expires, EXISTS (SELECT FROM {table} WHERE key = $key) AS there FROM begun),
+        SELECT *, {end} AS expires, EXISTS (SELECT FROM {table} WHERE selector = $selector) AS there FROM begun),
     others AS MATERIALIZED ({others}),
     admitted AS MATERIALIZED (
         SELECT * FROM new WHERE expires > created AND NOT there
             AND NOT coalesce($rejects AND (SELECT count(*) FROM others) >= $most, false)),
     evicted AS (
         DELETE FROM {table} t USING others o, admitted
-        WHERE t.key = o.key AND o.place >= $most AND t.principal = $principal),
+        WHERE t.selector = o.selector AND o.rank >= $most AND t.principal = $principal),
     inserted AS (
-        INSERT INTO {table} (key, format, verifier, generation, revision, created, touched, renewed, authenticated,
+        INSERT INTO {table} (selector, format, verifier, generation, revision, created, touched, renewed, authenticated,
             signed_in, idle, absolute, persistent, principal, label, cells, expires)
-        SELECT $key, 1, $verifier, 1, 1, created, created, created, authenticated,
+        SELECT $selector, 1, $verifier, 1, 1, created, created, created, authenticated,
             ($principal IS NOT NULL)::int, idle, absolute, $persistent, $principal, $label, cells, expires FROM admitted
-        ON CONFLICT (key) DO NOTHING RETURNING 1)
+        ON CONFLICT (selector) DO NOTHING RETURNING 1)
     SELECT CASE
         WHEN EXISTS (SELECT FROM inserted) THEN 'created'
         WHEN there THEN 'exists'
@@ -70,19 +71,19 @@ const CREATE: &str = "
 
 /// `FOR UPDATE` comes first: what is looked at afterwards is the row as it is, also in the answer of a conflict.
 const UPDATE: &str = "
-    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE key = $key FOR UPDATE),
+    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector FOR UPDATE),
     timed AS MATERIALIZED (SELECT *, {moment} AS now FROM held),
     judged AS MATERIALIZED (
         SELECT *, CASE
             WHEN expires <= now THEN 'gone'
             WHEN NOT {readable} THEN 'unreadable'
             WHEN generation <> $generation::text::numeric OR EXISTS (
-                SELECT FROM unnest($guards::text[], $revisions::text[]) AS g (key, revision)
-                WHERE substring(cells ->> g.key FROM '^[0-9]+') IS DISTINCT FROM g.revision) THEN 'conflict'
+                SELECT FROM unnest($guards::text[], $revisions::text[]) AS g (wire_key, revision)
+                WHERE substring(cells ->> g.wire_key FROM '^[0-9]+') IS DISTINCT FROM g.revision) THEN 'conflict'
             ELSE 'holds' END AS verdict
         FROM timed),
     changed AS MATERIALIZED (
-        SELECT key, now, created, revision + 1 AS revision,
+        SELECT selector, now, created, revision + 1 AS revision,
             generation + ($verifier IS NOT NULL)::int AS generation,
             coalesce($verifier, verifier) AS verifier,
             CASE WHEN $verifier IS NULL THEN renewed ELSE now END AS renewed,
@@ -96,8 +97,8 @@ const UPDATE: &str = "
             CASE WHEN $sets_label THEN $label ELSE label END AS label,
             CASE WHEN $touches THEN greatest(touched, now) ELSE touched END AS touched,
             (cells - $deleted::text[]) || (
-                SELECT coalesce(jsonb_object_agg(w.key, concat(revision + 1, '@' || {ttl}, ' ', w.json)), '{}')
-                FROM unnest($keys::text[], $ttls::text[], $jsons::text[]) AS w (key, ttl, json)) AS cells
+                SELECT coalesce(jsonb_object_agg(w.wire_key, concat(revision + 1, '@' || {ttl}, ' ', w.json)), '{}')
+                FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) AS cells
         FROM judged WHERE verdict = 'holds'),
     next AS MATERIALIZED (SELECT *, {end} AS expires FROM changed),
     others AS MATERIALIZED ({others}),
@@ -106,16 +107,16 @@ const UPDATE: &str = "
             AND NOT coalesce(other_principal AND $rejects AND (SELECT count(*) FROM others) >= $most, false)),
     evicted AS (
         DELETE FROM {table} t USING others o, admitted a
-        WHERE a.other_principal AND t.key = o.key AND o.place >= $most AND t.principal = $principal),
+        WHERE a.other_principal AND t.selector = o.selector AND o.rank >= $most AND t.principal = $principal),
     written AS (
         UPDATE {table} t SET revision = a.revision, generation = a.generation, verifier = a.verifier,
             renewed = a.renewed, principal = a.principal,
             signed_in = a.signed_in, authenticated = a.authenticated, idle = a.idle, absolute = a.absolute,
             persistent = a.persistent, label = a.label, touched = a.touched, cells = a.cells, expires = a.expires
-        FROM admitted a WHERE t.key = a.key RETURNING t.revision),
+        FROM admitted a WHERE t.selector = a.selector RETURNING t.revision),
     ended AS (
         DELETE FROM {table} t USING judged j LEFT JOIN next n ON true
-        WHERE t.key = j.key AND (j.verdict = 'gone' OR n.expires <= n.now))
+        WHERE t.selector = j.selector AND (j.verdict = 'gone' OR n.expires <= n.now))
     SELECT CASE
             WHEN verdict <> 'holds' THEN verdict
             WHEN EXISTS (SELECT FROM written) THEN 'done'
@@ -125,37 +126,37 @@ const UPDATE: &str = "
         CASE WHEN verdict IN ('conflict', 'unreadable') THEN {cells} END AS cells
     FROM judged";
 
-const DELETE: &str = "DELETE FROM {table} WHERE key = $key";
+const DELETE: &str = "DELETE FROM {table} WHERE selector = $selector";
 
 /// Answers whether it could be read, if it is of this principal.
 const DELETE_OF: &str = "
-    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE key = $key AND principal = $principal FOR UPDATE),
-    judged AS MATERIALIZED (SELECT key, {readable} AS readable FROM held),
-    ended AS (DELETE FROM {table} t USING judged j WHERE t.key = j.key AND j.readable)
+    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector AND principal = $principal FOR UPDATE),
+    judged AS MATERIALIZED (SELECT selector, {readable} AS readable FROM held),
+    ended AS (DELETE FROM {table} t USING judged j WHERE t.selector = j.selector AND j.readable)
     SELECT readable FROM judged";
 
-const LIST: &str = "SELECT key, {meta} FROM {table} WHERE principal = $principal AND expires > {now}";
+const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE principal = $principal AND expires > {now}";
 
-const SCAN: &str = "SELECT key FROM {table} WHERE key > $last ORDER BY key LIMIT $limit";
+const SCAN: &str = "SELECT selector FROM {table} WHERE selector > $last ORDER BY selector LIMIT $limit";
 
 /// Takes the principal's lock as sign-ins with a maximum do, because they too end more than one session.
 const DELETE_ALL: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
     ended AS (
-        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.key <> $except)
+        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.selector <> $except)
         RETURNING t.expires > {now} AS live)
     SELECT count(*) FILTER (WHERE live) FROM ended";
 
 /// Waits for nobody: what somebody else holds is swept the next time. A row that was touched meanwhile is looked at again.
 const SWEEP: &str = "
     WITH dead AS MATERIALIZED (
-        SELECT key FROM {table} WHERE expires <= {now} ORDER BY expires LIMIT $limit FOR UPDATE SKIP LOCKED),
-    swept AS (DELETE FROM {table} t USING dead WHERE t.key = dead.key RETURNING 1)
+        SELECT selector FROM {table} WHERE expires <= {now} ORDER BY expires LIMIT $limit FOR UPDATE SKIP LOCKED),
+    swept AS (DELETE FROM {table} t USING dead WHERE t.selector = dead.selector RETURNING 1)
     SELECT count(*) FROM swept";
 
 /// The values of each statement, in the order in which they are bound.
 const CREATE_TAKES: &[&str] = &[
-    "key",
+    "selector",
     "verifier",
     "principal",
     "authenticated",
@@ -163,21 +164,21 @@ const CREATE_TAKES: &[&str] = &[
     "absolute",
     "persistent",
     "label",
-    "keys",
+    "wire_keys",
     "ttls",
     "jsons",
     "most",
     "rejects",
 ];
 const UPDATE_TAKES: &[&str] = &[
-    "key",
+    "selector",
     "verifier",
     "principal",
     "generation",
     "guards",
     "revisions",
     "deleted",
-    "keys",
+    "wire_keys",
     "ttls",
     "jsons",
     "most",
@@ -221,11 +222,11 @@ impl Statements {
             AssertSqlSafe(numbered(&text, takes)).into_sql_str()
         };
         Self {
-            load: sql(LOAD, &["key"]),
+            load: sql(LOAD, &["selector"]),
             create: sql(CREATE, CREATE_TAKES),
             update: sql(UPDATE, UPDATE_TAKES),
-            delete: sql(DELETE, &["key"]),
-            delete_of: sql(DELETE_OF, &["key", "principal"]),
+            delete: sql(DELETE, &["selector"]),
+            delete_of: sql(DELETE_OF, &["selector", "principal"]),
             list: sql(LIST, &["principal"]),
             scan: sql(SCAN, &["last", "limit"]),
             delete_all: sql(DELETE_ALL, &["principal", "turn", "except"]),
@@ -237,7 +238,7 @@ impl Statements {
 /// PostgreSQL's parameters have numbers; ours have names, of which no statement has twenty by heart.
 fn numbered(sql: &str, takes: &[&str]) -> String {
     let mut numbers: Vec<(&str, usize)> = takes.iter().copied().zip(1..).collect();
-    // `$key` is also how `$keys` begins.
+    // The longest name first: a name may be the beginning of another.
     numbers.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
     numbers
         .iter()

@@ -21,14 +21,14 @@ use crate::{
 /// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
 pub(super) async fn make_room(
     connection: &mut SqliteConnection,
-    key: &Selector,
+    selector: &Selector,
     principal: Option<&Principal>,
     max: Option<MaxSessions>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
     let mut others = rows::of_principal(connection, principal, now).await?;
-    others.retain(|listed| listed.selector != *key);
+    others.retain(|listed| listed.selector != *selector);
     let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
     for listed in others.iter().take(evicted) {
         Rows::of(connection, &listed.selector).delete().await?;

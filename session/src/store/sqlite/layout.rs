@@ -29,14 +29,14 @@ const APPLICATION: i64 = 0x6174_7331;
 /// Every layout from the one before it. A release that changes tables appends, and never edits.
 const STEPS: [&str; 1] = ["
     CREATE TABLE session (
-        key BLOB NOT NULL PRIMARY KEY, meta TEXT NOT NULL, expires INTEGER NOT NULL, principal TEXT
+        selector BLOB NOT NULL PRIMARY KEY, meta TEXT NOT NULL, expires INTEGER NOT NULL, principal TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX session_by_end ON session (expires);
     CREATE INDEX session_by_principal ON session (principal) WHERE principal IS NOT NULL;
     CREATE TABLE cell (
         session BLOB NOT NULL, wire_key TEXT NOT NULL, cell TEXT NOT NULL, PRIMARY KEY (session, wire_key)
     ) STRICT, WITHOUT ROWID;
-    CREATE TRIGGER session_ends AFTER DELETE ON session BEGIN DELETE FROM cell WHERE session = OLD.key; END;
+    CREATE TRIGGER session_ends AFTER DELETE ON session BEGIN DELETE FROM cell WHERE session = OLD.selector; END;
     PRAGMA application_id = 0x61747331;
     PRAGMA user_version = 1;
 "];

@@ -36,11 +36,11 @@ mod index;
 const SWEPT_WITH_CREATE: u32 = 32;
 
 impl SessionStore for SqliteStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
-        let record = Rows::of(&mut lease, key).load().await;
+        let record = Rows::of(&mut lease, selector).load().await;
         // A record that cannot be read, as every one of a later release, says nothing against the connection.
         if record.as_ref().err().is_none_or(|error| error.kind() != StoreErrorKind::Unavailable) {
             lease.give_back();
@@ -48,18 +48,18 @@ impl SessionStore for SqliteStore {
         Ok(record?.filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
     }
 
-    async fn create(&self, key: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let mut lease = self.0.writer.begin().await?;
         // Asked under the lock, as in `update`: what was decided before somebody waited may be wrong by now.
         let now = self.0.clock.now();
         rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
         let record = Record::create(new, now);
-        let answer = if Rows::of(&mut lease, key).any().await? {
+        let answer = if Rows::of(&mut lease, selector).any().await? {
             Created::Exists
         } else if record.is_expired(now) {
             Created::Created
-        } else if make_room(&mut lease, key, new.principal.as_ref(), new.max_sessions, now).await? {
-            Rows::of(&mut lease, key).insert(&record).await?;
+        } else if make_room(&mut lease, selector, new.principal.as_ref(), new.max_sessions, now).await? {
+            Rows::of(&mut lease, selector).insert(&record).await?;
             Created::Created
         } else {
             Created::TooMany
@@ -68,10 +68,10 @@ impl SessionStore for SqliteStore {
         Ok(answer)
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let mut lease = self.0.writer.begin().await?;
         let now = self.0.clock.now();
-        let mut rows = Rows::of(&mut lease, key);
+        let mut rows = Rows::of(&mut lease, selector);
         let record = match rows.load().await {
             Ok(Some(record)) => record,
             nothing => {
@@ -87,11 +87,11 @@ impl SessionStore for SqliteStore {
             Outcome::Done(next) => {
                 let principal = next.meta().principal.as_ref();
                 let more = principal.filter(|_| principal != record.meta().principal.as_ref());
-                if !make_room(&mut lease, key, more, change.max_sessions, now).await? {
+                if !make_room(&mut lease, selector, more, change.max_sessions, now).await? {
                     lease.rollback().await;
                     return Ok(Updated::TooMany);
                 }
-                Rows::of(&mut lease, key).write(change, &next).await?;
+                Rows::of(&mut lease, selector).write(change, &next).await?;
                 Updated::Done { revision: next.meta().revision }
             }
             Outcome::Gone => {
@@ -103,9 +103,9 @@ impl SessionStore for SqliteStore {
         Ok(answer)
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let mut lease = self.0.writer.begin().await?;
-        let mut rows = Rows::of(&mut lease, key);
+        let mut rows = Rows::of(&mut lease, selector);
         if only_if.is_some() {
             let matches = |record: Record| record.meta().principal.as_ref() == only_if;
             // What cannot be read may be of this principal: the caller hears that it is not known to be gone.
@@ -129,8 +129,8 @@ impl SessionStore for SqliteStore {
 impl Scan for SqliteStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let mut lease = self.0.readers.lease().await?;
-        let keys = rows::keys(&mut lease, from.and_then(Cursor::last_selector), limit).await?;
+        let selectors = rows::selectors(&mut lease, from.and_then(Cursor::last_selector), limit).await?;
         lease.give_back();
-        Ok(Scanned::in_order(keys, limit))
+        Ok(Scanned::in_order(selectors, limit))
     }
 }

@@ -27,25 +27,25 @@ use crate::{
 
 /// One statement, so that meta and cells are of one moment; meta is the row without a wire key. What is larger than 16 MiB is
 /// nothing that we wrote, and is not even read.
-const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE key = ?1 \
+const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE selector = ?1 \
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
 
-const OF_PRINCIPAL: &str = "SELECT key, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+const OF_PRINCIPAL: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
 
-const KEYS: &str = "SELECT key FROM session WHERE key > ?1 ORDER BY key LIMIT ?2";
+const SELECTORS: &str = "SELECT selector FROM session WHERE selector > ?1 ORDER BY selector LIMIT ?2";
 
 const COUNT_ALL: &str =
-    "SELECT count(*) FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2) AND expires > ?3";
+    "SELECT count(*) FROM session WHERE principal = ?1 AND (?2 IS NULL OR selector <> ?2) AND expires > ?3";
 
-const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR key <> ?2)";
+const DELETE_ALL: &str = "DELETE FROM session WHERE principal = ?1 AND (?2 IS NULL OR selector <> ?2)";
 
 const ANY: &str =
-    "SELECT 1 FROM session WHERE key = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
+    "SELECT 1 FROM session WHERE selector = ?1 UNION ALL SELECT 1 FROM cell WHERE session = ?1 LIMIT 1";
 
-const INSERT: &str = "INSERT INTO session (key, meta, expires, principal) VALUES (?1, ?2, ?3, ?4)";
+const INSERT: &str = "INSERT INTO session (selector, meta, expires, principal) VALUES (?1, ?2, ?3, ?4)";
 
-const UPDATE: &str = "UPDATE session SET meta = ?2, expires = ?3, principal = ?4 WHERE key = ?1";
+const UPDATE: &str = "UPDATE session SET meta = ?2, expires = ?3, principal = ?4 WHERE selector = ?1";
 
 const WRITE_CELL: &str = "INSERT INTO cell (session, wire_key, cell) VALUES (?1, ?2, ?3) \
     ON CONFLICT (session, wire_key) DO UPDATE SET cell = excluded.cell";
@@ -55,20 +55,20 @@ const DELETE_CELL: &str = "DELETE FROM cell WHERE session = ?1 AND wire_key = ?2
 /// Cells of a session that is there go by the trigger; these may have lost theirs.
 const DELETE_CELLS: &str = "DELETE FROM cell WHERE session = ?1";
 
-const DELETE: &str = "DELETE FROM session WHERE key = ?1";
+const DELETE: &str = "DELETE FROM session WHERE selector = ?1";
 
-const SWEEP: &str = "DELETE FROM session WHERE key IN (SELECT key FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
+const SWEEP: &str = "DELETE FROM session WHERE selector IN (SELECT selector FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 pub(super) struct Rows<'c> {
     connection: &'c mut SqliteConnection,
-    key: &'c Selector,
+    selector: &'c Selector,
 }
 
 impl<'c> Rows<'c> {
-    pub(super) fn of(connection: &'c mut SqliteConnection, key: &'c Selector) -> Self {
-        Self { connection, key }
+    pub(super) fn of(connection: &'c mut SqliteConnection, selector: &'c Selector) -> Self {
+        Self { connection, selector }
     }
 
     async fn run(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
@@ -76,13 +76,13 @@ impl<'c> Rows<'c> {
         Ok(done.rows_affected())
     }
 
-    fn keyed(&self, sql: &'static str) -> Statement<'static> {
-        sqlx::query(sql).bind(self.key.as_bytes().to_vec())
+    fn bound(&self, sql: &'static str) -> Statement<'static> {
+        sqlx::query(sql).bind(self.selector.as_bytes().to_vec())
     }
 
     /// The record, expired or not.
     pub(super) async fn load(&mut self) -> Result<Option<Record>, StoreError> {
-        let rows = self.keyed(LOAD).fetch_all(&mut *self.connection).await.map_err(before_commit)?;
+        let rows = self.bound(LOAD).fetch_all(&mut *self.connection).await.map_err(before_commit)?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -90,7 +90,7 @@ impl<'c> Rows<'c> {
         let mut cells = Vec::with_capacity(rows.len());
         for row in &rows {
             let text = text(row, 1)?.ok_or(Unreadable::Garbage)?;
-            match text_key(row)? {
+            match wire_key(row)? {
                 None => meta = Some(Meta::from_text(text)?),
                 Some(key) => cells.push((key, Cell::from_text(text).ok_or(Unreadable::Garbage)?)),
             }
@@ -101,7 +101,7 @@ impl<'c> Rows<'c> {
 
     /// Whether anything is stored, readable or not.
     pub(super) async fn any(&mut self) -> Result<bool, StoreError> {
-        let row = self.keyed(ANY).fetch_optional(&mut *self.connection).await.map_err(before_commit)?;
+        let row = self.bound(ANY).fetch_optional(&mut *self.connection).await.map_err(before_commit)?;
         Ok(row.is_some())
     }
 
@@ -117,7 +117,7 @@ impl<'c> Rows<'c> {
     pub(super) async fn write(&mut self, change: &Change, next: &Record) -> Result<(), StoreError> {
         self.write_meta(UPDATE, next.meta()).await?;
         for key in &change.delete {
-            let statement = self.keyed(DELETE_CELL).bind(key.as_str().to_owned());
+            let statement = self.bound(DELETE_CELL).bind(key.as_str().to_owned());
             self.run(statement).await?;
         }
         for write in &change.write {
@@ -130,7 +130,7 @@ impl<'c> Rows<'c> {
 
     pub(super) async fn delete(&mut self) -> Result<(), StoreError> {
         for sql in [DELETE, DELETE_CELLS] {
-            let statement = self.keyed(sql);
+            let statement = self.bound(sql);
             self.run(statement).await?;
         }
         Ok(())
@@ -141,12 +141,12 @@ impl<'c> Rows<'c> {
             .to_text()
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_source(error))?;
         let principal = meta.principal.as_ref().map(|principal| principal.as_str().to_owned());
-        let statement = self.keyed(sql).bind(text).bind(integer(meta.expires())).bind(principal);
+        let statement = self.bound(sql).bind(text).bind(integer(meta.expires())).bind(principal);
         self.run(statement).await.map(|_| ())
     }
 
     async fn write_cell(&mut self, key: &WireKey, cell: &Cell) -> Result<(), StoreError> {
-        let statement = self.keyed(WRITE_CELL).bind(key.as_str().to_owned()).bind(cell.to_text());
+        let statement = self.bound(WRITE_CELL).bind(key.as_str().to_owned()).bind(cell.to_text());
         self.run(statement).await.map(|_| ())
     }
 }
@@ -162,15 +162,15 @@ pub(super) async fn sweep(
 }
 
 /// Some keys in their order, those after `last`.
-pub(super) async fn keys(
+pub(super) async fn selectors(
     connection: &mut SqliteConnection,
     last: Option<Selector>,
     limit: u32,
 ) -> Result<Vec<Selector>, StoreError> {
-    let last = last.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
-    let statement = sqlx::query(KEYS).bind(last).bind(i64::from(limit));
+    let last = last.map(|selector| selector.as_bytes().to_vec()).unwrap_or_default();
+    let statement = sqlx::query(SELECTORS).bind(last).bind(i64::from(limit));
     let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
-    Ok(rows.iter().filter_map(key).collect())
+    Ok(rows.iter().filter_map(selector).collect())
 }
 
 /// The live sessions of `principal`, the oldest sign-in first. One that cannot be read is in no list.
@@ -188,12 +188,12 @@ pub(super) async fn of_principal(
 
 fn listed(row: &SqliteRow) -> Option<Listed> {
     let meta = Meta::from_text(row.try_get(1).ok()?).ok()?;
-    Some(Listed::new(key(row)?, meta))
+    Some(Listed::new(selector(row)?, meta))
 }
 
-fn key(row: &SqliteRow) -> Option<Selector> {
-    let key: &[u8] = row.try_get(0).ok()?;
-    Some(Selector::from_bytes(key.try_into().ok()?))
+fn selector(row: &SqliteRow) -> Option<Selector> {
+    let bytes: &[u8] = row.try_get(0).ok()?;
+    Some(Selector::from_bytes(bytes.try_into().ok()?))
 }
 
 /// Removes all sessions of `principal` but `except`, readable or not; says how many of them were live.
@@ -203,7 +203,7 @@ pub(super) async fn delete_all(
     except: Option<&Selector>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let except = except.map(|key| key.as_bytes().to_vec());
+    let except = except.map(|selector| selector.as_bytes().to_vec());
     let theirs = |sql| sqlx::query(sql).bind(principal.as_str().to_owned()).bind(except.clone());
     let counted =
         theirs(COUNT_ALL).bind(integer(now)).fetch_one(&mut *connection).await.map_err(before_commit)?;
@@ -216,7 +216,7 @@ fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {
     row.try_get(column).map_err(before_commit)
 }
 
-fn text_key(row: &SqliteRow) -> Result<Option<WireKey>, StoreError> {
+fn wire_key(row: &SqliteRow) -> Result<Option<WireKey>, StoreError> {
     Ok(text(row, 0)?.map(WireKey::from))
 }
 

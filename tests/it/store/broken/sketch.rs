@@ -125,8 +125,8 @@ impl Sketch {
         why.into()
     }
 
-    fn get(&self, key: &Selector) -> Result<Option<Record>, StoreError> {
-        match self.shared.records.lock().unwrap().get(key).cloned() {
+    fn get(&self, selector: &Selector) -> Result<Option<Record>, StoreError> {
+        match self.shared.records.lock().unwrap().get(selector).cloned() {
             None => Ok(None),
             Some(Stored::Good(record)) => Ok(Some(*record)),
             Some(Stored::Bad(Unreadable::Newer(_))) if self.is(Fault::ReadsNewer) => {
@@ -139,7 +139,7 @@ impl Sketch {
         }
     }
 
-    fn put(&self, key: &Selector, record: &Record) {
+    fn put(&self, selector: &Selector, record: &Record) {
         let mut cells = record.cells().to_vec();
         let written = record.meta().revision;
         if self.is(Fault::DropsACell) && cells.iter().filter(|(_, cell)| cell.revision == written).count() > 1
@@ -161,7 +161,7 @@ impl Sketch {
             }
         }
         let record = Record::from_parts(record.meta().clone(), cells);
-        self.shared.records.lock().unwrap().insert(*key, Stored::Good(Box::new(record)));
+        self.shared.records.lock().unwrap().insert(*selector, Stored::Good(Box::new(record)));
     }
 
     /// What a write's caller hears, if its reply was to be lost.
@@ -184,26 +184,27 @@ impl Sketch {
         (!open).then(|| WRITER.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    fn load_now(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
+    fn load_now(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let alive = |record: &Record| self.is(Fault::LoadsTheDead) || !record.is_expired(self.judged_at());
-        let Some(mut record) = self.get(key)?.filter(alive) else { return Ok(None) };
+        let Some(mut record) = self.get(selector)?.filter(alive) else { return Ok(None) };
         if self.is(Fault::TornLoad) {
             std::thread::sleep(Duration::from_millis(1));
-            let later = self.get(key)?.map(|later| later.cells().to_vec()).unwrap_or_default();
+            let later = self.get(selector)?.map(|later| later.cells().to_vec()).unwrap_or_default();
             record = Record::from_parts(record.meta().clone(), later);
         }
-        self.shared.loaded.lock().unwrap().entry(*key).or_insert_with(|| record.clone());
+        self.shared.loaded.lock().unwrap().entry(*selector).or_insert_with(|| record.clone());
         Ok(Some(Loaded::new(record, self.now())))
     }
 
-    fn create_now(&self, key: &Selector, new: &NewRecord) -> Created {
+    fn create_now(&self, selector: &Selector, new: &NewRecord) -> Created {
         let _writer = self.exclusive();
-        let there = self.shared.records.lock().unwrap().contains_key(key);
-        let garbage = matches!(self.shared.records.lock().unwrap().get(key), Some(Stored::Bad(_)));
+        let there = self.shared.records.lock().unwrap().contains_key(selector);
+        let garbage = matches!(self.shared.records.lock().unwrap().get(selector), Some(Stored::Bad(_)));
         if there && !self.is(Fault::Overwrites) && !(garbage && self.is(Fault::OverwritesGarbage)) {
             return Created::Exists;
         }
-        if new.principal.as_ref().is_some_and(|principal| !self.admit(key, principal, new.max_sessions)) {
+        if new.principal.as_ref().is_some_and(|principal| !self.admit(selector, principal, new.max_sessions))
+        {
             return Created::TooMany;
         }
         if self.is(Fault::NotAtomic) {
@@ -211,12 +212,12 @@ impl Sketch {
         }
         let record = Record::create(new, self.now());
         if !record.is_expired(self.now()) {
-            self.put(key, &record);
+            self.put(selector, &record);
         }
         Created::Created
     }
 
-    fn update_now(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    fn update_now(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let _writer = self.exclusive();
         let mut change = change.clone();
         if self.is(Fault::IgnoresGuards) {
@@ -225,12 +226,12 @@ impl Sketch {
         if self.is(Fault::IgnoresGeneration) {
             change.expected_generation = None;
         }
-        let Some(record) = self.get(key)? else {
+        let Some(record) = self.get(selector)? else {
             if self.is(Fault::Upserts) {
                 let limits = Limits { idle: Duration::from_secs(9), absolute: Duration::from_secs(9) };
                 let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
                 new.cells = change.write;
-                self.put(key, &Record::create(&new, self.now()));
+                self.put(selector, &Record::create(&new, self.now()));
                 return Ok(Updated::Done { revision: 1 });
             }
             return Ok(Updated::Gone);
@@ -244,14 +245,14 @@ impl Sketch {
         });
         let read_late = self.is(Fault::ConflictFromBefore);
         let current =
-            if read_late { self.get(key)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
+            if read_late { self.get(selector)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
         match current.apply(&change, self.judged_at()) {
             Outcome::Done(next) => {
                 let principal = next.meta().principal.as_ref();
                 let more = principal.filter(|_| {
                     self.is(Fault::CountsAgain) || principal != current.meta().principal.as_ref()
                 });
-                if more.is_some_and(|principal| !self.admit(key, principal, change.max_sessions)) {
+                if more.is_some_and(|principal| !self.admit(selector, principal, change.max_sessions)) {
                     return Ok(Updated::TooMany);
                 }
                 let revision = next.meta().revision;
@@ -259,19 +260,19 @@ impl Sketch {
                 if self.is(Fault::KeepsOldVerifier) {
                     meta.verifier = current.meta().verifier;
                 }
-                self.put(key, &Record::from_parts(meta, next.cells().to_vec()));
+                self.put(selector, &Record::from_parts(meta, next.cells().to_vec()));
                 Ok(Updated::Done { revision: revision + u64::from(self.is(Fault::WrongRevision)) })
             }
             Outcome::Conflict => {
                 let mut shown = record;
                 if self.is(Fault::StaleConflict) {
-                    shown = self.shared.loaded.lock().unwrap().get(key).cloned().unwrap_or(shown);
+                    shown = self.shared.loaded.lock().unwrap().get(selector).cloned().unwrap_or(shown);
                 }
                 if self.is(Fault::ConflictTouches) {
                     let mut touch = Change::default();
                     touch.touch = change.touch;
                     if let Outcome::Done(next) = current.apply(&touch, self.now()) {
-                        self.put(key, &next);
+                        self.put(selector, &next);
                     }
                 }
                 Ok(Updated::Conflict(Loaded::new(shown, self.now())))
@@ -280,15 +281,15 @@ impl Sketch {
                 Ok(Updated::Done { revision: current.meta().revision + 1 })
             }
             Outcome::Gone => {
-                self.shared.records.lock().unwrap().remove(key);
+                self.shared.records.lock().unwrap().remove(selector);
                 Ok(Updated::Gone)
             }
         }
     }
 
-    fn delete_now(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    fn delete_now(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let _writer = self.exclusive();
-        let matches = match (self.shared.records.lock().unwrap().get(key), only_if) {
+        let matches = match (self.shared.records.lock().unwrap().get(selector), only_if) {
             (None, _) => false,
             (Some(Stored::Bad(why)), None) if self.is(Fault::CannotDeleteGarbage) => {
                 return Err((*why).into());
@@ -302,28 +303,28 @@ impl Sketch {
             (Some(Stored::Bad(_)), Some(_)) => self.is(Fault::DeletesAnyone),
         };
         if matches {
-            self.shared.records.lock().unwrap().remove(key);
-            self.shared.loaded.lock().unwrap().remove(key);
+            self.shared.records.lock().unwrap().remove(selector);
+            self.shared.loaded.lock().unwrap().remove(selector);
         }
         Ok(())
     }
 }
 
 impl SessionStore for Sketch {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.load_now(key)
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.load_now(selector)
     }
 
-    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        self.reply(|| Ok(self.create_now(key, record)))
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        self.reply(|| Ok(self.create_now(selector, record)))
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        self.reply(|| self.update_now(key, change))
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        self.reply(|| self.update_now(selector, change))
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        self.delete_now(key, only_if)
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.delete_now(selector, only_if)
     }
 
     fn abilities(&self) -> Abilities<'_> {
@@ -333,15 +334,15 @@ impl SessionStore for Sketch {
 
 impl Scan for Sketch {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        let of = |key: &Selector| u128::from_be_bytes(*key.as_bytes());
-        let mut keys: Vec<Selector> = self.shared.records.lock().unwrap().keys().copied().collect();
-        keys.sort_unstable();
+        let of = |selector: &Selector| u128::from_be_bytes(*selector.as_bytes());
+        let mut selectors: Vec<Selector> = self.shared.records.lock().unwrap().keys().copied().collect();
+        selectors.sort_unstable();
         if let Some(last) = from.map(|from| from.as_str().parse::<u128>().unwrap()) {
             let skipped = usize::from(self.is(Fault::SkipsInScans));
-            keys = keys.into_iter().filter(|key| of(key) > last).skip(skipped).collect();
+            selectors = selectors.into_iter().filter(|selector| of(selector) > last).skip(skipped).collect();
         }
-        keys.truncate(usize::try_from(limit).unwrap());
-        let last = keys.last().map(|last| if self.is(Fault::ScansForEver) { 0 } else { of(last) });
-        Ok(Scanned::new(keys, last.map(|last| Cursor::new(last.to_string()))))
+        selectors.truncate(usize::try_from(limit).unwrap());
+        let last = selectors.last().map(|last| if self.is(Fault::ScansForEver) { 0 } else { of(last) });
+        Ok(Scanned::new(selectors, last.map(|last| Cursor::new(last.to_string()))))
     }
 }

@@ -34,10 +34,10 @@ impl Shared {
         options.max_connections(4).connect_timeout(Duration::from_secs(20)).open().await.unwrap()
     }
 
-    /// Runs `sql` behind the store's back, with the key and `bytes`.
-    async fn harm(&self, sql: &'static str, key: &Selector, bytes: Vec<u8>) {
+    /// Runs `sql` behind the store's back, with the selector and `bytes`.
+    async fn harm(&self, sql: &'static str, selector: &Selector, bytes: Vec<u8>) {
         let mut connection = self.server.connection(&self.database()).await;
-        let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(bytes);
+        let harm = sqlx::query(sql).bind(selector.as_bytes().to_vec()).bind(bytes);
         assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
         connection.close().await.unwrap();
     }
@@ -68,34 +68,37 @@ impl Harness for Shared {
         Some(self.open(&self.server.url(&self.database())).await)
     }
 
-    async fn damage(&self, _: &PostgresStore, key: &Selector, damage: Damage) -> bool {
+    async fn damage(&self, _: &PostgresStore, selector: &Selector, damage: Damage) -> bool {
         let sql = match damage {
             Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText => {
-                "UPDATE typed_session SET verifier = $2 WHERE key = $1"
+                "UPDATE typed_session SET verifier = $2 WHERE selector = $1"
             }
             Damage::NewerLayout => {
-                "UPDATE typed_session SET format = 60000 WHERE key = $1 AND $2 IS NOT NULL"
+                "UPDATE typed_session SET format = 60000 WHERE selector = $1 AND $2 IS NOT NULL"
             }
             Damage::Cell => {
                 "UPDATE typed_session SET cells = jsonb_set(cells, '{shop.cart}', to_jsonb(convert_from($2, 'UTF8'))) \
-                 WHERE key = $1"
+                 WHERE selector = $1"
             }
             Damage::WrongType => {
                 "UPDATE typed_session SET cells = jsonb_set(cells, '{shop.cart}', '[7]') \
-                 WHERE key = $1 AND $2 IS NOT NULL"
+                 WHERE selector = $1 AND $2 IS NOT NULL"
             }
             // One row cannot lack its half, and the engine refuses what is not text.
             _ => return false,
         };
-        self.harm(sql, key, damage.bytes().to_vec()).await;
+        self.harm(sql, selector, damage.bytes().to_vec()).await;
         true
     }
 
-    async fn raw(&self, _: &PostgresStore, key: &Selector) -> Option<Vec<u8>> {
+    async fn raw(&self, _: &PostgresStore, selector: &Selector) -> Option<Vec<u8>> {
         let mut connection = self.server.connection(&self.database()).await;
-        let sql = "SELECT coalesce(string_agg(t::text, ';'), '') FROM typed_session t WHERE key = $1";
-        let text: String =
-            sqlx::query_scalar(sql).bind(key.as_bytes().to_vec()).fetch_one(&mut connection).await.unwrap();
+        let sql = "SELECT coalesce(string_agg(t::text, ';'), '') FROM typed_session t WHERE selector = $1";
+        let text: String = sqlx::query_scalar(sql)
+            .bind(selector.as_bytes().to_vec())
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         Some(text.into_bytes())
     }

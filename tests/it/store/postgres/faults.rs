@@ -16,7 +16,7 @@ fn refuse_with(code: &str) -> String {
 #[tokio::test]
 async fn what_the_server_refuses_is_not_done() {
     let Some((server, database, store)) = fresh().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for (code, expected) in [
         ("53100", StoreErrorKind::Full),
         ("53200", StoreErrorKind::Full),
@@ -33,22 +33,22 @@ async fn what_the_server_refuses_is_not_done() {
     ] {
         server.execute(&database, &refuse_with(code)).await;
         let begun = Instant::now();
-        let error = store.update(&KEY, &touch()).await.unwrap_err();
+        let error = store.update(&SELECTOR, &touch()).await.unwrap_err();
         assert_eq!(error.kind(), expected, "{code}");
         assert!(begun.elapsed() < Duration::from_secs(3), "{code}");
         let said = format!("{error:?}");
         assert!(said.contains(code) && !said.contains("secret"), "{said}");
-        let revision = store.load(&KEY).await.unwrap().unwrap().record.meta().revision;
+        let revision = store.load(&SELECTOR).await.unwrap().unwrap().record.meta().revision;
         assert_eq!(revision, 1, "{code}");
     }
     server.execute(&database, "DROP TRIGGER refuse ON typed_session").await;
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
 #[tokio::test]
 async fn what_was_rolled_back_in_passing_is_tried_again() {
     let Some((server, database, store)) = fresh().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     // A sequence is not rolled back: it counts the tries.
     let twice = "CREATE SEQUENCE tries;
         CREATE FUNCTION passes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -56,7 +56,7 @@ async fn what_was_rolled_back_in_passing_is_tried_again() {
             RETURN NEW; END $$;
         CREATE TRIGGER passes BEFORE UPDATE ON typed_session FOR EACH ROW EXECUTE FUNCTION passes()";
     server.execute(&database, twice).await;
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
     let mut connection = server.connection(&database).await;
     assert_eq!(ask::<i64>(&mut connection, "SELECT last_value FROM tries").await, 3);
 }
@@ -65,14 +65,14 @@ async fn what_was_rolled_back_in_passing_is_tried_again() {
 #[tokio::test]
 async fn an_answer_waits_for_the_end_of_the_transaction() {
     let Some((server, database, store)) = fresh().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let at_the_end = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$;
         CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON typed_session DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION refuse()";
     server.execute(&database, at_the_end).await;
-    assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Full);
-    let revision = store.load(&KEY).await.unwrap().unwrap().record.meta().revision;
+    assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Full);
+    let revision = store.load(&SELECTOR).await.unwrap().unwrap().record.meta().revision;
     assert_eq!(revision, 1);
 }
 
@@ -88,12 +88,12 @@ async fn a_lost_reply_is_never_counted_twice() {
     ] {
         let proxy = Proxy::postgres(server.port());
         let store = open(&proxy.url(&server.database().await)).await;
-        store.create(&KEY, &new_record()).await.unwrap();
+        store.create(&SELECTOR, &new_record()).await.unwrap();
         let (mut acknowledged, mut unknown, mut expected) = (0, 0, 0);
         for n in 0..12 {
             proxy.on_command(n, |_| true, mode.clone());
             for _ in 0..4 {
-                match count(&store, &KEY).await {
+                match count(&store, &SELECTOR).await {
                     Ok(()) => acknowledged += 1,
                     Err(error) if error.kind() == StoreErrorKind::UnknownOutcome => unknown += 1,
                     Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
@@ -102,7 +102,7 @@ async fn a_lost_reply_is_never_counted_twice() {
             }
             proxy.heal();
         }
-        let visits = visits(&store, &KEY).await;
+        let visits = visits(&store, &SELECTOR).await;
         assert!(
             (acknowledged..=acknowledged + unknown).contains(&visits),
             "{visits}: {acknowledged} + {unknown}"
@@ -127,13 +127,13 @@ async fn a_sign_in_with_a_lost_reply_is_done_or_not() {
         let mut new = new_record();
         new.principal = Some(principal.clone());
         new.max_sessions = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::EvictOldest));
-        store.create(&key(1), &new).await.unwrap();
+        store.create(&selector(1), &new).await.unwrap();
         proxy.on_command(n, |_| true, Mode::CutAfterForward);
-        assert_eq!(kind(store.create(&key(2), &new).await), expected, "command {n}");
+        assert_eq!(kind(store.create(&selector(2), &new).await), expected, "command {n}");
         proxy.heal();
         let sessions = store.sessions_of(&principal).await.unwrap();
         // The one or the other, and never both or neither.
-        let there = if expected == StoreErrorKind::UnknownOutcome { key(2) } else { key(1) };
+        let there = if expected == StoreErrorKind::UnknownOutcome { selector(2) } else { selector(1) };
         assert_eq!(sessions.iter().map(|one| one.selector).collect::<Vec<_>>(), [there], "command {n}");
     }
 }
@@ -159,7 +159,7 @@ async fn a_dropped_future_confuses_nobody() {
     for n in 0..16 {
         let mut new = new_record();
         new.label = Some(n.to_string().into());
-        store.create(&key(n), &new).await.unwrap();
+        store.create(&selector(n), &new).await.unwrap();
     }
     let users: Vec<_> = (0..16)
         .map(|n| {
@@ -169,10 +169,10 @@ async fn a_dropped_future_confuses_nobody() {
                 for turn in 0..120_usize {
                     let change = write("shop.owner", &n.to_string());
                     let ended = match turn % 3 {
-                        0 => abandon(store.update(&key(n), &change), turn * 13 % 300).await.map(drop),
-                        1 => abandon(store.load(&key(n)), turn * 13 % 300).await.map(drop),
+                        0 => abandon(store.update(&selector(n), &change), turn * 13 % 300).await.map(drop),
+                        1 => abandon(store.load(&selector(n)), turn * 13 % 300).await.map(drop),
                         _ => {
-                            let loaded = store.load(&key(n)).await.unwrap().unwrap();
+                            let loaded = store.load(&selector(n)).await.unwrap().unwrap();
                             assert_eq!(loaded.record.meta().label.as_deref(), Some(&*n.to_string()));
                             Some(())
                         }
@@ -200,20 +200,20 @@ async fn a_write_that_nobody_waits_for_is_not_begun() {
     let Some((server, database, _)) = fresh().await else { return };
     let options = PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None);
     let store = options.max_connections(1).connect_timeout(BOUND).open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    store.create(&key(1), &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    store.create(&selector(1), &new_record()).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
-    hold(&mut other, &KEY).await;
+    hold(&mut other, &SELECTOR).await;
     let blocked = tokio::spawn({
         let store = store.clone();
-        async move { store.update(&KEY, &touch()).await }
+        async move { store.update(&SELECTOR, &touch()).await }
     });
     until_is(&mut watch, BLOCKED, 1).await;
-    assert!(abandon(store.update(&key(1), &touch()), 0).await.is_none());
+    assert!(abandon(store.update(&selector(1), &touch()), 0).await.is_none());
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     blocked.await.unwrap().unwrap();
     // Waiters are served in order: this one comes after the one that left.
-    let loaded = store.load(&key(1)).await.unwrap().unwrap();
+    let loaded = store.load(&selector(1)).await.unwrap().unwrap();
     assert_eq!(loaded.record.meta().revision, 1);
 }
 
@@ -223,26 +223,26 @@ async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
     let Some((server, database, _)) = fresh().await else { return };
     let options = PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None);
     let store = options.max_connections(2).connect_timeout(Duration::from_millis(200)).open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    store.create(&key(1), &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    store.create(&selector(1), &new_record()).await.unwrap();
     let mut other = server.connection(&database).await;
-    hold(&mut other, &KEY).await;
+    hold(&mut other, &SELECTOR).await;
     let blocked: Vec<_> = (0..2)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { store.update(&KEY, &touch()).await })
+            tokio::spawn(async move { store.update(&SELECTOR, &touch()).await })
         })
         .collect();
     let mut watch = server.connection(&database).await;
     until_is(&mut watch, BLOCKED, 2).await;
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&key(1)).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&selector(1)).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(2));
     // The server gives up on a statement that nobody waits for any more; nothing was changed.
     for one in blocked {
         assert_eq!(kind(one.await.unwrap()), StoreErrorKind::Unavailable);
     }
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
-    store.load(&key(1)).await.unwrap();
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    store.load(&selector(1)).await.unwrap();
 }

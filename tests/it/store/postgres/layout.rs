@@ -25,7 +25,7 @@ async fn many_programs_may_meet_an_empty_database_at_once() {
         let all: Vec<_> = (0..8).map(|_| tokio::spawn(open_owned(url.clone()))).collect();
         for one in all {
             let store = one.await.unwrap();
-            store.create(&KEY, &new_record()).await.unwrap();
+            store.create(&SELECTOR, &new_record()).await.unwrap();
         }
         let mut connection = server.connection(&database).await;
         assert_eq!(dump(&mut connection, "typed_session_layout").await, "(1,1)");
@@ -40,7 +40,7 @@ async fn open_owned(url: String) -> PostgresStore {
 async fn tables_of_a_later_release_are_left_alone() {
     let Some((server, database, store)) = fresh().await else { return };
     let url = server.url(&database);
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     server.execute(&database, "UPDATE typed_session_layout SET layout = 9, readable_from = 9").await;
     let mut connection = server.connection(&database).await;
     let before = dump(&mut connection, "typed_session").await;
@@ -54,11 +54,11 @@ async fn tables_of_a_later_release_are_left_alone() {
     let again = open(&url).await;
     // Both with and without statements that were prepared before the column came.
     for (store, n) in [(&store, 1), (&again, 2)] {
-        count(store, &KEY).await.unwrap();
-        store.create(&key(n), &new_record()).await.unwrap();
+        count(store, &SELECTOR).await.unwrap();
+        store.create(&selector(n), &new_record()).await.unwrap();
     }
-    assert_eq!(visits(&again, &KEY).await, 2);
-    let more = "SELECT string_agg(more, ',' ORDER BY key) FROM typed_session";
+    assert_eq!(visits(&again, &SELECTOR).await, 2);
+    let more = "SELECT string_agg(more, ',' ORDER BY selector) FROM typed_session";
     assert_eq!(ask::<String>(&mut connection, more).await, "new,new,kept");
     assert_eq!(dump(&mut connection, "typed_session_layout").await, "(9,1)");
 }
@@ -96,14 +96,14 @@ async fn names_are_the_users_choice() {
         stores.push(options().schema(schema).table(table).open().await.unwrap());
     }
     for (n, pair) in stores[1..].chunks(2).enumerate() {
-        assert_eq!(pair[0].create(&KEY, &new_record()).await.unwrap(), Created::Created);
-        assert_eq!(pair[1].create(&KEY, &new_record()).await.unwrap(), Created::Exists);
-        pair[1].update(&KEY, &write("shop.visits", &n.to_string())).await.unwrap();
+        assert_eq!(pair[0].create(&SELECTOR, &new_record()).await.unwrap(), Created::Created);
+        assert_eq!(pair[1].create(&SELECTOR, &new_record()).await.unwrap(), Created::Exists);
+        pair[1].update(&SELECTOR, &write("shop.visits", &n.to_string())).await.unwrap();
     }
     for (n, pair) in stores[1..].chunks(2).enumerate() {
-        assert_eq!(visits(&pair[0], &KEY).await, u64::try_from(n).unwrap());
+        assert_eq!(visits(&pair[0], &SELECTOR).await, u64::try_from(n).unwrap());
     }
-    assert!(stores[0].load(&KEY).await.unwrap().is_none());
+    assert!(stores[0].load(&SELECTOR).await.unwrap().is_none());
 
     for name in ["", "a b", "a\"b", "1a", "s;", "sch\u{e9}ma", &"a".repeat(51)] {
         for options in [options().schema(name), options().table(name)] {
@@ -139,10 +139,10 @@ async fn a_user_of_little_rights_is_told_what_is_missing() {
     );
     server.execute(&database, &grant).await;
     let store = options().open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    count(&store, &KEY).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    count(&store, &SELECTOR).await.unwrap();
     assert_eq!(store.sweep(10).await.unwrap(), 0);
-    store.delete(&KEY, None).await.unwrap();
+    store.delete(&SELECTOR, None).await.unwrap();
 }
 
 #[tokio::test]

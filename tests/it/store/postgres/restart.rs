@@ -27,7 +27,7 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
     let calls: Vec<_> = (0..connections)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.load(&key(n)).await })
+            tokio::spawn(async move { store.load(&selector(n)).await })
         })
         .collect();
     until_is(&mut server.connection("postgres").await, BLOCKED, i64::from(connections)).await;
@@ -42,7 +42,7 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
 async fn idle_connections_that_a_restart_ended_cost_nothing() {
     let Some((server, store)) = own().await else { return };
     for n in 0..8 {
-        store.create(&key(n), &new_record()).await.unwrap();
+        store.create(&selector(n), &new_record()).await.unwrap();
     }
     for immediate in [true, false, true] {
         use_all(&server, &store, 8).await;
@@ -55,7 +55,7 @@ async fn idle_connections_that_a_restart_ended_cost_nothing() {
         let calls: Vec<_> = (0..8)
             .map(|n| {
                 let store = store.clone();
-                tokio::spawn(async move { store.update(&key(n), &touch()).await })
+                tokio::spawn(async move { store.update(&selector(n), &touch()).await })
             })
             .collect();
         for call in calls {
@@ -69,13 +69,13 @@ async fn idle_connections_that_a_restart_ended_cost_nothing() {
 async fn connections_that_were_terminated_cost_nothing() {
     let Some((server, store)) = own().await else { return };
     for n in 0..4 {
-        store.create(&key(n), &new_record()).await.unwrap();
+        store.create(&selector(n), &new_record()).await.unwrap();
     }
     use_all(&server, &store, 4).await;
     let mut connection = server.connection("postgres").await;
     assert!(ask::<i64>(&mut connection, END_ALL).await >= 4);
     for n in 0..4 {
-        assert!(matches!(store.update(&key(n), &touch()).await.unwrap(), Updated::Done { .. }));
+        assert!(matches!(store.update(&selector(n), &touch()).await.unwrap(), Updated::Done { .. }));
     }
 }
 
@@ -84,7 +84,7 @@ async fn connections_that_were_terminated_cost_nothing() {
 async fn a_restart_under_load_loses_nothing() {
     let Some((server, store)) = own().await else { return };
     for n in 0..4 {
-        store.create(&key(n), &new_record()).await.unwrap();
+        store.create(&selector(n), &new_record()).await.unwrap();
     }
     let ended = Arc::new(AtomicBool::new(false));
     let counts: Arc<[[AtomicU64; 2]; 4]> = Arc::default();
@@ -94,7 +94,7 @@ async fn a_restart_under_load_loses_nothing() {
             tokio::spawn(async move {
                 while !ended.load(Ordering::SeqCst) {
                     let [acknowledged, unknown] = &counts[usize::from(n)];
-                    match count(&store, &key(n)).await {
+                    match count(&store, &selector(n)).await {
                         Ok(()) => acknowledged.fetch_add(1, Ordering::SeqCst),
                         Err(error) if error.kind() == StoreErrorKind::UnknownOutcome => {
                             unknown.fetch_add(1, Ordering::SeqCst)
@@ -128,7 +128,7 @@ async fn a_restart_under_load_loses_nothing() {
     for n in 0..4 {
         let [acknowledged, unknown] = &counts[usize::from(n)];
         let (acknowledged, unknown) = (acknowledged.load(Ordering::SeqCst), unknown.load(Ordering::SeqCst));
-        let visits = visits(&store, &key(n)).await;
+        let visits = visits(&store, &selector(n)).await;
         assert!(
             (acknowledged..=acknowledged + unknown).contains(&visits),
             "{visits}: {acknowledged} + {unknown}"
@@ -139,69 +139,70 @@ async fn a_restart_under_load_loses_nothing() {
 #[tokio::test]
 async fn a_server_that_is_down_is_an_error_within_bounds() {
     let Some((server, store)) = own().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     server.stop_fast().await;
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(8));
     assert!(matches!(PostgresStore::connect(&server.url("postgres")).await, Err(OpenError::Unreachable(_))));
     server.restart().await;
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
 /// Row 4: who waits for a server that does not answer is told so, and what became of the write is not known.
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_an_error_within_bounds() {
     let Some((server, store)) = own().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     server.freeze();
     let begun = Instant::now();
-    let (load, update) =
-        tokio::join!(async { store.load(&KEY).await }, async { store.update(&KEY, &touch()).await });
+    let (load, update) = tokio::join!(async { store.load(&SELECTOR).await }, async {
+        store.update(&SELECTOR, &touch()).await
+    });
     assert!(begun.elapsed() < Duration::from_secs(6));
     assert_eq!(kind(load), StoreErrorKind::Unavailable);
     // One of them had the connection that was there.
     let update = kind(update);
     assert!(matches!(update, StoreErrorKind::UnknownOutcome | StoreErrorKind::Unavailable));
     server.thaw();
-    let loaded = store.load(&KEY).await.unwrap().unwrap();
+    let loaded = store.load(&SELECTOR).await.unwrap().unwrap();
     assert!((1..=2).contains(&loaded.record.meta().revision));
-    count(&store, &KEY).await.unwrap();
+    count(&store, &SELECTOR).await.unwrap();
 }
 
 /// A standby answers with a past in which nobody has signed out yet, so it is not used at all.
 #[tokio::test]
 async fn a_standby_is_not_asked() {
     let Some((server, store)) = own().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let folder: String = ask(&mut server.connection("postgres").await, "SHOW data_directory").await;
     let signal = std::path::Path::new(&folder).join("standby.signal");
     server.stop_fast().await;
     std::fs::write(&signal, "").unwrap();
     server.restart().await;
-    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Unavailable);
     assert!(matches!(PostgresStore::connect(&server.url("postgres")).await, Err(OpenError::Standby)));
     server.stop_fast().await;
     std::fs::remove_file(&signal).unwrap();
     server.restart().await;
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
 /// A primary that was read-only for a while: those connections that still think so cost one request and not one each.
 #[tokio::test]
 async fn a_server_that_was_read_only_is_asked_again() {
     let Some((server, store)) = own().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut connection = server.connection("postgres").await;
     server.execute("postgres", "ALTER DATABASE postgres SET default_transaction_read_only = on").await;
     ask::<i64>(&mut connection, END_ALL).await;
     use_all(&server, &store, 4).await;
     let writable = "ALTER DATABASE postgres RESET default_transaction_read_only";
     sqlx::raw_sql(writable).execute(&mut connection).await.unwrap();
-    assert_eq!(kind(store.update(&KEY, &touch()).await), StoreErrorKind::Unavailable);
-    assert_eq!(store.update(&KEY, &touch()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Unavailable);
+    assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }

@@ -12,11 +12,11 @@ fn runtime() -> tokio::runtime::Runtime {
 fn a_store_outlives_the_runtimes_that_use_it() {
     let first = runtime();
     let Some((server, database, store)) = first.block_on(fresh()) else { return };
-    first.block_on(store.create(&KEY, &new_record())).unwrap();
+    first.block_on(store.create(&SELECTOR, &new_record())).unwrap();
     // The runtime in which it was opened has ended, with calls under way.
     first.spawn({
         let store = store.clone();
-        async move { store.load(&KEY).await }
+        async move { store.load(&SELECTOR).await }
     });
     drop(first);
     let workers: Vec<_> = (0..4)
@@ -27,7 +27,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
                 for _ in 0..5 {
                     runtime().block_on(async {
                         for _ in 0..5 {
-                            count(&store, &KEY).await.unwrap();
+                            count(&store, &SELECTOR).await.unwrap();
                         }
                     });
                 }
@@ -38,7 +38,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
         worker.join().unwrap();
     }
     let last = runtime();
-    assert_eq!(last.block_on(visits(&store, &KEY)), 100);
+    assert_eq!(last.block_on(visits(&store, &SELECTOR)), 100);
 
     // With the last clone, outside of any runtime, everything ends.
     drop(store);
@@ -52,7 +52,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
 fn a_store_needs_no_runtime_of_the_caller() {
     let Some((.., store)) = runtime().block_on(fresh()) else { return };
     // An executor that knows nothing of tokio.
-    assert_eq!(pollster(store.create(&KEY, &new_record())).unwrap(), Created::Created);
+    assert_eq!(pollster(store.create(&SELECTOR, &new_record())).unwrap(), Created::Created);
 }
 
 /// Blocks this thread until the future is done.

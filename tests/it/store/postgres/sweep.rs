@@ -6,7 +6,7 @@ async fn expired(store: &PostgresStore, keys: std::ops::Range<u16>) {
     for n in keys {
         let mut new = new_record();
         new.limits.idle = Duration::from_millis(1);
-        store.create(&key(n), &new).await.unwrap();
+        store.create(&selector(n), &new).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
@@ -18,7 +18,7 @@ async fn a_sweep_removes_what_has_ended_and_nothing_else() {
     let Some((server, database, store)) = fresh().await else { return };
     let mut connection = server.connection(&database).await;
     expired(&store, 0..10).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     assert_eq!(store.sweep(4).await.unwrap(), 4);
     // One that cannot be read goes with the others.
     let harm = "UPDATE typed_session SET format = 60000, cells = '[]'";
@@ -35,7 +35,7 @@ async fn a_sweep_waits_for_nobody() {
     let (mut other, mut connection) =
         (server.connection(&database).await, server.connection(&database).await);
     expired(&store, 0..10).await;
-    hold(&mut other, &key(3)).await;
+    hold(&mut other, &selector(3)).await;
     let swept =
         tokio::time::timeout(Duration::from_secs(2), store.sweep(100)).await.expect("it does not wait");
     assert_eq!(swept.unwrap(), 9);

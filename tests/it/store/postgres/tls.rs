@@ -54,9 +54,9 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     let certificate = format!("{folder}/server.crt");
     for mode in ["require".to_owned(), format!("verify-full&sslrootcert={certificate}")] {
         let store = open(&format!("{url}?sslmode={mode}")).await;
-        store.create(&KEY, &new_record()).await.unwrap();
-        count(&store, &KEY).await.unwrap();
-        store.delete(&KEY, None).await.unwrap();
+        store.create(&SELECTOR, &new_record()).await.unwrap();
+        count(&store, &SELECTOR).await.unwrap();
+        store.delete(&SELECTOR, None).await.unwrap();
         let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
             WHERE ssl AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
         assert_eq!(ask::<i64>(&mut connection, encrypted).await, 1, "{mode}");

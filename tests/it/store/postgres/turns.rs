@@ -49,7 +49,7 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
     let Some(nodes) = nodes().await else { return };
     for (round, when_full) in (0..).zip([WhenFull::RejectNew, WhenFull::EvictOldest, WhenFull::RejectNew]) {
         let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
-        let keyed = move |n: u16| key(round * 100 + n);
+        let keyed = move |n: u16| selector(round * 100 + n);
         // A third begins a session, the others have one.
         for n in (0..20).filter(|n: &u16| !n.is_multiple_of(3)) {
             nodes[0].create(&keyed(n), &new_record()).await.unwrap();
@@ -83,14 +83,14 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     for round in 0..10 {
         // Far more than a sign-in with a maximum leaves.
         race(&nodes, 60, |store, n| async move {
-            store.create(&key(n), &signed_in("7", None)).await.unwrap();
+            store.create(&selector(n), &signed_in("7", None)).await.unwrap();
         })
         .await;
         let answers = race(&nodes, 8, |store, n| async move {
             if n % 4 < 2 {
                 return store.delete_all(&principal("7"), None).await.map(|_| ());
             }
-            store.create(&key(1000 + round * 10 + n), &signed_in("7", max)).await.map(|_| ())
+            store.create(&selector(1000 + round * 10 + n), &signed_in("7", max)).await.map(|_| ())
         });
         for answer in tokio::time::timeout(BOUND, answers).await.expect("bounded") {
             answer.unwrap();
@@ -104,13 +104,13 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
 async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     let Some((server, database, store)) = fresh().await else { return };
     let max = Some(at_most(1, WhenFull::EvictOldest));
-    store.create(&KEY, &signed_in("7", None)).await.unwrap();
+    store.create(&SELECTOR, &signed_in("7", None)).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
-    hold(&mut other, &KEY).await;
+    hold(&mut other, &SELECTOR).await;
     let ask_for = |wait: &'static str| format!("{BLOCKED} AND wait_event = '{wait}'").leak() as &'static str;
     let evicts = tokio::spawn({
         let store = store.clone();
-        async move { store.create(&key(1), &signed_in("7", max)).await }
+        async move { store.create(&selector(1), &signed_in("7", max)).await }
     });
     until_is(&mut watch, ask_for("transactionid"), 1).await;
     let deletes = tokio::spawn({
@@ -119,12 +119,12 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     });
     until_is(&mut watch, ask_for("advisory"), 1).await;
     // Another user is not held up by that.
-    store.create(&key(2), &signed_in("8", max)).await.unwrap();
+    store.create(&selector(2), &signed_in("8", max)).await.unwrap();
     assert_eq!(store.delete_all(&principal("8"), None).await.unwrap(), 1);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(evicts.await.unwrap().unwrap(), Created::Created);
     deletes.await.unwrap().unwrap();
-    assert!(store.load(&KEY).await.unwrap().is_none());
+    assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
 /// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL finds and we try again.
@@ -136,12 +136,12 @@ async fn a_deadlock_is_tried_again() {
     let nodes = [open(&url).await, open(&url).await];
     let max = Some(at_most(1, WhenFull::EvictOldest));
     for round in 0..20 {
-        let (left, right) = (key(round * 2), key(round * 2 + 1));
+        let (left, right) = (selector(round * 2), selector(round * 2 + 1));
         nodes[0].create(&left, &signed_in("1", None)).await.unwrap();
         nodes[0].create(&right, &signed_in("2", None)).await.unwrap();
         let swap = |store: PostgresStore, n: u16| async move {
-            let (key, name) = if n == 0 { (left, "2") } else { (right, "1") };
-            store.update(&key, &sign_in(name, max)).await
+            let (selector, name) = if n == 0 { (left, "2") } else { (right, "1") };
+            store.update(&selector, &sign_in(name, max)).await
         };
         let answers: Vec<_> = race(&nodes, 2, swap).await.into_iter().map(Result::unwrap).collect();
         // Either one ends the other, or, if the other was gone already, nothing; at least one is done.

@@ -32,22 +32,22 @@ async fn every_step_is_one_round_trip() {
     // The first time prepares the statements.
     for _ in 0..2 {
         seen = [
-            trips(&proxy, store.create(&KEY, &new_record())).await,
-            trips(&proxy, store.load(&KEY)).await,
-            trips(&proxy, store.update(&KEY, &touch())).await,
-            trips(&proxy, store.update(&KEY, &increment(0, Some(99)))).await,
-            trips(&proxy, store.update(&KEY, &sign_in(None))).await,
+            trips(&proxy, store.create(&SELECTOR, &new_record())).await,
+            trips(&proxy, store.load(&SELECTOR)).await,
+            trips(&proxy, store.update(&SELECTOR, &touch())).await,
+            trips(&proxy, store.update(&SELECTOR, &increment(0, Some(99)))).await,
+            trips(&proxy, store.update(&SELECTOR, &sign_in(None))).await,
             trips(&proxy, store.sessions_of(&principal())).await,
             trips(&proxy, store.delete_all(&principal(), None)).await,
-            trips(&proxy, store.delete(&KEY, None)).await,
-            trips(&proxy, store.delete(&KEY, Some(&principal()))).await,
+            trips(&proxy, store.delete(&SELECTOR, None)).await,
+            trips(&proxy, store.delete(&SELECTOR, Some(&principal()))).await,
             trips(&proxy, store.sweep(10)).await,
         ];
     }
     assert_eq!(seen, [1; 10]);
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     // A turn and a transaction, and only then.
-    assert_eq!(trips(&proxy, store.update(&KEY, &sign_in(most))).await, 3);
+    assert_eq!(trips(&proxy, store.update(&SELECTOR, &sign_in(most))).await, 3);
     assert_eq!(
         proxy.connections(),
         2,
@@ -59,12 +59,12 @@ async fn every_step_is_one_round_trip() {
 async fn nothing_is_open_between_calls() {
     let Some((server, database, store)) = fresh().await else { return };
     let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::RejectNew));
-    store.create(&KEY, &new_record()).await.unwrap();
-    store.create(&key(1), &new_record()).await.unwrap();
-    assert!(matches!(store.update(&KEY, &sign_in(most)).await.unwrap(), Updated::Done { .. }));
-    assert_eq!(store.update(&key(1), &sign_in(most)).await.unwrap(), Updated::TooMany);
-    assert!(matches!(store.update(&KEY, &increment(0, Some(9))).await.unwrap(), Updated::Conflict(_)));
-    store.load(&KEY).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    store.create(&selector(1), &new_record()).await.unwrap();
+    assert!(matches!(store.update(&SELECTOR, &sign_in(most)).await.unwrap(), Updated::Done { .. }));
+    assert_eq!(store.update(&selector(1), &sign_in(most)).await.unwrap(), Updated::TooMany);
+    assert!(matches!(store.update(&SELECTOR, &increment(0, Some(9))).await.unwrap(), Updated::Conflict(_)));
+    store.load(&SELECTOR).await.unwrap();
     // As while a handler runs.
     let mut connection = server.connection(&database).await;
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
@@ -82,13 +82,13 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
     let alter = format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'");
     server.execute("postgres", &alter).await;
     let store = open(&server.url(&database)).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let all: Vec<_> = (0..8)
         .map(|_| {
             let store = store.clone();
             tokio::spawn(async move {
                 for _ in 0..20 {
-                    count(&store, &KEY).await.unwrap();
+                    count(&store, &SELECTOR).await.unwrap();
                 }
             })
         })
@@ -96,14 +96,14 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
     for one in all {
         one.await.unwrap();
     }
-    assert_eq!(visits(&store, &KEY).await, 160);
+    assert_eq!(visits(&store, &SELECTOR).await, 160);
     // It is not only that what fails is tried again.
     let look = "CREATE TABLE seen (level text);
         CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO seen VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
         CREATE TRIGGER look BEFORE UPDATE ON typed_session FOR EACH ROW EXECUTE FUNCTION look()";
     server.execute(&database, look).await;
-    count(&store, &KEY).await.unwrap();
+    count(&store, &SELECTOR).await.unwrap();
     let seen: String =
         ask(&mut server.connection(&database).await, "SELECT string_agg(level, ',') FROM seen").await;
     assert_eq!(seen, "read committed");
@@ -127,16 +127,16 @@ async fn no_step_reads_the_whole_table() {
     let before: i64 = ask(&mut connection, scans).await;
     let store = open(&server.url(&database)).await;
     for n in 0..20 {
-        store.create(&key(n), &new_record()).await.unwrap();
-        store.load(&key(n)).await.unwrap();
-        count(&store, &key(n)).await.unwrap();
-        store.update(&key(n), &sign_in(most)).await.unwrap();
+        store.create(&selector(n), &new_record()).await.unwrap();
+        store.load(&selector(n)).await.unwrap();
+        count(&store, &selector(n)).await.unwrap();
+        store.update(&selector(n), &sign_in(most)).await.unwrap();
         let mut new = new_record();
         (new.principal, new.max_sessions) = (Some(principal()), most);
-        store.create(&key(1000 + n), &new).await.unwrap();
+        store.create(&selector(1000 + n), &new).await.unwrap();
         assert_eq!(store.sessions_of(&principal()).await.unwrap().len(), 1);
-        store.delete(&key(n), Some(&principal())).await.unwrap();
-        store.delete(&key(n), None).await.unwrap();
+        store.delete(&selector(n), Some(&principal())).await.unwrap();
+        store.delete(&selector(n), None).await.unwrap();
         store.delete_all(&principal(), None).await.unwrap();
         store.sweep(100).await.unwrap();
     }
@@ -153,30 +153,30 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     let Some((server, database, store)) = fresh().await else { return };
     let mut new = new_record();
     new.limits.idle = Duration::from_millis(700);
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
-    hold(&mut other, &KEY).await;
+    hold(&mut other, &SELECTOR).await;
     let touch = touch();
-    let (answer, ()) = tokio::join!(store.update(&KEY, &touch), async {
+    let (answer, ()) = tokio::join!(store.update(&SELECTOR, &touch), async {
         until_is(&mut watch, BLOCKED, 1).await;
-        until("the session has ended", async || store.load(&KEY).await.unwrap().is_none()).await;
+        until("the session has ended", async || store.load(&SELECTOR).await.unwrap().is_none()).await;
         sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     });
     assert_eq!(answer.unwrap(), Updated::Gone);
-    assert!(store.load(&KEY).await.unwrap().is_none());
+    assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
 /// A conflict shows what a writer that went before has committed, also if both were under way at once.
 #[tokio::test]
 async fn a_conflict_after_a_wait_shows_what_was_waited_for() {
     let Some((server, database, store)) = fresh().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
-    hold(&mut other, &KEY).await;
+    hold(&mut other, &SELECTOR).await;
     let first = r#"UPDATE typed_session SET revision = 2, cells = '{"shop.visits": "2 41"}'"#;
     sqlx::query(first).execute(&mut other).await.unwrap();
     let guarded = increment(0, Some(1));
-    let (answer, ()) = tokio::join!(store.update(&KEY, &guarded), async {
+    let (answer, ()) = tokio::join!(store.update(&SELECTOR, &guarded), async {
         until_is(&mut watch, BLOCKED, 1).await;
         sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     });

@@ -33,8 +33,8 @@ impl OnRedis {
         Some(AnyStore::new(options.connect().await.unwrap()))
     }
 
-    fn key(&self, key: &Selector) -> Option<String> {
-        Some(record_key(&self.current.lock().unwrap().as_ref()?.1, key))
+    fn record_key(&self, selector: &Selector) -> Option<String> {
+        Some(record_key(&self.current.lock().unwrap().as_ref()?.1, selector))
     }
 }
 
@@ -65,8 +65,8 @@ impl Harness for OnRedis {
         self.open().await
     }
 
-    async fn damage(&self, _: &AnyStore, key: &Selector, damage: Damage) -> bool {
-        let Some(key) = self.key(key) else { return false };
+    async fn damage(&self, _: &AnyStore, selector: &Selector, damage: Damage) -> bool {
+        let Some(key) = self.record_key(selector) else { return false };
         let mut connection = shared_redis().await.unwrap().connection().await;
         let mut commands = ::redis::pipe();
         let (field, value): (&str, &[u8]) = match damage {
@@ -76,7 +76,7 @@ impl Harness for OnRedis {
             Damage::Cell | Damage::CellNotText => ("shop.cart", damage.bytes()),
             Damage::NewerLayout => ("@f", b"60000"),
             Damage::NoMeta => {
-                let meta: Vec<_> = "fvwgrctnasimkpl".chars().map(|letter| format!("@{letter}")).collect();
+                let meta: Vec<_> = "fvgrctnasimkpl".chars().map(|letter| format!("@{letter}")).collect();
                 commands.cmd("HDEL").arg(&key).arg(meta).exec_async(&mut connection).await.unwrap();
                 return true;
             }
@@ -90,8 +90,8 @@ impl Harness for OnRedis {
         true
     }
 
-    async fn raw(&self, _: &AnyStore, key: &Selector) -> Option<Vec<u8>> {
-        let key = self.key(key)?;
+    async fn raw(&self, _: &AnyStore, selector: &Selector) -> Option<Vec<u8>> {
+        let key = self.record_key(selector)?;
         let mut connection = shared_redis().await?.connection().await;
         ::redis::cmd("DUMP").arg(key).query_async(&mut connection).await.unwrap()
     }
@@ -119,7 +119,7 @@ async fn the_store_can_be_named_by_a_url() {
     let Some(redis) = shared_redis().await else { return };
     let url = format!("{}/0?prefix={}", redis.url(), unique_name());
     let store = actix_typed_session::store::connect(&url).await.unwrap();
-    assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
+    assert_eq!(store.create(&SELECTOR, &new_record()).await.unwrap(), Created::Created);
     assert!(store.abilities().has_index());
     let nobody = actix_typed_session::store::connect("redis://:s3cret@127.0.0.1:1").await.unwrap_err();
     assert!(!format!("{nobody} {nobody:?}").contains("s3cret"), "{nobody}");

@@ -10,9 +10,9 @@ async fn a_logout_that_no_replica_has_is_undone_by_a_failover_and_wait_tells() {
     let options = RedisStore::options(&servers.url()).unwrap();
     let store = options.clone().connect().await.unwrap();
     let waiting = options.wait(1, Duration::from_millis(200)).connect().await.unwrap();
-    let (quiet, told) = (key(1), key(2));
-    for key in [quiet, told] {
-        store.create(&key, &new_record()).await.unwrap();
+    let (quiet, told) = (selector(1), selector(2));
+    for selector in [quiet, told] {
+        store.create(&selector, &new_record()).await.unwrap();
     }
     let replica = servers.replica().await;
     until("the replica has both", async || replica.command::<u64>(&["DBSIZE"]).await.unwrap() == 2).await;

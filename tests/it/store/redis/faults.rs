@@ -25,36 +25,36 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
     let Some(redis) = Redis::start().await else { return };
     let proxy = Proxy::redis(redis.port());
     let store = through(&proxy).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for mode in
         [Mode::CutBeforeForward, Mode::CutAfterForward, Mode::Garbage(b"?\r\n".to_vec()), Mode::Truncate(1)]
     {
         proxy.on_command(0, is_script, mode.clone());
-        let lost = store.update(&KEY, &write("shop.cart", "[]")).await;
+        let lost = store.update(&SELECTOR, &write("shop.cart", "[]")).await;
         assert_eq!(kind(lost), StoreErrorKind::UnknownOutcome, "{mode:?}");
         proxy.on_command(0, is_script, mode.clone());
-        assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::UnknownOutcome);
+        assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::UnknownOutcome);
         proxy.on_command(0, is_script, mode.clone());
-        assert_eq!(kind(store.delete(&key(1), None).await), StoreErrorKind::UnknownOutcome);
+        assert_eq!(kind(store.delete(&selector(1), None).await), StoreErrorKind::UnknownOutcome);
         proxy.on_command(0, |command| command.name == "HGETALL", mode.clone());
-        assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
-        assert!(lives(&store, &KEY).await, "the next call has a new connection");
+        assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
+        assert!(lives(&store, &SELECTOR).await, "the next call has a new connection");
     }
     // The connection is known to be dead before the command is sent: an idle server was restarted.
     let connections = proxy.connections();
     proxy.reset();
     until("the store's connection has ended", || async {
-        store.update(&KEY, &write("shop.cart", "[]")).await.is_ok() && proxy.connections() > connections
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.is_ok() && proxy.connections() > connections
     })
     .await;
     redis.kill().await;
-    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.create(&KEY, &new_record()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&SELECTOR, &new_record()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.sessions_of(&principal("1")).await), StoreErrorKind::Unavailable);
     redis.restart().await;
     let recovering = Instant::now();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     assert!(recovering.elapsed() < Duration::from_secs(5));
 }
 
@@ -65,9 +65,9 @@ async fn a_reply_to_something_else_is_an_unknown_outcome() {
     let proxy = Proxy::redis(redis.port());
     for reply in ["+OK\r\n", ":1\r\n", "*0\r\n", "*1\r\n:9\r\n", "*1\r\n:5\r\n"] {
         let store = through(&proxy).await;
-        store.create(&KEY, &new_record()).await.unwrap();
+        store.create(&SELECTOR, &new_record()).await.unwrap();
         proxy.on_command(0, is_script, Mode::Garbage(reply.into()));
-        let told = store.update(&KEY, &write("shop.cart", "[]")).await;
+        let told = store.update(&SELECTOR, &write("shop.cart", "[]")).await;
         assert_eq!(kind(told), StoreErrorKind::UnknownOutcome, "{reply:?}");
     }
 }
@@ -83,21 +83,21 @@ async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
     for n in 0..2 {
         let mut new = signed_in("");
         new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
-        store.create(&key(200 + n), &new).await.unwrap();
+        store.create(&selector(200 + n), &new).await.unwrap();
     }
     for evict in [false, true] {
         for nth in 0..8 {
             let name = format!("{evict}{nth}");
             let mut new = signed_in(&name);
             if evict {
-                store.create(&key(100 + nth), &new).await.unwrap();
+                store.create(&selector(100 + nth), &new).await.unwrap();
                 new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
             }
             proxy.on_command(nth.into(), is_script, Mode::CutAfterForward);
-            let key = key(if evict { 20 } else { 1 } + nth);
-            let answer = store.create(&key, &new).await;
+            let selector = selector(if evict { 20 } else { 1 } + nth);
+            let answer = store.create(&selector, &new).await;
             proxy.heal();
-            let live = lives(&store, &key).await;
+            let live = lives(&store, &selector).await;
             match answer.map_err(|error| error.kind()) {
                 Ok(created) => assert!(live && created == Created::Created, "{name}"),
                 Err(kind) => {
@@ -107,7 +107,10 @@ async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
             }
             // Whatever it was, the end is final.
             store.delete_all(&principal(&name), None).await.unwrap();
-            assert!(!lives(&store, &key).await && !lives(&store, &self::key(100 + nth)).await, "{name}");
+            assert!(
+                !lives(&store, &selector).await && !lives(&store, &self::selector(100 + nth)).await,
+                "{name}"
+            );
             assert_eq!(store.sessions_of(&principal(&name)).await.unwrap(), []);
         }
     }
@@ -122,7 +125,7 @@ async fn what_is_refused_for_the_moment_is_tried_again_within_bounds() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let store = through(&proxy).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for reply in
         ["-LOADING Redis is loading", "-CLUSTERDOWN Hash slot not served", "-TRYAGAIN x", "-MASTERDOWN x"]
     {
@@ -131,7 +134,7 @@ async fn what_is_refused_for_the_moment_is_tried_again_within_bounds() {
         for _ in 0..3 {
             proxy.on_command(0, |command| command.name == "HGETALL", reply.clone());
         }
-        assert!(lives(&store, &KEY).await, "{reply:?}");
+        assert!(lives(&store, &SELECTOR).await, "{reply:?}");
         proxy.on_each(|command| command.name == "HGETALL", reply.clone());
         let begun = Instant::now();
         assert_eq!(load(&store).await, Err(StoreErrorKind::Unavailable));
@@ -144,16 +147,19 @@ async fn what_is_refused_for_the_moment_is_tried_again_within_bounds() {
 async fn a_primary_that_misses_its_replicas_refuses_and_nothing_changes() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
-    store.create(&KEY, &signed_in("1")).await.unwrap();
+    store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     redis.config_set("min-replicas-to-write", "1").await;
-    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.create(&key(1), &signed_in("1")).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&selector(1), &signed_in("1")).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.delete_all(&principal("1"), None).await), StoreErrorKind::Unavailable);
-    assert!(lives(&store, &KEY).await);
+    assert!(lives(&store, &SELECTOR).await);
     redis.config_set("min-replicas-to-write", "0").await;
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
 }
 
@@ -162,7 +168,7 @@ async fn a_connection_that_went_silent_is_replaced() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let store = through(&proxy).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     proxy.set(Mode::BlackHole);
     // A caller with a deadline leaves early.
     timeout(Duration::from_millis(100), load(&store)).await.unwrap_err();
@@ -176,16 +182,16 @@ async fn a_connection_that_went_silent_is_replaced() {
     // A caller without one is told.
     proxy.on_command(0, is_script, Mode::SwallowReply);
     let write =
-        timeout(Duration::from_secs(20), store.update(&KEY, &write("shop.cart", "[]"))).await.unwrap();
+        timeout(Duration::from_secs(20), store.update(&SELECTOR, &write("shop.cart", "[]"))).await.unwrap();
     assert_eq!(kind(write), StoreErrorKind::UnknownOutcome);
-    assert!(lives(&store, &KEY).await);
+    assert!(lives(&store, &SELECTOR).await);
 }
 
 #[tokio::test]
 async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     redis.freeze();
     let begun = Instant::now();
     let many = join_all((0..50).map(|_| load(&store))).await;
@@ -196,7 +202,7 @@ async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     redis.thaw();
     let thawed = Instant::now();
-    until("the server is used again", async || store.load(&KEY).await.is_ok()).await;
+    until("the server is used again", async || store.load(&SELECTOR).await.is_ok()).await;
     assert!(thawed.elapsed() < Duration::from_secs(5));
 }
 
@@ -207,7 +213,7 @@ async fn a_dropped_future_mixes_up_no_replies() {
     for n in 0..20 {
         let mut new = new_record();
         new.cells = write("shop.owner", &n.to_string()).write;
-        store.create(&key(n), &new).await.unwrap();
+        store.create(&selector(n), &new).await.unwrap();
     }
     let dropped = AtomicBool::new(false);
     for round in 0..40_u64 {
@@ -215,13 +221,13 @@ async fn a_dropped_future_mixes_up_no_replies() {
             let (store, dropped) = (&store, &dropped);
             async move {
                 let patience = Duration::from_micros((round * 37 + u64::from(n) * 53) % 700);
-                let key = key(n);
-                let loaded = timeout(patience, text(store, &key, "shop.owner")).await;
+                let selector = selector(n);
+                let loaded = timeout(patience, text(store, &selector, "shop.owner")).await;
                 match loaded {
                     Ok(owner) => assert_eq!(owner, Some(n.to_string())),
                     Err(_) => dropped.store(true, Ordering::SeqCst),
                 }
-                assert_eq!(text(store, &key, "shop.owner").await, Some(n.to_string()));
+                assert_eq!(text(store, &selector, "shop.owner").await, Some(n.to_string()));
             }
         }))
         .await;
@@ -236,19 +242,19 @@ async fn nothing_comes_back_after_flushall() {
     let mut connection = redis.connection().await;
     for _ in 0..10 {
         for n in 0..8 {
-            store.create(&key(n), &new_record()).await.unwrap();
+            store.create(&selector(n), &new_record()).await.unwrap();
         }
         let flushed = AtomicBool::new(false);
         let writers = join_all((0..8_u8).map(|n| {
             let (store, flushed) = (&store, &flushed);
             async move {
                 let mut after = 0;
-                let key = key(n);
+                let selector = selector(n);
                 let mut change = write("shop.late", "1");
                 change.touch = true;
                 while after < 3 {
                     let is_after = flushed.load(Ordering::SeqCst);
-                    let answer = store.update(&key, &change).await.unwrap();
+                    let answer = store.update(&selector, &change).await.unwrap();
                     assert!(!is_after || answer == Updated::Gone);
                     after += u8::from(is_after);
                 }
@@ -270,14 +276,14 @@ async fn a_server_that_was_demoted_is_left() {
     let (Some(old), Some(new)) = (Redis::start().await, Redis::start().await) else { return };
     let proxy = Proxy::redis(old.port());
     let store = through(&proxy).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     old.command::<()>(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]).await.unwrap();
     // Nothing behind the name can be written.
-    assert_eq!(kind(store.create(&key(1), &new_record()).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
     // The sockets to the old one stay open.
     proxy.point_to(new.port());
-    assert_eq!(store.create(&key(1), &new_record()).await.unwrap(), Created::Created);
-    assert!(lives(&store, &key(1)).await);
+    assert_eq!(store.create(&selector(1), &new_record()).await.unwrap(), Created::Created);
+    assert!(lives(&store, &selector(1)).await);
     old.command::<()>(&["REPLICAOF", "NO", "ONE"]).await.unwrap();
 }
 
@@ -294,7 +300,7 @@ async fn a_wrong_password_is_an_error_without_the_password() {
     }
     let store = RedisStore::connect(&format!("redis://:s3cret@{address}")).await.unwrap();
     assert!(!format!("{store:?}").contains("s3cret"));
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
 }
 
 /// As the documentation of the store says.
@@ -311,13 +317,13 @@ async fn a_user_who_may_do_only_what_is_needed_is_enough() {
     let mut new = signed_in("1");
     new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
     for n in 1..=3 {
-        assert_eq!(store.create(&key(n), &new).await.unwrap(), Created::Created);
+        assert_eq!(store.create(&selector(n), &new).await.unwrap(), Created::Created);
     }
     assert_eq!(store.sessions_of(&principal("1")).await.unwrap().len(), 1);
     let mut change = write("shop.cart", "[]");
     change.touch = true;
     change.delete = vec!["shop.visits".into()];
-    assert_eq!(store.update(&key(3), &change).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&selector(3), &change).await.unwrap(), Updated::Done { revision: 2 });
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
     let denied: Vec<String> = redis
         .command(&["ACL", "LOG"])
@@ -330,15 +336,15 @@ async fn a_user_who_may_do_only_what_is_needed_is_enough() {
 #[tokio::test]
 async fn a_runtime_that_ends_takes_only_its_own_connection() {
     let Some((store, _, _)) = shared().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for revision in 2..6 {
         let other = store.clone();
         let answer = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(other.update(&KEY, &write("shop.cart", "[]"))).unwrap()
+            runtime.block_on(other.update(&SELECTOR, &write("shop.cart", "[]"))).unwrap()
         });
         assert_eq!(answer.join().unwrap(), Updated::Done { revision });
-        assert!(lives(&store, &KEY).await);
+        assert!(lives(&store, &SELECTOR).await);
     }
 }
 
@@ -348,29 +354,32 @@ async fn durable_writes_need_replicas() {
     let patience = Duration::from_millis(50);
     let options = RedisStore::options(&redis.url()).unwrap().wait(1, patience);
     let store = options.connect().await.unwrap();
-    store.create(&KEY, &signed_in("1")).await.unwrap();
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
+    store.create(&SELECTOR, &signed_in("1")).await.unwrap();
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
     let mut renew = Change::default();
     renew.renewal = Some(actix_typed_session::change::Renewal::new(VerifierHash::from_bytes([2; 32])));
-    assert_eq!(kind(store.update(&KEY, &renew).await), StoreErrorKind::UnknownOutcome);
+    assert_eq!(kind(store.update(&SELECTOR, &renew).await), StoreErrorKind::UnknownOutcome);
     assert_eq!(kind(store.delete_all(&principal("1"), None).await), StoreErrorKind::UnknownOutcome);
     // Done here, but not there: saying so twice does not make it so.
     for _ in 0..2 {
-        assert_eq!(kind(store.delete(&KEY, None).await), StoreErrorKind::UnknownOutcome);
-        assert!(!lives(&store, &KEY).await);
+        assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);
+        assert!(!lives(&store, &SELECTOR).await);
     }
     let Some(replica) = Redis::start().await else { return };
     replica.command::<()>(&["REPLICAOF", "127.0.0.1", &redis.port().to_string()]).await.unwrap();
-    until("the replica follows", async || store.delete(&KEY, None).await.is_ok()).await;
+    until("the replica follows", async || store.delete(&SELECTOR, None).await.is_ok()).await;
     // A replica on a busy machine may take longer than it takes to see that there is none.
     let patient = RedisStore::options(&redis.url()).unwrap().wait(1, Duration::from_secs(10));
     let patient = patient.connect().await.unwrap();
-    patient.create(&KEY, &signed_in("1")).await.unwrap();
-    assert_eq!(patient.update(&KEY, &renew).await.unwrap(), Updated::Done { revision: 2 });
-    patient.delete(&KEY, None).await.unwrap();
+    patient.create(&SELECTOR, &signed_in("1")).await.unwrap();
+    assert_eq!(patient.update(&SELECTOR, &renew).await.unwrap(), Updated::Done { revision: 2 });
+    patient.delete(&SELECTOR, None).await.unwrap();
     // The replica is there but does not follow any more: a connection without writes of its own must not be fooled.
     replica.freeze();
     let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).connect().await.unwrap();
-    assert_eq!(kind(other.delete(&KEY, None).await), StoreErrorKind::UnknownOutcome);
+    assert_eq!(kind(other.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);
     replica.thaw();
 }

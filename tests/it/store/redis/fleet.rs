@@ -90,7 +90,7 @@ const COUNTERS: u8 = 12;
 impl<'a> Load<'a> {
     async fn begin(store: &'a RedisStore, forgets: bool) -> Self {
         for n in 0..COUNTERS {
-            store.create(&key(n), &new_record()).await.unwrap();
+            store.create(&selector(n), &new_record()).await.unwrap();
         }
         Self {
             store,
@@ -110,12 +110,12 @@ impl<'a> Load<'a> {
     async fn run(&self, n: u8) -> (u64, u64) {
         let (mut sure, mut unsure) = (0, 0);
         while !self.done.load(Ordering::SeqCst) {
-            let Ok(Some(loaded)) = self.store.load(&key(n)).await else { continue };
+            let Ok(Some(loaded)) = self.store.load(&selector(n)).await else { continue };
             let cell = loaded.record.cell("shop.visits").unwrap();
             let value: u64 = cell.json.as_str().parse().unwrap();
             let mut change = write("shop.visits", &(value + 1).to_string());
             change.guards = vec![Guard::new("shop.visits".into(), Some(cell.revision))];
-            match self.store.update(&key(n), &change).await {
+            match self.store.update(&selector(n), &change).await {
                 Ok(Updated::Done { .. }) => {
                     sure += 1;
                     self.acknowledged();
@@ -138,7 +138,7 @@ impl<'a> Load<'a> {
             // Over when every counter moves again.
             let still = |n: u8| {
                 let load = &load;
-                async move { load.store.update(&key(n), &write("shop.other", "1")).await.is_ok() }
+                async move { load.store.update(&selector(n), &write("shop.other", "1")).await.is_ok() }
             };
             for n in 0..COUNTERS {
                 until("a counter moves again", || still(n)).await;
@@ -147,7 +147,7 @@ impl<'a> Load<'a> {
         };
         let (counts, ()) = tokio::join!(join_all((0..COUNTERS).map(|n| load.run(n))), trouble);
         for (n, (sure, unsure)) in (0..).zip(counts) {
-            let value: u64 = text(store, &key(n), "shop.visits").await.unwrap().parse().unwrap();
+            let value: u64 = text(store, &selector(n), "shop.visits").await.unwrap().parse().unwrap();
             assert!(
                 (if forgets { 0 } else { sure }..=sure + unsure).contains(&value),
                 "{value} after {sure} and perhaps {unsure} increments"
@@ -168,7 +168,7 @@ async fn writes_go_on_after_the_primary_is_killed() {
     let url = format!("{}?prefix=shop:", servers.url());
     let store = RedisStore::options(&url).unwrap().connect().await.unwrap();
     let old = servers.primary_port().await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     // What the replica did not get, a failover forgets.
     until("the replica has it", || async {
         let replica = servers.replica().await;
@@ -178,11 +178,13 @@ async fn writes_go_on_after_the_primary_is_killed() {
     let dead = servers.kill_primary().await;
     servers.until_failed_over(dead).await;
     let promoted = Instant::now();
-    until("writes are taken again", || async { store.update(&KEY, &write("shop.cart", "[]")).await.is_ok() })
-        .await;
+    until("writes are taken again", || async {
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.is_ok()
+    })
+    .await;
     assert!(promoted.elapsed() < Duration::from_secs(5), "{:?}", promoted.elapsed());
     assert_ne!(servers.primary_port().await, old);
-    assert!(lives(&store, &KEY).await);
+    assert!(lives(&store, &SELECTOR).await);
 }
 
 #[tokio::test]
@@ -218,16 +220,16 @@ async fn a_slot_that_moves_is_followed() {
     let Some(cluster) = RedisCluster::start().await else { return };
     let url = format!("{}?prefix=shop:", cluster.url());
     let store = RedisStore::connect(&url).await.unwrap();
-    let slot = cluster.slot_of(&record_key("shop:", &KEY)).await;
+    let slot = cluster.slot_of(&record_key("shop:", &SELECTOR)).await;
     let from = cluster.owner(slot).await;
     let to = (from + 1) % 3;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut revision = 1;
     let mut works = async |stage: &str| {
         revision += 1;
-        let answer = store.update(&KEY, &write("shop.cart", "[]")).await.unwrap();
+        let answer = store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap();
         assert_eq!(answer, Updated::Done { revision }, "{stage}");
-        assert!(lives(&store, &KEY).await, "{stage}");
+        assert!(lives(&store, &SELECTOR).await, "{stage}");
     };
     works("before").await;
     cluster.begin_move(slot, from, to).await;
@@ -239,8 +241,8 @@ async fn a_slot_that_moves_is_followed() {
     // Somebody whose only server does not have it any more, and who is told once.
     cluster.until_ok().await;
     works("everybody has heard of it").await;
-    store.delete(&KEY, None).await.unwrap();
-    assert!(!lives(&store, &KEY).await);
+    store.delete(&SELECTOR, None).await.unwrap();
+    assert!(!lives(&store, &SELECTOR).await);
 }
 
 #[tokio::test]
@@ -260,7 +262,8 @@ async fn counters_are_exact_while_slots_move_and_a_master_dies() {
     for n in 0..COUNTERS {
         // A replica may lack the last moments, and with them a session.
         until("every slot takes sessions again", || async {
-            store.delete(&key(n), None).await.is_ok() && store.create(&key(n), &new_record()).await.is_ok()
+            store.delete(&selector(n), None).await.is_ok()
+                && store.create(&selector(n), &new_record()).await.is_ok()
         })
         .await;
     }
@@ -271,13 +274,13 @@ async fn counters_are_exact_while_slots_move_and_a_master_dies() {
 async fn a_cluster_without_a_master_is_unavailable_within_bounds() {
     let Some(cluster) = RedisCluster::start().await else { return };
     let store = open(&cluster.url()).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for node in 0..6 {
         cluster.node(node).freeze();
     }
     let begun = Instant::now();
-    assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unavailable);
-    assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
+    assert_eq!(kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     for node in 0..6 {
         cluster.node(node).thaw();

@@ -13,29 +13,33 @@ async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     for n in 1..=4 {
-        store.create(&key(n), &signed_in("1")).await.unwrap();
+        store.create(&selector(n), &signed_in("1")).await.unwrap();
     }
-    let before = store.load(&key(1)).await.unwrap().unwrap().record;
+    let before = store.load(&selector(1)).await.unwrap().unwrap().record;
     fill(&redis).await;
     let mut change = write("shop.cart", "[]");
     change.delete = vec!["shop.visits".into()];
-    assert_eq!(kind(store.update(&key(1), &change).await), StoreErrorKind::Full);
-    assert_eq!(kind(store.update(&key(1), &sign_in("2", None)).await), StoreErrorKind::Full);
-    assert_eq!(kind(store.create(&key(9), &new_record()).await), StoreErrorKind::Full);
-    assert_eq!(kind(store.create(&key(9), &signed_in("1")).await), StoreErrorKind::Full);
-    let after = store.load(&key(1)).await.unwrap().unwrap().record;
+    assert_eq!(kind(store.update(&selector(1), &change).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.update(&selector(1), &sign_in("2", None)).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.create(&selector(9), &new_record()).await), StoreErrorKind::Full);
+    assert_eq!(kind(store.create(&selector(9), &signed_in("1")).await), StoreErrorKind::Full);
+    let after = store.load(&selector(1)).await.unwrap().unwrap().record;
     assert_eq!(after, before);
     // Who is full must be able to become less so.
-    store.delete(&key(4), None).await.unwrap();
-    assert!(!lives(&store, &key(4)).await);
-    assert_eq!(store.delete_all(&principal("1"), Some(&key(1))).await.unwrap(), 2);
+    store.delete(&selector(4), None).await.unwrap();
+    assert!(!lives(&store, &selector(4)).await);
+    assert_eq!(store.delete_all(&principal("1"), Some(&selector(1))).await.unwrap(), 2);
     assert_eq!(
-        [lives(&store, &key(1)).await, lives(&store, &key(2)).await, lives(&store, &key(3)).await],
+        [
+            lives(&store, &selector(1)).await,
+            lives(&store, &selector(2)).await,
+            lives(&store, &selector(3)).await
+        ],
         [true, false, false]
     );
     assert_eq!(store.sessions_of(&principal("1")).await.unwrap().len(), 1);
     redis.config_set("maxmemory", "0").await;
-    assert_eq!(store.update(&key(1), &change).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&selector(1), &change).await.unwrap(), Updated::Done { revision: 2 });
 }
 
 mod warned {
@@ -138,5 +142,5 @@ async fn a_server_that_does_not_tell_is_no_error() {
     let said = warned::Said::from_here();
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     assert!(!said.all().contains("WARN") && said.all().contains("INFO"), "{}", said.all());
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
 }

@@ -17,22 +17,28 @@ pub(super) async fn index_key(connection: &mut MultiplexedConnection, prefix: &s
     keys[0].clone()
 }
 
-fn selector(key: &Selector) -> String {
-    record_key("", key)[2..].to_owned()
+fn public_id(selector: &Selector) -> String {
+    record_key("", selector)[2..].to_owned()
 }
 
-/// Sets the entry of `key` to this state, as long ago as this many seconds.
-async fn set(connection: &mut MultiplexedConnection, index: &str, key: &Selector, state: char, ago: u64) {
+/// Sets the entry of `selector` to this state, as long ago as this many seconds.
+async fn set(
+    connection: &mut MultiplexedConnection,
+    index: &str,
+    selector: &Selector,
+    state: char,
+    ago: u64,
+) {
     let now: (u64, u64) = ::redis::cmd("TIME").query_async(connection).await.unwrap();
-    connection.hset(index, selector(key), format!("{state}{}", (now.0 - ago) * 1000)).await.unwrap();
+    connection.hset(index, public_id(selector), format!("{state}{}", (now.0 - ago) * 1000)).await.unwrap();
 }
 
 pub(super) async fn entry(
     connection: &mut MultiplexedConnection,
     index: &str,
-    key: &Selector,
+    selector: &Selector,
 ) -> Option<char> {
-    connection.hget(index, selector(key)).await.unwrap()?.chars().next()
+    connection.hget(index, public_id(selector)).await.unwrap()?.chars().next()
 }
 
 #[tokio::test]
@@ -45,29 +51,29 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
         let nodes = [options.clone().connect().await.unwrap(), options.connect().await.unwrap()];
         let max = Some(at_most(3, when_full));
         for n in (1..20).step_by(2) {
-            nodes[0].create(&key(n), &new_record()).await.unwrap();
+            nodes[0].create(&selector(n), &new_record()).await.unwrap();
         }
         let tasks = (0..20_u8).map(|n| {
             let store = nodes[usize::from(n / 2 % 2)].clone();
             tokio::spawn(async move {
                 if n % 2 == 1 {
                     return matches!(
-                        store.update(&key(n), &sign_in("1", max)).await.unwrap(),
+                        store.update(&selector(n), &sign_in("1", max)).await.unwrap(),
                         Updated::Done { .. }
                     );
                 }
                 let mut new = signed_in("1");
                 new.max_sessions = max;
-                store.create(&key(n), &new).await.unwrap() == Created::Created
+                store.create(&selector(n), &new).await.unwrap() == Created::Created
             })
         });
         let admitted: Vec<bool> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
         let mut live = Vec::new();
         for n in 0..20 {
-            let loaded = nodes[0].load(&key(n)).await.unwrap();
+            let loaded = nodes[0].load(&selector(n)).await.unwrap();
             if loaded.is_some_and(|loaded| loaded.record.meta().principal.is_some()) {
                 assert!(admitted[usize::from(n)], "round {round}: a session that was refused is signed in");
-                live.push(key(n));
+                live.push(selector(n));
             }
         }
         let expected = if when_full == WhenFull::RejectNew { 3 } else { 20 };
@@ -82,32 +88,37 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
 #[tokio::test]
 async fn a_crash_after_dooming_is_finished_by_whoever_comes_by() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    let all = [key(1), key(2), key(3)];
+    let all = [selector(1), selector(2), selector(3)];
     for (round, finish) in ["list", "delete_all", "sign in"].into_iter().enumerate() {
-        for key in &all {
-            store.delete(key, None).await.unwrap();
-            store.create(key, &signed_in("1")).await.unwrap();
+        for selector in &all {
+            store.delete(selector, None).await.unwrap();
+            store.create(selector, &signed_in("1")).await.unwrap();
         }
         let index = index_key(&mut connection, &prefix).await;
         // An eviction, and a revocation of a sign-in that was in flight, that ended before they deleted anything.
-        set(&mut connection, &index, &key(1), 'x', 1).await;
-        set(&mut connection, &index, &key(2), 'y', 61).await;
+        set(&mut connection, &index, &selector(1), 'x', 1).await;
+        set(&mut connection, &index, &selector(2), 'y', 61).await;
         match finish {
-            "list" => assert_eq!(listed(&store, "1").await, [key(3)]),
-            "delete_all" => assert_eq!(store.delete_all(&principal("1"), Some(&key(3))).await.unwrap(), 2),
+            "list" => assert_eq!(listed(&store, "1").await, [selector(3)]),
+            "delete_all" => {
+                assert_eq!(store.delete_all(&principal("1"), Some(&selector(3))).await.unwrap(), 2);
+            }
             _ => {
                 let mut new = signed_in("1");
                 new.max_sessions = Some(at_most(2, WhenFull::RejectNew));
                 assert_eq!(
-                    store.create(&key(4), &new).await.unwrap(),
+                    store.create(&selector(4), &new).await.unwrap(),
                     Created::Created,
                     "the doomed do not count"
                 );
-                store.delete(&key(4), None).await.unwrap();
+                store.delete(&selector(4), None).await.unwrap();
             }
         }
-        let left: Vec<bool> =
-            vec![lives(&store, &key(1)).await, lives(&store, &key(2)).await, lives(&store, &key(3)).await];
+        let left: Vec<bool> = vec![
+            lives(&store, &selector(1)).await,
+            lives(&store, &selector(2)).await,
+            lives(&store, &selector(3)).await,
+        ];
         assert_eq!(left, [false, false, true], "round {round}");
         for gone in &all[..2] {
             assert_eq!(entry(&mut connection, &index, gone).await, None, "round {round}");
@@ -118,22 +129,26 @@ async fn a_crash_after_dooming_is_finished_by_whoever_comes_by() {
 #[tokio::test]
 async fn a_reservation_counts_until_it_is_too_old_to_be_in_flight() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    store.create(&key(1), &signed_in("1")).await.unwrap();
+    store.create(&selector(1), &signed_in("1")).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     let mut new = signed_in("1");
     new.max_sessions = Some(at_most(2, WhenFull::RejectNew));
-    set(&mut connection, &index, &key(2), 'r', 0).await;
-    assert_eq!(store.create(&key(3), &new).await.unwrap(), Created::TooMany);
-    assert_eq!(listed(&store, "1").await, [key(1)]);
-    assert_eq!(entry(&mut connection, &index, &key(2)).await, Some('r'), "somebody may be signing in");
-    assert_eq!(entry(&mut connection, &index, &key(3)).await, None, "who was refused leaves nothing behind");
-    set(&mut connection, &index, &key(2), 'r', 61).await;
-    assert_eq!(store.create(&key(3), &new).await.unwrap(), Created::Created);
-    assert_eq!(entry(&mut connection, &index, &key(2)).await, None);
+    set(&mut connection, &index, &selector(2), 'r', 0).await;
+    assert_eq!(store.create(&selector(3), &new).await.unwrap(), Created::TooMany);
+    assert_eq!(listed(&store, "1").await, [selector(1)]);
+    assert_eq!(entry(&mut connection, &index, &selector(2)).await, Some('r'), "somebody may be signing in");
+    assert_eq!(
+        entry(&mut connection, &index, &selector(3)).await,
+        None,
+        "who was refused leaves nothing behind"
+    );
+    set(&mut connection, &index, &selector(2), 'r', 61).await;
+    assert_eq!(store.create(&selector(3), &new).await.unwrap(), Created::Created);
+    assert_eq!(entry(&mut connection, &index, &selector(2)).await, None);
     // A session that ended without a word, as by its time to live, does not count at all.
-    connection.del(record_key(&prefix, &key(1))).await.unwrap();
-    assert_eq!(store.create(&key(4), &new).await.unwrap(), Created::Created);
-    assert_eq!(listed(&store, "1").await, [key(3), key(4)]);
+    connection.del(record_key(&prefix, &selector(1))).await.unwrap();
+    assert_eq!(store.create(&selector(4), &new).await.unwrap(), Created::Created);
+    assert_eq!(listed(&store, "1").await, [selector(3), selector(4)]);
 }
 
 #[tokio::test]
@@ -141,56 +156,56 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let mut new = signed_in("1");
     new.limits.idle = Duration::from_millis(400);
-    let (mut touch, before) = (Change::default(), store.create(&KEY, &new).await.unwrap());
+    let (mut touch, before) = (Change::default(), store.create(&SELECTOR, &new).await.unwrap());
     touch.touch = true;
     assert_eq!(before, Created::Created);
     let index = index_key(&mut connection, &prefix).await;
-    let since = store.load(&KEY).await.unwrap().unwrap().record.meta().created;
+    let since = store.load(&SELECTOR).await.unwrap().unwrap().record.meta().created;
     connection.del(&index).await.unwrap();
     assert_eq!(listed(&store, "1").await, []);
     // Touched soon after the last time, nobody looks.
     tokio::time::sleep(Duration::from_millis(60)).await;
-    store.update(&KEY, &touch).await.unwrap();
-    until("the index has its entry again", async || listed(&store, "1").await == [KEY]).await;
-    let value = connection.hget(&index, selector(&KEY)).await.unwrap().unwrap();
+    store.update(&SELECTOR, &touch).await.unwrap();
+    until("the index has its entry again", async || listed(&store, "1").await == [SELECTOR]).await;
+    let value = connection.hget(&index, public_id(&SELECTOR)).await.unwrap().unwrap();
     let at = Timestamp::from_millis(value[1..].parse().unwrap());
     assert_eq!((&value[..1], at), ("c", since), "in its place among the others");
     let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
     assert!(ttl > 24 * 3_600_000, "{ttl}");
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
     // One that is doomed stays so. That somebody looked is seen by the time that the index has.
-    store.create(&key(1), &new).await.unwrap();
-    set(&mut connection, &index, &key(1), 'x', 0).await;
+    store.create(&selector(1), &new).await.unwrap();
+    set(&mut connection, &index, &selector(1), 'x', 0).await;
     connection.pexpire(&index, 60_000).await.unwrap();
     tokio::time::sleep(Duration::from_millis(60)).await;
-    store.update(&key(1), &touch).await.unwrap();
+    store.update(&selector(1), &touch).await.unwrap();
     let looked = || {
         let (mut connection, index) = (connection.clone(), index.clone());
         async move { ::redis::cmd("PTTL").arg(index).query_async::<i64>(&mut connection).await.unwrap() > 60_000 }
     };
     until("the index has been looked after", looked).await;
-    assert_eq!(entry(&mut connection, &index, &key(1)).await, Some('x'));
+    assert_eq!(entry(&mut connection, &index, &selector(1)).await, Some('x'));
     assert_eq!(listed(&store, "1").await, []);
-    assert!(!lives(&store, &key(1)).await);
+    assert!(!lives(&store, &selector(1)).await);
 }
 
 #[tokio::test]
 async fn ordinary_writes_leave_the_index_alone() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    store.create(&KEY, &signed_in("1")).await.unwrap();
+    store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     connection.del(&index).await.unwrap();
     let mut change = write("shop.cart", "[]");
     change.touch = true;
     for _ in 0..20 {
-        store.update(&KEY, &change).await.unwrap();
+        store.update(&SELECTOR, &change).await.unwrap();
     }
     assert_eq!(keys(&mut connection, format!("{prefix}u:*")).await, Vec::<String>::new());
     // Who signs in again is in it again, and is never refused.
-    store.create(&key(1), &signed_in("1")).await.unwrap();
+    store.create(&selector(1), &signed_in("1")).await.unwrap();
     let again = sign_in("1", Some(at_most(1, WhenFull::RejectNew)));
-    assert!(matches!(store.update(&KEY, &again).await.unwrap(), Updated::Done { .. }));
-    assert_eq!(listed(&store, "1").await, [key(1), KEY]);
+    assert!(matches!(store.update(&SELECTOR, &again).await.unwrap(), Updated::Done { .. }));
+    assert_eq!(listed(&store, "1").await, [selector(1), SELECTOR]);
 }
 
 #[tokio::test]
@@ -199,44 +214,44 @@ async fn a_sign_in_that_is_not_stored_gives_its_place_back() {
     let max = Some(at_most(2, WhenFull::RejectNew));
     let mut new = signed_in("1");
     new.max_sessions = max;
-    store.create(&key(1), &new).await.unwrap();
+    store.create(&selector(1), &new).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
-    store.create(&key(2), &new_record()).await.unwrap();
-    assert_eq!(store.create(&key(2), &new).await.unwrap(), Created::Exists);
-    assert_eq!(entry(&mut connection, &index, &key(2)).await, None);
-    assert_eq!(store.update(&key(9), &sign_in("1", max)).await.unwrap(), Updated::Gone);
+    store.create(&selector(2), &new_record()).await.unwrap();
+    assert_eq!(store.create(&selector(2), &new).await.unwrap(), Created::Exists);
+    assert_eq!(entry(&mut connection, &index, &selector(2)).await, None);
+    assert_eq!(store.update(&selector(9), &sign_in("1", max)).await.unwrap(), Updated::Gone);
     let mut stale = sign_in("1", max);
     stale.expected_generation = Some(7);
-    assert!(matches!(store.update(&key(2), &stale).await.unwrap(), Updated::Conflict(_)));
+    assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
     stale.max_sessions = None;
-    assert!(matches!(store.update(&key(2), &stale).await.unwrap(), Updated::Conflict(_)));
-    assert_eq!(store.update(&key(9), &sign_in("1", None)).await.unwrap(), Updated::Gone);
+    assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
+    assert_eq!(store.update(&selector(9), &sign_in("1", None)).await.unwrap(), Updated::Gone);
     assert_eq!(connection.hlen(&index).await.unwrap(), 1);
     // A conflict of somebody who is in it takes nothing away.
-    store.update(&key(2), &sign_in("1", max)).await.unwrap();
-    assert!(matches!(store.update(&key(2), &stale).await.unwrap(), Updated::Conflict(_)));
-    assert_eq!(listed(&store, "1").await, [key(1), key(2)]);
+    store.update(&selector(2), &sign_in("1", max)).await.unwrap();
+    assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
+    assert_eq!(listed(&store, "1").await, [selector(1), selector(2)]);
 }
 
 #[tokio::test]
 async fn who_leaves_is_taken_out() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     for n in 1..=3 {
-        store.create(&key(n), &signed_in("1")).await.unwrap();
+        store.create(&selector(n), &signed_in("1")).await.unwrap();
     }
     let index = index_key(&mut connection, &prefix).await;
-    store.delete(&key(1), None).await.unwrap();
+    store.delete(&selector(1), None).await.unwrap();
     let mut out = Change::default();
     out.principal = Some(None);
-    store.update(&key(2), &out).await.unwrap();
-    store.update(&key(3), &sign_in("2", None)).await.unwrap();
+    store.update(&selector(2), &out).await.unwrap();
+    store.update(&selector(3), &sign_in("2", None)).await.unwrap();
     let gone = || {
         let mut connection = connection.clone();
         let index = index.clone();
         async move { !connection.exists(index).await.unwrap() }
     };
     until("nobody is in the first index", gone).await;
-    assert_eq!(listed(&store, "2").await, [key(3)]);
+    assert_eq!(listed(&store, "2").await, [selector(3)]);
 }
 
 /// A damaged session is not shown, hides no other one, and is ended with them.
@@ -244,13 +259,13 @@ async fn who_leaves_is_taken_out() {
 async fn a_damaged_session_does_not_hide_the_others() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     for n in 1..=3 {
-        store.create(&key(n), &signed_in("1")).await.unwrap();
+        store.create(&selector(n), &signed_in("1")).await.unwrap();
     }
-    connection.hset(record_key(&prefix, &key(1)), "shop.visits", "damaged").await.unwrap();
-    connection.hset(record_key(&prefix, &key(2)), "@f", "9").await.unwrap();
-    assert_eq!(listed(&store, "1").await, [key(3)]);
+    connection.hset(record_key(&prefix, &selector(1)), "shop.visits", "damaged").await.unwrap();
+    connection.hset(record_key(&prefix, &selector(2)), "@f", "9").await.unwrap();
+    assert_eq!(listed(&store, "1").await, [selector(3)]);
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 3);
     for n in 1..=3 {
-        assert!(!lives(&store, &key(n)).await);
+        assert!(!lives(&store, &selector(n)).await);
     }
 }

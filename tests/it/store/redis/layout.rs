@@ -23,31 +23,31 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
     let proxy = Proxy::redis(redis.port());
     let options = RedisStore::options(&proxy.url("")).unwrap().prefix(format!("{}:", unique_name()));
     let store = options.connect().await.unwrap();
-    store.create(&KEY, &two_kilobytes()).await.unwrap();
+    store.create(&SELECTOR, &two_kilobytes()).await.unwrap();
     let mut change = write("shop.field7", "\"another\"");
     change.expected_generation = Some(1);
     change.touch = true;
     change.guards = vec![Guard::new("shop.field7".into(), Some(1))];
     // Whoever was first on this server had to send the scripts.
-    store.load(&KEY).await.unwrap();
-    store.update(&KEY, &Change::default()).await.unwrap();
-    store.delete(&key(1), None).await.unwrap();
+    store.load(&SELECTOR).await.unwrap();
+    store.update(&SELECTOR, &Change::default()).await.unwrap();
+    store.delete(&selector(1), None).await.unwrap();
 
     proxy.reset_counts();
-    store.load(&KEY).await.unwrap().unwrap();
+    store.load(&SELECTOR).await.unwrap().unwrap();
     assert_eq!(proxy.round_trips(), 1);
-    assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: 3 });
+    assert_eq!(store.update(&SELECTOR, &change).await.unwrap(), Updated::Done { revision: 3 });
     let commands = proxy.commands();
     assert_eq!((proxy.round_trips(), commands.len()), (2, 3));
     assert!(commands[2].bytes < 200, "{} bytes", commands[2].bytes);
     assert!(commands[2].reply_bytes < 50, "{} bytes", commands[2].reply_bytes);
     // The conflict's answer is the whole record, in the same round trip.
-    let Updated::Conflict(current) = store.update(&KEY, &change).await.unwrap() else {
+    let Updated::Conflict(current) = store.update(&SELECTOR, &change).await.unwrap() else {
         panic!("no conflict")
     };
     assert_eq!(current.record.cells().len(), 21);
     assert_eq!(proxy.round_trips(), 3);
-    store.delete(&KEY, None).await.unwrap();
+    store.delete(&SELECTOR, None).await.unwrap();
     assert_eq!(proxy.round_trips(), 4);
 }
 
@@ -56,7 +56,7 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
     // Of its own: others would send the scripts first.
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let done = AtomicBool::new(false);
     let flush = async {
         while !done.load(Ordering::SeqCst) {
@@ -65,10 +65,10 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
     };
     let work = async {
         for revision in 2..200 {
-            let answer = store.update(&KEY, &write("shop.cart", "[]")).await.unwrap();
+            let answer = store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap();
             assert_eq!(answer, Updated::Done { revision });
-            assert!(lives(&store, &KEY).await);
-            store.create(&key(1), &signed_in("1")).await.unwrap();
+            assert!(lives(&store, &SELECTOR).await);
+            store.create(&selector(1), &signed_in("1")).await.unwrap();
             assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
         }
         done.store(true, Ordering::SeqCst);
@@ -84,14 +84,14 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
     for (n, limits) in (1..).zip([Limits { idle: DAY, absolute: DAY }, endless]) {
         let mut new = signed_in(&n.to_string());
         new.limits = limits;
-        store.create(&key(n), &new).await.unwrap();
+        store.create(&selector(n), &new).await.unwrap();
         new.principal = None;
-        store.create(&key(10 + n), &new).await.unwrap();
+        store.create(&selector(10 + n), &new).await.unwrap();
         let mut change = sign_in(&format!("1{n}"), Some(at_most(3, WhenFull::EvictOldest)));
         change.limits = Some(limits);
-        assert_eq!(store.update(&key(10 + n), &change).await.unwrap(), Updated::Done { revision: 2 });
+        assert_eq!(store.update(&selector(10 + n), &change).await.unwrap(), Updated::Done { revision: 2 });
         change.limits = None;
-        store.update(&key(10 + n), &change).await.unwrap();
+        store.update(&selector(10 + n), &change).await.unwrap();
     }
     let mut connection = redis.connection().await;
     let all = keys(&mut connection, "*".into()).await;
@@ -101,8 +101,8 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
         assert!(key.starts_with("shop:") && ttl > 0, "{key} {ttl}");
     }
     // To the millisecond the end of the record, and an index outlives it.
-    let end = store.load(&key(1)).await.unwrap().unwrap().record.meta().expires();
-    let (earliest, latest) = ends(&mut connection, &record_key("shop:", &key(1))).await;
+    let end = store.load(&selector(1)).await.unwrap().unwrap().record.meta().expires();
+    let (earliest, latest) = ends(&mut connection, &record_key("shop:", &selector(1))).await;
     assert!((earliest..=latest).contains(&end.as_millis()), "{earliest} {end:?} {latest}");
     for index in keys(&mut connection, "shop:u:*".into()).await {
         let (earliest, _) = ends(&mut connection, &index).await;
@@ -110,7 +110,7 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
     }
 }
 
-/// When a key ends, by the server's clock: not before and not after.
+/// When a Redis key expires, by the server's clock: not before and not after.
 async fn ends(connection: &mut MultiplexedConnection, key: &str) -> (u64, u64) {
     let mut commands = ::redis::pipe();
     commands.cmd("TIME").pttl(key).cmd("TIME");
@@ -122,27 +122,30 @@ async fn ends(connection: &mut MultiplexedConnection, key: &str) -> (u64, u64) {
 #[tokio::test]
 async fn what_a_later_release_added_stays() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    store.create(&KEY, &signed_in("1")).await.unwrap();
-    let key = record_key(&prefix, &KEY);
-    connection.hset(&key, "@z", "\u{1}new").await.unwrap();
+    store.create(&SELECTOR, &signed_in("1")).await.unwrap();
+    let selector = record_key(&prefix, &SELECTOR);
+    connection.hset(&selector, "@z", "\u{1}new").await.unwrap();
     let mut change = sign_in("2", None);
     change.renewal = Some(Renewal::new(VerifierHash::from_bytes([2; 32])));
     change.write = write("shop.cart", "[]").write;
     change.delete = vec!["shop.visits".into()];
-    store.update(&KEY, &change).await.unwrap();
-    assert_eq!(connection.hget(&key, "@z").await.unwrap().as_deref(), Some("\u{1}new"));
-    assert_eq!(store.load(&KEY).await.unwrap().unwrap().record.cells().len(), 1);
+    store.update(&SELECTOR, &change).await.unwrap();
+    assert_eq!(connection.hget(&selector, "@z").await.unwrap().as_deref(), Some("\u{1}new"));
+    assert_eq!(store.load(&SELECTOR).await.unwrap().unwrap().record.cells().len(), 1);
 }
 
 #[tokio::test]
 async fn a_wire_key_cannot_be_taken_for_meta() {
     let Some((store, _, _)) = shared().await else { return };
-    store.create(&KEY, &new_record()).await.unwrap();
-    assert_eq!(kind(store.update(&KEY, &write("@p", "\"somebody\"")).await), StoreErrorKind::Unavailable);
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    assert_eq!(
+        kind(store.update(&SELECTOR, &write("@p", "\"somebody\"")).await),
+        StoreErrorKind::Unavailable
+    );
     let mut new = new_record();
     new.cells = write("@f", "2").write;
-    assert_eq!(kind(store.create(&key(1), &new).await), StoreErrorKind::Unavailable);
-    assert_eq!(store.update(&KEY, &Change::default()).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(kind(store.create(&selector(1), &new).await), StoreErrorKind::Unavailable);
+    assert_eq!(store.update(&SELECTOR, &Change::default()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
 /// More than Lua's stack has room for at once.
@@ -154,16 +157,16 @@ async fn a_record_may_have_thousands_of_cells() {
     };
     let mut new = new_record();
     new.cells = cells("0");
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let mut change = Change::default();
     change.write = cells("1");
-    store.update(&KEY, &change).await.unwrap();
-    let record = store.load(&KEY).await.unwrap().unwrap().record;
+    store.update(&SELECTOR, &change).await.unwrap();
+    let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     assert!(record.cells().len() == 9000 && record.cells().iter().all(|(_, cell)| cell.revision == 2));
     let mut change = Change::default();
-    change.delete = record.cells().iter().map(|(key, _)| key.clone()).collect();
-    store.update(&KEY, &change).await.unwrap();
-    let record = store.load(&KEY).await.unwrap().unwrap().record;
+    change.delete = record.cells().iter().map(|(selector, _)| selector.clone()).collect();
+    store.update(&SELECTOR, &change).await.unwrap();
+    let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     assert_eq!((record.cells().len(), record.meta().revision), (0, 3));
 }
 
@@ -181,8 +184,8 @@ async fn numbers_are_exact_up_to_the_largest() {
             cell
         })
         .to_vec();
-    store.create(&KEY, &new).await.unwrap();
-    let record = store.load(&KEY).await.unwrap().unwrap().record;
+    store.create(&SELECTOR, &new).await.unwrap();
+    let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     assert_eq!(*record, Record::create(&new, record.meta().created));
     let mut change = Change::default();
     change.renewal = Some(Renewal::new(VerifierHash::from_bytes([2; 32])));
@@ -190,10 +193,10 @@ async fn numbers_are_exact_up_to_the_largest() {
         [((1 << 53) - 1, 1 << 53), (1 << 53, (1 << 53) + 1), (u64::MAX - 1, u64::MAX), (u64::MAX, u64::MAX)]
     {
         for field in ["@r", "@g"] {
-            connection.hset(record_key(&prefix, &KEY), field, before).await.unwrap();
+            connection.hset(record_key(&prefix, &SELECTOR), field, before).await.unwrap();
         }
-        assert_eq!(store.update(&KEY, &change).await.unwrap(), Updated::Done { revision: after });
-        let meta = store.load(&KEY).await.unwrap().unwrap().record.meta().clone();
+        assert_eq!(store.update(&SELECTOR, &change).await.unwrap(), Updated::Done { revision: after });
+        let meta = store.load(&SELECTOR).await.unwrap().unwrap().record.meta().clone();
         assert_eq!((meta.revision, meta.generation), (after, after));
     }
 }
@@ -202,7 +205,7 @@ async fn numbers_are_exact_up_to_the_largest() {
 #[tokio::test]
 async fn what_is_not_utf_8_is_found_before_anything_is_written() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    let key = record_key(&prefix, &KEY);
+    let selector = record_key(&prefix, &SELECTOR);
     let bad: [&[u8]; 10] = [
         b"\x80",
         b"\xc0\x80",
@@ -218,16 +221,22 @@ async fn what_is_not_utf_8_is_found_before_anything_is_written() {
     for bad in bad {
         assert!(std::str::from_utf8(bad).is_err());
         let bad = [b"1 \"", bad, b"\""].concat();
-        store.delete(&KEY, None).await.unwrap();
-        store.create(&KEY, &new_record()).await.unwrap();
-        connection.hset(&key, "shop.cart", &bad).await.unwrap();
-        assert_eq!(kind(store.load(&KEY).await), StoreErrorKind::Unreadable);
-        assert_eq!(kind(store.update(&KEY, &write("shop.cart", "[]")).await), StoreErrorKind::Unreadable);
+        store.delete(&SELECTOR, None).await.unwrap();
+        store.create(&SELECTOR, &new_record()).await.unwrap();
+        connection.hset(&selector, "shop.cart", &bad).await.unwrap();
+        assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unreadable);
+        assert_eq!(
+            kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await),
+            StoreErrorKind::Unreadable
+        );
         let kept: Vec<u8> =
-            ::redis::cmd("HGET").arg(&key).arg("shop.cart").query_async(&mut connection).await.unwrap();
+            ::redis::cmd("HGET").arg(&selector).arg("shop.cart").query_async(&mut connection).await.unwrap();
         assert_eq!(kept, bad);
     }
     let good = "\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}";
-    connection.hset(&key, "shop.cart", format!("1 \"{good}\"")).await.unwrap();
-    assert_eq!(store.update(&KEY, &write("shop.visits", "1")).await.unwrap(), Updated::Done { revision: 2 });
+    connection.hset(&selector, "shop.cart", format!("1 \"{good}\"")).await.unwrap();
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.visits", "1")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
 }

@@ -25,10 +25,10 @@ mod layout;
 mod repair;
 mod tls;
 
-const KEY: Selector = Selector::from_bytes([7; 16]);
+const SELECTOR: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 
-fn key(n: u8) -> Selector {
+fn selector(n: u8) -> Selector {
     Selector::from_bytes([n; 16])
 }
 
@@ -38,9 +38,9 @@ fn new_record() -> NewRecord {
     new
 }
 
-fn write(key: &str, json: &str) -> Change {
+fn write(wire_key: &str, json: &str) -> Change {
     let mut change = Change::default();
-    change.write = vec![CellWrite::new(key.into(), Json::from_store(json))];
+    change.write = vec![CellWrite::new(wire_key.into(), Json::from_store(json))];
     change
 }
 
@@ -73,18 +73,18 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.unwrap_err().kind()
 }
 
-async fn text(store: &RedisStore, key: &Selector, cell: &str) -> Option<String> {
-    let loaded = store.load(key).await.unwrap()?;
+async fn text(store: &RedisStore, selector: &Selector, cell: &str) -> Option<String> {
+    let loaded = store.load(selector).await.unwrap()?;
     Some(loaded.record.cell(cell)?.json.as_str().to_owned())
 }
 
 async fn load(store: &RedisStore) -> Result<bool, StoreErrorKind> {
-    let loaded = store.load(&KEY).await;
+    let loaded = store.load(&SELECTOR).await;
     loaded.map(|loaded| loaded.is_some()).map_err(|error| error.kind())
 }
 
-async fn lives(store: &RedisStore, key: &Selector) -> bool {
-    store.load(key).await.unwrap().is_some()
+async fn lives(store: &RedisStore, selector: &Selector) -> bool {
+    store.load(selector).await.unwrap().is_some()
 }
 
 /// A store on a server that others use too, the prefix of its keys, and a connection that is not the store's.
@@ -99,8 +99,8 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: String) -> Vec<St
     ::redis::cmd("KEYS").arg(pattern).query_async(connection).await.unwrap()
 }
 
-fn record_key(prefix: &str, key: &Selector) -> String {
-    let shown = format!("{key:?}");
+fn record_key(prefix: &str, selector: &Selector) -> String {
+    let shown = format!("{selector:?}");
     let selector = shown.strip_prefix("Selector(").and_then(|text| text.strip_suffix(')')).unwrap();
     assert!(selector.parse::<PublicId>().is_ok());
     format!("{prefix}s:{selector}")

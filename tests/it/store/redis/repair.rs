@@ -21,29 +21,29 @@ async fn a_session_that_writes_often_gets_its_entry_back_too() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let mut new = signed_in("1");
     new.limits.idle = Duration::from_secs(5);
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     connection.del(&index).await.unwrap();
     let begun = Instant::now();
     while begun.elapsed() < new.limits.idle / 5 {
-        store.update(&KEY, &touch()).await.unwrap();
+        store.update(&SELECTOR, &touch()).await.unwrap();
         sleep(new.limits.idle / 50).await;
     }
-    until("its entry is there again", async || listed(&store, "1").await == [KEY]).await;
+    until("its entry is there again", async || listed(&store, "1").await == [SELECTOR]).await;
 }
 
 #[tokio::test]
 async fn who_signs_in_again_too_late_takes_nobodys_place() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
-    store.create(&KEY, &signed_in("1")).await.unwrap();
+    store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     // As by its time to live.
-    connection.del(record_key(&prefix, &KEY)).await.unwrap();
-    assert_eq!(store.update(&KEY, &sign_in("1", None)).await.unwrap(), Updated::Gone);
-    assert_eq!(entry(&mut connection, &index, &KEY).await, None);
+    connection.del(record_key(&prefix, &SELECTOR)).await.unwrap();
+    assert_eq!(store.update(&SELECTOR, &sign_in("1", None)).await.unwrap(), Updated::Gone);
+    assert_eq!(entry(&mut connection, &index, &SELECTOR).await, None);
     let mut new = signed_in("1");
     new.max_sessions = Some(at_most(1, WhenFull::RejectNew));
-    assert_eq!(store.create(&key(1), &new).await.unwrap(), Created::Created);
+    assert_eq!(store.create(&selector(1), &new).await.unwrap(), Created::Created);
 }
 
 #[tokio::test]
@@ -51,11 +51,11 @@ async fn an_index_of_sessions_without_an_end_ends_all_the_same() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let mut new = signed_in("1");
     new.limits = Limits { idle: Duration::from_millis(400), absolute: Duration::MAX };
-    store.create(&KEY, &new).await.unwrap();
+    store.create(&SELECTOR, &new).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     connection.del(&index).await.unwrap();
     sleep(Duration::from_millis(60)).await;
-    store.update(&KEY, &touch()).await.unwrap();
+    store.update(&SELECTOR, &touch()).await.unwrap();
     until("its entry is there again", async || connection.clone().exists(&index).await.unwrap()).await;
     let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
     assert!(ttl > 0, "{ttl}");
@@ -67,7 +67,7 @@ async fn sign_ins_clear_away_what_expired_sessions_left() {
     let mut new = signed_in("1");
     new.limits.idle = Duration::from_millis(300);
     for n in 0..60 {
-        store.create(&key(n), &new).await.unwrap();
+        store.create(&selector(n), &new).await.unwrap();
     }
     let index = index_key(&mut connection, &prefix).await;
     assert_eq!(connection.hlen(&index).await.unwrap(), 60, "those that live stay");
@@ -79,7 +79,7 @@ async fn sign_ins_clear_away_what_expired_sessions_left() {
     let mut live = 0;
     while live < 40 {
         live += 1;
-        let created = store.create(&key(100 + live), &signed_in("1")).await.unwrap();
+        let created = store.create(&selector(100 + live), &signed_in("1")).await.unwrap();
         assert_eq!(created, Created::Created);
     }
     until("the index is small again", async || connection.clone().hlen(&index).await.unwrap() <= 40 + 8)

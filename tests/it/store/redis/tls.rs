@@ -19,9 +19,12 @@ const URL: &str = "SESSION_TESTS_REDISS";
 async fn the_other_process() {
     let Ok(url) = std::env::var(URL) else { return };
     let store = RedisStore::connect(&url).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
-    assert_eq!(store.update(&KEY, &write("shop.cart", "[]")).await.unwrap(), Updated::Done { revision: 2 });
-    store.delete(&KEY, None).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    assert_eq!(
+        store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
+        Updated::Done { revision: 2 }
+    );
+    store.delete(&SELECTOR, None).await.unwrap();
 }
 
 fn connects(url: &str, roots: &Path) -> ExitStatus {

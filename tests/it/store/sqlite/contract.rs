@@ -62,17 +62,17 @@ impl Harness for Sqlite {
         Some(self.open().await)
     }
 
-    async fn damage(&self, _: &SqliteStore, key: &Selector, damage: Damage) -> bool {
+    async fn damage(&self, _: &SqliteStore, selector: &Selector, damage: Damage) -> bool {
         let sql = match damage {
             // TEXT columns of strict tables hold text, but nobody checks that it is UTF-8.
             Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText | Damage::NewerLayout => {
-                "UPDATE session SET meta = CAST(?2 AS TEXT) WHERE key = ?1"
+                "UPDATE session SET meta = CAST(?2 AS TEXT) WHERE selector = ?1"
             }
             Damage::Cell | Damage::CellNotText => {
                 "UPDATE cell SET cell = CAST(?2 AS TEXT) WHERE session = ?1 AND wire_key = 'shop.cart'"
             }
             // Without the trigger that keeps cells and meta together.
-            Damage::NoMeta => "DELETE FROM session WHERE key = ?1 AND ?2 IS NOT NULL",
+            Damage::NoMeta => "DELETE FROM session WHERE selector = ?1 AND ?2 IS NOT NULL",
             _ => return false,
         };
         let mut connection = raw(&self.path()).await;
@@ -80,24 +80,27 @@ impl Harness for Sqlite {
         if damage == Damage::NoMeta {
             sqlx::query(drop).execute(&mut connection).await.unwrap();
         }
-        let harm = sqlx::query(sql).bind(key.as_bytes().to_vec()).bind(damage.bytes().to_vec());
+        let harm = sqlx::query(sql).bind(selector.as_bytes().to_vec()).bind(damage.bytes().to_vec());
         assert_eq!(harm.execute(&mut connection).await.unwrap().rows_affected(), 1);
         if damage == Damage::NoMeta {
             let again = "CREATE TRIGGER session_ends AFTER DELETE ON session \
-                BEGIN DELETE FROM cell WHERE session = OLD.key; END";
+                BEGIN DELETE FROM cell WHERE session = OLD.selector; END";
             sqlx::query(again).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
         true
     }
 
-    async fn raw(&self, _: &SqliteStore, key: &Selector) -> Option<Vec<u8>> {
+    async fn raw(&self, _: &SqliteStore, selector: &Selector) -> Option<Vec<u8>> {
         let all = "SELECT CAST(group_concat(row, x'00') AS BLOB) FROM (
-            SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE key = ?1
+            SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE selector = ?1
             UNION ALL SELECT hex(wire_key) || hex(cell) FROM cell WHERE session = ?1)";
         let mut connection = raw(&self.path()).await;
-        let bytes =
-            sqlx::query_scalar(all).bind(key.as_bytes().to_vec()).fetch_one(&mut connection).await.unwrap();
+        let bytes = sqlx::query_scalar(all)
+            .bind(selector.as_bytes().to_vec())
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         Some(bytes)
     }
 }

@@ -27,15 +27,15 @@ async fn fill(store: &SqliteStore) -> u32 {
 
 /// Nothing fits, everything is as it was and can be read.
 async fn refuses_and_keeps(store: &SqliteStore, path: &Path, records: u32) {
-    let before = store.load(&KEY).await.unwrap().unwrap().record;
+    let before = store.load(&SELECTOR).await.unwrap().unwrap().record;
     for _ in 0..3 {
-        assert_eq!(kind(store.update(&KEY, &heavy(300_000)).await), StoreErrorKind::Full);
-        let after = store.load(&KEY).await.unwrap().unwrap().record;
+        assert_eq!(kind(store.update(&SELECTOR, &heavy(300_000)).await), StoreErrorKind::Full);
+        let after = store.load(&SELECTOR).await.unwrap().unwrap().record;
         assert_eq!(after, before, "a refused change leaves the old record");
     }
     for n in 0..records {
-        let key = Selector::from_bytes(u128::from(n).to_le_bytes());
-        assert_eq!(text(store, &key, BALLAST).await.map(|text| text.len()), Some(9_002), "record {n}");
+        let selector = Selector::from_bytes(u128::from(n).to_le_bytes());
+        assert_eq!(text(store, &selector, BALLAST).await.map(|text| text.len()), Some(9_002), "record {n}");
     }
     sound(path).await;
 }
@@ -53,7 +53,7 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::options(&path).max_bytes(400 * 1024).open().await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let records = fill(&store).await;
     assert!((10..100).contains(&records), "{records}");
     refuses_and_keeps(&store, &path, records).await;
@@ -62,7 +62,7 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
     for n in 0..records {
         store.delete(&Selector::from_bytes(u128::from(n).to_le_bytes()), None).await.unwrap();
     }
-    assert_eq!(store.update(&KEY, &heavy(300_000)).await.unwrap(), Updated::Done { revision: 2 });
+    assert_eq!(store.update(&SELECTOR, &heavy(300_000)).await.unwrap(), Updated::Done { revision: 2 });
     assert!(path.metadata().unwrap().len() <= 400 * 1024);
 }
 
@@ -96,7 +96,7 @@ async fn a_full_disk_refuses_and_recovers() {
     };
     let path = disk.0.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     for revision in 2..5 {
         // Somebody else's file takes what is left.
         let other = disk.0.path().join("other");
@@ -106,12 +106,12 @@ async fn a_full_disk_refuses_and_recovers() {
         refuses_and_keeps(&store, &path, 0).await;
         // A process that starts now can still read.
         let late = SqliteStore::open(&path).await.unwrap();
-        assert!(text(&late, &KEY, "shop.visits").await.is_some(), "revision {revision}");
+        assert!(text(&late, &SELECTOR, "shop.visits").await.is_some(), "revision {revision}");
         drop(late);
 
         std::fs::remove_file(&other).unwrap();
         assert_eq!(
-            store.update(&KEY, &heavy(5_000)).await.unwrap(),
+            store.update(&SELECTOR, &heavy(5_000)).await.unwrap(),
             Updated::Done { revision },
             "revision {revision}"
         );

@@ -19,7 +19,7 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     drop(store);
     let mut connection = raw(&path).await;
     sqlx::query("PRAGMA user_version = 2").execute(&mut connection).await.unwrap();
@@ -29,7 +29,7 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
     assert_eq!(version, 2);
     sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(text(&store, &KEY, "shop.visits").await.as_deref(), Some("0"));
+    assert_eq!(text(&store, &SELECTOR, "shop.visits").await.as_deref(), Some("0"));
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn odd_names_are_names() {
     for name in ["file:x?mode=memory", ":memory:", "a b%20c.db"] {
         let path = folder.path().join(name);
         let store = SqliteStore::open(&path).await.unwrap();
-        assert_eq!(store.create(&KEY, &new_record()).await.unwrap(), Created::Created);
+        assert_eq!(store.create(&SELECTOR, &new_record()).await.unwrap(), Created::Created);
         assert!(path.metadata().unwrap().len() > 0, "{name}");
     }
 }
@@ -68,7 +68,7 @@ async fn only_the_owner_reads_the_file_and_its_companions() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let mut names = Vec::new();
     for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");

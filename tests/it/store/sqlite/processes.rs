@@ -37,10 +37,10 @@ fn open(path: &Path) -> impl Future<Output = SqliteStore> {
 
 /// One increment, acknowledged.
 async fn add_one(store: &SqliteStore) {
-    let mut record = store.load(&KEY).await.unwrap().unwrap().record;
+    let mut record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     loop {
         let from: u64 = record.cell("shop.visits").unwrap().json.as_str().parse().unwrap();
-        match store.update(&KEY, &increment(from, record.revision_of("shop.visits"))).await.unwrap() {
+        match store.update(&SELECTOR, &increment(from, record.revision_of("shop.visits"))).await.unwrap() {
             Updated::Done { .. } => return,
             Updated::Conflict(current) => record = current.record,
             gone => panic!("nobody deleted it: {gone:?}"),
@@ -49,7 +49,7 @@ async fn add_one(store: &SqliteStore) {
 }
 
 async fn visits(store: &SqliteStore) -> u64 {
-    text(store, &KEY, "shop.visits").await.unwrap().parse().unwrap()
+    text(store, &SELECTOR, "shop.visits").await.unwrap().parse().unwrap()
 }
 
 /// Not a test by itself: what the tests below run in another process, which has a file in its environment.
@@ -65,8 +65,8 @@ fn the_other_process() {
         let store = open(&path).await;
         match std::env::var(JOB).unwrap().as_str() {
             "open" => {
-                store.create(&KEY, &new_record()).await.unwrap();
-                assert!(store.load(&KEY).await.unwrap().is_some());
+                store.create(&SELECTOR, &new_record()).await.unwrap();
+                assert!(store.load(&SELECTOR).await.unwrap().is_some());
             }
             "increments" => {
                 let writers: Vec<_> = (0..WRITERS)
@@ -106,12 +106,12 @@ async fn increments_of_two_processes_with_fifty_writers_each_are_exact() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = open(&path).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     let children = [start("increments", &path), start("increments", &path)];
     std::fs::write(path.with_extension("go"), "").unwrap();
     children.into_iter().for_each(finish);
     assert_eq!(visits(&store).await, 2 * WRITERS * EACH);
-    let record = store.load(&KEY).await.unwrap().unwrap().record;
+    let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     assert_eq!(record.meta().revision, 2 * WRITERS * EACH + 1);
 }
 
@@ -140,7 +140,7 @@ fn threads_that_open_a_new_file_at_once_all_succeed() {
                 scope.spawn(|| {
                     start.wait();
                     let store = block_on(open(&path));
-                    block_on(store.create(&KEY, &new_record())).unwrap();
+                    block_on(store.create(&SELECTOR, &new_record())).unwrap();
                 });
             }
         });
@@ -153,7 +153,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = open(&path).await;
-    store.create(&KEY, &new_record()).await.unwrap();
+    store.create(&SELECTOR, &new_record()).await.unwrap();
     // Open all the time in every other round, so that the killed process was not always the last to have the file open.
     let mut witness = Some(store);
     std::fs::write(path.with_extension("go"), "").unwrap();

@@ -16,14 +16,14 @@ impl Sketch {
                 || self.is(Fault::ListsByPrefix) && other.as_str().starts_with(principal.as_str())
         };
         let mut list: Vec<_> = (self.shared.records.lock().unwrap().iter())
-            .filter_map(|(key, stored)| match stored {
-                Stored::Good(record) => Some((key, record)),
+            .filter_map(|(selector, stored)| match stored {
+                Stored::Good(record) => Some((selector, record)),
                 Stored::Bad(_) => None,
             })
-            .filter(|(key, _)| Some(*key) != except)
+            .filter(|(selector, _)| Some(*selector) != except)
             .filter(|(_, record)| self.is(Fault::ListsTheEnded) || !record.is_expired(self.now()))
             .filter(|(_, record)| record.meta().principal.as_ref().is_some_and(belongs))
-            .map(|(key, record)| Listed::new(*key, record.meta().clone()))
+            .map(|(selector, record)| Listed::new(*selector, record.meta().clone()))
             .collect();
         Listed::sort_oldest_first(&mut list);
         if self.is(Fault::NewestFirst) {
@@ -33,9 +33,9 @@ impl Sketch {
     }
 
     /// Makes room for one more session of `principal`; says whether there is.
-    pub(super) fn admit(&self, key: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
+    pub(super) fn admit(&self, selector: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
         let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
-        let others = self.listed(principal, Some(key).filter(|_| !self.is(Fault::CountsAgain)));
+        let others = self.listed(principal, Some(selector).filter(|_| !self.is(Fault::CountsAgain)));
         let Some(evicted) = max.evictions(others.len()) else { return false };
         for listed in others.iter().take(evicted) {
             self.shared.records.lock().unwrap().remove(&listed.selector);
