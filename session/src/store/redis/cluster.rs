@@ -1,6 +1,6 @@
 //! Which server of a cluster has which slot.
 //!
-//! In: a key, what CLUSTER SLOTS answers, where a server redirects to. Out: the master that has the key's slot, as far as known.
+//! In: a Redis key, the answers to CLUSTER SLOTS, and redirections. Out: the master that has the slot of the Redis key, if known.
 //! Never: I/O.
 
 use std::{
@@ -14,7 +14,7 @@ use super::url::Endpoint;
 
 const SLOTS: u16 = 16384;
 
-/// The slot of a key without a hash tag: CRC-16/XMODEM modulo 16384. Ours never have one.
+/// The slot of a Redis key: CRC-16/XMODEM modulo 16384. The Redis keys of this store have no hash tags.
 pub(super) fn slot(key: &str) -> u16 {
     let crc = key.bytes().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
@@ -24,7 +24,7 @@ pub(super) fn slot(key: &str) -> u16 {
     crc % SLOTS
 }
 
-/// Slot by slot, its master.
+/// The master of each slot.
 pub(super) struct Slots(RwLock<Vec<Option<Endpoint>>>);
 
 impl Slots {
@@ -36,6 +36,7 @@ impl Slots {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(usize::from(slot)).cloned().flatten()
     }
 
+    /// A redirection said that `slot` is at `to`.
     pub(super) fn moved(&self, slot: u16, to: Endpoint) {
         let mut slots = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(master) = slots.get_mut(usize::from(slot)) {
@@ -47,7 +48,7 @@ impl Slots {
         self.0.read().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
     }
 
-    /// Takes over an answer of CLUSTER SLOTS by `from`; `false` if it is none, or of a server that is in no cluster yet.
+    /// Takes over the answer of `from` to CLUSTER SLOTS; `false` if it names no server.
     pub(super) fn learn(&self, answer: &Value, from: &Endpoint) -> bool {
         let Value::Array(ranges) = answer else { return false };
         let mut learnt = vec![None; SLOTS.into()];
@@ -64,7 +65,7 @@ impl Slots {
     }
 }
 
-/// First slot, last slot, and the master, which stands before its replicas.
+/// Parses a range: the first slot, the last slot, and the master, which comes before its replicas.
 fn parse(range: &Value, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
     let Value::Array(parts) = range else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = parts.as_slice() else {
@@ -73,7 +74,7 @@ fn parse(range: &Value, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
     let [host, Value::Int(port), ..] = master.as_slice() else { return None };
     let host = match host {
         Value::BulkString(name) if !name.is_empty() => std::str::from_utf8(name).ok()?.into(),
-        // It does not know its own name, but we do.
+        // The server does not know its own name, which is the name that was asked.
         _ => from.host.clone(),
     };
     let endpoint = Endpoint { host, port: u16::try_from(*port).ok()? };

@@ -1,9 +1,9 @@
 //! One connection to one server.
 //!
-//! In: a server's name. Out: [`Connection`], on which commands of many callers travel at once, and [`Fault`], which says whether
-//! a command can have been executed. Never: a second try.
+//! In: a server. Out: [`Connection`], which carries the commands of many callers at once, and [`Fault`], which says whether a command
+//! may have been executed. Never sends a command again.
 //!
-//! The task that moves the bytes is ours, so that we know when it has ended: what comes after is known not to be sent.
+//! This file spawns the task that moves the bytes, so it knows when that task has ended. A command that comes later was certainly not sent.
 
 use std::{
     fmt,
@@ -38,14 +38,14 @@ use tokio_rustls::{
 
 use super::url::{Credentials, Endpoint};
 
-/// Why a command that was sent has no answer.
+/// Why a command that was sent has no result.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Nobody knows what became of it.
+    /// There was no answer; the command may have been executed.
     Lost(RedisError),
-    /// It is done, and too few replicas have it.
+    /// The command was executed, but too few replicas have it.
     Unmet(RedisError),
-    /// The server refused it.
+    /// The server refused the command.
     Refused(ServerError),
 }
 
@@ -55,7 +55,7 @@ impl From<RedisError> for Fault {
     }
 }
 
-/// Why there is no connection; cheap to clone, because all who wait for one connection share its failure.
+/// Why there is no connection. It is cheap to clone, because all callers that wait for one connection share the error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no connection to {endpoint}: {source}")]
 pub(super) struct NoConnection {
@@ -74,7 +74,7 @@ impl NoConnection {
 #[error("the system has no root certificates")]
 pub(super) struct NoCertificates;
 
-/// TLS with the system's root certificates. The provider is named, because an application may have chosen another one.
+/// TLS with the system's root certificates. The crypto provider is named, because the application may have installed another one.
 pub(super) fn tls() -> Result<TlsConnector, NoCertificates> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -89,7 +89,7 @@ pub(super) fn tls() -> Result<TlsConnector, NoCertificates> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// How to connect to any of the servers.
+/// The settings for connecting to any of the servers.
 #[derive(Clone)]
 pub(super) struct Dialer {
     pub(super) credentials: Credentials,
@@ -97,7 +97,7 @@ pub(super) struct Dialer {
     pub(super) tls: Option<TlsConnector>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
-    /// Whether a server that is no master is as good as none: what Sentinels say may be old.
+    /// Whether to refuse servers that are not masters, because the answers of Sentinels may be outdated.
     pub(super) master_only: bool,
 }
 
@@ -121,11 +121,11 @@ impl Dialer {
                 self.greet(tls.connect(name, stream).await?).await?
             }
         };
-        // A server that is frozen accepts connections too: what it does not answer is not sent yet.
-        let question = redis::cmd(if self.master_only { "ROLE" } else { "PING" });
-        let answer = connection.redis.clone().send_packed_command(&question).await?;
+        // A frozen server accepts connections too. If it does not answer this, no command has been sent yet.
+        let check = redis::cmd(if self.master_only { "ROLE" } else { "PING" });
+        let answer = connection.redis.clone().send_packed_command(&check).await?;
         if self.master_only && !is_master(&answer) {
-            return Err(IoError::other("it is not the master").into());
+            return Err(IoError::other("the server is not the master").into());
         }
         Ok(connection)
     }
@@ -167,7 +167,7 @@ fn is_master(role: &Value) -> bool {
 #[derive(Clone, Debug, Default)]
 struct Ended(Arc<AtomicBool>);
 
-/// Also when the runtime of the driver ends before us.
+/// Marks the connection as ended when it is dropped, which also happens when the runtime of the task ends.
 struct EndsWith(Ended);
 
 impl Drop for EndsWith {
@@ -180,18 +180,18 @@ struct Health {
     ended: Ended,
     driver: AbortHandle,
     checking: AtomicBool,
-    /// How long a server may take for a PING.
+    /// How long the server may take to answer a PING.
     check: Duration,
 }
 
 impl Drop for Health {
     fn drop(&mut self) {
-        // Else it would wait for replies that nobody waits for, on a connection that may be dead.
+        // Otherwise the task would wait for replies that no caller needs, on a connection that may be dead.
         self.driver.abort();
     }
 }
 
-/// A connection; clones are the same one. Dropping a future of [`send`](Self::send) takes no reply from anybody else.
+/// A connection; clones share it. Dropping a future of [`send`](Self::send) does not take a reply from another caller.
 #[derive(Clone)]
 pub(super) struct Connection {
     redis: MultiplexedConnection,
@@ -209,12 +209,12 @@ impl Connection {
         !self.health.ended.0.load(Ordering::SeqCst)
     }
 
-    /// No new commands; those that are on their way get their answers.
+    /// Accepts no new commands. Commands on their way still get their answers.
     pub(super) fn retire(&self) {
         self.health.ended.0.store(true, Ordering::SeqCst);
     }
 
-    /// No new commands, and no more waiting for answers.
+    /// Accepts no new commands, and stops waiting for answers.
     fn give_up(&self) {
         self.retire();
         self.health.driver.abort();
@@ -223,20 +223,20 @@ impl Connection {
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Fault> {
         let waiting = Waiting::on(self);
         let answer = self.redis.clone().send_packed_command(command).await;
-        match waiting.over(answer)? {
+        match waiting.answered(answer)? {
             Value::ServerError(error) => Err(Fault::Refused(error)),
             value => Ok(value),
         }
     }
 
-    /// Sends commands one after the other, nothing in between; an answer may be an error of the server.
+    /// Sends commands with nothing in between. An answer may be an error of the server.
     pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
         let waiting = Waiting::on(self);
         let answers = self.redis.clone().send_packed_commands(commands, 0, commands.len()).await;
-        waiting.over(answers)
+        waiting.answered(answers)
     }
 
-    /// Whether the server still answers; a caller that left at its deadline cannot say.
+    /// Sends a PING, after a caller gave up at its deadline, and ends the connection if there is no answer.
     fn check(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
         if self.health.checking.swap(true, Ordering::SeqCst) {
@@ -255,7 +255,7 @@ impl Connection {
     }
 }
 
-/// Somebody waits for an answer. Who stops waiting leaves a doubt about the connection behind.
+/// A caller that waits for an answer. Dropping it early means that the caller gave up, so the connection is checked.
 struct Waiting<'c>(&'c Connection);
 
 impl<'c> Waiting<'c> {
@@ -263,7 +263,7 @@ impl<'c> Waiting<'c> {
         Self(connection)
     }
 
-    fn over<T>(self, answer: Result<T, RedisError>) -> Result<T, Fault> {
+    fn answered<T>(self, answer: Result<T, RedisError>) -> Result<T, Fault> {
         let connection = ManuallyDrop::new(self).0;
         if answer.as_ref().is_err_and(|error| error.is_io_error() || error.is_unrecoverable_error()) {
             connection.give_up();

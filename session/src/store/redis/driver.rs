@@ -1,10 +1,10 @@
-//! A step on a key, from the right server.
+//! Sending a call to the right server.
 //!
-//! In: a [`Call`]. Out: what the server answered, or a [`Failure`] that says whether it may have been executed. Never: a command
-//! sent twice unless a server has refused it.
+//! In: a [`Call`]. Out: the server's answer, or a [`Failure`] that says whether the call may have been executed. Never sends a call
+//! twice unless a server has refused it (G2: a resend that meets its own first copy would apply a change twice).
 //!
-//! redis-rs has clients for Sentinel and Cluster. They are not used: they send a command again after a lost connection, or cannot
-//! follow a redirection; they keep a connection to a server that has stopped answering.
+//! redis-rs has clients for Sentinel and Cluster. They are not used, because they either send a command again after a lost connection
+//! or cannot follow a redirection, and because they keep a connection to a server that no longer answers.
 
 use std::{
     io::{Error as IoError, ErrorKind as IoErrorKind},
@@ -23,12 +23,12 @@ use super::{
     url::Endpoint,
 };
 
-/// How long a step is tried again that servers refuse for the moment. Shorter than the deadlines of a request, so that the caller
-/// hears "nothing was changed" and not "no answer".
+/// How long a call is repeated while servers refuse it for the moment. Shorter than the deadlines of a request, so that the result is
+/// "unavailable, nothing was changed" and not "outcome unknown".
 const PATIENCE: Duration = Duration::from_millis(700);
-/// How long until the next try; failovers take seconds, and LOADING often less.
+/// The pause before the next attempt. A failover takes seconds, LOADING often less.
 const PAUSE: Duration = Duration::from_millis(40);
-/// Slots move one at a time; more redirections in a row are servers that disagree.
+/// Slots move one at a time, so more redirections in a row mean that the servers disagree.
 const REDIRECTIONS: u32 = 5;
 
 /// How many replicas must have a write before it counts; see `RedisOptions::wait`.
@@ -46,7 +46,7 @@ impl Wait {
         command
     }
 
-    /// Whether enough replicas have it.
+    /// Checks the answer to WAIT.
     fn met(self, answer: Option<&Value>) -> Result<(), RedisError> {
         match answer {
             Some(Value::Int(replicas)) if *replicas >= i64::from(self.replicas) => Ok(()),
@@ -61,32 +61,32 @@ pub(super) struct Driver {
     pub(super) wait: Option<Wait>,
 }
 
-/// Where a server sends us.
+/// Where a server says that a Redis key is.
 struct Redirect {
     to: Endpoint,
-    /// The key is about to move there: it answers only those who say that they were sent.
+    /// The slot is still moving there, so the server answers only after ASKING.
     asking: bool,
 }
 
-/// What became of one try.
-enum Try {
+/// The result of one attempt.
+enum Attempt {
     Answered(Value),
     Failed(Failure),
-    /// At once, elsewhere.
+    /// Refused; try at once, at the other server if the reply named one.
     Redirected(Failure, Option<Redirect>),
-    /// After a pause.
+    /// Refused for the moment; try after a pause.
     Later(Failure),
-    /// It is a replica.
+    /// Refused by a replica.
     ReadOnly(Failure),
 }
 
 impl Driver {
-    /// Whether anybody is there who knows us; of a cluster one server is enough.
-    pub(super) async fn reach(&self, key: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// Checks that a server answers and accepts the credentials. In a cluster, one server is enough.
+    pub(super) async fn reach(&self, prefix: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         if self.topology.is_cluster() {
-            return Ok(self.topology.server_of(key, &self.links).await.map(|_| ())?);
+            return Ok(self.topology.server_of(prefix, &self.links).await.map(|_| ())?);
         }
-        let any = Call::command("EXISTS", key.to_owned(), Vec::new());
+        let any = Call::command("EXISTS", prefix.to_owned(), Vec::new());
         self.call(&any).await.map(|_| ()).map_err(Failure::into_source)
     }
 
@@ -94,23 +94,25 @@ impl Driver {
         let begun = Instant::now();
         let (mut redirect, mut redirections, mut reconnected) = (None, 0, false);
         loop {
-            let failure = match self.once(call, redirect.take()).await {
-                Try::Answered(value) => return Ok(value),
-                Try::Failed(failure) => return Err(failure),
-                Try::Redirected(_, to) if redirections < REDIRECTIONS => {
+            let failure = match self.attempt(call, redirect.take()).await {
+                Attempt::Answered(value) => return Ok(value),
+                Attempt::Failed(failure) => return Err(failure),
+                Attempt::Redirected(_, to) if redirections < REDIRECTIONS => {
                     redirections += 1;
                     redirect = to;
                     continue;
                 }
-                // The server behind one name may have been replaced; a second refusal will not be the last.
-                Try::ReadOnly(failure) if !self.topology.has_others() => {
+                // The server behind the name may have been replaced, so connect once more. A second refusal is final.
+                Attempt::ReadOnly(failure) if !self.topology.has_others() => {
                     if reconnected {
                         return Err(failure);
                     }
                     reconnected = true;
                     continue;
                 }
-                Try::ReadOnly(failure) | Try::Later(failure) | Try::Redirected(failure, _) => failure,
+                Attempt::ReadOnly(failure) | Attempt::Later(failure) | Attempt::Redirected(failure, _) => {
+                    failure
+                }
             };
             if begun.elapsed() + PAUSE > PATIENCE {
                 return Err(failure);
@@ -119,12 +121,12 @@ impl Driver {
         }
     }
 
-    /// The servers that have the data.
+    /// Every server that holds records.
     pub(super) async fn masters(&self) -> Result<Vec<Endpoint>, Failure> {
         self.topology.masters(&self.links).await.map_err(|error| Failure::NotDone(error.into()))
     }
 
-    /// What one server answers to a command that changes nothing.
+    /// Sends a command that changes nothing to one server.
     pub(super) async fn ask(&self, server: &Endpoint, command: &Cmd) -> Result<Value, Failure> {
         let connection = self.links.to(server, Purpose::Commands).await;
         let connection = connection.map_err(|error| Failure::NotDone(error.into()))?;
@@ -134,7 +136,7 @@ impl Driver {
         })
     }
 
-    async fn once(&self, call: &Call<'_>, redirect: Option<Redirect>) -> Try {
+    async fn attempt(&self, call: &Call<'_>, redirect: Option<Redirect>) -> Attempt {
         let asking = redirect.as_ref().is_some_and(|redirect| redirect.asking);
         let server = match redirect {
             Some(redirect) => Ok(redirect.to),
@@ -151,20 +153,20 @@ impl Driver {
         };
         let first = self.send(&connection, call.short(), call, asking).await;
         let answer = match first {
-            // It was not executed, for lack of the script.
+            // The server does not know the script, so it executed nothing.
             Err(Fault::Refused(error)) if Refusal::of(&error, &server) == Refusal::NoScript => {
                 self.send(&connection, call.long(), call, asking).await
             }
             answer => answer,
         };
         match answer {
-            Ok(value) => Try::Answered(value),
+            Ok(value) => Attempt::Answered(value),
             Err(Fault::Lost(error)) => {
                 self.topology.suspect();
-                Try::Failed(Failure::Unknown(error.into()))
+                Attempt::Failed(Failure::Unknown(error.into()))
             }
-            // Says nothing against the server.
-            Err(Fault::Unmet(error)) => Try::Failed(Failure::Unknown(error.into())),
+            // Too few replicas; there is nothing wrong with the server.
+            Err(Fault::Unmet(error)) => Attempt::Failed(Failure::Unknown(error.into())),
             Err(Fault::Refused(error)) => {
                 let refusal = Refusal::of(&error, &server);
                 self.refused(call, &connection, refusal, error.into())
@@ -172,10 +174,10 @@ impl Driver {
         }
     }
 
-    fn not_sent(&self, error: Box<dyn std::error::Error + Send + Sync>) -> Try {
+    fn not_sent(&self, error: Box<dyn std::error::Error + Send + Sync>) -> Attempt {
         self.topology.suspect();
         let failure = Failure::NotDone(error);
-        if self.topology.has_others() { Try::Later(failure) } else { Try::Failed(failure) }
+        if self.topology.has_others() { Attempt::Later(failure) } else { Attempt::Failed(failure) }
     }
 
     fn refused(
@@ -184,28 +186,28 @@ impl Driver {
         connection: &Connection,
         refusal: Refusal,
         source: Box<dyn std::error::Error + Send + Sync>,
-    ) -> Try {
+    ) -> Attempt {
         match refusal {
             Refusal::Moved(to) => {
-                // Straight there: who has heard of it is for the next command to find out.
+                // Go straight to the server that was named; the next call asks all of them again.
                 self.topology.moved(&call.key, to.clone());
-                Try::Redirected(Failure::NotDone(source), to.map(|to| Redirect { to, asking: false }))
+                Attempt::Redirected(Failure::NotDone(source), to.map(|to| Redirect { to, asking: false }))
             }
             Refusal::Ask(to) => {
-                Try::Redirected(Failure::NotDone(source), to.map(|to| Redirect { to, asking: true }))
+                Attempt::Redirected(Failure::NotDone(source), to.map(|to| Redirect { to, asking: true }))
             }
             Refusal::ReadOnly => {
                 connection.retire();
                 self.topology.suspect();
-                Try::ReadOnly(Failure::NotDone(source))
+                Attempt::ReadOnly(Failure::NotDone(source))
             }
             Refusal::Later => {
                 self.topology.suspect();
-                Try::Later(Failure::NotDone(source))
+                Attempt::Later(Failure::NotDone(source))
             }
-            Refusal::Full => Try::Failed(Failure::Full(source)),
-            Refusal::WrongType => Try::Failed(Failure::WrongType),
-            Refusal::NoScript | Refusal::Final => Try::Failed(Failure::NotDone(source)),
+            Refusal::Full => Attempt::Failed(Failure::Full(source)),
+            Refusal::WrongType => Attempt::Failed(Failure::WrongType),
+            Refusal::NoScript | Refusal::Final => Attempt::Failed(Failure::NotDone(source)),
         }
     }
 
@@ -246,7 +248,7 @@ impl Driver {
         }
         let answer = next()?;
         if let Some(wait) = wait {
-            // It is done here; that others have it is all that is asked.
+            // The command has been executed; the only question left is whether enough replicas have it.
             wait.met(next().ok().as_ref()).map_err(Fault::Unmet)?;
         }
         match time {

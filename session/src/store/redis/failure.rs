@@ -1,6 +1,6 @@
-//! What an error means.
+//! The meaning of errors.
 //!
-//! In: what a server or a connection said. Out: what to do next ([`Refusal`]), or what the caller hears ([`Failure`]). Never: I/O.
+//! In: an error of a server or a connection. Out: what to do next ([`Refusal`]), or the error for the caller ([`Failure`]). Never: I/O.
 
 use std::error::Error;
 
@@ -11,16 +11,16 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 type Source = Box<dyn Error + Send + Sync>;
 
-/// How a step ended without an answer.
+/// Why a call has no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It was not executed.
+    /// The call was not executed.
     NotDone(Source),
-    /// It may have been executed.
+    /// The call may have been executed.
     Unknown(Source),
-    /// There was no room; it was not executed.
+    /// The server has no memory left; the call was not executed.
     Full(Source),
-    /// The key holds another kind of thing.
+    /// The Redis key does not hold a hash.
     WrongType,
 }
 
@@ -28,11 +28,11 @@ impl Failure {
     pub(super) fn into_source(self) -> Source {
         match self {
             Self::NotDone(source) | Self::Unknown(source) | Self::Full(source) => source,
-            Self::WrongType => "the key does not hold a hash".into(),
+            Self::WrongType => "the Redis key does not hold a hash".into(),
         }
     }
 
-    /// For a step that changes something.
+    /// The error of a call that changes something.
     pub(super) fn of_write(self) -> StoreError {
         match self {
             Self::NotDone(source) => StoreError::new(StoreErrorKind::Unavailable).with_source(source),
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// For a step that changes nothing, or nothing that anybody relies on.
+    /// The error of a call that changes nothing. It does not matter whether it was executed.
     pub(super) fn of_read(self) -> StoreError {
         match self {
             Self::Unknown(source) => StoreError::new(StoreErrorKind::Unavailable).with_source(source),
@@ -51,27 +51,27 @@ impl Failure {
     }
 }
 
-/// Why a server did not execute a command, as far as that tells what to do.
+/// Why a server refused a command, as far as that decides what to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It does not know the script.
+    /// The server does not know the script.
     NoScript,
-    /// It is a replica.
+    /// The server is a replica.
     ReadOnly,
-    /// The slot is somewhere else, from now on; without a server if the reply names none.
+    /// The slot has moved to another server, which a reply may leave out.
     Moved(Option<Endpoint>),
-    /// The key is somewhere else, this time.
+    /// The slot is moving, and this Redis key has moved already.
     Ask(Option<Endpoint>),
-    /// Soon it may.
+    /// The server will be able to execute the command soon.
     Later,
     Full,
     WrongType,
-    /// Trying again changes nothing.
+    /// Another attempt would be refused too.
     Final,
 }
 
 impl Refusal {
-    /// What `error` says; `from` is the server that said it.
+    /// The meaning of `error`, which the server `from` sent.
     pub(super) fn of(error: &ServerError, from: &Endpoint) -> Self {
         let redirect = || error.details().and_then(|details| endpoint(details, from));
         match error.kind() {
@@ -89,7 +89,8 @@ impl Refusal {
         }
     }
 
-    /// Redis 6.2 hides what stopped a script in a general error's text. Our scripts write last, so nothing was done.
+    /// Redis 6.2 puts the error that stopped a script into the text of a general error. The scripts of this store write last, so
+    /// nothing was changed.
     fn of_text(error: &ServerError) -> Self {
         let says =
             |code: &str| error.code() == code || error.details().is_some_and(|text| text.contains(code));
@@ -105,7 +106,7 @@ impl Refusal {
     }
 }
 
-/// `<slot> <host>:<port>`; a server that does not know its own name leaves it out.
+/// Parses `<slot> <host>:<port>`. A server that does not know its own name leaves out the host.
 fn endpoint(details: &str, from: &Endpoint) -> Option<Endpoint> {
     let (host, port) = details.split_ascii_whitespace().nth(1)?.rsplit_once(':')?;
     let host = if host.is_empty() { from.host.clone() } else { host.into() };

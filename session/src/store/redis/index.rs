@@ -1,14 +1,19 @@
-//! Which sessions a principal has: repaired, not trusted.
+//! The sessions of each principal: an index that is repaired, not trusted.
 //!
-//! In: a principal. Out: their sessions, places for new ones, the end of them. Never: keyspace events; a step over two keys,
-//! which in a cluster are on two servers.
+//! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never needs one atomic step over two
+//! Redis keys, which a cluster may keep on two servers.
 //!
-//! The index of a principal is a hash: selector to state and time. A sign-in *reserves* an entry, writes the record, and
-//! *confirms* the entry; who removes a session *dooms* its entry, deletes the record, and clears the entry. So a sign-in that was
-//! acknowledged has an entry that was live after its record was there, and whoever dooms it finds the record. A crash in between
-//! leaves a doomed entry, which everybody who comes by finishes, or a reservation, which counts until it is a minute old. A
-//! record without an entry belongs to a sign-in that was not acknowledged: its verifier never left the process. An entry that a
-//! failover lost comes back when its session is next seen.
+//! The index of a principal is a hash from selector to a state and a time. No script can change an index and a record together, so
+//! both sides follow an order that leaves a trace whatever crashes in between:
+//!
+//! * A sign-in **reserves** an entry, writes the record, then **confirms** the entry.
+//! * A removal **dooms** the entry, deletes the record, then **clears** the entry.
+//!
+//! An acknowledged sign-in therefore has an entry that was live while its record existed, so dooming the entry finds the record: this is
+//! what makes `delete_all` final (G3). What a crash leaves behind is harmless. A doomed entry is finished by the next call that
+//! reads the index. A reservation counts as a session until it is a minute old, because its sign-in may be in flight. A record without
+//! an entry belongs to a sign-in that was never acknowledged, so no browser has its cookie. An entry that a failover lost is
+//! written again when its session is next seen.
 
 use std::{borrow::Cow, future::Future};
 
@@ -19,7 +24,7 @@ use tokio::runtime::Handle;
 use super::{
     failure::Failure,
     layout,
-    records::{Noticed, Seen},
+    records::{IndexNews, Seen},
     reply::{Status, status},
     script::{Call, DOOM, ENSURE, REMOVE, Script},
     store::RedisStore,
@@ -38,21 +43,21 @@ use crate::{
     },
 };
 
-/// Longer than any sign-in takes: a reservation that is older and has no record was left by a crash.
+/// In milliseconds, longer than any sign-in takes. A crash has left a reservation that is older and has no record.
 const GRACE: &str = "60000";
 
-/// How many records are looked at together.
+/// How many records are read or deleted at the same time.
 const TOGETHER: usize = 64;
 
-/// A selector, and the state and time that were seen.
+/// An entry as it was seen: the selector as text, and the value, which is a state and a time.
 type Entry = (String, String);
 
-/// What stands behind an entry.
+/// What an entry refers to.
 enum Behind {
     Live(Loaded),
-    /// Something of somebody, that cannot be read.
+    /// A record that cannot be read, so it may be this principal's.
     Unreadable,
-    /// No session of this principal.
+    /// No record, or one of another principal.
     Nothing,
 }
 
@@ -64,6 +69,7 @@ fn entries(values: &[Value]) -> Vec<Entry> {
     values.chunks(2).filter_map(pair).collect()
 }
 
+/// The entries in the array at `at` of a script's reply.
 pub(super) fn nested(values: &[Value], at: usize) -> Vec<Entry> {
     match values.get(at) {
         Some(Value::Array(values)) => entries(values),
@@ -75,7 +81,8 @@ fn is_doomed((_, value): &Entry) -> bool {
     value.starts_with(['x', 'y'])
 }
 
-/// Before a sign-in is stored, nothing that anybody relies on has changed.
+/// The error of a call that failed before a sign-in was stored. Whatever it did to the index, no session has changed, so the
+/// outcome is known.
 pub(super) fn nothing_done(error: StoreError) -> StoreError {
     match error.kind() {
         StoreErrorKind::UnknownOutcome => StoreError::new(StoreErrorKind::Unavailable).with_source(error),
@@ -83,14 +90,34 @@ pub(super) fn nothing_done(error: StoreError) -> StoreError {
     }
 }
 
+/// Runs index repairs that no caller waits for. Without them the index is still correct, but slower to read.
+fn in_background(work: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+    let Ok(runtime) = Handle::try_current() else { return };
+    runtime.spawn(async move {
+        if let Err(error) = work.await {
+            tracing::debug!(%error, "could not repair a principal's index; the next call that reads it will");
+        }
+    });
+}
+
 impl RedisStore {
-    /// Applies a change to one record, and looks after the indexes that it concerns.
-    pub(super) async fn write_change(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        let (answer, noticed) = self.update_record(key, change).await?;
-        self.notice(key, noticed);
+    /// Applies a change to one record, and repairs the indexes that it concerns.
+    pub(super) async fn write_change(
+        &self,
+        selector: &Selector,
+        change: &Change,
+    ) -> Result<Updated, StoreError> {
+        let (answer, IndexNews { left, seen }) = self.update_record(selector, change).await?;
+        if let Some(before) = left {
+            self.left(selector, &before);
+        }
+        if let Some(seen) = seen {
+            self.seen(selector, seen);
+        }
         Ok(answer)
     }
 
+    /// Runs a script on the index of `principal`.
     pub(super) async fn on_index(
         &self,
         script: &'static Script,
@@ -101,7 +128,9 @@ impl RedisStore {
         status(self.driver.call(&call).await.map_err(Failure::of_write)?)
     }
 
-    /// Ends the sessions behind doomed entries, and clears those; says how many sessions there were.
+    /// Deletes the records behind doomed entries, then clears the entries; returns how many records there were.
+    ///
+    /// In this order, because an entry that is cleared first would leave a live record that nobody finds.
     pub(super) async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
         let mut ended = 0;
         for some in doomed.chunks(TOGETHER) {
@@ -120,7 +149,7 @@ impl RedisStore {
         Ok(deleted.is_some())
     }
 
-    /// Removes entries that still are as they were seen, and are no sign-in in flight.
+    /// Removes entries that still have the value that was seen, except reservations that may be in flight.
     async fn remove(&self, principal: &Principal, entries: Vec<Entry>) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
@@ -130,7 +159,7 @@ impl RedisStore {
         self.on_index(&REMOVE, principal, arguments).await.map(|_| ())
     }
 
-    /// Looks at the sessions behind `entries`, and removes entries that have none.
+    /// Loads the sessions behind `entries`, and removes the entries that have none.
     pub(super) async fn prune(
         &self,
         principal: &Principal,
@@ -143,7 +172,7 @@ impl RedisStore {
                 match (behind?, entry.0.parse()) {
                     (Behind::Live(loaded), Ok(id)) => live.push((id, loaded)),
                     (Behind::Unreadable, _) => {
-                        tracing::warn!(session = %entry.0, "a session of a list cannot be read");
+                        tracing::warn!(session = %entry.0, "a session in a principal's index cannot be read; it is left out of the list");
                     }
                     _ => dead.push(entry.clone()),
                 }
@@ -167,70 +196,49 @@ impl RedisStore {
         }
     }
 
-    /// A session that is nobody's or somebody else's now: its entry goes, unless its principal is signing in again.
-    pub(super) fn left(&self, key: &Selector, principal: &Principal) {
-        let (store, principal, selector) = (self.clone(), principal.clone(), PublicId::of(*key).to_string());
-        self.aside(async move {
-            let call = Call::command("HGET", store.index_key(&principal), vec![selector.as_str().into()]);
+    /// Removes the entry of a session that `principal` has left, unless the principal is signing in to it again.
+    pub(super) fn left(&self, selector: &Selector, principal: &Principal) {
+        let (store, principal, id) = (self.clone(), principal.clone(), PublicId::of(*selector).to_string());
+        in_background(async move {
+            let call = Call::command("HGET", store.index_key(&principal), vec![id.as_str().into()]);
             let value = store.driver.call(&call).await.map_err(Failure::of_read)?;
-            let seen = layout::text(&value).map(|value| (selector, value.to_owned()));
-            store.prune(&principal, seen.into_iter().collect()).await.map(|_| ())
+            let entry = layout::text(&value).map(|value| (id, value.to_owned()));
+            store.prune(&principal, entry.into_iter().collect()).await.map(|_| ())
         });
     }
 
-    /// Some entries of an index, of which some may be of sessions that have ended: those go.
-    pub(super) fn look_at(&self, principal: &Principal, some: Vec<Entry>) {
+    /// Checks `some` entries, and removes those whose sessions have ended.
+    pub(super) fn check_some(&self, principal: &Principal, some: Vec<Entry>) {
         if some.is_empty() {
             return;
         }
         let (store, principal) = (self.clone(), principal.clone());
-        self.aside(async move { store.prune(&principal, some).await.map(|_| ()) });
+        in_background(async move { store.prune(&principal, some).await.map(|_| ()) });
     }
 
-    /// A session of this principal gets another end: its entry is there, and the index lives as long.
+    /// Before the limits of a session change: its entry exists, and the index lives at least as long as the session will.
     pub(super) async fn prolong(
         &self,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         loaded: &Loaded,
         limits: Option<Limits>,
     ) -> Result<(), StoreError> {
         let meta = loaded.record.meta();
         let since = meta.authenticated.unwrap_or(meta.created).as_millis().to_string();
         let until = loaded.now.saturating_add(limits.unwrap_or(meta.limits).absolute).as_millis().to_string();
-        let arguments = vec![PublicId::of(*key).to_string().into(), since.into(), until.into()];
+        let arguments = vec![PublicId::of(*selector).to_string().into(), since.into(), until.into()];
         self.on_index(&ENSURE, principal, arguments).await.map(|_| ())
     }
 
-    /// Looks after the indexes that an update concerns.
-    pub(super) fn notice(&self, key: &Selector, noticed: Noticed) {
-        if let Some(before) = noticed.left {
-            self.left(key, &before);
-        }
-        if let Some(seen) = noticed.seen {
-            self.seen(key, seen);
-        }
-    }
-
-    /// A session that was seen after a while: its entry is there again, if it was lost.
-    fn seen(&self, key: &Selector, seen: Seen) {
+    /// Writes the entry of a session that was seen after a while, in case it was lost.
+    fn seen(&self, selector: &Selector, seen: Seen) {
         let Seen { principal, since, until } = seen;
         let store = self.clone();
-        let arguments = [PublicId::of(*key).to_string(), since, until];
-        self.aside(async move {
+        let arguments = [PublicId::of(*selector).to_string(), since, until];
+        in_background(async move {
             let arguments = arguments.into_iter().map(Cow::from).collect();
             store.on_index(&ENSURE, &principal, arguments).await.map(|_| ())
-        });
-    }
-
-    /// Work that nobody waits for: the index is right without it, only slower.
-    #[allow(clippy::unused_self)] // of the store
-    fn aside(&self, work: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if let Err(error) = work.await {
-                tracing::debug!(%error, "an index of sessions is left to be repaired");
-            }
         });
     }
 }
@@ -243,7 +251,7 @@ impl PrincipalIndex for RedisStore {
         };
         let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);
         if let Err(error) = self.finish(principal, doomed).await {
-            tracing::debug!(%error, "sessions that are about to end are left to the next who comes by");
+            tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
         }
         let live = self.prune(principal, live).await.map_err(nothing_done)?;
         let mut list: Vec<_> = live
@@ -255,7 +263,7 @@ impl PrincipalIndex for RedisStore {
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let spared = except.map(|key| PublicId::of(*key).to_string()).unwrap_or_default();
+        let spared = except.map(|selector| PublicId::of(*selector).to_string()).unwrap_or_default();
         let (_, parts) = self.on_index(&DOOM, principal, vec![spared.into()]).await?;
         self.finish(principal, nested(&parts, 0)).await
     }

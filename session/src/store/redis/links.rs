@@ -1,10 +1,10 @@
-//! The connections to all servers, made when they are needed.
+//! The connections to all servers, opened when they are needed.
 //!
-//! In: a server's name and what the connection is for. Out: a [`Connection`] that was usable a moment ago. Never: a queue: who
-//! waits for a connection waits for one attempt.
+//! In: a server, and the purpose of the connection. Out: a [`Connection`] that was usable a moment ago. Never queues attempts: callers
+//! that need the same connection wait for one attempt, and share its failure.
 //!
-//! A connection belongs to the runtime in which it was made. Each runtime gets its own, so that a worker that is busy holds up
-//! nobody else's replies, and one that ends takes nobody else's connection with it.
+//! A connection belongs to the runtime that opened it. Each runtime has its own connections, so a busy worker does not delay the replies
+//! of others, and a runtime that ends takes only its own connections with it.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use super::{
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Purpose {
     Commands,
-    /// WAIT holds up what comes after it.
+    /// Commands followed by WAIT, which blocks everything that comes after it.
     Waiting,
 }
 
@@ -37,11 +37,11 @@ pub(super) struct Links {
 #[derive(Default)]
 struct Link {
     connection: Mutex<Option<Connection>>,
-    /// Held by whoever connects; when that failed last, and why.
+    /// Held while connecting; when the last attempt failed, and why.
     connecting: tokio::sync::Mutex<Option<(Instant, NoConnection)>>,
 }
 
-/// Nothing is left half done under these locks.
+/// A poisoned lock is fine: nothing is left half done under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -63,11 +63,12 @@ impl Links {
         if let Some(link) = links.get(&key) {
             return Arc::clone(link);
         }
-        // Runtimes come and go, and servers do.
+        // Runtimes and servers come and go: forget the links that are no longer used.
         links.retain(|_, link| Arc::strong_count(link) > 1 || link.usable().is_some());
         Arc::clone(links.entry(key).or_default())
     }
 
+    /// A usable connection to `endpoint`.
     pub(super) async fn to(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Connection, NoConnection> {
         let link = self.link(endpoint, purpose);
         if let Some(connection) = link.usable() {

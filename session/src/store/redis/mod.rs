@@ -1,6 +1,20 @@
-//! Sessions in Redis or Valkey, for a fleet.
+//! Sessions in Redis or Valkey, shared by any number of machines.
 //!
-//! In and out: the store contract, each step one script on one key. Never: a write sent again after its outcome became unknown.
+//! In and out: the store contract, each call one script or command on one Redis key. Never sends a write again once its outcome is unknown.
+//!
+//! Read from top to bottom:
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `url` | servers, credentials and prefix from a URL |
+//! | `connection`, `links` | one connection; the connections of each runtime to each server |
+//! | `cluster`, `topology` | which server has a Redis key: single, Sentinel, Cluster |
+//! | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
+//! | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
+//! | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
+//! | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
+//!
+//! What never goes in here: a resend by a client library, a step over two Redis keys, trust in keyspace events.
 
 use crate::{
     id::public::Selector,
@@ -41,29 +55,29 @@ mod sign_in;
 mod scan;
 
 impl SessionStore for RedisStore {
-    async fn load(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.load_record(key).await
+    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.load_record(selector).await
     }
 
-    async fn create(&self, key: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         match &record.principal {
-            None => self.create_record(key, record).await,
-            Some(principal) => self.create_for(principal, key, record).await,
+            None => self.create_record(selector, record).await,
+            Some(principal) => self.create_signed_in(principal, selector, record).await,
         }
     }
 
-    async fn update(&self, key: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         match &change.principal {
-            Some(Some(principal)) => self.update_for(principal, key, change).await,
-            _ => self.write_change(key, change).await,
+            Some(Some(principal)) => self.update_signed_in(principal, selector, change).await,
+            _ => self.write_change(selector, change).await,
         }
     }
 
-    async fn delete(&self, key: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let flags = if only_if.is_some() { "s" } else { "" };
-        let whose = self.delete_record(key, flags, only_if).await?;
-        if let Some(principal) = whose.filter(|principal| !principal.as_str().is_empty()) {
-            self.left(key, &principal);
+        let before = self.delete_record(selector, flags, only_if).await?;
+        if let Some(principal) = before.filter(|principal| !principal.as_str().is_empty()) {
+            self.left(selector, &principal);
         }
         Ok(())
     }
@@ -74,8 +88,8 @@ impl SessionStore for RedisStore {
 }
 
 impl Scan for RedisStore {
-    /// Servers that change meanwhile are an error; a record whose slot is just moving to another server may be missed.
+    /// Fails if the servers change during the scan. A record whose slot is just moving to another server may be missed.
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        self.scan_some(from, limit).await
+        self.scan_page(from, limit).await
     }
 }

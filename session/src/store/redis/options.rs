@@ -1,7 +1,6 @@
-//! How to open a Redis store.
+//! The settings of a Redis store.
 //!
-//! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never: a password in `Debug` or
-//! in an error.
+//! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never shows a password in `Debug` or in an error.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -14,31 +13,33 @@ use super::{
     url::{Endpoint, Kind, PrefixError, Target, UrlError},
 };
 
-/// What a key begins with, unless the URL or [`RedisOptions::prefix`] says otherwise.
+/// The prefix of Redis keys, unless the URL or [`RedisOptions::prefix`] sets another one.
 const PREFIX: &str = "session:";
-/// A bit longer than the two seconds that a request has for saving: who is late there has already answered 503, and who has no
-/// deadline learns here that the server does not answer.
+/// How long a server may take to answer. A little longer than the two seconds that a request has for saving: the request has then
+/// answered 503 by itself, and callers without a deadline of their own learn here that the server does not answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Why a Redis store was not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL is not one of a Redis store.
+    /// The URL is not valid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The prefix would break the layout.
+    /// The prefix is not valid.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
-    /// TLS is asked for, and the system has no certificates to check servers by.
-    #[error("the system has no root certificates; install them, or name a file of them in `SSL_CERT_FILE`")]
+    /// The URL asks for TLS, and the system has no root certificates.
+    #[error(
+        "the system has no root certificates; install them, or name a file with certificates in `SSL_CERT_FILE`"
+    )]
     Certificates,
-    /// No server answers, or none that accepts us.
-    #[error("no Redis server answers, or it refuses; check address, credentials and TLS: {0}")]
+    /// No server answers, or none accepts the connection.
+    #[error("no Redis server accepts a connection; check the address, the credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// How to open a [`RedisStore`](crate::store::RedisStore); every setting has a default.
+/// How to open a [`RedisStore`](crate::store::RedisStore); every setting but the URL has a default.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -70,35 +71,35 @@ impl RedisOptions {
         Ok(Self { target, prefix, connect_timeout: Duration::from_secs(1), wait: None })
     }
 
-    /// What every key begins with; the default is `session:`.
+    /// The prefix of all Redis keys; the default is `session:`.
     ///
-    /// Applications that share a server tell their sessions apart by it. It is not empty, and has neither braces, which would put
-    /// every session into one slot of a cluster, nor white space.
+    /// Applications that share a server need different prefixes. A prefix must not be empty, nor contain white space or braces, which
+    /// would put every session into one slot of a cluster.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How long connecting to a server may take, TLS and sign-in included; the default is one second. Also how long a server that
-    /// missed a deadline has for a PING before its connection is replaced.
+    /// How long connecting to a server may take, including TLS and authentication; the default is one second. A server that missed a
+    /// deadline has the same time to answer a PING before its connection is replaced.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Lets ends of sessions and renewals count only when so many replicas have them, within `timeout`.
+    /// Requires that this many replicas have every logout and renewal, within `timeout`.
     ///
     /// Replication of Redis is asynchronous: a replica that is promoted may lack the last writes, and with them a logout that the
-    /// visitor has seen succeed. With this setting, `delete`, `delete_all` and updates with a new verifier are followed by WAIT;
-    /// if too few replicas have the write in time, the answer is
-    /// [`UnknownOutcome`](crate::store::StoreErrorKind::UnknownOutcome), a 503, and the visitor tries again. Not the default,
-    /// because a server without replicas would never fulfil it. `timeout` should be well below the two seconds that a request
-    /// has for saving: those who wait for one server do so one after the other.
+    /// user saw succeed. With this setting, `delete`, `delete_all` and updates with a new verifier are followed by WAIT. If too few
+    /// replicas have the write in time, the result is
+    /// [`UnknownOutcome`](crate::store::StoreErrorKind::UnknownOutcome), which becomes a 503, and the user can try again. This is not
+    /// the default, because a server without replicas could never satisfy it. Keep `timeout` well below the two seconds that a request
+    /// has for saving: requests that wait for the same server wait one after the other.
     ///
-    /// It does not cover the index of a user's sessions, which in a cluster is on another server: an entry that a failover loses
-    /// comes back when its session is next seen, and until then `revoke_all` does not find that session.
+    /// The setting does not cover the indexes of principals, which in a cluster may be on another server. An entry that a failover loses
+    /// is written again when its session is next seen; until then `revoke_all` does not find that session.
     #[must_use]
     pub const fn wait(mut self, replicas: u32, timeout: Duration) -> Self {
         self.wait = Some(Wait { replicas, timeout });

@@ -1,7 +1,7 @@
-//! One record.
+//! One record: load, create, update and delete it.
 //!
-//! In: a key and what is to be done. Out: what one script or command made of it. Never: the index of a principal; what an update
-//! noticed about it is in [`Noticed`].
+//! In: a selector, and what to do. Out: the answer of one script or command, and for an update what it means for the indexes of
+//! principals ([`IndexNews`]). Never touches an index.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use redis::Value;
 use super::{
     failure::Failure,
     layout,
-    reply::{Status, status, strange},
+    reply::{Status, status, unexpected},
     script::{CREATE, Call, DELETE, UPDATE},
     store::RedisStore,
 };
@@ -26,15 +26,16 @@ use crate::{
     },
 };
 
-/// What an update says about the indexes of principals.
+/// What an update means for the indexes of principals.
 #[derive(Default)]
-pub(super) struct Noticed {
-    /// Whose the session was, if it is somebody else's now.
+pub(super) struct IndexNews {
+    /// The principal that the session had and no longer has.
     pub(super) left: Option<Principal>,
+    /// The session has a principal, and was seen for the first time after a tenth of its idle timeout.
     pub(super) seen: Option<Seen>,
 }
 
-/// A session that was seen after a while.
+/// What an index should hold for a session that was seen. Times are decimal text, in milliseconds.
 pub(super) struct Seen {
     pub(super) principal: Principal,
     pub(super) since: String,
@@ -42,8 +43,8 @@ pub(super) struct Seen {
 }
 
 impl RedisStore {
-    pub(super) async fn load_record(&self, key: &Selector) -> Result<Option<Loaded>, StoreError> {
-        let call = Call::load(self.key(key));
+    pub(super) async fn load_record(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
+        let call = Call::load(self.record_key(selector));
         match self.driver.call(&call).await.map_err(Failure::of_read)? {
             Value::Array(answer) => layout::timed(&answer),
             _ => Err(Unreadable::Garbage.into()),
@@ -52,66 +53,64 @@ impl RedisStore {
 
     pub(super) async fn create_record(
         &self,
-        key: &Selector,
+        selector: &Selector,
         record: &NewRecord,
     ) -> Result<Created, StoreError> {
-        let call = Call::script(&CREATE, self.key(key), layout::create(record)?);
+        let call = Call::script(&CREATE, self.record_key(selector), layout::create(record)?);
         match status(self.driver.call(&call).await.map_err(Failure::of_write)?)? {
             (Status::Done, _) => Ok(Created::Created),
             (Status::Exists, _) => Ok(Created::Exists),
-            _ => Err(strange()),
+            _ => Err(unexpected()),
         }
-    }
-
-    fn update_call<'a>(&self, key: &Selector, change: &'a Change) -> Result<Call<'a>, StoreError> {
-        let call = Call::script(&UPDATE, self.key(key), layout::update(change)?);
-        Ok(call.durable(change.renewal.is_some()))
     }
 
     pub(super) async fn update_record(
         &self,
-        key: &Selector,
+        selector: &Selector,
         change: &Change,
-    ) -> Result<(Updated, Noticed), StoreError> {
-        let call = self.update_call(key, change)?;
+    ) -> Result<(Updated, IndexNews), StoreError> {
+        let call = Call::script(&UPDATE, self.record_key(selector), layout::update(change)?);
+        let call = call.durable(change.renewal.is_some());
         match status(self.driver.call(&call).await.map_err(Failure::of_write)?)? {
-            (Status::Gone, _) => Ok((Updated::Gone, Noticed::default())),
+            (Status::Gone, _) => Ok((Updated::Gone, IndexNews::default())),
             (Status::Done, answer) => {
                 let mut texts = answer.iter().map(layout::text);
                 let mut next = || texts.next().flatten();
-                let revision = next().and_then(|text| text.parse().ok()).ok_or_else(strange)?;
-                let mut noticed = Noticed::default();
-                if let Some(before) = next().filter(|before| !before.is_empty()) {
-                    noticed.left = Some(Principal::from_store(before));
-                }
-                if let (Some(principal), Some(since), Some(until)) = (next(), next(), next()) {
-                    let (since, until) = (since.to_owned(), until.to_owned());
-                    noticed.seen = Some(Seen { principal: Principal::from_store(principal), since, until });
-                }
-                Ok((Updated::Done { revision }, noticed))
+                let revision = next().and_then(|text| text.parse().ok()).ok_or_else(unexpected)?;
+                let left = next().filter(|before| !before.is_empty()).map(Principal::from_store);
+                let seen = match (next(), next(), next()) {
+                    (Some(principal), Some(since), Some(until)) => Some(Seen {
+                        principal: Principal::from_store(principal),
+                        since: since.to_owned(),
+                        until: until.to_owned(),
+                    }),
+                    _ => None,
+                };
+                Ok((Updated::Done { revision }, IndexNews { left, seen }))
             }
-            // Alive a moment ago, by the clock that the answer shows.
+            // The script found the record live at the time in its reply, so `None` does not occur.
             (Status::Conflict, answer) => {
                 let answer = layout::conflict(&answer)?.map_or(Updated::Gone, Updated::Conflict);
-                Ok((answer, Noticed::default()))
+                Ok((answer, IndexNews::default()))
             }
-            _ => Err(strange()),
+            _ => Err(unexpected()),
         }
     }
 
-    /// Deletes a record, as the script's flags say; answers whose it was.
+    /// Deletes a record as the flags of `lua/delete.lua` say; returns the principal that it had, empty if none, or `None` if nothing was
+    /// deleted.
     pub(super) async fn delete_record(
         &self,
-        key: &Selector,
+        selector: &Selector,
         flags: &'static str,
         only_if: Option<&Principal>,
     ) -> Result<Option<Principal>, StoreError> {
         let trace = if self.driver.wait.is_some() { "w" } else { "" };
         let mut arguments: Vec<Cow<'_, str>> = vec![[flags, trace].concat().into()];
         arguments.extend(only_if.map(|principal| principal.as_str().into()));
-        let call = Call::script(&DELETE, self.key(key), arguments).durable(true);
-        let (status, whose) = status(self.driver.call(&call).await.map_err(Failure::of_write)?)?;
-        let whose = || whose.first().and_then(layout::text).unwrap_or_default();
-        Ok((status == Status::Done).then(|| Principal::from_store(whose())))
+        let call = Call::script(&DELETE, self.record_key(selector), arguments).durable(true);
+        let (status, parts) = status(self.driver.call(&call).await.map_err(Failure::of_write)?)?;
+        let principal = || parts.first().and_then(layout::text).unwrap_or_default();
+        Ok((status == Status::Done).then(|| Principal::from_store(principal())))
     }
 }

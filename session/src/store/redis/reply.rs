@@ -1,6 +1,6 @@
-//! What a script answers.
+//! The replies of the scripts.
 //!
-//! In: a reply. Out: its status and its other parts, or an error. Never: I/O.
+//! In: a reply. Out: its [`Status`] and its other parts, or an error. Never: I/O.
 
 use redis::Value;
 
@@ -10,7 +10,7 @@ use crate::{
     store::error::{StoreError, StoreErrorKind},
 };
 
-/// What a script's answer begins with.
+/// The first part of a script's reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Status {
     Gone,
@@ -19,26 +19,27 @@ pub(super) enum Status {
     Exists,
 }
 
-/// No script of ours answers so; what became of the step is not known.
-pub(super) fn strange() -> StoreError {
-    StoreError::new(StoreErrorKind::UnknownOutcome).with_source("a reply that none of our scripts gives; see that nothing between here and Redis answers in its place")
+/// The error of a reply that none of the scripts gives. What became of the call is not known.
+pub(super) fn unexpected() -> StoreError {
+    StoreError::new(StoreErrorKind::UnknownOutcome)
+        .with_source("unexpected reply; see whether a proxy answers in place of Redis")
 }
 
-/// The status and what follows it; unreadable records are errors.
+/// Splits a reply into its status and the other parts. A status that says that the record cannot be read is an error.
 pub(super) fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
-    let Value::Array(mut parts) = answer else { return Err(strange()) };
+    let Value::Array(mut parts) = answer else { return Err(unexpected()) };
     let rest = parts.split_off(parts.len().min(1));
     let status = match parts.first() {
         Some(Value::Int(0)) => Status::Gone,
         Some(Value::Int(1)) => Status::Done,
         Some(Value::Int(2)) => Status::Conflict,
+        Some(Value::Int(3)) => return Err(Unreadable::Garbage.into()),
         Some(Value::Int(4)) => {
             let format = rest.first().and_then(layout::text).and_then(|text| text.parse().ok());
             return Err(Unreadable::Newer(format.unwrap_or(u16::MAX)).into());
         }
         Some(Value::Int(5)) => Status::Exists,
-        Some(Value::Int(3)) => return Err(Unreadable::Garbage.into()),
-        _ => return Err(strange()),
+        _ => return Err(unexpected()),
     };
     Ok((status, rest))
 }

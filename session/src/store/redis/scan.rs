@@ -1,10 +1,11 @@
-//! The keys of all records, some at a time.
+//! Going through the selectors of all records, a page at a time.
 //!
-//! In: where the last answer ended: a server, and its own cursor. Out: keys, and where to go on. Never: more than one command.
+//! In: where the last page ended, as a server and that server's cursor. Out: one page of [`Scanned`]. Never sends more than one
+//! command for a page.
 
 use redis::Value;
 
-use super::{failure::Failure, layout, reply::strange, store::RedisStore};
+use super::{failure::Failure, layout, reply::unexpected, store::RedisStore};
 use crate::{
     id::public::PublicId,
     store::{
@@ -13,12 +14,12 @@ use crate::{
     },
 };
 
-/// What a server calls the beginning, and the end.
+/// The cursor with which a server begins, and which it returns at the end.
 const BEGINNING: &str = "0";
 
 impl RedisStore {
-    /// Some of the keys of one server; all servers take their turns, in the order of their names.
-    pub(super) async fn scan_some(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+    /// One page from one server. The servers are scanned one after the other, in the order of their names.
+    pub(super) async fn scan_page(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         let mut servers = self.driver.masters().await.map_err(Failure::of_read)?;
         servers.sort_by_key(ToString::to_string);
         let (cursor, name) = match from {
@@ -28,35 +29,34 @@ impl RedisStore {
             }
         };
         let mut rest = servers.into_iter().skip_while(|server| server.to_string() != name);
-        // Its successor has another cursor, and may stand among those that were passed.
-        let server = rest.next().ok_or_else(moved)?;
+        // If the server was replaced, its successor does not know this cursor, and may sort before servers that were scanned already.
+        let server = rest.next().ok_or_else(servers_changed)?;
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
-            .arg(format!("{}*", glob(&self.key_prefix())))
+            .arg(format!("{}*", glob(&self.record_prefix())))
             .arg("COUNT")
             .arg(limit.max(1));
         let Value::Array(answer) = self.driver.ask(&server, &scan).await.map_err(Failure::of_read)? else {
-            return Err(strange());
+            return Err(unexpected());
         };
-        let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(strange()) };
-        let cursor = layout::text(cursor).ok_or_else(strange)?;
-        let key = |found| {
-            layout::text(found)?.strip_prefix(&self.key_prefix())?.parse().ok().map(PublicId::selector)
+        let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(unexpected()) };
+        let cursor = layout::text(cursor).ok_or_else(unexpected)?;
+        let selector = |key| {
+            layout::text(key)?.strip_prefix(&self.record_prefix())?.parse().ok().map(PublicId::selector)
         };
         let next = if cursor == BEGINNING { rest.next() } else { Some(server) };
         let next = next.map(|server| Cursor::new(format!("{cursor} {server}")));
-        Ok(Scanned::new(found.iter().filter_map(key).collect(), next))
+        Ok(Scanned::new(found.iter().filter_map(selector).collect(), next))
     }
 }
 
-/// The servers are not those with which the scan began.
-fn moved() -> StoreError {
+fn servers_changed() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable)
         .with_source("the Redis servers changed during the scan; begin it again")
 }
 
-/// A pattern that matches just this text.
+/// A glob pattern that matches exactly `text`.
 fn glob(text: &str) -> String {
     let special = |character| matches!(character, '*' | '?' | '[' | ']' | '\\');
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
@@ -65,7 +65,7 @@ fn glob(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_prefix_is_no_pattern() {
+    fn a_prefix_is_matched_literally() {
         assert_eq!(super::glob(r"a*[b]?\:s:"), r"a\*\[b\]\?\\:s:");
     }
 }

@@ -1,14 +1,14 @@
-//! The scripts, and calls of them.
+//! The scripts, and calls on one Redis key.
 //!
-//! In: a script, a key, arguments. Out: commands as they go to a server. Never: I/O.
+//! In: a script or a command, a Redis key, and arguments. Out: the commands to send. Never: I/O.
 //!
-//! Every atomic step is one script on one key, so it has one slot in a cluster.
+//! Every atomic change is one script on one Redis key, so in a cluster it concerns one slot.
 
 use std::{borrow::Cow, sync::LazyLock};
 
 use redis::Cmd;
 
-/// A script and its SHA-1, by which a server knows it.
+/// A script, and the SHA-1 by which a server remembers it.
 pub(super) struct Script {
     code: &'static str,
     sha: String,
@@ -42,14 +42,14 @@ enum What {
     Command(&'static str),
 }
 
-/// One step on one key.
+/// A script or a command on one Redis key.
 pub(super) struct Call<'a> {
     what: What,
     pub(super) key: String,
     arguments: Vec<Cow<'a, str>>,
-    /// Whether replicas must have it before it counts, where that is configured.
+    /// Whether the call counts only once replicas have it, if `RedisOptions::wait` is set.
     pub(super) durable: bool,
-    /// Whether the answer is the server's time just before, and the answer.
+    /// Whether the answer is preceded by the server's time, read just before.
     pub(super) timed: bool,
 }
 
@@ -62,8 +62,9 @@ impl<'a> Call<'a> {
         Self { what: What::Command(name), key, arguments, durable: false, timed: false }
     }
 
-    /// All that is under a key, and the time before. Not a script: reading is what is done most, and a script takes five times
-    /// as much of the server.
+    /// Reads the hash at `key`, and the server's time just before, so that no record looks older than it is.
+    ///
+    /// This is not a script, because reads are most of the traffic and a script costs the server five times as much.
     pub(super) fn load(key: String) -> Self {
         Self { timed: true, ..Self::command("HGETALL", key, Vec::new()) }
     }
@@ -72,12 +73,12 @@ impl<'a> Call<'a> {
         Self { durable, ..self }
     }
 
-    /// By its hash, which the server may not know.
+    /// The call by the script's hash, which the server may not know.
     pub(super) fn short(&self) -> Cmd {
         self.command_with(|script| ("EVALSHA", &script.sha))
     }
 
-    /// With the whole script.
+    /// The call with the whole script.
     pub(super) fn long(&self) -> Cmd {
         self.command_with(|script| ("EVAL", script.code))
     }

@@ -1,10 +1,8 @@
-//! A record that gets a principal.
+//! Writing a record that gets a principal: reserve, write, confirm.
 //!
-//! In: a record or a change with a principal, and how many sessions that may have. Out: what became of it, with an entry in the
-//! index that was live after the record was there. Never: a record that is signed in and not acknowledged, without a sign of it in
-//! the index.
-//!
-//! Reserve, write, confirm; [`index`](super::index) says why.
+//! In: a new record or a change with a principal, and the maximum of sessions that the principal may have. Out: the answer of the
+//! store contract, with an entry in the principal's index that was live while the record existed. Never leaves a signed-in record without
+//! a trace in the index, whatever fails in between. [`index`](super::index) explains the order.
 
 use redis::Value;
 
@@ -29,107 +27,117 @@ use crate::{
     },
 };
 
-/// How long an index lives beyond its last session, in milliseconds.
+/// How much longer an index lives than its last session, in milliseconds.
 const SLACK: u64 = 3_600_000;
 
-/// How long it lives when nobody said how long its sessions do: 400 days, as long as browsers keep a cookie.
+/// How long an index lives if the limits of the session are not known, in milliseconds: 400 days, the longest that browsers keep
+/// a cookie.
 const LONGEST: u64 = 400 * 24 * SLACK;
 
-/// Lua counts exactly up to here.
+/// Lua's numbers are exact up to 2^53.
 const EXACT: u64 = 1 << 52;
 
-/// A place in an index.
-struct Place {
-    /// Whether it was not there before.
-    new: bool,
+/// How often a sign-in reserves its entry again when the index has lost it. One loss is a failover; four in a row are a server that
+/// keeps nothing.
+const CONFIRMATIONS: usize = 4;
+
+/// An entry in an index, reserved for one sign-in.
+struct Reservation {
+    /// Whether the session had no live entry before.
+    is_new: bool,
+    /// The entry's value. The entry is taken back only as long as it has this value.
     value: String,
 }
 
-fn ttl(limits: Option<Limits>) -> String {
+/// For how many milliseconds an index must live for a session with these limits.
+fn time_to_live(limits: Option<Limits>) -> String {
     let absolute = |limits: Limits| Timestamp::default().saturating_add(limits.absolute).as_millis();
     limits.map_or(LONGEST, |limits| absolute(limits).saturating_add(SLACK).min(EXACT)).to_string()
 }
 
-/// A sign-in that may be stored, or may be half removed.
+/// The error of a call that failed after the record was written: the sign-in may stand, or may be half removed.
 fn unknown(error: StoreError) -> StoreError {
     StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)
 }
 
 impl RedisStore {
-    pub(super) async fn create_for(
+    /// Creates a record of `principal`.
+    pub(super) async fn create_signed_in(
         &self,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         record: &NewRecord,
     ) -> Result<Created, StoreError> {
         let (max, limits) = (record.max_sessions, Some(record.limits));
-        let Some(place) = self.admit(principal, key, max, limits).await.map_err(nothing_done)? else {
-            return Ok(Created::TooMany);
-        };
-        let answer = self.create_record(key, record).await;
+        let reserved = self.reserve(principal, selector, max, limits).await.map_err(nothing_done)?;
+        let Some(reservation) = reserved else { return Ok(Created::TooMany) };
+        let answer = self.create_record(selector, record).await;
         if !matches!(answer, Ok(Created::Created)) {
-            self.give_back(principal, key, place, answer.as_ref().err()).await;
+            self.take_back(principal, selector, reservation, answer.as_ref().err()).await;
             return answer;
         }
-        let kept = self.confirm(principal, key, max, limits).await.map_err(unknown)?;
-        Ok(if kept { Created::Created } else { Created::TooMany })
+        let stands = self.confirm(principal, selector, max, limits).await.map_err(unknown)?;
+        Ok(if stands { Created::Created } else { Created::TooMany })
     }
 
-    pub(super) async fn update_for(
+    /// Applies a change that names `principal`: a sign-in, or new limits of a session that the principal has.
+    pub(super) async fn update_signed_in(
         &self,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let mut max = change.max_sessions;
         if max.is_some() || !change.authenticated {
-            // Nobody is evicted for a change that cannot be applied, or for somebody who signs in again.
-            let Some(loaded) = self.load_record(key).await? else {
+            // Look before reserving: no session may be evicted for a change that does not apply, nor for a user who signs in again
+            // to the same session. The guarded update below decides; this only avoids needless evictions.
+            let Some(loaded) = self.load_record(selector).await? else {
                 return Ok(Updated::Gone);
             };
             match loaded.record.apply(change, loaded.now) {
                 Outcome::Conflict => return Ok(Updated::Conflict(loaded)),
-                Outcome::Gone => return self.write_change(key, change).await,
+                Outcome::Gone => return self.write_change(selector, change).await,
                 Outcome::Done(_) => {}
             }
             let meta = loaded.record.meta();
             if meta.principal.as_ref() == Some(principal) {
                 if !change.authenticated {
-                    // It has its place, and keeps it: a longer life makes no session younger.
-                    self.prolong(principal, key, &loaded, change.limits).await.map_err(nothing_done)?;
-                    return self.write_change(key, change).await;
+                    // Only the limits change. The session keeps its entry and the entry's time, because a longer life does not make a
+                    // session younger; the index must live as long as the session.
+                    self.prolong(principal, selector, &loaded, change.limits).await.map_err(nothing_done)?;
+                    return self.write_change(selector, change).await;
                 }
                 max = None;
             }
         }
-        let Some(place) = self.admit(principal, key, max, change.limits).await.map_err(nothing_done)? else {
-            return Ok(Updated::TooMany);
-        };
-        let answer = self.write_change(key, change).await;
+        let reserved = self.reserve(principal, selector, max, change.limits).await.map_err(nothing_done)?;
+        let Some(reservation) = reserved else { return Ok(Updated::TooMany) };
+        let answer = self.write_change(selector, change).await;
         if !matches!(answer, Ok(Updated::Done { .. })) {
-            // A session that is gone has no place, also not the one that it had before.
-            let place = Place { new: place.new || matches!(answer, Ok(Updated::Gone)), ..place };
-            self.give_back(principal, key, place, answer.as_ref().err()).await;
+            // A session that is gone needs no entry, not even the one that it had before.
+            let is_new = reservation.is_new || matches!(answer, Ok(Updated::Gone));
+            let reservation = Reservation { is_new, ..reservation };
+            self.take_back(principal, selector, reservation, answer.as_ref().err()).await;
             return answer;
         }
-        let kept = self.confirm(principal, key, max, change.limits).await.map_err(unknown)?;
-        if kept { answer } else { Ok(Updated::TooMany) }
+        let stands = self.confirm(principal, selector, max, change.limits).await.map_err(unknown)?;
+        if stands { answer } else { Ok(Updated::TooMany) }
     }
 
-    /// Reserves an entry, and ends the sessions that must go for it; `None`: there is no place.
-    async fn admit(
+    /// Reserves an entry, and ends the sessions that must make room for it; `None` if there is no room.
+    async fn reserve(
         &self,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         max: Option<MaxSessions>,
         limits: Option<Limits>,
-    ) -> Result<Option<Place>, StoreError> {
+    ) -> Result<Option<Reservation>, StoreError> {
         let most = max.map_or_else(String::new, |max| max.per_user.to_string());
         let evict = if max.is_some_and(|max| max.when_full == WhenFull::EvictOldest) { "e" } else { "" };
         let reserve = |last: &str| {
             let arguments = vec![
-                PublicId::of(*key).to_string().into(),
-                ttl(limits).into(),
+                PublicId::of(*selector).to_string().into(),
+                time_to_live(limits).into(),
                 most.clone().into(),
                 format!("{evict}{last}").into(),
             ];
@@ -137,68 +145,77 @@ impl RedisStore {
         };
         let mut answer = reserve("").await?;
         if answer.0 == Status::Conflict {
-            // Full, but maybe of sessions that have ended.
+            // The index is full, but some of its sessions may have expired. Remove those entries, then decide.
             self.prune(principal, nested(&answer.1, 0)).await?;
             answer = reserve("f").await?;
         }
         let (Status::Done, parts) = answer else { return Ok(None) };
         let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
-        let place = Place { new: parts.first() == Some(&Value::Int(1)), value };
+        let reservation = Reservation { is_new: parts.first() == Some(&Value::Int(1)), value };
         match self.finish(principal, nested(&parts, 2)).await {
             Ok(_) => {
-                self.look_at(principal, nested(&parts, 3));
-                Ok(Some(place))
+                self.check_some(principal, nested(&parts, 3));
+                Ok(Some(reservation))
             }
             Err(error) => {
-                self.give_back(principal, key, place, None).await;
+                self.take_back(principal, selector, reservation, None).await;
                 Err(error)
             }
         }
     }
 
-    /// After the record was written: whether its sign-in stands.
+    /// Confirms the entry of a record that was written; `false` if the sign-in was refused after all.
     async fn confirm(
         &self,
         principal: &Principal,
-        key: &Selector,
+        selector: &Selector,
         max: Option<MaxSessions>,
         limits: Option<Limits>,
     ) -> Result<bool, StoreError> {
-        let selector = PublicId::of(*key).to_string();
-        // Twice is an index that was lost just then; more often is a server that loses everything.
-        for _ in 0..4 {
-            let (state, parts) = self.on_index(&CONFIRM, principal, vec![selector.as_str().into()]).await?;
+        let id = PublicId::of(*selector).to_string();
+        for _ in 0..CONFIRMATIONS {
+            let (state, parts) = self.on_index(&CONFIRM, principal, vec![id.as_str().into()]).await?;
             match state {
                 Status::Done => return Ok(true),
-                // Somebody newer came, or all were ended: as if that had been right after this sign-in.
+                // Doomed between the reservation and now, by a newer sign-in or by `delete_all`. Either may already have looked for the
+                // record and not found it, so this call removes it. The result is as if the session had ended right after its sign-in.
                 Status::Conflict => {
-                    self.delete_record(key, "r", Some(principal)).await?;
+                    self.delete_record(selector, "r", Some(principal)).await?;
                     let seen = parts.first().and_then(layout::text).unwrap_or_default();
-                    let arguments = vec!["".into(), selector.as_str().into(), seen.into()];
+                    let arguments = vec!["".into(), id.as_str().into(), seen.into()];
                     self.on_index(&REMOVE, principal, arguments).await?;
                     return Ok(true);
                 }
-                // The index was lost. The record is there now, so whoever dooms the new entry finds it.
+                // The index has lost the entry. Reserve another one: the record exists by now, so whoever dooms it finds the record.
                 _ => {
-                    if self.admit(principal, key, max, limits).await?.is_none() {
-                        self.delete_record(key, "r", Some(principal)).await?;
+                    if self.reserve(principal, selector, max, limits).await?.is_none() {
+                        self.delete_record(selector, "r", Some(principal)).await?;
                         return Ok(false);
                     }
                 }
             }
         }
-        Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source("the index is lost again and again"))
+        Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source(
+            "the index of the principal was lost several times in a row; see that the server evicts no keys",
+        ))
     }
 
-    /// Leaves a place that was not used, unless it may be.
-    async fn give_back(&self, principal: &Principal, key: &Selector, place: Place, why: Option<&StoreError>) {
-        if !place.new || why.is_some_and(|error| error.kind() == StoreErrorKind::UnknownOutcome) {
+    /// Removes a reservation that was not used. One that may have been used stays, and counts until it is a minute old.
+    async fn take_back(
+        &self,
+        principal: &Principal,
+        selector: &Selector,
+        reservation: Reservation,
+        why: Option<&StoreError>,
+    ) {
+        let may_be_used = why.is_some_and(|error| error.kind() == StoreErrorKind::UnknownOutcome);
+        if !reservation.is_new || may_be_used {
             return;
         }
-        let selector = PublicId::of(*key).to_string();
-        let arguments = vec!["".into(), selector.into(), place.value.into()];
+        let id = PublicId::of(*selector);
+        let arguments = vec!["".into(), id.to_string().into(), reservation.value.into()];
         if let Err(error) = self.on_index(&REMOVE, principal, arguments).await {
-            tracing::debug!(%error, session = %PublicId::of(*key), "a reservation in an index is left to its age");
+            tracing::debug!(%error, session = %id, "could not take back a reservation in a principal's index; it expires within a minute");
         }
     }
 }

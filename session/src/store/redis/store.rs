@@ -1,6 +1,6 @@
-//! The store: its servers, and the names of its keys.
+//! The store: its servers, and the names of its Redis keys.
 //!
-//! In: [`RedisOptions`]. Out: [`RedisStore`], which has reached a server. Never: what is under a key.
+//! In: [`RedisOptions`]. Out: [`RedisStore`], connected to its servers. Never reads or writes a session.
 
 use std::{fmt, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     record::meta::Principal,
 };
 
-/// Sessions in Redis 6.2 or later, or in Valkey: for a fleet.
+/// Sessions in Redis 6.2 or later, or in Valkey, shared by any number of machines.
 ///
 /// ```no_run
 /// use actix_typed_session::store::RedisStore;
@@ -32,29 +32,29 @@ use crate::{
 /// | URL | |
 /// |---|---|
 /// | `redis://[user:password@]host[:port][/database]` | one server |
-/// | `redis-sentinel://[user:password@]host[:port],host[:port]/service[/database]` | the master that Sentinels name |
-/// | `redis-cluster://[user:password@]host[:port],host[:port]` | a cluster; some of its servers are enough |
+/// | `redis-sentinel://[user:password@]host[:port],host[:port]/service[/database]` | the primary that the Sentinels name |
+/// | `redis-cluster://[user:password@]host[:port],host[:port]` | a cluster; naming some of its servers is enough |
 ///
-/// With `rediss` in the place of `redis`, every connection is TLS, checked by the system's root certificates (or those in the file
-/// that `SSL_CERT_FILE` names). `?prefix=shop:` is what every key begins with, else `session:`. Sentinels that ask for a password
-/// have it in `?sentinel_password=`.
+/// With `rediss` in place of `redis`, every connection uses TLS and verifies the server against the system's root certificates, or
+/// against those in the file that `SSL_CERT_FILE` names. `?prefix=shop:` sets the prefix of all Redis keys; the default is
+/// `session:`. `?sentinel_password=` is the password of the Sentinels.
 ///
-/// **Set on the server**: `maxmemory-policy noeviction` (any other logs people out when memory is full; at the start it is
-/// warned about), `appendonly yes` (else a restart ends the sessions since the last snapshot, and brings back those that were signed out since; it is
-/// warned about too), and at least one replica.
+/// **Server settings.** Set `maxmemory-policy noeviction`, because any other policy logs users out when memory is full. Set
+/// `appendonly yes`, because a server that only keeps snapshots comes back from a crash without the latest sessions, and with sessions
+/// that were signed out since the last snapshot. Opening the store logs a warning about either. Run at least one replica.
 ///
-/// **What a failover can lose.** Replication is asynchronous: a replica that is promoted may lack the last moments, logouts
-/// included. [`RedisOptions::wait`] lets those count only when replicas have them; `min-replicas-to-write 1` and
-/// `min-replicas-max-lag` on the server refuse writes that no replica would get. Neither makes Redis a consensus store: who must
-/// never lose a logout keeps sessions in PostgreSQL.
+/// **Failover.** Replication is asynchronous: a replica that is promoted may lack the last writes, logouts included. With
+/// [`RedisOptions::wait`], logouts and renewals succeed only once replicas have them; `min-replicas-to-write 1` and
+/// `min-replicas-max-lag` make the server refuse writes that no replica would get. Neither makes Redis a consensus store. If no logout
+/// may ever be lost, keep sessions in PostgreSQL.
 ///
-/// A [`census`](crate::census()) goes through all keys of the database, those of others included.
+/// **Census.** A [`census`](crate::census()) goes through every Redis key of the database, including those of other applications.
 ///
-/// A user of the server's that may do no more than is needed has `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get +scan` on the keys of the prefix.
+/// **Permissions.** The store needs `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
+/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix.
 ///
-/// Clones share the connections, one for each runtime and server. Futures must run in a tokio runtime with time and I/O, as
-/// actix-web's do. Nobody who can read the server can use a session: it holds only hashes of verifiers.
+/// Clones share the connections, of which there is one per runtime and server. Futures must run in a tokio runtime with time and I/O
+/// enabled, as actix-web's are. The server holds only hashes of verifiers, so reading it does not let anyone use a session.
 #[derive(Clone)]
 pub struct RedisStore {
     pub(super) driver: Arc<Driver>,
@@ -62,48 +62,49 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to what `url` names, with the default settings.
+    /// Connects to the servers at `url`, with the default settings.
     ///
     /// # Errors
-    /// When the URL is none of a Redis store, or as [`RedisOptions::connect`].
+    /// When the URL is not valid, and as [`RedisOptions::connect`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         Self::options(url)?.connect().await
     }
 
-    /// The settings for connecting to what `url` names.
+    /// The settings for connecting to the servers at `url`.
     ///
     /// # Errors
-    /// When the URL is none of a Redis store; the message says what to write.
+    /// When the URL is not valid; the message says what to write.
     pub fn options(url: &str) -> Result<RedisOptions, UrlError> {
         RedisOptions::parse(url)
     }
 
-    pub(super) fn key(&self, key: &Selector) -> String {
-        format!("{}{}", self.key_prefix(), PublicId::of(*key))
+    /// The Redis key of a record.
+    pub(super) fn record_key(&self, selector: &Selector) -> String {
+        format!("{}{}", self.record_prefix(), PublicId::of(*selector))
     }
 
-    /// What the keys of records begin with, and no others.
-    pub(super) fn key_prefix(&self) -> String {
+    /// The prefix of the Redis keys of records, and of no others.
+    pub(super) fn record_prefix(&self) -> String {
         format!("{}s:", self.prefix)
     }
 
+    /// The Redis key of a principal's index. It is a hash, so that a list of Redis keys does not show who is signed in.
     pub(super) fn index_key(&self, principal: &Principal) -> String {
-        // Who is signed in is for nobody to read in a list of keys.
         format!("{}u:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
     }
 }
 
 impl RedisOptions {
-    /// Connects, and warns of every server that is set to evict sessions, or to forget logouts.
+    /// Connects, and logs a warning about every server that is configured to evict sessions or to forget logouts.
     ///
     /// # Errors
-    /// When the prefix will not do, there are no certificates for TLS, or no server answers.
+    /// When the prefix is not valid, the system has no certificates for TLS, or no server answers.
     pub async fn connect(self) -> Result<RedisStore, ConnectError> {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
         store.driver.reach(&store.prefix).await.map_err(ConnectError::Unreachable)?;
-        store.driver.look_at_settings().await;
+        store.driver.check_settings().await;
         Ok(store)
     }
 }

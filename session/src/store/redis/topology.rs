@@ -1,7 +1,7 @@
-//! Which server to ask.
+//! Which server has a Redis key.
 //!
-//! In: a key. Out: the server that has it: the only one, the one that the Sentinels name, or the master of its slot. Never: a
-//! command on a record.
+//! In: a Redis key. Out: its server: the only one, the one that the Sentinels name, or the master of its slot. Never sends a command
+//! about a record.
 
 use std::{
     sync::{
@@ -21,16 +21,16 @@ use super::{
     url::Endpoint,
 };
 
-/// While slots move there are many redirections, and one answer serves them all.
+/// How long an answer counts as fresh. While slots move there are many redirections, and one answer serves them all.
 const FRESH: Duration = Duration::from_millis(100);
 
 pub(super) struct Topology {
-    /// Those of the URL.
+    /// The servers in the URL.
     servers: Vec<Endpoint>,
     kind: Kind,
-    /// What is known may be old: ask again before the next command.
+    /// Whether to ask again before the next command, because the answer may be outdated.
     suspected: AtomicBool,
-    /// Held by whoever asks; when that was last, and how it failed, so that those who waited for it need not ask again.
+    /// Held while asking; when the last answer came, and what it was, so that callers that waited for it do not ask again.
     asked: tokio::sync::Mutex<Option<(Instant, Result<(), NoConnection>)>>,
 }
 
@@ -45,7 +45,7 @@ impl Topology {
         Self { servers, kind, suspected: AtomicBool::new(false), asked: tokio::sync::Mutex::default() }
     }
 
-    /// Whether another server may have what this one has not.
+    /// Whether another server may have what this one does not.
     pub(super) const fn has_others(&self) -> bool {
         !matches!(self.kind, Kind::Single)
     }
@@ -54,20 +54,21 @@ impl Topology {
         matches!(self.kind, Kind::Cluster(_))
     }
 
-    /// A server did not answer, or said that it is the wrong one.
+    /// Notes that a server did not answer, or said that it is the wrong one.
     pub(super) fn suspect(&self) {
         self.suspected.store(true, Ordering::SeqCst);
     }
 
-    /// A server of the cluster said where the slot of `key` is.
+    /// Notes that a server of the cluster said where the slot of `key` is.
     pub(super) fn moved(&self, key: &str, to: Option<Endpoint>) {
         if let (Kind::Cluster(slots), Some(to)) = (&self.kind, to) {
             slots.moved(slot(key), to);
         }
-        // Seldom is it one slot alone.
+        // Other slots have probably moved too.
         self.suspect();
     }
 
+    /// The server that has `key`, as far as known.
     pub(super) async fn server_of(&self, key: &str, links: &Links) -> Result<Endpoint, NoConnection> {
         let first = self.servers.first().ok_or_else(no_servers)?;
         if matches!(self.kind, Kind::Single) {
@@ -79,14 +80,14 @@ impl Topology {
             return Ok(known);
         }
         if let Err(error) = self.ask(links).await {
-            // Who knows better does not answer; the server known so far may be well.
+            // Nothing newer can be learned now, and the server known so far may be fine.
             return self.known(key).ok_or(error);
         }
-        // A cluster in which nobody has this slot: any server can say so.
+        // No server of the cluster has this slot. Any of them can say so.
         Ok(self.known(key).unwrap_or_else(|| first.clone()))
     }
 
-    /// All that have records.
+    /// Every server that holds records.
     pub(super) async fn masters(&self, links: &Links) -> Result<Vec<Endpoint>, NoConnection> {
         let one = self.server_of("", links).await?;
         Ok(match &self.kind {
@@ -123,20 +124,20 @@ impl Topology {
         match &self.kind {
             Kind::Single => {}
             Kind::Sentinel { service, sentinels, master } => {
-                let mut question = redis::cmd("SENTINEL");
-                question.arg("get-master-addr-by-name").arg(service);
+                let mut command = redis::cmd("SENTINEL");
+                command.arg("get-master-addr-by-name").arg(service);
                 let named =
-                    first_answer(sentinels, self.servers.clone(), &question, |answer, _| named(answer))
+                    first_answer(sentinels, self.servers.clone(), &command, |answer, _| named(answer))
                         .await?;
                 *master.lock().unwrap_or_else(PoisonError::into_inner) = Some(named);
             }
             Kind::Cluster(slots) => {
-                let mut question = redis::cmd("CLUSTER");
-                question.arg("SLOTS");
+                let mut command = redis::cmd("CLUSTER");
+                command.arg("SLOTS");
                 let mut servers = slots.masters();
                 servers.extend(self.servers.iter().cloned());
                 let learn = |answer: &Value, from: &Endpoint| slots.learn(answer, from).then_some(());
-                first_answer(links, servers.into_iter().collect(), &question, learn).await?;
+                first_answer(links, servers.into_iter().collect(), &command, learn).await?;
             }
         }
         Ok(())
@@ -148,19 +149,21 @@ fn no_servers() -> NoConnection {
     NoConnection::new(&nobody, RedisError::from((ErrorKind::InvalidClientConfig, "no servers")))
 }
 
-/// Asks all of them at once; the first answer that `read` understands counts.
+/// Asks all servers at once, and returns the first answer that `read` understands.
 async fn first_answer<T>(
     links: &Links,
     servers: Vec<Endpoint>,
-    question: &Cmd,
+    command: &Cmd,
     read: impl Fn(&Value, &Endpoint) -> Option<T>,
 ) -> Result<T, NoConnection> {
     let read = &read;
     let asking = servers.into_iter().map(|server| {
         Box::pin(async move {
             let connection = links.to(&server, Purpose::Commands).await?;
-            let answer = connection.send(question).await.map_err(|fault| no_answer(&server, fault))?;
-            let unknown = || RedisError::from((ErrorKind::Client, "it does not know who has the data"));
+            let answer = connection.send(command).await.map_err(|fault| no_answer(&server, fault))?;
+            let unknown = || {
+                RedisError::from((ErrorKind::Client, "the server does not know which server has the data"))
+            };
             read(&answer, &server).ok_or_else(|| NoConnection::new(&server, unknown()))
         })
     });
@@ -178,7 +181,7 @@ fn no_answer(server: &Endpoint, fault: Fault) -> NoConnection {
     }
 }
 
-/// What a Sentinel answers: name and port of the master.
+/// Parses the answer of a Sentinel: the name and the port of the master.
 fn named(answer: &Value) -> Option<Endpoint> {
     let Value::Array(parts) = answer else { return None };
     let [Value::BulkString(host), Value::BulkString(port)] = parts.as_slice() else { return None };

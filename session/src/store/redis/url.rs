@@ -1,45 +1,45 @@
 //! The URL of a Redis store.
 //!
-//! In: text. Out: [`Target`]: servers, credentials, prefix; or [`UrlError`]. Never: a part of the URL in an error, which could be
-//! the password.
+//! In: text. Out: [`Target`], with servers, credentials and prefix, or [`UrlError`]. Never puts a part of the URL into an error, because
+//! it could be the password.
 
 use std::{fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
-/// What is wrong with the URL of a Redis store. No message shows any part of the URL but its scheme and a parameter's name.
+/// What is wrong with the URL of a Redis store. Messages show no part of the URL except the name of a parameter.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Not one of the schemes.
+    /// The scheme is unknown.
     #[error(
-        "the URL does not begin with a scheme of Redis; write `redis://`, `redis-sentinel://` or `redis-cluster://`, with \
-         `rediss` in the place of `redis` for TLS"
+        "the URL does not begin with a scheme of Redis; write `redis://`, `redis-sentinel://` or `redis-cluster://`, or \
+         `rediss` in place of `redis` for TLS"
     )]
     Scheme,
-    /// There is an `@` after the servers.
+    /// An `@` comes after the servers.
     #[error(
-        "an `@` stands after the servers; write `/`, `?`, `#` and `@` in a password as `%2F`, `%3F`, `%23` and `%40`"
+        "there is an `@` after the servers; write `/`, `?`, `#` and `@` in a password as `%2F`, `%3F`, `%23` and `%40`"
     )]
     Credentials,
-    /// What stands before `@` is not `user:password` or `:password`.
-    #[error("what stands before the `@` is not `user:password`; write `:password` if there is no user")]
+    /// The text before `@` is not `user:password` or `:password`.
+    #[error("the text before the `@` is not `user:password`; write `:password` if there is no user")]
     User,
-    /// A name is not percent-encoded UTF-8.
-    #[error("user or password is not percent-encoded UTF-8; write a `%` as `%25`")]
+    /// The user or the password is not percent-encoded UTF-8.
+    #[error("the user or the password is not percent-encoded UTF-8; write a `%` as `%25`")]
     Encoding,
-    /// A server without a name.
+    /// A server has no name; the number counts from 1.
     #[error("server {0} has no name; write `host:port`")]
     Host(usize),
-    /// A server whose port is no port.
+    /// The port of a server is not valid; the number counts from 1.
     #[error(
         "the port of server {0} is not a number from 1 to 65535; write `host:port`, or `[address]:port` for IPv6"
     )]
     Port(usize),
-    /// More than one server in a URL of one.
+    /// A `redis://` URL has more than one server.
     #[error("`redis://` names one server; write `redis-cluster://` or `redis-sentinel://` for several")]
     Servers,
-    /// No service, or more than service and database, after the Sentinels.
+    /// The path of a Sentinel URL is not a service, or a service and a database.
     #[error(
         "the path does not name the service that the Sentinels watch; write `/service` or `/service/database`"
     )]
@@ -47,27 +47,27 @@ pub enum UrlError {
     /// The database is not a number.
     #[error("the database is not a number; write `/0`, or nothing")]
     Database,
-    /// A database other than 0 in a cluster.
-    #[error("a cluster has one database, 0; write no path, and tell applications apart by `?prefix=`")]
+    /// The URL of a cluster has a database other than 0.
+    #[error("a cluster has only database 0; write no path, and separate applications with `?prefix=`")]
     ClusterDatabase,
-    /// An unknown parameter.
+    /// The parameter is unknown.
     #[error(
-        "`{0}` is not a parameter; there are `prefix`, and for Sentinel `sentinel_username` and `sentinel_password`"
+        "unknown parameter `{0}`; the parameters are `prefix`, and with Sentinels `sentinel_username` and `sentinel_password`"
     )]
     Parameter(String),
-    /// The prefix would break the layout.
+    /// The prefix is not valid.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
 }
 
-/// The prefix of keys is empty, or has characters that mean something else in a key.
+/// The prefix of Redis keys is empty, or has characters that mean something else in a Redis key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "the prefix of keys is empty or has braces, white space or control characters; write for example `shop:`"
+    "the prefix of Redis keys is empty, or has braces, white space or control characters; write for example `shop:`"
 )]
 pub struct PrefixError;
 
-/// A server's name and port.
+/// The name and the port of a server.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Endpoint {
     pub(super) host: Arc<str>,
@@ -80,7 +80,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// User and password; `Debug` shows neither.
+/// A user and a password; `Debug` shows neither.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(super) username: Option<String>,
@@ -93,7 +93,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How the servers stand to each other.
+/// How the servers work together.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Single,
@@ -101,7 +101,7 @@ pub(super) enum Kind {
     Cluster,
 }
 
-/// What a URL says.
+/// The parts of a URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Target {
     pub(super) kind: Kind,
@@ -112,7 +112,7 @@ pub(super) struct Target {
     pub(super) prefix: Option<String>,
 }
 
-/// Which a prefix may be: all keys begin with it, braces would choose their slots, and white space hides.
+/// Checks a prefix. Braces would choose the slots of Redis keys, and white space is easily overlooked.
 pub(super) fn check_prefix(prefix: &str) -> Result<(), PrefixError> {
     let strange = |c: char| c.is_whitespace() || c.is_control() || c == '{' || c == '}';
     if prefix.is_empty() || prefix.contains(strange) { Err(PrefixError) } else { Ok(()) }
