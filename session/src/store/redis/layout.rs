@@ -1,9 +1,10 @@
 //! A record as a hash.
 //!
-//! In: a change, or what a script answered. Out: arguments of a script, or a record. Never: I/O, a panic on what a server sends.
+//! In: a change, or the reply of a script. Out: the arguments of a script, or a record. Never does I/O, and never panics on what a server
+//! sends.
 //!
-//! Meta is in fields that begin with `@`, numbers as decimal text; a cell is under its wire key, as [`Cell::to_text`] writes it.
-//! Fields that begin with `@` and are not known are of a later release, and stay as they are.
+//! Meta is in fields that begin with `@`, with numbers as decimal text. A cell is under its wire key, as [`Cell::to_text`] writes it.
+//! Unknown fields that begin with `@` were written by a later release, and stay as they are (G5).
 //!
 //! | | | | |
 //! |---|---|---|---|
@@ -31,12 +32,12 @@ use crate::{
     },
 };
 
-/// A record that is larger is nothing that we wrote.
+/// No release writes a record this large.
 const HUGE: usize = 16 * 1024 * 1024;
 
 type Arguments<'a> = Vec<Cow<'a, str>>;
 
-/// As a store keeps it: in whole milliseconds, at most 2^64 - 1.
+/// Whole milliseconds, at most 2^64 - 1, as every store keeps durations.
 fn millis(duration: Duration) -> String {
     Timestamp::default().saturating_add(duration).as_millis().to_string()
 }
@@ -47,7 +48,7 @@ fn limits(arguments: &mut Arguments<'_>, limits: Limits) {
 
 fn wire_key(key: &WireKey) -> Result<Cow<'_, str>, StoreError> {
     if key.as_str().starts_with('@') {
-        return Err(StoreError::new(StoreErrorKind::Unavailable).with_source("a wire key begins with `@`"));
+        return Err(StoreError::new(StoreErrorKind::Unavailable).with_source("a wire key begins with `@`, which marks meta; rename the schema"));
     }
     Ok(key.as_str().into())
 }
@@ -61,7 +62,7 @@ fn cells<'a>(arguments: &mut Arguments<'a>, writes: &'a [CellWrite]) -> Result<(
     Ok(())
 }
 
-/// Arguments of the script CREATE.
+/// The arguments of the script CREATE.
 pub(super) fn create(new: &NewRecord) -> Result<Arguments<'_>, StoreError> {
     let mut arguments = Vec::with_capacity(6 + 2 * new.cells.len());
     arguments.push(new.verifier.to_text().into());
@@ -81,7 +82,7 @@ pub(super) fn create(new: &NewRecord) -> Result<Arguments<'_>, StoreError> {
     Ok(arguments)
 }
 
-/// Arguments of the script UPDATE.
+/// The arguments of the script UPDATE.
 pub(super) fn update(change: &Change) -> Result<Arguments<'_>, StoreError> {
     let counts = change.guards.len() + change.delete.len() + change.write.len();
     let mut arguments: Arguments<'_> = Vec::with_capacity(8 + 2 * counts);
@@ -121,7 +122,7 @@ fn flags(change: &Change) -> String {
     flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect()
 }
 
-/// Text of a reply; `None` if it is something else.
+/// The text of a reply; `None` if it is something else.
 pub(super) fn text(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
@@ -129,20 +130,20 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// The time as an answer of its own, and all fields.
+/// Reads the reply of `Call::load`: the time as a reply of its own, then all fields.
 pub(super) fn timed(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
     let [Value::Array(time), fields] = answer else { return Err(Unreadable::Garbage.into()) };
     let [seconds, micros] = time.as_slice() else { return Err(Unreadable::Garbage.into()) };
     loaded(seconds, micros, fields)
 }
 
-/// The time and all fields, as a script answers them.
+/// Reads the other parts of a conflict: the time, then all fields.
 pub(super) fn conflict(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
     let [seconds, micros, fields] = answer else { return Err(Unreadable::Garbage.into()) };
     loaded(seconds, micros, fields)
 }
 
-/// The record; `None` if there is none, or it has expired.
+/// The record; `None` if there is none or it has expired.
 fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Loaded>, StoreError> {
     let Value::Array(fields) = fields else { return Err(Unreadable::Garbage.into()) };
     let number = |value| text(value).and_then(|text| text.parse::<u64>().ok());
@@ -157,7 +158,7 @@ fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Load
     Ok(Some(record).filter(|record| !record.is_expired(now)).map(|record| Loaded::new(record, now)))
 }
 
-/// Fields and values in turn.
+/// A record from fields and values in turn.
 fn record(fields: &[Value]) -> Result<Record, Unreadable> {
     let (mut meta, mut cells, mut size) = (HashMap::with_capacity(16), Vec::new(), 0_usize);
     for pair in fields.chunks(2) {
@@ -174,7 +175,7 @@ fn record(fields: &[Value]) -> Result<Record, Unreadable> {
     if size > HUGE {
         return Err(Unreadable::Garbage);
     }
-    // First of all, whether the rest can be understood.
+    // Meta comes first: its format says whether the cells can be understood.
     let meta = Fields(meta).meta()?;
     let cells = cells.into_iter().map(|(key, cell)| {
         let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|_| Unreadable::Garbage);
@@ -215,7 +216,7 @@ impl Fields<'_> {
         let millis = |field| self.needed(field).map(Duration::from_millis);
         let limits = Limits { idle: millis(b"@i")?, absolute: millis(b"@m")? };
         let verifier = self.verifier(b"@v")?.ok_or(Unreadable::Garbage)?;
-        // What a new record has in the fields that this layout does not have.
+        // A new record supplies what this layout does not store.
         let new = Record::create(&NewRecord::new(verifier, limits), self.time(b"@c")?);
         let mut meta = new.meta().clone();
         meta.generation = self.needed(b"@g")?;

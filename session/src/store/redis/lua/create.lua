@@ -1,5 +1,8 @@
--- In: a record's key; verifier, idle, absolute, flags (a authenticated, k persistent, p principal and b label follow), and then
--- cells as wire key and '[<time to live>] <json>'. Out: 1 done, 5 there is something.
+-- Creates a record; as Record::create.
+-- In: a record's Redis key; verifier, idle, absolute, flags (a authenticated, k persistent; p the principal and b the label follow), then
+-- cells as wire key and '[<time to live>] <json>'.
+-- Out: 1 created, 5 the Redis key exists.
+-- Anything under the Redis key refuses the record, readable or not: a create never replaces what it cannot read (G6).
 if redis.call('EXISTS', k) == 1 then return {5} end
 local begun, flags, i = number(now), ARGV[4], 5
 local set = {'@f', '1', '@v', ARGV[1], '@g', '1', '@r', '1', '@c', begun, '@t', begun, '@n', begun, '@i', ARGV[2], '@m', ARGV[3]}
@@ -17,6 +20,7 @@ while i < #ARGV do
   i = i + 2
 end
 local at = now + math.min(ARGV[2], ARGV[3])
+-- A record without time to live is created and over at once, so nothing is written.
 if now < at then
   each('HSET', set)
   expire(at)

@@ -1,16 +1,19 @@
--- In: a record's key; flags (s only a readable record of the principal that follows, r only one that says to be of it,
--- w leave a trace in the replication stream if nothing is there). Out: 1 deleted, with its principal; 0 not there, or not of
--- this principal; 3, 4 unreadable.
+-- Deletes a record.
+-- In: a record's Redis key; flags: s only a readable record of the principal that follows, r only a record that names the principal that
+-- follows, readable or not, w leave a trace in the replication stream even if there is nothing to delete.
+-- Out: 1 deleted, with the principal that the record had; 0 nothing to delete, or of another principal; 3 damaged; 4 of a later release.
 local flags, kind = ARGV[1], redis.call('TYPE', k).ok
 if kind == 'none' then
   if string.find(flags, 'w') then
-    -- WAIT of Redis 7.2 counts replicas that have our own last write; this connection may be new and have none.
+    -- WAIT counts the replicas that have the last write of this connection (since Redis 7.2). The connection may be new and have written
+    -- nothing, and then WAIT would report success at once, although a replica still has the record that another connection deleted.
     redis.pcall('HSET', k, '@', '')
     redis.call('DEL', k)
   end
   return {0}
 end
 local whose = kind == 'hash' and redis.call('HGET', k, '@p') or ''
+-- With a condition, what cannot be read is an error: it may belong to this principal. Without one, it is deleted (a purge always works).
 if string.find(flags, 's') then
   if kind ~= 'hash' then return {3} end
   local _, unreadable = read(redis.call('HGETALL', k))

@@ -1,7 +1,7 @@
--- What every script on a record begins with: what makes a record of a hash. Numbers are decimal text; Lua's own
--- are doubles, exact up to 2^53, so text is kept as text wherever it need not be altered.
+-- Begins every script about a record: how a hash becomes a record. Numbers are stored as decimal text. Lua's own numbers are doubles,
+-- exact up to 2^53, so a number stays text unless it must be changed.
 
--- `text` + n (below 2^53), exact, at most 2^64 - 1: as Rust's saturating_add.
+-- `text` + n, exact for n below 2^53, and at most 2^64 - 1, as Rust's saturating_add.
 local function plus(n, text)
   local low = tonumber(string.sub(text, -10)) + n
   local high = (tonumber(string.sub(text, 1, -11)) or 0) + math.floor(low / 1e10)
@@ -24,8 +24,9 @@ local function is_utf8(s)
   return not string.find(s, '[\128-\255]')
 end
 
--- Fields and values in turn, as HGETALL gives them, as a table; or the answer that says why they are no record. Of cells only
--- the head is looked at: this runs with every update, and whoever loads the record looks at all of it.
+-- Turns fields and values, in turn as HGETALL returns them, into a table; or returns nil and the reply that says why they are no record
+-- (3 damaged, 4 of a later release). What cannot be read is never overwritten (G6), so every script that writes calls this first.
+-- Only the head of each cell is checked: this runs with every update, and loading the record checks the rest.
 local function read(all)
   local m, cells = {}, true
   local byte, find = string.byte, string.find
@@ -48,12 +49,12 @@ local function read(all)
   return m
 end
 
--- As Meta::expires.
+-- When the session expires; as Meta::expires.
 local function ends(m)
   return math.min(m['@t'] + m['@i'], (m['@a'] or m['@c']) + m['@m'])
 end
 
--- `unpack` has room for some thousand values; a record may have more.
+-- Calls `command` with many arguments. `unpack` has room for a few thousand values, and a record may have more.
 local function each(command, values)
   for i = 1, #values, 1000 do
     redis.call(command, k, unpack(values, i, math.min(i + 999, #values)))
@@ -64,7 +65,7 @@ local function expire(at)
   redis.call('PEXPIREAT', k, number(math.min(at, 9007199254740991)))
 end
 
--- A cell's text, of its revision and of '[<time to live>] <json>'.
+-- The text of a cell, from its revision and '[<time to live>] <json>'.
 local function cell(revision, value)
   local at = string.find(value, ' ', 1, true)
   if at == 1 then return revision .. value end

@@ -1,7 +1,11 @@
--- In: an index's key; selector, time to live of the index, the most entries or nothing, flags (e evict, f final).
--- Out: 1 reserved: whether the entry is new, its value, and doomed entries to finish, and some to look at; 2 full, with all live entries.
+-- Reserves an entry for a sign-in, and dooms the oldest entries if there are too many.
+-- In: an index's Redis key; selector, time to live of the index, the maximum of entries or nothing, flags (e evict, f final).
+-- Out: 1 reserved: whether the entry is new, its value, doomed entries to finish, and some entries to check; 2 full, with all live entries.
+-- Without f, a full index is only reported: the caller removes entries of expired sessions and asks again with f, which decides.
+-- Counting and reserving are one step, so sign-ins that race for the last place do not both get it.
 local mine = redis.call('HGET', k, ARGV[1])
 local doomed = {}
+-- A session that has a live entry is counted already, so signing in to it again needs no room.
 if ARGV[3] ~= '' and not lives(mine) then
   local all, live = redis.call('HGETALL', k), {}
   for i = 1, #all, 2 do
@@ -9,6 +13,7 @@ if ARGV[3] ~= '' and not lives(mine) then
       if lives(all[i + 1]) then
         live[#live + 1] = {all[i], all[i + 1]}
       else
+        -- A crash left this entry doomed; the caller finishes it.
         doomed[#doomed + 1] = all[i]
         doomed[#doomed + 1] = all[i + 1]
       end
@@ -34,10 +39,11 @@ if ARGV[3] ~= '' and not lives(mine) then
     end
   end
 end
--- Sessions that expire leave their entries; if some are looked at each time, more go with every sign-in than come.
+-- Sessions that expire leave their entries. Checking eight per sign-in removes more entries than sign-ins add.
 local some = {}
 if redis.call('HLEN', k) > 8 then some = redis.call('HRANDFIELD', k, 8, 'WITHVALUES') end
--- Never a value that was there: whoever removes an entry names the value that they saw.
+-- A new value, never one that the entry had before: a call that removes an entry names the value that it saw, and must not remove this
+-- reservation.
 local value = 'r' .. number(math.max(now, time(mine) + 1))
 redis.call('HSET', k, ARGV[1], value)
 keep(ARGV[2])

@@ -1,9 +1,16 @@
--- In: a record's key; '<generation or nothing>,<guards>,<deletes>,<writes>,<flags>'; per guard a wire key and a revision or
--- nothing; wire keys to delete; per write a wire key and '[<time to live>] <json>'; and then what the flags ask for:
--- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not),
--- b label (B none), t touched.
--- Out: 0 gone; 1 done, with the revision, the principal before if it is another one now, and, if the index should be looked
--- after, the principal, since when, and until when at most; 2 conflict, with the time and all fields; 3, 4 unreadable.
+-- Applies a change to a record; as Record::apply, in one atomic step.
+-- In: a record's Redis key; '<generation or nothing>,<guards>,<deletes>,<writes>,<flags>'; per guard a wire key and a revision or
+-- nothing; wire keys to delete; per write a wire key and '[<time to live>] <json>'; then the values that the flags announce:
+-- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not), b label (B none), t touch.
+-- Out: 0 gone; 1 done, with the revision, the principal before if it is no longer the same, and, if the index should be updated, the
+-- principal, since when it is signed in, and until when the session may live; 2 conflict, with the time and all fields;
+-- 3 damaged; 4 of a later release.
+--
+-- The order keeps the promises: a missing or expired record is gone before anything else is looked at, so no update brings back a session
+-- that was purged (G3); an unreadable record is refused before its guards are compared, so it is never overwritten (G6); all guards
+-- are compared before anything is written, so a change applies as a whole or not at all (G2).
+
+-- 1. Is there a live, readable record?
 local all = redis.call('HGETALL', k)
 if #all == 0 then return {0} end
 local m, unreadable = read(all)
@@ -13,6 +20,8 @@ if now >= old_end then
   redis.call('DEL', k)
   return {0}
 end
+
+-- 2. Do the generation and all guards hold? The reply of a conflict is the record of this very moment, so a retry needs no load.
 local generation, guards, deletes, writes, flags = string.match(ARGV[1], '^(%d*),(%d+),(%d+),(%d+),(%a*)$')
 local holds, i = generation == '' or generation == m['@g'], 2
 for _ = 1, tonumber(guards) do
@@ -23,6 +32,7 @@ for _ = 1, tonumber(guards) do
 end
 if not holds then return {2, t[1], t[2], all} end
 
+-- 3. Collect the new fields (`set`) and the removed ones (`cut`); `m` becomes the new meta.
 local revision = plus(1, m['@r'])
 local set, cut, kept = {'@r', revision}, {}, {}
 local function put(field, value)
@@ -48,7 +58,7 @@ for _ = 1, tonumber(writes) do
   if m[key] and not is_utf8(m[key]) then return {3} end
   put(key, cell(revision, next_argument()))
 end
--- A cell that is deleted and written is written.
+-- Deletes come before writes, so a cell that is both deleted and written stays.
 for j = deleted, deleted + deletes - 1 do
   if m[ARGV[j]] and not kept[ARGV[j]] then cut[#cut + 1] = ARGV[j] end
 end
@@ -77,17 +87,18 @@ if string.find(flags, '[^t]') then
 end
 if asked('t') and now > tonumber(seen) then meta('@t', number(now)) end
 
+-- 4. A change that leaves no time to live ends the session.
 local new_end = ends(m)
 if now >= new_end then
   redis.call('DEL', k)
   return {0}
 end
--- First what a full server refuses: refused, nothing was changed.
+-- 5. Write. HSET is first, because a full server refuses it; then nothing has been changed.
 each('HSET', set)
 each('HDEL', cut)
 if new_end ~= old_end then expire(new_end) end
 local answer = {1, revision, before and before ~= m['@p'] and before or ''}
--- Ten times in the time that it may be idle, however often it is seen.
+-- 6. Ask for the index to be updated ten times per idle timeout, however often the session is seen.
 local function period(at)
   return math.floor(at * 10 / m['@i'])
 end
