@@ -48,7 +48,8 @@ fn limits(arguments: &mut Arguments<'_>, limits: Limits) {
 
 fn wire_key(key: &WireKey) -> Result<Cow<'_, str>, StoreError> {
     if key.as_str().starts_with('@') {
-        return Err(StoreError::new(StoreErrorKind::Unavailable).with_source("a wire key begins with `@`, which marks meta; rename the schema"));
+        return Err(StoreError::new(StoreErrorKind::Unavailable)
+            .with_source("a wire key begins with `@`, which marks meta; rename the schema"));
     }
     Ok(key.as_str().into())
 }

@@ -1,9 +1,11 @@
-//! Connections that are safe to drop in the middle of anything.
+//! Connections that are safe to drop at any moment.
 //!
-//! In: how to connect. Out: [`Lease`], a connection of one's own, and what an error of SQLite means. Never: a connection with an
-//! open transaction in the shelf. Only [`Lease::give_back`] puts one there; every other end, a dropped future first of all,
-//! closes it, and SQLite rolls back what was open. (sqlx's own transactions lose count when SQLite rolls back by itself, as it
-//! does on a full disk, and then refuse the connection for ever.)
+//! In: how to connect. Out: [`Lease`], a connection for one caller, and the meaning of SQLite's errors. Never shelves a connection with an
+//! open transaction: only [`Lease::give_back`] puts a connection back. In every other case, such as a dropped future, the
+//! connection is closed, and SQLite rolls back what was open.
+//!
+//! sqlx's own pool and transactions are not used. Its transactions lose count when SQLite rolls back by itself, as it does on a full
+//! disk, and the connection is then refused for ever.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -19,13 +21,13 @@ use tokio::{
 
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// How often a writer asks whether another process is done. SQLite's own waiting backs off to 100 ms, and then starves beside a
-/// process that writes without a pause; it would also block a thread.
+/// How often a writer tries to get the lock that another process holds. SQLite's own waiting blocks a thread, and backs off to 100 ms, so
+/// that it starves beside a process that writes without a pause.
 const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 pub(super) struct Connections {
     options: SqliteConnectOptions,
-    /// As many as there may be connections; waiters are served in order.
+    /// One permit per connection; waiters are served in order.
     permits: Semaphore,
     shelf: Mutex<Vec<SqliteConnection>>,
     wait: Duration,
@@ -36,7 +38,7 @@ impl Connections {
         Self { options, permits: Semaphore::new(most), shelf: Mutex::default(), wait }
     }
 
-    /// A connection, once one is free.
+    /// Waits for a free connection.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, StoreError> {
         self.lease_until(Instant::now() + self.wait).await
     }
@@ -54,7 +56,8 @@ impl Connections {
         Ok(Lease { connection, home: self, _permit: permit })
     }
 
-    /// Whoever closes the file's last connection holds it for a moment, and so does whoever recovers it after a crash.
+    /// Connects, again and again while the file is busy: closing its last connection locks it for a moment, and so does recovery after a
+    /// crash.
     async fn connect_until(&self, deadline: Instant) -> Result<SqliteConnection, StoreError> {
         loop {
             match self.options.connect().await {
@@ -67,7 +70,7 @@ impl Connections {
         }
     }
 
-    /// A connection that holds the file's write lock.
+    /// Waits for a free connection, then for the file's write lock, and begins a transaction.
     pub(super) async fn begin(&self) -> Result<Lease<'_>, StoreError> {
         let deadline = Instant::now() + self.wait;
         let mut lease = self.lease_until(deadline).await?;
@@ -78,7 +81,7 @@ impl Connections {
                     sleep(ASK_AGAIN).await;
                 }
                 Err(error) => {
-                    // Busy leaves the connection in order; of anything else, who knows.
+                    // After "busy" the connection is in order. After any other error it may not be.
                     if is_busy(&error) {
                         lease.give_back();
                     }
@@ -93,35 +96,35 @@ impl Connections {
     }
 }
 
-/// A connection that nobody else has. Dropped, it is closed, and with it whatever it had begun.
+/// A connection for one caller. Dropping it closes the connection and rolls back its transaction.
 pub(super) struct Lease<'c> {
-    // Closed before the permit is free: the order of the fields.
+    // Fields are dropped in order: the connection is closed before the permit is free.
     connection: SqliteConnection,
     home: &'c Connections,
     _permit: SemaphorePermit<'c>,
 }
 
 impl Lease<'_> {
-    /// Puts the connection back. It has no open transaction.
+    /// Puts the connection back; it must have no open transaction.
     pub(super) fn give_back(self) {
         let Self { connection, home, _permit } = self;
         home.shelf().push(connection);
     }
 
-    /// Makes the transaction last.
+    /// Commits the transaction. The outcome is unknown if that fails, except on a full disk.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         match sqlx::query("COMMIT").execute(&mut *self).await {
             Ok(_) => {
                 self.give_back();
                 Ok(())
             }
-            // A frame that has no room is written before the one that makes a transaction count: nothing was changed.
+            // SQLite writes the frame that makes a transaction count last, and there was no room for an earlier one.
             Err(error) if primary_code(&error) == Some(FULL) => Err(before_commit(error)),
             Err(error) => Err(StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)),
         }
     }
 
-    /// Ends a transaction of which nothing is to stay.
+    /// Rolls the transaction back.
     pub(super) async fn rollback(mut self) {
         // If it fails, closing the connection rolls back.
         if sqlx::query("ROLLBACK").execute(&mut *self).await.is_ok() {
@@ -155,7 +158,7 @@ const TOO_BIG: u32 = 18;
 
 const NOT_A_DATABASE: u32 = 26;
 
-/// Without the detail in the upper bits.
+/// The result code of an error, without the detail in its upper bits.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)
@@ -165,7 +168,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     primary_code(error) == Some(BUSY)
 }
 
-/// What an error means as long as `COMMIT` was not sent: nothing was changed. Values are bound, so no message can hold one.
+/// The meaning of an error before `COMMIT` was sent, when nothing has been changed. All values are bound, so no message can contain one.
 pub(super) fn before_commit(error: sqlx::Error) -> StoreError {
     let kind = match (&error, primary_code(&error)) {
         (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _)

@@ -1,7 +1,7 @@
-//! Sessions by their principal.
+//! The sessions of a principal.
 //!
-//! In: a principal. Out: their sessions, or room for one more. Never: a list that another writer changes between looking and
-//! writing; who makes room holds the file's write lock.
+//! In: a principal. Out: its sessions, or room for one more. Never counts and writes in two steps: [`make_room`] needs the file's write
+//! lock, so no other sign-in comes in between.
 
 use sqlx::SqliteConnection;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Ends the oldest sessions of a `principal` that has too many for one more; `false`: one more is refused.
+/// Ends the oldest sessions of `principal` until one more fits; `false` if one more is refused.
 pub(super) async fn make_room(
     connection: &mut SqliteConnection,
     selector: &Selector,

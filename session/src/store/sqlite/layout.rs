@@ -1,7 +1,7 @@
 //! The file: its tables, their version, and how it is opened.
 //!
-//! In: [`SqliteOptions`]. Out: connections to a file of this layout, or [`OpenError`]. Never: a change to a file that holds
-//! something else, or that a later release wrote.
+//! In: [`SqliteOptions`]. Out: connections to a file of this layout, or [`OpenError`]. Never changes a file that holds anything else, or that
+//! a later release wrote.
 
 use std::{
     fs, io,
@@ -23,11 +23,11 @@ use super::{
 
 /// `PRAGMA user_version` of the tables below.
 const LAYOUT: i64 = 1;
-/// `PRAGMA application_id`, "ats1": a file that has another one is somebody else's.
+/// `PRAGMA application_id`, the text "ats1". A file with another id belongs to another program.
 const APPLICATION: i64 = 0x6174_7331;
 
-/// Every layout from the one before it. A release that changes tables appends, and never edits.
-const STEPS: [&str; 1] = ["
+/// The statements that make each layout from the one before. A release that changes the tables appends to this list, and never edits it.
+const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE session (
         selector BLOB NOT NULL PRIMARY KEY, meta TEXT NOT NULL, expires INTEGER NOT NULL, principal TEXT
     ) STRICT, WITHOUT ROWID;
@@ -41,40 +41,40 @@ const STEPS: [&str; 1] = ["
     PRAGMA user_version = 1;
 "];
 
-/// Readers of one process at a time. They wait for no lock, only for the disk, and a load takes some tens of microseconds.
+/// The maximum of read connections per process. Reads wait for no lock, only for the disk, and take some tens of microseconds.
 const READERS: usize = 4;
 
 /// Why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The folder in which the file should be is not there.
+    /// The folder of the file does not exist.
     #[error("the folder {} for the session file does not exist; create it first", .0.display())]
     NoFolder(PathBuf),
-    /// The file holds something else than sessions; it was left as it is.
-    #[error("{} is a database of something else; give the sessions a file of their own", .0.display())]
+    /// The file holds something other than sessions; it was left as it is.
+    #[error("{} is the database of another program; give the sessions a file of their own", .0.display())]
     NotSessions(PathBuf),
     /// A later release of this library wrote the file; it was left as it is.
     #[error(
-        "the session file has layout {found}, and this release reads layouts up to {supported}; run the later release"
+        "the session file has layout {found}, but this release reads layouts up to {supported}; run the later release"
     )]
     TooNew {
-        /// The file's layout.
+        /// The layout of the file.
         found: i64,
-        /// The last that this release knows.
+        /// The last layout that this release reads.
         supported: i64,
     },
-    /// The file system refused.
-    #[error("the session file {} cannot be created", .0.display())]
+    /// The file system refused to create the file.
+    #[error("the session file {path} cannot be created: {1}; check the permissions of its folder", path = .0.display())]
     Io(PathBuf, #[source] io::Error),
-    /// SQLite refused, or others held the file for longer than the busy timeout.
-    #[error("the session file {} cannot be opened", .0.display())]
+    /// SQLite refused to open the file, or other processes held it for longer than the busy timeout.
+    #[error("the session file {path} cannot be opened: {1}", path = .0.display())]
     Engine(PathBuf, #[source] sqlx::Error),
 }
 
-/// Connections for writing and for reading.
+/// Opens the file; returns the connections for writing and for reading.
 pub(super) async fn open(options: &SqliteOptions) -> Result<(Connections, Connections), OpenError> {
-    // SQLite would take `file:..` and `:memory:` for something else than names.
+    // An absolute path, because SQLite gives names such as `file:..` and `:memory:` a meaning.
     let path =
         std::path::absolute(&options.path).map_err(|error| OpenError::Io(options.path.clone(), error))?;
     create_private(&path)?;
@@ -100,9 +100,9 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<(Connections, Connec
     ))
 }
 
-/// Creates the file for its owner only, if it is not there; SQLite gives its companions the same mode.
+/// Creates the file if it does not exist, readable by its owner only. SQLite gives the files beside it the same mode.
 fn create_private(path: &Path) -> Result<(), OpenError> {
-    // Closing a file drops this process's locks on it, those of SQLite too: nobody may open it in between.
+    // Closing any handle of a file drops all locks of this process on it, SQLite's included, so no two threads may do this at once.
     static CREATING: Mutex<()> = Mutex::new(());
     let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut create = fs::OpenOptions::new();
@@ -120,7 +120,7 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Brings the file to this layout. Processes that do so at once take turns.
+/// Brings the file to this layout. Processes that do so at the same time take turns.
 async fn prepare(options: &SqliteConnectOptions, path: &Path, wait: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + wait;
     loop {
@@ -133,7 +133,7 @@ async fn prepare(options: &SqliteConnectOptions, path: &Path, wait: Duration) ->
             },
             Err(error) => OpenError::Engine(path.to_path_buf(), error),
         };
-        // Turning on WAL and migrating need the file alone, and SQLite does not wait for the first of them.
+        // Turning on WAL and migrating need the file exclusively, and SQLite does not wait for the former.
         match failure {
             OpenError::Engine(_, error) if is_busy(&error) && Instant::now() < deadline => {
                 sleep(Duration::from_millis(5)).await;
@@ -145,7 +145,8 @@ async fn prepare(options: &SqliteConnectOptions, path: &Path, wait: Duration) ->
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let found = layout(connection, path).await?;
-    // Changes the file, so only once it is known to be ours. Readers then never wait for writers, nor writers for readers.
+    // This changes the file, so only do it once the file is known to hold sessions. With WAL, readers and writers do not wait for each
+    // other.
     let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
     wal.map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
     if found == LAYOUT { Ok(()) } else { upgrade(connection, path).await }
@@ -154,24 +155,24 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
 async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let engine = |error| OpenError::Engine(path.to_path_buf(), error);
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(engine)?;
-    // Looked at again under the lock: another process may have been faster.
+    // Look again under the lock, because another process may have been faster.
     let from = layout(connection, path).await?;
-    for step in STEPS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
-        sqlx::raw_sql(*step).execute(&mut *connection).await.map_err(engine)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        sqlx::raw_sql(*migration).execute(&mut *connection).await.map_err(engine)?;
     }
     sqlx::query("COMMIT").execute(&mut *connection).await.map_err(engine)?;
     Ok(())
 }
 
-/// The file's layout; 0: it is empty.
+/// The layout of the file; 0 if it is empty.
 async fn layout(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
-    const WHAT: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
+    const IDENTITY: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
         (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
-    let what: (i64, i64, i64) = sqlx::query_as(WHAT)
+    let identity: (i64, i64, i64) = sqlx::query_as(IDENTITY)
         .fetch_one(connection)
         .await
         .map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
-    match what {
+    match identity {
         (0, 0, 0) => Ok(0),
         (APPLICATION, found, _) if found > LAYOUT => Err(OpenError::TooNew { found, supported: LAYOUT }),
         (APPLICATION, found, _) if found > 0 => Ok(found),
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
     use crate::store::SqliteStore;
 
-    /// Runs a test on a file of its own.
+    /// Runs a test on a new file.
     fn on_a_file(
         name: &str,
         test: impl AsyncFnOnce(PathBuf) -> Result<(), Box<dyn std::error::Error>>,
@@ -202,7 +203,7 @@ mod tests {
         sqlx::query_scalar(pragma).fetch_one(&mut *lease).await.ok()
     }
 
-    /// Nothing but a power cut shows what this is for.
+    /// Only a power cut would show the difference, so the settings are checked.
     #[test]
     fn a_write_waits_for_the_disk_by_default() -> Result<(), Box<dyn std::error::Error>> {
         const LEVEL: &str = "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous";
@@ -217,7 +218,7 @@ mod tests {
         })
     }
 
-    /// Both have seen an empty file; the second has its turn when the tables are there.
+    /// Both connections have seen an empty file; when the second gets the lock, the tables exist.
     #[test]
     fn an_upgrade_that_comes_second_finds_its_work_done() -> Result<(), Box<dyn std::error::Error>> {
         on_a_file("upgrade", async |path| {

@@ -1,7 +1,20 @@
 //! Sessions in one SQLite file, shared by the processes of one machine.
 //!
-//! In and out: the store contract, by calling [`Record::apply`] between `BEGIN IMMEDIATE` and `COMMIT`. Never: a transaction that
-//! outlives its call, a second try of a write.
+//! In and out: the store contract, by calling [`Record::apply`] between `BEGIN IMMEDIATE` and `COMMIT`. Never keeps a transaction open
+//! beyond its call, and never sends a write a second time.
+//!
+//! Read from top to bottom:
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `connections` | connections that can be dropped at any moment, and the meaning of SQLite's errors |
+//! | `options`, `layout` | the settings; the tables, their version, and opening the file |
+//! | `rows` | records as rows |
+//! | `store` | the store, and the task that removes expired records |
+//! | `index` | the sessions of a principal, and the maximum of them |
+//! | this file | the store contract |
+//!
+//! What never goes in here: a decision that [`Record::apply`] makes, sqlx's pool and transactions.
 
 use self::{index::make_room, rows::Rows};
 use crate::{
@@ -32,16 +45,16 @@ mod rows;
 mod store;
 mod index;
 
-/// A batch that a visitor does not notice, and more than one `create` adds.
+/// How many expired records each `create` removes: more than it adds, and few enough to cost a request nothing.
 const SWEPT_WITH_CREATE: u32 = 32;
 
 impl SessionStore for SqliteStore {
     async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
-        // Asked before the read: a record that somebody touches meanwhile must not look older than it was.
+        // Before the read: with a later time, a record that is touched in the meantime would look expired.
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
         let record = Rows::of(&mut lease, selector).load().await;
-        // A record that cannot be read, as every one of a later release, says nothing against the connection.
+        // A record that cannot be read does not mean that anything is wrong with the connection.
         if record.as_ref().err().is_none_or(|error| error.kind() != StoreErrorKind::Unavailable) {
             lease.give_back();
         }
@@ -50,7 +63,7 @@ impl SessionStore for SqliteStore {
 
     async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let mut lease = self.0.writer.begin().await?;
-        // Asked under the lock, as in `update`: what was decided before somebody waited may be wrong by now.
+        // Under the lock, as in `update`: waiting for it may have taken a while.
         let now = self.0.clock.now();
         rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
         let record = Record::create(new, now);
@@ -108,7 +121,7 @@ impl SessionStore for SqliteStore {
         let mut rows = Rows::of(&mut lease, selector);
         if only_if.is_some() {
             let matches = |record: Record| record.meta().principal.as_ref() == only_if;
-            // What cannot be read may be of this principal: the caller hears that it is not known to be gone.
+            // A record that cannot be read may belong to this principal, so the call fails: the session may still be there.
             match rows.load().await.map(|record| record.is_some_and(matches)) {
                 Ok(true) => {}
                 other => {

@@ -1,7 +1,7 @@
-//! One record as rows.
+//! Records as rows.
 //!
-//! In: a connection and a key. Out: the record, or rows written. Never: a transaction of its own, a cell that a change does not
-//! name.
+//! In: a connection, and a selector or a principal. Out: records, or rows written. Never begins or ends a transaction, and never writes a
+//! cell that a change does not name.
 
 use sqlx::{
     Row, Sqlite, SqliteConnection,
@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// One statement, so that meta and cells are of one moment; meta is the row without a wire key. What is larger than 16 MiB is
-/// nothing that we wrote, and is not even read.
+/// One statement, so that meta and cells belong to the same moment. Meta is the row without a wire key. No release writes a value larger than
+/// 16 MiB, so such a value is damaged and is not read into memory.
 const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE selector = ?1 \
     UNION ALL \
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
@@ -52,7 +52,7 @@ const WRITE_CELL: &str = "INSERT INTO cell (session, wire_key, cell) VALUES (?1,
 
 const DELETE_CELL: &str = "DELETE FROM cell WHERE session = ?1 AND wire_key = ?2";
 
-/// Cells of a session that is there go by the trigger; these may have lost theirs.
+/// A trigger deletes the cells with their session. This deletes cells whose session is missing.
 const DELETE_CELLS: &str = "DELETE FROM cell WHERE session = ?1";
 
 const DELETE: &str = "DELETE FROM session WHERE selector = ?1";
@@ -99,7 +99,7 @@ impl<'c> Rows<'c> {
         Ok(Some(Record::from_parts(meta, cells)))
     }
 
-    /// Whether anything is stored, readable or not.
+    /// Whether anything is stored under the selector, readable or not.
     pub(super) async fn any(&mut self) -> Result<bool, StoreError> {
         let row = self.bound(ANY).fetch_optional(&mut *self.connection).await.map_err(before_commit)?;
         Ok(row.is_some())
@@ -113,7 +113,7 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// Writes what `change` made of the record, and nothing else.
+    /// Writes meta, and the cells that `change` names (G8). `next` is the record after the change.
     pub(super) async fn write(&mut self, change: &Change, next: &Record) -> Result<(), StoreError> {
         self.write_meta(UPDATE, next.meta()).await?;
         for key in &change.delete {
@@ -151,7 +151,7 @@ impl<'c> Rows<'c> {
     }
 }
 
-/// Removes some of the records that have ended; says how many.
+/// Deletes up to `limit` expired records, and returns how many.
 pub(super) async fn sweep(
     connection: &mut SqliteConnection,
     now: Timestamp,
@@ -161,7 +161,7 @@ pub(super) async fn sweep(
     Ok(statement.execute(connection).await.map_err(before_commit)?.rows_affected())
 }
 
-/// Some keys in their order, those after `last`.
+/// Up to `limit` selectors in ascending order, after `last`.
 pub(super) async fn selectors(
     connection: &mut SqliteConnection,
     last: Option<Selector>,
@@ -173,7 +173,7 @@ pub(super) async fn selectors(
     Ok(rows.iter().filter_map(selector).collect())
 }
 
-/// The live sessions of `principal`, the oldest sign-in first. One that cannot be read is in no list.
+/// The live sessions of `principal`, the oldest sign-in first, without those that cannot be read.
 pub(super) async fn of_principal(
     connection: &mut SqliteConnection,
     principal: &Principal,
@@ -196,7 +196,7 @@ fn selector(row: &SqliteRow) -> Option<Selector> {
     Some(Selector::from_bytes(bytes.try_into().ok()?))
 }
 
-/// Removes all sessions of `principal` but `except`, readable or not; says how many of them were live.
+/// Deletes all sessions of `principal` except `except`, readable or not, and returns how many of them were live.
 pub(super) async fn delete_all(
     connection: &mut SqliteConnection,
     principal: &Principal,
@@ -220,7 +220,7 @@ fn wire_key(row: &SqliteRow) -> Result<Option<WireKey>, StoreError> {
     Ok(text(row, 0)?.map(WireKey::from))
 }
 
-/// SQLite's integers end earlier than time does; this column only finds what may be swept.
+/// A time as SQLite's signed integer, which is enough for a column that only finds expired records.
 fn integer(at: Timestamp) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
-//! The store: its connections, its clock, and the task that sweeps it.
+//! The store: its connections, its clock, and the task that removes expired records.
 //!
-//! In: [`SqliteOptions`]. Out: [`SqliteStore`]. Never: a record; those are read and written in `mod.rs`.
+//! In: [`SqliteOptions`]. Out: [`SqliteStore`]. Never reads or writes a session; `mod.rs` does.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use crate::store::{
     sweep::{Sweep, keep_sweeping},
 };
 
-/// Sessions in one SQLite file: for one machine, with any number of processes, without a server.
+/// Sessions in one SQLite file, for any number of processes of one machine, without a server.
 ///
 /// ```no_run
 /// use actix_typed_session::store::SqliteStore;
@@ -34,15 +34,15 @@ use crate::store::{
 /// # }
 /// ```
 ///
-/// The file is created when it is missing, readable by its owner only, and migrated when it was written by an earlier release. Next to it
-/// SQLite keeps `-wal` and `-shm` files; a copy of a running store is taken with `VACUUM INTO` or `sqlite3 .backup`, not with
-/// `cp`. The file must be on a local disk: network file systems do not lock as SQLite needs it.
+/// If the file is missing, it is created, readable by its owner only. If an earlier release wrote it, it is migrated. SQLite keeps `-wal` and
+/// `-shm` files beside it, so copy a running store with `VACUUM INTO` or `sqlite3 .backup`, not with `cp`. The file must be on a local
+/// disk, because network file systems do not provide the locks that SQLite needs.
 ///
-/// Clones share the file's connections. Writers of one process queue in the order in which they came; readers wait for nobody.
-/// Expired records leave the file with every `create`, 32 at a time, and by a task of the store. Dropping one of its futures ends the transaction.
-/// Futures must run in a tokio runtime with time enabled, as actix-web's do.
+/// Clones share the file's connections. Writers of one process queue in order; reads never wait for a lock. Expired records are removed
+/// by every `create`, 32 at a time, and by a task of the store. Dropping a future rolls back its transaction. Futures must run in a tokio
+/// runtime with time enabled, as actix-web's are.
 ///
-/// Nobody who can read this file can use a session: it holds only hashes of verifiers.
+/// The file holds only hashes of verifiers, so reading it does not let anyone use a session.
 #[derive(Clone)]
 pub struct SqliteStore(pub(super) Arc<Inner>);
 
@@ -63,10 +63,10 @@ impl Drop for Ends {
 }
 
 impl SqliteOptions {
-    /// Opens the file; creates or migrates it first.
+    /// Opens the file, and creates or migrates it if needed.
     ///
     /// # Errors
-    /// When its folder is missing, it is not a file of sessions, a later release wrote it, or it cannot be opened.
+    /// When the folder is missing, the file holds something else, a later release wrote it, or it cannot be opened.
     pub async fn open(self) -> Result<SqliteStore, OpenError> {
         let (writer, readers) = open(&self).await?;
         Ok(SqliteStore(Arc::new_cyclic(|store: &Weak<Inner>| {
@@ -89,7 +89,7 @@ impl SqliteOptions {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path` with the default settings; creates or migrates it first.
+    /// Opens the file at `path` with the default settings, and creates or migrates it if needed.
     ///
     /// # Errors
     /// As [`SqliteOptions::open`].
