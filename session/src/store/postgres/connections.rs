@@ -1,11 +1,7 @@
-//! Connections, and the thread that owns them.
+//! The connections to PostgreSQL.
 //!
-//! In: how to connect. Out: the rows of a statement, or whether it was executed. Never: a statement on a connection that
-//! already ended, a second try of one that may have been executed.
-//!
-//! Every actix worker has a runtime of its own, and a socket lives only as long as the runtime that made it. So all sockets
-//! belong to one thread with one runtime; callers wait for its answers in whatever runtime they are. A caller that leaves
-//! changes nothing: the statement ends on its thread, and its connection is in order.
+//! In: how to connect, and statements. Out: the rows of a statement, or a [`Failure`] that says whether it was executed. Never sends a
+//! statement on a connection that has ended, and never sends one again that may have been executed.
 
 use std::{
     future::{Future, poll_fn},
@@ -28,16 +24,17 @@ use tokio::{
 use super::failure::{Failure, refused};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// How long the server works on one statement: longer than a request waits, so that nothing runs much later than anybody asked.
+/// How long the server may work on one statement. Longer than a request waits, but not much, so that no statement runs long after its caller
+/// has given up.
 const ON_SERVER: Duration = Duration::from_secs(3);
 
-/// How long we wait for it: the server gives up first, unless it is not there any more.
+/// How long to wait for a statement. The server gives up first, unless it is gone.
 pub(super) const STATEMENT: Duration = Duration::from_secs(4);
 
-/// The pause before a statement that was rolled back is tried again.
+/// The pause before a statement that was rolled back is sent again.
 pub(super) const AGAIN: Duration = Duration::from_millis(20);
 
-/// Firewalls forget connections that are silent for some minutes, and tell nobody.
+/// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
 /// One statement with its values.
@@ -49,7 +46,7 @@ pub(super) struct Call {
 
 pub(super) struct Connections {
     options: PgConnectOptions,
-    /// As many as there may be connections; waiters are served in order.
+    /// One permit per connection; waiters are served in order.
     permits: Arc<Semaphore>,
     shelf: Mutex<Vec<(PgListener, Instant)>>,
     /// How long a call waits for a connection.
@@ -72,7 +69,7 @@ impl Connections {
         }
     }
 
-    /// Whether anybody listens there: a pool would wait, and then not say why.
+    /// Checks that something listens at the address. A pool would wait for it, and then not say why it failed.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
         let (host, port) = (self.options.get_host(), self.options.get_port());
         if self.options.get_socket().is_some() || host.starts_with('/') {
@@ -90,7 +87,7 @@ impl Connections {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that nobody else has, once one is free.
+    /// Waits for a free connection.
     pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, StoreError> {
         let unavailable = |why: &'static str| StoreError::new(StoreErrorKind::Unavailable).with_source(why);
         let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())
@@ -109,7 +106,7 @@ impl Connections {
     }
 
     async fn connect(&self, deadline: Instant) -> Result<PgListener, sqlx::Error> {
-        // Of sqlx's types only a listener can look whether an idle connection has something to say, and it wants a pool. The
+        // Of sqlx's types, only a listener can check whether an idle connection has received something, and a listener needs a pool. The
         // pool also waits for a server that is starting.
         let pool = PoolOptions::new()
             .max_connections(1)
@@ -121,7 +118,7 @@ impl Connections {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
         listener.eager_reconnect(false);
-        // A standby answers reads with a past in which nobody has signed out yet.
+        // A standby lags behind, and would answer reads with sessions that were signed out on the primary (G3).
         let standby = timeout_at(deadline, listener.fetch_one("SELECT pg_is_in_recovery()")).await;
         if standby.map_err(|_| sqlx::Error::PoolTimedOut)??.try_get(0)? {
             return Err(sqlx::Error::Configuration(Box::new(Standby)));
@@ -135,15 +132,15 @@ impl Connections {
 #[error("the server is a standby; sessions need the primary")]
 pub(super) struct Standby;
 
-/// Whether an idle connection lives. A server that ends one says so, and then nothing must be sent: who sends and gets no answer
-/// cannot know that nothing was executed. Looks at what has arrived already; waits for nothing and sends nothing.
+/// Whether an idle connection has received nothing. A server that ends a connection says so, and a statement must not be sent then: without
+/// an answer, its outcome would be unknown. This only looks at what has arrived; it does not wait or send.
 async fn is_silent(connection: &mut PgListener) -> bool {
     let mut said = std::pin::pin!(connection.try_recv());
     poll_fn(|context| Poll::Ready(said.as_mut().poll(context).is_pending())).await
 }
 
-/// A connection of one's own. Only [`give_back`](Self::give_back) puts it on the shelf; every other end closes it, and the server
-/// rolls back what was open.
+/// A connection for one caller. Only [`give_back`](Self::give_back) puts it back on the shelf; in every other case it is closed, and the
+/// server rolls back what was open.
 pub(super) struct Lease {
     connection: PgListener,
     home: Arc<Connections>,
@@ -151,28 +148,28 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Puts the connection back. It has no open transaction, and every answer was read to its end.
+    /// Puts the connection back. It must have no open transaction, and every answer must have been read to its end.
     pub(super) fn give_back(self) {
         let Self { connection, home, permit } = self;
         home.shelf().push((connection, Instant::now()));
         drop(permit);
     }
 
-    /// Runs one statement to the end of its transaction; its rows.
-    pub(super) async fn one(mut self, call: Call) -> Result<Vec<PgRow>, Failure> {
-        let rows = self.step(call, STATEMENT).await?;
+    /// Runs one statement that is its own transaction, gives the connection back, and returns the rows.
+    pub(super) async fn run_alone(mut self, call: Call) -> Result<Vec<PgRow>, Failure> {
+        let rows = self.run(call, STATEMENT).await?;
         self.give_back();
         Ok(rows)
     }
 
     /// Runs one statement, and keeps the connection.
-    pub(super) async fn step(&mut self, call: Call, longest: Duration) -> Result<Vec<PgRow>, Failure> {
+    pub(super) async fn run(&mut self, call: Call, longest: Duration) -> Result<Vec<PgRow>, Failure> {
         let Call { sql, arguments } = call;
         self.drain(sqlx::query_with(sql, arguments), longest).await
     }
 
-    /// Runs statements without values.
-    pub(super) async fn plain(&mut self, sql: SqlStr, longest: Duration) -> Result<Vec<PgRow>, Failure> {
+    /// Runs statements without values, and keeps the connection.
+    pub(super) async fn run_plain(&mut self, sql: SqlStr, longest: Duration) -> Result<Vec<PgRow>, Failure> {
         self.drain(sqlx::raw_sql(sql), longest).await
     }
 
@@ -180,7 +177,7 @@ impl Lease {
     where
         E: sqlx::Execute<'q, sqlx::Postgres> + 'q,
     {
-        // To the very end: the transaction of a statement ends after its rows.
+        // Read to the very end, because the transaction of a statement ends after its rows.
         let (mut rows, mut began) = (Vec::new(), false);
         let mut results = self.connection.fetch_many(query);
         let all = async {
@@ -200,7 +197,7 @@ impl Lease {
             None => Ok(rows),
             Some(failure) => {
                 if failure.ends_connections() {
-                    // Those that are idle may have no server any more either, and not know it.
+                    // The server may be gone, and then the idle connections are dead too.
                     self.home.shelf().clear();
                 }
                 Err(failure)

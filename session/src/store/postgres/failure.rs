@@ -1,7 +1,7 @@
-//! What an error of PostgreSQL or of the way to it says about a statement.
+//! The meaning of errors.
 //!
-//! In: an error of sqlx. Out: whether the statement was executed, and a [`StoreError`] that names no id and no value. Never: a
-//! guess; what cannot be known is an unknown outcome.
+//! In: an error of sqlx. Out: whether the statement was executed, and a [`StoreError`] that shows no id and no value. Never guesses: if
+//! it cannot be known whether a statement was executed, its outcome is unknown.
 
 use std::borrow::Cow;
 
@@ -9,22 +9,22 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// Why there is no answer.
+/// Why a statement has no result.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The server said why, before any result: what the statement had done was rolled back.
+    /// The server refused before it sent any result, and rolled back what the statement had done.
     Refused(sqlx::Error),
-    /// There was no answer, or only a part of it: the statement may have been executed.
+    /// There was no answer or only part of one; the statement may have been executed.
     Lost(Option<sqlx::Error>),
-    /// Something was wrong with the answer.
+    /// The answer itself was wrong.
     Answer(StoreError),
 }
 
 impl Failure {
-    /// `began`: whether the server had begun to answer.
+    /// The meaning of `error`; `began` says whether the server had begun to answer.
     ///
-    /// Rows and the end of a statement are sent before its transaction is committed, and a server sends in order. So an error
-    /// without any result before it, also that of a server that shuts down, comes from a statement that was not committed.
+    /// A server sends the rows and the end of a statement before it commits the transaction, and it sends in order. An error without any
+    /// result before it, even from a server that is shutting down, therefore means that the statement was not committed.
     pub(super) fn of(error: sqlx::Error, began: bool) -> Self {
         match &error {
             sqlx::Error::Database(_) if !began || !is_fatal(&error) => Self::Refused(error),
@@ -33,11 +33,12 @@ impl Failure {
         }
     }
 
+    /// There was no answer in time.
     pub(super) const fn silence() -> Self {
         Self::Lost(None)
     }
 
-    /// The same for a `COMMIT`, which is answered after the fact.
+    /// The same failure of a `COMMIT`, which is answered after the fact.
     pub(super) fn of_commit(self) -> Self {
         match self {
             Self::Refused(error) if is_fatal(&error) => Self::Lost(Some(error)),
@@ -45,14 +46,14 @@ impl Failure {
         }
     }
 
-    /// Whether the statement was surely not executed, and may well be the next time.
+    /// Whether the statement was certainly not executed, and may succeed if it is sent again.
     pub(super) fn may_try_again(&self) -> bool {
         // Serialization failure, deadlock; a server that shuts down, crashes, starts.
         const PASSES: [&str; 5] = ["40001", "40P01", "57P01", "57P02", "57P03"];
         matches!(self, Self::Refused(error) if code(error).is_some_and(|code| PASSES.contains(&&*code)))
     }
 
-    /// Whether other connections to this server are in doubt. A standby (25006) is not where sessions are.
+    /// Whether the other connections to this server are in doubt too. A server that became a standby (25006) no longer has the sessions.
     pub(super) fn ends_connections(&self) -> bool {
         match self {
             Self::Refused(error) => is_fatal(error) || code(error).is_some_and(|code| code == "25006"),
@@ -61,7 +62,7 @@ impl Failure {
         }
     }
 
-    /// For statements that change nothing: whether they were executed is all the same.
+    /// The same failure of a statement that changes nothing. It does not matter whether it was executed.
     pub(super) fn of_read(self) -> Self {
         match self {
             Self::Lost(Some(error)) => Self::Refused(error),
@@ -92,7 +93,7 @@ fn silent(kind: StoreErrorKind) -> StoreError {
     StoreError::new(kind).with_source("PostgreSQL did not answer in time")
 }
 
-/// What an error means when nothing was changed.
+/// The meaning of an error when nothing has been changed.
 pub(super) fn refused(error: sqlx::Error) -> StoreError {
     let kind = match (&error, code(&error).as_deref()) {
         (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _)
@@ -105,15 +106,17 @@ pub(super) fn refused(error: sqlx::Error) -> StoreError {
     said(kind, error)
 }
 
-/// PostgreSQL's own words, but neither its details nor what it says about data: both quote values.
+/// Adds PostgreSQL's message, but neither its details nor its messages about data (classes 22 and 23), because these quote values.
 fn said(kind: StoreErrorKind, error: sqlx::Error) -> StoreError {
     StoreError::new(kind).with_source(match (&error, code(&error)) {
         (sqlx::Error::Database(said), Some(code)) if !code.starts_with("22") && !code.starts_with("23") => {
             format!("PostgreSQL: {} ({code})", said.message()).into()
         }
         (sqlx::Error::Database(_), Some(code)) => format!("PostgreSQL: error {code}").into(),
-        // Its own words are about a pool.
-        (sqlx::Error::PoolTimedOut, _) => "no connection in time: PostgreSQL refuses, or is starting".into(),
+        // The message of sqlx is about its pool, which the caller does not know of.
+        (sqlx::Error::PoolTimedOut, _) => {
+            "no connection in time; PostgreSQL may be starting, or have no connections left".into()
+        }
         _ => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })
 }

@@ -1,6 +1,10 @@
-//! The thread that owns the connections to PostgreSQL.
+//! The thread that owns the connections.
 //!
-//! In: calls from any runtime. Out: their answers. Never: a call that is made twice.
+//! In: work from any runtime. Out: its result. Never repeats work that may have changed something.
+//!
+//! Every actix worker has its own runtime, and a socket lives only as long as the runtime that opened it. All sockets therefore belong to
+//! one thread with one runtime, and callers in any runtime wait for its results. A caller that leaves does no harm: its statement runs
+//! to its end on the thread, and the connection stays in order.
 
 use std::{future::Future, io, sync::Arc, thread};
 
@@ -22,7 +26,7 @@ use crate::store::{
     sweep::jittered,
 };
 
-/// The thread. It ends, with its connections and its tasks, when this is dropped.
+/// The thread. Dropping this ends it, with its connections and tasks.
 pub(super) struct Home {
     runtime: Handle,
     pub(super) connections: Arc<Connections>,
@@ -36,7 +40,7 @@ impl Home {
         let (start, started) = oneshot::channel();
         let shelved = Arc::clone(&connections);
         thread::Builder::new().name("session-postgres".into()).spawn(move || {
-            // Made here, because it must also be dropped where nobody is async.
+            // Built here, because a runtime must not be dropped inside of another one.
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(start.send(Err(error))),
@@ -44,7 +48,7 @@ impl Home {
             let _ = start.send(Ok(runtime.handle().clone()));
             runtime.block_on(async {
                 let _ = ended.await;
-                // A listener wants to be dropped in a runtime.
+                // Listeners must be dropped inside of a runtime.
                 shelved.shelf().clear();
             });
             drop(runtime);
@@ -54,9 +58,10 @@ impl Home {
         Ok(Self { runtime, connections, _ends: ends })
     }
 
-    /// Runs `work` on a connection; `silent` is what it means that the thread did not answer.
+    /// Runs `work` on a connection. `silent` is the kind of error if the thread ends without an answer.
     ///
-    /// What waits for a connection when its caller has left is not begun; what has begun runs to its end.
+    /// Work whose caller leaves while it waits for a connection is not started. Work that has started runs to its end. Work that was
+    /// certainly rolled back is repeated until the deadline for a connection.
     pub(super) async fn run<T, W, F>(&self, silent: StoreErrorKind, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -71,7 +76,7 @@ impl Home {
             let result = loop {
                 let lease = match connections.lease(deadline).await {
                     Ok(lease) => lease,
-                    // Why it was to be tried again says more than that there was no time left.
+                    // The reason for the repetition says more than that there was no time left.
                     Err(error) => break Err(earlier.map_or(error, Failure::into)),
                 };
                 if answer.is_closed() {
@@ -89,10 +94,12 @@ impl Home {
             };
             let _ = answer.send(result);
         });
-        answered.await.unwrap_or_else(|_| Err(StoreError::new(silent).with_source("its thread has ended")))
+        answered.await.unwrap_or_else(|_| {
+            Err(StoreError::new(silent).with_source("the thread of the PostgreSQL store has ended"))
+        })
     }
 
-    /// Creates or migrates the tables. Begun, it runs to its end.
+    /// Creates or migrates the tables. Once started, this runs to its end even if the caller leaves.
     pub(super) async fn prepare(&self, names: Names) -> Result<Tables, OpenError> {
         let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
@@ -112,7 +119,7 @@ impl Home {
             .unwrap_or_else(|_| Err(OpenError::Engine(StoreError::new(StoreErrorKind::Unavailable))))
     }
 
-    /// Runs a task for as long as the thread.
+    /// Runs a task that ends with the thread.
     pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
     }

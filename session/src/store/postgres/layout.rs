@@ -1,7 +1,7 @@
-//! The tables: their names, their version, and how they come about.
+//! The tables: their version, and how they are created and migrated.
 //!
-//! In: names and a connection. Out: tables of this layout, or [`OpenError`]. Never: a change to a table that holds something
-//! else, or that a later release wrote.
+//! In: names and a connection. Out: tables of this layout, or [`OpenError`]. Never changes a table that holds something else, or that a later
+//! release wrote.
 
 use std::time::Duration;
 
@@ -16,18 +16,19 @@ use super::{
 };
 use crate::store::error::StoreError;
 
-/// The tables below.
+/// The layout of the tables below.
 const LAYOUT: i32 = 1;
 
-/// Creating an index on a large table takes its time.
-const LONGEST_STEP: Duration = Duration::from_mins(10);
+/// How long one migration may take: creating an index on a large table is slow.
+const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
 
-/// Every layout from the one before it. A release that changes tables appends, and never edits. `readable_from` is the oldest
-/// layout whose releases can live with the tables: one that only adds columns with defaults leaves it as it is.
+/// The statements that make each layout from the one before. A release that changes the tables appends to this list, and never edits it.
+/// `readable_from` is the oldest layout whose releases can use the tables; a migration that only adds columns with defaults leaves it
+/// as it is (G5).
 ///
-/// A touch changes `expires`, which has an index, so it writes into every index. Other writes change no indexed column, and the
-/// room that `fillfactor` leaves keeps them within one page. Principals are of any length, which a hash index does not mind.
-const STEPS: [&str; 1] = [r#"
+/// A touch changes `expires`, which is indexed, so it writes to every index. Other writes change no indexed column, and the room that
+/// `fillfactor` leaves keeps them within one page. A hash index allows principals of any length.
+const MIGRATIONS: [&str; 1] = [r#"
     CREATE TABLE {table} (
         selector bytea NOT NULL PRIMARY KEY,
         format integer NOT NULL,
@@ -53,14 +54,14 @@ const STEPS: [&str; 1] = [r#"
     INSERT INTO {layout} VALUES (1, 1);
 "#];
 
-/// What there is.
+/// What the tables turn out to be.
 enum Found {
     Nothing,
     Layout { layout: i32, readable_from: i32 },
     SomethingElse,
 }
 
-/// Sees that the tables are there. Processes that do so at once take turns.
+/// Creates or migrates the tables if needed. Processes that do so at the same time take turns.
 pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, OpenError> {
     let tables = resolve(&mut lease, names).await?;
     if let Ok(Found::Layout { layout: LAYOUT.., readable_from: ..=LAYOUT }) = look(&mut lease, &tables).await
@@ -68,8 +69,8 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
         lease.give_back();
         return Ok(tables);
     }
-    // Anything else is looked at again once nobody else changes it. An error above may have ended the connection's use; the
-    // transaction is a beginning.
+    // Anything else is inspected again under a lock, when no other process changes it. An error above is not final either: the transaction
+    // begins anew.
     let begin = format!(
         "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
          SELECT pg_advisory_xact_lock({})",
@@ -85,13 +86,13 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
         Ok(Found::SomethingElse) => return Err(OpenError::NotSessions(tables.table)),
         Err(error) => return Err(OpenError::Engine(error.into())),
     };
-    for step in STEPS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
-        let step = step
+    for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        let sql = migration
             .replace("{table}", &tables.table)
             .replace("{layout}", &tables.layout)
             .replace("{expires}", &tables.expires)
             .replace("{principal}", &tables.principal);
-        if let Err(failure) = lease.plain(AssertSqlSafe(step).into_sql_str(), LONGEST_STEP).await {
+        if let Err(failure) = lease.run_plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_MIGRATION).await {
             return Err(match failure {
                 Failure::Refused(error) if code(&error).is_some_and(|code| code == "42501") => {
                     OpenError::NotAllowed(tables.table)
@@ -106,10 +107,10 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
 }
 
 async fn run(lease: &mut Lease, sql: String) -> Result<Vec<PgRow>, StoreError> {
-    Ok(lease.plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_STEP).await?)
+    Ok(lease.run_plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_MIGRATION).await?)
 }
 
-/// Looks at the server, and finds out in which schema the tables are.
+/// Checks the server, and finds the schema of the tables.
 async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
     const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
         current_setting('server_encoding'), coalesce($1, current_schema()), \
@@ -117,7 +118,7 @@ async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
     type Server = (i32, String, String, Option<String>, bool);
     let ask = async {
         let arguments = Values::none().and(names.schema.clone()).done()?;
-        let rows = lease.step(Call { sql: SERVER.into_sql_str(), arguments }, STATEMENT).await?;
+        let rows = lease.run(Call { sql: SERVER.into_sql_str(), arguments }, STATEMENT).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(Failure::Refused)?;
         <Server as sqlx::FromRow<'_, PgRow>>::from_row(row).map_err(Failure::Refused)
     };
@@ -139,7 +140,7 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
     const WHICH: &str = "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL, (SELECT count(*) = 2 FROM pg_attribute \
         WHERE attrelid = to_regclass($2) AND attname IN ('layout', 'readable_from') AND atttypid = 'int4'::regtype)";
     let arguments = Values::none().and(tables.table.clone()).and(tables.layout.clone()).done()?;
-    let rows = lease.step(Call { sql: WHICH.into_sql_str(), arguments }, STATEMENT).await?;
+    let rows = lease.run(Call { sql: WHICH.into_sql_str(), arguments }, STATEMENT).await?;
     let row = rows.first().ok_or(Failure::Refused(sqlx::Error::RowNotFound))?;
     let there: (bool, bool, bool) = sqlx::FromRow::from_row(row).map_err(Failure::Refused)?;
     match there {
@@ -149,7 +150,7 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
     }
     let sql = format!("SELECT layout, readable_from FROM {}", tables.layout);
     let rows = lease
-        .step(Call { sql: AssertSqlSafe(sql).into_sql_str(), arguments: Values::none().done()? }, STATEMENT)
+        .run(Call { sql: AssertSqlSafe(sql).into_sql_str(), arguments: Values::none().done()? }, STATEMENT)
         .await?;
     match &*rows {
         [row] => Ok(Found::Layout {
@@ -160,7 +161,7 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
     }
 }
 
-/// What it means that there was no connection to begin with.
+/// The meaning of a failure to get the first connection.
 pub(super) fn no_connection(error: StoreError) -> OpenError {
     let standby = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
     match standby {

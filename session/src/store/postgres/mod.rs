@@ -1,7 +1,20 @@
 //! Sessions in a PostgreSQL database, shared by any number of machines.
 //!
-//! In and out: the store contract, each step as one statement. Never: a transaction that outlives its call, a second try of a
-//! write that may have been done.
+//! In and out: the store contract, each call one statement. Never keeps a transaction open beyond its call, and never sends a write again that
+//! may have been executed.
+//!
+//! Read from top to bottom:
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `failure`, `connections` | the meaning of errors; connections, and whether a statement was executed |
+//! | `rows`, `statements` | values and records; the SQL, which agrees with `Record::apply` |
+//! | `names`, `url`, `open_error`, `options` | the names of the tables; the settings, and what can be wrong with them |
+//! | `layout` | creating and migrating the tables |
+//! | `home`, `store` | the thread that owns the connections; the store |
+//! | this file | the store contract |
+//!
+//! What never goes in here: a statement that is sent twice, a value in the text of a statement, a socket of an actix worker.
 
 use self::{rows::Values, store::swept};
 use crate::{
@@ -63,7 +76,7 @@ impl SessionStore for PostgresStore {
         };
         let values = Values::of_selector(selector).and(rows::text(principal));
         let rows = self.write(&self.0.statements.delete_of, values).await?;
-        // What cannot be read may be of this principal: the caller hears that it is not known to be gone.
+        // A record that cannot be read may belong to this principal, so the call fails: the session may still be there.
         if rows.is_empty() || rows::only(&rows)? { Ok(()) } else { Err(Unreadable::Garbage.into()) }
     }
 

@@ -1,13 +1,13 @@
 //! The names of the tables.
 //!
-//! In: names as the user wants them. Out: the same in SQL. Never: I/O.
+//! In: the names that the user chose. Out: the same names in SQL. Never: I/O.
 
 use sha2::{Digest as _, Sha256};
 
 /// PostgreSQL cuts names at 63 bytes, and an index is called `<table>_principal`.
 pub(super) const LONGEST_NAME: usize = 50;
 
-/// The names of the tables, as the user wants them.
+/// The names that the user chose.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     pub(super) schema: Option<String>,
@@ -15,6 +15,7 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Checks the names; the error is the name that is not valid.
     pub(super) fn check(&self) -> Result<(), String> {
         for name in [&self.table].into_iter().chain(&self.schema) {
             let fits = (1..=LONGEST_NAME).contains(&name.len());
@@ -37,7 +38,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// `schema` may be any text: it also comes from the server.
+    /// `schema` may be any text, because it may come from the server.
     pub(super) fn new(schema: &str, table: &str) -> Self {
         let schema = schema.replace('"', "\"\"");
         Self {
@@ -48,7 +49,7 @@ impl Tables {
         }
     }
 
-    /// The number of an advisory lock for `what` of these tables.
+    /// The number of an advisory lock for `what` in these tables.
     pub(super) fn lock(&self, what: &[&str]) -> i64 {
         let mut hash = Sha256::new();
         for part in [self.table.as_str()].iter().chain(what) {

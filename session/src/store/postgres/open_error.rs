@@ -1,84 +1,84 @@
-//! Why a database could not be opened.
+//! Why a store could not be opened.
 //!
-//! In: what went wrong. Out: a message that says what to do. Never: a password in a message.
+//! In: a failure. Out: a message that says what to do. Never shows a password.
 
 use std::io;
 
 use super::{names::LONGEST_NAME, url::PARAMETERS};
 use crate::store::error::StoreError;
 
-/// Why a database could not be opened. No message holds a password.
+/// Why a PostgreSQL store could not be opened. No message shows a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The URL cannot be understood.
-    #[error("not a URL of PostgreSQL; write postgres://user:password@host:port/database")]
+    /// The URL is not valid.
+    #[error("not a PostgreSQL URL; write postgres://user:password@host:port/database")]
     Url,
-    /// The password has an `@` that is not written `%40`.
-    #[error("the URL of PostgreSQL has two `@`; in a name or a password write it as %40, and `/` as %2F")]
-    AtSign,
-    /// The URL says something that nobody listens to.
-    #[error("the URL of PostgreSQL has a parameter {0:?} that does not exist; there are {known}", known = PARAMETERS.join(", "))]
-    Parameter(String),
-    /// A parameter of the URL has a value that means nothing.
-    #[error("the URL of PostgreSQL has a value for `{0}` that means nothing{hint}", hint = hint(.0))]
-    Value(String),
-    /// A name of a schema or a table is none.
+    /// The user or the password contains an `@` that is not written as `%40`.
     #[error(
-        "{0:?} cannot name a schema or a table; use up to {LONGEST_NAME} ASCII letters, digits and _, and no digit first"
+        "the PostgreSQL URL has more than one `@`; in a user or a password, write `@` as %40 and `/` as %2F"
+    )]
+    AtSign,
+    /// The URL has an unknown parameter.
+    #[error("unknown parameter {0:?} in the PostgreSQL URL; the parameters are {known}", known = PARAMETERS.join(", "))]
+    Parameter(String),
+    /// A parameter of the URL has an invalid value.
+    #[error("invalid value for `{0}` in the PostgreSQL URL{hint}", hint = hint(.0))]
+    Value(String),
+    /// The name of the schema or the table is not valid.
+    #[error(
+        "{0:?} is not valid as the name of a schema or a table; use at most {LONGEST_NAME} ASCII letters, digits and _, not beginning with a digit"
     )]
     Name(String),
-    /// The operating system gave no thread for the connections.
-    #[error("no thread for the connections to PostgreSQL")]
+    /// The operating system refused to start the thread that owns the connections.
+    #[error("cannot start a thread for the connections to PostgreSQL: {0}")]
     Thread(#[source] io::Error),
-    /// The server cannot be reached, or did not let us in.
-    #[error("no connection to PostgreSQL: {}; see that the server runs, and that the URL is right", why(.0))]
+    /// The server cannot be reached, or refuses the connection.
+    #[error("no connection to PostgreSQL: {}; check that the server is running and that the URL is right", why(.0))]
     Unreachable(#[source] StoreError),
-    /// The server is a standby, where nothing can be written.
+    /// The server is a standby, which accepts no writes.
     #[error("the server is a standby; connect to the primary")]
     Standby,
     /// The server is older than PostgreSQL 12.
     #[error("PostgreSQL {0} is too old; version 12 or later is needed")]
     Server(String),
-    /// The database cannot hold all text.
-    #[error("the database has the encoding {0}; create one with the encoding UTF8")]
+    /// The encoding of the database cannot represent all text.
+    #[error("the database has the encoding {0}; create a database with the encoding UTF8")]
     Encoding(String),
-    /// The schema is missing.
-    #[error(
-        "the schema {0:?} does not exist in the database, or may not be used; create it, or grant USAGE on it"
-    )]
+    /// The schema does not exist, or the user has no access to it.
+    #[error("the schema {0:?} does not exist, or the user may not use it; create it, or grant USAGE on it")]
     NoSchema(String),
-    /// A table of this name is something else; it was left as it is.
-    #[error("{0} is a table of something else; give the sessions a table name of their own")]
+    /// A table of this name does not hold sessions; it was left as it is.
+    #[error("the table {0} does not hold sessions; choose another table name")]
     NotSessions(String),
-    /// The tables are missing or of an earlier layout, and the user may not change that.
+    /// The tables are missing or have an earlier layout, and the user may not create or change them.
     #[error(
         "the user may not create {0}; grant CREATE on its schema, or connect once as the owner of the schema"
     )]
     NotAllowed(String),
     /// A later release of this library wrote the tables; they were left as they are.
     #[error(
-        "the session tables have layout {found}, and this release reads layouts up to {supported}; run the later release"
+        "the session tables have layout {found}, but this release reads layouts up to {supported}; run the later release"
     )]
     TooNew {
         /// The layout of the tables.
         found: i32,
-        /// The last that this release knows.
+        /// The last layout that this release reads.
         supported: i32,
     },
-    /// The server refused something else.
-    #[error("the session tables cannot be created or looked at: {}", why(.0))]
+    /// The server refused another statement.
+    #[error("the session tables cannot be created or inspected: {}", why(.0))]
     Engine(#[source] StoreError),
 }
 
 fn hint(parameter: &str) -> &'static str {
     match parameter {
-        "sslmode" | "ssl-mode" => "; it is one of disable, allow, prefer, require, verify-ca, verify-full",
+        "sslmode" | "ssl-mode" => "; use one of disable, allow, prefer, require, verify-ca, verify-full",
         _ => "",
     }
 }
 
-/// What the engine said; that it is about a store goes without saying here.
+/// The message of the engine, without the part that says that it is about the session store.
 fn why(error: &StoreError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! How to connect.
+//! The settings of a PostgreSQL store.
 //!
 //! In: a URL and settings. Out: [`PostgresOptions`], or what is wrong with the URL. Never: I/O.
 
@@ -9,10 +9,10 @@ use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use super::{
     names::Names,
     open_error::OpenError,
-    url::{strange_value, unknown_parameter},
+    url::{invalid_value, unknown_parameter},
 };
 
-/// How to open a [`PostgresStore`](crate::store::PostgresStore); every setting has a default.
+/// How to open a [`PostgresStore`](crate::store::PostgresStore); every setting but the URL has a default.
 #[derive(Clone)]
 pub struct PostgresOptions {
     pub(super) connect: PgConnectOptions,
@@ -28,16 +28,16 @@ impl PostgresOptions {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(OpenError::Url);
         }
-        // Else a part of the password would be looked up as a host.
+        // Otherwise a part of the password would be looked up as a host.
         if url.split('?').next().unwrap_or_default().matches('@').count() > 1 {
             return Err(OpenError::AtSign);
         }
         if let Some(unknown) = unknown_parameter(url) {
             return Err(OpenError::Parameter(unknown));
         }
-        // The error may quote the URL.
+        // The error of sqlx may quote the URL, so it is dropped.
         let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| strange_value(url).map_or(OpenError::Url, OpenError::Value))?;
+            .map_err(|_| invalid_value(url).map_or(OpenError::Url, OpenError::Value))?;
         Ok(Self {
             connect: connect.disable_statement_logging(),
             names: Names { schema: None, table: "typed_session".to_owned() },
@@ -47,28 +47,28 @@ impl PostgresOptions {
         })
     }
 
-    /// The schema of the tables, which must be there; the default is the first of the user's `search_path`.
+    /// Sets the schema of the tables, which must exist. The default is the first schema of the user's `search_path`.
     #[must_use]
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.names.schema = Some(name.into());
         self
     }
 
-    /// The name of the table; the default is `typed_session`. A second table is called the same with `_layout`.
+    /// Sets the name of the table; the default is `typed_session`. A second table has the same name with `_layout` appended.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.names.table = name.into();
         self
     }
 
-    /// How many connections there are at most; the default is 10. They are made when they are needed.
+    /// Sets the maximum of connections; the default is 10. Connections are opened when they are needed.
     #[must_use]
     pub const fn max_connections(mut self, most: u32) -> Self {
         self.max_connections = most;
         self
     }
 
-    /// How long a call waits for a connection, for a free one or a new one, before it answers
+    /// Sets how long a call waits for a connection, free or new, before it fails with
     /// [`Unavailable`](crate::store::StoreErrorKind::Unavailable); the default is one second.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -76,8 +76,8 @@ impl PostgresOptions {
         self
     }
 
-    /// How often a task of the store removes expired sessions; the default is every minute. `None`: never, because somebody else
-    /// calls [`Sweep::sweep`](crate::store::Sweep::sweep).
+    /// Sets how often a task of the store removes expired sessions; the default is every minute. With `None` there is no task, and the
+    /// application calls [`Sweep::sweep`](crate::store::Sweep::sweep).
     #[must_use]
     pub const fn sweep_every(mut self, every: Option<Duration>) -> Self {
         self.sweep_every = every;
@@ -87,7 +87,7 @@ impl PostgresOptions {
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not where and as whom: a URL holds a password.
+        // Without the address and the credentials, because a URL may contain a password.
         f.debug_struct("PostgresOptions")
             .field("names", &self.names)
             .field("max_connections", &self.max_connections)

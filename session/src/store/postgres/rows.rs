@@ -1,6 +1,6 @@
 //! Values for statements, and records from rows.
 //!
-//! In: what the store contract talks about. Out: arguments in the order of `statements`, or what a row holds. Never: I/O.
+//! In: the arguments of the store contract, or rows. Out: values in the order of `statements`, or records. Never: I/O.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-/// The columns of `statements::META`.
+/// How many columns `statements::META` has.
 const META_COLUMNS: usize = 14;
 
-/// Arguments in order; an error of one is an error of all.
+/// The values of a statement, in order. An error in one of them is kept until [`done`](Self::done).
 pub(super) struct Values(Result<PgArguments, sqlx::Error>);
 
 impl Values {
@@ -114,7 +114,7 @@ pub(super) fn text(principal: &Principal) -> String {
     principal.as_str().to_owned()
 }
 
-/// As text: PostgreSQL's integers end before a `u64` does.
+/// Milliseconds as text, because PostgreSQL's integers do not reach the end of `u64`.
 fn millis(duration: Duration) -> String {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).to_string()
 }
@@ -124,7 +124,7 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Option<Loaded>, StoreError> {
     let Some(row) = rows.first() else { return Ok(None) };
     let now = time(row, 0)?;
     let record = record(row, 1)?;
-    // The column that says so by itself may have been damaged.
+    // Check the meta too, because the column `expires` may be damaged.
     Ok((!record.is_expired(now)).then(|| Loaded::new(record, now)))
 }
 
@@ -136,12 +136,12 @@ pub(super) fn updated(rows: &[PgRow]) -> Result<Updated, StoreError> {
         "gone" => Ok(Updated::Gone),
         "too many" => Ok(Updated::TooMany),
         "conflict" => Ok(Updated::Conflict(Loaded::new(record(row, 3)?, time(row, 2)?))),
-        // What exactly is wrong with it, reading it tells.
+        // Reading the record tells what exactly is wrong with it.
         _ => Err(record(row, 3).err().unwrap_or_else(|| Unreadable::Garbage.into())),
     }
 }
 
-/// The answer of `LIST`; one that cannot be read is in no list.
+/// The answer of `LIST`, without the sessions that cannot be read.
 pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
     let one = |row| Some(Listed::new(selector(row)?, meta(row, 1).ok()?));
     let mut list: Vec<_> = rows.iter().filter_map(one).collect();
@@ -159,7 +159,7 @@ fn selector(row: &PgRow) -> Option<Selector> {
     Some(Selector::from_bytes(bytes.try_into().ok()?))
 }
 
-/// The one value of the one row of an answer.
+/// The only value of an answer with one row.
 pub(super) fn only<'r, T>(rows: &'r [PgRow]) -> Result<T, Failure>
 where
     T: sqlx::Decode<'r, Postgres> + Type<Postgres>,
@@ -192,7 +192,7 @@ fn meta(row: &PgRow, first: usize) -> Result<Meta, StoreError> {
     let label: Option<&[u8]> = row.try_get(column(13)).map_err(refused)?;
     let label = label.map(std::str::from_utf8).transpose().map_err(|_| Unreadable::Garbage)?;
 
-    // A record as it begins, and then what became of it.
+    // Start from a new record, then set what has changed since.
     let begun = Record::create(&NewRecord::new(verifier, limits), time(row, column(4))?);
     let mut meta = begun.meta().clone();
     meta.format = format;

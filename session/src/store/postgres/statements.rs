@@ -1,43 +1,49 @@
-//! The statements, each one atomic step at READ COMMITTED.
+//! The statements, each one atomic at READ COMMITTED.
 //!
-//! In: the name of the table. Out: SQL, and in which order it takes its values. Never: a value in the
-//! text of a statement, a column that this release does not know.
+//! In: the name of the table. Out: SQL, and the order in which it takes its values. Never puts a value into the text of a statement, and never
+//! writes a column that this release does not know (G5).
 //!
-//! Two clocks. A statement that changes a row asks `clock_timestamp()` once it holds the row: it may have waited, and a session
-//! that ended meanwhile must not be touched back to life. A statement that only reads uses `now()`, which is taken before the
-//! statement's snapshot: a later time would see an old row end although it was touched meanwhile.
+//! There are two clocks. A statement that changes a row reads `clock_timestamp()` once it holds the row's lock: it may have waited for the
+//! lock, and a session that expired in the meantime must not be touched back to life (G3). A statement that only reads uses `now()`, which
+//! is older than the statement's snapshot: with a later time, a row that was touched in the meantime would look expired.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-/// Milliseconds since the Unix epoch, at the beginning of the statement.
+/// Milliseconds since the Unix epoch, at the beginning of the transaction.
 const BEGINNING: &str = "floor(extract(epoch FROM now()) * 1000)::bigint";
-/// The same, at this very moment.
+/// Milliseconds since the Unix epoch, at this moment.
 const MOMENT: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-/// When a session ends, from the columns of one row. The column finds and compares ends, and integers end before time does.
+/// When a session expires, as `Meta::expires`, but at most the largest `bigint`, which is enough for a column that finds expired rows.
 const END: &str =
     "least(touched + idle, coalesce(authenticated, created) + absolute, 9223372036854775807)::bigint";
-/// All of a row but its key and its cells.
+/// The columns of meta.
 pub(super) const META: &str = "format, verifier, generation, revision, created, touched, renewed, \
     authenticated, signed_in, idle::text, absolute::text, persistent, principal, label";
-/// Whether this release can read a row; it changes no other. (A damaged cell is in nobody's way until somebody reads it; but what
-/// stands beside it was perhaps damaged too.)
+/// Whether this release can read a row. A row that it cannot read is never changed (G6), not even one with a single damaged cell that the
+/// change does not concern: what is beside it may be damaged too.
 const READABLE: &str = r#"(format <= 1 AND octet_length(verifier) = 32
     AND jsonb_typeof(cells) = 'object'
     AND NOT cells @? 'strict $.* ? (@.type() != "string" || !(@ like_regex "^[0-9]{1,20}(@[0-9]{1,20})? "))')"#;
-/// The cells as text, unless they are larger than anything that we wrote.
+/// The cells as text, or nothing if they are larger than any release writes.
 const CELLS: &str = "CASE WHEN octet_length(cells::text) <= 16777216 THEN cells::text END";
 
-/// When a cell ends, if it does before its record; at the latest with the last [`Timestamp`](crate::record::Timestamp).
+/// When a cell expires, at most the last `Timestamp`; null if it lives as long as its record.
 const TTL: &str = "CASE WHEN w.ttl IS NOT NULL THEN least(now + w.ttl::numeric, 18446744073709551615) END";
 
 const LOAD: &str =
     "SELECT {now}, {meta}, {cells} AS cells FROM {table} WHERE selector = $selector AND expires > {now}";
 
-/// The other sessions of the principal, the youngest sign-in first, if there is a maximum.
+/// If there is a maximum, the other live sessions of the principal, ranked by sign-in, the latest first. With a maximum of n, those of rank n
+/// and above make room for the new session.
 const OTHERS: &str =
     "SELECT selector, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, selector DESC) AS rank
     FROM {table} WHERE $most IS NOT NULL AND principal = $principal AND selector <> $selector AND expires > {moment}";
 
+/// Inserts a record, as `Record::create`.
+///
+/// `begun` computes the row, and `new` whether it has any time to live and whether a row exists. `admitted` is the row if it may be
+/// inserted. Only then does `evicted` end the oldest sessions, so a sign-in that is refused ends none. `ON CONFLICT DO NOTHING` decides between
+/// two creates that race; the loser sees no inserted row and answers "exists", so nothing is ever overwritten.
 const CREATE: &str = "
     WITH clock AS MATERIALIZED (SELECT {moment} AS now),
     begun AS MATERIALIZED (
@@ -69,7 +75,18 @@ const CREATE: &str = "
         ELSE 'too many' END
     FROM new";
 
-/// `FOR UPDATE` comes first: what is looked at afterwards is the row as it is, also in the answer of a conflict.
+/// Applies a change, as `Record::apply`, in one statement and one round trip.
+///
+/// * `held` locks the row first. At READ COMMITTED, `FOR UPDATE` returns the latest committed version of the row, so everything below sees
+///   the row as it is, and a conflict answers with exactly the row that its guards were compared with (G2).
+/// * `timed` reads the clock after the wait for the lock.
+/// * `judged` decides in the order of the contract: expired rows are gone before anything else is looked at (G3), unreadable rows are refused
+///   before their guards are compared (G6), and then generation and guards hold or do not.
+/// * `changed` and `next` compute the new row from the held one. Nothing is computed for another verdict.
+/// * `others` and `admitted` count the principal's other sessions, if this is a sign-in. The caller holds the principal's lock then.
+/// * `evicted`, `written` and `ended` are the only parts that write. All of them take effect together, or none does.
+///
+/// A missing row has no verdict, so the answer has no row and means "gone": an update never inserts, which makes a logout final (G3).
 const UPDATE: &str = "
     WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector FOR UPDATE),
     timed AS MATERIALIZED (SELECT *, {moment} AS now FROM held),
@@ -128,7 +145,7 @@ const UPDATE: &str = "
 
 const DELETE: &str = "DELETE FROM {table} WHERE selector = $selector";
 
-/// Answers whether it could be read, if it is of this principal.
+/// Deletes a row of one principal, if it can be read. The answer says whether it could; without a row in the answer, there was none.
 const DELETE_OF: &str = "
     WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector AND principal = $principal FOR UPDATE),
     judged AS MATERIALIZED (SELECT selector, {readable} AS readable FROM held),
@@ -139,7 +156,7 @@ const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE principal = $prin
 
 const SCAN: &str = "SELECT selector FROM {table} WHERE selector > $last ORDER BY selector LIMIT $limit";
 
-/// Takes the principal's lock as sign-ins with a maximum do, because they too end more than one session.
+/// Takes the principal's lock, as sign-ins with a maximum do, because both lock several rows and could deadlock.
 const DELETE_ALL: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
     ended AS (
@@ -147,14 +164,15 @@ const DELETE_ALL: &str = "
         RETURNING t.expires > {now} AS live)
     SELECT count(*) FILTER (WHERE live) FROM ended";
 
-/// Waits for nobody: what somebody else holds is swept the next time. A row that was touched meanwhile is looked at again.
+/// Waits for no lock: a row that another statement holds is left for the next sweep. PostgreSQL checks the condition again on a row that was
+/// touched in the meantime.
 const SWEEP: &str = "
     WITH dead AS MATERIALIZED (
         SELECT selector FROM {table} WHERE expires <= {now} ORDER BY expires LIMIT $limit FOR UPDATE SKIP LOCKED),
     swept AS (DELETE FROM {table} t USING dead WHERE t.selector = dead.selector RETURNING 1)
     SELECT count(*) FROM swept";
 
-/// The values of each statement, in the order in which they are bound.
+/// The names of the values of each statement, in the order in which they are bound.
 const CREATE_TAKES: &[&str] = &[
     "selector",
     "verifier",
@@ -206,7 +224,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    /// `table`: its quoted name.
+    /// The statements on `table`, a quoted name.
     pub(super) fn on(table: &str) -> Self {
         let sql = |text: &str, takes: &[&str]| {
             let text = text
@@ -235,7 +253,7 @@ impl Statements {
     }
 }
 
-/// PostgreSQL's parameters have numbers; ours have names, of which no statement has twenty by heart.
+/// Replaces named parameters by PostgreSQL's numbered ones. Numbers are hard to keep in order in a statement with twenty of them.
 fn numbered(sql: &str, takes: &[&str]) -> String {
     let mut numbers: Vec<(&str, usize)> = takes.iter().copied().zip(1..).collect();
     // The longest name first: a name may be the beginning of another.

@@ -1,6 +1,6 @@
-//! The store: its thread, its statements, and how it asks.
+//! The store: its thread, its statements, and running them.
 //!
-//! In: [`PostgresOptions`], and then statements with values. Out: [`PostgresStore`], and rows. Never: what a row means.
+//! In: [`PostgresOptions`], then statements with values. Out: [`PostgresStore`], then rows. Never interprets a row.
 
 use std::{fmt, sync::Arc};
 
@@ -37,30 +37,31 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Every step is one statement and one round trip; only a sign-in with a maximum of sessions takes a short transaction. Nothing is
-/// open while a handler runs. Time is the database's. Expired sessions are removed by a task of the store, see
-/// [`sweep_every`](PostgresOptions::sweep_every).
+/// Every call is one statement and one round trip, except a sign-in with a maximum of sessions, which takes a short transaction. No
+/// transaction is open while a handler runs. Sessions expire by the database's clock. A task of the store removes expired sessions;
+/// see [`sweep_every`](PostgresOptions::sweep_every).
 ///
-/// **Tables.** `typed_session` and `typed_session_layout`, in the first schema of the user's `search_path`; both names can be
-/// [chosen](PostgresOptions). They are created, and migrated when an earlier release wrote them; programs that do so at once take
-/// turns. That needs `CREATE` on the schema. Later the user needs `USAGE` on the schema, `SELECT` on `typed_session_layout`, and
-/// `SELECT, INSERT, UPDATE, DELETE` on `typed_session`; so the owner of the schema may connect once, and a lesser user from then on.
+/// **Tables.** The store uses `typed_session` and `typed_session_layout` in the first schema of the user's `search_path`; schema and table
+/// name can be [set](PostgresOptions). It creates the tables, and migrates those of an earlier release; processes that do so at
+/// the same time take turns. This needs `CREATE` on the schema. Afterwards, the user needs `USAGE` on the schema, `SELECT` on
+/// `typed_session_layout`, and `SELECT, INSERT, UPDATE, DELETE` on `typed_session`. So the owner of the schema can connect once, and a
+/// user with fewer rights from then on.
 ///
-/// **Connections.** They belong to a thread of the store, so a store may be used from any number of runtimes and outlive them.
-/// Each has at most 4 s for a statement, and READ COMMITTED as its isolation level, whatever the database's default is. A server
-/// that ends an idle connection costs no request; a request that was under way when the server went answers
-/// [`UnknownOutcome`](StoreErrorKind::UnknownOutcome), if it was a write. A standby is refused: who was signed out on the primary
-/// may still be signed in there.
+/// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. A statement
+/// may take at most 4 s. The isolation level is READ COMMITTED, whatever the default of the database is. When the server ends an idle
+/// connection, no request fails. When it ends while a write is under way, the result is
+/// [`UnknownOutcome`](StoreErrorKind::UnknownOutcome). Standbys are refused, because a session that was signed out on the primary may
+/// still be live there.
 ///
-/// **Poolers.** Settings are sent as the startup parameter `options`, and statements are prepared: a pooler must keep a client on
-/// one server connection for as long as it stays (PgBouncer: `pool_mode = session`, and the parameters that it does not know in
-/// `ignore_startup_parameters`, whose settings then belong to the role: `ALTER ROLE .. SET statement_timeout = '3s'`).
+/// **Poolers.** Settings are sent as the startup parameter `options`, and statements are prepared, so a pooler must keep a client on one
+/// server connection. With PgBouncer, set `pool_mode = session`, list the parameters that it does not know in
+/// `ignore_startup_parameters`, and set their values on the role instead: `ALTER ROLE .. SET statement_timeout = '3s'`.
 ///
-/// **Durability** is the server's: with `synchronous_commit = off` a crash may forget the last sign-outs, and so does a failover to
-/// a standby that is not synchronous.
+/// **Durability.** It is the server's. With `synchronous_commit = off`, a crash may lose the last sign-outs, and so may a failover to a
+/// standby that is not synchronous.
 ///
-/// Clones share the connections; with the last one they and the task end. Nobody who can read the tables can use a session: they
-/// hold only hashes of verifiers.
+/// Clones share the connections. The connections and the task end with the last clone. The tables hold only hashes of verifiers, so
+/// reading them does not let anyone use a session.
 #[derive(Clone)]
 pub struct PostgresStore(pub(super) Arc<Inner>);
 
@@ -71,10 +72,10 @@ pub(super) struct Inner {
 }
 
 impl PostgresOptions {
-    /// Connects; creates or migrates the tables first.
+    /// Connects, and creates or migrates the tables if needed.
     ///
     /// # Errors
-    /// When a name is none, the server cannot be reached, or the tables cannot be used or made; each says what to do.
+    /// When a name is not valid, the server cannot be reached, or the tables cannot be used or created; the message says what to do.
     pub async fn open(self) -> Result<PostgresStore, OpenError> {
         self.names.check().map_err(OpenError::Name)?;
         let connections = Connections::new(self.connect, self.max_connections, self.connect_timeout);
@@ -96,7 +97,7 @@ impl PostgresOptions {
 }
 
 impl PostgresStore {
-    /// Connects with the default settings; creates or migrates the tables first.
+    /// Connects with the default settings, and creates or migrates the tables if needed.
     ///
     /// # Errors
     /// As [`options`](Self::options) and [`PostgresOptions::open`].
@@ -104,33 +105,33 @@ impl PostgresStore {
         Self::options(url)?.open().await
     }
 
-    /// The settings for the database at `url`, `postgres://user:password@host:port/database`. What the URL does not say is taken
-    /// from libpq's environment variables (`PGHOST`, `PGPASSWORD`, ..). `?sslmode=verify-full` encrypts and checks the
-    /// server's certificate, against those of the operating system or `&sslrootcert=file`.
+    /// The settings for the database at `url`, `postgres://user:password@host:port/database`. Parts that the URL leaves out are taken from
+    /// libpq's environment variables (`PGHOST`, `PGPASSWORD`, ..). `?sslmode=verify-full` encrypts the connection and verifies the
+    /// server's certificate against those of the operating system, or against `&sslrootcert=file`.
     ///
     /// # Errors
-    /// When it is no such URL, or says something that does not exist; the message says what to write.
+    /// When the URL is not valid or has an unknown parameter; the message says what to write.
     pub fn options(url: &str) -> Result<PostgresOptions, OpenError> {
         PostgresOptions::parse(url)
     }
 
-    /// One statement that changes nothing.
+    /// Runs one statement that changes nothing.
     pub(super) async fn read(&self, sql: &SqlStr, values: Values) -> Result<Vec<PgRow>, StoreError> {
         let call = Call { sql: sql.clone(), arguments: values.done()? };
         let read = move |lease: Lease| {
             let call = call.clone();
-            async { lease.one(call).await.map_err(Failure::of_read) }
+            async { lease.run_alone(call).await.map_err(Failure::of_read) }
         };
         self.0.home.run(StoreErrorKind::Unavailable, read).await
     }
 
-    /// One statement that is its own transaction.
+    /// Runs one statement that is its own transaction.
     pub(super) async fn write(&self, sql: &SqlStr, values: Values) -> Result<Vec<PgRow>, StoreError> {
         let call = Call { sql: sql.clone(), arguments: values.done()? };
-        self.0.home.run(StoreErrorKind::UnknownOutcome, move |lease| lease.one(call.clone())).await
+        self.0.home.run(StoreErrorKind::UnknownOutcome, move |lease| lease.run_alone(call.clone())).await
     }
 
-    /// A write that is `alone` in its principal's name, if it must be.
+    /// Runs one statement, if `alone` is given in a transaction that is the only one of this principal.
     pub(super) async fn write_in_turn(
         &self,
         alone: Option<&Principal>,
@@ -144,12 +145,14 @@ impl PostgresStore {
         let work = move |mut lease: Lease| {
             let (begin, call) = (begin.clone(), call.clone());
             async move {
-                // A statement of its own: the one that counts must begin, and look, when it is its turn. Whoever takes a
-                // principal's turn does so before any row, and holds no other turn; so turns and rows never wait in a circle
-                // but when users swap sessions, and then PostgreSQL ends one of them and it tries again.
-                lease.plain(begin, STATEMENT).await.map_err(Failure::of_read)?;
-                let rows = lease.step(call, STATEMENT).await.map_err(Failure::of_read)?;
-                lease.plain("COMMIT".into_sql_str(), STATEMENT).await.map_err(Failure::of_commit)?;
+                // The lock is a statement of its own, because the statement that counts sessions must take its snapshot after the lock was
+                // granted; otherwise it would miss a sign-in that was committed while it waited.
+                //
+                // Deadlocks: a principal's lock is taken before any row, and no transaction holds two of them. A circle is possible only
+                // when two users swap sessions; PostgreSQL then ends one of the transactions, and it is repeated.
+                lease.run_plain(begin, STATEMENT).await.map_err(Failure::of_read)?;
+                let rows = lease.run(call, STATEMENT).await.map_err(Failure::of_read)?;
+                lease.run_plain("COMMIT".into_sql_str(), STATEMENT).await.map_err(Failure::of_commit)?;
                 lease.give_back();
                 Ok(rows)
             }
@@ -159,6 +162,7 @@ impl PostgresStore {
 }
 
 impl Inner {
+    /// The number of the advisory lock of a principal.
     pub(super) fn turn(&self, principal: &Principal) -> i64 {
         self.tables.lock(&["principal", principal.as_str()])
     }
@@ -166,7 +170,7 @@ impl Inner {
 
 pub(super) async fn swept(lease: Lease, sql: SqlStr, limit: u32) -> Result<u32, Failure> {
     let arguments = Values::none().and(i64::from(limit)).done()?;
-    let rows = lease.one(Call { sql, arguments }).await?;
+    let rows = lease.run_alone(Call { sql, arguments }).await?;
     Ok(u32::try_from(rows::only::<i64>(&rows)?).unwrap_or(u32::MAX))
 }
 

@@ -1,12 +1,12 @@
-//! What a URL of PostgreSQL may say.
+//! The parameters of a PostgreSQL URL.
 //!
-//! In: a URL. Out: the names of parameters that do not exist or make no sense. Never: a value, which may be a password.
+//! In: a URL. Out: the names of parameters that are unknown or have an invalid value. Never returns a value, which may be a password.
 
 use std::str::FromStr as _;
 
 use sqlx::postgres::PgConnectOptions;
 
-/// What a URL may say behind its question mark.
+/// The parameters that a URL may have.
 pub(super) const PARAMETERS: [&str; 16] = [
     "application_name",
     "dbname",
@@ -26,7 +26,7 @@ pub(super) const PARAMETERS: [&str; 16] = [
     "user",
 ];
 
-/// The first parameter that sqlx would not know. It would log the value, which may be a password behind a misspelt name.
+/// The first parameter that sqlx does not know. sqlx would log its value, which may be a password under a misspelt name.
 pub(super) fn unknown_parameter(url: &str) -> Option<String> {
     let (_, parameters) = url.split_once('?')?;
     let names = parameters.split('&').map(|parameter| parameter.split_once('=').map_or("", |(name, _)| name));
@@ -35,8 +35,8 @@ pub(super) fn unknown_parameter(url: &str) -> Option<String> {
     Some(unknown.to_owned())
 }
 
-/// The first parameter that makes no sense also in a URL that has nothing else.
-pub(super) fn strange_value(url: &str) -> Option<String> {
+/// The first parameter with an invalid value: it is refused even in a URL that has nothing else.
+pub(super) fn invalid_value(url: &str) -> Option<String> {
     let (_, parameters) = url.split_once('?')?;
     let alone =
         |parameter: &&str| PgConnectOptions::from_str(&format!("postgres://localhost/?{parameter}")).is_err();

@@ -163,13 +163,10 @@ fn a_value_that_means_nothing_is_named() {
     let says = |url: &str| PostgresStore::options(url).unwrap_err().to_string();
     assert_eq!(
         says("postgres://u@127.0.0.1/d?application_name=shop&sslmode=requir"),
-        "the URL of PostgreSQL has a value for `sslmode` that means nothing; it is one of disable, allow, prefer, require, \
+        "invalid value for `sslmode` in the PostgreSQL URL; use one of disable, allow, prefer, require, \
          verify-ca, verify-full"
     );
-    assert_eq!(
-        says("postgres://u@127.0.0.1/d?port=many"),
-        "the URL of PostgreSQL has a value for `port` that means nothing"
-    );
+    assert_eq!(says("postgres://u@127.0.0.1/d?port=many"), "invalid value for `port` in the PostgreSQL URL");
 }
 
 #[tokio::test]
