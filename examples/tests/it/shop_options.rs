@@ -12,9 +12,9 @@ fn a_mistake_is_reported_with_the_valid_choices() {
         (&["8080"], "unknown argument `8080`; there are --store, --port and --help"),
         (
             &["--store", "redi://localhost"],
-            "there is no session store `redi:`; there is memory:, sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, redis://HOST, rediss://HOST (TLS), redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST",
+            "there is no session store `redi:`; write one of memory:, sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, redis://HOST, rediss://HOST (TLS), redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST",
         ),
-        (&["--store", "sqlite:"], "`sqlite:` needs the path of a file, as in sqlite:sessions.db"),
+        (&["--store", "sqlite:"], "`sqlite:` needs the path of a file; write for example sqlite:sessions.db"),
         (&["--store"], "--store needs a value; see --help"),
         (&["--port", "80 80"], "--port 80 80 is not a port; choose a number from 0 to 65535"),
         (&["--port", "65536"], "--port 65536 is not a port; choose a number from 0 to 65535"),

@@ -1,6 +1,6 @@
-//! A store chosen at run time.
+//! A store that is chosen at run time.
 //!
-//! In: any [`SessionStore`]. Out: [`AnyStore`], itself one, cheap to clone. Never: behaviour of its own.
+//! In: any [`SessionStore`]. Out: [`AnyStore`], which is a [`SessionStore`] too and cheap to clone. Never adds behaviour.
 
 use std::{fmt, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// [`SessionStore`] in the form that a `dyn` can have. The names differ so that no call is ambiguous.
+/// [`SessionStore`] in a form that a `dyn` can have. The method names differ so that no call is ambiguous.
 pub(super) trait DynStore: Send + Sync {
     fn dyn_load<'a>(&'a self, selector: &'a Selector) -> Boxed<'a, Option<Loaded>>;
     fn dyn_create<'a>(&'a self, selector: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
@@ -48,7 +48,7 @@ impl<S: SessionStore> DynStore for S {
     }
 }
 
-/// Any [`SessionStore`] behind one type, for choosing the store at run time. Clones share the store.
+/// Any [`SessionStore`] as one type, for choosing the store at run time. Clones share the store.
 ///
 /// ```
 /// use actix_typed_session::store::{AnyStore, MemoryStore};
@@ -60,7 +60,7 @@ impl<S: SessionStore> DynStore for S {
 pub struct AnyStore(Arc<dyn DynStore>);
 
 impl AnyStore {
-    /// Boxes `store`.
+    /// Hides the type of `store`.
     pub fn new(store: impl SessionStore) -> Self {
         Self(Arc::new(store))
     }

@@ -1,7 +1,7 @@
-//! Calls to a store with a deadline.
+//! Deadlines for every call to a store.
 //!
-//! In: any store. Out: an answer in time, or an error that says whether a write may have happened; at once, while the store does
-//! not answer anybody. Never: a second `create` or `update`; `load` and `delete` are tried twice, because trying them again
+//! In: any store. Out: an answer in time, or an error that says whether a write may have happened; an error at once while the store answers
+//! no calls at all. Never sends a `create` or an `update` twice. A `load` or a `delete` that fails is sent once more, because a second one
 //! changes nothing.
 
 use std::{
@@ -34,12 +34,12 @@ pub(crate) struct Deadlines {
     pub(crate) save: Duration,
 }
 
-/// A store whose every call ends in time.
+/// A store whose calls all end in time.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedStore {
     store: AnyStore,
     deadlines: Deadlines,
-    /// Reads may go on while writes do not.
+    /// One breaker each, because a store may serve reads while it refuses writes.
     breakers: Arc<Breakers>,
 }
 
@@ -70,7 +70,7 @@ impl BoundedStore {
         self.breakers.loads.ask(tried).await
     }
 
-    /// This and the other writes: part of a commit that began at `begun`, which has one deadline for all of its calls.
+    /// Creates a record. All writes of a commit share one deadline, which counts from `begun`.
     pub(crate) async fn create(
         &self,
         begun: Instant,
@@ -101,6 +101,7 @@ impl BoundedStore {
         self.breakers.writes.ask(twice(delete)).await
     }
 
+    /// A write that has no answer in time may have been stored, so its outcome is unknown.
     async fn write<T>(&self, begun: Instant, call: Boxed<'_, T>) -> Result<T, StoreError> {
         within(begun, self.deadlines.save, call, StoreErrorKind::UnknownOutcome).await
     }
@@ -130,7 +131,7 @@ impl BoundedStore {
     }
 }
 
-/// A call that may be made again, if it fails.
+/// Makes a call that changes nothing the second time, and makes it again if it fails.
 async fn twice<T, F: Future<Output = Result<T, StoreError>>>(call: impl Fn() -> F) -> Result<T, StoreError> {
     match call().await {
         Err(_) => call().await,
@@ -138,14 +139,14 @@ async fn twice<T, F: Future<Output = Result<T, StoreError>>>(call: impl Fn() -> 
     }
 }
 
-/// The answer of `call`, at most `longest` after `begun`; else an error of kind `late`.
+/// The answer of `call`, or an error of the kind `late` if there is none `longest` after `begun`.
 async fn within<T>(
     begun: Instant,
     longest: Duration,
     mut call: Boxed<'_, T>,
     late: StoreErrorKind,
 ) -> Result<T, StoreError> {
-    // A store in memory answers at once, and then no timer is needed.
+    // A store in memory answers at once and needs no timer.
     if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
         return answer;
     }

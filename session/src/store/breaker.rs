@@ -1,7 +1,10 @@
-//! Stops asking a store that does not answer.
+//! A circuit breaker: stops calling a store that does not answer.
 //!
-//! In: how calls ended. Out: whether to make another one. Never: a wait. While a store is down, requests fail at once and not after
-//! a deadline each, and a store that comes back is not met by everybody at once.
+//! In: calls, and how they ended. Out: the call's answer, or an error at once. Never waits.
+//!
+//! While a store is down, requests fail at once, not after a deadline each, and a store that comes back is not hit by all of them together. After
+//! [`FAILURES`] failures in a row the breaker is open: one call per [`ASK_EVERY`] is made, and the others fail. The first call that is
+//! answered closes it.
 
 use std::{
     sync::{
@@ -13,26 +16,27 @@ use std::{
 
 use super::error::{StoreError, StoreErrorKind};
 
-/// So many calls in a row must fail before one is not made. All that fail together count as one: many calls share one connection,
-/// and a connection that breaks says little about the store.
+/// How many calls in a row must fail before the breaker opens. Calls that fail together count as one failure, because many calls share a
+/// connection, and one broken connection says little about the store.
 const FAILURES: u32 = 3;
 
-/// How often a store that does not answer is asked again, by one call.
+/// How often one call is made while the breaker is open.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(crate) struct Breaker {
-    /// What the calls do, for the log.
+    /// The name of the calls, for log messages.
     calls: &'static str,
-    /// In a row.
+    /// Failures in a row.
     failures: AtomicU32,
     times: Mutex<Times>,
 }
 
 #[derive(Debug)]
 struct Times {
-    /// When a failure was last counted.
+    /// When the last failure was counted.
     counted: Instant,
+    /// While the breaker is open, when to make the next call.
     ask_again: Instant,
 }
 
@@ -43,7 +47,7 @@ impl Breaker {
         Self { calls, failures: AtomicU32::new(0), times: Mutex::new(times) }
     }
 
-    /// Makes `call`, unless the store has not answered the last ones; then only one now and then.
+    /// Makes `call`, or fails at once if the breaker is open and no call is due.
     pub(crate) async fn ask<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
@@ -51,7 +55,7 @@ impl Breaker {
         let begun = Instant::now();
         if self.failures.load(Ordering::Relaxed) >= FAILURES && !self.is_due(begun) {
             return Err(StoreError::new(StoreErrorKind::Unavailable)
-                .with_source("it did not answer the last calls, and is asked again in a moment"));
+                .with_source("the last calls had no answer; the store is tried again in a moment"));
         }
         let answer = call.await;
         match answer.as_ref().err().map(StoreError::kind) {
@@ -76,7 +80,7 @@ impl Breaker {
 
     fn failed(&self, begun: Instant) {
         let mut times = self.times();
-        // It was under way when another one failed.
+        // The call was under way when another failure was counted, so it failed together with that one.
         if begun < times.counted {
             return;
         }
@@ -85,7 +89,7 @@ impl Breaker {
             times.ask_again = times.counted;
             tracing::warn!(
                 calls = self.calls,
-                "the session store does not answer; requests fail at once until it does"
+                "the session store does not answer; requests fail at once until it answers again"
             );
         }
     }
@@ -101,7 +105,7 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    /// The breaker's answer to one call; `None`: it was not made.
+    /// The breaker's answer to one call; `None` if the call was not made.
     fn ask(breaker: &Breaker, answer: Result<(), StoreErrorKind>) -> Option<Result<(), StoreErrorKind>> {
         let asked = std::cell::Cell::new(false);
         let call = std::pin::pin!(breaker.ask(async {
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn failures_with_answers_in_between_stop_nothing() {
         let breaker = Breaker::new("loads");
-        // It answers, if not as one would wish.
+        // An error about a record is an answer too.
         let damaged = Err(StoreErrorKind::Unreadable);
         for _ in 0..10 {
             for _ in 1..FAILURES {
@@ -164,7 +168,7 @@ mod tests {
         assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
     }
 
-    /// One connection breaks, and fifty calls with it.
+    /// One connection breaks, and fifty calls fail with it.
     #[test]
     fn what_fails_together_counts_once() {
         let breaker = Breaker::new("writes");

@@ -1,4 +1,6 @@
-//! The time by which a store without a clock of its own lets sessions end.
+//! The clock of stores whose engine has none.
+//!
+//! In: nothing. Out: [`Clock`], by which sessions expire. Never: a wait.
 
 use std::{fmt::Debug, time::SystemTime};
 
@@ -20,7 +22,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it. Clones are the same clock.
+/// A clock that stands still until a test moves it. Clones share the time.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug)]
 pub struct ManualClock(std::sync::Arc<std::sync::atomic::AtomicU64>);
@@ -33,12 +35,12 @@ impl ManualClock {
         Self(std::sync::Arc::new(now.as_millis().into()))
     }
 
-    /// Moves it to `now`, forwards or back.
+    /// Sets the clock to `now`, which may be earlier.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_millis(), std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Moves it forwards.
+    /// Moves the clock forwards.
     pub fn advance(&self, by: std::time::Duration) {
         self.set(self.now().saturating_add(by));
     }

@@ -1,16 +1,15 @@
 //! A store from a URL.
 //!
-//! In: a URL, as configuration holds it. Out: the store, boxed; or what is wrong with the URL and what to write instead. Never: a
-//! password in a message.
+//! In: a URL from the configuration. Out: the store, or an error that says what to write instead. Never shows a password in a message.
 
 use std::{error::Error, fmt};
 
 use super::{any::AnyStore, memory::MemoryStore};
 
-/// More sessions than one process should keep in memory; a full store refuses new sessions and ends none.
+/// More sessions than a single process should keep in memory. A full store refuses new sessions, and ends none.
 const MOST_IN_MEMORY: usize = 100_000;
 
-/// What can be written, what names it, and the feature that makes it work.
+/// The forms of a URL, their schemes, and the feature that each needs.
 const FORMS: [(&str, &[&str], Option<&str>); 7] = [
     ("memory:", &["memory"], None),
     ("sqlite:PATH", &["sqlite"], Some("sqlite")),
@@ -58,10 +57,10 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
         #[cfg(feature = "sqlite")]
         "sqlite" => match rest {
             "" | "//" => Err(ConnectError::NoFile),
-            // It would be the name of a file.
+            // This would be the name of a file.
             ":memory:" => Err(ConnectError::SqliteMemory),
             path if path.contains('?') => Err(ConnectError::SqliteParameters),
-            // As other tools write it.
+            // Other tools write `sqlite://PATH`.
             path => opened(super::sqlite::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
         #[cfg(feature = "postgres")]
@@ -75,12 +74,12 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
     }
 }
 
-/// What a known scheme needs.
+/// The feature that a known scheme needs.
 fn feature_of(scheme: &str) -> Option<&'static str> {
     FORMS.iter().find(|(_, schemes, _)| schemes.contains(&scheme)).and_then(|(.., feature)| *feature)
 }
 
-/// RFC 3986 3.1; anything else may be a path or hold a password, and is not repeated.
+/// Whether `text` is a scheme (RFC 3986 3.1). Anything else may be a path or contain a password, so no message repeats it.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.len() <= 32
@@ -94,36 +93,36 @@ fn opened<S: super::contract::SessionStore, E: Error + Send + Sync + 'static>(
     opened.map(AnyStore::new).map_err(|error| ConnectError::Open(Box::new(error)))
 }
 
-/// Why a URL gives no store.
+/// Why a store could not be opened from a URL.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The text does not begin with a scheme.
-    #[error("a session store is named by a URL: {Forms}")]
+    #[error("the session store is not a URL; write one of {Forms}")]
     NoScheme,
     /// No store has this scheme.
-    #[error("there is no session store `{0}:`; there is {Forms}")]
+    #[error("there is no session store `{0}:`; write one of {Forms}")]
     Unknown(String),
     /// The store is not part of this build.
     #[error(
         "`{scheme}:` needs the feature `{feature}`, which this build does not have; run: cargo add actix-typed-session --features {feature}"
     )]
     Disabled {
-        /// What the URL begins with.
+        /// The scheme of the URL.
         scheme: String,
-        /// What to enable.
+        /// The feature to enable.
         feature: &'static str,
     },
-    /// `memory:` with something behind it.
-    #[error("`memory:` takes nothing behind the colon")]
+    /// `memory:` is followed by something.
+    #[error("`memory:` takes no path; write `memory:` alone")]
     Memory,
-    /// `sqlite:` without a path.
-    #[error("`sqlite:` needs the path of a file, as in sqlite:sessions.db")]
+    /// `sqlite:` has no path.
+    #[error("`sqlite:` needs the path of a file; write for example sqlite:sessions.db")]
     NoFile,
-    /// `sqlite::memory:`.
-    #[error("`sqlite::memory:` is no file; write `memory:` for sessions in memory")]
+    /// `sqlite::memory:` is not a file.
+    #[error("`sqlite::memory:` is not a file; write `memory:` for sessions in memory")]
     SqliteMemory,
-    /// `sqlite:` with parameters.
+    /// `sqlite:` has parameters.
     #[error(
         "`sqlite:` takes a path and no parameters; a file with `?` in its name is opened by `SqliteStore::open`"
     )]
@@ -133,14 +132,14 @@ pub enum ConnectError {
     Open(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// The message: `main` prints this form of what it returns.
+/// The same text as `Display`, because this is what `main` prints when it returns an error.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// Every form that a URL can have, in this build or another.
+/// Displays every form of a URL, whether or not this build supports it.
 struct Forms;
 
 impl fmt::Display for Forms {

@@ -1,6 +1,6 @@
-//! What a store promises.
+//! The store contract.
 //!
-//! In: a key and a change. Out: [`SessionStore`] and its answers. Never: an engine.
+//! In: a selector and a change. Out: [`SessionStore`] and its answers. Never: an engine.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// A record, and the store's time when it was read.
+/// A record, and the time when it was read.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Loaded {
-    /// The record; not expired at `now`.
+    /// The record, which has not expired at `now`.
     pub record: Arc<Record>,
-    /// The store's clock.
+    /// The time by the store's clock.
     pub now: Timestamp,
 }
 
@@ -37,49 +37,52 @@ impl Loaded {
 pub enum Created {
     /// The record is stored.
     Created,
-    /// There is one under this selector, live or not yet swept; nothing changed.
+    /// A record exists under this selector, live or expired; nothing was changed.
     Exists,
-    /// The principal has as many sessions as [`NewRecord::max_sessions`] allows; nothing changed.
+    /// The principal has as many sessions as [`NewRecord::max_sessions`] allows; nothing was changed.
     TooMany,
 }
 
 /// The answer to [`SessionStore::update`].
 #[derive(Clone, PartialEq, Debug)]
 pub enum Updated {
-    /// The change is stored; this is the record's revision now.
+    /// The change is stored.
     Done {
-        /// `Meta::revision` after the change.
+        /// The record's revision after the change.
         revision: u64,
     },
-    /// The generation or a guard did not hold; nothing changed. The record as it was at that moment, never an older one.
+    /// The generation or a guard did not hold; nothing was changed. Contains the record that they were compared with, never an older one.
     Conflict(Loaded),
-    /// No live record; nothing was created.
+    /// There is no live record; nothing was created.
     Gone,
-    /// The new principal has as many other sessions as [`Change::max_sessions`] allows; nothing changed.
+    /// The new principal has as many other sessions as [`Change::max_sessions`] allows; nothing was changed.
     TooMany,
 }
 
-/// Where records live. Every method is one atomic step; time is the store's own clock.
+/// Where records live. Every method is atomic, and uses the store's own clock.
 ///
-/// The contract is [`Record::create`] and [`Record::apply`]: what a store keeps after `update` equals what `apply` returns for
-/// the record of that moment. There is no unconditional write, which is what makes a logout final.
+/// The contract is [`Record::create`] and [`Record::apply`]: after `update`, a store holds what `apply` returns for the record of that
+/// moment. There is no unconditional write, which is what makes a logout final.
 ///
-/// **An `update` or `create` whose outcome is unknown must not be sent again**, neither by the store nor by a driver under it:
-/// a resend that meets its own first copy would apply a closure twice. Answer [`UnknownOutcome`](super::StoreErrorKind::UnknownOutcome).
+/// **An `update` or `create` whose outcome is unknown must not be sent again**, neither by the store nor by a driver under it: if the first
+/// copy was executed, a second one would apply a closure twice, or bring back a session that was purged in between. The store answers
+/// [`UnknownOutcome`](super::StoreErrorKind::UnknownOutcome) instead.
 ///
-/// Whatever the engine returns may be garbage, huge, or written by a later release: that is a [`StoreError`], never a panic and
-/// never `None`.
+/// The engine may return a record that is damaged, huge, or written by a later release. That is a [`StoreError`], never a panic and never
+/// `None`.
+///
+/// The conformance suite, `store::conformance` (feature `testing`), checks all of this for any store.
 pub trait SessionStore: Send + Sync + 'static {
     /// Reads a record; `None` if there is none or it has expired.
     ///
     /// # Errors
-    /// When the engine cannot be reached, or what it holds cannot be read.
+    /// When the engine cannot be reached, or the record cannot be read.
     fn load(&self, selector: &Selector) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send;
 
-    /// Stores a new record, if there is none under this selector.
+    /// Stores a new record, unless one exists under this selector.
     ///
     /// # Errors
-    /// When the engine cannot be reached or has no room, or when it is not known whether the record is stored.
+    /// When the engine cannot be reached or has no room, or when it is unknown whether the record was stored.
     fn create(
         &self,
         selector: &Selector,
@@ -89,24 +92,24 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Applies a change to a live record.
     ///
     /// # Errors
-    /// As [`create`](Self::create); also when what is stored cannot be read, which leaves it as it is.
+    /// As [`create`](Self::create), and when the record cannot be read; then it is left as it is.
     fn update(
         &self,
         selector: &Selector,
         change: &Change,
     ) -> impl Future<Output = Result<Updated, StoreError>> + Send;
 
-    /// Removes a record, whatever it holds; with `only_if`, only a readable one of this principal. None there is success.
+    /// Deletes a record, readable or not; with `only_if`, only a readable record of this principal. Succeeds if there is nothing to delete.
     ///
     /// # Errors
-    /// When it is not known that the record is gone.
+    /// When the record may still exist.
     fn delete(
         &self,
         selector: &Selector,
         only_if: Option<&Principal>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What this store can do beyond the methods above; a store that does not say otherwise has no further abilities.
+    /// What this store can do beyond the methods above. The default is nothing.
     ///
     /// A store that is a [`PrincipalIndex`](super::PrincipalIndex) and a [`Scan`](super::Scan) answers
     /// `Abilities::none().with_index(self).with_scan(self)`.

@@ -1,10 +1,12 @@
-//! What can go wrong in a store.
+//! The errors of stores.
+//!
+//! In: a kind, and what the engine said. Out: [`StoreError`]. Never shows an id or a value.
 
 use std::{error::Error, fmt};
 
 use crate::record::meta::Unreadable;
 
-/// Why a store could not answer. `Display` names no id and no value.
+/// Why a store could not do what it was asked. `Display` shows no id and no value.
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -15,17 +17,17 @@ pub struct StoreError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store cannot be reached or refuses; nothing was changed.
+    /// The store cannot be reached, or refuses the call; nothing was changed.
     Unavailable,
-    /// A write was sent and no answer came: it may be stored or not. Never send it again.
+    /// A write was sent, but there was no answer; it may have been stored. It must not be sent again.
     UnknownOutcome,
-    /// No room for another record or a larger one; nothing was changed.
+    /// There is no room for another record, or for a larger one; nothing was changed.
     Full,
-    /// What is stored is damaged; it was left as it is.
+    /// The stored record is damaged; it was left as it is.
     Unreadable,
-    /// What is stored was written by a later release of this library; it was left as it is.
+    /// A later release of this library wrote the stored record; it was left as it is.
     TooNew,
-    /// This store cannot do that at all.
+    /// The store does not have this ability; see [`Abilities`](super::Abilities).
     Unsupported,
 }
 
@@ -36,14 +38,14 @@ impl StoreError {
         Self { kind, source: None }
     }
 
-    /// The same with what the engine said, for logs. It must hold no id and no value.
+    /// Adds the error of the engine, for logs. It must not contain an id or a value.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What kind of failure this is.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -57,12 +59,12 @@ impl fmt::Display for StoreError {
             StoreErrorKind::UnknownOutcome => "the session store did not say whether it stored the change",
             StoreErrorKind::Full => "the session store is full",
             StoreErrorKind::Unreadable => "the stored session is damaged",
-            StoreErrorKind::Unsupported => "the session store has no such ability",
+            StoreErrorKind::Unsupported => "the session store does not have this ability",
             StoreErrorKind::TooNew => {
                 "the stored session was written by a later release of actix-typed-session"
             }
         };
-        // Logs show this and not always the source, and whoever reads them must know why.
+        // Include the source, because many logs show only this text.
         match &self.source {
             Some(source) => write!(f, "{kind}: {source}"),
             None => f.write_str(kind),

@@ -1,9 +1,24 @@
-//! Where records live.
+//! Where sessions are stored.
 //!
-//! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is not
-//! known. Never: cookies, HTTP, decisions.
+//! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is unknown. Never
+//! knows of cookies or HTTP, and never decides what to store.
 //!
-//! A store of your own implements [`SessionStore`] and runs `store::conformance` (feature `testing`) in its tests.
+//! Choose a store by URL with [`connect`], or open one of the engines directly. To write a store, implement [`SessionStore`], announce
+//! what else it can do with [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
+//!
+//! Read from top to bottom:
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `error`, `clock` | the errors of stores; the time, for engines without a clock |
+//! | `index`, `scan`, `abilities` | optional abilities: a principal's sessions, all selectors; announcing them |
+//! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
+//! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
+//! | `memory`, `sqlite`, `postgres`, `redis` | one folder per engine; each opens with its own map |
+//! | `connect` | a store from a URL |
+//! | `conformance` | the contract as a test suite for any store |
+//!
+//! What never goes in here: a rule about what a change does to a record, which is `Record::apply`.
 
 pub(crate) mod error;
 pub(crate) mod clock;

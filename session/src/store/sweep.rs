@@ -1,6 +1,6 @@
-//! Removing what has ended, in engines that do not do so by themselves.
+//! Removing expired records from engines that do not do so by themselves.
 //!
-//! In: a store, and how often. Out: a task that sweeps it. Never: a task that gives up, or that hides that it cannot sweep.
+//! In: a store, and an interval. Out: a task that sweeps it. The task never gives up, and never hides that it cannot sweep.
 
 use std::{
     fmt,
@@ -16,9 +16,9 @@ use tokio::{sync::watch, task::JoinHandle, time};
 
 use super::{contract::SessionStore, error::StoreError};
 
-/// A store that keeps expired records until they are swept. They read as absent all the time; sweeping only frees their room.
+/// A store that keeps expired records until they are swept. They read as absent; sweeping only frees their room.
 pub trait Sweep: SessionStore {
-    /// Deletes at most `limit` expired records; says how many.
+    /// Deletes at most `limit` expired records, and returns how many.
     ///
     /// # Errors
     /// When the engine cannot be reached.
@@ -31,19 +31,19 @@ impl<S: Sweep> Sweep for Arc<S> {
     }
 }
 
-/// Records at a time: a batch that live traffic does not notice.
+/// How many records one batch removes: few enough not to disturb live traffic.
 const BATCH: u32 = 100;
 
-/// What live traffic gets between two full batches.
+/// The pause between two full batches, for live traffic.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// As good as never.
+/// The longest interval, because a timer cannot be set further than some hundred years ahead.
 const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
 
-/// The longest pause while sweeping fails, unless the usual one is longer.
+/// The longest pause while sweeping fails, unless the interval is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// A task that sweeps a store. It ends with [`stop`](Self::stop), or soon after this handle is dropped.
+/// A task that sweeps a store. It ends when [`stop`](Self::stop) is called, or soon after this handle is dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,16 +59,16 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// # }
 /// ```
 pub struct Sweeper {
-    // Dropped, it ends the task.
+    // Dropping the sender ends the task.
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Sweeper {
-    /// Sweeps `store` about `every` so long, in batches, for the first time after one such pause. After an error the pauses grow
-    /// up to five minutes.
+    /// Starts a task that sweeps `store` in batches, about once per `every`; the first sweep comes after one interval. While sweeping fails, the
+    /// pauses grow to five minutes.
     ///
-    /// Needs a tokio runtime with time enabled, as actix-web's are; the task ends with it.
+    /// This needs a tokio runtime with time enabled, as actix-web's are. The task ends with the runtime.
     #[must_use]
     pub fn spawn(store: impl Sweep, every: Duration) -> Self {
         let (stop, mut stopped) = watch::channel(());
@@ -89,7 +89,7 @@ impl Sweeper {
         Self { stop, task }
     }
 
-    /// Ends the task, and waits until it has ended. A batch that was under way is done or was not begun, as after a dropped call.
+    /// Ends the task, and waits until it has ended. A batch that is under way is dropped like any call to the store.
     pub async fn stop(self) {
         drop(self.stop);
         // A task that panicked has ended too.
@@ -118,12 +118,12 @@ where
         match result {
             Ok(()) if failures == 0 => {}
             Ok(()) => {
-                tracing::info!(failures, "expired sessions are removed again");
+                tracing::info!(failures, "expired sessions are being removed again");
                 failures = 0;
             }
             Err(error) => {
                 if failures == 0 {
-                    tracing::warn!(%error, "expired sessions cannot be removed; trying again");
+                    tracing::warn!(%error, "expired sessions cannot be removed; the task keeps trying");
                 }
                 failures = failures.saturating_add(1);
             }
@@ -131,7 +131,7 @@ where
     }
 }
 
-/// Sweeps until there is nothing left to sweep; how much it was, also when an error came in between.
+/// Sweeps until nothing is left; returns how many records were removed, even if an error came in between.
 async fn sweep_all<F>(sweep: &impl Fn(u32) -> F) -> (u64, Result<(), StoreError>)
 where
     F: Future<Output = Result<u32, StoreError>>,
@@ -151,18 +151,18 @@ where
     }
 }
 
-/// Twice as long after every failure, and never the same for two nodes that started together.
+/// The pause before the next sweep. It doubles with every failure, and is jittered so that nodes that started together do not sweep together.
 fn pause(every: Duration, failures: u32) -> Duration {
-    // None at all would not grow, and a clock does not go further than some hundred years.
+    // An interval of zero would not grow.
     let every = every.clamp(BREATH, NEVER);
     let longest = LONGEST_PAUSE.max(every);
     let pause = every.saturating_mul(2_u32.saturating_pow(failures)).min(longest);
     jittered(pause)
 }
 
-/// Somewhere from four fifths of `around` to six fifths.
+/// A random duration from 80 % to 120 % of `around`.
 pub(super) fn jittered(around: Duration) -> Duration {
-    // The only randomness of the standard library; good enough to spread things.
+    // The hasher's keys are the only randomness in the standard library, and good enough here.
     let some = RandomState::new().hash_one(0_u8) & 0xffff;
     let share = f64::from(u32::try_from(some).unwrap_or_default()) / 65536.0;
     around.mul_f64(0.4f64.mul_add(share, 0.8))

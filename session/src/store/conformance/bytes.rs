@@ -1,13 +1,15 @@
-//! Rules about bytes: a store carries text, it does not understand it.
+//! Rules about bytes: a store keeps text as it is, without interpreting it.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule.
 
 use super::{
     harness::Harness,
     kit::{Bench, new_record, same, same_record, write},
     verdict::{Held, Verdict},
 };
-use crate::record::{change::Change, json::Json, meta::Principal};
+use crate::record::{apply::Record, change::Change, json::Json, meta::Principal};
 
-/// JSON that changes when it is parsed and printed, or that meets an engine's quoting.
+/// JSON that would change if it were parsed and printed, or that collides with the quoting of an engine.
 fn awkward() -> Vec<(String, String)> {
     let text = |n: usize| format!("\"{}\"", "abcdefgh".repeat(n / 8));
     let values = [
@@ -37,7 +39,7 @@ fn awkward() -> Vec<(String, String)> {
     cells.push(text(64 * 1024));
     let mut cells: Vec<(String, String)> =
         cells.into_iter().enumerate().map(|(n, json)| (format!("raw.v{n}"), json)).collect();
-    // Keys of schemas that this program does not know may be any text.
+    // The wire keys of unknown schemas may be any text.
     let wire_keys = [
         "\u{e9}.\u{4e2d}\u{6587}",
         "$shop",
@@ -59,7 +61,7 @@ pub(super) fn cells_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verd
     let (whole, piecemeal) = (b.selector(1), b.selector(2));
     let new = new_record(&pairs);
     let created = b.created(&whole, &new)?.record;
-    same_record("after `create`", &created, &crate::record::Record::create(&new, created.meta().created))?;
+    same_record("after `create`", &created, &Record::create(&new, created.meta().created))?;
     b.created(&piecemeal, &new_record(&[]))?;
     for (wire_key, json) in &pairs {
         b.updated(&piecemeal, &write(wire_key, json), "on a live record")?;
@@ -74,10 +76,10 @@ pub(super) fn cells_are_kept_byte_for_byte<H: Harness>(b: &Bench<'_, H>) -> Verd
             }
         }
     }
-    // A write of one cell leaves the bytes of all others.
+    // A write of one cell leaves the bytes of all other cells unchanged.
     let before = b.live(&whole, "still")?.record;
     let after = b.updated(&whole, &write("raw.v0", "0"), "on a live record")?.record;
-    let others = |record: &crate::record::Record| {
+    let others = |record: &Record| {
         record
             .cells()
             .iter()

@@ -1,4 +1,6 @@
-//! Rules about engines that hold garbage and replies that never come.
+//! Rules about damaged records and lost replies.
+//!
+//! In: a [`Bench`] whose harness can damage a record or lose a reply. Out: a verdict per rule; skipped if it cannot.
 
 use super::{
     harness::{Damage, Harness},
@@ -70,11 +72,11 @@ pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H
         for change in changes {
             errs("update", damage, b.try_update(&selector, &change), |seen| answer(&seen))?;
         }
-        // Neither an error nor `Exists` is wrong; a new record in its place is.
+        // An error and `Exists` are both right; a new record in place of the damaged one is wrong.
         if let Ok(seen) = b.try_create(&selector, &new_record(&[])) {
             same(&format!("`create` on a record with the damage {damage:?}"), &seen, &Created::Exists)?;
         }
-        // Whose it is cannot be read. An error says that it is not gone, and so does success of a delete that did not match.
+        // The principal cannot be read, so the record must stay. An error is right, and so is success, as for a record of another principal.
         let _ = b.harness.block_on(b.store.delete(&selector, Some(&who)));
         errs("load", damage, b.try_load(&selector), |_| {
             "no error any more: something was written or deleted".to_owned()
@@ -94,7 +96,7 @@ pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H
     Ok(if supported { Held::Held } else { Held::Skipped })
 }
 
-/// Sends one write whose reply is lost. `None`: the harness cannot do that.
+/// Sends one write whose reply is lost; `None` if the harness cannot lose a reply.
 fn cut<H: Harness, T>(
     b: &Bench<'_, H>,
     call: &str,
@@ -130,7 +132,7 @@ pub(super) fn an_unknown_outcome_is_never_sent_again<H: Harness>(b: &Bench<'_, H
         at_most_once(start, seen)?;
     }
     at_most_once_created(b, &other)?;
-    // The connection is in order again: replies belong to their own calls.
+    // After that, every reply belongs to its own call again.
     let start = b.live(&selector, "after a lost reply")?.record;
     let after = b.updated(&selector, &write("shop.visits", "9"), "after a lost reply")?.record;
     same("revision of the next write", &after.meta().revision, &(start.meta().revision + 1))?;
@@ -148,7 +150,7 @@ fn at_most_once(start: u64, seen: u64) -> Result<(), Broken> {
     ))
 }
 
-/// A late second `create` would bring back a session that was purged meanwhile.
+/// A late second `create` would bring back a session that was purged in between.
 fn at_most_once_created<H: Harness>(b: &Bench<'_, H>, selector: &Selector) -> Result<(), Broken> {
     let new = NewRecord { verifier: verifier(5), ..new_record(&[("shop.user", "7")]) };
     cut(b, "create", || b.try_create(selector, &new))?;

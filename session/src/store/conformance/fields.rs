@@ -1,4 +1,6 @@
-//! Rules about what a change does.
+//! Rules about what a change does to a record.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule. Never: a race.
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use super::{
     verdict::{Broken, Held, Verdict},
 };
 use crate::record::{
+    apply::Outcome,
     change::{CellWrite, Change, Renewal},
     json::Json,
     meta::Principal,
@@ -85,7 +88,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         let after = b.live(&selector, "after an update")?;
         let outcome = explained(&before.record, &change, &seen, Some(&after.record), (before.now, after.now))
             .map_err(|broken| Broken { expected: format!("{what}: {}", broken.expected), ..broken })?;
-        same(&format!("{what} is applied"), &matches!(outcome, crate::record::Outcome::Done(_)), &true)?;
+        same(&format!("{what} is applied"), &matches!(outcome, Outcome::Done(_)), &true)?;
     }
     Ok(Held::Held)
 }
@@ -110,7 +113,7 @@ pub(super) fn a_cell_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) ->
         if alive == expected {
             return Ok(alive);
         }
-        let seen = format!("alive: {alive}, at {:?}, which it ends at {end:?}", loaded.now);
+        let seen = format!("alive: {alive}, at {:?}, and the cell ends at {end:?}", loaded.now);
         Err(Broken::new(format!("alive: {expected}"), seen, FIX))
     };
     if b.harness.stands_still() {
@@ -124,7 +127,7 @@ pub(super) fn a_cell_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) ->
         look(Some(false))?;
     }
     same(
-        "revision of the expired cell",
+        "the revision of the expired cell",
         &b.live(&selector, "still")?.record.revision_of("shop.code"),
         &Some(1),
     )?;

@@ -1,4 +1,6 @@
-//! Changes that nobody thought of: the store and `Record::apply` side by side.
+//! A rule about generated changes: the store and `Record::apply`, side by side.
+//!
+//! In: a [`Bench`] and a fixed seed. Out: a verdict. Never: a change that differs from run to run.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -43,7 +45,7 @@ const TIMES: [Duration; 6] = [
     Duration::MAX,
 ];
 
-/// xorshift64*: the same changes in every run, and no dependency for it.
+/// xorshift64*, which makes the same changes in every run and needs no dependency.
 struct Dice(u64);
 
 impl Dice {
@@ -73,7 +75,7 @@ impl Dice {
             .then(|| Principal::new("shop.user", &Json::from_store(self.pick(&["7", "8", "\"\u{e9}\""]))))
     }
 
-    /// Mostly long, now and then none at all.
+    /// Mostly long limits, sometimes none at all.
     fn limits(&mut self) -> Limits {
         if self.once_in(3) { Limits { idle: self.pick(&TIMES), absolute: self.pick(&TIMES) } } else { LONG }
     }
@@ -101,7 +103,7 @@ impl Dice {
         }
     }
 
-    /// Guards mostly hold, or nothing would ever be applied.
+    /// A change whose guards mostly hold; otherwise nothing would ever be applied.
     fn change(&mut self, record: Option<&Record>) -> Change {
         let mut change = Change { write: self.writes(), touch: self.once_in(3), ..Change::default() };
         for _ in 0..self.roll(3) {
@@ -133,7 +135,7 @@ impl Dice {
     }
 }
 
-/// What must be under one key.
+/// The record that must be under one selector.
 type Model = Option<Record>;
 
 fn step<H: Harness>(
@@ -145,7 +147,7 @@ fn step<H: Harness>(
 ) -> Result<Model, Broken> {
     let now = || Ok::<_, Broken>(b.live(witness, "that nobody touches")?.now);
     let from = now()?;
-    // What has ended by itself counts as gone; an end in between is for `explained` to judge.
+    // A record that has expired counts as gone. If it expires during the update, `explained` decides.
     let model = model.as_ref().filter(|record| !record.is_expired(from));
     match (dice.roll(12), model) {
         (0, _) => {
@@ -164,7 +166,7 @@ fn step<H: Harness>(
             return Ok(Some(record.clone()));
         }
         (_, None) if !dice.once_in(3) => {
-            // Under an expired record both answers are right; it is deleted first, so that only one is.
+            // On an expired record both answers are right. Delete it first, so that only one is.
             b.delete(selector)?;
             let new = dice.new_record();
             same("`create` where nothing is", &b.create(selector, &new)?, &Created::Created)?;
@@ -207,7 +209,7 @@ pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -
     let mut dice = Dice(0x5e55_1015);
     for n in 0..STEPS {
         if dice.once_in(3) {
-            // A server's clock is waited for, so only a little of it.
+            // With a server's clock this waits, so it is short.
             let longest = if b.harness.stands_still() { TIMES.len() - 1 } else { 3 };
             b.pass(TIMES.get(dice.roll(longest)).copied().unwrap_or_default());
         }

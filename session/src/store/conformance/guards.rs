@@ -1,4 +1,6 @@
 //! Rules about when a change is applied.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule. Never: a race.
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::{
     store::contract::Updated,
 };
 
-/// Sends `change`, and sees that answer and record are what `apply` says.
+/// Sends `change`, and checks that the answer and the record are what `apply` returns.
 fn agrees<H: Harness>(b: &Bench<'_, H>, selector: &Selector, change: &Change) -> Result<Outcome, Broken> {
     let before = b.live(selector, "before an update")?;
     let seen = b.update(selector, change)?;
@@ -24,7 +26,7 @@ fn agrees<H: Harness>(b: &Bench<'_, H>, selector: &Selector, change: &Change) ->
     explained(&before.record, change, &seen, Some(&after.record), (before.now, after.now))
 }
 
-/// Applied or not, as the name says; `apply` itself is the judge, this only sees that the case is the one that is meant.
+/// Checks that the case `what` is the intended one, applied or not. Whether the store is right is decided by `apply`.
 fn meant(outcome: &Outcome, applied: bool, case: &str) -> Result<(), Broken> {
     same(case, &matches!(outcome, Outcome::Done(_)), &applied)
 }
@@ -36,7 +38,7 @@ pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) ->
     let selector = b.selector(1);
     b.created(&selector, &new_record(&[("shop.user", "7"), ("shop.note", "null")]))?;
     b.updated(&selector, &write("shop.cart", "[1]"), "on a live record")?;
-    // user and note are at revision 1, cart at 2, wish is absent.
+    // `user` and `note` are at revision 1, `cart` is at 2, and `wish` is absent.
     let cases: [Case<'_>; 13] = [
         (&[("shop.user", Some(1))], true),
         (&[("shop.user", Some(2))], false),
@@ -46,7 +48,7 @@ pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) ->
         (&[("shop.wish", None)], true),
         (&[("shop.wish", Some(0))], false),
         (&[("shop.wish", Some(1))], false),
-        // A cleared cell is there.
+        // A cleared cell still exists.
         (&[("shop.note", None)], false),
         (&[("shop.note", Some(1))], true),
         (&[("shop.user", Some(1)), ("shop.cart", Some(2)), ("shop.wish", None)], true),
@@ -54,7 +56,7 @@ pub(super) fn guards_hold_or_nothing_is_applied<H: Harness>(b: &Bench<'_, H>) ->
         (&[("shop.wish", None), ("shop.wish2", None), ("shop.user", Some(9))], false),
     ];
     for (guards, holds) in cases {
-        // Everything a change can do, so that a conflict that applies some of it is seen.
+        // Everything that a change can do, so that a conflict that applies part of it is found.
         let mut change = Change {
             delete: vec!["shop.gone".into()],
             write: vec![set("shop.other", "1")],
@@ -121,7 +123,7 @@ pub(super) fn a_conflict_shows_the_current_record<H: Harness>(b: &Bench<'_, H>) 
     b.created(&selector, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?;
     let stale = guarded(write("shop.visits", "-1"), "shop.visits", Some(0));
     for round in 1..6 {
-        // Load and conflict, so that a store which remembers either is found out by the writes after it.
+        // A load and a conflict before each write, so that a store that caches either answer is found.
         let before = b.live(&selector, "before a conflict")?;
         for _ in 0..2 {
             let seen = b.update(&selector, &stale)?;

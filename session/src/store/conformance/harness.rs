@@ -1,6 +1,6 @@
-//! What the suite asks of a store's author.
+//! What the author of a store implements.
 //!
-//! In: nothing. Out: [`Harness`], [`Damage`]. Never: a default that would make a rule pass without looking.
+//! In: nothing. Out: [`Harness`] and [`Damage`]. Never has a default that lets a rule pass without checking anything.
 
 use std::{
     future::{Future, ready},
@@ -9,82 +9,82 @@ use std::{
 
 use crate::{id::public::Selector, store::contract::SessionStore};
 
-/// Makes stores for the suite, and does to them what only their author knows how to do.
+/// Makes stores for the suite, and does to them what only their author can do.
 ///
-/// Four methods are needed. Each of the others lets the suite look at more; what it could not look at,
-/// [`check_all`](super::check_all) returns by name.
+/// Four methods are required. Each of the others lets the suite check more; [`check_all`](super::check_all) returns the names of the rules
+/// that it could not check.
 pub trait Harness: Sync {
     /// The store under test.
     type Store: SessionStore;
 
-    /// Runs `future` to its end on this thread. Called from many threads at once, none of which is inside a runtime.
+    /// Runs `future` to its end on this thread. The suite calls this from many threads at once, none of which is inside a runtime.
     ///
-    /// A store whose connections belong to a runtime needs the same one behind every call: `tokio::runtime::Runtime::block_on`
-    /// of a multi-threaded runtime does.
+    /// If the connections of the store belong to a runtime, use the same runtime for every call, such as
+    /// `tokio::runtime::Runtime::block_on` of a multi-threaded runtime.
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T;
 
-    /// A store without records, that no other test writes to.
+    /// An empty store that no other test writes to.
     fn store(&self) -> impl Future<Output = Self::Store>;
 
-    /// Moves the store's clock forwards. For a store with an injected clock this moves the clock; for others it waits.
+    /// Lets time pass: moves the clock of a store that has an injected one, and waits otherwise.
     fn pass(&self, store: &Self::Store, by: Duration) -> impl Future<Output = ()>;
 
-    /// Whether time moves only by [`pass`](Self::pass); `false` for a server's own clock. With a clock that stands still, ends
-    /// are checked to the millisecond and long lives can be passed; with a running one, the suite watches short lives end.
+    /// Whether only [`pass`](Self::pass) moves the time; `false` for the clock of a server. With a clock that stands still, the suite checks
+    /// expiry to the millisecond and lets long lives pass; with a running clock, it watches short lives end.
     fn stands_still(&self) -> bool {
         true
     }
 
-    /// Moves the store's clock back; says whether it could.
+    /// Moves the store's clock back; returns whether it can.
     fn step_back(&self, store: &Self::Store, by: Duration) -> impl Future<Output = bool> {
         let _ = (store, by);
         ready(false)
     }
 
-    /// Another handle to the records of `store`, as a second process would have; overlapping writers then use both.
+    /// Another handle to the records of `store`, as a second process would have. Overlapping writers then use both.
     fn sibling(&self, store: &Self::Store) -> impl Future<Output = Option<Self::Store>> {
         let _ = store;
         ready(None)
     }
 
-    /// Replaces a part of a stored record by garbage, behind the store's back; says whether it could.
+    /// Damages a stored record without using the store; returns whether it can.
     fn damage(&self, store: &Self::Store, selector: &Selector, damage: Damage) -> impl Future<Output = bool> {
         let _ = (store, selector, damage);
         ready(false)
     }
 
-    /// Everything that the engine holds for `key`, in a form of your choice, to see that nothing was written.
+    /// Everything that the engine holds for `selector`, in any form, to check that nothing was written.
     fn raw(&self, store: &Self::Store, selector: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
         let _ = (store, selector);
         ready(None)
     }
 
-    /// Arranges that the next write reaches the engine and is done there, and its reply is lost; says whether it could.
+    /// Arranges that the next write is executed and its reply is lost; returns whether it can.
     fn cut_reply(&self, store: &Self::Store) -> impl Future<Output = bool> {
         let _ = store;
         ready(false)
     }
 }
 
-/// Ways to damage a stored record. A harness answers `false` for those that its engine cannot hold.
+/// Ways to damage a stored record. A harness returns `false` for those that its engine does not allow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Damage {
-    /// Meta is text of something else.
+    /// Meta is other text.
     Meta,
-    /// Meta ends in the middle, as after a torn write.
+    /// Meta is cut off, as by a torn write.
     TruncatedMeta,
     /// Meta is not UTF-8.
     MetaNotText,
-    /// Meta is missing; the cells are still there.
+    /// Meta is missing, and the cells are not.
     NoMeta,
-    /// One cell is text of something else.
+    /// One cell is other text.
     Cell,
     /// One cell is not UTF-8.
     CellNotText,
-    /// The engine holds another kind of thing than text: a number, a list.
+    /// The engine holds another type, such as a number or a list.
     WrongType,
-    /// Meta says that a later release wrote it.
+    /// Meta says that a later release wrote the record.
     NewerLayout,
 }
 
@@ -100,7 +100,7 @@ impl Damage {
         Self::NewerLayout,
     ];
 
-    /// Bytes that do it, where the damage is bytes in the place of meta or of a cell.
+    /// The bytes to write in place of meta or of a cell, for damage of that kind.
     #[must_use]
     pub const fn bytes(self) -> &'static [u8] {
         match self {

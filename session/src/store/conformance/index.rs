@@ -1,4 +1,6 @@
-//! Rules about sessions and their principals; for stores that have an index.
+//! Rules about the sessions of principals, for stores that have an index.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule; skipped without an index.
 
 use std::{
     num::NonZeroU32,
@@ -29,15 +31,14 @@ use crate::{
 
 const MOST: u32 = 3;
 
-/// Sign-ins of one writer in a race; few enough for a small store.
+/// How often each writer signs in in a race; few enough for a small store.
 const MOST_EACH: u8 = 40;
 
-const LIST: &str =
-    "a list holds the live sessions of one principal, and nothing else, the oldest sign-in first";
+const LIST: &str = "list the live sessions of one principal and nothing else, the oldest sign-in first";
 
-const ALONE: &str = "sign-ins of one principal take turns, from counting to the end of the write";
+const ALONE: &str = "let sign-ins of one principal take turns, from counting to the end of the write";
 
-const FINAL: &str = "what was acknowledged before `delete_all` began is gone when it returns";
+const FINAL: &str = "end every sign-in that was acknowledged before `delete_all` began";
 
 fn principal(name: &str) -> Principal {
     Principal::new("shop.user", &Json::from_store(name))
@@ -62,7 +63,7 @@ fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
     }
 }
 
-/// What an index answers, asked through one handle of the store.
+/// The index of one handle of the store.
 struct Asked<'a, H: Harness> {
     harness: &'a H,
     index: Abilities<'a>,
@@ -103,7 +104,7 @@ pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Be
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     let short = Limits { idle: Duration::from_millis(400), ..LONG };
     let ends = NewRecord { limits: short, ..signed_in("1") };
-    index.expect("1", &[], "before anybody signed in")?;
+    index.expect("1", &[], "before the first sign-in")?;
     b.created(&b.selector(1), &signed_in("1"))?;
     b.pass(Duration::from_millis(2));
     b.created(&b.selector(2), &NewRecord { label: Some("a browser".into()), ..signed_in("1") })?;
@@ -117,10 +118,10 @@ pub(super) fn a_list_holds_the_live_sessions_of_one_principal<H: Harness>(b: &Be
         &[b.selector(1), b.selector(2)],
         "of the sessions of one principal, after one has expired",
     )?;
-    index.expect("11", &[b.selector(4)], "of the sessions of another one")?;
+    index.expect("11", &[b.selector(4)], "among the sessions of another principal")?;
     for listed in index.list("1")? {
         same(
-            "meta in a list is meta of the record",
+            "the meta in a list is the meta of the record",
             &listed.meta,
             b.live(&listed.selector, "that is listed")?.record.meta(),
         )?;
@@ -141,10 +142,10 @@ pub(super) fn a_session_is_listed_from_its_sign_in_to_its_end<H: Harness>(b: &Be
     index.expect("1", &[first, second], "after the older one signed in again")?;
     b.updated(&first, &Change { principal: Some(None), ..Change::default() }, "that signs out")?;
     index.expect("1", &[second], "after an update that signed out")?;
-    b.updated(&first, &sign_in("2", None), "that signs in somebody else")?;
-    b.updated(&first, &sign_in("3", None), "that changes who is signed in")?;
-    index.expect("2", &[], "of whom the session no longer is")?;
-    index.expect("3", &[first], "of whom the session is now")?;
+    b.updated(&first, &sign_in("2", None), "that signs in another user")?;
+    b.updated(&first, &sign_in("3", None), "that changes the principal")?;
+    index.expect("2", &[], "for the principal that the session no longer has")?;
+    index.expect("3", &[first], "for the principal that the session has now")?;
     b.delete(&second)?;
     index.expect("1", &[], "after a delete")?;
     Ok(Held::Held)
@@ -181,7 +182,7 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
     b.created(&b.selector(0), &NewRecord { limits: short, ..signed_in("1") })?;
     b.pass(Duration::from_millis(401));
     for n in 1..=3 {
-        // The first has expired and does not count.
+        // The first session has expired and does not count.
         b.created(&b.selector(n), &NewRecord { max_sessions: reject, ..signed_in("1") })?;
         b.pass(Duration::from_millis(2));
     }
@@ -199,7 +200,7 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
         &b.live(&anonymous, "after `TooMany`")?.record.meta().revision,
         &before.record.meta().revision,
     )?;
-    b.updated(&b.selector(2), &sign_in("1", reject), "that signs in again, in a full house")?;
+    b.updated(&b.selector(2), &sign_in("1", reject), "that signs in again when the maximum is reached")?;
     index.expect("1", &[b.selector(1), b.selector(3), b.selector(2)], "after refusals")?;
 
     b.pass(Duration::from_millis(2));
@@ -229,7 +230,7 @@ pub(super) fn a_longer_life_does_not_make_a_session_younger<H: Harness>(b: &Benc
     )?;
     b.pass(Duration::from_millis(2));
     b.created(&b.selector(4), &NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in("1") })?;
-    b.dead(&b.selector(1), "after one more than allowed signed in, and it was the oldest", ALONE)?;
+    b.dead(&b.selector(1), "after one more than allowed signed in and it was the oldest", ALONE)?;
     index.expect("1", &[b.selector(2), b.selector(3), b.selector(4)], "after the oldest was ended")?;
     Ok(Held::Held)
 }
@@ -242,7 +243,7 @@ pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) 
     {
         let name = round.to_string();
         let max_sessions = at_most(when_full);
-        // Half of them begin a session, half of them have one.
+        // Half of the writers create a session, and the other half sign in to an existing one.
         let selector = |n: u8| b.selector(u8::try_from(round).unwrap_or(0) * 8 + n);
         let begins = |n: u8| n % 4 < 2;
         for n in (0..8).filter(|n| !begins(*n)) {
@@ -283,7 +284,7 @@ pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) 
         let mut listed = index.selectors(&name)?;
         live.sort_unstable();
         listed.sort_unstable();
-        same("sessions that are listed are those that are live", &listed, &live)?;
+        same("the listed sessions are the live ones", &listed, &live)?;
         same("live sessions after a race", &live.len(), &most)?;
     }
     Ok(Held::Held)
@@ -298,7 +299,7 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
             let mut selector = *b.selector(round).as_bytes();
             (selector[0], selector[1]) = (writer.n, n);
             let selector = Selector::from_bytes(selector);
-            // Asked before the one and after the other: what is in between may end either way.
+            // `after` is read before the sign-in, and `begun` after it. A sign-in in between may end either way.
             let after = done.load(Ordering::SeqCst);
             let created = writer.harness.block_on(writer.store.create(&selector, &signed_in(&name)));
             same("`create`", &created.map_err(|error| overloaded("create", &error))?, &Created::Created)?;
@@ -309,7 +310,7 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
                 let first = sign_in(&writer, 0)?;
                 let index = writer.store.abilities();
                 if !index.has_index() {
-                    let fix = "`abilities` answers the same on clones";
+                    let fix = "answer the same abilities on every handle";
                     return Err(Broken::new("an index on every handle", "none", fix));
                 }
                 begun.store(true, Ordering::SeqCst);
@@ -342,7 +343,7 @@ pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
         let mut listed = index.selectors(&name)?;
         listed.sort_unstable();
         live.sort_unstable();
-        same("sessions that are listed are those that are live", &listed, &live)?;
+        same("the listed sessions are the live ones", &listed, &live)?;
         index.delete_all(&name, None)?;
         for selector in live {
             b.dead(&selector, "after a second `delete_all`", FINAL)?;

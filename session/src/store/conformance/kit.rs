@@ -1,6 +1,6 @@
 //! What the rules are written with.
 //!
-//! In: a harness. Out: [`Bench`], whose calls fail as [`Broken`], and readable differences. Never: a rule.
+//! In: a harness. Out: [`Bench`], whose calls fail with [`Broken`], and comparisons with readable differences. Never: a rule.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{
 pub(super) const LONG: Limits =
     Limits { idle: Duration::from_hours(24 * 300), absolute: Duration::from_hours(24 * 3000) };
 
-/// One rule's store.
+/// The store that one rule uses.
 pub(super) struct Bench<'h, H: Harness> {
     pub(super) harness: &'h H,
     pub(super) store: H::Store,
@@ -35,11 +35,11 @@ impl<'h, H: Harness> Bench<'h, H> {
         Self { harness, store: harness.block_on(harness.store()), rule }
     }
 
-    /// The rule's `n`-th key; rules have different ones, should a harness fail to make stores that are empty.
+    /// The rule's `n`-th selector. Rules have different ones, in case a harness makes stores that are not empty.
     pub(super) fn selector(&self, n: u8) -> Selector {
         let mut bytes = [n; 16];
         for (at, byte) in self.rule.bytes().enumerate() {
-            // FNV-1a over the low bytes: all that is needed is that names differ.
+            // Any mixing will do, as long as different names give different bytes.
             if let Some(to) = bytes.get_mut(1 + at % 15) {
                 *to = (*to ^ byte).wrapping_mul(0x93).rotate_left(3);
             }
@@ -63,18 +63,18 @@ impl<'h, H: Harness> Bench<'h, H> {
         self.try_load(selector).map_err(|error| failed("load", &error))
     }
 
-    /// Loads what must be there.
+    /// Loads a record that must be live.
     pub(super) fn live(&self, selector: &Selector, when: &str) -> Result<Loaded, Broken> {
         self.load(selector)?.ok_or_else(|| {
             Broken::new(
                 format!("a live record {when}"),
                 "`load` answers `None`",
-                "nothing but its end or a `delete` ends a record; compare with `Record::is_expired`",
+                "only expiry or `delete` ends a record; compare with `Record::is_expired`",
             )
         })
     }
 
-    /// Sees that there is nothing.
+    /// Checks that there is no live record.
     pub(super) fn dead(&self, selector: &Selector, when: &str, fix: &str) -> Result<(), Broken> {
         match self.load(selector)? {
             None => Ok(()),
@@ -90,14 +90,14 @@ impl<'h, H: Harness> Bench<'h, H> {
         self.try_create(selector, new).map_err(|error| failed("create", &error))
     }
 
-    /// Creates a record that was not there, and loads it.
+    /// Creates a record where there is none, and loads it.
     pub(super) fn created(&self, selector: &Selector, new: &NewRecord) -> Result<Loaded, Broken> {
         match self.create(selector, new)? {
             Created::Created => self.live(selector, "after `create`"),
             Created::Exists => Err(Broken::new(
                 "`Created` for a selector that has no record",
                 "`Exists`",
-                "`Harness::store` must make a store without records, and `delete` must remove them",
+                "`Harness::store` must make an empty store, and `delete` must remove records",
             )),
             Created::TooMany => Err(uninvited()),
         }
@@ -107,7 +107,7 @@ impl<'h, H: Harness> Bench<'h, H> {
         self.try_update(selector, change).map_err(|error| failed("update", &error))
     }
 
-    /// Updates what must be there and allow it; the revision is checked against the record that is there then.
+    /// Updates a live record whose guards hold, and loads it. Its revision must be the one in the answer.
     pub(super) fn updated(&self, selector: &Selector, change: &Change, when: &str) -> Result<Loaded, Broken> {
         match self.update(selector, change)? {
             Updated::Done { revision } => {
@@ -127,14 +127,14 @@ impl<'h, H: Harness> Bench<'h, H> {
         }
     }
 
-    /// Sees that an update answers `Gone`.
+    /// Checks that an update answers `Gone`.
     pub(super) fn gone(&self, selector: &Selector, change: &Change, when: &str) -> Result<(), Broken> {
         match self.update(selector, change)? {
             Updated::Gone => Ok(()),
             other => Err(Broken::new(
                 format!("`Gone` {when}"),
                 answer(&other),
-                "`update` never creates: there is no unconditional write, which makes a logout final",
+                "`update` never creates a record, which is what makes a logout final",
             )),
         }
     }
@@ -152,15 +152,15 @@ pub(super) fn failed(call: &str, error: &StoreError) -> Broken {
     Broken::new(
         format!("`{call}` answers"),
         format!("{:?}: {error}", error.kind()),
-        "nothing is wrong with the engine here; see the error's source",
+        "nothing is wrong with the engine at this point; look at the error's source",
     )
 }
 
 pub(super) fn uninvited() -> Broken {
-    Broken::new("any other answer", "`TooMany`", "no maximum was asked for: `max_sessions` is `None`")
+    Broken::new("any other answer", "`TooMany`", "do not count sessions when `max_sessions` is `None`")
 }
 
-/// What an answer was, without values.
+/// Describes an answer, without values.
 pub(super) fn answer(updated: &Updated) -> String {
     match updated {
         Updated::Done { revision } => format!("`Done {{ revision: {revision} }}`"),
@@ -174,11 +174,11 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expecte
     if seen == expected {
         return Ok(());
     }
-    let fix = "what a store keeps is what `Record::create` and `Record::apply` return, and nothing else";
+    let fix = "store exactly what `Record::create` and `Record::apply` return";
     Err(Broken::new(format!("{what}: {expected:?}"), format!("{seen:?}"), fix))
 }
 
-/// Sees that two records are one, down to the bytes of every cell.
+/// Checks that two records are equal, down to the bytes of every cell.
 pub(super) fn same_record(when: &str, seen: &Record, expected: &Record) -> Result<(), Broken> {
     if seen == expected {
         return Ok(());
@@ -203,9 +203,9 @@ pub(super) fn same_record(when: &str, seen: &Record, expected: &Record) -> Resul
         let _ = write!(got, "\n    {wire_key} = {}", shortened(&cell.to_text()));
     }
     Err(Broken::new(
-        format!("the record {when} is what `Record::create` and `Record::apply` make of it{wanted}"),
+        format!("the record {when} is what `Record::create` and `Record::apply` return{wanted}"),
         format!("these parts differ{got}"),
-        "call `Record::apply`, or do exactly what it does; keep text as text, never parse and print it",
+        "call `Record::apply`, or do exactly what it does; keep text as text, and never parse and print it",
     ))
 }
 
@@ -216,9 +216,9 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Sees that a store's answer and what it then holds are what `apply` says, at some instant from `from` to `to`.
+/// Checks that the answer of a store, and the record that it then holds, are what `apply` returns at some instant between `from` and `to`.
 ///
-/// A clock that stands still leaves one instant; a server's clock leaves the few milliseconds that the call took.
+/// With a clock that stands still there is one instant; with a server's clock, there are the few milliseconds that the call took.
 pub(super) fn explained(
     before: &Record,
     change: &Change,

@@ -1,4 +1,6 @@
 //! Rules about the beginning and the end of records.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule. Never: a race.
 
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// Long enough for a few calls on a running clock, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(250);
 
-const LIVES: &str = "a record is dead when `now >= expires`, by the store's clock at the moment of the step";
+const LIVES: &str = "a record is dead when `now >= expires`, by the store's clock at the moment of the call";
 
 fn idle_for(idle: Duration) -> NewRecord {
     NewRecord { limits: Limits { idle, ..LONG }, ..new_record(&[("shop.user", "7")]) }
@@ -45,7 +47,7 @@ pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) ->
         if begun > now {
             let fix = "`created` and `Loaded::now` are times of one clock, the store's";
             return Err(Broken::new(
-                "a record begun before it is loaded",
+                "a record that was created before it is loaded",
                 format!("{begun:?} > {now:?}"),
                 fix,
             ));
@@ -63,15 +65,15 @@ pub(super) fn create_on_an_existing_record_changes_nothing<H: Harness>(b: &Bench
         NewRecord { verifier: verifier(9), ..new_record(&[("shop.user", "2"), ("shop.more", "0")]) };
     same("`create` on a live record", &b.create(&selector, &intruder)?, &Created::Exists)?;
     same_record("after `create` answered `Exists`", &b.live(&selector, "after `Exists`")?.record, &before)?;
-    // Also one that has no time to live: it may not take the other one with it.
+    // The same for a new record without time to live: it must not remove the existing one.
     let stillborn = NewRecord { limits: Limits { idle: Duration::ZERO, ..LONG }, ..intruder };
     same("`create` without time on a live record", &b.create(&selector, &stillborn)?, &Created::Exists)?;
     same_record("after `create` answered `Exists`", &b.live(&selector, "after `Exists`")?.record, &before)?;
     Ok(Held::Held)
 }
 
-/// Under an expired record that was not swept yet, both answers are right: `Exists`, which changes nothing, and `Created`,
-/// which replaces all of it. What is wrong is a mixture: cells of the old session in the new one.
+/// On an expired record that has not been swept, both answers are right: `Exists`, which changes nothing, and `Created`, which replaces the
+/// whole record. Wrong is a mixture, with cells of the old session in the new one.
 pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let selector = b.selector(1);
     b.create(&selector, &NewRecord { cells: vec![set("shop.secret", "1")], ..idle_for(SHORT) })?;
@@ -82,11 +84,7 @@ pub(super) fn create_on_an_expired_record_hands_out_nothing_old<H: Harness>(b: &
         Created::TooMany => return Err(uninvited()),
         Created::Created => {
             let record = b.live(&selector, "after `Created` on an expired record")?.record;
-            same_record(
-                "in the place of an expired one",
-                &record,
-                &Record::create(&new, record.meta().created),
-            )?;
+            same_record("in place of an expired one", &record, &Record::create(&new, record.meta().created))?;
         }
     }
     Ok(Held::Held)
@@ -124,7 +122,7 @@ pub(super) fn update_on_a_missing_record_creates_nothing<H: Harness>(b: &Bench<'
         "after `Gone` on a deleted record",
         "`update` writes only where a live record is; no upsert",
     )?;
-    // What `Gone` left behind must not get in the way of a new session, or show up in it.
+    // Remains of the old record must not prevent a new session, or show up in it.
     let new = new_record(&[("shop.cart", "[]")]);
     let record = b.created(&selector, &new)?.record;
     same_record("after `create`", &record, &Record::create(&new, record.meta().created))?;
@@ -136,7 +134,7 @@ pub(super) fn update_on_an_expired_record_is_gone<H: Harness>(b: &Bench<'_, H>) 
         write("shop.user", "8"),
         Change { touch: true, authenticated: true, ..Change::default() },
         Change { limits: Some(LONG), touch: true, ..Change::default() },
-        // `Gone` goes before `Conflict`: there is no current record to show.
+        // `Gone` comes before `Conflict`, because there is no current record to return.
         guarded(write("shop.user", "8"), "shop.user", Some(999)),
     ];
     for (n, _) in (1..).zip(&changes) {
@@ -158,7 +156,7 @@ pub(super) fn update_that_leaves_no_time_deletes<H: Harness>(b: &Bench<'_, H>) -
         b.created(&selector, &new_record(&[("shop.user", "7")]))?;
         let change = Change { limits: Some(limits), ..write("shop.user", "8") };
         b.gone(&selector, &change, "when the change leaves no time to live")?;
-        b.dead(&selector, "after such a change", "delete the record in the same step")?;
+        b.dead(&selector, "after such a change", "delete the record in the same atomic step")?;
         b.gone(&selector, &Change { limits: Some(LONG), ..Change::default() }, "after such a change")?;
     }
     Ok(Held::Held)
@@ -184,7 +182,7 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
     b.updated(&limited, &touch, "one millisecond before the idle end")?;
     b.pass(MILLI);
     b.dead(&loaded, "exactly at its idle end", LIVES)?;
-    // Not loaded in between: `update` must find out by itself. A write is not a touch, so the end stayed.
+    // Without a load in between: `update` must check the end by itself. A write is not a touch, so it did not move the end.
     b.gone(&written, &touch, "exactly at the idle end")?;
     b.pass(nearly);
     b.updated(&limited, &touch, "within a life that a touch made longer")?;
@@ -196,11 +194,11 @@ pub(super) fn a_record_is_dead_exactly_at_its_end<H: Harness>(b: &Bench<'_, H>) 
     Ok(Held::Held)
 }
 
-/// On a running clock: no answer may disagree with the store's own time before and after it.
+/// On a running clock, no answer may disagree with the store's time before and after it.
 fn watch_the_end<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let (witness, selector) = (b.selector(1), b.selector(2));
     b.created(&witness, &new_record(&[]))?;
-    // On a busy machine the first life may be over before anybody looks.
+    // On a busy machine, the first life may be over before it is observed.
     let mut life = SHORT;
     let end = loop {
         b.create(&selector, &idle_for(life))?;
@@ -277,7 +275,7 @@ pub(super) fn delete_may_ask_for_the_principal<H: Harness>(b: &Bench<'_, H>) -> 
     delete(&of("7"))?;
     b.created(&selector, &new_record(&[]))?;
     delete(&of("7"))?;
-    b.live(&selector, "that nobody is signed in to, after `delete` for a principal")?;
+    b.live(&selector, "without a principal, after `delete` for a principal")?;
     b.updated(
         &selector,
         &Change { principal: Some(Some(of("7"))), ..Change::default() },
@@ -291,13 +289,13 @@ pub(super) fn delete_may_ask_for_the_principal<H: Harness>(b: &Bench<'_, H>) -> 
     b.dead(
         &selector,
         "after `delete` for its principal",
-        "compare `Meta::principal` and delete in one step",
+        "compare `Meta::principal` and delete in one atomic step",
     )?;
     Ok(Held::Held)
 }
 
 pub(super) fn records_do_not_meet<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    // Keys that are easily mixed up: prefixes, zeros, bytes that are no text.
+    // Selectors that are easily confused: common prefixes, zeros, bytes that are not text.
     let selectors: Vec<_> = [[0; 16], [0xff; 16], [b'*'; 16], [b'{'; 16]]
         .into_iter()
         .flat_map(|bytes| [0, 1, 0xff].map(|last| [&bytes[..15], &[last]].concat()))

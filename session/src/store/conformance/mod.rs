@@ -1,7 +1,10 @@
-//! The store contract as a suite that the author of any store runs.
+//! The store contract as a test suite for the authors of stores.
 //!
-//! In: a [`Harness`], which makes empty stores and moves their time. Out: one test per rule, or a [`Report`]. Never: actix, a test
-//! runtime, knowledge of any particular store.
+//! In: a [`Harness`], which makes empty stores and lets their time pass. Out: one test per rule, or a [`Report`]. Never uses actix, a test
+//! runtime, or knowledge of a particular store.
+//!
+//! Read from top to bottom: `harness` is what the author implements, `verdict` the result of a rule, `kit` what the rules are written with. The
+//! other files are the rules, by topic; the table at the end of this file lists all of them.
 //!
 //! ```
 //! use std::{future::Future, time::Duration};
@@ -69,7 +72,7 @@ mod faults;
 mod index;
 mod scan;
 
-/// Runs every rule and says what became of each; for those who want to expect a failure.
+/// Runs every rule, and returns the result of each.
 pub fn report<H: Harness>(harness: &H) -> Report {
     let mut report = Report::default();
     for (rule, run) in rules::<H>() {
@@ -84,20 +87,20 @@ pub fn report<H: Harness>(harness: &H) -> Report {
 
 /// Runs every rule. Returns the names of those that the harness could not check.
 ///
-/// Call it from a plain `#[test]`: it runs futures itself, by [`Harness::block_on`].
+/// Call it from a plain `#[test]`; it runs futures with [`Harness::block_on`].
 ///
 /// # Panics
-/// When a rule is broken, with every broken rule, what was expected, what was seen, and what to look at.
+/// When a rule is broken. The message names every broken rule, with what was expected, what was seen, and what to look at.
 pub fn check_all<H: Harness>(harness: &H) -> Vec<&'static str> {
     let Report { skipped, broken, .. } = report(harness);
     fail_if_any(&broken);
     skipped
 }
 
-/// Runs the rule of this name; what [`conformance_tests!`](crate::conformance_tests) expands to.
+/// Runs the rule with this name. [`conformance_tests!`](crate::conformance_tests) expands to calls of this function.
 ///
 /// # Panics
-/// When the rule is broken, or there is none of this name.
+/// When the rule is broken, or no rule has this name.
 pub fn check<H: Harness>(harness: &H, rule: &str) {
     let found = rules::<H>().into_iter().find(|(name, _)| *name == rule);
     let broken = match found {
@@ -115,7 +118,7 @@ pub fn names() -> Vec<&'static str> {
     NAMES.to_vec()
 }
 
-#[allow(clippy::panic)] // a test kit: this is how a test fails
+#[allow(clippy::panic)] // a panic is how a test fails
 fn fail_if_any(broken: &[Broken]) {
     if !broken.is_empty() {
         let all: Vec<String> = broken.iter().map(ToString::to_string).collect();
@@ -136,7 +139,7 @@ fn run_one<H: Harness>(harness: &H, rule: &'static str, run: Run<H>) -> Verdict 
     verdict.map_err(|broken| Broken { rule, ..broken })
 }
 
-/// The one table of rules: the suite, the macro and the list of names are made from it.
+/// The table of rules, from which the suite, the macro and the list of names are made.
 macro_rules! table {
     ($dollar:tt $($module:ident: $($rule:ident)+;)+) => {
         const NAMES: &[&str] = &[$($(stringify!($rule)),+),+];
@@ -145,7 +148,7 @@ macro_rules! table {
             vec![$($((stringify!($rule), $module::$rule::<H> as Run<H>)),+),+]
         }
 
-        /// One `#[test]` per rule of the store contract, each on a harness of its own.
+        /// One `#[test]` per rule of the store contract, each with a new harness.
         ///
         /// The argument is an expression that makes a [`Harness`](crate::store::conformance::Harness); see
         /// [`store::conformance`](crate::store::conformance).

@@ -1,4 +1,6 @@
-//! Rules about writers that overlap, on threads of the operating system and on every handle that the harness has.
+//! Rules about writers that overlap.
+//!
+//! In: a [`Bench`], whose writers run on threads of the operating system and on every handle that the harness has. Out: a verdict per rule.
 
 use std::sync::{
     Barrier,
@@ -29,7 +31,7 @@ const ROUNDS: u64 = 12;
 const ATOMIC: &str =
     "load, check and write in one atomic step: a transaction that locks before it reads, or one script";
 
-/// One writer: a store handle, and a number.
+/// One writer: a handle of the store, and a number.
 pub(super) struct Writer<'a, H: Harness> {
     pub(super) harness: &'a H,
     pub(super) store: &'a H::Store,
@@ -55,7 +57,7 @@ pub(super) fn overloaded(call: &str, error: &StoreError) -> Broken {
     }
 }
 
-/// Runs `WRITERS` of them at once, every other one on the sibling handle if there is one.
+/// Runs `WRITERS` writers at once, every other one on the sibling handle if there is one.
 pub(super) fn overlap<H: Harness, T: Send>(
     b: &Bench<'_, H>,
     run: impl Fn(Writer<'_, H>) -> Result<T, Broken> + Sync,
@@ -83,7 +85,7 @@ fn number(record: &Record, wire_key: &str) -> Option<u64> {
     record.cell(wire_key)?.json.as_str().parse().ok()
 }
 
-/// A `Conflict` must say what is in the way: a record for which the guard still holds is an old one.
+/// Checks that a `Conflict` contains a record in which a guard or the generation does not hold. Any other record is an old one.
 fn contradicts(change: &Change, current: &Record) -> Result<(), Broken> {
     let generation_holds = change.expected_generation.is_none_or(|g| g == current.meta().generation);
     if generation_holds && change.guards.iter().all(|g| current.revision_of(g.key.as_str()) == g.revision) {
@@ -103,7 +105,7 @@ pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_,
     let selector = b.selector(1);
     let begun = b.created(&selector, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?.record;
     overlap(b, |writer| {
-        // All from one record, so that all but one must conflict, however fast the store is.
+        // All writers start from the same record, so all but one must conflict, however fast the store is.
         let mut record = begun.clone();
         let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
         let mut left = ROUNDS;
@@ -227,7 +229,7 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
         let deleted = AtomicBool::new(false);
         overlap(b, |writer| {
             if writer.n == 0 {
-                // Let the others get going: the first answer that they get is from a live record.
+                // Write first, so that the other writers have begun and found a live record.
                 let _ = writer.update(&selector, &write("shop.first", "1"))?;
                 writer
                     .harness
@@ -254,7 +256,7 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
     Ok(Held::Held)
 }
 
-/// Every change writes the same number into two cells and the label: a record in which they differ is of two moments.
+/// Every change writes the same number into two cells and the label, so a record in which they differ mixes two moments.
 pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     const CELLS: [&str; 2] = ["a.first", "z.last"];
     let selector = b.selector(1);

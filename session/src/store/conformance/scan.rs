@@ -1,4 +1,6 @@
-//! A rule about finding all records; for stores that can.
+//! A rule about finding all records, for stores that can scan.
+//!
+//! In: a [`Bench`]. Out: a verdict; skipped if the store cannot scan.
 
 use std::collections::HashSet;
 
@@ -9,15 +11,15 @@ use super::{
 };
 use crate::{id::public::Selector, store::contract::SessionStore};
 
-/// So few that a store has to be asked again and again.
+/// Small enough that a scan takes many pages.
 const PAGE: u32 = 3;
 
 const RECORDS: u8 = 20;
 
-/// More answers than any store needs for so few records beside a server's other keys.
+/// More pages than any store needs for this few records, even on a server with other data.
 const MOST_PAGES: u32 = 100_000;
 
-/// Every key, while `between` does something after each answer; `None`: this store cannot.
+/// All selectors that a scan finds, while `between` runs after each page; `None` if the store cannot scan.
 fn scanned<H: Harness>(
     b: &Bench<'_, H>,
     mut between: impl FnMut() -> Result<(), Broken>,
@@ -38,9 +40,9 @@ fn scanned<H: Harness>(
         }
     }
     Err(Broken::new(
-        "an answer without a `next` after the last record",
+        "a page without `next` after the last record",
         "no end",
-        "`next` is where the rest begins: after the last selector of the answer, not before it",
+        "let `next` point behind the last selector of the page, not before it",
     ))
 }
 
@@ -51,7 +53,7 @@ pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict
     }
     let mut others = RECORDS;
     let found = scanned(b, || {
-        // Others come and go meanwhile.
+        // Other records come and go in the meantime.
         others = if others < 200 { others + 1 } else { RECORDS + 1 };
         b.create(&b.selector(others), &new_record(&[]))?;
         b.delete(&b.selector(others))
@@ -60,9 +62,9 @@ pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict
     let missed = all.difference(&found).count();
     if missed > 0 {
         return Err(Broken::new(
-            format!("all {RECORDS} records that are there from the first call to the last"),
+            format!("all {RECORDS} records that exist from the first page to the last"),
             format!("{missed} are missing"),
-            "go on where the answer before ended: after its last selector, and in an order that other writes do not move",
+            "continue after the last selector of the page before, in an order that other writes do not change",
         ));
     }
     for selector in &all {
@@ -70,7 +72,11 @@ pub(super) fn a_scan_finds_every_record<H: Harness>(b: &Bench<'_, H>) -> Verdict
     }
     let found = scanned(b, || Ok(()))?.unwrap_or_default();
     if all.iter().any(|selector| found.contains(selector)) {
-        return Err(Broken::new("no selector of a record that was deleted", "one", "list what is stored"));
+        return Err(Broken::new(
+            "no selector of a record that was deleted",
+            "one",
+            "list only what is stored",
+        ));
     }
     Ok(Held::Held)
 }

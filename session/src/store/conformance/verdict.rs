@@ -1,14 +1,14 @@
-//! How a rule ended.
+//! The results of rules.
 //!
-//! In: what a rule expected and saw. Out: [`Broken`], [`Report`]. Never: a rule.
+//! In: what a rule expected and saw. Out: [`Broken`] and [`Report`]. Never: a rule.
 
 use std::fmt;
 
-/// A rule that a store does not keep.
+/// A rule that a store breaks.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Broken {
-    /// The rule, which is also the name of its test.
+    /// The name of the rule, and of its test.
     pub rule: &'static str,
     /// What a store that keeps the rule does.
     pub expected: String,
@@ -36,23 +36,23 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// How a rule that is not broken ended.
+/// The result of a rule that is not broken.
 pub(super) enum Held {
     Held,
-    /// The harness lacks what the rule needs.
+    /// The harness or the store lacks what the rule needs.
     Skipped,
 }
 
 pub(super) type Verdict = Result<Held, Broken>;
 
-/// What became of every rule.
+/// The result of every rule.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Kept.
+    /// Rules that the store keeps.
     pub held: Vec<&'static str>,
-    /// Not looked at, because the harness cannot do what the rule needs, such as losing a reply.
+    /// Rules that were not checked, because the harness or the store lacks what they need, such as losing a reply.
     pub skipped: Vec<&'static str>,
-    /// Not kept.
+    /// Rules that the store breaks.
     pub broken: Vec<Broken>,
 }

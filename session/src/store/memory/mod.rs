@@ -1,6 +1,17 @@
 //! Sessions in this process's memory.
 //!
-//! In and out: the store contract, by calling [`Record::apply`](crate::record::Record::apply) under a lock. Never: waiting.
+//! In and out: the store contract, by calling [`Record::apply`](crate::record::Record::apply) under a lock. Never waits for anything but a lock.
+//!
+//! Read from top to bottom:
+//!
+//! | Files | What they hold |
+//! |---|---|
+//! | `owners` | the sessions of each principal |
+//! | `shards` | the records, in shards that have a lock each |
+//! | `store` | the calls of the contract, on both |
+//! | this file | [`MemoryStore`], which users see |
+//!
+//! What never goes in here: a task, a file, a decision that `Record::apply` makes.
 
 use std::{fmt, sync::Arc};
 
@@ -30,10 +41,10 @@ mod owners;
 mod shards;
 mod store;
 
-/// Sessions in this process's memory: for tests, for development, and for one process whose sessions may end with it.
+/// Sessions in this process's memory, for tests, for development, and for a single process whose sessions may end with it.
 ///
-/// Clones share the records. Every `create` and `update` also looks for expired records in one of 32 parts of the store, in
-/// turn: an expired record leaves memory at the latest with the 32nd write after its end, whichever sessions are written.
+/// Clones share the records. Every `create` and `update` also removes the expired records of one of 32 shards, in turn, so an expired record
+/// leaves memory at the latest with the 32nd write after its end, whichever sessions are written.
 ///
 /// ```
 /// use actix_typed_session::store::MemoryStore;
@@ -45,19 +56,19 @@ mod store;
 pub struct MemoryStore(Arc<Inner>);
 
 impl MemoryStore {
-    /// A store for at most `limit` records. A full one refuses new sessions and ends none.
+    /// A store for at most `limit` records. A full store refuses new sessions with [`Full`](crate::store::StoreErrorKind::Full), and ends none.
     #[must_use]
     pub fn bounded(limit: usize) -> Self {
         Self::with(limit, Arc::new(SystemClock))
     }
 
-    /// A store that grows as long as there is memory: anybody who can begin sessions can use it up.
+    /// A store without a limit. A client that begins many sessions can use up the memory.
     #[must_use]
     pub fn unbounded() -> Self {
         Self::bounded(usize::MAX)
     }
 
-    /// The same, empty, with another clock.
+    /// An empty store with the same limit and this clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
         Self::with(self.0.limit, Arc::new(clock))
@@ -67,20 +78,20 @@ impl MemoryStore {
         Self(Arc::new(Inner { shards: Shards::new(), owners: Owners::default(), limit, clock }))
     }
 
-    /// How many records are in memory, expired ones that were not yet swept included.
+    /// How many records are in memory, including expired ones that have not been removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.shards.len()
     }
 
-    /// Whether there is none.
+    /// Whether no records are in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Drops every expired record now; says how many.
-    #[allow(clippy::must_use_candidate)] // the number is news, not the point
+    /// Removes every expired record now, and returns how many.
+    #[allow(clippy::must_use_candidate)] // most callers do not need the number
     pub fn sweep(&self) -> usize {
         self.0.sweep()
     }
@@ -110,7 +121,7 @@ impl SessionStore for MemoryStore {
 }
 
 impl Scan for MemoryStore {
-    /// One part of the store at a time, whatever the limit.
+    /// Each page is one shard, whatever the limit.
     async fn scan(&self, from: Option<&Cursor>, _: u32) -> Result<Scanned, StoreError> {
         let at = from.and_then(|from| from.as_str().parse().ok()).unwrap_or(0);
         let Some(selectors) = self.0.shards.selectors(at) else { return Ok(Scanned::default()) };
@@ -132,7 +143,7 @@ impl PrincipalIndex for MemoryStore {
 }
 
 impl Sweep for MemoryStore {
-    /// Whatever has ended, also more than `limit`: it takes no time.
+    /// Removes every expired record, even more than `limit`, because it takes hardly any time.
     async fn sweep(&self, _: u32) -> Result<u32, StoreError> {
         Ok(u32::try_from(MemoryStore::sweep(self)).unwrap_or(u32::MAX))
     }
@@ -167,7 +178,7 @@ mod tests {
             store.0.delete(&selector, None);
         }
         let ends = store.0.shards.ends();
-        assert!(ends < 10_000, "{ends} ends of sessions that are no more");
+        assert!(ends < 10_000, "{ends} ends of removed records");
         assert_eq!(store.0.owners.lock().len(), 0);
     }
 }

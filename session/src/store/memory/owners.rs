@@ -1,7 +1,7 @@
-//! Which records belong to whom.
+//! The sessions of each principal.
 //!
-//! In: principals and keys. Out: the keys of one principal. Never: a lock on a shard; whoever holds this one may take those, and
-//! never the other way round.
+//! In: principals and selectors. Out: the selectors of one principal. Never locks a shard. The order of locks is this one first, then a
+//! shard; taking them in the other order could deadlock.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,7 +10,8 @@ use std::{
 
 use crate::{id::public::Selector, record::meta::Principal};
 
-/// An entry may outlive its record for a moment; none is missing. Who holds the lock signs in, or ends sessions, alone.
+/// An entry may outlive its record for a moment, but no signed-in record lacks one. Holding the lock excludes other sign-ins and calls of
+/// `delete_all`, which is what keeps a maximum and makes `delete_all` final (G3).
 #[derive(Default)]
 pub(super) struct Owners(Mutex<Owned>);
 

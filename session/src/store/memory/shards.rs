@@ -1,6 +1,6 @@
-//! The records, in parts with a lock each.
+//! The records, in shards that have a lock each.
 //!
-//! In: selectors and the time. Out: locked parts, and the records that have ended. Never: whose a session is; see
+//! In: selectors and the time. Out: locked shards, and the records that have ended. Never knows about principals; see
 //! [`owners`](super::owners).
 
 use std::{
@@ -17,7 +17,7 @@ use crate::{
     record::{apply::Record, meta::Principal, time::Timestamp},
 };
 
-/// Enough that workers rarely meet at one lock; a power of two, so that a key's first byte picks evenly.
+/// Enough that workers rarely wait for the same lock, and a power of two, so that the first byte of a selector picks evenly.
 pub(super) const SHARDS: usize = 32;
 
 pub(super) struct Shards {
@@ -29,11 +29,11 @@ pub(super) struct Shards {
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) records: HashMap<Selector, Arc<Record>>,
-    /// When to look at a record again; a record that was touched meanwhile is put back with its later end.
+    /// When to look at each record again. A record that was touched in the meantime is put back with its later end.
     pub(super) ends: BinaryHeap<Reverse<(Timestamp, Selector)>>,
 }
 
-/// A record that is no more, and whose it was.
+/// A record that was removed, and the principal that it had.
 pub(super) struct Ended {
     pub(super) selector: Selector,
     pub(super) principal: Option<Principal>,
@@ -46,7 +46,7 @@ impl Ended {
 }
 
 impl Shard {
-    /// Signing in and out all day must not fill memory with the ends of sessions that are no more.
+    /// Drops the ends of records that were removed, once they are the majority. Otherwise signing in and out all day would fill memory.
     pub(super) fn forget_old_ends(&mut self) {
         if self.ends.len() > 2 * self.records.len() + 64 {
             self.ends = self
@@ -58,7 +58,7 @@ impl Shard {
     }
 }
 
-/// A panic in another thread cannot leave a shard half changed: every change is one assignment.
+/// A poisoned lock is fine: every change of a shard is one assignment, so a panic leaves none half changed.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -76,8 +76,8 @@ impl Shards {
         self.records.load(Ordering::SeqCst)
     }
 
-    /// Counts one more record, if there are fewer than `limit`. Counted before it is there, so that many threads together never
-    /// pass the limit.
+    /// Counts one more record; `false` if there are `limit` already. The count is raised before the record is inserted, so that many threads
+    /// together never exceed the limit.
     pub(super) fn count_one(&self, limit: usize) -> bool {
         let fits = self.records.fetch_add(1, Ordering::SeqCst) < limit;
         if !fits {
@@ -115,22 +115,22 @@ impl Shards {
         swept
     }
 
-    /// Removes the records of `shard` that have ended.
+    /// Removes the expired records of one shard.
     fn sweep_part(&self, shard: &Mutex<Shard>, now: Timestamp) -> Vec<Ended> {
         self.swept_from(&mut lock(shard), now)
     }
 
-    /// Sweeps the shard of `key`.
+    /// Removes the expired records of the shard of `selector`.
     pub(super) fn sweep_of(&self, selector: &Selector, now: Timestamp) -> Vec<Ended> {
         self.sweep_part(self.part_of(selector), now)
     }
 
-    /// Sweeps all shards.
+    /// Removes the expired records of all shards.
     pub(super) fn sweep_all(&self, now: Timestamp) -> Vec<Ended> {
         self.parts.iter().flat_map(|shard| self.sweep_part(shard, now)).collect()
     }
 
-    /// Sweeps one shard, each time another one.
+    /// Removes the expired records of one shard, the next one with every call.
     pub(super) fn sweep_next(&self, now: Timestamp) -> Vec<Ended> {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed);
         #[allow(clippy::indexing_slicing)] // a remainder of the length
@@ -144,7 +144,7 @@ impl Shards {
         Some(Ended::of(*selector, &record))
     }
 
-    /// The selectors of the shard `at`; `None`: there is no such shard.
+    /// The selectors in the shard `at`; `None` after the last shard.
     pub(super) fn selectors(&self, at: usize) -> Option<Vec<Selector>> {
         Some(lock(self.parts.get(at)?).records.keys().copied().collect())
     }

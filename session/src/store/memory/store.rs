@@ -1,6 +1,9 @@
-//! What is done to records and owners together.
+//! The store contract on records and owners together.
 //!
-//! In: the calls of the store contract. Out: their answers. Never: waiting; a lock on a shard while another one is taken.
+//! In: the calls of the contract. Out: their answers. Never waits, and never holds the locks of two shards.
+//!
+//! A call that may give a record to a principal holds the owners' lock from before it counts the principal's sessions until the entry is
+//! written. A call that only takes a record away updates the owners afterwards.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -31,14 +34,14 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Drops every expired record; says how many.
+    /// Removes every expired record, and returns how many.
     pub(super) fn sweep(&self) -> usize {
         let swept = self.shards.sweep_all(self.clock.now());
         self.forget(&swept);
         swept.len()
     }
 
-    /// Takes records that are no more out of the index. No shard may be locked.
+    /// Removes the entries of records that have ended, unless a principal has the record again. No shard may be locked.
     fn forget(&self, ended: &[Ended]) {
         if ended.iter().all(|ended| ended.principal.is_none()) {
             return;
@@ -57,7 +60,7 @@ impl Inner {
         shard.records.get(selector).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
     }
 
-    /// The live sessions of `principal` but `except`, the oldest sign-in first.
+    /// The live sessions of `principal` except `except`, the oldest sign-in first.
     pub(super) fn listed(
         &self,
         owned: &Owned,
@@ -75,7 +78,7 @@ impl Inner {
         list
     }
 
-    /// The sessions that must end for one more of `principal`; `None`: there may be none.
+    /// The sessions that must end before `principal` may have one more; `None` if one more is refused.
     fn evicted(
         &self,
         owned: &Owned,
@@ -89,7 +92,7 @@ impl Inner {
         Some(others.into_iter().take(evicted).map(|listed| listed.selector).collect())
     }
 
-    /// Ends sessions of `principal`; says how many there were.
+    /// Ends sessions of `principal`, and returns how many were live.
     pub(super) fn end(&self, owned: &mut Owned, principal: &Principal, selectors: &[Selector]) -> u64 {
         let mut ended = 0;
         for selector in selectors {
@@ -124,7 +127,7 @@ impl Inner {
             evicted = self.evicted(owned, principal, selector, new.max_sessions);
         }
         let mut shard = self.shards.shard(selector);
-        // Asked under the lock: a writer that waited must not judge by an earlier time than whoever went before it.
+        // Under the lock: a call that waited must not decide by an earlier time than the call before it.
         let now = self.clock.now();
         if shard.records.contains_key(selector) {
             return Ok(Created::Exists);
@@ -148,7 +151,7 @@ impl Inner {
     }
 
     pub(super) fn update(&self, selector: &Selector, change: &Change) -> Updated {
-        // Also here: a site where nobody begins a session any more would keep its dead ones for ever.
+        // Sweep here too. Otherwise a site where no sessions begin any more would keep expired ones for ever.
         self.forget(&self.shards.sweep_next(self.clock.now()));
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
@@ -157,13 +160,13 @@ impl Inner {
             evicted = self.evicted(owned, principal, selector, change.max_sessions);
         }
         let mut shard = self.shards.shard(selector);
-        // Asked under the lock, as in `create`: else a session that one reader saw expired could be touched back to life.
+        // Under the lock, as in `create`: otherwise a session that a reader saw expired could be touched back to life (G3).
         let now = self.clock.now();
         let Some(record) = shard.records.get_mut(selector) else { return Updated::Gone };
         match record.apply(change, now) {
             Outcome::Done(next) => {
                 let before = record.meta().principal.clone();
-                // Only a session that is not theirs already is one more.
+                // A session that the principal has already is not one more.
                 let more = next.meta().principal != before;
                 if more && evicted.is_none() {
                     return Updated::TooMany;
