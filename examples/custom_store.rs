@@ -1,4 +1,4 @@
-//! A store of your own in one file: every session is a JSON file in a folder, and one lock file lets one writer in at a time.
+//! A store of your own in one file: every session is a JSON file in a folder, and a lock file lets one writer in at a time.
 //!
 //! ```text
 //! $ cargo run -p session-examples --bin custom_store
@@ -7,10 +7,10 @@
 //! $ cargo test -p session-examples --bin custom_store
 //! ```
 //!
-//! A store is four methods, each one atomic step. What `create` and `update` must leave behind is not for the store to decide:
-//! `Record::create` and `Record::apply` are pure functions that say so. The work is to run them where nobody interferes: here
-//! between lock and unlock, in SQL between `BEGIN` and `COMMIT`. The tests at the end run the conformance suite, which fails on
-//! a store that gets it wrong.
+//! A store is four methods, each one atomic. It does not decide what `create` and `update` must leave behind: `Record::create` and
+//! `Record::apply` are pure functions that return it. The work of a store is to run them where nothing interferes, here between lock and
+//! unlock, in SQL between `BEGIN` and `COMMIT`. The tests at the end run the conformance suite, which fails on a store that gets
+//! this wrong.
 
 #![allow(clippy::print_stdout)] // a program for the terminal: this is how it speaks
 
@@ -31,7 +31,7 @@ use actix_typed_session::{
 use actix_web::{App, HttpServer, Responder, get};
 use serde::{Deserialize, Serialize};
 
-/// Sessions as files in a folder: right for reading and for a few hundred visitors, on one machine.
+/// Sessions as files in a folder: good for reading this example and for a few hundred visitors, on one machine.
 #[derive(Clone, Debug)]
 struct FolderStore(Arc<Inner>);
 
@@ -41,7 +41,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
-/// What one file holds. The library writes meta and cells as text and reads them back; a store only keeps them.
+/// The contents of one file. The library writes meta and cells as text and reads them back; a store only keeps them.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     meta: String,
@@ -55,31 +55,31 @@ impl FolderStore {
         Ok(Self(Arc::new(Inner { folder, clock: Arc::new(clock) })))
     }
 
-    /// Runs `step` where waiting for the disk holds up no other request, alone among all processes that use the folder.
+    /// Runs `work` on a thread that may wait for the disk, and excludes every other process that uses the folder.
     ///
-    /// The step runs to its end even if the request is gone: half a step would be worse than a whole one.
+    /// The work runs to its end even if the request is gone, so a file is never half written.
     async fn alone<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let locked_step = move || {
+        let locked_work = move || {
             let lock = File::create(inner.folder.join("lock")).map_err(nothing_changed)?;
             lock.lock().map_err(nothing_changed)?; // until `lock` is dropped, also by a crash
-            step(&inner)
+            work(&inner)
         };
-        tokio::task::spawn_blocking(locked_step).await.map_err(|error| {
-            StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error) // the step panicked
+        tokio::task::spawn_blocking(locked_work).await.map_err(|error| {
+            StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error) // the work panicked
         })?
     }
 
-    /// Removes the files of sessions that have ended; says how many. Call it now and then.
+    /// Removes the files of expired sessions, and returns how many. Call it from time to time.
     async fn sweep(&self) -> Result<usize, StoreError> {
         self.alone(|inner| {
             let mut swept = 0;
             for entry in fs::read_dir(&inner.folder).map_err(nothing_changed)? {
                 let path = entry.map_err(nothing_changed)?.path();
-                // A file that cannot be read stays: somebody must look at it.
+                // A file that cannot be read stays, so that someone can look at it.
                 if let Ok(Some(record)) = read(&path)
                     && record.is_expired(inner.clock.now())
                 {
@@ -94,7 +94,7 @@ impl FolderStore {
 }
 
 impl Inner {
-    /// Only the selector's own bytes, in hexadecimal, become a name: no path can be smuggled in.
+    /// The file of a session. Its name is made of the selector's bytes in hexadecimal, so a request cannot choose a path.
     fn path(&self, selector: &Selector) -> PathBuf {
         self.folder.join(format!("{:032x}.json", u128::from_be_bytes(*selector.as_bytes())))
     }
@@ -104,7 +104,7 @@ impl SessionStore for FolderStore {
     async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let selector = *selector;
         self.alone(move |inner| {
-            // The clock is asked under the lock, here and below: what was decided before waiting may be wrong by now.
+            // The clock is read under the lock, here and below, because waiting for the lock may have taken a while.
             let now = inner.clock.now();
             let record = read(&inner.path(&selector))?.filter(|record| !record.is_expired(now));
             Ok(record.map(|record| Loaded::new(record, now)))
@@ -120,7 +120,7 @@ impl SessionStore for FolderStore {
                 return Ok(Created::Exists);
             }
             let record = Record::create(&new, now);
-            // One without any time to live has come and gone.
+            // A record without any time to live is over at once.
             if !record.is_expired(now) {
                 write(&path, &record)?;
             }
@@ -133,7 +133,7 @@ impl SessionStore for FolderStore {
         let (selector, change) = (*selector, change.clone());
         self.alone(move |inner| {
             let (path, now) = (inner.path(&selector), inner.clock.now());
-            // No record, no write: this is what makes a logout final.
+            // Without a record nothing is written, which is what makes a logout final.
             let Some(record) = read(&path)? else { return Ok(Updated::Gone) };
             match record.apply(&change, now) {
                 Outcome::Done(next) => {
@@ -166,7 +166,7 @@ impl SessionStore for FolderStore {
     }
 }
 
-/// `None` if there is no file. A file that is no record is an error: unreadable is not empty.
+/// `None` if there is no file. A file that is not a record is an error: unreadable is not empty.
 fn read(path: &Path) -> Result<Option<Record>, StoreError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -183,7 +183,7 @@ fn read(path: &Path) -> Result<Option<Record>, StoreError> {
     Ok(Some(Record::from_parts(meta, cells)))
 }
 
-/// Writes a file beside it and renames that: a reader, or a crash, meets the old record or the new one, whole.
+/// Writes another file and renames it, so that a reader, or a process that starts after a crash, finds the old record or the new one.
 fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
     let stored = Stored {
         meta: record.meta().to_text().map_err(nothing_changed)?,
@@ -205,7 +205,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     name_is_on_disk(path)
 }
 
-/// After this a power cut does not undo the rename or the removal. If it fails, nobody knows.
+/// Makes the rename or the removal survive a power cut. If this fails, the outcome is unknown.
 fn name_is_on_disk(path: &Path) -> Result<(), StoreError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -257,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    /// What the suite needs to know of this store: how to make an empty one, and how to let time pass.
+    /// What the suite needs to know about this store: how to make an empty one, and how to let time pass.
     struct Folder {
         runtime: tokio::runtime::Runtime,
         parent: tempfile::TempDir,
@@ -290,7 +290,7 @@ mod tests {
             self.clock.advance(by);
         }
 
-        /// As another process has it: the folder opened once more.
+        /// Opens the folder once more, as another process does.
         async fn sibling(&self, store: &FolderStore) -> Option<FolderStore> {
             FolderStore::open(&store.0.folder, self.clock.clone()).ok()
         }
@@ -313,7 +313,7 @@ mod tests {
                     stored.meta = text.into();
                     serde_json::to_vec(&stored)
                 }
-                // Not UTF-8: JSON cannot hold it, so the whole file becomes that.
+                // JSON cannot hold text that is not UTF-8, so the whole file becomes these bytes.
                 (_, Err(_)) => Ok(damage.bytes().to_vec()),
             };
             fs::write(path, bytes.unwrap()).is_ok()

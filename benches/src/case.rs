@@ -1,4 +1,4 @@
-//! One thing to measure: requests of one kind against one service.
+//! One thing to measure: requests of one kind to one service.
 
 use std::{future::Future, hint::black_box, pin::Pin, rc::Rc};
 
@@ -11,12 +11,12 @@ use actix_web::{
     test::{TestRequest, call_service, init_service},
 };
 
-/// `n` requests, one after the other.
+/// Sends `n` requests, one after the other.
 type Run = Box<dyn Fn(u32) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// The case without any session: what the request itself costs.
+    /// The case without a session, which is what the request itself costs.
     pub(crate) bare: &'static str,
     pub(crate) run: Run,
 }
@@ -55,7 +55,7 @@ where
     Case { name, bare, run: Box::new(run) }
 }
 
-/// The `name=value` that one request to `app` is answered with.
+/// The `name=value` of the cookie that one request to `app` gets.
 pub(crate) async fn cookie_from<R, S, B, E>(app: R) -> String
 where
     R: IntoServiceFactory<S, Request>,

@@ -1,9 +1,9 @@
-//! What `cargo check` costs of a large state with a long history, beside the same struct with serde's derives.
+//! What `cargo check` costs for a large state with a long history, compared with the same struct with serde's derives.
 //!
 //! Measured: 0.39 s of CPU time with a lock file and 0.35 s without one, 0.28 s with serde's derives: 1.4 and 1.3 times as much.
 //!
-//! In: an empty folder. Out: small crates in it, which are checked in turn with all else built, and a table of their times. Never:
-//! a crate of this workspace touched.
+//! In: an empty folder. Out: small crates in it, each checked in turn after everything else is built, and a table of the times. Never touches a
+//! crate of this workspace.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use std::{
 const FIELDS: usize = 100;
 const VERSIONS: usize = 10;
 
-/// What the fields are of, over and over.
+/// The types of the fields, used in rotation.
 const TYPES: [&str; 10] = [
     "Option<String>",
     "u64",
@@ -70,7 +70,7 @@ pub fn read(text: &str) -> serde_json::Result<State> { serde_json::from_str(text
 pub fn write(state: &State) -> serde_json::Result<String> { serde_json::to_string(state) }
 ";
 
-/// The first version with a field: half of them are of the first.
+/// The first version that has a field; half of the fields are in version 1.
 fn since(field: usize) -> usize {
     if field < FIELDS / 2 { 1 } else { 2 + (field - FIELDS / 2) % (VERSIONS - 1) }
 }
@@ -83,8 +83,8 @@ fn fields(attribute: impl Fn(usize, &str) -> String) -> String {
     })
 }
 
-/// A state whose every older binary may still be running, so that every change has its way back too; with a lock file it
-/// also says what its types look like inside.
+/// A state all of whose older binaries may still be running, so every change can also be converted back. With a lock file, it also
+/// describes its types.
 fn ours(has_lock: bool) -> String {
     let attribute = |field: usize, ty: &str| {
         let mut words = Vec::new();
@@ -138,7 +138,7 @@ fn theirs(more: &str) -> String {
     )
 }
 
-/// What is compared: a name, what it depends on, its text.
+/// A crate to compare: its name, its dependencies, and its text.
 fn crates() -> [(&'static str, String, String); 6] {
     let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session");
     let session = format!("actix-typed-session = {{ path = '{}' }}\n", session.display());
@@ -152,7 +152,7 @@ fn crates() -> [(&'static str, String, String); 6] {
     ]
 }
 
-/// Writes the crates to `folder`, checks each `rounds` times in turn, and prints what it took.
+/// Writes the crates to `folder`, checks each `rounds` times in turn, and prints the times.
 pub(crate) fn run(folder: &str, rounds: usize) -> io::Result<()> {
     let (folder, crates) = (Path::new(folder), crates());
     let members = crates.each_ref().map(|(name, ..)| *name);
@@ -176,7 +176,7 @@ pub(crate) fn run(folder: &str, rounds: usize) -> io::Result<()> {
     let mut spent = crates.each_ref().map(|_| Vec::new());
     for _ in 0..rounds {
         for ((name, _, source), spent) in crates.iter().zip(&mut spent) {
-            // Written anew it is checked anew, and nothing else is.
+            // Writing the file again makes cargo check this crate again, and nothing else.
             fs::write(folder.join(name).join("src/lib.rs"), source)?;
             spent.push(check(folder, name)?);
         }
@@ -229,10 +229,10 @@ fn cargo(folder: &Path, arguments: &[&str], session_lock: Option<&str>) -> io::R
     }
 }
 
-/// What ended children used, and theirs; on Linux, in hundredths of a second.
+/// The CPU time of ended child processes, on Linux, in hundredths of a second.
 fn cpu_of_children() -> io::Result<Duration> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    // The second word is a name in brackets, which may hold spaces; these are the 16th and the 17th.
+    // The second field is a name in brackets, which may contain spaces; these are fields 16 and 17.
     let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(13);
     let ticks: u64 = words.take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
     Ok(Duration::from_millis(10 * ticks))

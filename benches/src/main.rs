@@ -1,7 +1,7 @@
-//! What a request costs, side by side with actix-session, in process and in one run.
+//! What a request costs, compared with actix-session, in process and in one run.
 //!
-//! `cargo run --release -p session-bench` prints a table. Times vary with the machine; for a decision count instructions:
-//! `--count <case> [<requests>]` runs one case and nothing else in a function that callgrind can be told to watch.
+//! `cargo run --release -p session-bench` prints a table. Times vary with the machine, so count instructions for a decision:
+//! `--count <case> [<requests>]` runs one case, in a function that callgrind can be told to watch.
 #![allow(clippy::print_stdout)] // a table is what this program is for
 #![allow(clippy::indexing_slicing)] // a missing case is a mistake here, and nobody's input
 
@@ -22,7 +22,7 @@ use actix_web::rt::{System, SystemRunner};
 
 use crate::case::Case;
 
-/// Rounds of every case, in turn; the best counts.
+/// How many rounds each case runs, in turn; the best one counts.
 const ROUNDS: u32 = 40;
 const REQUESTS: u32 = 1_000;
 
@@ -75,7 +75,7 @@ fn count(system: &SystemRunner, cases: &[Case], name: &str, n: u32) {
         let names: Vec<_> = cases.iter().map(|case| case.name).collect();
         return println!("{USAGE}\nthe cases are: {}", names.join(" | "));
     };
-    // What is made at first use is not what a request costs.
+    // What is made at first use is not part of what a request costs.
     system.block_on((case.run)(100));
     counted(system, case, n);
 }
@@ -88,7 +88,7 @@ fn counted(system: &SystemRunner, case: &Case, n: u32) {
 /// Nanoseconds per request, the best of all rounds.
 fn measure(system: &SystemRunner, cases: &[Case]) -> HashMap<&'static str, f64> {
     let mut times: HashMap<&'static str, Vec<Duration>> = HashMap::new();
-    // One round more than counts, to warm up.
+    // One more round, to warm up.
     for round in 0..=ROUNDS {
         for case in cases {
             let begun = Instant::now();
@@ -98,7 +98,7 @@ fn measure(system: &SystemRunner, cases: &[Case]) -> HashMap<&'static str, f64> 
             }
         }
     }
-    // Whatever else the machine does only ever adds.
+    // Other work on the machine only adds time.
     let best = |rounds: Vec<Duration>| {
         rounds.into_iter().min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(REQUESTS)
     };

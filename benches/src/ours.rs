@@ -14,13 +14,13 @@ thread_local! {
     static WRITES: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A number that is another one each time, so that every write changes something.
+/// A number that differs each time, so that every write changes something.
 pub(crate) fn next() -> u32 {
     WRITES.set(WRITES.get().wrapping_add(1));
     WRITES.get()
 }
 
-/// A text that is not the one before.
+/// A text that differs from the one before.
 pub(crate) fn text() -> String {
     TEXTS[usize::from(next().is_multiple_of(2))].to_owned()
 }

@@ -26,7 +26,7 @@ macro_rules! state {
                 session.update(|state| { $(state.$field = $value;)* });
             }
 
-            /// Fills every key of a session of actix-session.
+            /// Fills every entry of a session of actix-session.
             pub(crate) fn fill_theirs(session: &actix_session::Session) -> actix_web::Result<()> {
                 $(let value: $type = $value; session.insert(stringify!($field), value)?;)*
                 Ok(())

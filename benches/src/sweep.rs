@@ -1,4 +1,4 @@
-//! What live traffic notices of a sweep: latencies of loads and updates beside a great many expired records, before and during.
+//! What live traffic notices of a sweep: the latencies of loads and updates beside many expired records, before and during the sweep.
 
 use std::{
     error::Error,
@@ -17,7 +17,7 @@ const SESSIONS: u32 = 200;
 const CLIENTS: u32 = 4;
 const PHASE: Duration = Duration::from_secs(10);
 
-/// In an empty database: it is filled with expired records first.
+/// The database must be empty; it is filled with expired records first.
 pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     let store = PostgresStore::options(url)?.sweep_every(None).open().await?;
     let mut outside = PgConnection::connect(url).await?;
@@ -60,7 +60,7 @@ fn write(cell: u32, text: &str) -> CellWrite {
     CellWrite::new(format!("shop.text{cell}").into(), Json::from_store(&format!("\"{text}\"")))
 }
 
-/// Latencies, sorted.
+/// The latencies, sorted.
 async fn live_traffic(store: &PostgresStore) -> Vec<Duration> {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -94,9 +94,9 @@ async fn live_traffic(store: &PostgresStore) -> Vec<Duration> {
 fn print(name: &str, times: &[Duration]) {
     let at = |share: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        // a place in a list
-        let place = (times.len() as f64 * share) as usize;
-        times.get(place.min(times.len() - 1)).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        // An index into the sorted latencies.
+        let index = (times.len() as f64 * share) as usize;
+        times.get(index.min(times.len() - 1)).map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
     println!("| {name:16} | {:8} | {:6.2} | {:6.2} | {:6.2} |", times.len(), at(0.5), at(0.99), at(1.0));
 }

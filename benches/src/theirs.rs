@@ -1,4 +1,4 @@
-//! The same cases with actix-session, on a memory store as simple as one can write it.
+//! The same cases with actix-session, on the simplest possible memory store.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ type State = HashMap<String, String>;
 #[derive(Clone, Default)]
 struct Memory {
     sessions: Arc<Mutex<HashMap<String, State>>>,
-    /// Keys from a counter instead of from randomness: an advantage for this side.
+    /// Session keys come from a counter instead of from randomness, which is an advantage for this side.
     keys: Arc<AtomicU64>,
 }
 

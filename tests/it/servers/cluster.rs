@@ -1,7 +1,7 @@
 //! A Redis cluster: three masters with a replica each.
 //!
-//! In: `redis-server`. Out: its URL, slots that move, masters that die. Never: a change that the test did not ask for; replicas
-//! stay with their masters.
+//! In: `redis-server`. Out: the cluster's URL, and ways to move slots and to end masters. Never changes anything that the test did not ask for;
+//! replicas stay with their masters.
 
 use std::{collections::BTreeSet, net::TcpListener};
 
@@ -13,19 +13,19 @@ use super::{Redis, redis::usual, until};
 const MASTERS: usize = 3;
 const SLOTS: u16 = 16384;
 
-/// Nodes are known by their numbers: at first 0, 1 and 2 are masters, and 3, 4 and 5 their replicas.
+/// Nodes are identified by numbers: at first 0, 1 and 2 are masters, and 3, 4 and 5 are their replicas.
 pub(crate) struct RedisCluster {
     nodes: Vec<Redis>,
     ids: Vec<String>,
 }
 
-/// One for all tests that do not harm it; each puts [`super::unique_name`] before its keys.
+/// The cluster of all tests that do not harm it; each prefixes its Redis keys with [`super::unique_name`].
 pub(crate) async fn shared_cluster() -> Option<&'static RedisCluster> {
     static SHARED: OnceCell<Option<RedisCluster>> = OnceCell::const_new();
     SHARED.get_or_init(RedisCluster::start).await.as_ref()
 }
 
-/// The nodes talk to each other on a port that is higher by 10000.
+/// The nodes talk to each other on a port that is 10000 higher.
 fn free_ports() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -46,7 +46,7 @@ async fn node() -> Option<Redis> {
         "127.0.0.1",
         "--cluster-migration-barrier",
         "100",
-        // However long its master was not heard of.
+        // Take over however long the master has been silent.
         "--cluster-replica-validity-factor",
         "0",
     ];
@@ -70,7 +70,7 @@ impl RedisCluster {
     }
 
     async fn create(&self) {
-        // Each its own, so that nobody has to yield later. A node can be told as long as it knows no other one.
+        // Each node gets its own epoch, so that none has to yield later. This can be set only while a node knows no other one.
         for index in 0..self.nodes.len() {
             self.run(index, &["SET-CONFIG-EPOCH", &(index + 1).to_string()]).await;
         }
@@ -122,7 +122,7 @@ impl RedisCluster {
         self.ask::<()>(node, words).await;
     }
 
-    /// What one node knows of all, a line for each.
+    /// What one node knows about all nodes, one line each.
     async fn lines(&self, node: usize) -> Vec<String> {
         let nodes = self.nodes[node].answers::<String>(&["CLUSTER", "NODES"]).await.unwrap_or_default();
         nodes.lines().map(str::to_owned).collect()
@@ -137,16 +137,16 @@ impl RedisCluster {
         &self.nodes[index]
     }
 
-    /// Which slot a key belongs to.
+    /// The slot of a Redis key.
     pub(crate) async fn slot_of(&self, key: &str) -> u16 {
         self.ask(0, &["KEYSLOT", key]).await
     }
 
-    /// The slots of a node, in its own opinion.
+    /// The slots that a node says it has.
     pub(crate) async fn slots(&self, node: usize) -> BTreeSet<u16> {
         let lines = self.lines(node).await;
         let line = lines.iter().find(|line| line.contains("myself")).unwrap();
-        // Those that are about to move are named once more, in brackets.
+        // Slots that are about to move are listed again, in brackets.
         let ranges = line.split(' ').skip(8).filter(|range| !range.starts_with('['));
         let slots = ranges.flat_map(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -155,7 +155,7 @@ impl RedisCluster {
         slots.collect()
     }
 
-    /// Which node, by its number, a slot belongs to.
+    /// The number of the node that has a slot.
     pub(crate) async fn owner(&self, slot: u16) -> usize {
         for node in 0..self.nodes.len() {
             if self.nodes[node].answers::<()>(&["PING"]).await.is_some()
@@ -167,14 +167,14 @@ impl RedisCluster {
         panic!("nobody has slot {slot}");
     }
 
-    /// From here on `from` answers ASK for keys that it does not have.
+    /// Begins to move a slot: from here on, `from` answers ASK for Redis keys that it does not have.
     pub(crate) async fn begin_move(&self, slot: u16, from: usize, to: usize) {
         let slot = slot.to_string();
         self.run(to, &["SETSLOT", &slot, "IMPORTING", &self.ids[from]]).await;
         self.run(from, &["SETSLOT", &slot, "MIGRATING", &self.ids[to]]).await;
     }
 
-    /// Moves at most so many keys of a slot that is about to move; says how many there were.
+    /// Moves at most so many Redis keys of a slot that is moving; returns how many there were.
     pub(crate) async fn move_keys(&self, slot: u16, from: usize, to: usize, at_most: usize) -> usize {
         let keys: Vec<String> =
             self.ask(from, &["GETKEYSINSLOT", &slot.to_string(), &at_most.to_string()]).await;
@@ -187,15 +187,15 @@ impl RedisCluster {
         keys.len()
     }
 
-    /// From here on `from` answers MOVED.
+    /// Ends the move of a slot: from here on, `from` answers MOVED.
     pub(crate) async fn finish_move(&self, slot: u16, from: usize, to: usize) {
         while self.move_keys(slot, from, to, 100).await > 0 {}
-        // The new owner first: nobody is to send it a client that it sends back.
+        // Tell the new owner first. Otherwise another node could send it a client that it would send back.
         self.run(to, &["SETSLOT", &slot.to_string(), "NODE", &self.ids[to]]).await;
         self.run(from, &["SETSLOT", &slot.to_string(), "NODE", &self.ids[to]]).await;
     }
 
-    /// Moves the first slots of a node, with their keys.
+    /// Moves the first slots of a node, with their Redis keys.
     pub(crate) async fn move_slots(&self, count: usize, from: usize, to: usize) {
         for slot in self.slots(from).await.into_iter().take(count) {
             self.begin_move(slot, from, to).await;
@@ -207,7 +207,7 @@ impl RedisCluster {
         self.nodes[index].kill().await;
     }
 
-    /// Waits until every node that lives knows an owner that lives for every slot.
+    /// Waits until every live node knows a live owner of every slot.
     pub(crate) async fn until_ok(&self) {
         until("the cluster is whole", || async {
             let mut living = Vec::new();

@@ -1,8 +1,8 @@
-//! One server process and its folder; both are gone when the test ends, however it ends.
+//! A server process and its folder, both of which are gone when the test ends, however it ends.
 //!
-//! In: a command line, and who is to run it. Out: signals, whether it runs, what it wrote. Never: a process or a folder left
-//! behind, also when the test process is killed or when statics are never dropped: the guardian waits for the end of a pipe
-//! that only the test process holds.
+//! In: a command line, and the user that runs it. Out: signals, whether the process runs, and its output. Never leaves a process or a folder behind,
+//! even if the test process is killed or never drops its statics: the guardian waits for the end of a pipe that only the test process
+//! holds.
 
 use std::{
     fs::{self, OpenOptions},
@@ -16,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::until;
 
-/// Runs beside the test process, `$0` is the folder. The folder is moved before the number is read, and a server that does not
-/// see its folder any more does not start: so none slips through that is just starting.
+/// Runs beside the test process; `$0` is the folder. It moves the folder before it reads the process id, and a server that does not find its
+/// folder does not start, so a server that is just starting does not escape.
 const GUARDIAN: &str = r#"
 while read -r line; do :; done
 mv "$0" "$0.gone"
@@ -38,7 +38,7 @@ for attempt in 1 2 3 4 5 6 7 8 9; do
 done
 "#;
 
-/// Becomes the server. `$0` is the folder; the working folder stays the same one when it is moved.
+/// Becomes the server; `$0` is the folder, which stays the working folder when it is moved.
 pub(crate) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""#;
 
 /// A user of this machine.
@@ -56,10 +56,10 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// A folder for a server that `user` runs, or whoever runs the tests.
+    /// A folder for a server that `user` runs; without a user, the user of the tests.
     pub(crate) fn new(user: Option<User>) -> Self {
         let folder = tempfile::Builder::new().prefix("session-tests-").tempdir().unwrap().keep();
-        // In groups of their own: an interrupt from the terminal ends the test process, and that ends them.
+        // In a process group of its own: an interrupt from the terminal ends the test process, and that ends the others.
         let guardian = Command::new("sh")
             .args(["-c", GUARDIAN])
             .arg(&folder)
@@ -79,7 +79,7 @@ impl Guarded {
         &self.folder
     }
 
-    /// What the server wrote, for the message of a test that fails.
+    /// The output of the server, for the message of a test that fails.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -93,7 +93,7 @@ impl Guarded {
         assert!(output.status.success(), "{} failed: {errors}", program.display());
     }
 
-    /// Starts the server; one that ran before has ended.
+    /// Starts the server. One that ran before must have ended.
     pub(crate) fn spawn(&self, program: &Path, arguments: &[String]) {
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
         let mut command = Command::new("sh");
@@ -112,12 +112,12 @@ impl Guarded {
         }
     }
 
-    /// The number of the server's process.
+    /// The id of the server's process.
     pub(crate) fn process(&self) -> u32 {
         self.server.lock().unwrap().as_ref().expect("it runs").id()
     }
 
-    /// Whether the server ended by itself, or after a signal.
+    /// Whether the server has ended.
     pub(crate) fn has_ended(&self) -> bool {
         let mut server = self.server.lock().unwrap();
         let Some(child) = server.as_mut() else { return true };
@@ -125,18 +125,18 @@ impl Guarded {
             return false;
         }
         *server = None;
-        // Its number may become another process's now.
+        // From here on, its id may belong to another process.
         fs::remove_file(self.folder.join("process")).unwrap();
         true
     }
 
-    /// The server's and those of its children, which do its work in PostgreSQL.
+    /// The ids of the server and of its children, which do the work in PostgreSQL.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let server = self.process();
         [vec![server], children_of(server)].concat()
     }
 
-    /// Stops the server and its children where they are; the kernel still takes connections for them.
+    /// Freezes the server and its children; the kernel still accepts connections for them.
     pub(crate) fn freeze(&self) {
         let server = self.process();
         signal_to(server, Signal::STOP);
@@ -153,7 +153,7 @@ impl Guarded {
         signal_to(server, Signal::CONT);
     }
 
-    /// As a crash of all of its processes; they are gone when this returns.
+    /// Kills all processes, as a crash does; they are gone when this returns.
     pub(crate) async fn kill(&self) {
         if self.has_ended() {
             return;
@@ -165,7 +165,7 @@ impl Guarded {
         self.until_ended(&processes).await;
     }
 
-    /// Asks the server to end, in its own way of understanding `signal`.
+    /// Asks the server to end in the way that `signal` means to it.
     pub(crate) async fn stop(&self, signal: Signal) {
         let processes = self.processes();
         signal_to(self.process(), signal);
@@ -180,7 +180,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // The end of this pipe is what the guardian waits for.
+        // The guardian waits for the end of this pipe.
         drop(self.guardian.stdin.take());
         let _ = self.guardian.wait();
         if let Some(mut server) = self.server.get_mut().unwrap().take() {
@@ -191,7 +191,7 @@ impl Drop for Guarded {
 
 fn signal_to(process: u32, signal: Signal) {
     let process = Pid::from_raw(process.cast_signed()).unwrap();
-    // A child may end at any time; a server cannot be gone, because nobody has waited for it.
+    // A child may end at any time. The server's id stays valid, because its end has not been waited for.
     let _ = kill_process(process, signal);
 }
 
@@ -201,14 +201,14 @@ fn children_of(parent: u32) -> Vec<u32> {
     processes.filter(|process| state_and_parent(*process).is_some_and(|(_, of)| of == parent)).collect()
 }
 
-/// Whether a process has not ended; one that nobody waited for has.
+/// Whether a process runs. One that has ended and was not waited for does not.
 pub(crate) fn lives(process: u32) -> bool {
     state_and_parent(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
 fn state_and_parent(process: u32) -> Option<(char, u32)> {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it may hold anything.
+    // The process name before it may contain anything.
     let mut words = line.rsplit_once(") ")?.1.split(' ');
     Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
 }

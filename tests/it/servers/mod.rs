@@ -1,10 +1,10 @@
-//! Servers for tests: private ones to be killed and frozen, shared ones for everybody else, and a proxy that does harm.
+//! Servers for tests: private ones to kill and freeze, shared ones for all other tests, and a proxy that injects faults.
 //!
-//! In: the servers' binaries, as the distribution installs them, on Linux. Out: URLs, and a hand on each process. Never: a port
-//! that is not on loopback, a process or a folder that outlives the tests.
+//! In: the servers' programs, as Linux distributions install them. Out: URLs, and control of each process. Never listens anywhere but on
+//! loopback, and never leaves a process or a folder behind.
 //!
-//! A test begins with `let Some(redis) = Redis::start().await else { return };`: where the binary is missing it is skipped with a
-//! line that says so, or fails if the environment has `CI`. In `conformance_tests!` the harness can be
+//! A test begins with `let Some(redis) = Redis::start().await else { return };`. If the program is missing, the test is skipped and says so; if
+//! the environment has `CI`, it fails. In `conformance_tests!`, the harness can be
 //! `match harness() { Some(harness) => harness, None => return }`.
 
 mod cluster;
@@ -33,7 +33,7 @@ pub(crate) use self::{
     replicated::{Replicated, shared_replicated},
 };
 
-/// Waits until something is so, for so long as only something broken needs.
+/// Waits until `is_so` answers `true`, and panics after a time that only a fault takes.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so().await {
@@ -42,18 +42,18 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl 
     }
 }
 
-/// A name that nothing else in this process has: of a database, or before the keys of one test.
+/// A name that is unique in this process: of a database, or as the prefix of one test's Redis keys.
 pub(crate) fn unique_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A port that nobody listens on, for now.
+/// A port on which nothing listens at the moment.
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A program, from the path or else from one of these folders.
+/// The path of a program, on the path or else in one of these folders.
 pub(crate) fn find(
     program: &str,
     package: &str,
@@ -65,7 +65,7 @@ pub(crate) fn find(
     if found.is_none() {
         let why = format!("{program} is missing; run: apt-get install {package}");
         assert!(env::var_os("CI").is_none(), "{why}");
-        // Not with `eprintln!`, which the test harness hides for tests that pass.
+        // Not `eprintln!`, which the test harness hides for tests that pass.
         let test = thread::current();
         let line = format!("SKIPPED {}: {why}\n", test.name().unwrap_or("a test"));
         io::stderr().write_all(line.as_bytes()).unwrap();

@@ -1,7 +1,7 @@
 //! A PostgreSQL server.
 //!
-//! In: `postgres` and `initdb`. Out: URLs of databases, and a hand on its processes. Never: root as its user (it refuses), a
-//! Unix socket, or durability (what survives a crash of the machine is not what the tests are about).
+//! In: `postgres` and `initdb`. Out: URLs of databases, and control of its processes. Never runs as root (PostgreSQL refuses to), never uses a
+//! Unix socket, and never waits for the disk, because no test is about a crash of the machine.
 
 use std::{
     fs,
@@ -26,13 +26,13 @@ pub(crate) struct Postgres {
     port: u16,
 }
 
-/// One server for all tests that do not harm it, each with a [`database`](Postgres::database) of its own.
+/// The server of all tests that do not harm it, each with its own [`database`](Postgres::database).
 pub(crate) async fn shared_postgres() -> Option<&'static Postgres> {
     static SHARED: OnceCell<Option<Postgres>> = OnceCell::const_new();
     SHARED.get_or_init(Postgres::start).await.as_ref()
 }
 
-/// The data folder that every server begins with: `initdb` takes longer than a copy.
+/// The data folder with which every server begins, because `initdb` takes longer than a copy.
 async fn template(programs: &Path) -> &'static Path {
     static TEMPLATE: OnceCell<Guarded> = OnceCell::const_new();
     let make = || async {
@@ -50,7 +50,7 @@ async fn template(programs: &Path) -> &'static Path {
     TEMPLATE.get_or_init(make).await.folder()
 }
 
-/// Who runs the server: PostgreSQL does not run as root.
+/// The user that runs the server, because PostgreSQL does not run as root.
 fn user() -> Option<User> {
     if !geteuid().is_root() {
         return None;
@@ -68,7 +68,7 @@ fn user() -> Option<User> {
     )
 }
 
-/// Where Debian puts the programs, which are not on its path; the newest first.
+/// The folders in which Debian installs the programs, the newest first; they are not on the path.
 fn debian_folders() -> Vec<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut versions: Vec<u32> =
@@ -78,10 +78,10 @@ fn debian_folders() -> Vec<PathBuf> {
 }
 
 impl Postgres {
-    /// A server of this test alone.
+    /// A server for this test alone.
     pub(crate) async fn start() -> Option<Self> {
         let initdb = find("initdb", "postgresql", debian_folders())?;
-        // A link to it may stand in a folder without the others.
+        // A link to the program may be in a folder without the others.
         let programs = fs::canonicalize(initdb).unwrap().parent().unwrap().to_owned();
         let template = template(&programs).await.join("data");
         for _ in 0..ATTEMPTS {
@@ -112,7 +112,7 @@ impl Postgres {
             "unix_socket_directories=",
             "max_connections=300",
             "shared_buffers=16MB",
-            // Not `synchronous_commit`: what was acknowledged must survive the end of the processes.
+            // `synchronous_commit` stays on: what was acknowledged must survive the end of the processes.
             "fsync=off",
             "full_page_writes=off",
         ];
@@ -125,7 +125,7 @@ impl Postgres {
         self.guarded.folder().join("data")
     }
 
-    /// Waits until it answers, or has ended. Somebody else's server on this port would answer too, with another folder.
+    /// Waits until the server answers or has ended. A foreign server on this port would answer with another folder.
     async fn is_ready(&self) -> bool {
         let data = &self.data();
         until("postgres answers", || async move {
@@ -147,7 +147,7 @@ impl Postgres {
         options.username("postgres").database(database)
     }
 
-    /// For the test that follows it after the end of this process.
+    /// The guarded process, for the test that checks what is left after this process has ended.
     pub(crate) fn guarded(&self) -> &Guarded {
         &self.guarded
     }
@@ -156,31 +156,31 @@ impl Postgres {
         self.port
     }
 
-    /// A new, empty database, by its name.
+    /// Creates an empty database; returns its name.
     pub(crate) async fn database(&self) -> String {
         let name = unique_name();
         self.execute("postgres", &format!("CREATE DATABASE {name}")).await;
         name
     }
 
-    /// Where that database is.
+    /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// A connection that is not the store's.
+    /// A connection that does not belong to the store.
     pub(crate) async fn connection(&self, database: &str) -> PgConnection {
         self.options(database).connect().await.unwrap()
     }
 
-    /// Statements without an answer, on a connection of their own.
+    /// Runs statements on a new connection.
     pub(crate) async fn execute(&self, database: &str, statements: &str) {
         let mut connection = self.connection(database).await;
         connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statements))).await.unwrap();
         connection.close().await.unwrap();
     }
 
-    /// Stops all of its processes where they are: connections stay, and nothing is answered.
+    /// Freezes all processes of the server: connections stay open, and nothing is answered.
     pub(crate) fn freeze(&self) {
         self.guarded.freeze();
     }
@@ -189,22 +189,22 @@ impl Postgres {
         self.guarded.thaw();
     }
 
-    /// As a crash of all of its processes at once.
+    /// Kills all processes at once, as a crash does.
     pub(crate) async fn kill(&self) {
         self.guarded.kill().await;
     }
 
-    /// Connections end without a word more; what was committed is recovered by the next start.
+    /// Ends the server at once, without a message on its connections; the next start recovers what was committed.
     pub(crate) async fn stop_immediate(&self) {
         self.guarded.stop(Signal::QUIT).await;
     }
 
-    /// Transactions are rolled back, connections are told.
+    /// Ends the server after it has rolled back transactions and told its connections.
     pub(crate) async fn stop_fast(&self) {
         self.guarded.stop(Signal::INT).await;
     }
 
-    /// Starts it on the same port with the same data, after it was stopped or killed, or kills it first.
+    /// Starts the server again on the same port with the same data, and kills it first if it runs.
     pub(crate) async fn restart(&self) {
         self.guarded.kill().await;
         self.spawn();

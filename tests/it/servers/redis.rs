@@ -1,7 +1,7 @@
 //! A Redis server.
 //!
-//! In: `redis-server` 6.2 or later. Out: its URL, connections, and a hand on its process. Never: a file of the machine's own
-//! Redis, or persistence that was not asked for.
+//! In: `redis-server` 6.2 or later. Out: its URL, connections, and control of its process. Never uses files of the machine's own Redis, or
+//! persistence that the test did not ask for.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,10 +14,10 @@ use tokio::{sync::OnceCell, time::timeout};
 
 use super::{find, free_port, guarded::Guarded, until};
 
-/// Two processes may have found the same port free, but not so many times.
+/// How often to start again on another port: two processes may find the same port free, but not this often.
 const ATTEMPTS: usize = 5;
 
-/// More than a server of these needs that runs.
+/// Longer than a running server takes to answer.
 const SHORT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Redis {
@@ -27,23 +27,23 @@ pub(crate) struct Redis {
     port: u16,
 }
 
-/// One server for all tests that do not harm it; a test that wants keys of its own puts [`super::unique_name`] before them.
+/// The server of all tests that do not harm it; a test that needs its own Redis keys prefixes them with [`super::unique_name`].
 pub(crate) async fn shared_redis() -> Option<&'static Redis> {
     static SHARED: OnceCell<Option<Redis>> = OnceCell::const_new();
     SHARED.get_or_init(Redis::start).await.as_ref()
 }
 
-/// A connection that is more patient than the driver's default: these are busy machines.
+/// A connection with more patience than the driver's default, because test machines are busy.
 pub(crate) async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
     let patience = Some(Duration::from_secs(20));
     let config = AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
     Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// The arguments of a server that keeps to its folder, to loopback, and to memory, and then these.
+/// The arguments of a server that keeps to its folder, to loopback and to memory, followed by `more`.
 pub(crate) fn usual(folder: &Path, port: u16, more: &[&str]) -> Vec<String> {
     let (folder, port) = (folder.to_str().unwrap(), port.to_string());
-    // A replica need not wait for others to copy from its primary with it.
+    // A replica does not wait for other replicas to copy with it.
     let usual = [
         "--port",
         &port,
@@ -60,22 +60,22 @@ pub(crate) fn usual(folder: &Path, port: u16, more: &[&str]) -> Vec<String> {
 }
 
 impl Redis {
-    /// A server of this test alone, which forgets everything when it ends.
+    /// A server for this test alone, which forgets everything when it ends.
     pub(crate) async fn start() -> Option<Self> {
         Self::with_options(&[]).await
     }
 
-    /// A server that has kept what it acknowledged when it comes back after [`kill`](Self::kill).
+    /// A server that still has what it acknowledged when it is started again after [`kill`](Self::kill).
     pub(crate) async fn persistent() -> Option<Self> {
         Self::with_options(&["--appendonly", "yes", "--appendfsync", "always"]).await
     }
 
-    /// A server with these arguments besides the usual ones.
+    /// A server with these arguments in addition to the usual ones.
     pub(crate) async fn with_options(options: &[&str]) -> Option<Self> {
         Self::launch(free_port, |folder, port| usual(folder, port, options)).await
     }
 
-    /// A server with a port that `pick` found and the arguments that go with it.
+    /// A server on a port that `pick` chose, with the arguments that belong to it.
     pub(crate) async fn launch(
         pick: fn() -> u16,
         arguments: impl Fn(&Path, u16) -> Vec<String>,
@@ -99,7 +99,7 @@ impl Redis {
         self.guarded.spawn(&self.program, &self.arguments);
     }
 
-    /// Waits until it answers, or has ended. Somebody else's server on this port would answer too, with another number.
+    /// Waits until the server answers or has ended. A foreign server on this port would answer with another process id.
     async fn is_ready(&self) -> bool {
         let process = &format!("process_id:{}\r\n", self.guarded.process());
         until("redis-server answers", || async move {
@@ -110,7 +110,7 @@ impl Redis {
         !self.guarded.has_ended()
     }
 
-    /// For the test that follows it after the end of this process.
+    /// The guarded process, for the test that checks what is left after this process has ended.
     pub(crate) fn guarded(&self) -> &Guarded {
         &self.guarded
     }
@@ -123,7 +123,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A connection that is not the store's.
+    /// A connection that does not belong to the store.
     pub(crate) async fn connection(&self) -> MultiplexedConnection {
         self.try_connection().await.unwrap()
     }
@@ -136,12 +136,12 @@ impl Redis {
         command.query_async(&mut self.try_connection().await?).await
     }
 
-    /// Sends one command on a connection of its own: `redis.command(&["GET", "key"])`.
+    /// Sends one command on a new connection: `redis.command(&["GET", "key"])`.
     pub(crate) async fn command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         self.try_command(Cmd::new().arg(words)).await
     }
 
-    /// The answer to one command, of a server that may be dead or frozen.
+    /// Sends one command to a server that may be dead or frozen.
     pub(crate) async fn answers<T: FromRedisValue>(&self, words: &[&str]) -> Option<T> {
         timeout(SHORT, self.command(words)).await.ok()?.ok()
     }
@@ -150,7 +150,7 @@ impl Redis {
         self.command::<()>(&["CONFIG", "SET", name, value]).await.unwrap();
     }
 
-    /// Stops it where it is: connections stay, and nothing is answered.
+    /// Freezes the server: connections stay open, and nothing is answered.
     pub(crate) fn freeze(&self) {
         self.guarded.freeze();
     }
@@ -159,22 +159,22 @@ impl Redis {
         self.guarded.thaw();
     }
 
-    /// As a crash.
+    /// Kills the server, as a crash does.
     pub(crate) async fn kill(&self) {
         self.guarded.kill().await;
     }
 
-    /// Ends it as an operator does.
+    /// Ends the server as an operator does.
     pub(crate) async fn stop(&self) {
         self.guarded.stop(Signal::TERM).await;
     }
 
-    /// Starts it on the same port and in the same folder, after it was stopped or killed, or kills it first.
+    /// Starts the server again on the same port and in the same folder, and kills it first if it runs.
     pub(crate) async fn restart(&self) {
         self.guarded.kill().await;
         self.spawn();
         assert!(self.is_ready().await, "redis-server did not start again: {}", self.guarded.log());
-        // It answers `INFO` also while it still reads its file.
+        // The server answers `INFO` even while it still reads its file.
         until("redis-server has loaded its file", || async { self.command::<()>(&["DBSIZE"]).await.is_ok() })
             .await;
     }

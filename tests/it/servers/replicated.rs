@@ -1,7 +1,7 @@
-//! A Redis primary with a replica, and three sentinels that make the replica the primary when it is gone.
+//! A Redis primary with a replica, and three Sentinels that promote the replica when the primary is gone.
 //!
-//! In: `redis-server`. Out: the URL that names the sentinels, and a hand on each process. Never: a promise that the replica has
-//! what the primary acknowledged; that is what these tests are about.
+//! In: `redis-server`. Out: the URL that names the Sentinels, and control of each process. Never promises that the replica has what the primary
+//! acknowledged; that is what these tests are about.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ pub(crate) struct Replicated {
     sentinels: Vec<Redis>,
 }
 
-/// One for all tests that do not harm it.
+/// The servers of all tests that do not harm them.
 pub(crate) async fn shared_replicated() -> Option<&'static Replicated> {
     static SHARED: OnceCell<Option<Replicated>> = OnceCell::const_new();
     SHARED.get_or_init(Replicated::start).await.as_ref()
@@ -27,7 +27,7 @@ impl Replicated {
     pub(crate) async fn start() -> Option<Self> {
         let first = Redis::start().await?;
         let second = Redis::with_options(&["--replicaof", "127.0.0.1", &first.port().to_string()]).await?;
-        // A sentinel asks for replicas once and then not for ten seconds, so the replica has to be there already.
+        // A Sentinel asks for replicas once and then not again for ten seconds, so the replica must exist first.
         until("the replica follows", || async { follows(&second).await }).await;
         let (one, two, three) = tokio::join!(sentinel(&first), sentinel(&first), sentinel(&first));
         let replicated = Self { nodes: [first, second], sentinels: vec![one?, two?, three?] };
@@ -55,7 +55,7 @@ impl Replicated {
         format!("redis-sentinel://{}/{SERVICE}", sentinels.join(","))
     }
 
-    /// Whom the sentinels call the primary; the one that is dead until they have agreed on another one.
+    /// The node that the Sentinels call the primary, which may be dead until they agree on another one.
     pub(crate) async fn primary_port(&self) -> u16 {
         let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE];
         let (_, port): (String, u16) = self.sentinels[0].command(&words).await.unwrap();
@@ -67,30 +67,30 @@ impl Replicated {
         self.nodes.iter().find(|node| node.port() == port).unwrap()
     }
 
-    /// The other one.
+    /// The node that is not the primary.
     pub(crate) async fn replica(&self) -> &Redis {
         let port = self.primary_port().await;
         self.nodes.iter().find(|node| node.port() != port).unwrap()
     }
 
-    /// Returns the dead one, for [`until_failed_over`](Self::until_failed_over), and to start it again.
+    /// Kills the primary and returns its number, for [`until_failed_over`](Self::until_failed_over) and for starting it again.
     pub(crate) async fn kill_primary(&self) -> &Redis {
         let primary = self.primary().await;
         primary.kill().await;
         primary
     }
 
-    /// Has the replica take over while the primary lives, which then refuses writes on the connections that it has.
+    /// Lets the replica take over while the primary lives; the primary then refuses writes on the connections that it has.
     pub(crate) async fn fail_over(&self) {
         let old = self.primary().await;
         self.sentinels[0].command::<()>(&["SENTINEL", "FAILOVER", SERVICE]).await.unwrap();
         let new = self.until_failed_over(old).await;
-        // The sentinels would do this after eight seconds, and then end its connections.
+        // The Sentinels would do this after eight seconds, and then end its connections.
         old.command::<()>(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]).await.unwrap();
         until("the old primary follows", || async { follows(old).await }).await;
     }
 
-    /// Waits until all sentinels name another primary than `old`, and it takes writes; returns that one.
+    /// Waits until all Sentinels name another primary than `old` and it accepts writes; returns its number.
     pub(crate) async fn until_failed_over(&self, old: &Redis) -> &Redis {
         let new = self.nodes.iter().find(|node| node.port() != old.port()).unwrap();
         let address = format!("address=127.0.0.1:{}", new.port());
@@ -103,7 +103,7 @@ impl Replicated {
 }
 
 async fn sentinel(primary: &Redis) -> Option<Redis> {
-    // It writes what it learns into its configuration, so it wants a file.
+    // A Sentinel writes what it learns into its configuration, so it needs a file.
     let configure = |folder: &Path, port: u16| {
         let file = folder.join("sentinel.conf");
         let lines = [

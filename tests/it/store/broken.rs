@@ -1,4 +1,4 @@
-//! The suite must fail on stores that are broken. Each of these has one fault, and the rules that must find it.
+//! The suite must fail on broken stores. Each of these has one fault, and the test names the rules that must find it.
 
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
@@ -61,7 +61,7 @@ fn broken_rules(fault: Fault) -> Vec<String> {
     let harness = Broken { fault, clock: ManualClock::at(BEGIN) };
     let report = conformance::report(&harness);
     for broken in &report.broken {
-        // What a store's author reads: the rule, what was expected, what was seen, and where to look.
+        // What the author of a store reads: the rule, what was expected, what was seen, and where to look.
         let text = broken.to_string();
         assert!([&broken.expected, &broken.seen, &broken.fix].iter().all(|part| !part.is_empty()), "{text}");
         assert!(text.contains(broken.rule) && text.contains("fix:"), "{text}");

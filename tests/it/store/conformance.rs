@@ -1,4 +1,4 @@
-//! The suite on the stores of one process, and the harness that they share.
+//! The conformance suite on the memory store, and the runtime and clock that other harnesses share.
 
 use std::{future::Future, time::Duration};
 
@@ -7,10 +7,10 @@ use actix_typed_session::{
     store::{AnyStore, ManualClock, MemoryStore, SessionStore, conformance::Harness},
 };
 
-/// What every test's clock shows first.
+/// The first time that every test's clock shows.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// Polls on one thread; for stores that never wait for anything but each other.
+/// Polls on one thread, for stores that wait for nothing but each other.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
@@ -61,7 +61,7 @@ mod any {
     actix_typed_session::conformance_tests!(super::Memory::new(AnyStore::new));
 }
 
-/// A clock that nobody moves: the rules must also hold, and be decidable, on a server's own time.
+/// A clock that the harness does not move: the rules must also hold, and be decidable, by a server's own time.
 mod running_clock {
     use super::*;
 
@@ -90,7 +90,7 @@ mod running_clock {
     actix_typed_session::conformance_tests!(Running);
 }
 
-/// The rules compare records for equality; that is only fair if text gives back what `Record::create` made.
+/// The rules compare records for equality, which is fair only if text gives back what `Record::create` made.
 #[test]
 fn a_record_is_the_same_after_a_store_kept_it() {
     use actix_typed_session::{

@@ -44,11 +44,11 @@ fn a_full_store_refuses_and_ends_no_live_session() {
     assert_eq!(create(&store, 50, MINUTE), Err(StoreErrorKind::Full));
     assert!((0..50).all(|n| alive(&store, n)), "nobody was put out to make room");
     assert!(!alive(&store, 50));
-    // Writes to the sessions that are there go on.
+    // Writes to existing sessions go on.
     let mut change = Change::default();
     change.write = vec![CellWrite::new("shop.cart".into(), Json::null())];
     assert!(matches!(block_on(store.update(&selector(3), &change)), Ok(Updated::Done { revision: 2 })));
-    // Room comes from the dead, wherever they lie.
+    // Expired sessions make room, in whichever shard they are.
     clock.advance(MINUTE);
     assert_eq!(create(&store, 51, MINUTE), Ok(Created::Created));
     assert_eq!(create(&store, 52, MINUTE), Err(StoreErrorKind::Full));
@@ -117,7 +117,7 @@ fn a_record_whose_life_was_shortened_leaves_memory_at_its_new_end() {
     assert_eq!((store.sweep(), store.len()), (1, 0));
 }
 
-/// A clock that is asked while the store is locked, or not: it sees whether another thread gets at the record meanwhile.
+/// A clock that notes whether it is asked while the store is locked, by whether another thread gets at the record in the meantime.
 #[derive(Clone, Debug, Default)]
 struct Watching(Arc<Mutex<Watched>>);
 
@@ -134,7 +134,7 @@ impl Clock for Watching {
         if let Some(store) = taken {
             let other = store.clone();
             let load = std::thread::spawn(move || alive(&other, 0));
-            // A thread that is not locked out is done in microseconds; one that is, never.
+            // A thread that is not locked out is done in microseconds; one that is locked out never is.
             let patience = std::time::Instant::now() + Duration::from_millis(200);
             while !load.is_finished() && std::time::Instant::now() < patience {
                 std::thread::yield_now();
@@ -147,10 +147,10 @@ impl Clock for Watching {
     }
 }
 
-/// A writer that waited for the lock must not judge by the time at which it came: it would touch back to life what a reader
-/// has already seen dead.
+/// A writer that waited for the lock must not use the time at which it came: it would touch a session back to life that a reader has
+/// already seen expired.
 #[test]
-fn the_time_of_a_write_is_that_of_its_lock() {
+fn a_write_uses_the_time_at_which_it_got_its_lock() {
     let clock = Watching::default();
     let store = MemoryStore::unbounded().with_clock(clock.clone());
     create(&store, 0, MINUTE).unwrap();

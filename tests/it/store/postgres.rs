@@ -1,4 +1,4 @@
-//! What the PostgreSQL store promises: the contract, one round trip, tables of its own, and nothing lost by faults.
+//! What the PostgreSQL store promises: the contract, one round trip, its own tables, and no loss by faults.
 
 use std::{
     num::NonZeroU32,
@@ -33,7 +33,7 @@ mod wire;
 
 const SELECTOR: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
-/// What only something broken takes.
+/// Longer than anything takes without a fault.
 const BOUND: Duration = Duration::from_secs(30);
 
 fn selector(n: u16) -> Selector {
@@ -66,7 +66,7 @@ fn increment(from: u64, revision: Option<u64>) -> Change {
     change
 }
 
-/// Adds one to the record's counter, as a request with a closure does.
+/// Increments the record's counter, as a request with a closure does.
 async fn count(store: &PostgresStore, selector: &Selector) -> Result<(), StoreError> {
     let mut record = store.load(selector).await?.expect("it is there").record;
     loop {
@@ -97,7 +97,7 @@ async fn open(url: &str) -> PostgresStore {
     PostgresStore::options(url).unwrap().sweep_every(None).open().await.unwrap()
 }
 
-/// A store on a new database of the server that all tests share, and that database.
+/// A store on a new database of the shared server, and that database.
 async fn fresh() -> Option<(&'static Postgres, String, PostgresStore)> {
     let server = shared_postgres().await?;
     let database = server.database().await;
@@ -105,7 +105,7 @@ async fn fresh() -> Option<(&'static Postgres, String, PostgresStore)> {
     Some((server, database, store))
 }
 
-/// Runs a statement and gives its one value.
+/// Runs a statement, and returns its only value.
 async fn ask<T>(connection: &mut PgConnection, sql: &'static str) -> T
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
@@ -113,21 +113,21 @@ where
     sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }
 
-/// Holds the row of `selector` until the connection ends its transaction.
+/// Locks the row of `selector` until the connection ends its transaction.
 async fn hold(connection: &mut PgConnection, selector: &Selector) {
     sqlx::query("BEGIN").execute(&mut *connection).await.unwrap();
     let lock = sqlx::query("SELECT 1 FROM typed_session WHERE selector = $1 FOR UPDATE");
     lock.bind(selector.as_bytes().to_vec()).fetch_one(connection).await.unwrap();
 }
 
-/// Who else is connected to the database.
+/// How many other connections the database has.
 const OTHERS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-/// Who waits for a lock that somebody has.
+/// How many connections wait for a lock.
 const BLOCKED: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
-/// Waits until the one value of a statement is this, for so long as only something broken needs.
+/// Waits until the only value of a statement is this one, and panics after a time that only a fault takes.
 async fn until_is(connection: &mut PgConnection, sql: &'static str, expected: i64) {
     let deadline = Instant::now() + BOUND;
     loop {

@@ -1,4 +1,4 @@
-//! What the SQLite store promises: the contract, two processes on one file, and no loss by a kill or a full disk.
+//! What the SQLite store promises: the contract, several processes on one file, and no loss by a kill or a full disk.
 
 use std::{
     future::Future,
@@ -56,13 +56,13 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.unwrap_err().kind()
 }
 
-/// A connection that is not the store's, for looking and for doing harm.
+/// A connection that does not belong to the store, for looking and for doing damage.
 async fn raw(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(10)).connect().await.unwrap()
 }
 
 #[tokio::test]
-async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
+async fn a_busy_file_is_an_error_in_time_and_then_recovers() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::options(&path).busy_timeout(Duration::from_millis(100)).open().await.unwrap();
@@ -83,7 +83,7 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
         assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     };
     tokio::time::timeout(bound, writes).await.expect("bounded");
-    // Those that queue behind it in this process wait no longer either.
+    // Calls that queue behind it in this process do not wait longer either.
     let many: Vec<_> = (0..20)
         .map(|_| {
             let store = store.clone();
@@ -96,7 +96,7 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
         }
     };
     tokio::time::timeout(bound, all).await.expect("bounded");
-    // Readers never wait for a writer.
+    // Reads never wait for a writer.
     assert_eq!(text(&store, &SELECTOR, "shop.visits").await.as_deref(), Some("0"));
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_busy_file_is_an_error_within_bounds_and_then_recovers() {
     );
 }
 
-/// Polls a future some times and drops it, as a deadline or a client that leaves does.
+/// Polls a future several times and drops it, as at a deadline or when a client leaves.
 async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let mut future = Box::pin(future);
     let mut polled = 0;
@@ -121,9 +121,9 @@ async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> 
     .await
 }
 
-/// A session that ended while a writer waited for the file stays ended, however early that writer came.
+/// A session that expired while a writer waited for the file stays expired, however early that writer came.
 #[tokio::test]
-async fn the_time_of_a_write_is_that_of_its_lock() {
+async fn a_write_uses_the_time_at_which_it_got_its_lock() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("sessions.db");
     let clock = ManualClock::at(BEGIN);
@@ -134,7 +134,7 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let mut touch = Change::default();
     touch.touch = true;
-    // The first is polled first: it waits for the lock before the clock moves.
+    // The update is polled first, so it waits for the lock before the clock moves.
     let (answer, ()) = tokio::join!(store.update(&SELECTOR, &touch), async {
         clock.advance(DAY);
         assert!(store.load(&SELECTOR).await.unwrap().is_none());
@@ -144,7 +144,7 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
-/// Runs `sql` behind the store's back.
+/// Runs `sql` without using the store.
 async fn harm(path: &Path, sql: &[&'static str]) {
     let mut connection = raw(path).await;
     for sql in sql {
@@ -160,7 +160,7 @@ async fn an_error_in_the_middle_changes_nothing() {
     let store = SqliteStore::open(&path).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let before = store.load(&SELECTOR).await.unwrap().unwrap().record;
-    // Meta is written by then, and one cell of two.
+    // At that point, meta and one of two cells have been written.
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON cell WHEN NEW.wire_key = 'shop.z' BEGIN SELECT RAISE(ABORT, 'no'); END";
     harm(&path, &[refuse]).await;
     let mut change = write("shop.cart", "[]");
@@ -181,7 +181,7 @@ async fn a_commit_that_fails_is_an_unknown_outcome_and_is_not_sent_again() {
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // A constraint that is looked at with COMMIT, and counts how often that happens.
+    // A constraint that is checked at COMMIT, and counts how often.
     harm(
         &path,
         &[
@@ -220,7 +220,7 @@ async fn a_dropped_future_leaves_no_transaction_open() {
             }
             None => dropped += 1,
         }
-        // Nobody holds the file: another connection gets its lock, and sees whole records only.
+        // No connection holds the file: another one gets its lock, and sees only whole records.
         if polls % 8 == 0 {
             let mut other = raw(&path).await;
             sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_dropped_future_leaves_no_transaction_open() {
     assert!(dropped > 50 && done > 50, "{done} done, {dropped} dropped: both must happen");
     let record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     let revision = record.meta().revision;
-    // A dropped update may have been applied or not, but once at most, and whole.
+    // A dropped update may have been applied or not, but at most once, and as a whole.
     assert!((1 + done..=1 + done + dropped).contains(&revision), "{revision}");
     assert_eq!(record.revision_of("shop.cart"), Some(revision));
     assert_eq!(
@@ -271,12 +271,12 @@ async fn creates_sweep_expired_records_in_batches() {
         assert_eq!(sessions, with_cells, "cells go with their session");
         left.push(sessions);
     }
-    // 101 and one new, less 32 at a time, until the touched one and the long ones remain.
+    // 101 records and a new one, minus 32 per write, until only the touched one and the long ones remain.
     assert_eq!(left, [70, 39, 8, 6, 7].map(|n| n), "{left:?}");
     assert!(text(&store, &Selector::from_bytes([50; 16]), "shop.visits").await.is_some());
 }
 
-/// Nobody writes any more, and yet the file does not keep what has ended.
+/// Without any writes, expired sessions leave the file too.
 #[tokio::test]
 async fn a_task_of_the_store_sweeps_until_the_last_clone_is_gone() {
     let folder = TempDir::new().unwrap();
@@ -297,7 +297,7 @@ async fn a_task_of_the_store_sweeps_until_the_last_clone_is_gone() {
     store.create(&SELECTOR, &new_record()).await.unwrap();
     drop(store);
     clock.advance(2 * DAY);
-    // A task that went on would have swept by the end of so many of its pauses.
+    // A task that went on would have swept within this many of its pauses.
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(left().await, 1);

@@ -1,4 +1,4 @@
-//! The task that sweeps: when it does, what it says, and how it ends. Time is tokio's own, and stands still but for its sleeps.
+//! The sweeping task: when it sweeps, what it logs, and how it ends. Time is tokio's own, and moves only with its timers.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +21,7 @@ use crate::flow::logged::Logged;
 
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Answers its sweeps by the book, then with nothing to sweep; notes when they came.
+/// Answers its sweeps from a list, then with nothing to sweep, and notes when they came.
 #[derive(Clone)]
 struct Scripted {
     answers: Arc<Mutex<VecDeque<Answer>>>,
@@ -31,7 +31,7 @@ struct Scripted {
 
 #[derive(Clone, Copy)]
 enum Answer {
-    /// As many as it was asked for.
+    /// As many as the limit of the call.
     Full,
     Some(u32),
     Fails,
@@ -45,7 +45,7 @@ impl Scripted {
         Self { answers, asked: Arc::default(), records: MemoryStore::unbounded() }
     }
 
-    /// The pauses before the sweeps, in milliseconds since `begun`.
+    /// When each sweep began, in milliseconds since `begun`.
     fn pauses(&self, begun: Instant) -> Vec<u128> {
         let mut last = begun;
         let pause = |at: &Instant| at.duration_since(std::mem::replace(&mut last, *at)).as_millis();
@@ -85,7 +85,7 @@ impl Sweep for Scripted {
     }
 }
 
-/// Within a fifth of it.
+/// Whether a pause is within a fifth of the expected one.
 fn about(seen: u128, expected: Duration) {
     let expected = expected.as_millis();
     assert!(
@@ -106,7 +106,7 @@ async fn full_batches_follow_each_other_and_pauses_come_between() {
     let pauses = store.pauses(begun);
     about(pauses[0], EVERY);
     about(pauses[1], EVERY);
-    // A breath for live traffic, and on it goes.
+    // A short pause for live traffic, then the next batch.
     assert!(pauses[2..4].iter().all(|pause| (1..=500).contains(pause)), "{pauses:?}");
     about(pauses[4], EVERY);
     assert_eq!(logged.count(Level::DEBUG), 1, "{}", logged.text());
@@ -115,7 +115,7 @@ async fn full_batches_follow_each_other_and_pauses_come_between() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_make_the_pauses_longer_and_are_told_once() {
+async fn errors_make_the_pauses_longer_and_are_logged_once() {
     let (logged, _guard) = Logged::here();
     let mut answers = vec![Answer::Fails; 6];
     answers.extend([Answer::Some(1), Answer::Some(0), Answer::Fails]);
@@ -129,14 +129,14 @@ async fn errors_make_the_pauses_longer_and_are_told_once() {
         about(*seen, Duration::from_mins(minutes));
     }
     assert!(pauses.len() > minutes.len());
-    // Two streaks of failures; both ended.
+    // Two streaks of failures, both of which ended.
     assert_eq!((logged.count(Level::WARN), logged.count(Level::INFO)), (2, 2), "{}", logged.text());
     sweeper.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_ends_when_it_is_stopped_or_dropped_or_its_store_panics() {
-    // Stopped while it sleeps, and while a sweep does not come back.
+    // Stopped while it sleeps, and while a sweep does not return.
     for answers in [vec![], vec![Answer::Never]] {
         let store = Scripted::new(&answers);
         let sweeper = Sweeper::spawn(store.clone(), EVERY);
@@ -152,7 +152,7 @@ async fn it_ends_when_it_is_stopped_or_dropped_or_its_store_panics() {
     drop(Sweeper::spawn(store.clone(), EVERY));
     sleep(EVERY * 10).await;
     assert_eq!(store.asked.lock().unwrap().len(), 0);
-    // The panic stays in the task.
+    // The panic does not leave the task.
     let sweeper = Sweeper::spawn(Scripted::new(&[Answer::Panics]), EVERY);
     sleep(EVERY * 2).await;
     assert!(format!("{sweeper:?}").contains("ended: true"));

@@ -81,7 +81,7 @@ pub(super) fn garbage_is_an_error_and_stays_as_it_is<H: Harness>(b: &Bench<'_, H
         errs("load", damage, b.try_load(&selector), |_| {
             "no error any more: something was written or deleted".to_owned()
         })?;
-        same(&format!("what the engine holds with the damage {damage:?}"), &raw(), &before)?;
+        same(&format!("the data of the engine with the damage {damage:?}"), &raw(), &before)?;
 
         b.delete(&selector)?;
         b.dead(

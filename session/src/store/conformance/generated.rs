@@ -21,7 +21,7 @@ use crate::{
     store::contract::{Created, SessionStore},
 };
 
-const STEPS: u32 = 300;
+const CHANGES: u32 = 300;
 
 const CELLS: [&str; 7] = ["$shop", "shop.a", "shop.b", "shop.c", "shop.\u{e9}", "auth.mfa", "a"];
 
@@ -138,14 +138,14 @@ impl Dice {
 /// The record that must be under one selector.
 type Model = Option<Record>;
 
-fn step<H: Harness>(
+fn run_one<H: Harness>(
     b: &Bench<'_, H>,
     witness: &Selector,
     selector: &Selector,
     model: &Model,
     dice: &mut Dice,
 ) -> Result<Model, Broken> {
-    let now = || Ok::<_, Broken>(b.live(witness, "that nobody touches")?.now);
+    let now = || Ok::<_, Broken>(b.live(witness, "that no change touches")?.now);
     let from = now()?;
     // A record that has expired counts as gone. If it expires during the update, `explained` decides.
     let model = model.as_ref().filter(|record| !record.is_expired(from));
@@ -207,7 +207,7 @@ pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -
     let selectors = [b.selector(1), b.selector(2), b.selector(3)];
     let mut models: [Model; 3] = Default::default();
     let mut dice = Dice(0x5e55_1015);
-    for n in 0..STEPS {
+    for n in 0..CHANGES {
         if dice.once_in(3) {
             // With a server's clock this waits, so it is short.
             let longest = if b.harness.stands_still() { TIMES.len() - 1 } else { 3 };
@@ -215,22 +215,22 @@ pub(super) fn generated_changes_agree_with_apply<H: Harness>(b: &Bench<'_, H>) -
         }
         let which = dice.roll(selectors.len());
         let (Some(selector), Some(model)) = (selectors.get(which), models.get_mut(which)) else { continue };
-        *model = step(b, &witness, selector, model, &mut dice)
-            .map_err(|broken| Broken { expected: format!("step {n}: {}", broken.expected), ..broken })?;
-        let now = b.live(&witness, "that nobody touches")?.now;
+        *model = run_one(b, &witness, selector, model, &mut dice)
+            .map_err(|broken| Broken { expected: format!("change {n}: {}", broken.expected), ..broken })?;
+        let now = b.live(&witness, "that no change touches")?.now;
         for (selector, model) in selectors.iter().zip(&models) {
             match (b.load(selector)?, model) {
                 (Some(loaded), Some(model)) if !model.is_expired(now) => {
-                    same_record(&format!("after step {n}"), &loaded.record, model)?;
+                    same_record(&format!("after change {n}"), &loaded.record, model)?;
                 }
                 (None, Some(model)) if b.harness.stands_still() && !model.is_expired(now) => {
-                    b.live(selector, &format!("after step {n}"))?;
+                    b.live(selector, &format!("after change {n}"))?;
                 }
-                (Some(_), None) => b.dead(selector, &format!("after step {n}"), "no step created it")?,
+                (Some(_), None) => b.dead(selector, &format!("after change {n}"), "no change created it")?,
                 (Some(_), Some(_)) if b.harness.stands_still() => {
                     b.dead(
                         selector,
-                        &format!("after its end, after step {n}"),
+                        &format!("after its end, after change {n}"),
                         "compare with `Record::is_expired`",
                     )?;
                 }

@@ -161,16 +161,16 @@ pub(super) fn delete_all_ends_the_sessions_of_one_principal<H: Harness>(b: &Benc
     let short = Limits { idle: Duration::from_millis(100), ..LONG };
     b.created(&b.selector(5), &NewRecord { limits: short, ..signed_in("1") })?;
     b.pass(Duration::from_millis(101));
-    same("`delete_all` but one says how many", &index.delete_all("1", Some(&b.selector(2)))?, &2)?;
+    same("the answer of `delete_all` but one", &index.delete_all("1", Some(&b.selector(2)))?, &2)?;
     index.expect("1", &[b.selector(2)], "after `delete_all` but one")?;
     for n in [1, 3] {
         b.dead(&b.selector(n), "after `delete_all` but another", FINAL)?;
         b.gone(&b.selector(n), &sign_in("1", None), "after `delete_all`")?;
     }
     b.live(&b.selector(2), "that `delete_all` excepts")?;
-    same("`delete_all` says how many", &index.delete_all("1", None)?, &1)?;
+    same("the answer of `delete_all`", &index.delete_all("1", None)?, &1)?;
     b.dead(&b.selector(2), "after `delete_all`", FINAL)?;
-    same("`delete_all` again says how many", &index.delete_all("1", None)?, &0)?;
+    same("the answer of a second `delete_all`", &index.delete_all("1", None)?, &0)?;
     b.live(&b.selector(4), "of another principal after `delete_all`")?;
     Ok(Held::Held)
 }

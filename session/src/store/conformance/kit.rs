@@ -268,7 +268,7 @@ pub(super) fn explained(
     Err(Broken::new(
         format!("{wanted} ({context})"),
         format!("{}, then {there}", answer(seen)),
-        "`update` is `Record::apply` on the record of that moment, as one atomic step",
+        "`update` is `Record::apply` on the record of that moment, atomically",
     ))
 }
 

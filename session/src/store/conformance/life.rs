@@ -156,7 +156,7 @@ pub(super) fn update_that_leaves_no_time_deletes<H: Harness>(b: &Bench<'_, H>) -
         b.created(&selector, &new_record(&[("shop.user", "7")]))?;
         let change = Change { limits: Some(limits), ..write("shop.user", "8") };
         b.gone(&selector, &change, "when the change leaves no time to live")?;
-        b.dead(&selector, "after such a change", "delete the record in the same atomic step")?;
+        b.dead(&selector, "after such a change", "delete the record atomically with the decision")?;
         b.gone(&selector, &Change { limits: Some(LONG), ..Change::default() }, "after such a change")?;
     }
     Ok(Held::Held)
@@ -286,11 +286,7 @@ pub(super) fn delete_may_ask_for_the_principal<H: Harness>(b: &Bench<'_, H>) -> 
         b.live(&selector, "of another principal, after `delete`")?;
     }
     delete(&of("7"))?;
-    b.dead(
-        &selector,
-        "after `delete` for its principal",
-        "compare `Meta::principal` and delete in one atomic step",
-    )?;
+    b.dead(&selector, "after `delete` for its principal", "compare `Meta::principal` and delete atomically")?;
     Ok(Held::Held)
 }
 

@@ -29,7 +29,7 @@ const WRITERS: u8 = 8;
 const ROUNDS: u64 = 12;
 
 const ATOMIC: &str =
-    "load, check and write in one atomic step: a transaction that locks before it reads, or one script";
+    "load, check and write atomically: in a transaction that locks before it reads, or in one script";
 
 /// One writer: a handle of the store, and a number.
 pub(super) struct Writer<'a, H: Harness> {
@@ -95,7 +95,7 @@ fn contradicts(change: &Change, current: &Record) -> Result<(), Broken> {
                 "a record at revision {}, in which every guard holds: an old one",
                 current.meta().revision
             ),
-            "return the record that the guards were compared with, not one from a cache or from before the step",
+            "return the record that the guards were compared with, not one from a cache or from before the call",
         ));
     }
     Ok(())
@@ -212,7 +212,7 @@ pub(super) fn one_of_overlapping_creates_is_created<H: Harness>(b: &Bench<'_, H>
         let record = b.live(&selector, "after overlapping creates")?.record;
         let expected = winners.first().map(|(new, _)| Record::create(new, record.meta().created));
         if winners.len() != 1 || expected.as_ref() != Some(&*record) {
-            let fix = "insert only if there is nothing, as one step, and look at whether it did";
+            let fix = "insert only if there is nothing, atomically, and check whether it was inserted";
             let seen = format!("{} times `Created`, and {} cells", winners.len(), record.cells().len());
             return Err(Broken::new("one `Created`, and its record", seen, fix));
         }
@@ -273,7 +273,7 @@ pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict
             return Ok(());
         }
         let seen = format!("{first:?} and {last:?} in a record at revision {}", record.meta().revision);
-        let fix = "read meta and all cells in one step: one statement, one command, or one transaction";
+        let fix = "read meta and all cells atomically: in one statement, one command, or one transaction";
         Err(Broken::new("cells and meta of one change, in a record read among writes", seen, fix))
     };
     b.created(&selector, &new_record(&[]))?;

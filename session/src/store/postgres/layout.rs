@@ -54,7 +54,7 @@ const MIGRATIONS: [&str; 1] = [r#"
     INSERT INTO {layout} VALUES (1, 1);
 "#];
 
-/// What the tables turn out to be.
+/// The state of the tables.
 enum Found {
     Nothing,
     Layout { layout: i32, readable_from: i32 },

@@ -80,7 +80,7 @@ const CREATE: &str = "
 /// * `held` locks the row first. At READ COMMITTED, `FOR UPDATE` returns the latest committed version of the row, so everything below sees
 ///   the row as it is, and a conflict answers with exactly the row that its guards were compared with (G2).
 /// * `timed` reads the clock after the wait for the lock.
-/// * `judged` decides in the order of the contract: expired rows are gone before anything else is looked at (G3), unreadable rows are refused
+/// * `judged` decides in the order of the contract: expired rows are gone before anything else is checked (G3), unreadable rows are refused
 ///   before their guards are compared (G6), and then generation and guards hold or do not.
 /// * `changed` and `next` compute the new row from the held one. Nothing is computed for another verdict.
 /// * `others` and `admitted` count the principal's other sessions, if this is a sign-in. The caller holds the principal's lock then.

@@ -1,7 +1,7 @@
 //! The sessions of each principal: an index that is repaired, not trusted.
 //!
-//! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never needs one atomic step over two
-//! Redis keys, which a cluster may keep on two servers.
+//! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never changes two Redis keys
+//! atomically, because a cluster may keep them on two servers.
 //!
 //! The index of a principal is a hash from selector to a state and a time. No script can change an index and a record together, so
 //! both sides follow an order that leaves a trace whatever crashes in between:

@@ -14,7 +14,7 @@
 //! | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
 //! | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
 //!
-//! What never goes in here: a resend by a client library, a step over two Redis keys, trust in keyspace events.
+//! What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
 
 use crate::{
     id::public::Selector,

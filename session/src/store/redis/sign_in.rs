@@ -186,7 +186,7 @@ impl RedisStore {
                     self.on_index(&REMOVE, principal, arguments).await?;
                     return Ok(true);
                 }
-                // The index has lost the entry. Reserve another one: the record exists by now, so whoever dooms it finds the record.
+                // The index has lost the entry. Reserve another one: the record exists by now, so dooming the entry finds it.
                 _ => {
                     if self.reserve(principal, selector, max, limits).await?.is_none() {
                         self.delete_record(selector, "r", Some(principal)).await?;

@@ -145,8 +145,8 @@ impl Topology {
 }
 
 fn no_servers() -> NoConnection {
-    let nobody = Endpoint { host: "".into(), port: 0 };
-    NoConnection::new(&nobody, RedisError::from((ErrorKind::InvalidClientConfig, "no servers")))
+    let none = Endpoint { host: "".into(), port: 0 };
+    NoConnection::new(&none, RedisError::from((ErrorKind::InvalidClientConfig, "no servers")))
 }
 
 /// Asks all servers at once, and returns the first answer that `read` understands.

@@ -1,6 +1,6 @@
 //! The sessions of a principal.
 //!
-//! In: a principal. Out: its sessions, or room for one more. Never counts and writes in two steps: [`make_room`] needs the file's write
+//! In: a principal. Out: its sessions, or room for one more. Never counts and writes separately: [`make_room`] needs the file's write
 //! lock, so no other sign-in comes in between.
 
 use sqlx::SqliteConnection;

@@ -1,9 +1,9 @@
-//! A proxy between a store and its server that does harm, at a command of the test's choice, and counts.
+//! A proxy between a store and its server that injects faults at chosen commands, and counts commands.
 //!
-//! In: a port to pass connections on to, and what to do with which command. Out: a port to connect to, the commands that came.
-//! Never: a timer that a mode did not ask for, or TLS.
+//! In: the port of a server, and which fault to inject at which command. Out: a port to connect to, and the commands that came. Never delays
+//! anything unless a mode says so, and never speaks TLS.
 //!
-//! It runs on a thread of its own, so it also works between the runtimes of a test and while a test blocks.
+//! It runs on a thread of its own, so it keeps working between the runtimes of a test and while a test blocks.
 
 mod relay;
 pub(crate) mod wire;
@@ -20,46 +20,46 @@ use tokio::{net::TcpListener, sync::watch};
 
 use self::wire::Requests;
 
-/// What becomes of a command and of its reply.
+/// What happens to a command and to its reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     Pass,
-    /// The command goes on after this long; those behind it on its connection wait too.
+    /// The command is forwarded after this time; the commands behind it on its connection wait too.
     Delay(Duration),
-    /// Neither this command nor a later one of its connection reaches the server, and nobody is told.
+    /// Neither this command nor any later one of its connection reaches the server, and the client gets no answer.
     BlackHole,
-    /// The connection ends, and the server never sees the command.
+    /// The connection ends before the command is forwarded.
     CutBeforeForward,
-    /// The server does the command, and the connection ends instead of the reply.
+    /// The server executes the command, and the connection ends before the reply.
     CutAfterForward,
-    /// The server does the command, and nothing comes back any more on this connection, which stays open.
+    /// The server executes the command, and the connection stays open but carries no replies any more.
     SwallowReply,
-    /// The connection ends after so many bytes of the reply.
+    /// The connection ends after this many bytes of the reply.
     Truncate(usize),
-    /// The reply comes byte by byte, with this pause after each.
+    /// The reply comes byte by byte, with this pause after each byte.
     SlowDrip(Duration),
-    /// These bytes come instead of the reply.
+    /// These bytes come in place of the reply.
     Garbage(Vec<u8>),
 }
 
-/// A command that came, forwarded or not.
+/// A command that came, whether or not it was forwarded.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
-    /// The first connection is 0.
+    /// The number of the connection; the first one is 0.
     pub(crate) connection: usize,
-    /// Of Redis the first word in capitals. Of PostgreSQL the SQL; `prepare ` and the SQL if it is not run yet; or `startup`.
+    /// With Redis, the first word in capitals. With PostgreSQL, the SQL, or `prepare ` and the SQL if it is not run yet, or `startup`.
     pub(crate) name: String,
     pub(crate) bytes: usize,
-    /// How much of its reply came from the server so far.
+    /// How many bytes of its reply have come from the server.
     pub(crate) reply_bytes: usize,
-    /// Its connection waited for no other reply when it came, so it begins a round trip.
+    /// Whether its connection waited for no other reply when it came, so that it begins a round trip.
     pub(crate) begins: bool,
 }
 
-/// A mode for one command, or for all of a kind.
+/// A mode for one command, or for all commands of a kind.
 struct Rule {
     is_meant: Box<dyn Fn(&Command) -> bool + Send>,
-    /// How many that are meant go by before; none: every one is treated so.
+    /// How many matching commands pass first; without a number, all are affected.
     before: Option<usize>,
     mode: Mode,
 }
@@ -71,13 +71,13 @@ struct Plan {
     of_connection: HashMap<usize, Mode>,
     rules: Vec<Rule>,
     commands: Vec<Command>,
-    /// How many commands were counted before the counts were reset.
+    /// How many commands had been counted when the counts were last reset.
     forgotten: usize,
     connections: usize,
 }
 
 impl Plan {
-    /// Notes a command, and says its number and what becomes of it.
+    /// Records a command; returns its number and its mode.
     fn decide(&mut self, command: Command) -> (usize, Mode) {
         let mut chosen = None;
         self.rules.retain_mut(|rule| {
@@ -107,10 +107,10 @@ impl Plan {
     }
 }
 
-/// What the proxy's thread and its test share.
+/// The state that the thread of the proxy and the test share.
 struct Shared {
     plan: Mutex<Plan>,
-    /// Counts up when the connections that are open are to be reset.
+    /// Increased when the open connections are to be reset.
     resets: watch::Sender<u64>,
     postgres: bool,
 }
@@ -133,12 +133,12 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Before a Redis server on this port.
+    /// A proxy for the Redis server on this port.
     pub(crate) fn redis(upstream: u16) -> Self {
         Self::start(upstream, false)
     }
 
-    /// Before a PostgreSQL server on this port.
+    /// A proxy for the PostgreSQL server on this port.
     pub(crate) fn postgres(upstream: u16) -> Self {
         Self::start(upstream, true)
     }
@@ -177,28 +177,28 @@ impl Proxy {
         self.port
     }
 
-    /// Where a store connects to: the number of a database of Redis, or nothing; the name of one of PostgreSQL.
+    /// The URL for a store; `database` is the number of a Redis database or nothing, or the name of a PostgreSQL database.
     pub(crate) fn url(&self, database: &str) -> String {
         let scheme = if self.shared.postgres { "postgres://postgres@" } else { "redis://" };
         format!("{scheme}127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Passes new connections on to another port; those that are open stay where they are.
+    /// Forwards new connections to another port. Open ones stay where they are.
     pub(crate) fn point_to(&self, upstream: u16) {
         self.plan(|plan| plan.upstream = upstream);
     }
 
-    /// What becomes of every command from now on, unless something more particular is said of it.
+    /// Sets the mode of every command from now on, unless a rule matches it.
     pub(crate) fn set(&self, mode: Mode) {
         self.plan(|plan| plan.all = mode);
     }
 
-    /// What becomes of every command of one connection from now on.
+    /// Sets the mode of every command of one connection from now on.
     pub(crate) fn set_connection(&self, connection: usize, mode: Mode) {
         self.plan(|plan| plan.of_connection.insert(connection, mode));
     }
 
-    /// What becomes of the `nth` command that is meant, 0 being the next one. Others pass by; it happens once.
+    /// Sets the mode of the `nth` matching command, where 0 is the next one. It applies once; other commands pass.
     pub(crate) fn on_command(
         &self,
         nth: usize,
@@ -209,13 +209,13 @@ impl Proxy {
         self.plan(|plan| plan.rules.push(rule));
     }
 
-    /// What becomes of each command that is meant.
+    /// Sets the mode of every matching command.
     pub(crate) fn on_each(&self, is_meant: impl Fn(&Command) -> bool + Send + 'static, mode: Mode) {
         let rule = Rule { is_meant: Box::new(is_meant), before: None, mode };
         self.plan(|plan| plan.rules.push(rule));
     }
 
-    /// Everything passes again: modes and rules are forgotten. A connection that went silent stays so until it is reset.
+    /// Forgets all modes and rules. A connection that went silent stays silent until it is reset.
     pub(crate) fn heal(&self) {
         self.plan(|plan| {
             (plan.all, plan.refusing) = (Mode::Pass, false);
@@ -224,27 +224,27 @@ impl Proxy {
         });
     }
 
-    /// Ends each new connection as soon as it is made.
+    /// Ends each new connection as soon as it is accepted.
     pub(crate) fn refuse(&self) {
         self.plan(|plan| plan.refusing = true);
     }
 
-    /// Resets all connections that are open.
+    /// Resets all open connections.
     pub(crate) fn reset(&self) {
         self.shared.resets.send_modify(|resets| *resets += 1);
     }
 
-    /// Connections accepted so far, refused ones too.
+    /// How many connections were accepted, including refused ones.
     pub(crate) fn connections(&self) -> usize {
         self.plan(|plan| plan.connections)
     }
 
-    /// Commands since the counts were reset, those that are answered by nothing (such as a client's goodbye) left out.
+    /// The commands since the counts were reset, without those that have no reply, such as a client's goodbye.
     pub(crate) fn commands(&self) -> Vec<Command> {
         self.plan(|plan| plan.commands.clone())
     }
 
-    /// How often a client, each connection by itself, sent something and then had to wait.
+    /// How many round trips there were: how often a connection sent something and then had to wait.
     pub(crate) fn round_trips(&self) -> usize {
         self.plan(|plan| plan.commands.iter().filter(|command| command.begins).count())
     }

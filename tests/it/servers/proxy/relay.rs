@@ -1,7 +1,7 @@
 //! One connection through the proxy.
 //!
-//! In: a client, and the plan. Out: its commands to the server and the replies to it, harmed as planned. Never: a command or
-//! a reply that is forwarded in part, unless a mode says so.
+//! In: a client, and the plan. Out: its commands to the server and the replies to it, with the planned faults. Never forwards part of a command or
+//! a reply, unless a mode says so.
 
 use std::{collections::VecDeque, future::pending, io};
 
@@ -19,7 +19,7 @@ use super::{
     *,
 };
 
-/// Accepts until the test drops the proxy; the connections end with the runtime.
+/// Accepts connections until the test drops the proxy; they end with the runtime.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut ended: watch::Receiver<()>) {
     loop {
         let accepted = tokio::select! {
@@ -39,7 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut ended:
     }
 }
 
-/// A command that the server has and has not answered.
+/// A command that was forwarded and has not been answered.
 struct Open {
     number: usize,
     mode: Mode,
@@ -75,7 +75,7 @@ async fn relay(
     Ok(())
 }
 
-/// Ends when the client did, or when the connection is to be cut.
+/// Ends when the client has left, or when the connection is to be cut.
 async fn forward(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
@@ -112,7 +112,7 @@ async fn forward(
     Ok(())
 }
 
-/// Reads until the client leaves.
+/// Reads from the client until it leaves.
 async fn discard(mut from: ReadHalf<'_>) -> io::Result<()> {
     let mut buffer = Vec::new();
     while from.read_buf(&mut buffer).await? > 0 {
@@ -121,7 +121,7 @@ async fn discard(mut from: ReadHalf<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends when the server did, or when the connection is to be cut.
+/// Ends when the server has left, or when the connection is to be cut.
 async fn backward(
     mut server: ReadHalf<'_>,
     mut client: WriteHalf<'_>,
@@ -130,7 +130,7 @@ async fn backward(
     open: &Mutex<VecDeque<Open>>,
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
-    // What came of a reply that is not passed as it comes.
+    // The part of a reply that is not forwarded as it comes.
     let mut held = Vec::new();
     while server.read_buf(&mut buffer).await? > 0 {
         loop {
@@ -143,7 +143,7 @@ async fn backward(
             if let Some(number) = number {
                 shared.plan.lock().unwrap().note_reply(number, length);
                 if ends {
-                    // Before the client hears of it: its next command is not to find this one open.
+                    // Before the client hears of it, so that its next command does not find this connection open.
                     open.lock().unwrap().pop_front();
                 }
             }

@@ -1,43 +1,43 @@
-//! Where commands and replies begin and end, in RESP and in PostgreSQL's protocol, version 3.
+//! The borders of commands and replies, in RESP and in version 3 of PostgreSQL's protocol.
 //!
-//! In: the bytes so far, however the network cut them. Out: the next command with a name for it, the next piece of a reply.
-//! Never: the meaning of either.
+//! In: the bytes so far, however the network split them. Out: the next command and a name for it, and the next piece of a reply. Never interprets
+//! either.
 
 use std::collections::HashMap;
 
 /// How a reply ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reply {
-    /// There is none.
+    /// There is no reply.
     None,
-    /// It is one RESP value.
+    /// The reply is one RESP value.
     Value,
-    /// It is the one byte that answers whether TLS is spoken.
+    /// The reply is the one byte that says whether the server speaks TLS.
     Byte,
-    /// It ends with `ReadyForQuery`.
+    /// The reply ends with `ReadyForQuery`.
     Ready,
 }
 
-/// What the client sent up to a border.
+/// One command of the client.
 pub(crate) struct Request {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) reply: Reply,
 }
 
-/// Cuts what one client sends.
+/// Splits the bytes of one client into commands.
 #[derive(Debug)]
 pub(crate) enum Requests {
     Redis,
     Postgres {
         started: bool,
-        /// The text of each prepared statement, by its name.
+        /// The text of each prepared statement, by name.
         statements: HashMap<Vec<u8>, String>,
     },
 }
 
 impl Requests {
-    /// Takes the next command from the front of `buffer`, once it is there as a whole.
+    /// Takes the next command from the front of `buffer`, once it is complete.
     pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
         match self {
             Self::Redis => {
@@ -49,7 +49,7 @@ impl Requests {
         }
     }
 
-    /// A message without a type: what the first ones are.
+    /// Takes a message without a type, such as the first ones of a connection.
     fn first(&mut self, buffer: &mut Vec<u8>) -> Option<Request> {
         let length = number(buffer, 0)?;
         let code = number(buffer, 4)?;
@@ -68,7 +68,7 @@ impl Requests {
         Some(Request { name: name.into(), bytes: buffer.drain(..length).collect(), reply })
     }
 
-    /// How a reply ends that no command asked for, such as a notice.
+    /// How a piece ends that belongs to no command, such as a notice.
     pub(crate) fn unasked(&self) -> Reply {
         match self {
             Self::Redis => Reply::Value,
@@ -77,7 +77,7 @@ impl Requests {
     }
 }
 
-/// Everything up to a message that the server acts upon.
+/// Takes everything up to a message that makes the server act.
 fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Option<Request> {
     let mut name = String::new();
     let mut at = 0;
@@ -94,7 +94,7 @@ fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Opt
                 name = format!("prepare {sql}");
                 statements.insert(statement, sql);
             }
-            // After the name of a portal.
+            // The statement follows the name of a portal.
             b'B' => {
                 text();
                 name = statements.get(&text()).cloned().unwrap_or_default();
@@ -105,7 +105,7 @@ fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Opt
         at = end;
         let reply = match kind {
             b'S' | b'Q' => Reply::Ready,
-            // Flush, the end, a password, and what COPY sends.
+            // Flush, Terminate, a password, and the messages of COPY.
             b'H' | b'X' | b'p' | b'd' | b'c' | b'f' => Reply::None,
             _ => continue,
         };
@@ -113,7 +113,7 @@ fn typed(buffer: &mut Vec<u8>, statements: &mut HashMap<Vec<u8>, String>) -> Opt
     }
 }
 
-/// The next piece of a reply at the front of `buffer`: its length, and whether the reply ends with it.
+/// The next piece of a reply at the front of `buffer`: its length, and whether it is the last one.
 pub(crate) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
     match reply {
         Reply::Byte => (!buffer.is_empty()).then_some((1, true)),
@@ -126,16 +126,16 @@ pub(crate) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// A length of PostgreSQL's, which counts itself.
+/// A length in PostgreSQL's protocol, which includes itself.
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let four = bytes.get(at..at + 4)?.try_into().ok()?;
     usize::try_from(u32::from_be_bytes(four)).ok()
 }
 
-/// Where the RESP value ends that begins `at`, if it is there as a whole.
+/// The end of the RESP value that begins at `at`, once it is complete.
 fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
     let (line, after) = line(bytes, at)?;
-    // A length of -1 stands for null, and nothing follows.
+    // A length of -1 means null, without bytes.
     let length = || std::str::from_utf8(line.get(1..)?).ok()?.parse::<i64>().ok();
     let values = |count: usize| (0..count).try_fold(after, |at, _| value_end(bytes, at));
     match line.first() {
@@ -145,20 +145,20 @@ fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
         },
         Some(b'*' | b'~' | b'>') => values(usize::try_from(length()?).unwrap_or(0)),
         Some(b'%') => values(2 * usize::try_from(length()?).ok()?),
-        // Attributes, and then the value that they are of.
+        // Attributes, followed by their value.
         Some(b'|') => values(2 * usize::try_from(length()?).ok()? + 1),
         _ => Some(after),
     }
 }
 
-/// The line that begins `at`, and where the next one begins.
+/// The line that begins at `at`, and the beginning of the next one.
 fn line(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let rest = bytes.get(at..)?;
     let length = rest.windows(2).position(|two| two == b"\r\n")?;
     Some((&rest[..length], at + length + 2))
 }
 
-/// What a Redis command is called, in capitals.
+/// The name of a Redis command, in capitals.
 fn first_word(request: &[u8]) -> String {
     let word = line(request, 0).and_then(|(_, at)| line(request, at)).and_then(|(_, at)| line(request, at));
     String::from_utf8_lossy(word.map_or(request, |(word, _)| word)).trim_end().to_uppercase()
@@ -167,7 +167,7 @@ fn first_word(request: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// Gives the bytes one by one; the border must be found at the last byte of each command and no sooner.
+    /// Feeds the bytes one by one: each border must be found at the last byte of a command and no earlier.
     fn cut(mut requests: Requests, all: &[&[u8]]) -> Vec<(String, Reply)> {
         let mut buffer = Vec::new();
         let mut found = Vec::new();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn redis_commands_end_where_they_end() {
+    fn redis_commands_are_split_at_their_ends() {
         let all: [&[u8]; 3] = [b"*1\r\n$4\r\nping\r\n", b"*2\r\n$3\r\nGET\r\n$4\r\n\r\n*1\r\n", b"PING\r\n"];
         let names = cut(Requests::Redis, &all);
         assert_eq!(names, ["PING", "GET", "PING"].map(|name| (name.to_owned(), Reply::Value)));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_end_where_they_end() {
+    fn replies_are_split_at_their_ends() {
         let values: [&[u8]; 8] = [
             b"+OK\r\n",
             b"$-1\r\n",

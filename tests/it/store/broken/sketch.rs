@@ -1,4 +1,4 @@
-//! A store in a few lines, and everything that can be wrong with it.
+//! A small store, and everything that can be wrong with it.
 
 use std::{
     collections::HashMap,
@@ -28,34 +28,34 @@ pub(super) enum Fault {
     Upserts,
     IgnoresGuards,
     IgnoresGeneration,
-    /// Of several cells written at once, the last is lost.
+    /// Of several cells written at once, the last one is lost.
     DropsACell,
-    /// `Conflict` returns what the record was when somebody last loaded it.
+    /// `Conflict` returns the record as it was when it was last loaded.
     StaleConflict,
-    /// `Conflict` returns what the record was before the step began.
+    /// `Conflict` returns the record as it was before the call began.
     ConflictFromBefore,
     /// A conflict still counts as a touch.
     ConflictTouches,
-    /// Alive in the millisecond of its end.
+    /// The record is still live in the millisecond of its end.
     LateEnd,
-    /// `load` forgets to look at the end.
+    /// `load` does not check the end.
     LoadsTheDead,
-    /// Cells that have expired are dropped, and with them the revision that guards compare.
+    /// Expired cells are dropped, and with them the revisions that guards compare.
     DropsExpiredCells,
     /// Clearing removes the cell instead of leaving `null`.
     DropsCleared,
-    /// A change that leaves no time is stored all the same.
+    /// A change that leaves no time to live is stored anyway.
     KeepsWithoutTime,
     Overwrites,
     DeletesAnyone,
     NeverDeletesOnCondition,
     /// `load` reads meta, and a moment later the cells.
     TornLoad,
-    /// Loads, waits a moment, writes.
+    /// Loads, waits a moment, then writes.
     NotAtomic,
-    /// An update puts back what a delete removed meanwhile.
+    /// An update writes back a record that was deleted in between.
     Resurrects,
-    /// JSON goes through numbers of 64 bits.
+    /// JSON numbers are parsed as 64-bit floats and printed again.
     ReprintsNumbers,
     EmptyOnGarbage,
     PanicsOnGarbage,
@@ -74,14 +74,14 @@ pub(super) enum Fault {
     ListsByPrefix,
     NewestFirst,
     NoMaximum,
-    /// Who signs in again is counted as one more beside the session that signs in.
+    /// A user who signs in again is counted once more, beside the session that signs in.
     CountsAgain,
     ExceptsNobody,
-    /// Whoever signed in last is not in the index yet.
+    /// The latest sign-in is not in the index yet.
     SparesTheYoungest,
-    /// A page begins one too late.
+    /// A page begins one selector too late.
     SkipsInScans,
-    /// Every page is the first.
+    /// Every page is the first one.
     ScansForEver,
 }
 
@@ -164,7 +164,7 @@ impl Sketch {
         self.shared.records.lock().unwrap().insert(*selector, Stored::Good(Box::new(record)));
     }
 
-    /// What a write's caller hears, if its reply was to be lost.
+    /// The answer to a write, which may be lost.
     fn reply<T>(&self, write: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let lost = self.shared.cut.swap(false, Ordering::SeqCst);
         let first = write();
@@ -176,7 +176,7 @@ impl Sketch {
         }
     }
 
-    /// Holds every writer of this store, unless that is the fault.
+    /// Excludes all other writers of this store, unless a fault says otherwise.
     fn exclusive(&self) -> Option<std::sync::MutexGuard<'static, ()>> {
         static WRITER: Mutex<()> = Mutex::new(());
         let open =

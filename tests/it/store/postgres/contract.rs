@@ -1,4 +1,4 @@
-//! The suite on PostgreSQL, two stores on every database, one of them behind a proxy.
+//! The conformance suite on PostgreSQL, with two stores on every database, one of them behind a proxy.
 
 use std::{future::Future, sync::Mutex};
 
@@ -15,7 +15,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// `None`: there is no PostgreSQL.
+    /// `None` without PostgreSQL.
     fn new() -> Option<Self> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -30,11 +30,11 @@ impl Shared {
 
     async fn open(&self, url: &str) -> PostgresStore {
         let options = PostgresStore::options(url).unwrap().sweep_every(None);
-        // Eight writers at once, and other tests beside them.
+        // Room for eight writers at once, beside other tests.
         options.max_connections(4).connect_timeout(Duration::from_secs(20)).open().await.unwrap()
     }
 
-    /// Runs `sql` behind the store's back, with the selector and `bytes`.
+    /// Runs `sql` without using the store, with the selector and `bytes` as values.
     async fn harm(&self, sql: &'static str, selector: &Selector, bytes: Vec<u8>) {
         let mut connection = self.server.connection(&self.database()).await;
         let harm = sqlx::query(sql).bind(selector.as_bytes().to_vec()).bind(bytes);
@@ -84,7 +84,7 @@ impl Harness for Shared {
                 "UPDATE typed_session SET cells = jsonb_set(cells, '{shop.cart}', '[7]') \
                  WHERE selector = $1 AND $2 IS NOT NULL"
             }
-            // One row cannot lack its half, and the engine refuses what is not text.
+            // A row cannot lack its meta, and the engine refuses what is not text.
             _ => return false,
         };
         self.harm(sql, selector, damage.bytes().to_vec()).await;
@@ -118,7 +118,7 @@ actix_typed_session::conformance_tests!(match Shared::new() {
 });
 
 #[test]
-fn every_rule_is_looked_at() {
+fn every_rule_is_checked() {
     let Some(shared) = Shared::new() else { return };
     assert_eq!(check_all(&shared), [""; 0]);
 }

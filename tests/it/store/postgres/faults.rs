@@ -1,4 +1,4 @@
-//! Errors of the server, replies that do not come, callers that leave.
+//! Errors of the server, lost replies, and callers that leave.
 
 use std::future::Future;
 
@@ -27,7 +27,7 @@ async fn what_the_server_refuses_is_not_done() {
         ("22P02", StoreErrorKind::Unavailable),
         ("P0001", StoreErrorKind::Unavailable),
         ("XX001", StoreErrorKind::Unreadable),
-        // Tried again until the time is over.
+        // The statement is sent again until the deadline.
         ("40001", StoreErrorKind::Unavailable),
         ("40P01", StoreErrorKind::Unavailable),
     ] {
@@ -46,10 +46,10 @@ async fn what_the_server_refuses_is_not_done() {
 }
 
 #[tokio::test]
-async fn what_was_rolled_back_in_passing_is_tried_again() {
+async fn statements_that_were_rolled_back_are_sent_again() {
     let Some((server, database, store)) = fresh().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // A sequence is not rolled back: it counts the tries.
+    // A sequence is not rolled back, so it counts the attempts.
     let twice = "CREATE SEQUENCE tries;
         CREATE FUNCTION passes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF nextval('tries') < 3 THEN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END IF;
@@ -61,7 +61,7 @@ async fn what_was_rolled_back_in_passing_is_tried_again() {
     assert_eq!(ask::<i64>(&mut connection, "SELECT last_value FROM tries").await, 3);
 }
 
-/// The rows of a statement come before its transaction ends: who answers with them says something that may not become true.
+/// The rows of a statement come before its transaction ends, so answering with them could report something that does not become true.
 #[tokio::test]
 async fn an_answer_waits_for_the_end_of_the_transaction() {
     let Some((server, database, store)) = fresh().await else { return };
@@ -76,7 +76,7 @@ async fn an_answer_waits_for_the_end_of_the_transaction() {
     assert_eq!(revision, 1);
 }
 
-/// For every n, the reply to the nth command is lost: the counter is what was acknowledged, or that and what was unknown.
+/// For every n, the reply to the n-th command is lost. The counter is what was acknowledged, or that and what was unknown.
 #[tokio::test]
 async fn a_lost_reply_is_never_counted_twice() {
     let Some(server) = shared_postgres().await else { return };
@@ -132,13 +132,13 @@ async fn a_sign_in_with_a_lost_reply_is_done_or_not() {
         assert_eq!(kind(store.create(&selector(2), &new).await), expected, "command {n}");
         proxy.heal();
         let sessions = store.sessions_of(&principal).await.unwrap();
-        // The one or the other, and never both or neither.
+        // One of the two holds, never both or neither.
         let there = if expected == StoreErrorKind::UnknownOutcome { selector(2) } else { selector(1) };
         assert_eq!(sessions.iter().map(|one| one.selector).collect::<Vec<_>>(), [there], "command {n}");
     }
 }
 
-/// Drops a future after other tasks had so many turns, as a deadline or a client that leaves does.
+/// Drops a future after other tasks had this many turns, as at a deadline or when a client leaves.
 async fn abandon<T>(future: impl Future<Output = T>, turns: usize) -> Option<T> {
     let leaves = async {
         for _ in 0..turns {
@@ -152,9 +152,9 @@ async fn abandon<T>(future: impl Future<Output = T>, turns: usize) -> Option<T> 
     }
 }
 
-/// Callers that leave at any point leave no connection behind that answers somebody else's question.
+/// Callers that leave at any point leave no connection behind that answers another caller's statement.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dropped_future_confuses_nobody() {
+async fn a_dropped_future_does_no_harm() {
     let Some((server, database, store)) = fresh().await else { return };
     for n in 0..16 {
         let mut new = new_record();
@@ -194,9 +194,9 @@ async fn a_dropped_future_confuses_nobody() {
     assert!(connections <= 10, "{connections} connections");
 }
 
-/// Who left while waiting for a connection is told nothing any more, so nothing is done in his name.
+/// A call whose caller left while it waited for a connection is not executed.
 #[tokio::test]
-async fn a_write_that_nobody_waits_for_is_not_begun() {
+async fn a_write_whose_caller_has_left_is_not_started() {
     let Some((server, database, _)) = fresh().await else { return };
     let options = PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None);
     let store = options.max_connections(1).connect_timeout(BOUND).open().await.unwrap();
@@ -212,14 +212,14 @@ async fn a_write_that_nobody_waits_for_is_not_begun() {
     assert!(abandon(store.update(&selector(1), &touch()), 0).await.is_none());
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     blocked.await.unwrap().unwrap();
-    // Waiters are served in order: this one comes after the one that left.
+    // Waiters are served in order, so this call comes after the one that left.
     let loaded = store.load(&selector(1)).await.unwrap().unwrap();
     assert_eq!(loaded.record.meta().revision, 1);
 }
 
-/// All connections wait for one row: others are told so in time, and then it goes on.
+/// All connections wait for one row. Other calls fail in time, and then the store goes on.
 #[tokio::test]
-async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
+async fn an_exhausted_pool_is_an_error_in_time() {
     let Some((server, database, _)) = fresh().await else { return };
     let options = PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None);
     let store = options.max_connections(2).connect_timeout(Duration::from_millis(200)).open().await.unwrap();
@@ -238,7 +238,7 @@ async fn a_pool_that_is_used_up_is_an_error_within_bounds() {
     let begun = Instant::now();
     assert_eq!(kind(store.load(&selector(1)).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(2));
-    // The server gives up on a statement that nobody waits for any more; nothing was changed.
+    // The server gives up on a statement whose caller has left; nothing was changed.
     for one in blocked {
         assert_eq!(kind(one.await.unwrap()), StoreErrorKind::Unavailable);
     }

@@ -1,4 +1,4 @@
-//! The tables: made once, left alone when they are something else.
+//! The tables: created once, and left alone when they hold something else.
 
 use actix_typed_session::store::postgres::OpenError;
 
@@ -9,19 +9,19 @@ async fn fails(url: &str) -> OpenError {
     PostgresStore::connect(url).await.expect_err("it cannot be opened")
 }
 
-/// What the tables hold, in any order.
+/// The contents of the tables, in any order.
 async fn dump(connection: &mut PgConnection, table: &str) -> String {
     let sql = format!("SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM {table} t");
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await.unwrap()
 }
 
 #[tokio::test]
-async fn many_programs_may_meet_an_empty_database_at_once() {
+async fn processes_that_open_an_empty_database_at_once_all_succeed() {
     let Some(server) = shared_postgres().await else { return };
     for _ in 0..5 {
         let database = server.database().await;
         let url = server.url(&database);
-        // Each has a thread of its own for its connections.
+        // Each store has its own thread for its connections.
         let all: Vec<_> = (0..8).map(|_| tokio::spawn(open_owned(url.clone()))).collect();
         for one in all {
             let store = one.await.unwrap();
@@ -46,13 +46,13 @@ async fn tables_of_a_later_release_are_left_alone() {
     let before = dump(&mut connection, "typed_session").await;
     assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 1 }));
     assert_eq!(dump(&mut connection, "typed_session").await, before);
-    // A later one that says that this one can live with it, and what it added.
+    // A later layout that this release can use, and a column that it added.
     let later = "UPDATE typed_session_layout SET readable_from = 1;
         ALTER TABLE typed_session ADD COLUMN more text NOT NULL DEFAULT 'new';
         UPDATE typed_session SET more = 'kept'";
     server.execute(&database, later).await;
     let again = open(&url).await;
-    // Both with and without statements that were prepared before the column came.
+    // With and without statements that were prepared before the column was added.
     for (store, n) in [(&store, 1), (&again, 2)] {
         count(store, &SELECTOR).await.unwrap();
         store.create(&selector(n), &new_record()).await.unwrap();
@@ -64,7 +64,7 @@ async fn tables_of_a_later_release_are_left_alone() {
 }
 
 #[tokio::test]
-async fn tables_of_something_else_are_left_alone() {
+async fn tables_that_hold_something_else_are_left_alone() {
     let Some(server) = shared_postgres().await else { return };
     for sql in [
         "CREATE TABLE typed_session (id int); INSERT INTO typed_session VALUES (5)",
@@ -92,7 +92,7 @@ async fn names_are_the_users_choice() {
         [("Shop", "Sessions"), ("Shop", "sessions"), ("other", "select"), ("other", "typed_session")]
     {
         stores.push(options().schema(schema).table(table).open().await.unwrap());
-        // And found again.
+        // The tables are found again.
         stores.push(options().schema(schema).table(table).open().await.unwrap());
     }
     for (n, pair) in stores[1..].chunks(2).enumerate() {
@@ -119,7 +119,7 @@ async fn names_are_the_users_choice() {
 }
 
 #[tokio::test]
-async fn a_user_of_little_rights_is_told_what_is_missing() {
+async fn a_user_without_the_rights_learns_which_are_missing() {
     let Some(server) = shared_postgres().await else { return };
     let database = server.database().await;
     let user = format!("{database}_user");
@@ -131,7 +131,7 @@ async fn a_user_of_little_rights_is_told_what_is_missing() {
     assert!(matches!(options().open().await, Err(OpenError::NoSchema(_))));
     server.execute(&database, &format!("GRANT USAGE ON SCHEMA public TO {user}")).await;
     assert!(matches!(options().open().await, Err(OpenError::NotAllowed(_))));
-    // What the documentation says is enough.
+    // The permissions that the documentation lists.
     open(&server.url(&database)).await;
     let grant = format!(
         "GRANT SELECT ON typed_session_layout TO {user};
@@ -159,7 +159,7 @@ async fn a_database_that_cannot_hold_all_text_is_refused() {
 }
 
 #[test]
-fn a_value_that_means_nothing_is_named() {
+fn an_invalid_value_is_named() {
     let says = |url: &str| PostgresStore::options(url).unwrap_err().to_string();
     assert_eq!(
         says("postgres://u@127.0.0.1/d?application_name=shop&sslmode=requir"),
@@ -170,7 +170,7 @@ fn a_value_that_means_nothing_is_named() {
 }
 
 #[tokio::test]
-async fn no_message_holds_the_password() {
+async fn no_message_shows_the_password() {
     let Some(server) = shared_postgres().await else { return };
     let secret = "hunter2";
     let (logged, _listening) = Logged::here();

@@ -9,18 +9,18 @@ use actix_typed_session::store::postgres::OpenError;
 
 use super::*;
 
-/// Ends every connection but the one that asks.
+/// Ends every connection except the one that asks.
 const END_ALL: &str = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
-/// A server of this test alone, and a store on it.
+/// A server for this test alone, and a store on it.
 async fn own() -> Option<(Postgres, PostgresStore)> {
     let server = Postgres::start().await?;
     let store = open(&server.url("postgres")).await;
     Some((server, store))
 }
 
-/// Fills the pool: so many calls at once, each on a connection of its own.
+/// Fills the pool with this many calls at once, each on its own connection.
 async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
     let mut other = server.connection("postgres").await;
     sqlx::raw_sql("BEGIN; LOCK TABLE typed_session").execute(&mut other).await.unwrap();
@@ -37,9 +37,9 @@ async fn use_all(server: &Postgres, store: &PostgresStore, connections: u16) {
     }
 }
 
-/// No request pays for connections that ended while nobody used them.
+/// No request fails because idle connections have ended.
 #[tokio::test]
-async fn idle_connections_that_a_restart_ended_cost_nothing() {
+async fn idle_connections_that_a_restart_ended_fail_no_request() {
     let Some((server, store)) = own().await else { return };
     for n in 0..8 {
         store.create(&selector(n), &new_record()).await.unwrap();
@@ -66,7 +66,7 @@ async fn idle_connections_that_a_restart_ended_cost_nothing() {
 
 /// The same for connections that the server ends one by one, as an administrator does.
 #[tokio::test]
-async fn connections_that_were_terminated_cost_nothing() {
+async fn terminated_connections_fail_no_request() {
     let Some((server, store)) = own().await else { return };
     for n in 0..4 {
         store.create(&selector(n), &new_record()).await.unwrap();
@@ -79,7 +79,7 @@ async fn connections_that_were_terminated_cost_nothing() {
     }
 }
 
-/// Row 13: nothing that was acknowledged is lost, nothing is done twice, and it goes on by itself.
+/// Nothing that was acknowledged is lost, nothing is done twice, and the store recovers by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_under_load_loses_nothing() {
     let Some((server, store)) = own().await else { return };
@@ -137,7 +137,7 @@ async fn a_restart_under_load_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_is_an_error_within_bounds() {
+async fn a_server_that_is_down_is_an_error_in_time() {
     let Some((server, store)) = own().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
     server.stop_fast().await;
@@ -152,9 +152,9 @@ async fn a_server_that_is_down_is_an_error_within_bounds() {
     assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
-/// Row 4: who waits for a server that does not answer is told so, and what became of the write is not known.
+/// A call to a server that does not answer fails, and the outcome of the write is unknown.
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_an_error_within_bounds() {
+async fn a_server_that_does_not_answer_is_an_error_in_time() {
     let Some((server, store)) = own().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
     server.freeze();
@@ -164,7 +164,7 @@ async fn a_server_that_does_not_answer_is_an_error_within_bounds() {
     });
     assert!(begun.elapsed() < Duration::from_secs(6));
     assert_eq!(kind(load), StoreErrorKind::Unavailable);
-    // One of them had the connection that was there.
+    // One of the calls had the existing connection.
     let update = kind(update);
     assert!(matches!(update, StoreErrorKind::UnknownOutcome | StoreErrorKind::Unavailable));
     server.thaw();
@@ -173,9 +173,9 @@ async fn a_server_that_does_not_answer_is_an_error_within_bounds() {
     count(&store, &SELECTOR).await.unwrap();
 }
 
-/// A standby answers with a past in which nobody has signed out yet, so it is not used at all.
+/// A standby lags behind and may still have sessions that were signed out, so it is not used at all.
 #[tokio::test]
-async fn a_standby_is_not_asked() {
+async fn a_standby_is_not_used() {
     let Some((server, store)) = own().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let folder: String = ask(&mut server.connection("postgres").await, "SHOW data_directory").await;
@@ -192,7 +192,7 @@ async fn a_standby_is_not_asked() {
     assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
-/// A primary that was read-only for a while: those connections that still think so cost one request and not one each.
+/// A primary that was read-only for a while: all connections that still think so cost one failed request together, not one each.
 #[tokio::test]
 async fn a_server_that_was_read_only_is_asked_again() {
     let Some((server, store)) = own().await else { return };

@@ -1,4 +1,4 @@
-//! One store, many runtimes: every actix worker has one of its own, and they come and go.
+//! One store and many runtimes: every actix worker has its own, and they come and go.
 
 use std::{future::Future, thread};
 
@@ -13,7 +13,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
     let first = runtime();
     let Some((server, database, store)) = first.block_on(fresh()) else { return };
     first.block_on(store.create(&SELECTOR, &new_record())).unwrap();
-    // The runtime in which it was opened has ended, with calls under way.
+    // The runtime that opened the store has ended, with calls under way.
     first.spawn({
         let store = store.clone();
         async move { store.load(&SELECTOR).await }
@@ -23,7 +23,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
         .map(|_| {
             let store = store.clone();
             thread::spawn(move || {
-                // Some end while the others go on.
+                // Some runtimes end while the others go on.
                 for _ in 0..5 {
                     runtime().block_on(async {
                         for _ in 0..5 {
@@ -40,7 +40,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
     let last = runtime();
     assert_eq!(last.block_on(visits(&store, &SELECTOR)), 100);
 
-    // With the last clone, outside of any runtime, everything ends.
+    // Dropping the last clone, outside of any runtime, ends everything.
     drop(store);
     last.block_on(async {
         let mut connection = server.connection(&database).await;
@@ -51,7 +51,7 @@ fn a_store_outlives_the_runtimes_that_use_it() {
 #[test]
 fn a_store_needs_no_runtime_of_the_caller() {
     let Some((.., store)) = runtime().block_on(fresh()) else { return };
-    // An executor that knows nothing of tokio.
+    // An executor that is not tokio.
     assert_eq!(pollster(store.create(&SELECTOR, &new_record())).unwrap(), Created::Created);
 }
 

@@ -1,4 +1,4 @@
-//! Expired sessions leave the tables, and are in nobody's way until then.
+//! Expired sessions leave the tables, and do no harm before that.
 
 use super::*;
 
@@ -20,7 +20,7 @@ async fn a_sweep_removes_what_has_ended_and_nothing_else() {
     expired(&store, 0..10).await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
     assert_eq!(store.sweep(4).await.unwrap(), 4);
-    // One that cannot be read goes with the others.
+    // A session that cannot be read is removed with the others.
     let harm = "UPDATE typed_session SET format = 60000, cells = '[]'";
     sqlx::query(harm).execute(&mut connection).await.unwrap();
     assert_eq!(store.sweep(100).await.unwrap(), 6);
@@ -28,9 +28,9 @@ async fn a_sweep_removes_what_has_ended_and_nothing_else() {
     assert_eq!(ask::<i64>(&mut connection, ROWS).await, 1);
 }
 
-/// What somebody holds is left for the next time, and holds up nothing.
+/// A row that is locked is left for the next sweep, and delays nothing.
 #[tokio::test]
-async fn a_sweep_waits_for_nobody() {
+async fn a_sweep_waits_for_no_lock() {
     let Some((server, database, store)) = fresh().await else { return };
     let (mut other, mut connection) =
         (server.connection(&database).await, server.connection(&database).await);

@@ -1,4 +1,4 @@
-//! Encrypted, and to the right server.
+//! Encrypted, and only to the right server.
 
 use std::{
     env, fs,
@@ -11,7 +11,7 @@ use actix_typed_session::store::postgres::OpenError;
 
 use super::*;
 
-/// A key and a certificate for 127.0.0.1 in the server's folder; `false`: there is no `openssl`.
+/// Makes a secret key and a certificate for 127.0.0.1 in the server's folder; `false` without `openssl`.
 fn certify(folder: &Path) -> bool {
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=sessions \
         -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
@@ -34,7 +34,7 @@ fn certify(folder: &Path) -> bool {
 async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     let Some(server) = Postgres::start().await else { return };
     let url = server.url("postgres");
-    // Whoever asks for it gets it or nothing.
+    // A store that asks for encryption gets it, or fails.
     let refused = PostgresStore::connect(&format!("{url}?sslmode=require")).await;
     assert!(matches!(refused, Err(OpenError::Unreachable(_))));
 
@@ -48,7 +48,7 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     until_is(&mut connection, "SELECT count(*) FROM pg_settings WHERE name = 'ssl' AND setting = 'on'", 1)
         .await;
 
-    // Nobody whom the operating system trusts has signed it.
+    // The certificate is not signed by an authority that the operating system trusts.
     let refused = PostgresStore::connect(&format!("{url}?sslmode=verify-full")).await;
     assert!(matches!(refused, Err(OpenError::Unreachable(_))));
     let certificate = format!("{folder}/server.crt");
@@ -63,7 +63,7 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
         drop(store);
         until_is(&mut connection, OTHERS, 0).await;
     }
-    // The same server by a name that its certificate does not have.
+    // The same server under a name that its certificate does not have.
     let other = url.replace("127.0.0.1", "localhost");
     let refused =
         PostgresStore::connect(&format!("{other}?sslmode=verify-full&sslrootcert={certificate}")).await;

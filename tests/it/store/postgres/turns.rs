@@ -1,4 +1,4 @@
-//! At most so many sessions of one user, from two nodes at once.
+//! The maximum of sessions per user, from two nodes at once.
 
 use std::future::Future;
 
@@ -30,7 +30,7 @@ async fn nodes() -> Option<[PostgresStore; 2]> {
     Some([store, open(&server.url(&database)).await])
 }
 
-/// Runs all at once, in turns on both nodes; their answers.
+/// Runs all calls at once, in turn on both nodes; returns their answers.
 async fn race<T, F>(nodes: &[PostgresStore; 2], many: u16, each: impl Fn(PostgresStore, u16) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -50,7 +50,7 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
     for (round, when_full) in (0..).zip([WhenFull::RejectNew, WhenFull::EvictOldest, WhenFull::RejectNew]) {
         let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
         let keyed = move |n: u16| selector(round * 100 + n);
-        // A third begins a session, the others have one.
+        // A third of the calls create a session, and the others sign in to an existing one.
         for n in (0..20).filter(|n: &u16| !n.is_multiple_of(3)) {
             nodes[0].create(&keyed(n), &new_record()).await.unwrap();
         }
@@ -75,13 +75,13 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
     }
 }
 
-/// Whoever ends several sessions at once waits for their rows; nobody may wait in a circle.
+/// Calls that end several sessions at once wait for their rows, and must not wait in a circle.
 #[tokio::test]
 async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     let Some(nodes) = nodes().await else { return };
     let max = Some(at_most(2, WhenFull::EvictOldest));
     for round in 0..10 {
-        // Far more than a sign-in with a maximum leaves.
+        // Far more sessions than a sign-in with a maximum leaves.
         race(&nodes, 60, |store, n| async move {
             store.create(&selector(n), &signed_in("7", None)).await.unwrap();
         })
@@ -99,7 +99,7 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     }
 }
 
-/// How they take turns: who ends several sessions waits before it holds any of them.
+/// A call that ends several sessions waits for its turn before it locks any of them.
 #[tokio::test]
 async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     let Some((server, database, store)) = fresh().await else { return };
@@ -118,7 +118,7 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
         async move { store.delete_all(&principal("7"), None).await }
     });
     until_is(&mut watch, ask_for("advisory"), 1).await;
-    // Another user is not held up by that.
+    // This does not delay another user.
     store.create(&selector(2), &signed_in("8", max)).await.unwrap();
     assert_eq!(store.delete_all(&principal("8"), None).await.unwrap(), 1);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -127,9 +127,9 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
-/// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL finds and we try again.
+/// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL detects and the store repeats.
 #[tokio::test]
-async fn a_deadlock_is_tried_again() {
+async fn a_call_that_met_a_deadlock_is_repeated() {
     let Some((server, database, _)) = fresh().await else { return };
     server.execute("postgres", &format!("ALTER DATABASE {database} SET deadlock_timeout = '20ms'")).await;
     let url = server.url(&database);
@@ -144,7 +144,7 @@ async fn a_deadlock_is_tried_again() {
             store.update(&selector, &sign_in(name, max)).await
         };
         let answers: Vec<_> = race(&nodes, 2, swap).await.into_iter().map(Result::unwrap).collect();
-        // Either one ends the other, or, if the other was gone already, nothing; at least one is done.
+        // Each call either ends the other session, or does nothing if its own is gone already; at least one of them is applied.
         assert!(answers.iter().any(|answer| matches!(answer, Updated::Done { .. })), "{answers:?}");
         for name in ["1", "2"] {
             nodes[0].delete_all(&principal(name), None).await.unwrap();

@@ -1,4 +1,4 @@
-//! What goes over the wire, and what the server sees of it.
+//! What goes over the wire, and what the server does with it.
 
 use std::future::Future;
 
@@ -15,7 +15,7 @@ fn sign_in(max: Option<MaxSessions>) -> Change {
     change
 }
 
-/// How often a call has to wait for the server.
+/// How often a call waits for the server.
 async fn trips<T>(proxy: &Proxy, call: impl Future<Output = Result<T, StoreError>>) -> usize {
     proxy.reset_counts();
     call.await.unwrap();
@@ -23,13 +23,13 @@ async fn trips<T>(proxy: &Proxy, call: impl Future<Output = Result<T, StoreError
 }
 
 #[tokio::test]
-async fn every_step_is_one_round_trip() {
+async fn every_call_is_one_round_trip() {
     let Some(server) = shared_postgres().await else { return };
     let proxy = Proxy::postgres(server.port());
     let store = open(&proxy.url(&server.database().await)).await;
     let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::EvictOldest));
     let mut seen = [0; 10];
-    // The first time prepares the statements.
+    // The first calls prepare the statements.
     for _ in 0..2 {
         seen = [
             trips(&proxy, store.create(&SELECTOR, &new_record())).await,
@@ -46,7 +46,7 @@ async fn every_step_is_one_round_trip() {
     }
     assert_eq!(seen, [1; 10]);
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // A turn and a transaction, and only then.
+    // Only here, a lock and a transaction are added.
     assert_eq!(trips(&proxy, store.update(&SELECTOR, &sign_in(most))).await, 3);
     assert_eq!(
         proxy.connections(),
@@ -97,7 +97,7 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
         one.await.unwrap();
     }
     assert_eq!(visits(&store, &SELECTOR).await, 160);
-    // It is not only that what fails is tried again.
+    // This is not only because a failed statement is sent again.
     let look = "CREATE TABLE seen (level text);
         CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO seen VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
@@ -109,9 +109,9 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
     assert_eq!(seen, "read committed");
 }
 
-/// Among many sessions every step finds its own by an index, also with plans that were made for any values.
+/// Among many sessions, every call finds its own by an index, even with plans that were made for any values.
 #[tokio::test]
-async fn no_step_reads_the_whole_table() {
+async fn no_call_reads_the_whole_table() {
     let Some((server, database, store)) = fresh().await else { return };
     let many = "INSERT INTO typed_session SELECT sha256(n::text::bytea), 1, sha256('v'), 1, 1, now, now, now, now, 1,
             1e9, 1e9, false, 'shop.user=' || n / 3, NULL, '{}', now + 1e9
@@ -121,7 +121,7 @@ async fn no_step_reads_the_whole_table() {
     let mut connection = server.connection(&database).await;
     let scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'typed_session'";
     let most = Some(MaxSessions::new(NonZeroU32::MIN, WhenFull::EvictOldest));
-    // The server counts a connection's scans when it ends; those of the first made the indexes.
+    // The server adds up a connection's scans when the connection ends. The scans of the first one created the indexes.
     drop(store);
     until_is(&mut connection, OTHERS, 0).await;
     let before: i64 = ask(&mut connection, scans).await;
@@ -147,9 +147,9 @@ async fn no_step_reads_the_whole_table() {
     assert!(ask::<bool>(&mut connection, found).await, "nothing was counted");
 }
 
-/// A session that ended while a writer waited for its row stays ended, however early that writer came.
+/// A session that expired while a writer waited for its row stays expired, however early that writer came.
 #[tokio::test]
-async fn the_time_of_a_write_is_that_of_its_lock() {
+async fn a_write_uses_the_time_at_which_it_got_its_lock() {
     let Some((server, database, store)) = fresh().await else { return };
     let mut new = new_record();
     new.limits.idle = Duration::from_millis(700);
@@ -166,9 +166,9 @@ async fn the_time_of_a_write_is_that_of_its_lock() {
     assert!(store.load(&SELECTOR).await.unwrap().is_none());
 }
 
-/// A conflict shows what a writer that went before has committed, also if both were under way at once.
+/// A conflict shows what an earlier writer has committed, even if both were under way at once.
 #[tokio::test]
-async fn a_conflict_after_a_wait_shows_what_was_waited_for() {
+async fn a_conflict_after_a_wait_shows_the_row_that_was_committed() {
     let Some((server, database, store)) = fresh().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);

@@ -1,4 +1,4 @@
-//! The suite, through a proxy that can lose a reply.
+//! The conformance suite on Redis, through a proxy that can lose a reply.
 
 use std::{future::Future, sync::Mutex};
 
@@ -13,7 +13,7 @@ use crate::servers::proxy::{Mode, Proxy};
 
 struct OnRedis {
     runtime: Runtime,
-    /// None where there is no server: what is tested then is not Redis, and a line has said so.
+    /// `None` without a Redis server. The suite then runs on another store, and a message says that Redis was skipped.
     current: Mutex<Option<(Proxy, String)>>,
 }
 
@@ -107,7 +107,7 @@ impl Harness for OnRedis {
 actix_typed_session::conformance_tests!(OnRedis::new());
 
 #[test]
-fn every_rule_is_looked_at() {
+fn every_rule_is_checked() {
     let harness = OnRedis::new();
     if harness.block_on(shared_redis()).is_some() {
         assert_eq!(actix_typed_session::store::conformance::check_all(&harness), [""; 0]);

@@ -1,11 +1,11 @@
-//! Writes that count when replicas have them.
+//! Writes that count only once replicas have them.
 
 use super::*;
 use crate::servers::Replicated;
 
-/// What a failover forgets, a logout included, unless the store waits for replicas: then whoever logs out hears that it may not last.
+/// A failover loses writes, a logout included, unless the store waits for replicas; then the logout reports that it may not last.
 #[tokio::test]
-async fn a_logout_that_no_replica_has_is_undone_by_a_failover_and_wait_tells() {
+async fn a_failover_undoes_a_logout_that_no_replica_has_and_wait_reports_it() {
     let Some(servers) = Replicated::start().await else { return };
     let options = RedisStore::options(&servers.url()).unwrap();
     let store = options.clone().connect().await.unwrap();
@@ -16,7 +16,7 @@ async fn a_logout_that_no_replica_has_is_undone_by_a_failover_and_wait_tells() {
     }
     let replica = servers.replica().await;
     until("the replica has both", async || replica.command::<u64>(&["DBSIZE"]).await.unwrap() == 2).await;
-    // Nobody answers there: the replica keeps what it has, and gets nothing more.
+    // Nothing listens at this address: the replica keeps what it has, and gets nothing more.
     replica.command::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await.unwrap();
     store.delete(&quiet, None).await.unwrap();
     assert_eq!(kind(waiting.delete(&told, None).await), StoreErrorKind::UnknownOutcome);
@@ -25,5 +25,5 @@ async fn a_logout_that_no_replica_has_is_undone_by_a_failover_and_wait_tells() {
     servers.until_failed_over(dead).await;
     until("the new primary answers", async || store.load(&quiet).await.is_ok()).await;
     assert!(lives(&store, &quiet).await, "acknowledged, and undone");
-    assert!(lives(&store, &told).await, "undone too, but nobody was told that it was done");
+    assert!(lives(&store, &told).await, "undone too, but it was never acknowledged");
 }

@@ -1,4 +1,4 @@
-//! Connections that break, servers that are frozen, killed, emptied, demoted.
+//! Connections that break, and servers that are frozen, killed, emptied or demoted.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -40,7 +40,7 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
         assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
         assert!(lives(&store, &SELECTOR).await, "the next call has a new connection");
     }
-    // The connection is known to be dead before the command is sent: an idle server was restarted.
+    // The connection is known to be dead before the command is sent, as after an idle server was restarted.
     let connections = proxy.connections();
     proxy.reset();
     until("the store's connection has ended", || async {
@@ -58,7 +58,7 @@ async fn what_is_not_sent_is_unavailable_and_what_is_lost_is_unknown() {
     assert!(recovering.elapsed() < Duration::from_secs(5));
 }
 
-/// It is a reply, and none that a script of ours gives to this step: nobody knows what became of it.
+/// A reply that no script gives to this call leaves the outcome unknown.
 #[tokio::test]
 async fn a_reply_to_something_else_is_an_unknown_outcome() {
     let Some(redis) = shared_redis().await else { return };
@@ -72,14 +72,14 @@ async fn a_reply_to_something_else_is_an_unknown_outcome() {
     }
 }
 
-/// For every n: a reply lost after the n-th command of a sign-in.
+/// For every n, the reply to the n-th command of a sign-in is lost.
 #[tokio::test]
-async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
+async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_reports_it() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let store = through(&proxy).await;
     let mut kinds = Vec::new();
-    // So that the server knows all scripts.
+    // The server then knows all scripts.
     for n in 0..2 {
         let mut new = signed_in("");
         new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
@@ -105,7 +105,7 @@ async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
                     kinds.push(kind);
                 }
             }
-            // Whatever it was, the end is final.
+            // Whatever the outcome was, the end is final.
             store.delete_all(&principal(&name), None).await.unwrap();
             assert!(
                 !lives(&store, &selector).await && !lives(&store, &self::selector(100 + nth)).await,
@@ -115,13 +115,13 @@ async fn a_sign_in_that_loses_a_reply_is_stored_or_not_and_says_so() {
         }
     }
     let count = |kind| kinds.iter().filter(|seen| **seen == kind).count();
-    // Reserve; write and confirm. With somebody to evict: reserve twice, delete, and clear; write and confirm.
+    // Reserve, write, confirm. With an eviction: reserve twice, delete, clear, write, confirm.
     assert_eq!((count(StoreErrorKind::Unavailable), count(StoreErrorKind::UnknownOutcome)), (1 + 4, 2 + 2));
 }
 
-/// A server that is starting, or a cluster that has lost sight of a slot, is asked again for a moment and no longer.
+/// A server that is starting, or a cluster that has lost a slot, is asked again for a moment and no longer.
 #[tokio::test]
-async fn what_is_refused_for_the_moment_is_tried_again_within_bounds() {
+async fn calls_that_are_refused_for_the_moment_are_repeated_in_time() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let store = through(&proxy).await;
@@ -130,7 +130,7 @@ async fn what_is_refused_for_the_moment_is_tried_again_within_bounds() {
         ["-LOADING Redis is loading", "-CLUSTERDOWN Hash slot not served", "-TRYAGAIN x", "-MASTERDOWN x"]
     {
         let reply = Mode::Garbage(format!("{reply}\r\n").into_bytes());
-        // Of loads: the proxy forwards what it refuses.
+        // For loads only, because the proxy forwards what it answers in place of the server.
         for _ in 0..3 {
             proxy.on_command(0, |command| command.name == "HGETALL", reply.clone());
         }
@@ -179,7 +179,7 @@ async fn a_connection_that_went_silent_is_replaced() {
     })
     .await;
     assert!(silent.elapsed() < Duration::from_secs(5));
-    // A caller without one is told.
+    // A caller without a deadline gets an error.
     proxy.on_command(0, is_script, Mode::SwallowReply);
     let write =
         timeout(Duration::from_secs(20), store.update(&SELECTOR, &write("shop.cart", "[]"))).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_connection_that_went_silent_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
+async fn calls_to_a_frozen_server_end_in_time_and_its_return_is_noticed() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
     let begun = Instant::now();
     let many = join_all((0..50).map(|_| load(&store))).await;
     assert!(many.iter().all(|loaded| *loaded == Err(StoreErrorKind::Unavailable)));
-    // Connecting to it fails for all who wait at once.
+    // All waiting callers share one failed attempt to connect.
     let many = join_all((0..50).map(|_| load(&store))).await;
     assert!(many.iter().all(Result::is_err));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -206,7 +206,7 @@ async fn a_frozen_server_is_bounded_and_its_return_is_noticed() {
     assert!(thawed.elapsed() < Duration::from_secs(5));
 }
 
-/// Dropped at every stage of a call: each record is still answered with its own values.
+/// Futures are dropped at every stage of a call, and each record is still answered with its own values.
 #[tokio::test]
 async fn a_dropped_future_mixes_up_no_replies() {
     let Some((store, _, _)) = shared().await else { return };
@@ -270,17 +270,17 @@ async fn nothing_comes_back_after_flushall() {
     }
 }
 
-/// One name before two servers, as a load balancer or a DNS name is.
+/// One name for two servers, as with a load balancer or a DNS name.
 #[tokio::test]
-async fn a_server_that_was_demoted_is_left() {
+async fn a_demoted_server_is_no_longer_used() {
     let (Some(old), Some(new)) = (Redis::start().await, Redis::start().await) else { return };
     let proxy = Proxy::redis(old.port());
     let store = through(&proxy).await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
     old.command::<()>(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]).await.unwrap();
-    // Nothing behind the name can be written.
+    // No server behind the name accepts writes.
     assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
-    // The sockets to the old one stay open.
+    // The sockets to the old server stay open.
     proxy.point_to(new.port());
     assert_eq!(store.create(&selector(1), &new_record()).await.unwrap(), Created::Created);
     assert!(lives(&store, &selector(1)).await);
@@ -303,9 +303,9 @@ async fn a_wrong_password_is_an_error_without_the_password() {
     store.create(&SELECTOR, &new_record()).await.unwrap();
 }
 
-/// As the documentation of the store says.
+/// The permissions that the documentation of the store lists.
 #[tokio::test]
-async fn a_user_who_may_do_only_what_is_needed_is_enough() {
+async fn the_documented_permissions_are_enough() {
     let Some(redis) = Redis::start().await else { return };
     let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl \
         +ping +wait +role +asking +cluster|slots +config|get";
@@ -363,7 +363,7 @@ async fn durable_writes_need_replicas() {
     renew.renewal = Some(actix_typed_session::change::Renewal::new(VerifierHash::from_bytes([2; 32])));
     assert_eq!(kind(store.update(&SELECTOR, &renew).await), StoreErrorKind::UnknownOutcome);
     assert_eq!(kind(store.delete_all(&principal("1"), None).await), StoreErrorKind::UnknownOutcome);
-    // Done here, but not there: saying so twice does not make it so.
+    // The write was executed here but not on the replica; repeating it does not change that.
     for _ in 0..2 {
         assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);
         assert!(!lives(&store, &SELECTOR).await);
@@ -371,13 +371,13 @@ async fn durable_writes_need_replicas() {
     let Some(replica) = Redis::start().await else { return };
     replica.command::<()>(&["REPLICAOF", "127.0.0.1", &redis.port().to_string()]).await.unwrap();
     until("the replica follows", async || store.delete(&SELECTOR, None).await.is_ok()).await;
-    // A replica on a busy machine may take longer than it takes to see that there is none.
+    // A replica on a busy machine may take longer to connect than this takes to see that there is none.
     let patient = RedisStore::options(&redis.url()).unwrap().wait(1, Duration::from_secs(10));
     let patient = patient.connect().await.unwrap();
     patient.create(&SELECTOR, &signed_in("1")).await.unwrap();
     assert_eq!(patient.update(&SELECTOR, &renew).await.unwrap(), Updated::Done { revision: 2 });
     patient.delete(&SELECTOR, None).await.unwrap();
-    // The replica is there but does not follow any more: a connection without writes of its own must not be fooled.
+    // The replica exists but no longer follows. A connection without writes of its own must not report success.
     replica.freeze();
     let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).connect().await.unwrap();
     assert_eq!(kind(other.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);

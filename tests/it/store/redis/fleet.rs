@@ -1,4 +1,4 @@
-//! Several servers: Sentinel and Cluster, whole, failing over, and while slots move.
+//! Several servers: Sentinel and Cluster, in order, during a failover, and while slots move.
 
 use std::{
     future::Future,
@@ -24,7 +24,7 @@ async fn on_cluster() -> Option<String> {
     Some(shared_cluster().await?.url())
 }
 
-/// Where the suite runs; what it does to the engine itself is done on one server, in `contract`.
+/// The servers on which the suite runs. Faults of the engine itself are injected on a single server, in `contract`.
 struct Fleet<F> {
     runtime: Runtime,
     url: fn() -> F,
@@ -75,13 +75,13 @@ mod cluster {
     actix_typed_session::conformance_tests!(super::Fleet::new(super::on_cluster));
 }
 
-/// Counters that are incremented until `done`: each at what was acknowledged, or that and the increments without an answer.
+/// Counters that are incremented until `done`. Each must end at the number of acknowledged increments, or higher by those without an answer.
 struct Load<'a> {
     store: &'a RedisStore,
-    /// Whether a replica takes over that may lack the last moments.
+    /// Whether a replica takes over that may lack the last writes.
     forgets: bool,
     done: AtomicBool,
-    /// The last time that a write was acknowledged, and the longest time that none was.
+    /// When the last write was acknowledged, and the longest time between two of them.
     progress: Mutex<(Instant, Duration)>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Load<'a> {
         progress.0 = Instant::now();
     }
 
-    /// Increments until it is over; says how many were acknowledged, and how many may have been done.
+    /// Increments until the end; returns how many increments were acknowledged, and how many may have been executed.
     async fn run(&self, n: u8) -> (u64, u64) {
         let (mut sure, mut unsure) = (0, 0);
         while !self.done.load(Ordering::SeqCst) {
@@ -120,7 +120,7 @@ impl<'a> Load<'a> {
                     sure += 1;
                     self.acknowledged();
                 }
-                // Nobody else writes here, but a failover may take back what was just read.
+                // No other writer changes this counter, but a failover may take back what was just read.
                 Ok(other) => assert!(self.forgets, "{other:?}"),
                 Err(error) if error.kind() == StoreErrorKind::UnknownOutcome => unsure += 1,
                 Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
@@ -129,13 +129,13 @@ impl<'a> Load<'a> {
         (sure, unsure)
     }
 
-    /// Runs while `trouble` does; checks every counter.
+    /// Runs while `trouble` does, then checks every counter.
     async fn during(store: &'a RedisStore, forgets: bool, trouble: impl Future<Output = ()>) -> Duration {
         let load = Self::begin(store, forgets).await;
         let trouble = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             trouble.await;
-            // Over when every counter moves again.
+            // The trouble is over once every counter moves again.
             let still = |n: u8| {
                 let load = &load;
                 async move { load.store.update(&selector(n), &write("shop.other", "1")).await.is_ok() }
@@ -169,7 +169,7 @@ async fn writes_go_on_after_the_primary_is_killed() {
     let store = RedisStore::options(&url).unwrap().connect().await.unwrap();
     let old = servers.primary_port().await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // What the replica did not get, a failover forgets.
+    // A failover loses what the replica did not get.
     until("the replica has it", || async {
         let replica = servers.replica().await;
         replica.command::<u64>(&["DBSIZE"]).await.unwrap() == 1
@@ -188,14 +188,14 @@ async fn writes_go_on_after_the_primary_is_killed() {
 }
 
 #[tokio::test]
-async fn a_primary_that_was_demoted_is_left_for_the_new_one() {
+async fn a_demoted_primary_is_replaced_by_the_new_one() {
     let Some(servers) = Replicated::start().await else { return };
     let store = open(&servers.url()).await;
     let gap = Load::during(&store, true, servers.fail_over()).await;
     assert!(gap < Duration::from_secs(8), "{gap:?}");
 }
 
-/// Its successor may stand among those that were passed, and has another cursor.
+/// The successor of a server may sort before servers that were scanned already, and does not know the cursor.
 #[tokio::test]
 async fn a_scan_whose_server_has_gone_is_an_error() {
     let Some(cluster) = shared_cluster().await else { return };
@@ -214,7 +214,7 @@ async fn sentinels_that_know_no_such_service_are_an_error() {
     assert!(RedisStore::connect(&url).await.is_err());
 }
 
-/// What a command meets in each stage of a move: its server, a redirection for once, and one for good.
+/// What a command meets in each stage of a move: its server, a redirection for this once, and a lasting one.
 #[tokio::test]
 async fn a_slot_that_moves_is_followed() {
     let Some(cluster) = RedisCluster::start().await else { return };
@@ -238,9 +238,9 @@ async fn a_slot_that_moves_is_followed() {
     works("the key has moved, the slot has not").await;
     cluster.finish_move(slot, from, to).await;
     works("the slot has moved").await;
-    // Somebody whose only server does not have it any more, and who is told once.
+    // A store that only knows a server that no longer has the slot, and is redirected once.
     cluster.until_ok().await;
-    works("everybody has heard of it").await;
+    works("all nodes know the new owner").await;
     store.delete(&SELECTOR, None).await.unwrap();
     assert!(!lives(&store, &SELECTOR).await);
 }
@@ -255,12 +255,12 @@ async fn counters_are_exact_while_slots_move_and_a_master_dies() {
     })
     .await;
     assert!(gap < Duration::from_secs(2), "{gap:?}");
-    // The others go on; the dead one's sessions do once its replica has taken over.
+    // Sessions on other nodes go on at once, and those of the dead node once its replica has taken over.
     cluster.kill_master(2).await;
     cluster.until_ok().await;
     let promoted = Instant::now();
     for n in 0..COUNTERS {
-        // A replica may lack the last moments, and with them a session.
+        // A replica may lack the last writes, and with them a session.
         until("every slot takes sessions again", || async {
             store.delete(&selector(n), None).await.is_ok()
                 && store.create(&selector(n), &new_record()).await.is_ok()
@@ -271,7 +271,7 @@ async fn counters_are_exact_while_slots_move_and_a_master_dies() {
 }
 
 #[tokio::test]
-async fn a_cluster_without_a_master_is_unavailable_within_bounds() {
+async fn a_cluster_without_a_master_is_unavailable_in_time() {
     let Some(cluster) = RedisCluster::start().await else { return };
     let store = open(&cluster.url()).await;
     store.create(&SELECTOR, &new_record()).await.unwrap();

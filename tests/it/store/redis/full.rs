@@ -1,9 +1,9 @@
-//! A server whose memory is full, and one that makes room by itself.
+//! A server whose memory is full, and a server that evicts.
 
 use super::*;
 use crate::servers::RedisCluster;
 
-/// So little that nothing more goes in, on a server of this test's own.
+/// So little memory that nothing more fits, on a server for this test alone.
 async fn fill(redis: &Redis) {
     redis.config_set("maxmemory", "1").await;
 }
@@ -25,7 +25,7 @@ async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     assert_eq!(kind(store.create(&selector(9), &signed_in("1")).await), StoreErrorKind::Full);
     let after = store.load(&selector(1)).await.unwrap().unwrap().record;
     assert_eq!(after, before);
-    // Who is full must be able to become less so.
+    // On a full server, sessions can still be ended.
     store.delete(&selector(4), None).await.unwrap();
     assert!(!lives(&store, &selector(4)).await);
     assert_eq!(store.delete_all(&principal("1"), Some(&selector(1))).await.unwrap(), 2);
@@ -55,7 +55,7 @@ mod warned {
         subscriber::DefaultGuard,
     };
 
-    /// What was said while this is there, on this thread.
+    /// Collects the log messages of this thread while it exists.
     pub(super) struct Said(Arc<Mutex<String>>, #[allow(dead_code)] DefaultGuard);
 
     impl Said {
@@ -115,7 +115,7 @@ async fn a_server_that_evicts_is_warned_about() {
 }
 
 #[tokio::test]
-async fn every_server_of_a_cluster_is_looked_at() {
+async fn the_settings_of_every_server_of_a_cluster_are_checked() {
     let Some(cluster) = RedisCluster::start().await else { return };
     for node in 0..3 {
         let said = warned::Said::from_here();
@@ -127,7 +127,7 @@ async fn every_server_of_a_cluster_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_as_it_was_is_warned_about() {
+async fn a_server_without_an_append_only_file_is_warned_about() {
     let Some(redis) = Redis::start().await else { return };
     let said = warned::Said::from_here();
     redis.config_set("save", "3600 1").await;
@@ -136,7 +136,7 @@ async fn a_server_that_comes_back_as_it_was_is_warned_about() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_tell_is_no_error() {
+async fn a_server_that_hides_its_settings_is_no_error() {
     let options = ["--rename-command", "CONFIG", ""];
     let Some(redis) = Redis::with_options(&options).await else { return };
     let said = warned::Said::from_here();

@@ -1,4 +1,4 @@
-//! The index: repaired, not trusted.
+//! The index of a principal: repaired, not trusted.
 
 use ::redis::AsyncTypedCommands as _;
 use actix_typed_session::record::Timestamp;
@@ -10,7 +10,7 @@ pub(super) async fn listed(store: &RedisStore, name: &str) -> Vec<Selector> {
     store.sessions_of(&principal(name)).await.unwrap().into_iter().map(|listed| listed.selector).collect()
 }
 
-/// The one index under this prefix, as a server has it.
+/// The Redis key of the only index under this prefix.
 pub(super) async fn index_key(connection: &mut MultiplexedConnection, prefix: &str) -> String {
     let keys = keys(connection, format!("{prefix}u:*")).await;
     assert_eq!(keys.len(), 1, "{keys:?}");
@@ -21,7 +21,7 @@ fn public_id(selector: &Selector) -> String {
     record_key("", selector)[2..].to_owned()
 }
 
-/// Sets the entry of `selector` to this state, as long ago as this many seconds.
+/// Sets the entry of `selector` to this state, so many seconds ago.
 async fn set(
     connection: &mut MultiplexedConnection,
     index: &str,
@@ -86,7 +86,7 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
 }
 
 #[tokio::test]
-async fn a_crash_after_dooming_is_finished_by_whoever_comes_by() {
+async fn a_crash_after_dooming_is_finished_by_the_next_call() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let all = [selector(1), selector(2), selector(3)];
     for (round, finish) in ["list", "delete_all", "sign in"].into_iter().enumerate() {
@@ -95,7 +95,7 @@ async fn a_crash_after_dooming_is_finished_by_whoever_comes_by() {
             store.create(selector, &signed_in("1")).await.unwrap();
         }
         let index = index_key(&mut connection, &prefix).await;
-        // An eviction, and a revocation of a sign-in that was in flight, that ended before they deleted anything.
+        // An eviction, and a revocation of a sign-in in flight, that both ended before they deleted anything.
         set(&mut connection, &index, &selector(1), 'x', 1).await;
         set(&mut connection, &index, &selector(2), 'y', 61).await;
         match finish {
@@ -136,7 +136,7 @@ async fn a_reservation_counts_until_it_is_too_old_to_be_in_flight() {
     set(&mut connection, &index, &selector(2), 'r', 0).await;
     assert_eq!(store.create(&selector(3), &new).await.unwrap(), Created::TooMany);
     assert_eq!(listed(&store, "1").await, [selector(1)]);
-    assert_eq!(entry(&mut connection, &index, &selector(2)).await, Some('r'), "somebody may be signing in");
+    assert_eq!(entry(&mut connection, &index, &selector(2)).await, Some('r'), "a sign-in may be in flight");
     assert_eq!(
         entry(&mut connection, &index, &selector(3)).await,
         None,
@@ -145,7 +145,7 @@ async fn a_reservation_counts_until_it_is_too_old_to_be_in_flight() {
     set(&mut connection, &index, &selector(2), 'r', 61).await;
     assert_eq!(store.create(&selector(3), &new).await.unwrap(), Created::Created);
     assert_eq!(entry(&mut connection, &index, &selector(2)).await, None);
-    // A session that ended without a word, as by its time to live, does not count at all.
+    // A session that ended without a call, as by its time to live, does not count at all.
     connection.del(record_key(&prefix, &selector(1))).await.unwrap();
     assert_eq!(store.create(&selector(4), &new).await.unwrap(), Created::Created);
     assert_eq!(listed(&store, "1").await, [selector(3), selector(4)]);
@@ -163,7 +163,7 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     let since = store.load(&SELECTOR).await.unwrap().unwrap().record.meta().created;
     connection.del(&index).await.unwrap();
     assert_eq!(listed(&store, "1").await, []);
-    // Touched soon after the last time, nobody looks.
+    // A touch soon after the last one does not update the index.
     tokio::time::sleep(Duration::from_millis(60)).await;
     store.update(&SELECTOR, &touch).await.unwrap();
     until("the index has its entry again", async || listed(&store, "1").await == [SELECTOR]).await;
@@ -173,7 +173,7 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
     assert!(ttl > 24 * 3_600_000, "{ttl}");
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 1);
-    // One that is doomed stays so. That somebody looked is seen by the time that the index has.
+    // A doomed entry stays doomed. The index's time to live shows that it was updated.
     store.create(&selector(1), &new).await.unwrap();
     set(&mut connection, &index, &selector(1), 'x', 0).await;
     connection.pexpire(&index, 60_000).await.unwrap();
@@ -201,7 +201,7 @@ async fn ordinary_writes_leave_the_index_alone() {
         store.update(&SELECTOR, &change).await.unwrap();
     }
     assert_eq!(keys(&mut connection, format!("{prefix}u:*")).await, Vec::<String>::new());
-    // Who signs in again is in it again, and is never refused.
+    // A user who signs in again gets an entry again, and is never refused.
     store.create(&selector(1), &signed_in("1")).await.unwrap();
     let again = sign_in("1", Some(at_most(1, WhenFull::RejectNew)));
     assert!(matches!(store.update(&SELECTOR, &again).await.unwrap(), Updated::Done { .. }));
@@ -209,7 +209,7 @@ async fn ordinary_writes_leave_the_index_alone() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_is_not_stored_gives_its_place_back() {
+async fn a_sign_in_that_is_not_stored_takes_back_its_reservation() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let max = Some(at_most(2, WhenFull::RejectNew));
     let mut new = signed_in("1");
@@ -227,14 +227,14 @@ async fn a_sign_in_that_is_not_stored_gives_its_place_back() {
     assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
     assert_eq!(store.update(&selector(9), &sign_in("1", None)).await.unwrap(), Updated::Gone);
     assert_eq!(connection.hlen(&index).await.unwrap(), 1);
-    // A conflict of somebody who is in it takes nothing away.
+    // A conflict does not remove the entry of a session that already had one.
     store.update(&selector(2), &sign_in("1", max)).await.unwrap();
     assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
     assert_eq!(listed(&store, "1").await, [selector(1), selector(2)]);
 }
 
 #[tokio::test]
-async fn who_leaves_is_taken_out() {
+async fn a_session_that_leaves_its_principal_loses_its_entry() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     for n in 1..=3 {
         store.create(&selector(n), &signed_in("1")).await.unwrap();
@@ -250,11 +250,11 @@ async fn who_leaves_is_taken_out() {
         let index = index.clone();
         async move { !connection.exists(index).await.unwrap() }
     };
-    until("nobody is in the first index", gone).await;
+    until("the first index is empty", gone).await;
     assert_eq!(listed(&store, "2").await, [selector(3)]);
 }
 
-/// A damaged session is not shown, hides no other one, and is ended with them.
+/// A damaged session is not listed, does not hide other sessions, and is ended with them.
 #[tokio::test]
 async fn a_damaged_session_does_not_hide_the_others() {
     let Some((store, prefix, mut connection)) = shared().await else { return };

@@ -18,7 +18,7 @@ fn two_kilobytes() -> NewRecord {
 }
 
 #[tokio::test]
-async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
+async fn a_call_is_one_round_trip_and_a_small_change_is_a_small_command() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let options = RedisStore::options(&proxy.url("")).unwrap().prefix(format!("{}:", unique_name()));
@@ -28,7 +28,7 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
     change.expected_generation = Some(1);
     change.touch = true;
     change.guards = vec![Guard::new("shop.field7".into(), Some(1))];
-    // Whoever was first on this server had to send the scripts.
+    // The first call on this server had to send the scripts.
     store.load(&SELECTOR).await.unwrap();
     store.update(&SELECTOR, &Change::default()).await.unwrap();
     store.delete(&selector(1), None).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
     assert_eq!((proxy.round_trips(), commands.len()), (2, 3));
     assert!(commands[2].bytes < 200, "{} bytes", commands[2].bytes);
     assert!(commands[2].reply_bytes < 50, "{} bytes", commands[2].reply_bytes);
-    // The conflict's answer is the whole record, in the same round trip.
+    // A conflict returns the whole record, in the same round trip.
     let Updated::Conflict(current) = store.update(&SELECTOR, &change).await.unwrap() else {
         panic!("no conflict")
     };
@@ -53,7 +53,7 @@ async fn a_step_is_one_round_trip_and_a_small_change_a_small_command() {
 
 #[tokio::test]
 async fn scripts_that_a_server_forgot_are_sent_again() {
-    // Of its own: others would send the scripts first.
+    // A server for this test alone, because other tests would send the scripts first.
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
@@ -77,7 +77,7 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
 }
 
 #[tokio::test]
-async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
+async fn every_redis_key_expires_and_has_the_prefix() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::options(&redis.url()).unwrap().prefix("shop:").connect().await.unwrap();
     let endless = Limits { idle: Duration::MAX, absolute: Duration::MAX };
@@ -100,7 +100,7 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
         let ttl: i64 = ::redis::cmd("PTTL").arg(key).query_async(&mut connection).await.unwrap();
         assert!(key.starts_with("shop:") && ttl > 0, "{key} {ttl}");
     }
-    // To the millisecond the end of the record, and an index outlives it.
+    // The record expires at its end, to the millisecond, and an index outlives it.
     let end = store.load(&selector(1)).await.unwrap().unwrap().record.meta().expires();
     let (earliest, latest) = ends(&mut connection, &record_key("shop:", &selector(1))).await;
     assert!((earliest..=latest).contains(&end.as_millis()), "{earliest} {end:?} {latest}");
@@ -110,7 +110,7 @@ async fn every_key_ends_by_itself_and_begins_with_the_prefix() {
     }
 }
 
-/// When a Redis key expires, by the server's clock: not before and not after.
+/// The earliest and the latest time at which a Redis key expires, by the server's clock.
 async fn ends(connection: &mut MultiplexedConnection, key: &str) -> (u64, u64) {
     let mut commands = ::redis::pipe();
     commands.cmd("TIME").pttl(key).cmd("TIME");
@@ -148,7 +148,7 @@ async fn a_wire_key_cannot_be_taken_for_meta() {
     assert_eq!(store.update(&SELECTOR, &Change::default()).await.unwrap(), Updated::Done { revision: 2 });
 }
 
-/// More than Lua's stack has room for at once.
+/// More than fits on Lua's stack at once.
 #[tokio::test]
 async fn a_record_may_have_thousands_of_cells() {
     let Some((store, _, _)) = shared().await else { return };
@@ -170,7 +170,7 @@ async fn a_record_may_have_thousands_of_cells() {
     assert_eq!((record.cells().len(), record.meta().revision), (0, 3));
 }
 
-/// Where doubles are not exact any more.
+/// Numbers that doubles cannot represent exactly.
 #[tokio::test]
 async fn numbers_are_exact_up_to_the_largest() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
@@ -201,7 +201,7 @@ async fn numbers_are_exact_up_to_the_largest() {
     }
 }
 
-/// Every byte that cannot stand in UTF-8, anywhere in a cell that nobody asked for.
+/// Every byte that is not valid in UTF-8, anywhere in a cell that the change does not name.
 #[tokio::test]
 async fn what_is_not_utf_8_is_found_before_anything_is_written() {
     let Some((store, prefix, mut connection)) = shared().await else { return };

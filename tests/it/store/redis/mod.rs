@@ -1,4 +1,4 @@
-//! What the Redis store promises: the contract, one script a step, an index that repairs itself, and no lie about an outcome.
+//! What the Redis store promises: the contract, one script per call, an index that repairs itself, and honest outcomes.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -87,7 +87,7 @@ async fn lives(store: &RedisStore, selector: &Selector) -> bool {
     store.load(selector).await.unwrap().is_some()
 }
 
-/// A store on a server that others use too, the prefix of its keys, and a connection that is not the store's.
+/// A store on the shared server, the prefix of its Redis keys, and a connection that does not belong to the store.
 async fn shared() -> Option<(RedisStore, String, MultiplexedConnection)> {
     let redis = shared_redis().await?;
     let prefix = format!("{}:", unique_name());

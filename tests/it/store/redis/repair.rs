@@ -1,4 +1,4 @@
-//! The index: what it takes to stay right, and small.
+//! Keeping the index right, and small.
 
 use std::time::Instant;
 
@@ -33,11 +33,11 @@ async fn a_session_that_writes_often_gets_its_entry_back_too() {
 }
 
 #[tokio::test]
-async fn who_signs_in_again_too_late_takes_nobodys_place() {
+async fn a_late_second_sign_in_evicts_no_session() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
-    // As by its time to live.
+    // As when its time to live ends.
     connection.del(record_key(&prefix, &SELECTOR)).await.unwrap();
     assert_eq!(store.update(&SELECTOR, &sign_in("1", None)).await.unwrap(), Updated::Gone);
     assert_eq!(entry(&mut connection, &index, &SELECTOR).await, None);
@@ -47,7 +47,7 @@ async fn who_signs_in_again_too_late_takes_nobodys_place() {
 }
 
 #[tokio::test]
-async fn an_index_of_sessions_without_an_end_ends_all_the_same() {
+async fn an_index_expires_even_if_its_sessions_never_do() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let mut new = signed_in("1");
     new.limits = Limits { idle: Duration::from_millis(400), absolute: Duration::MAX };

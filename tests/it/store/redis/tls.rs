@@ -1,5 +1,5 @@
-//! `rediss://`: a server is who its certificate says. The system's certificates are named in the environment, so the store is in
-//! another process: this test binary, started again with one test.
+//! `rediss://` checks the server's certificate. The environment names the trusted certificates, so the store runs in another process:
+//! this test binary, started again with one test.
 
 use std::{
     net::TcpListener,
@@ -14,7 +14,7 @@ use crate::servers::find;
 
 const URL: &str = "SESSION_TESTS_REDISS";
 
-/// Not a test by itself: what the test below runs in another process, which has a URL in its environment.
+/// Not a test by itself: the test below runs this in another process, which has a URL in its environment.
 #[tokio::test]
 async fn the_other_process() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -43,7 +43,7 @@ fn openssl(folder: &Path, line: &str) {
 }
 
 #[tokio::test]
-async fn a_server_is_who_its_certificate_says() {
+async fn the_servers_certificate_is_verified() {
     if find("openssl", "openssl", []).is_none() {
         return;
     }
@@ -66,6 +66,6 @@ async fn a_server_is_who_its_certificate_says() {
     let Some(_redis) = Redis::with_options(&options).await else { return };
     let url = format!("rediss://127.0.0.1:{port}");
     assert!(connects(&url, Path::new(&ca)).success());
-    assert!(!connects(&url, &folder.path().join("other.pem")).success(), "signed by somebody else");
+    assert!(!connects(&url, &folder.path().join("other.pem")).success(), "signed by another authority");
     assert!(!connects(&url.replace("127.0.0.1", "localhost"), Path::new(&ca)).success(), "by another name");
 }

@@ -1,4 +1,4 @@
-//! The suite on SQLite, two handles on every file.
+//! The conformance suite on SQLite, with two handles on every file.
 
 use std::sync::Mutex;
 
@@ -30,7 +30,7 @@ impl Sqlite {
     }
 
     async fn open(&self) -> SqliteStore {
-        // The rules wait for hundreds of writes; what a power cut does to them is not what they are about.
+        // The rules wait for hundreds of writes, and none is about a power cut.
         let options = SqliteStore::options(self.path()).synchronous(Synchronous::Normal);
         options.busy_timeout(Duration::from_secs(20)).clock(self.clock.clone()).open().await.unwrap()
     }
@@ -64,14 +64,14 @@ impl Harness for Sqlite {
 
     async fn damage(&self, _: &SqliteStore, selector: &Selector, damage: Damage) -> bool {
         let sql = match damage {
-            // TEXT columns of strict tables hold text, but nobody checks that it is UTF-8.
+            // TEXT columns of strict tables hold text, but SQLite does not check that it is UTF-8.
             Damage::Meta | Damage::TruncatedMeta | Damage::MetaNotText | Damage::NewerLayout => {
                 "UPDATE session SET meta = CAST(?2 AS TEXT) WHERE selector = ?1"
             }
             Damage::Cell | Damage::CellNotText => {
                 "UPDATE cell SET cell = CAST(?2 AS TEXT) WHERE session = ?1 AND wire_key = 'shop.cart'"
             }
-            // Without the trigger that keeps cells and meta together.
+            // Without the trigger that keeps meta and cells together.
             Damage::NoMeta => "DELETE FROM session WHERE selector = ?1 AND ?2 IS NOT NULL",
             _ => return false,
         };
@@ -108,7 +108,7 @@ impl Harness for Sqlite {
 actix_typed_session::conformance_tests!(Sqlite::new());
 
 #[test]
-fn every_rule_is_looked_at_but_lost_replies_which_a_file_does_not_have() {
+fn every_rule_is_checked_except_lost_replies() {
     assert_eq!(
         actix_typed_session::store::conformance::check_all(&Sqlite::new()),
         ["an_unknown_outcome_is_never_sent_again"]

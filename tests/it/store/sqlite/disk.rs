@@ -1,4 +1,4 @@
-//! A disk that is full: an error, the old record as it was, and writes again as soon as there is room.
+//! A full disk: an error, the old record unchanged, and writes again as soon as there is room.
 
 use std::{io::Write as _, path::Path, process::Command};
 
@@ -25,7 +25,7 @@ async fn fill(store: &SqliteStore) -> u32 {
     panic!("the file never got full")
 }
 
-/// Nothing fits, everything is as it was and can be read.
+/// Nothing more fits, and everything is unchanged and can be read.
 async fn refuses_and_keeps(store: &SqliteStore, path: &Path, records: u32) {
     let before = store.load(&SELECTOR).await.unwrap().unwrap().record;
     for _ in 0..3 {
@@ -58,7 +58,7 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
     assert!((10..100).contains(&records), "{records}");
     refuses_and_keeps(&store, &path, records).await;
 
-    // A sign-out needs no room and makes some.
+    // A sign-out needs no room, and frees some.
     for n in 0..records {
         store.delete(&Selector::from_bytes(u128::from(n).to_le_bytes()), None).await.unwrap();
     }
@@ -66,7 +66,7 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
     assert!(path.metadata().unwrap().len() <= 400 * 1024);
 }
 
-/// A disk of one megabyte, if this process may make one.
+/// A disk of one megabyte, if this process may mount one.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
@@ -98,7 +98,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let store = SqliteStore::open(&path).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     for revision in 2..5 {
-        // Somebody else's file takes what is left.
+        // Another program's file takes the rest.
         let other = disk.0.path().join("other");
         let mut file = std::fs::File::create(&other).unwrap();
         while file.write_all(&[0; 4096]).is_ok() {}

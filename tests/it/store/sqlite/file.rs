@@ -1,4 +1,4 @@
-//! Opening: what is created, what is refused and then left alone.
+//! Opening the file: what is created, and what is refused and then left alone.
 
 use actix_typed_session::store::sqlite::OpenError;
 
@@ -33,7 +33,7 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_of_something_else_is_refused_and_left_alone() {
+async fn a_file_of_another_program_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("app.db");
     std::fs::File::create(&path).unwrap();
@@ -52,7 +52,7 @@ async fn a_file_of_something_else_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn odd_names_are_names() {
+async fn unusual_table_names_work() {
     let folder = TempDir::new().unwrap();
     for name in ["file:x?mode=memory", ":memory:", "a b%20c.db"] {
         let path = folder.path().join(name);

@@ -1,5 +1,5 @@
-//! Several processes on one file, and processes that are killed. The other processes are this test binary, started again with
-//! one test and a job in the environment.
+//! Several processes on one file, and processes that are killed. The other processes are this test binary, started again with one
+//! test and a job in the environment.
 
 use std::{
     io::{Read as _, Write as _},
@@ -35,7 +35,7 @@ fn open(path: &Path) -> impl Future<Output = SqliteStore> {
     async { options.open().await.unwrap() }
 }
 
-/// One increment, acknowledged.
+/// One acknowledged increment.
 async fn add_one(store: &SqliteStore) {
     let mut record = store.load(&SELECTOR).await.unwrap().unwrap().record;
     loop {
@@ -52,13 +52,13 @@ async fn visits(store: &SqliteStore) -> u64 {
     text(store, &SELECTOR, "shop.visits").await.unwrap().parse().unwrap()
 }
 
-/// Not a test by itself: what the tests below run in another process, which has a file in its environment.
+/// Not a test by itself: the tests below run this in another process, which has a file in its environment.
 #[test]
 fn the_other_process() {
     let Some(path) = std::env::var_os(FILE).map(PathBuf::from) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        // Everybody at once.
+        // All writers begin at once.
         while !path.with_extension("go").exists() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -128,7 +128,7 @@ async fn processes_that_open_a_new_file_at_once_all_succeed() {
     }
 }
 
-/// The same within one process, often enough that each step of opening meets every other one.
+/// The same within one process, often enough that each stage of opening meets every other one.
 #[test]
 fn threads_that_open_a_new_file_at_once_all_succeed() {
     for _ in 0..40 {
@@ -154,7 +154,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     let path = folder.path().join("sessions.db");
     let store = open(&path).await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // Open all the time in every other round, so that the killed process was not always the last to have the file open.
+    // In every other round the file stays open, so that the killed process is not always the last one to have it open.
     let mut witness = Some(store);
     std::fs::write(path.with_extension("go"), "").unwrap();
     let (mut before, mut acknowledged_in_all) = (0, 0);
@@ -166,7 +166,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
             stdout.read_to_end(&mut lines).unwrap();
             String::from_utf8(lines).unwrap().matches("acknowledged\n").count() as u64
         });
-        // At some point of its work, a different one every time; the first increment says that it is at work.
+        // The process is killed at a different point every time, after its first increment.
         let store = witness.take();
         let begun = Instant::now();
         loop {
@@ -187,7 +187,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
 
         let store = open(&path).await;
         let after = visits(&store).await;
-        // Each of its four writers may have had one done that was not acknowledged any more.
+        // Each of its four writers may have stored one increment that was not acknowledged.
         let possible = before + acknowledged..=before + acknowledged + 4;
         assert!(possible.contains(&after), "round {round}: {after}, and {possible:?} is possible");
         disk::sound(&path).await;

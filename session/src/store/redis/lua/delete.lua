@@ -12,13 +12,13 @@ if kind == 'none' then
   end
   return {0}
 end
-local whose = kind == 'hash' and redis.call('HGET', k, '@p') or ''
+local before = kind == 'hash' and redis.call('HGET', k, '@p') or ''
 -- With a condition, what cannot be read is an error: it may belong to this principal. Without one, it is deleted (a purge always works).
 if string.find(flags, 's') then
   if kind ~= 'hash' then return {3} end
   local _, unreadable = read(redis.call('HGETALL', k))
   if unreadable then return unreadable end
 end
-if string.find(flags, '[sr]') and whose ~= ARGV[2] then return {0} end
+if string.find(flags, '[sr]') and before ~= ARGV[2] then return {0} end
 redis.call('DEL', k)
-return {1, whose}
+return {1, before}

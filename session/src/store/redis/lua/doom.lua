@@ -1,4 +1,4 @@
--- Dooms all entries, the first step of `delete_all`. Reservations are doomed too, so a sign-in that is in flight ends itself when it confirms.
+-- Dooms all entries, which is how `delete_all` begins. Reservations are doomed too, so a sign-in that is in flight ends itself when it confirms.
 -- In: an index's Redis key; a selector to spare, or nothing. Out: 1, with every other entry, now doomed.
 local all, doomed = redis.call('HGETALL', k), {}
 although_full()

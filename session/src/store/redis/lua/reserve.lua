@@ -2,7 +2,7 @@
 -- In: an index's Redis key; selector, time to live of the index, the maximum of entries or nothing, flags (e evict, f final).
 -- Out: 1 reserved: whether the entry is new, its value, doomed entries to finish, and some entries to check; 2 full, with all live entries.
 -- Without f, a full index is only reported: the caller removes entries of expired sessions and asks again with f, which decides.
--- Counting and reserving are one step, so sign-ins that race for the last place do not both get it.
+-- Counting and reserving are atomic, so sign-ins that race for the last place do not both get it.
 local mine = redis.call('HGET', k, ARGV[1])
 local doomed = {}
 -- A session that has a live entry is counted already, so signing in to it again needs no room.

@@ -1,4 +1,4 @@
--- Applies a change to a record; as Record::apply, in one atomic step.
+-- Applies a change to a record; as Record::apply, atomically.
 -- In: a record's Redis key; '<generation or nothing>,<guards>,<deletes>,<writes>,<flags>'; per guard a wire key and a revision or
 -- nothing; wire keys to delete; per write a wire key and '[<time to live>] <json>'; then the values that the flags announce:
 -- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not), b label (B none), t touch.
@@ -6,7 +6,7 @@
 -- principal, since when it is signed in, and until when the session may live; 2 conflict, with the time and all fields;
 -- 3 damaged; 4 of a later release.
 --
--- The order keeps the promises: a missing or expired record is gone before anything else is looked at, so no update brings back a session
+-- The order keeps the promises: a missing or expired record is gone before anything else is checked, so no update brings back a session
 -- that was purged (G3); an unreadable record is refused before its guards are compared, so it is never overwritten (G6); all guards
 -- are compared before anything is written, so a change applies as a whole or not at all (G2).
 

@@ -1,4 +1,4 @@
-//! The sketch's index: it looks through all records, and here is what can be wrong with that.
+//! The index of the sketch, which looks through all records, and what can be wrong with that.
 
 use actix_typed_session::{
     change::MaxSessions,
@@ -32,7 +32,7 @@ impl Sketch {
         list
     }
 
-    /// Makes room for one more session of `principal`; says whether there is.
+    /// Makes room for one more session of `principal`; `false` if there is none.
     pub(super) fn admit(&self, selector: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
         let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
         let others = self.listed(principal, Some(selector).filter(|_| !self.is(Fault::CountsAgain)));
