@@ -2,9 +2,12 @@
 //!
 //! In: a [`Bench`], whose writers run on threads of the operating system and on every handle that the harness has. Out: a verdict per rule.
 
-use std::sync::{
-    Barrier,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -27,6 +30,9 @@ use crate::{
 const WRITERS: u8 = 8;
 
 const ROUNDS: u64 = 12;
+
+/// How long writers that are done wait for readers, by writing on.
+const OVERLAP: Duration = Duration::from_millis(200);
 
 const ATOMIC: &str =
     "load, check and write atomically: in a transaction that locks before it reads, or in one script";
@@ -256,6 +262,15 @@ pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) ->
     Ok(Held::Held)
 }
 
+/// Counts down when a reader is done, however it ends.
+struct Done<'r>(&'r AtomicU8);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Every change writes the same number into two cells and the label, so a record in which they differ mixes two moments.
 pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     const CELLS: [&str; 2] = ["a.first", "z.last"];
@@ -279,12 +294,19 @@ pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict
     b.created(&selector, &new_record(&[]))?;
     b.updated(&selector, &paired(0), "on a live record")?;
     let gone = || Broken::new("a live record", "none", "an update ends no record that has time to live");
+    let (begun, readers) = (Instant::now(), AtomicU8::new(WRITERS - WRITERS / 2));
     overlap(b, |writer| {
-        for round in 0..ROUNDS {
-            if writer.n < WRITERS / 2 {
+        if writer.n < WRITERS / 2 {
+            // A fast store could be done with its writes before the first reader runs, so the writers go on for a while.
+            let mut round = 0;
+            while round < ROUNDS || (readers.load(Ordering::SeqCst) > 0 && begun.elapsed() < OVERLAP) {
                 writer.update(&selector, &paired(round * 100 + u64::from(writer.n)))?;
-                continue;
+                round += 1;
             }
+            return Ok(());
+        }
+        let _done = Done(&readers);
+        for _ in 0..ROUNDS {
             whole(&writer.load(&selector)?.ok_or_else(gone)?.record)?;
             if let Updated::Conflict(current) =
                 writer.update(&selector, &guarded(paired(0), "a.first", None))?
