@@ -102,6 +102,7 @@ mod http;
 mod tools;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail
 #[path = "../../session-derive/src/order.rs"]
 mod order;
 #[doc(hidden)]
