@@ -110,8 +110,8 @@ mutate commit "an overtaken request gets a cookie" commit/arrival.rs \
 
 # What the core decides for the shell.
 mutate model "a replaced verifier opens the record" commit/arrival.rs \
-  "Some(loaded) if is_overtaken(&id, &loaded) => {" \
-  "Some(loaded) if is_overtaken(&id, &loaded) && false => {"
+  "Some(loaded) if has_other_verifier(&id, &loaded) => {" \
+  "Some(loaded) if has_other_verifier(&id, &loaded) && false => {"
 mutate model "an absent field equals what is set" section/patch.rs \
   "None => self.view.cell(place.wire_key(), place.resets()).is_some_and(|cell| reads(&cell.json))," \
   "None => self.view.cell(place.wire_key(), place.resets()).is_none_or(|cell| reads(&cell.json)),"

@@ -65,7 +65,7 @@ pub enum ErrorKind {
     SchemaTooNew,
     /// A stored field does not fit its type. It stays as it is. 500.
     UnreadableField,
-    /// Another request replaced the session's cookie shortly before or during this one. 409.
+    /// Another request replaced the session's cookie shortly before this one loaded its session. 409.
     Superseded,
     /// The session ended while the request ran. Only [`Session::save`](crate::Session::save) reports it. 409.
     Gone,

@@ -1,4 +1,4 @@
-//! What a request met, and what its operations stand on.
+//! What a request met, whether that is superseded, when a touch is due, and what operations stand on.
 //!
 //! In: the cookie's id and what the store has under it. Out: an [`Arrival`], and the [`Base`] for a fold. Never: an operation.
 
@@ -11,17 +11,17 @@ use crate::{
     store::contract::Loaded,
 };
 
-/// A touch is skipped until this fraction of the idle timeout has passed, so that most reads write nothing.
-const TOUCH_PART: u32 = 10;
+/// A touch is due when the idle timeout divided by this has passed since the last one, so that most reads write nothing.
+const TOUCHES_PER_IDLE: u32 = 10;
 
 /// What a request met.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrival {
-    /// No cookie of ours, or no live record for it.
+    /// No cookie of ours, or several, or no live record for it.
     Nobody,
     /// The record that the cookie opens.
     Live(SessionId, Loaded),
-    /// The cookie's verifier was replaced, this long ago.
+    /// The record has another verifier than the cookie; its last renewal was this long ago.
     Superseded(Duration),
     /// The session ended while the request ran. What the request still writes counts as done just before the end.
     Ended,
@@ -40,7 +40,7 @@ impl Arrival {
     pub(crate) fn of(id: SessionId, found: Option<Loaded>) -> Self {
         match found {
             None => Self::Nobody,
-            Some(loaded) if is_overtaken(&id, &loaded) => {
+            Some(loaded) if has_other_verifier(&id, &loaded) => {
                 Self::Superseded(loaded.now.since(loaded.record.meta().renewed))
             }
             Some(loaded) => Self::Live(id, loaded),
@@ -60,12 +60,12 @@ impl Arrival {
 
 /// Whether the browser was last seen long enough ago to be recorded again.
 pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
-    now.since(meta.touched) > meta.limits.idle / TOUCH_PART
+    now.since(meta.touched) > meta.limits.idle / TOUCHES_PER_IDLE
 }
 
-/// Whether another request replaced the verifier that this request's browser came with. Such a request gets no cookie any more:
-/// the browser has, or is about to get, a newer one.
-pub(crate) fn is_overtaken(id: &SessionId, loaded: &Loaded) -> bool {
+/// Whether the record has another verifier than the cookie of this request: it was renewed since the browser got its cookie. Only a
+/// sign-in, which opens a session of its own, still gets a cookie then; the browser has, or is about to get, a newer one.
+pub(crate) fn has_other_verifier(id: &SessionId, loaded: &Loaded) -> bool {
     loaded.record.meta().verifier != id.verifier_hash()
 }
 

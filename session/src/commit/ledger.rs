@@ -315,7 +315,7 @@ impl Ledger {
     }
 
     /// The operations that no commit will store, if the response has begun.
-    pub(crate) fn forgotten(&self) -> &[Rc<Recorded>] {
+    pub(crate) fn never_saved(&self) -> &[Rc<Recorded>] {
         match self.response {
             Response::Open(_) => &[],
             Response::Begun => &self.operations,

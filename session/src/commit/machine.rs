@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    arrival::{Arrival, Base, is_overtaken, touch_is_due},
+    arrival::{Arrival, Base, has_other_verifier, touch_is_due},
     build::{Attempt, Target, mint, new_record, relabels},
     exchange::{After, Answer, CookieAction, Finish, Moment, Next, Request, Rules, Since},
     fold::Fold,
@@ -28,8 +28,8 @@ pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
 /// How many selectors are tried for a new record before the operating system's randomness is called broken.
 const MINTS: u32 = 3;
 
-/// The first wait after a repeated conflict. It doubles each time, and the shell waits a random part of it ("full jitter").
-const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The wait after the second conflict in a row. It doubles each time, and the shell waits a random part of it ("full jitter").
+const FIRST_WAIT: Duration = Duration::from_millis(4);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 
 /// A commit in progress.
@@ -195,7 +195,7 @@ impl<'a> Commit<'a> {
             return Ok(self.touch(id, &loaded));
         }
         let local = self.request.local.clone();
-        let overtaken = is_overtaken(&id, &loaded);
+        let overtaken = has_other_verifier(&id, &loaded);
         if overtaken && local.signs_in_from_nobody() {
             return self.create_from_replay();
         }
@@ -263,7 +263,7 @@ impl<'a> Commit<'a> {
             return Err(Error::new(ErrorKind::StoreUnavailable));
         };
         let renewed = current.record.meta().generation != loaded.record.meta().generation;
-        let overtaken = renewed || is_overtaken(&id, &current);
+        let overtaken = renewed || has_other_verifier(&id, &current);
         if overtaken && self.request.local.signs_in_from_nobody() {
             return self.create_from_replay();
         }
@@ -281,7 +281,7 @@ impl<'a> Commit<'a> {
         // The record is as fresh as can be after the first conflict, so that there is nothing to wait for.
         match next {
             Next::Update(..) if self.conflicts > 1 => {
-                let doubled = FIRST_WAIT.saturating_mul(1 << (self.conflicts - 1).min(10));
+                let doubled = FIRST_WAIT.saturating_mul(1 << (self.conflicts - 2).min(10));
                 Ok(Next::Wait(doubled.min(LONGEST_WAIT)))
             }
             next => Ok(next),
@@ -338,8 +338,8 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Whether the operations of a commit that failed with `kind` are given up: they may be stored already, or could not be stored
-/// before the deadline. The others were refused before anything was sent, and a handler can still mend them.
+/// Whether the operations of a commit that failed with `kind` are given up: they may be stored, they ran out of time, or they met an
+/// unreadable record. The other failures stored nothing, and a handler can still mend what caused them.
 pub(crate) const fn is_final(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
 }

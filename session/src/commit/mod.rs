@@ -2,7 +2,7 @@
 //!
 //! Read in this order:
 //!
-//! * `arrival`: what the request met, and what its operations stand on.
+//! * `arrival`: what the request met, when that is superseded, when a touch is due, what operations stand on.
 //! * `operation`: one call of a setter, a closure or a life-cycle method.
 //! * `fold`: what a list of operations comes to.
 //! * `exchange`: what a commit is given, what it asks the shell to do, how it ends.

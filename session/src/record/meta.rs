@@ -68,7 +68,7 @@ pub struct Meta {
     pub revision: u64,
     /// When the session began.
     pub created: Timestamp,
-    /// When the browser was last seen, to within the touch interval.
+    /// When the browser was last seen, to within a tenth of the idle timeout.
     pub touched: Timestamp,
     /// When the verifier was last replaced.
     pub renewed: Timestamp,

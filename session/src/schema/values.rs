@@ -1,7 +1,7 @@
-//! Calls the user's `up`, `down` and `merge`, whose types are forgotten, on stored text.
+//! The stored values that conversions take, how a conversion fails, and a guard against its panics.
 //!
-//! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: a panic that leaves, a value in a
-//! message.
+//! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: lets a panic
+//! escape, or a value into a message.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,9 +10,9 @@ use crate::record::json::Json;
 /// Why an older form gives no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failed {
-    /// A conversion failed or panicked, or what it was to convert could not be read. The reason may quote a value, so it is not kept.
+    /// A conversion failed or panicked, or its input could not be read. The reason may quote a value, so it is not kept.
     Conversion,
-    /// The source has let the conversion of this version go.
+    /// The conversion of this version was removed from the source.
     Forgotten(u16),
 }
 
@@ -20,7 +20,7 @@ pub enum Failed {
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a>(pub(crate) &'a [Option<Json>]);
 
-/// Runs the user's code; a panic is a failure of this one conversion.
+/// Runs the user's code. A panic becomes a failure of this one conversion.
 pub(crate) fn caught<R>(run: impl FnOnce() -> Result<R, Failed>) -> Result<R, Failed> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Failed::Conversion))
 }

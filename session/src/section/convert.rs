@@ -1,7 +1,7 @@
-//! Calls the user's `up`, `down` and `merge` on stored text.
+//! Typed wrappers that generated code puts around the user's `up`, `down` and `merge`.
 //!
-//! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: a panic that leaves, a value in a
-//! message.
+//! In: the cells of one side, a function. Out: the cells of the other, or that it failed. Never: lets a
+//! panic escape, or a value into a message.
 
 use super::reader::FieldValue;
 use crate::{
@@ -16,7 +16,7 @@ impl Values<'_> {
     /// The value at `at`, where an absent cell is `null`.
     ///
     /// # Errors
-    /// When it does not fit `V`.
+    /// When the stored text does not fit `V`.
     pub fn get<V: FieldValue>(self, at: usize) -> Result<V, Failed> {
         match self.0.get(at) {
             Some(Some(json)) => V::decode(json).map_err(|_| Failed::Conversion),
@@ -27,7 +27,7 @@ impl Values<'_> {
     /// The value at `at`, or `default()` where it is absent or was cleared.
     ///
     /// # Errors
-    /// When it does not fit `V`.
+    /// When the stored text does not fit `V`.
     pub fn get_or<V: FieldValue>(self, at: usize, default: impl FnOnce() -> V) -> Result<V, Failed> {
         match self.0.get(at) {
             Some(Some(json)) => match V::decode(json) {
@@ -39,25 +39,25 @@ impl Values<'_> {
     }
 }
 
-/// A function that cannot fail.
+/// Marks a conversion that cannot fail.
 #[derive(Debug)]
 pub struct Plain;
 
-/// A function that returns `Result<_, E>`.
+/// Marks a conversion that returns `Result<_, E>`.
 #[derive(Debug)]
 pub struct Fallible<E>(std::marker::PhantomData<E>);
 
-/// A function from `Old` to `New`; `Kind` says which of the two forms it has. It is called without a function in between, whose
-/// bounds the compiler would explain.
+/// A function from `Old` to `New`; `Kind` says which of the two forms it has. It is called directly, because the compiler would
+/// explain the bounds of a function in between.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot convert a stored `{Old}` into `{New}`",
     label = "expected `fn({Old}) -> {New}` or `fn({Old}) -> Result<{New}, E>`"
 )]
 pub trait Converts<Old, New, Kind> {
-    /// Calls it: an `up` or a `down`.
+    /// Calls the function, an `up` or a `down`.
     ///
     /// # Errors
-    /// When it says so.
+    /// When the function returns an error.
     fn convert(self, old: Old) -> Result<New, Failed>;
 }
 
@@ -75,16 +75,16 @@ impl<F: FnOnce(Old) -> Result<New, E>, Old, New, E> Converts<Old, New, Fallible<
     }
 }
 
-/// A function from an edited `Old` and the `New` of before to the `New` of now.
+/// A function that merges an edited `Old` into the `New` that was stored before.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot merge a stored `{Old}` into the `{New}` of before",
     label = "expected `fn({Old}, {New}) -> {New}` or `fn({Old}, {New}) -> Result<{New}, E>`"
 )]
 pub trait Merges<Old, New, Kind> {
-    /// Calls it.
+    /// Calls the function.
     ///
     /// # Errors
-    /// When it says so.
+    /// When the function returns an error.
     fn merge(self, old: Old, before: New) -> Result<New, Failed>;
 }
 

@@ -3,7 +3,7 @@
 //! In: a patch, a view of the record. Out: a [`Delta`]. Never: I/O.
 
 use super::{
-    patch::{Patch, Place, Touched},
+    patch::{Patch, PatchCell, Place},
     view::View,
 };
 use crate::{
@@ -83,7 +83,7 @@ impl Patch {
             if cell.guarded || (cell.value.is_some() && group.is_joint()) {
                 group.keys().for_each(|key| delta.guard(key));
             }
-            let of_group = |other: &Touched| {
+            let of_group = |other: &PatchCell| {
                 other.value.is_some() && other.place.group().is_some_and(|known| std::ptr::eq(known, group))
             };
             if cell.value.is_some() && !self.cells.iter().take(nth).any(of_group) {

@@ -83,11 +83,11 @@ impl Seen<'_> {
 /// The cells that one request wrote or relied on.
 #[derive(Clone, Default)]
 pub(crate) struct Patch {
-    pub(crate) cells: Vec<Touched>,
+    pub(crate) cells: Vec<PatchCell>,
 }
 
 #[derive(Clone)]
-pub(crate) struct Touched {
+pub(crate) struct PatchCell {
     pub(crate) place: Place,
     /// `None`: the field was only relied on.
     pub(crate) value: Option<Json>,
@@ -98,13 +98,13 @@ pub(crate) struct Touched {
 }
 
 impl Patch {
-    fn find(&self, place: Place) -> Option<&Touched> {
+    fn find(&self, place: Place) -> Option<&PatchCell> {
         self.cells.iter().find(|cell| cell.place == place)
     }
 
-    fn entry(&mut self, place: Place) -> &mut Touched {
+    fn entry(&mut self, place: Place) -> &mut PatchCell {
         let at = self.cells.iter().position(|cell| cell.place == place).unwrap_or_else(|| {
-            self.cells.push(Touched { place, value: None, guarded: false, as_stored: true });
+            self.cells.push(PatchCell { place, value: None, guarded: false, as_stored: true });
             self.cells.len() - 1
         });
         #[allow(clippy::indexing_slicing)] // found or pushed just above
@@ -165,7 +165,8 @@ impl Patch {
 
     /// Whether a commit of this patch depends on cells that were read.
     pub(crate) fn is_guarded(&self) -> bool {
-        let joint = |cell: &Touched| cell.value.is_some() && cell.place.group().is_some_and(Group::is_joint);
+        let joint =
+            |cell: &PatchCell| cell.value.is_some() && cell.place.group().is_some_and(Group::is_joint);
         self.cells.iter().any(|cell| cell.guarded || joint(cell))
     }
 }

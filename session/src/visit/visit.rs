@@ -170,7 +170,7 @@ impl Visit {
 impl Drop for Visit {
     /// Reports what a handle wrote after the response began and never saved.
     fn drop(&mut self) {
-        for recorded in self.ledger.get_mut().forgotten() {
+        for recorded in self.ledger.get_mut().never_saved() {
             tracing::error!(
                 schema = recorded.schema_name(),
                 file = recorded.caller.file(),
