@@ -31,11 +31,12 @@ async fn stored(place: &Place) -> BTreeSet<String> {
         }
         Place::Postgres { server, database } => {
             let mut connection = server.connection(database).await;
-            sqlx::query_scalar("SELECT key FROM typed_session").fetch_all(&mut connection).await.unwrap()
+            sqlx::query_scalar("SELECT selector FROM typed_session").fetch_all(&mut connection).await.unwrap()
         }
-        Place::Sqlite(_) => {
-            sqlx::query_scalar("SELECT key FROM session").fetch_all(&mut place.file().await).await.unwrap()
-        }
+        Place::Sqlite(_) => sqlx::query_scalar("SELECT selector FROM session")
+            .fetch_all(&mut place.file().await)
+            .await
+            .unwrap(),
     };
     let id = |key: Vec<u8>| {
         let shown = format!("{:?}", Selector::from_bytes(key.try_into().unwrap()));

@@ -71,7 +71,8 @@ impl Place {
             Self::Sqlite(_) => {
                 let mut connection = self.file().await;
                 // A session that has ended must leave nothing behind, not even cells.
-                let both = "SELECT count(*) FROM (SELECT key FROM session UNION SELECT session FROM cell)";
+                let both =
+                    "SELECT count(*) FROM (SELECT selector FROM session UNION SELECT session FROM cell)";
                 sqlx::query_scalar(both).fetch_one(&mut connection).await.unwrap()
             }
         };
