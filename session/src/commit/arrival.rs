@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::{
+    error::ErrorKind,
     id::session_id::SessionId,
     record::{apply::Record, meta::Meta, time::Timestamp},
     section::{patch::Place, view::View},
@@ -21,8 +22,11 @@ pub(crate) enum Arrival {
     Nobody,
     /// The record that the cookie opens.
     Live(SessionId, Loaded),
-    /// The record has another verifier than the cookie; its last renewal was this long ago.
-    Superseded(Duration),
+    /// A record whose verifier is not the cookie's any more: another request has renewed it.
+    Superseded(SessionId, Loaded),
+    /// Who is signed in changed while the request ran, so its part in the session is over: it goes on seeing what it had read, and
+    /// nothing that it does is stored.
+    Displaced(Loaded),
     /// The session ended while the request ran. What the request still writes counts as done just before the end.
     Ended,
     /// An earlier request ended the session, and the store did not confirm it. The session reads as nobody's, and this request
@@ -40,17 +44,42 @@ impl Arrival {
     pub(crate) fn of(id: SessionId, found: Option<Loaded>) -> Self {
         match found {
             None => Self::Nobody,
-            Some(loaded) if has_other_verifier(&id, &loaded) => {
-                Self::Superseded(loaded.now.since(loaded.record.meta().renewed))
-            }
+            Some(loaded) if has_other_verifier(&id, &loaded) => Self::Superseded(id, loaded),
             Some(loaded) => Self::Live(id, loaded),
+        }
+    }
+
+    /// What a request that met this meets when it loads again, and the store has `found`.
+    ///
+    /// It adopts what other requests wrote, but not what came after a renewal: the cookie that it came with may be known to someone
+    /// else, which is why the session was renewed (G4, G7).
+    pub(crate) fn again(self, found: Option<Loaded>) -> Self {
+        let Self::Live(id, shown) = self else { return self };
+        let Some(found) = found else { return Self::Ended };
+        let (then, now) = (shown.record.meta(), found.record.meta());
+        if then.principal != now.principal {
+            Self::Displaced(shown)
+        } else if then.generation != now.generation || has_other_verifier(&id, &found) {
+            Self::Live(id, shown)
+        } else {
+            Self::Live(id, found)
+        }
+    }
+
+    /// Why the request has no part in its session any more, if it had one.
+    pub(crate) fn is_over(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Ended | Self::Unconfirmed(_) => Some(ErrorKind::Gone),
+            Self::Superseded(..) | Self::Displaced(_) => Some(ErrorKind::Superseded),
+            Self::Unreadable(_) => Some(ErrorKind::Unreadable),
+            Self::Nobody | Self::Live(..) => None,
         }
     }
 
     /// What the request's operations stand on.
     pub(crate) fn base(&self) -> Base<'_> {
         match self {
-            Self::Live(_, Loaded { record, now, .. }) => {
+            Self::Live(_, Loaded { record, now, .. }) | Self::Displaced(Loaded { record, now, .. }) => {
                 Base { record: Some(record), now: *now, before_renewal: None }
             }
             _ => Base::NOTHING,
@@ -67,6 +96,15 @@ pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
 /// sign-in, which opens a session of its own, still gets a cookie then; the browser has, or is about to get, a newer one.
 pub(crate) fn has_other_verifier(id: &SessionId, loaded: &Loaded) -> bool {
     loaded.record.meta().verifier != id.verifier_hash()
+}
+
+/// How long after a renewal the browser may not know its new cookie. A write with the old one is refused until then, unless it is
+/// the sign-in that made the renewal.
+pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
+
+/// Whether the session was renewed only just now.
+pub(crate) fn is_just_renewed(loaded: &Loaded) -> bool {
+    loaded.now.since(loaded.record.meta().renewed) < SUPERSEDED_WINDOW
 }
 
 /// What operations stand on: a record, or nothing.

@@ -2,11 +2,11 @@
 //!
 //! In: a fold and a record. Out: an [`Attempt`], or a [`NewRecord`] and its id. Never: what to do with the store's answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     arrival::Base,
-    exchange::{After, CookieAction, Head, Request, Rules},
+    exchange::{After, CookieAction, Head, Request, Rules, Stored},
     fold::Fold,
 };
 use crate::{
@@ -25,12 +25,17 @@ use crate::{
     store::contract::Loaded,
 };
 
+/// A user who is set again sooner than this after they authenticated changes nothing.
+const REAUTHENTICATION: Duration = Duration::from_mins(1);
+
 /// A change that is ready for the store.
 pub(crate) struct Attempt {
     /// The id that opens the record afterwards.
     pub(super) id: SessionId,
     /// The record that the change was made for.
     pub(super) on: Loaded,
+    /// Whether another request has renewed the session since the load.
+    overtaken: bool,
     pub(super) change: Change,
     /// The fields that the change stores in their newer form.
     pub(super) upgraded: Vec<Upgraded>,
@@ -39,11 +44,30 @@ pub(crate) struct Attempt {
 
 /// A record as a change is made for it.
 pub(crate) struct Target {
-    /// The id that the browser came with.
+    /// The id that opens it.
     pub(super) id: SessionId,
     pub(super) on: Loaded,
+    pub(super) by: By,
+}
+
+/// How a request comes to the record that it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum By {
+    /// It met the record, and nobody has renewed it since.
+    Met,
     /// Another request has renewed the session since the load: this one neither renews it again nor sends a cookie.
-    pub(super) overtaken: bool,
+    Overtaken,
+    /// Another request of the same browser has just signed the same user in. This one joins it, and sends the same cookie.
+    Joined,
+}
+
+impl Target {
+    /// The cookie for the record after `change`.
+    pub(super) fn cookie(&self, change: &Change) -> CookieAction {
+        let meta = self.on.record.meta();
+        let persistent = change.persistent.unwrap_or(meta.persistent);
+        CookieAction::set(self.id, change.limits.unwrap_or(meta.limits), persistent)
+    }
 }
 
 impl Attempt {
@@ -59,13 +83,14 @@ impl Attempt {
         // Another binary may have raised a gate since the section was read (G5, G6).
         fold.patch.check_gates(view)?;
         let delta = fold.patch.against(view)?;
-        let wants_cookie = fold.renews || fold.signed_in.is_some() || fold.lifetime.is_some();
-        let renews = wants_cookie && !target.overtaken;
+        let authenticates = authenticates(fold, &target.on);
+        let wants_cookie = fold.renews || authenticates || fold.lifetime.is_some();
+        let renews = wants_cookie && target.by == By::Met;
         let relabels = relabels(fold, record);
         if delta.writes.is_empty() && !renews && fold.lifetime.is_none() && !relabels {
             return Ok(None);
         }
-        if renews && request.head == Head::Sent {
+        if (renews || target.by == By::Joined) && request.head == Head::Sent {
             return Err(Error::new(ErrorKind::TooLate));
         }
         let meta = record.meta();
@@ -78,19 +103,28 @@ impl Attempt {
             touch: true,
             ..Change::default()
         };
-        live_on(&mut change, fold, meta, rules);
+        live_on(&mut change, fold, authenticates, meta, rules);
         if relabels {
             change.label.clone_from(&fold.label);
         }
         let (mut id, mut cookie) = (target.id, CookieAction::Keep);
         if renews {
-            id = target.id.with_new_verifier(rules.random).map_err(no_randomness)?;
+            id = match &fold.signed_in {
+                Some(signed_in) if authenticates => {
+                    target.id.after_sign_in(signed_in.principal.as_str(), &rules.succession)
+                }
+                _ => target.id.with_new_verifier(rules.random).map_err(no_randomness)?,
+            };
             change.renewal = Some(Renewal::new(id.verifier_hash()));
             let limits = change.limits.unwrap_or(meta.limits);
             cookie = CookieAction::set(id, limits, change.persistent.unwrap_or(meta.persistent));
         }
+        if target.by == By::Joined {
+            cookie = target.cookie(&change);
+        }
         check_size(record, &change, rules.max_record)?;
-        Ok(Some(Self { id, on: target.on.clone(), change, upgraded, cookie }))
+        let overtaken = target.by == By::Overtaken;
+        Ok(Some(Self { id, on: target.on.clone(), overtaken, change, upgraded, cookie }))
     }
 
     /// Stores the fields that were upgraded on reading along with the change, if the record then still has a legal size.
@@ -110,27 +144,45 @@ impl Attempt {
         }
     }
 
-    /// What the session is after the change was stored as `revision`.
-    pub(super) fn stored_as(self, revision: u64) -> After {
-        let Self { id, on, change, .. } = self;
-        // Another request wrote in between, to cells that no guard covers.
-        if revision != on.record.meta().revision + 1 {
-            return After::Stored(id);
+    /// What the session is after the change was stored as `revision`. `read` is the record as the request loaded it.
+    pub(super) fn stored_as(self, revision: u64, read: &Loaded) -> After {
+        let Self { id, on, overtaken, change, .. } = self;
+        let own = || Loaded::new(read.record.with_own_writes(&change, revision, on.now), read.now);
+        if overtaken {
+            // The request may write what it can, but it learns nothing of what came after the renewal (G4, G7).
+            return After::Live(id, own());
         }
-        match on.record.apply(&change, on.now) {
-            Outcome::Done(record) => After::Live(id, Loaded::new(Arc::<Record>::from(record), on.now)),
-            Outcome::Conflict | Outcome::Gone => After::Stored(id),
+        // If the revision is higher, another request wrote in between, to cells that no guard covers.
+        if revision == on.record.meta().revision + 1
+            && let Outcome::Done(record) = on.record.apply(&change, on.now)
+        {
+            return After::Live(id, Loaded::new(Arc::<Record>::from(record), on.now));
         }
+        After::Stored(Stored { id, shown: Some(own()) })
     }
 }
 
+/// Whether the sign-in in `fold`, if there is one, is recorded as an authentication and renews the session.
+///
+/// A user who is set again less than a minute after they authenticated is not: an application behind an authenticating proxy sets
+/// the principal on every request, and must not pay for a new cookie each time. A minute is short enough that a password which was
+/// just asked for again (ASVS 5.0 7.2.4) renews the session in practice.
+pub(super) fn authenticates(fold: &Fold, on: &Loaded) -> bool {
+    let Some(signed_in) = &fold.signed_in else { return false };
+    let recently = |at| on.now.since(at) < REAUTHENTICATION;
+    signed_in.from_nobody || !on.record.meta().authenticated.is_some_and(recently)
+}
+
 /// The part of a change that is about the session's life: the user, the limits.
-fn live_on(change: &mut Change, fold: &Fold, meta: &Meta, rules: &Rules) {
-    if let Some(signed_in) = &fold.signed_in {
+fn live_on(change: &mut Change, fold: &Fold, authenticates: bool, meta: &Meta, rules: &Rules) {
+    if let Some(signed_in) = fold.signed_in.as_ref().filter(|_| authenticates) {
         change.principal = Some(Some(signed_in.principal.clone()));
         change.max_sessions = rules.max_sessions;
         change.authenticated = true;
-        change.limits = Some(meta.limits);
+        // What a visitor was granted before they signed in, such as a long life, is not inherited by the user.
+        let inherits = !signed_in.from_nobody;
+        change.limits = Some(if inherits { meta.limits } else { rules.limits });
+        change.persistent = Some(if inherits { meta.persistent } else { rules.persistent });
     }
     if let Some(lifetime) = fold.lifetime {
         change.limits = Some(lifetime.limits);

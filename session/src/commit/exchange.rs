@@ -6,8 +6,8 @@ use std::{rc::Rc, time::Duration};
 
 use super::{arrival::Arrival, fold::Fold, operation::Recorded};
 use crate::{
-    error::Error,
-    id::{public::Selector, random::Randomness, session_id::SessionId},
+    error::{Error, ErrorKind},
+    id::{keys::Succession, public::Selector, random::Randomness, session_id::SessionId},
     record::{
         change::{Change, MaxSessions, NewRecord},
         time::Limits,
@@ -26,6 +26,7 @@ pub(crate) struct Rules {
     /// From the first store call of a commit to its last retry.
     pub(crate) deadline: Duration,
     pub(crate) random: Randomness,
+    pub(crate) succession: Succession,
 }
 
 /// What one commit works on.
@@ -38,7 +39,6 @@ pub(crate) struct Request {
     pub(crate) schemas: Vec<&'static Schema>,
     pub(crate) since: Since,
     pub(crate) head: Head,
-    pub(crate) moment: Moment,
 }
 
 /// What the operations of a commit stand on.
@@ -56,15 +56,6 @@ pub(crate) enum Since {
 pub(crate) enum Head {
     Open,
     Sent,
-}
-
-/// When a commit happens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Moment {
-    /// In the middle of a request, whose handles go on.
-    Save,
-    /// At the end: no handler looks at the session any more.
-    End,
 }
 
 /// What the shell must do next.
@@ -124,8 +115,19 @@ pub(crate) enum After {
     /// Its end was asked for and not confirmed.
     Unconfirmed(SessionId),
     Live(SessionId, Loaded),
-    /// It is stored, but the record may hold writes of other requests: load it before the next use.
-    Stored(SessionId),
+    /// It is stored, but the record may hold writes of other requests: load it before the next commit.
+    Stored(Stored),
+    /// Another user signed in, or somebody signed in where nobody was: the request's part in it is over.
+    Displaced,
+}
+
+/// A session as a commit stored it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: SessionId,
+    /// The record as far as the request knows it: what it had read, and its own writes. `None` if the request had left the
+    /// session that it met.
+    pub(crate) shown: Option<Loaded>,
 }
 
 impl CookieAction {
@@ -148,6 +150,14 @@ impl Finish {
     /// The session ended while the request ran; no cookie is sent, or it could bring the browser back to a session that is gone.
     pub(super) const fn gone() -> Self {
         Self { result: Ok(Done::Gone), cookie: CookieAction::Keep, after: After::Ended }
+    }
+}
+
+impl Finish {
+    /// Who is signed in changed while the request ran; nothing of it is stored.
+    pub(super) fn displaced() -> Self {
+        let result = Err(Error::new(ErrorKind::Superseded));
+        Self { result, cookie: CookieAction::Keep, after: After::Displaced }
     }
 }
 

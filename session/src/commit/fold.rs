@@ -103,7 +103,13 @@ impl Fold {
             Operation::SignOut(place) if self.principal.is_none() => Operation::Set(place, Json::null()),
             operation => operation,
         };
-        if let Operation::Set(place, json) = &operation {
+        if let Operation::SignIn(place, json) = &operation
+            && self.principal.as_ref() == Some(&Principal::new(place.wire_key(), json))
+        {
+            // The user proves again who they are; whether that counts is decided by when they last did.
+            let as_stored = self.seen(base).is_stored_as(*place, json);
+            self.sign_in(*place, json.clone(), as_stored);
+        } else if let Operation::Set(place, json) = &operation {
             let as_stored = self.seen(base).is_stored_as(*place, json) || self.clears_nobody(*place, json);
             self.patch.set(*place, json.clone(), as_stored);
         } else {
@@ -144,7 +150,7 @@ impl Fold {
                 let ran = closure.run(self.seen(base))?;
                 self.ran(ran);
             }
-            Operation::SignIn(place, json) => self.sign_in(*place, json.clone()),
+            Operation::SignIn(place, json) => self.sign_in(*place, json.clone(), false),
             Operation::SignOut(_) => {
                 if self.principal.is_some() {
                     self.leave(Course::Purges);
@@ -170,7 +176,7 @@ impl Fold {
         }
     }
 
-    fn sign_in(&mut self, place: Place, json: Json) {
+    fn sign_in(&mut self, place: Place, json: Json, as_stored: bool) {
         let principal = Principal::new(place.wire_key(), &json);
         match &self.principal {
             // The visitor keeps what they did before they signed in, but for the fields that a sign-in resets.
@@ -185,12 +191,13 @@ impl Fold {
         let from_nobody = self.principal.is_none() || self.signs_in_from_nobody();
         self.principal = Some(principal.clone());
         self.signed_in = Some(SignedIn { principal, from_nobody });
-        // Never "as it is stored": a sign-in is always written.
-        self.patch.set(place, json, false);
+        self.patch.set(place, json, as_stored);
     }
 
-    /// Leaves the session. Only the label goes with the browser into the next one.
+    /// Leaves the session. The label goes with the browser into the next one; so does the lifetime that the request asked for, if
+    /// the request goes on as another user.
     fn leave(&mut self, course: Course) {
-        *self = Self { course, label: self.label.take(), ..Self::default() };
+        let lifetime = self.lifetime.filter(|_| course == Course::Switches);
+        *self = Self { course, label: self.label.take(), lifetime, ..Self::default() };
     }
 }

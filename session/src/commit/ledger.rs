@@ -7,7 +7,7 @@ use std::{panic::Location, rc::Rc};
 
 use super::{
     arrival::{Arrival, Base, touch_is_due},
-    exchange::{After, CookieAction, Done, Finish, Head, Moment, Request, Since},
+    exchange::{After, CookieAction, Done, Finish, Head, Request, Since, Stored},
     fold::Fold,
     machine::is_final,
     operation::{Operation, Ran, Recorded, Replay},
@@ -21,6 +21,7 @@ use crate::{
         schemas::one_principal,
     },
     section::patch::{Place, Seen},
+    store::contract::Loaded,
 };
 
 /// One request's session.
@@ -34,6 +35,8 @@ pub(crate) struct Ledger {
     response: Response,
     /// What keeps this request from being saved.
     fault: Option<Error>,
+    /// The last commit that was refused before anything was sent, with its operations.
+    rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
 }
@@ -43,7 +46,7 @@ enum Standing {
     /// What the request met, or what its last commit left.
     Known(Arrival),
     /// A commit stored the session, and the record may hold writes of other requests too: it is loaded before the next commit.
-    /// Until then handlers go on seeing what they saw.
+    /// Until then handlers go on seeing `shown`.
     Stored { id: SessionId, shown: Arrival },
 }
 
@@ -75,6 +78,7 @@ impl Ledger {
             since: Since::Load,
             response: Response::Open(CookieAction::Keep),
             fault: None,
+            rejected: None,
             refused: Vec::new(),
         }
     }
@@ -88,16 +92,39 @@ impl Ledger {
     }
 
     /// The id under which the session must be loaded before the next commit, if it must.
-    pub(crate) fn to_reload(&self) -> Option<SessionId> {
+    pub(crate) fn must_reload(&self) -> Option<SessionId> {
         match &self.standing {
             Standing::Known(_) => None,
             Standing::Stored { id, .. } => Some(*id),
         }
     }
 
-    /// The session was loaded again; `found` opened with the id of [`to_reload`](Self::to_reload).
-    pub(crate) fn reloaded(&mut self, arrival: Arrival) {
-        self.standing = Standing::Known(arrival);
+    /// The id under which the session can be loaded again, if the request has one.
+    pub(crate) fn can_reload(&self) -> Option<SessionId> {
+        match &self.standing {
+            Standing::Stored { id, .. } | Standing::Known(Arrival::Live(id, _)) => Some(*id),
+            Standing::Known(_) => None,
+        }
+    }
+
+    /// The session was loaded again, and the store has `found`.
+    pub(crate) fn reloaded(&mut self, found: Option<Loaded>) {
+        let standing = std::mem::replace(&mut self.standing, Standing::Known(Arrival::Nobody));
+        self.standing = Standing::Known(match (standing, found) {
+            (
+                Standing::Known(arrival) | Standing::Stored { shown: arrival @ Arrival::Live(..), .. },
+                found,
+            ) => arrival.again(found),
+            // The request created it, so there is nothing that it had read before.
+            (Standing::Stored { id, .. }, Some(found)) => Arrival::of(id, Some(found)),
+            (Standing::Stored { .. }, None) => Arrival::Ended,
+        });
+    }
+
+    /// Why the request has no part in its session any more, if it had one.
+    pub(crate) fn is_over(&self) -> Option<Error> {
+        let Standing::Known(arrival) = &self.standing else { return None };
+        arrival.is_over().map(Error::new)
     }
 
     fn arrival(&self) -> &Arrival {
@@ -214,6 +241,8 @@ impl Ledger {
             Arrival::Unconfirmed(_) => true,
             // A visitor who is sent back to a newer binary leaves no trace of this one in the record.
             Arrival::Live(..) if self.is_too_old() => false,
+            // Whatever an earlier commit stored was a touch as well.
+            Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
             _ => false,
         }
@@ -224,8 +253,18 @@ impl Ledger {
         self.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew)
     }
 
+    /// Forgets what the handler was told could not be stored, if it acknowledged that; whether the fold must be played again.
+    pub(crate) fn forget_acknowledged(&mut self) -> Fresh {
+        self.fault.take_if(|fault| fault.is_acknowledged());
+        let Some((_, rejected)) = self.rejected.take_if(|(error, _)| error.is_acknowledged()) else {
+            return Fresh::Kept;
+        };
+        self.operations.retain(|recorded| !rejected.iter().any(|known| Rc::ptr_eq(known, recorded)));
+        Fresh::Replay
+    }
+
     /// What a commit works on.
-    pub(crate) fn request(&self, moment: Moment) -> Result<Request, Error> {
+    pub(crate) fn request(&self) -> Result<Request, Error> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -239,7 +278,6 @@ impl Ledger {
                 Response::Open(_) => Head::Open,
                 Response::Begun => Head::Sent,
             },
-            moment,
         })
     }
 
@@ -254,7 +292,10 @@ impl Ledger {
     ) -> (Result<Done, Error>, Fresh) {
         let Finish { result, cookie, after } = finish;
         match &result {
-            Err(error) if !is_final(error.peek()) => return (result, Fresh::Kept),
+            Err(error) if !is_final(error.peek()) => {
+                self.rejected = Some((error.clone(), covered.to_vec()));
+                return (result, Fresh::Kept);
+            }
             Err(error) => {
                 lose(covered, error);
                 self.refuse(error);
@@ -276,9 +317,17 @@ impl Ledger {
             After::Ended => Arrival::Ended,
             After::Unconfirmed(id) => Arrival::Unconfirmed(id),
             After::Live(id, loaded) => Arrival::Live(id, loaded),
-            After::Stored(id) => {
-                let shown = self.arrival().clone();
-                self.standing = Standing::Stored { id, shown };
+            After::Displaced => match self.arrival().clone() {
+                Arrival::Live(_, loaded) => Arrival::Displaced(loaded),
+                arrival => arrival,
+            },
+            After::Stored(Stored { id, shown: Some(loaded) }) => {
+                self.standing = Standing::Stored { id, shown: Arrival::Live(id, loaded) };
+                return (result, Fresh::Replay);
+            }
+            After::Stored(Stored { id, shown: None }) => {
+                // Nothing is known of the record's times, but the fold still shows what was written.
+                self.standing = Standing::Stored { id, shown: Arrival::Nobody };
                 return (result, Fresh::Kept);
             }
         };

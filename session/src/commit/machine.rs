@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::{
-    arrival::{Arrival, Base, has_other_verifier, touch_is_due},
-    build::{Attempt, Target, mint, new_record, relabels},
-    exchange::{After, Answer, CookieAction, Finish, Moment, Next, Request, Rules, Since},
+    arrival::{Arrival, Base, has_other_verifier, is_just_renewed, touch_is_due},
+    build::{Attempt, By, Target, authenticates, mint, new_record, relabels},
+    exchange::{After, Answer, CookieAction, Finish, Next, Request, Rules, Since, Stored},
     fold::Fold,
 };
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
         error::StoreError,
     },
 };
-
-/// How long a write with a superseded cookie is refused: until then the browser is about to learn the new cookie.
-pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
 
 /// How many selectors are tried for a new record before the operating system's randomness is called broken.
 const MINTS: u32 = 3;
@@ -109,15 +106,22 @@ impl<'a> Commit<'a> {
             Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purges() => self.delete(id),
             Arrival::Live(id, _) if local.has_left() => self.create_from_local(Some(id)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
+            Arrival::Displaced(_) if self.request.operations.is_empty() => Ok(Next::nothing()),
+            Arrival::Displaced(_) if local.signed_in.is_some() => self.create_from_replay(),
+            Arrival::Displaced(_) => Ok(Next::Finish(Finish::displaced())),
             // The browser is about to learn its new cookie. A write now would go to a session of its own, and a logout nowhere.
-            Arrival::Superseded(ago)
-                if ago < SUPERSEDED_WINDOW && (local.purges() || local.only_writes()) =>
+            Arrival::Superseded(_, loaded)
+                if is_just_renewed(&loaded) && (local.purges() || local.only_writes()) =>
             {
                 Err(Error::new(ErrorKind::Superseded))
             }
+            Arrival::Superseded(id, loaded) => match self.successor(id, &loaded) {
+                Some(id) => self.join(id, loaded),
+                None => self.create_from_local(None),
+            },
             // Its writes count as done just before the end, so that nothing brings the session back (G3).
             Arrival::Ended if local.only_writes() && !local.has_left() => Ok(Next::Finish(Finish::gone())),
-            Arrival::Nobody | Arrival::Superseded(_) | Arrival::Ended => self.create_from_local(None),
+            Arrival::Nobody | Arrival::Ended => self.create_from_local(None),
             // Unreadable is not empty: it is never overwritten (G6).
             Arrival::Unreadable(_) if self.request.operations.is_empty() => Ok(Next::nothing()),
             Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
@@ -152,7 +156,7 @@ impl<'a> Commit<'a> {
                 Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))
             }
             (Stage::DeleteLeft { id, cookie, .. }, Answer::Deleted) => {
-                Ok(Next::Finish(Finish::stored(cookie, After::Stored(id))))
+                Ok(Next::Finish(Finish::stored(cookie, After::Stored(Stored { id, shown: None }))))
             }
             // An answer to another question: the shell is broken, and nothing more must be written.
             _ => Err(Error::new(ErrorKind::StoreUnavailable)),
@@ -199,7 +203,29 @@ impl<'a> Commit<'a> {
         if overtaken && local.signs_in_from_nobody() {
             return self.create_from_replay();
         }
-        self.attempt(&local, Target { id, on: loaded, overtaken })
+        let by = if overtaken { By::Overtaken } else { By::Met };
+        self.attempt(&local, Target { id, on: loaded, by })
+    }
+
+    /// The id of the session, if another request of this browser has just renewed it by signing in the user whom this one signs in.
+    ///
+    /// Only a request that came with the cookie before, and signs in the same user, can make that id (G4, G7).
+    fn successor(&self, id: SessionId, current: &Loaded) -> Option<SessionId> {
+        let signed_in = self.request.local.signed_in.as_ref()?;
+        let meta = current.record.meta();
+        let id = id.after_sign_in(signed_in.principal.as_str(), &self.rules.succession);
+        let same_user = meta.principal.as_ref() == Some(&signed_in.principal);
+        (same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)
+    }
+
+    /// Goes on in the session that another request of this browser has just signed in to, and sends the cookie that it sent: of two
+    /// sign-ins at once one session is left, whichever response arrives last, and a response that is lost locks nobody out.
+    fn join(&mut self, id: SessionId, current: Loaded) -> Result<Next, Error> {
+        // None of its writes is late: the user has proved who they are after the other request did.
+        let base = Base { record: Some(&current.record), now: current.now, before_renewal: None };
+        let fold = Fold::replay(&self.request.operations, base)?;
+        self.conflicts += 1;
+        self.attempt(&fold, Target { id, on: current, by: By::Joined })
     }
 
     /// Whether the request counts as done at its load: each of its writes equals what it loaded, and it asks for nothing else.
@@ -211,6 +237,7 @@ impl<'a> Commit<'a> {
         local.patch.is_as_stored()
             && !local.renews
             && local.lifetime.is_none()
+            && !authenticates(local, loaded)
             && !relabels(local, &loaded.record)
             && (*since == Since::Load || !local.patch.writes())
     }
@@ -226,8 +253,12 @@ impl<'a> Commit<'a> {
     /// Sends `fold` as a change of `target`, if it changes anything there.
     fn attempt(&mut self, fold: &Fold, target: Target) -> Result<Next, Error> {
         let Some(mut attempt) = Attempt::new(fold, &target, &self.request, self.rules)? else {
+            let cookie = match target.by {
+                By::Joined => target.cookie(&Change::default()),
+                By::Met | By::Overtaken => CookieAction::Keep,
+            };
             let after = After::Live(target.id, target.on);
-            return Ok(Next::Finish(Finish::stored(CookieAction::Keep, after)));
+            return Ok(Next::Finish(Finish::stored(cookie, after)));
         };
         // Storing an upgraded field is a courtesy to the next reader; after a conflict it is not worth another one.
         if self.conflicts == 0 {
@@ -243,9 +274,9 @@ impl<'a> Commit<'a> {
             Updated::Done { revision } => {
                 attempt.upgraded.iter().for_each(Upgraded::tell);
                 let cookie = attempt.cookie.clone();
-                let after = match self.request.moment {
-                    Moment::End => After::Stored(attempt.id),
-                    Moment::Save => attempt.stored_as(revision),
+                let after = match &self.request.arrival {
+                    Arrival::Live(_, read) => attempt.stored_as(revision, read),
+                    _ => After::Stored(Stored { id: attempt.id, shown: None }),
                 };
                 Ok(Next::Finish(Finish::stored(cookie, after)))
             }
@@ -259,16 +290,37 @@ impl<'a> Commit<'a> {
 
     /// Another request was faster: plays the operations on the record that the store answered with.
     fn rebase(&mut self, current: Loaded, elapsed: Duration) -> Result<Next, Error> {
-        let Arrival::Live(id, loaded) = self.request.arrival.clone() else {
-            return Err(Error::new(ErrorKind::StoreUnavailable));
-        };
-        let renewed = current.record.meta().generation != loaded.record.meta().generation;
-        let overtaken = renewed || has_other_verifier(&id, &current);
-        if overtaken && self.request.local.signs_in_from_nobody() {
-            return self.create_from_replay();
-        }
         if elapsed >= self.rules.deadline {
             return Err(Error::new(ErrorKind::Contended));
+        }
+        let (id, loaded) = match self.request.arrival.clone() {
+            Arrival::Live(id, loaded) => (id, loaded),
+            // It had joined the session that another request signed in to.
+            Arrival::Superseded(id, _) => {
+                return match self.successor(id, &current) {
+                    Some(id) => self.join(id, current),
+                    None => self.create_from_replay(),
+                };
+            }
+            _ => return Err(Error::new(ErrorKind::StoreUnavailable)),
+        };
+        let (then, now) = (loaded.record.meta(), current.record.meta());
+        // A change of who is signed in ends every visit that began before it: whoever holds the old cookie must not read, by a
+        // closure or after a save, what is stored since (session fixation; G4, G7).
+        if then.principal != now.principal && self.request.local.signed_in.is_none() {
+            return Ok(Next::Finish(Finish::displaced()));
+        }
+        let renewed = then.generation != now.generation;
+        let overtaken = renewed || has_other_verifier(&id, &current);
+        if overtaken && self.request.local.signs_in_from_nobody() {
+            return match self.successor(id, &current) {
+                Some(id) => self.join(id, current),
+                None => self.create_from_replay(),
+            };
+        }
+        // It would hand out data from after the renewal to a request from before it.
+        if renewed && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {
+            return Err(Error::new(ErrorKind::Superseded));
         }
         let base = Base {
             record: Some(&current.record),
@@ -277,7 +329,8 @@ impl<'a> Commit<'a> {
         };
         let fold = Fold::replay(&self.request.operations, base)?;
         self.conflicts += 1;
-        let next = self.attempt(&fold, Target { id, on: current, overtaken })?;
+        let by = if overtaken { By::Overtaken } else { By::Met };
+        let next = self.attempt(&fold, Target { id, on: current, by })?;
         // The record is as fresh as can be after the first conflict, so that there is nothing to wait for.
         match next {
             Next::Update(..) if self.conflicts > 1 => {
@@ -334,12 +387,15 @@ impl<'a> Commit<'a> {
             self.stage = Stage::DeleteLeft { left, id, cookie };
             return Next::Delete(left.selector);
         }
-        Next::Finish(Finish::stored(cookie, After::Stored(id)))
+        Next::Finish(Finish::stored(cookie, After::Stored(Stored { id, shown: None })))
     }
 }
 
-/// Whether the operations of a commit that failed with `kind` are given up: they may be stored, they ran out of time, or they met an
-/// unreadable record. The other failures stored nothing, and a handler can still mend what caused them.
+/// Whether the operations of a commit that failed with `kind` are given up: they may be stored already, or could not be stored
+/// before the deadline, or never could. The others were refused before anything was sent, and a handler can still mend them.
 pub(crate) const fn is_final(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)
+    matches!(
+        kind,
+        ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable | ErrorKind::Superseded
+    )
 }

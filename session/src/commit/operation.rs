@@ -31,6 +31,13 @@ pub(crate) enum Operation {
     Label(Option<Arc<str>>),
 }
 
+impl Operation {
+    /// Whether it hands out what it reads when it is replayed.
+    pub(crate) fn tells(&self) -> bool {
+        matches!(self, Self::Update(closure) if closure.tells())
+    }
+}
+
 /// How long a session lives from now on.
 #[derive(Clone, Copy)]
 pub(crate) struct Lifetime {
@@ -70,6 +77,8 @@ impl Recorded {
 /// A closure over a state whose type is forgotten.
 pub(crate) trait Replay {
     fn schema(&self) -> &'static Schema;
+    /// Whether its caller is told what it returned.
+    fn tells(&self) -> bool;
     /// Runs the closure on what `seen` shows.
     fn run(&self, seen: Seen<'_>) -> Result<Ran, Error>;
 }

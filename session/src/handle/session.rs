@@ -74,6 +74,18 @@ impl Session {
         RunToEnd::new(self.0.clone().save())
     }
 
+    /// Loads the session again. All handles of this request then read what other requests have stored.
+    ///
+    /// In a stream or a web socket it tells whether the session still exists, and whether the same user is still signed in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session has ended,
+    /// [`Superseded`](crate::ErrorKind::Superseded) if another request changed who is signed in,
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached.
+    pub fn reload(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        self.0.clone().reload()
+    }
+
     /// Sets how long the session lives from now on, and whether its cookie outlives the browser ("remember me").
     ///
     /// The id is renewed too, because the browser needs another cookie. Call it together with the sign-in.
@@ -88,7 +100,7 @@ impl Session {
     /// Whether the browser came with a live session, and this request has not ended it.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.0.read_record(|_, _| ()).is_some()
+        self.0.read_record(|_, _| ()).is_some() || self.0.public_id().is_some()
     }
 
     /// Whether this request begins a session.

@@ -188,13 +188,13 @@ impl<T: SessionState> Tracked<T> {
         access: fn(&mut T) -> &mut V,
         update: impl Fn(&mut V) + 'static,
     ) {
-        self.run(Some(at), move |state| update(access(state)), Location::caller());
+        self.run(Some(at), move |state| update(access(state)), false, Location::caller());
     }
 
     /// Changes the state by a closure.
     #[track_caller]
     pub fn update(&mut self, update: impl Fn(&mut T) + 'static) {
-        self.run(None, update, Location::caller());
+        self.run(None, update, false, Location::caller());
     }
 
     /// Changes the state by a closure, commits, and returns what the closure returned when it ran on the data that was stored.
@@ -208,7 +208,7 @@ impl<T: SessionState> Tracked<T> {
     ) -> impl Future<Output = Result<R, Error>> + use<T, R, F> {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();
-        self.run(None, move |state| drop(slot.borrow_mut().replace(update(state))), Location::caller());
+        self.run(None, move |state| drop(slot.borrow_mut().replace(update(state))), true, Location::caller());
         let saving = self.session().save();
         async move {
             saving.await?;
@@ -220,9 +220,10 @@ impl<T: SessionState> Tracked<T> {
         &mut self,
         read: Option<usize>,
         run: impl Fn(&mut T) + 'static,
+        tells: bool,
         caller: &'static Location<'static>,
     ) {
-        let closure = Closure { read, run, state: PhantomData };
+        let closure = Closure { read, run, tells, state: PhantomData };
         match closure.run_on(self.current()) {
             Ok(ran) => {
                 self.visit.ran(Rc::new(closure), ran, caller);
@@ -250,6 +251,8 @@ struct Closure<T, F> {
     /// The index of the field that it is given; `None`: the whole state.
     read: Option<usize>,
     run: F,
+    /// Whether its caller is told what it returned.
+    tells: bool,
     state: PhantomData<fn(T)>,
 }
 
@@ -285,6 +288,10 @@ impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
 impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
     fn schema(&self) -> &'static Schema {
         T::schema()
+    }
+
+    fn tells(&self) -> bool {
+        self.tells
     }
 
     fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {

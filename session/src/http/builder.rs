@@ -12,7 +12,7 @@ use super::{
 use crate::{
     commit::exchange::Rules,
     id::{
-        keys::{Key, KeyRing},
+        keys::{Key, KeyRing, Succession},
         random::Randomness,
     },
     record::{
@@ -285,6 +285,7 @@ impl SessionMiddlewareBuilder {
             max_record: self.max_record,
             deadline: self.deadlines.save,
             random: self.random,
+            succession: Succession::new(&self.key),
         };
         let site = Site { cookie, keys: KeyRing::new(&self.key, &self.retired), eager: self.eager };
         let store = BoundedStore::new(self.store, self.deadlines);

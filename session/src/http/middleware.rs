@@ -22,7 +22,6 @@ use actix_web::{
 
 use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
-    commit::exchange::Moment,
     error::Error,
     visit::{run_to_end::RunToEnd, shared::Shared, visit::Visit},
 };
@@ -138,7 +137,7 @@ async fn conclude<B>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let mut committed = Ok(());
     if visit.needs_commit() {
-        committed = RunToEnd::new(visit.clone().commit(Moment::End)).await.map(drop);
+        committed = RunToEnd::new(visit.clone().commit()).await.map(drop);
     }
     // After the commit, because a `save` that the handler did not wait for may have failed by now.
     let failed = visit.unacknowledged().or(committed.err());

@@ -167,12 +167,42 @@ fn fed(key: &Hmac<Sha256>, name: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
+/// Makes the verifier of a signed-in session from the verifier before it.
+///
+/// The same sign-in always makes the same verifier, so two requests of one browser that sign the same user in at once come to one
+/// session and one cookie, in whichever order they commit and are answered. Whoever knows the verifier before the sign-in learns
+/// nothing: the function is a MAC under a key of the application.
+#[derive(Clone)]
+pub(crate) struct Succession(Hmac<Sha256>);
+
+impl Succession {
+    pub(crate) fn new(key: &Key) -> Self {
+        Self(derived(key, b"actix-typed-session 1 verifier after sign-in"))
+    }
+
+    /// The verifier after `user` signed in to the session that `parts` identify.
+    pub(super) fn verifier(&self, user: &str, parts: &[&[u8]]) -> [u8; 32] {
+        fed(&self.0, user, parts).finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Succession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Succession(..)")
+    }
+}
+
 /// The key for tagging cookies, derived from `key`.
-#[allow(clippy::expect_used)] // neither call can fail: HKDF is asked for 32 bytes, and HMAC takes keys of any length
 fn tagging(key: &Key) -> Hmac<Sha256> {
+    derived(key, b"actix-typed-session 1 cookie tag")
+}
+
+/// The key for one purpose, derived from `key`.
+#[allow(clippy::expect_used)] // neither call can fail: HKDF is asked for 32 bytes, and HMAC takes keys of any length
+fn derived(key: &Key, purpose: &[u8]) -> Hmac<Sha256> {
     let mut derived = [0; 32];
     Hkdf::<Sha256>::new(None, &key.0)
-        .expand(b"actix-typed-session 1 cookie tag", &mut derived)
+        .expand(purpose, &mut derived)
         .expect("HKDF-SHA-256 can expand to 32 bytes");
     Hmac::new_from_slice(&derived).expect("HMAC takes keys of any length")
 }

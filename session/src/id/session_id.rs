@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    keys::{KeyRing, TAG_BYTES, Tag},
+    keys::{KeyRing, Succession, TAG_BYTES, Tag},
     public::{PublicId, SELECTOR_BYTES, Selector, VerifierHash, decode},
     random::{NoRandomness, Randomness},
 };
@@ -57,6 +57,12 @@ impl SessionId {
     pub(crate) fn with_new_verifier(mut self, random: Randomness) -> Result<Self, NoRandomness> {
         random.fill(&mut self.verifier)?;
         Ok(self)
+    }
+
+    /// The same record under the verifier that a sign-in of `user` gives it.
+    pub(crate) fn after_sign_in(self, user: &str, succession: &Succession) -> Self {
+        let verifier = succession.verifier(user, &[&self.selector.0, &self.verifier]);
+        Self { verifier, ..self }
     }
 
     pub(crate) fn verifier_hash(&self) -> VerifierHash {

@@ -139,6 +139,18 @@ impl Record {
         generation_holds && guards_hold
     }
 
+    /// This record with the cells of `change` as it stored them at `revision`, and nothing else of the record at that revision.
+    ///
+    /// It is what a request that another one overtook shows from then on: what it had read, and its own writes.
+    pub(crate) fn with_own_writes(&self, change: &Change, revision: u64, now: Timestamp) -> Self {
+        let mut own = self.clone();
+        let of_record = std::mem::replace(&mut own.meta.revision, revision);
+        own.cells.retain(|(key, _)| !change.delete.contains(key));
+        own.write(&change.write, now);
+        own.meta.revision = of_record;
+        own
+    }
+
     fn write(&mut self, writes: &[CellWrite], now: Timestamp) {
         for write in writes {
             let expires = write.ttl.map(|ttl| now.saturating_add(ttl));

@@ -8,26 +8,32 @@ use std::{future::Future, rc::Rc, time::Instant};
 use super::visit::Visit;
 use crate::{
     commit::{
-        arrival::Arrival,
-        exchange::{Answer, Done, Finish, Moment, Next},
+        exchange::{Answer, Done, Finish, Next},
         fold::Fold,
         ledger::Fresh,
-        machine::Commit,
+        machine::{Commit, is_final},
     },
     error::Error,
+    id::session_id::SessionId,
 };
 
 impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
+        self.forget_acknowledged();
         self.ledger.borrow().needs_commit() || self.committing.try_lock().is_err()
     }
 
     /// Stores what was recorded so far.
-    pub(crate) async fn commit(self: Rc<Self>, moment: Moment) -> Result<Done, Error> {
+    pub(crate) async fn commit(self: Rc<Self>) -> Result<Done, Error> {
         let _one_at_a_time = self.committing.lock().await;
-        self.reload().await?;
-        let request = self.ledger.borrow().request(moment)?;
+        self.forget_acknowledged();
+        // Without an operation there is nothing that the record as it is now could matter for.
+        let must_reload = self.ledger.borrow().must_reload().filter(|_| self.has_operations());
+        if let Some(id) = must_reload {
+            self.load_again(id).await?;
+        }
+        let request = self.ledger.borrow().request()?;
         let covered = request.operations.clone();
         let finish = self.drive(Commit::new(request, &self.shared.rules)).await;
         let (result, fresh) = self.ledger.borrow_mut().settle(&covered, finish);
@@ -35,6 +41,17 @@ impl Visit {
             self.replay();
         }
         result
+    }
+
+    fn has_operations(&self) -> bool {
+        !self.ledger.borrow().operations().is_empty()
+    }
+
+    fn forget_acknowledged(&self) {
+        let fresh = self.ledger.borrow_mut().forget_acknowledged();
+        if fresh == Fresh::Replay {
+            self.replay();
+        }
     }
 
     /// Does what the commit asks for, until it is finished.
@@ -73,14 +90,21 @@ impl Visit {
         }
     }
 
-    /// Loads what the last commit left behind, if that is not known.
-    async fn reload(&self) -> Result<(), Error> {
-        let Some(id) = self.ledger.borrow().to_reload() else { return Ok(()) };
+    async fn load_again(&self, id: SessionId) -> Result<(), Error> {
         let found = self.shared.store.load(&id.selector).await?;
-        let arrival = found.map_or(Arrival::Ended, |loaded| Arrival::Live(id, loaded));
-        self.ledger.borrow_mut().reloaded(arrival);
+        self.ledger.borrow_mut().reloaded(found);
         self.replay();
         Ok(())
+    }
+
+    /// Loads the session again, so that handles see what other requests wrote.
+    pub(crate) async fn reload(self: Rc<Self>) -> Result<(), Error> {
+        let _one_at_a_time = self.committing.lock().await;
+        let id = self.ledger.borrow().can_reload();
+        if let Some(id) = id {
+            self.load_again(id).await?;
+        }
+        self.ledger.borrow().is_over().map_or(Ok(()), Err)
     }
 
     /// Plays the operations that are left on what the session is now. Closures may call the session, so nothing is borrowed.
@@ -96,16 +120,22 @@ impl Visit {
         // Another `save` may commit them before this one gets its turn.
         let asked = self.ledger.borrow().operations().to_vec();
         async move {
-            self.clone().commit(Moment::Save).await?;
+            let done = self.clone().commit().await?;
             if let Some(error) = asked.iter().find_map(|recorded| recorded.lost.get()) {
                 return Err(error.clone());
             }
-            let _one_at_a_time = self.committing.lock().await;
-            if let Err(error) = self.reload().await {
-                // What was asked for is stored; the next use loads it.
-                tracing::warn!(%error, "a session was saved and could not be read again");
+            let is_known = self.ledger.borrow().must_reload().is_none();
+            if done == Done::Stored && is_known {
+                return Ok(());
             }
-            Ok(())
+            match self.reload().await {
+                // What was asked for is stored; the next use loads it.
+                Err(error) if done == Done::Stored && is_final(error.peek()) => {
+                    tracing::warn!(%error, "a session was saved and could not be read again");
+                    Ok(())
+                }
+                reloaded => reloaded,
+            }
         }
     }
 }
