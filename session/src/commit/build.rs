@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    arrival::Base,
+    arrival::{Arrival, Base},
     exchange::{After, CookieAction, Head, Request, Rules, Stored},
     fold::Fold,
 };
@@ -34,8 +34,7 @@ pub(crate) struct Attempt {
     pub(super) id: SessionId,
     /// The record that the change was made for.
     pub(super) on: Loaded,
-    /// Whether another request has renewed the session since the load.
-    overtaken: bool,
+    by: By,
     pub(super) change: Change,
     /// The fields that the change stores in their newer form.
     pub(super) upgraded: Vec<Upgraded>,
@@ -123,8 +122,7 @@ impl Attempt {
             cookie = target.cookie(&change);
         }
         check_size(record, &change, rules.max_record)?;
-        let overtaken = target.by == By::Overtaken;
-        Ok(Some(Self { id, on: target.on.clone(), overtaken, change, upgraded, cookie }))
+        Ok(Some(Self { id, on: target.on.clone(), by: target.by, change, upgraded, cookie }))
     }
 
     /// Stores the fields that were upgraded on reading along with the change, if the record then still has a legal size.
@@ -144,22 +142,34 @@ impl Attempt {
         }
     }
 
-    /// What the session is after the change was stored as `revision`. `read` is the record as the request loaded it.
-    pub(super) fn stored_as(self, revision: u64, read: &Loaded) -> After {
-        let Self { id, on, overtaken, change, .. } = self;
-        let own = || Loaded::new(read.record.with_own_writes(&change, revision, on.now), read.now);
-        if overtaken {
-            // The request may write what it can, but it learns nothing of what came after the renewal (G4, G7).
-            return After::Live(id, own());
+    /// What the session is after the change was stored as `revision`.
+    pub(super) fn stored_as(self, revision: u64, request: &Request) -> After {
+        let Self { id, on, by, change, .. } = self;
+        if by == By::Overtaken {
+            return as_overtaken(id, revision, request);
         }
+        let Outcome::Done(record) = on.record.apply_as(revision, &change, on.now) else {
+            return After::Stored(Stored { id, shown: None });
+        };
+        let loaded = Loaded::new(Arc::<Record>::from(record), on.now);
         // If the revision is higher, another request wrote in between, to cells that no guard covers.
-        if revision == on.record.meta().revision + 1
-            && let Outcome::Done(record) = on.record.apply(&change, on.now)
-        {
-            return After::Live(id, Loaded::new(Arc::<Record>::from(record), on.now));
+        if revision == on.record.meta().revision + 1 {
+            After::Live(id, loaded)
+        } else {
+            After::Stored(Stored { id, shown: Some(loaded) })
         }
-        After::Stored(Stored { id, shown: Some(own()) })
     }
+}
+
+/// What the session is to a request after another one renewed it: what this one had read, and what it did itself, of which the last
+/// is stored as `revision`. It learns nothing of what came after the renewal (G4, G7).
+pub(super) fn as_overtaken(id: SessionId, revision: u64, request: &Request) -> After {
+    let Arrival::Live(_, read) = &request.arrival else { return After::Same };
+    let local = &request.local;
+    let view = View::of(&read.record, read.now).after_sign_in(local.signs_in_from_nobody());
+    let Ok(Delta { writes, deletes, .. }) = local.patch.against(view) else { return After::Same };
+    let own = read.record.with_own_writes(&writes, &deletes, revision, read.now);
+    After::Live(id, Loaded::new(own, read.now))
 }
 
 /// Whether the sign-in in `fold`, if there is one, is recorded as an authentication and renews the session.

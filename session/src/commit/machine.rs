@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     arrival::{Arrival, Base, has_other_verifier, is_just_renewed, touch_is_due},
-    build::{Attempt, By, Target, authenticates, mint, new_record, relabels},
+    build::{Attempt, By, Target, as_overtaken, authenticates, mint, new_record, relabels},
     exchange::{After, Answer, CookieAction, Finish, Next, Request, Rules, Since, Stored},
     fold::Fold,
 };
@@ -199,12 +199,7 @@ impl<'a> Commit<'a> {
             return Ok(self.touch(id, &loaded));
         }
         let local = self.request.local.clone();
-        let overtaken = has_other_verifier(&id, &loaded);
-        if overtaken && local.signs_in_from_nobody() {
-            return self.create_from_replay();
-        }
-        let by = if overtaken { By::Overtaken } else { By::Met };
-        self.attempt(&local, Target { id, on: loaded, by })
+        self.attempt(&local, Target { id, on: loaded, by: By::Met })
     }
 
     /// The id of the session, if another request of this browser has just renewed it by signing in the user whom this one signs in.
@@ -257,7 +252,10 @@ impl<'a> Commit<'a> {
                 By::Joined => target.cookie(&Change::default()),
                 By::Met | By::Overtaken => CookieAction::Keep,
             };
-            let after = After::Live(target.id, target.on);
+            let after = match target.by {
+                By::Overtaken => as_overtaken(target.id, target.on.record.meta().revision, &self.request),
+                By::Met | By::Joined => After::Live(target.id, target.on),
+            };
             return Ok(Next::Finish(Finish::stored(cookie, after)));
         };
         // Storing an upgraded field is a courtesy to the next reader; after a conflict it is not worth another one.
@@ -274,10 +272,7 @@ impl<'a> Commit<'a> {
             Updated::Done { revision } => {
                 attempt.upgraded.iter().for_each(Upgraded::tell);
                 let cookie = attempt.cookie.clone();
-                let after = match &self.request.arrival {
-                    Arrival::Live(_, read) => attempt.stored_as(revision, read),
-                    _ => After::Stored(Stored { id: attempt.id, shown: None }),
-                };
+                let after = attempt.stored_as(revision, &self.request);
                 Ok(Next::Finish(Finish::stored(cookie, after)))
             }
             // A sign-in never fails because of a race: it opens a session of its own.

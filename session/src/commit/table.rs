@@ -5,15 +5,19 @@
 use std::{panic::Location, time::Duration};
 
 use super::{
-    arrival::Arrival,
-    exchange::{Answer, CookieAction, Done, Finish, Head, Moment, Next, Request, Rules, Since},
+    arrival::{Arrival, SUPERSEDED_WINDOW},
+    exchange::{After, Answer, CookieAction, Done, Finish, Head, Next, Request, Rules, Since},
     ledger::Ledger,
-    machine::{Commit, SUPERSEDED_WINDOW},
+    machine::Commit,
     operation::{Lifetime, Operation},
 };
 use crate::{
     error::ErrorKind,
-    id::{random::Randomness, session_id::SessionId},
+    id::{
+        keys::{Key, Succession},
+        random::Randomness,
+        session_id::SessionId,
+    },
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -59,6 +63,7 @@ fn rules() -> Rules {
         max_record: 1000,
         deadline: Duration::from_secs(2),
         random: Randomness::System,
+        succession: Succession::new(&Key::generate().unwrap()),
     }
 }
 
@@ -68,7 +73,7 @@ fn take_cart(from: &Arrival) -> Operation {
     Operation::Take(CART, CART.slot(&loaded.record))
 }
 
-/// A session with a cart, perhaps of a user.
+/// A session with a cart, perhaps of a user who signed in long ago.
 fn live(user: Option<&str>) -> Arrival {
     let id = SessionId::mint(Randomness::System).unwrap();
     let mut new = NewRecord::new(id.verifier_hash(), LIMITS);
@@ -116,7 +121,7 @@ impl Case {
         for operation in operations {
             ledger.perform(operation, Location::caller());
         }
-        let request = ledger.request(Moment::Save).unwrap();
+        let request = ledger.request().unwrap();
         Self { rules: rules(), request, asked: Vec::new() }
     }
 
@@ -232,6 +237,38 @@ fn renewed(arrival: &Arrival) -> Loaded {
     };
     change.write.push(CellWrite::new(WireKey::from_static("s.cart"), json("[9]")));
     moved(arrival, &change)
+}
+
+/// A visit of a session that another request renewed `ago`.
+fn superseded_since(ago: Duration) -> Arrival {
+    let arrival = live(None);
+    let Arrival::Live(id, _) = arrival else { panic!("a live session") };
+    let Loaded { record, now, .. } = renewed(&arrival);
+    Arrival::Superseded(id, Loaded::new(record, now.saturating_add(ago)))
+}
+
+/// `arrival`'s record after another request of its browser signed `user` in.
+fn signed_in(arrival: &Arrival, user: &str, rules: &Rules) -> Loaded {
+    let Arrival::Live(id, _) = arrival else { panic!("a live session") };
+    let principal = Principal::new("s.user", &json(user));
+    let id = id.after_sign_in(principal.as_str(), &rules.succession);
+    let change = Change {
+        renewal: Some(crate::record::change::Renewal::new(id.verifier_hash())),
+        write: vec![CellWrite::new(WireKey::from_static("s.user"), json(user))],
+        principal: Some(Some(principal)),
+        authenticated: true,
+        ..Change::default()
+    };
+    moved(arrival, &change)
+}
+
+/// Answers the first call with a conflict, and the others with success.
+fn conflict_first(current: &Loaded) -> impl Fn(usize, &Asked) -> Result<Answer, StoreError> {
+    let current = current.clone();
+    move |call, asked| match call {
+        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
+        _ => Ok(done(asked)),
+    }
 }
 
 fn keys(writes: &[CellWrite]) -> Vec<&str> {
@@ -370,14 +407,14 @@ fn changed_and_gone() {
 
 #[test]
 fn superseded() {
-    let just_now = || Arrival::Superseded(Duration::from_millis(59_999));
+    let just_now = || superseded_since(Duration::from_millis(59_999));
     for operations in [vec![set(CART, "[2]")], vec![set(CART, "null")], vec![Operation::Purge]] {
         let ran = Case::new(just_now(), operations).ok();
         assert_eq!((ran.error(), ran.cookie(), ran.asked().len()), (ErrorKind::Superseded, "keep", 0));
     }
     Case::new(just_now(), vec![]).ok().is(&[], "keep");
     Case::new(just_now(), vec![sign_in("1")]).ok().is(&["create"], "set");
-    let long_ago = Arrival::Superseded(SUPERSEDED_WINDOW);
+    let long_ago = superseded_since(SUPERSEDED_WINDOW);
     Case::new(long_ago.clone(), vec![set(CART, "[2]")]).ok().is(&["create"], "set");
     Case::new(long_ago, vec![Operation::Purge]).ok().is(&[], "keep");
 }
@@ -397,6 +434,13 @@ fn principal_as_it_was() {
     let ran = Case::new(live(Some("1")), vec![sign_in("1")]).ok();
     ran.is(&["update"], "set");
     assert!(ran.change().renewal.is_some() && ran.change().authenticated);
+    // An application that sets the user on every request does not pay for a cookie each time.
+    let Arrival::Live(id, Loaded { record, now, .. }) = live(Some("1")) else { panic!("a live session") };
+    let proves = Change { authenticated: true, ..Change::default() };
+    let Outcome::Done(record) = record.apply(&proves, now) else { panic!("it applies") };
+    let after = |ago| Arrival::Live(id, Loaded::new(*record.clone(), now.saturating_add(ago)));
+    Case::new(after(Duration::from_millis(59_999)), vec![sign_in("1")]).ok().is(&[], "keep");
+    Case::new(after(Duration::from_mins(1)), vec![sign_in("1")]).ok().is(&["update"], "set");
 }
 
 #[test]
@@ -518,14 +562,68 @@ fn a_blind_set_does_not_pass_a_gate_that_was_raised() {
 }
 
 #[test]
-fn overtaken_by_a_renewal_before_an_earlier_save() {
+fn somebody_signed_in_meanwhile() {
     let arrival = live(None);
+    let current = signed_in(&arrival, "1", &rules());
+    for operation in [set(CART, "[2]"), Operation::Renew, set(CSRF, "null")] {
+        let ran = Case::new(arrival.clone(), vec![operation]).run(conflict_first(&current));
+        ran.is(&["update"], "keep");
+        assert!(matches!(ran.finish.after, After::Displaced));
+        assert_eq!(ran.error(), ErrorKind::Superseded);
+    }
+    // A logout is carried out, whoever signed in.
+    Case::new(arrival, vec![Operation::Purge]).ok().is(&["delete"], "remove");
+}
+
+#[test]
+fn displaced_by_an_earlier_save() {
+    let Arrival::Live(_, loaded) = live(None) else { panic!("a live session") };
+    let displaced = || Arrival::Displaced(loaded.clone());
+    Case::new(displaced(), vec![]).ok().is(&[], "keep");
+    let ran = Case::new(displaced(), vec![set(CART, "[2]")]).ok();
+    assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::Superseded, 0));
+    Case::new(displaced(), vec![sign_in("1")]).ok().is(&["create"], "set");
+}
+
+#[test]
+fn two_sign_ins_at_once_come_to_one_session_and_one_cookie() {
+    let arrival = live(None);
+    let rules = rules();
+    let current = signed_in(&arrival, "1", &rules);
     let Arrival::Live(id, _) = arrival else { panic!("a live session") };
-    let overtaken = || Arrival::Live(id, renewed(&arrival));
-    // Whatever it still does, it sets no cookie for a session that has another one.
-    Case::new(overtaken(), vec![Operation::Renew]).ok().is(&[], "keep");
-    Case::new(overtaken(), vec![set(CART, "[2]"), Operation::Renew]).ok().is(&["update"], "keep");
-    Case::new(overtaken(), vec![sign_in("1")]).ok().is(&["create"], "set");
+    let signing =
+        |arrival: Arrival, operations| Case { rules: rules.clone(), ..Case::new(arrival, operations) };
+    let cookie = |ran: &Ran| match &ran.finish.cookie {
+        CookieAction::Set { id, .. } => id.verifier_hash(),
+        _ => panic!("a cookie"),
+    };
+    let first = signing(arrival.clone(), vec![sign_in("1")]).ok();
+    assert_eq!(cookie(&first), current.record.meta().verifier);
+    let overlapping =
+        signing(arrival.clone(), vec![set(CART, "[2]"), sign_in("1")]).run(conflict_first(&current));
+    overlapping.is(&["update", "update"], "set");
+    assert_eq!(keys(&overlapping.change().write), ["s.cart", "s.user"]);
+    assert!(overlapping.change().renewal.is_none());
+    let later = signing(Arrival::Superseded(id, current.clone()), vec![sign_in("1")]).ok();
+    for ran in [overlapping, later] {
+        assert_eq!(cookie(&ran), cookie(&first));
+    }
+    // Another user, or the same one after a while: a session of its own.
+    signing(Arrival::Superseded(id, current.clone()), vec![sign_in("2")]).ok().is(&["create"], "set");
+    signing(arrival, vec![sign_in("2")]).run(conflict_first(&current)).is(&["update", "create"], "set");
+    let late = Loaded::new(current.record, current.now.saturating_add(SUPERSEDED_WINDOW));
+    signing(Arrival::Superseded(id, late), vec![sign_in("1")]).ok().is(&["create"], "set");
+}
+
+#[test]
+fn what_a_renewal_overtook_learns_nothing_of_what_came_after() {
+    let arrival = live(None);
+    let current = renewed(&arrival);
+    for (operations, cart) in [(vec![set(CSRF, "2")], "[1]"), (vec![set(CART, "[2]")], "[2]")] {
+        let ran = Case::new(arrival.clone(), operations).run(conflict_first(&current));
+        let After::Live(_, shown) = ran.finish.after else { panic!("it goes on") };
+        assert_eq!(shown.record.cell("s.cart").unwrap().json.as_str(), cart);
+    }
 }
 
 #[test]
@@ -540,7 +638,7 @@ fn ended_before_an_earlier_save() {
 
 #[test]
 fn a_superseded_cookie_cannot_sign_out_on_the_way_in() {
-    let ran = Case::new(Arrival::Superseded(Duration::ZERO), vec![Operation::Purge, sign_in("1")]).ok();
+    let ran = Case::new(superseded_since(Duration::ZERO), vec![Operation::Purge, sign_in("1")]).ok();
     assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::Superseded, 0));
 }
 

@@ -115,6 +115,11 @@ impl Record {
     /// Every store's `update` is this function, run as one atomic step on the record of that moment.
     #[must_use]
     pub fn apply(&self, change: &Change, now: Timestamp) -> Outcome {
+        self.apply_as(self.meta.revision.saturating_add(1), change, now)
+    }
+
+    /// The same, with the revision that the store gave the change: other requests may have made changes in between.
+    pub(crate) fn apply_as(&self, revision: u64, change: &Change, now: Timestamp) -> Outcome {
         if self.is_expired(now) {
             return Outcome::Gone;
         }
@@ -122,7 +127,7 @@ impl Record {
             return Outcome::Conflict;
         }
         let mut next = self.clone();
-        next.meta.revision = next.meta.revision.saturating_add(1);
+        next.meta.revision = revision;
         if !change.delete.is_empty() {
             next.cells.retain(|(key, _)| !change.delete.contains(key));
         }
@@ -139,14 +144,20 @@ impl Record {
         generation_holds && guards_hold
     }
 
-    /// This record with the cells of `change` as it stored them at `revision`, and nothing else of the record at that revision.
+    /// This record with `writes` and `deletes` as they were stored at `revision`, and nothing else of the record at that revision.
     ///
-    /// It is what a request that another one overtook shows from then on: what it had read, and its own writes.
-    pub(crate) fn with_own_writes(&self, change: &Change, revision: u64, now: Timestamp) -> Self {
+    /// It is what a request shows that does not know, or must not see, what other requests wrote meanwhile.
+    pub(crate) fn with_own_writes(
+        &self,
+        writes: &[CellWrite],
+        deletes: &[WireKey],
+        revision: u64,
+        now: Timestamp,
+    ) -> Self {
         let mut own = self.clone();
         let of_record = std::mem::replace(&mut own.meta.revision, revision);
-        own.cells.retain(|(key, _)| !change.delete.contains(key));
-        own.write(&change.write, now);
+        own.cells.retain(|(key, _)| !deletes.contains(key));
+        own.write(writes, now);
         own.meta.revision = of_record;
         own
     }

@@ -72,7 +72,7 @@ struct Left {
 }
 
 fn pool() -> Vec<Op> {
-    use Op::{Clear, CopyIf, Increment, Purge, Renew, Set, SignIn, SignOut, Take};
+    use Op::{Clear, CopyIf, Increment, Purge, Renew, Set, SignIn, SignOut, Take, TryIncrement};
     vec![
         Set("a", "a0"),
         Set("b", "z"),
@@ -86,6 +86,7 @@ fn pool() -> Vec<Op> {
         Take("a"),
         CopyIf,
         Increment,
+        TryIncrement,
         SignIn("A"),
         SignIn("B"),
         SignOut,
@@ -105,7 +106,8 @@ fn requests() -> Vec<Vec<Op>> {
         for second in &pool {
             let two_sign_ins = matches!((first, second), (Op::SignIn(_), Op::SignIn(_)));
             let split = |a: &Op, b: &Op| {
-                matches!(a, Op::Take(_) | Op::CopyIf) && !matches!(b, Op::Increment | Op::Purge)
+                matches!(a, Op::Take(_) | Op::CopyIf)
+                    && !matches!(b, Op::Increment | Op::TryIncrement | Op::Purge)
             };
             if first != second && !two_sign_ins && !split(first, second) && !split(second, first) {
                 all.push(vec![*first, *second]);
@@ -261,11 +263,16 @@ fn judge(
     Ok(())
 }
 
-/// A closure over the whole state beside a renewal. Of a request that a renewal overtook, a blind set may count as written before
-/// it and another one after; a closure that runs in between sees one without the other. Decided cell by cell, by design.
+/// A closure over the whole state beside a renewal, or one that tells beside a request that renews and sets. Of a request that a
+/// renewal overtook, a blind set may count as written before it and the rest after; a closure that runs in between sees one without
+/// the other. Decided cell by cell, by design.
 fn tells_a_late_write(plans: &[Plan]) -> bool {
     let any = |is: fn(&Op) -> bool| plans.iter().flat_map(|plan| &plan.ops).any(is);
-    any(|op| *op == Op::CopyIf) && any(|op| matches!(op, Op::SignIn(_) | Op::Renew))
+    let renews = |op: &Op| matches!(op, Op::SignIn(_) | Op::Renew);
+    let sets = |op: &Op| matches!(op, Op::Set(..) | Op::Clear(_));
+    let both = |plan: &Plan| plan.ops.iter().any(renews) && plan.ops.iter().any(sets);
+    (any(|op| *op == Op::CopyIf) && any(|op| matches!(op, Op::SignIn(_) | Op::Renew)))
+        || (any(|op| *op == Op::TryIncrement) && plans.iter().any(both))
 }
 
 fn explore(seed: u64, samples: usize, plan: impl Fn(&mut Dice, &[Vec<Op>]) -> Vec<Plan>) {
@@ -303,6 +310,44 @@ fn overlapping_requests_of_one_browser_are_serializable() {
             .map(|_| Plan { browser: Browser::First, ops: dice.pick(requests).clone(), lost: None })
             .collect()
     });
+}
+
+/// A double click on the button, or a proxy that signs in on every request.
+#[test]
+fn two_sign_ins_with_one_cookie_leave_one_session_and_one_cookie() {
+    let requests = requests();
+    let (orders, mut dice, mut histories) = (orders(3), Dice(4), 0);
+    for third in requests
+        .iter()
+        .filter(|ops| !ops.iter().any(|op| matches!(op, Op::Renew | Op::SignIn(_) | Op::Purge)))
+    {
+        let with = |op: Op| vec![op, Op::SignIn("A")];
+        let plans: Vec<_> = [with(Op::Set("b", "x")), vec![Op::SignIn("A")], third.clone()]
+            .map(|ops| Plan { browser: Browser::First, ops, lost: None })
+            .into();
+        for order in &orders {
+            for schedule in [Some(&order[..]), None] {
+                let mut world = World::new(None);
+                let seen = match schedule {
+                    Some(schedule) => world.run(&plans, schedule),
+                    None => world.run_by_calls(&plans, &mut dice),
+                };
+                let left = world.left(&seen);
+                let (fields, _) = left.first[0].as_ref().unwrap();
+                assert!(
+                    left.opened.is_empty() && fields.contains(&("u", "A".to_owned())),
+                    "{plans:?}\n{seen:?}\n{left:?}"
+                );
+                // Whichever response arrives last, and whichever is lost.
+                assert!(
+                    seen[..2].iter().all(|one| one.cookie.is_some_and(|id| world.opens(&id))),
+                    "{seen:?}"
+                );
+                histories += 1;
+            }
+        }
+    }
+    assert!(histories > 10_000, "{histories}");
 }
 
 #[test]

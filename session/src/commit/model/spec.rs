@@ -21,6 +21,8 @@ pub(super) enum Op {
     CopyIf,
     /// A closure over `n`.
     Increment,
+    /// The same, and the handler is told what it read.
+    TryIncrement,
     SignIn(&'static str),
     /// The principal field is cleared. Whether that signs somebody out is decided by what the request saw: the specification is
     /// given a `Purge` or a `Clear` in its place.
@@ -32,11 +34,18 @@ pub(super) enum Op {
 }
 
 impl Op {
+    fn user(&self) -> Option<&'static str> {
+        match self {
+            Self::SignIn(user) => Some(user),
+            _ => None,
+        }
+    }
+
     pub(super) fn key(self) -> Option<&'static str> {
         match self {
             Self::Set(key, _) | Self::Clear(key) | Self::Take(key) => Some(key),
             Self::CopyIf => Some("b"),
-            Self::Increment => Some("n"),
+            Self::Increment | Self::TryIncrement => Some("n"),
             Self::SignIn(_) | Self::SignOut => Some("u"),
             Self::Renew | Self::Purge | Self::Expire => None,
         }
@@ -58,6 +67,17 @@ pub(super) type Values = BTreeMap<&'static str, String>;
 pub(super) struct Session {
     pub(super) values: Values,
     pub(super) renewed: bool,
+    /// The user whose sign-in was the only renewal so far: a second sign-in of that user with the cookie from before joins it.
+    pub(super) signed_in: Option<&'static str>,
+    authenticated: bool,
+    /// Somebody signed in where nobody was: the session then has the builder's limits.
+    outlives: bool,
+}
+
+impl Session {
+    fn new(values: Values) -> Self {
+        Self { values, renewed: false, signed_in: None, authenticated: false, outlives: false }
+    }
 }
 
 /// All sessions: the two that browsers came with, and those that requests opened.
@@ -80,43 +100,64 @@ pub(super) fn serial(
     seen: &[Observed],
     order: &[usize],
 ) -> Option<(Sessions, Vec<u16>)> {
-    let new = || Some(Session { values: begin(signed_in), renewed: false });
+    let new = || Some(Session::new(begin(signed_in)));
     let mut sessions = Sessions { first: [new(), new()], opened: Vec::new() };
     let mut statuses = vec![200; plans.len()];
     let mut renewed = [false; 2];
+    let mut just_now = true;
     for &at in order {
         let (plan, seen) = (&plans[at], &seen[at]);
         if plan.ops.contains(&Op::Expire) {
-            sessions.first = [None, None];
+            sessions.first = sessions.first.map(|session| session.filter(|session| session.outlives));
+            // What happened just now has happened long ago.
+            just_now = false;
+            for session in sessions.first.iter_mut().flatten() {
+                (session.signed_in, session.authenticated) = (None, false);
+            }
             continue;
         }
         let home = plan.browser as usize;
         let last_session = plan.ops.rsplit(|op| *op == Op::Purge).next().unwrap_or_default();
-        let signs_in = last_session.iter().any(|op| matches!(op, Op::SignIn(_)));
+        let user = last_session.iter().rev().find_map(Op::user);
         let purges = plan.ops.contains(&Op::Purge);
+        let session = sessions.first[home].as_ref();
+        // Whether it signs in a user whom it did not find signed in.
+        let signs_in = user.is_some_and(|user| seen.met != Met::Live || signed_in != Some(user));
+        let joins = signs_in && !purges && session.is_some_and(|session| session.signed_in == user);
         match seen.met {
-            Met::Live if sessions.first[home].is_none() && !seen.fresh && !purges && !plan.ops.is_empty() => {
+            Met::Live if session.is_none() && !seen.fresh && !purges && !plan.ops.is_empty() => {
                 return None;
             }
             Met::Live if seen.fresh => {
                 // Only a sign-in opens a session of its own beside a live one, and only if that was renewed meanwhile.
-                let allowed = match &sessions.first[home] {
-                    Some(session) => signs_in && session.renewed,
+                let allowed = match session {
+                    Some(session) => signs_in && session.renewed && !joins,
                     None => signs_in || purges,
                 };
                 if !allowed {
                     return None;
                 }
             }
-            Met::Nobody if sessions.first[home].is_some() => return None,
+            Met::Live if !purges && !joins && !plan.ops.is_empty() => {
+                // Every visit loaded the session as it was in the beginning.
+                let principal = session.and_then(|session| session.values.get("u")).map(String::as_str);
+                let learns = plan.ops.contains(&Op::TryIncrement);
+                let renewed = session.is_some_and(|session| session.renewed);
+                if principal != signed_in || (renewed && learns && !signs_in) {
+                    statuses[at] = 409;
+                    continue;
+                }
+            }
+            Met::Nobody if session.is_some() => return None,
             Met::Superseded if !renewed[home] => return None,
-            Met::Superseded if purges || !signs_in => {
+            Met::Superseded if just_now && (purges || user.is_none()) => {
                 statuses[at] = if purges || writes_on_nothing(&plan.ops) { 409 } else { 200 };
                 continue;
             }
+            Met::Superseded if signs_in && seen.fresh == joins => return None,
             _ => {}
         }
-        run(at, plan, seen, signed_in, &mut sessions);
+        run(at, plan, seen, signed_in, joins, &mut sessions);
         renewed[home] |= sessions.first[home].as_ref().is_some_and(|session| session.renewed);
     }
     Some((sessions, statuses))
@@ -124,7 +165,7 @@ pub(super) fn serial(
 
 /// Whether a request that reads nothing writes: taking or copying what is not there does not.
 fn writes_on_nothing(ops: &[Op]) -> bool {
-    let mut session = Session { values: Values::new(), renewed: false };
+    let mut session = Session::new(Values::new());
     let mut writes = false;
     for op in ops {
         let before = session.values.clone();
@@ -134,12 +175,20 @@ fn writes_on_nothing(ops: &[Op]) -> bool {
     writes
 }
 
-fn run(at: usize, plan: &Plan, seen: &Observed, signed_in: Option<&'static str>, sessions: &mut Sessions) {
+fn run(
+    at: usize,
+    plan: &Plan,
+    seen: &Observed,
+    signed_in: Option<&'static str>,
+    joins: bool,
+    sessions: &mut Sessions,
+) {
     let home = &mut sessions.first[plan.browser as usize];
-    let mut at_home = seen.met == Met::Live && !seen.fresh && home.is_some();
+    let mut at_home = home.is_some() && !seen.fresh && (seen.met == Met::Live || joins);
     // Of what a fresh request does, what came before the sign-in belonged to whom it met.
     let mut belongs_to = if seen.met == Met::Live && !at_home { signed_in.map(str::to_owned) } else { None };
-    let mut own = Session { values: Values::new(), renewed: false };
+    let mut own = Session::new(Values::new());
+    let before = home.clone();
     for op in &plan.ops {
         if let Op::SignIn(user) = op {
             let before = match home {
@@ -167,6 +216,12 @@ fn run(at: usize, plan: &Plan, seen: &Observed, signed_in: Option<&'static str>,
             _ => apply(op, &mut own),
         }
     }
+    if let (Some(before), Some(session)) = (before, home)
+        && !before.renewed
+        && session.authenticated != before.authenticated
+    {
+        session.signed_in = plan.ops.iter().rev().find_map(Op::user);
+    }
     // A cleared field is no reason to begin a session.
     if !own.values.is_empty() {
         sessions.opened.push((at, own));
@@ -183,16 +238,19 @@ fn apply(op: &Op, session: &mut Session) {
                 values.insert("b", "copied".to_owned());
             }
         }
-        Op::Increment => {
+        Op::Increment | Op::TryIncrement => {
             let n: u32 = values.get("n").map_or(0, |n| n.parse().unwrap());
             values.insert("n", (n + 1).to_string());
         }
         Op::SignIn(user) => {
             if !values.contains_key("u") {
                 values.remove("r");
+                session.outlives = true;
             }
             values.insert("u", (*user).to_owned());
-            session.renewed = true;
+            // A user who has signed in just now is not renewed again.
+            session.renewed |= !session.authenticated;
+            session.authenticated = true;
         }
         Op::Renew => session.renewed = true,
         Op::SignOut | Op::Purge | Op::Expire => {}

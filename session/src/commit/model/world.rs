@@ -1,6 +1,6 @@
 //! Two browsers, one store, and requests that drive the real commit.
 
-use std::{collections::HashMap, panic::Location, rc::Rc, time::Duration};
+use std::{collections::HashMap, panic::Location, rc::Rc, sync::LazyLock, time::Duration};
 
 use actix_web::ResponseError;
 
@@ -11,14 +11,19 @@ use super::{
 use crate::{
     commit::{
         arrival::Arrival,
-        exchange::{Answer, CookieAction, Moment, Next, Rules},
+        exchange::{Answer, CookieAction, Next, Rules},
         fold::Fold,
         ledger::{Fresh, Ledger},
         machine::Commit,
         operation::{Operation, Ran, Recorded, Replay},
     },
     error::Error,
-    id::{public::Selector, random::Randomness, session_id::SessionId},
+    id::{
+        keys::{Key, Succession},
+        public::Selector,
+        random::Randomness,
+        session_id::SessionId,
+    },
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -56,7 +61,7 @@ const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
 
 const LIMITS: Limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(1) };
 
-/// Sessions that requests open outlive the expiry of those they came with.
+/// The builder's limits: sessions that requests open or sign in to outlive the expiry of those that the browsers came with.
 const LONG: Limits = Limits { idle: Duration::from_hours(10), absolute: Duration::from_hours(10) };
 
 fn place(key: &str) -> Place {
@@ -81,8 +86,12 @@ impl Replay for Op {
         &SCHEMA
     }
 
+    fn tells(&self) -> bool {
+        *self == Self::TryIncrement
+    }
+
     fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {
-        let (read, wrote) = if *self == Self::Increment {
+        let (read, wrote) = if matches!(self, Self::Increment | Self::TryIncrement) {
             let n: u32 = shown(seen, "n").map_or(0, |n| n.parse().unwrap());
             (Some(place("n").at), vec![(place("n").at, json("n", &(n + 1).to_string()))])
         } else {
@@ -105,7 +114,7 @@ fn perform(ledger: &mut Ledger, op: Op) -> Option<Op> {
             ledger.take(place(key), caller);
             return Some(op);
         }
-        Op::CopyIf | Op::Increment => {
+        Op::CopyIf | Op::Increment | Op::TryIncrement => {
             let ran = op.run(ledger.seen()).unwrap();
             ledger.ran(Rc::new(op), ran, caller);
             return Some(op);
@@ -129,7 +138,8 @@ struct Running {
     ledger: Ledger,
     /// The commit under way, the operations that it covers, and what it asks for next.
     commit: Option<(Commit<'static>, Vec<Rc<Recorded>>, Next)>,
-    moment: Moment,
+    /// Whether its handler saves before the end.
+    saves: bool,
     left_home: bool,
     lost: Option<bool>,
 }
@@ -142,14 +152,15 @@ pub(super) struct World {
 }
 
 fn rules() -> &'static Rules {
-    const RULES: Rules = Rules {
+    static RULES: LazyLock<Rules> = LazyLock::new(|| Rules {
         limits: LONG,
         persistent: false,
         max_sessions: None,
         max_record: 65_536,
         deadline: Duration::from_secs(2),
         random: Randomness::System,
-    };
+        succession: Succession::new(&Key::generate().unwrap()),
+    });
     &RULES
 }
 
@@ -226,8 +237,8 @@ impl World {
         ledger.arrive(Arrival::of(id, found));
         let ops = plan.ops.iter().filter_map(|op| perform(&mut ledger, *op)).collect();
         // A handler whose `save` fails goes on, and the end of the request must not send its operations again.
-        let moment = if plan.lost.is_some() { Moment::Save } else { Moment::End };
-        let running = Running { ledger, commit: None, moment, left_home: false, lost: plan.lost };
+        let saves = plan.lost.is_some();
+        let running = Running { ledger, commit: None, saves, left_home: false, lost: plan.lost };
         (running, Observed { met, ops, status: 0, fresh: false, cookie: None, span: (self.time, 0) })
     }
 
@@ -255,10 +266,10 @@ impl World {
 
     /// Begins the next commit of a request, if it needs one; whether the request is answered.
     fn begin(running: &mut Running, seen: &mut Observed) -> bool {
-        if running.moment == Moment::End && !running.ledger.needs_commit() {
+        if !running.saves && !running.ledger.needs_commit() {
             return Self::answer(running, seen, None);
         }
-        let request = running.ledger.request(running.moment).unwrap();
+        let request = running.ledger.request().unwrap();
         let covered = request.operations.clone();
         let mut commit = Commit::new(request, rules());
         let next = commit.begin();
@@ -281,7 +292,7 @@ impl World {
             let (arrival, operations) = running.ledger.to_replay();
             running.ledger.replayed(Fold::replay(&operations, arrival.base()));
         }
-        if std::mem::replace(&mut running.moment, Moment::End) == Moment::Save {
+        if std::mem::take(&mut running.saves) {
             return Self::begin(running, seen);
         }
         Self::answer(running, seen, result.err())
