@@ -77,6 +77,8 @@ pub enum ErrorKind {
     ClosurePanicked,
     /// A closure passed to `update` changed the principal field, which only its setter may do. 500.
     PrincipalInUpdate,
+    /// [`Session::set_lifetime`](crate::Session::set_lifetime) was given a duration of zero. 500.
+    ZeroLifetime,
     /// The session would grow beyond `max_record_bytes`. 500.
     TooLarge,
     /// The request would begin or renew a session after the response head was sent. 500.
@@ -120,6 +122,9 @@ impl ErrorKind {
             Self::ClosurePanicked => "a closure that updates the session panicked; nothing was stored",
             Self::PrincipalInUpdate => {
                 "a closure passed to `update` changed the principal field; call the setter of that field instead"
+            }
+            Self::ZeroLifetime => {
+                "`set_lifetime` was given a duration of less than a millisecond; to end the session, call `purge`"
             }
             Self::TooLarge => "the session is too large; store less in it, or raise `max_record_bytes`",
             Self::TooLate => {

@@ -139,7 +139,7 @@ impl CookieAction {
 
 impl Finish {
     /// Nothing was stored, and the session is what it was.
-    pub(super) const fn unchanged(result: Result<Done, Error>) -> Self {
+    pub(crate) const fn unchanged(result: Result<Done, Error>) -> Self {
         Self { result, cookie: CookieAction::Keep, after: After::Same }
     }
 
@@ -151,9 +151,7 @@ impl Finish {
     pub(super) const fn gone() -> Self {
         Self { result: Ok(Done::Gone), cookie: CookieAction::Keep, after: After::Ended }
     }
-}
 
-impl Finish {
     /// Who is signed in changed while the request ran; nothing of it is stored.
     pub(super) fn displaced() -> Self {
         let result = Err(Error::new(ErrorKind::Superseded));

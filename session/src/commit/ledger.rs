@@ -3,11 +3,11 @@
 //! In: what the load found, operations, the end of each commit. Out: what handlers see, what a commit works on, what the response
 //! must carry. Never: I/O, a closure of the user's (the shell runs those, because they may call the session again).
 
-use std::{panic::Location, rc::Rc};
+use std::{panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, Base, touch_is_due},
-    exchange::{After, CookieAction, Done, Finish, Head, Request, Since, Stored},
+    exchange::{After, CookieAction, Done, Finish, Head, Request, Rules, Since, Stored},
     fold::Fold,
     machine::is_final,
     operation::{Operation, Ran, Recorded, Replay},
@@ -168,6 +168,24 @@ impl Ledger {
         base.record.filter(|_| !self.fold.has_left()).map(|record| (record, base.now))
     }
 
+    /// How long the session lives if the browser makes no further request, with the limits that this request gives it.
+    pub(crate) fn expires_in(&self, rules: &Rules) -> Option<Duration> {
+        let begins = self.fold.signs_in_from_nobody() || self.record().is_none();
+        let granted = self.fold.lifetime.map(|lifetime| lifetime.limits);
+        let limits = granted.or_else(|| begins.then_some(rules.limits));
+        let Some((record, now)) = self.record() else {
+            let limits = limits.filter(|_| self.fold.patch.writes_a_value());
+            return limits.map(|limits| limits.idle.min(limits.absolute));
+        };
+        let mut meta = record.meta().clone();
+        meta.limits = limits.unwrap_or(meta.limits);
+        // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
+        if touch_is_due(&meta, now) || limits.is_some() {
+            meta.touched = now;
+        }
+        Some(meta.expires().since(now))
+    }
+
     pub(crate) const fn fold(&self) -> &Fold {
         &self.fold
     }
@@ -215,7 +233,9 @@ impl Ledger {
     pub(crate) fn discard(&mut self) -> Vec<Rc<Recorded>> {
         self.fault = None;
         self.fold = Fold::on(self.base().record);
-        std::mem::take(&mut self.operations)
+        let mut forgotten = std::mem::take(&mut self.operations);
+        forgotten.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
+        forgotten
     }
 
     /// Keeps a failed extraction in mind.
@@ -253,14 +273,14 @@ impl Ledger {
         self.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew)
     }
 
-    /// Forgets what the handler was told could not be stored, if it acknowledged that; whether the fold must be played again.
-    pub(crate) fn forget_acknowledged(&mut self) -> Fresh {
+    /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
+    /// [`discard`](Self::discard); the others must then be played again.
+    pub(crate) fn forget_acknowledged(&mut self) -> Vec<Rc<Recorded>> {
         self.fault.take_if(|fault| fault.is_acknowledged());
-        let Some((_, rejected)) = self.rejected.take_if(|(error, _)| error.is_acknowledged()) else {
-            return Fresh::Kept;
-        };
-        self.operations.retain(|recorded| !rejected.iter().any(|known| Rc::ptr_eq(known, recorded)));
-        Fresh::Replay
+        let acknowledged = self.rejected.take_if(|(error, _)| error.is_acknowledged());
+        let rejected = acknowledged.map(|(_, rejected)| rejected).unwrap_or_default();
+        forget(&mut self.operations, &rejected);
+        rejected
     }
 
     /// What a commit works on.
@@ -303,8 +323,7 @@ impl Ledger {
             Ok(Done::Gone) => lose(covered, &Error::new(ErrorKind::Gone)),
             Ok(Done::Stored | Done::Nothing) => {}
         }
-        // Some may have been discarded while the commit ran.
-        self.operations.retain(|recorded| !covered.iter().any(|known| Rc::ptr_eq(known, recorded)));
+        forget(&mut self.operations, covered);
         if matches!(result, Ok(Done::Stored | Done::Gone)) {
             self.since = Since::Save;
         }
@@ -370,6 +389,13 @@ impl Ledger {
             Response::Begun => &self.operations,
         }
     }
+}
+
+/// Takes those in `done` out of `operations`, which begin with them, unless all were discarded while the commit ran.
+fn forget(operations: &mut Vec<Rc<Recorded>>, done: &[Rc<Recorded>]) {
+    let known = operations.iter().zip(done).take_while(|(recorded, known)| Rc::ptr_eq(recorded, known));
+    let count = known.count();
+    drop(operations.drain(..count));
 }
 
 /// Tells every save of these operations, also a later one, why they were not stored.

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     id::session_id::SessionId,
-    record::change::{Change, NewRecord},
+    record::{
+        change::{Change, NewRecord},
+        time::Timestamp,
+    },
     schema::group::Upgraded,
     store::{
         contract::{Created, Loaded, Updated},
@@ -70,6 +73,14 @@ impl<'a> Commit<'a> {
     /// Whether the commit depends on cells that were read. Such commits of one session had better take turns.
     pub(crate) fn is_guarded(&self) -> bool {
         self.request.local.patch.is_guarded()
+    }
+
+    /// When the record was touched before, if the store call that is under way only touches it.
+    pub(crate) fn touches_since(&self) -> Option<Timestamp> {
+        match (&self.stage, &self.request.arrival) {
+            (Stage::Touch, Arrival::Live(_, loaded)) => Some(loaded.record.meta().touched),
+            _ => None,
+        }
     }
 
     /// The first thing to do.

@@ -5,17 +5,14 @@
 use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
 use crate::{
-    commit::{
-        arrival::touch_is_due,
-        operation::{Lifetime, Operation},
-    },
-    error::Error,
+    commit::operation::{Lifetime, Operation},
+    error::{Error, ErrorKind},
     id::public::PublicId,
     record::{
         meta::Principal,
         time::{Limits, Timestamp},
     },
-    visit::{run_to_end::RunToEnd, visit::Visit},
+    visit::visit::Visit,
 };
 
 /// The visitor's session as a whole. Extract it in a handler, or get it from a handle with `session()`.
@@ -71,7 +68,8 @@ impl Session {
     /// [`TooLate`](crate::ErrorKind::TooLate) if it needs a cookie and the response head is sent,
     /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store is.
     pub fn save(&self) -> impl Future<Output = Result<(), Error>> + use<> {
-        RunToEnd::new(self.0.clone().save())
+        let saving = self.0.save();
+        async move { saving.await.map(drop) }
     }
 
     /// Loads the session again. All handles of this request then read what other requests have stored.
@@ -83,14 +81,22 @@ impl Session {
     /// [`Superseded`](crate::ErrorKind::Superseded) if another request changed who is signed in,
     /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached.
     pub fn reload(&self) -> impl Future<Output = Result<(), Error>> + use<> {
-        self.0.clone().reload()
+        let loading = self.0.reload();
+        async move { loading.await.map(drop) }
     }
 
     /// Sets how long the session lives from now on, and whether its cookie outlives the browser ("remember me").
     ///
-    /// The id is renewed too, because the browser needs another cookie. Call it together with the sign-in.
+    /// The id is renewed too, because the browser needs another cookie. Call it in the request that signs in, before or after: a
+    /// sign-in starts from the middleware's own limits, whatever the anonymous visitor had. It applies to the session of a user who
+    /// replaces another one as well.
+    ///
+    /// Less than a millisecond answers the request with [`ErrorKind::ZeroLifetime`]; call [`purge`](Self::purge) to end a session.
     #[track_caller]
     pub fn set_lifetime(&self, idle: Duration, absolute: Duration, persistent: bool) {
+        if idle.min(absolute).as_millis() == 0 {
+            return self.0.fail(Error::new(ErrorKind::ZeroLifetime));
+        }
         self.0.perform(
             Operation::Lifetime(Lifetime { limits: Limits { idle, absolute }, persistent }),
             Location::caller(),
@@ -121,17 +127,13 @@ impl Session {
         self.0.read_record(|record, _| record.meta().created)
     }
 
-    /// How long the session lives if the browser makes no further request, counted from the load of the session.
+    /// How long the session lives if the browser makes no further request, counted from the load of the session. A lifetime that
+    /// this request sets counts already; `None` if there is no session and this request begins none.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.0.read_record(|record, now| {
-            let mut meta = record.meta().clone();
-            // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
-            if touch_is_due(&meta, now) {
-                meta.touched = now;
-            }
-            meta.expires().since(now)
-        })
+        // Reads the record first, because nothing must be told about one that cannot be read.
+        self.0.read_record(|_, _| ());
+        self.0.expires_in()
     }
 
     /// The user who is signed in, as of this request.

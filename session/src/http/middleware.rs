@@ -23,7 +23,7 @@ use actix_web::{
 use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
     error::Error,
-    visit::{run_to_end::RunToEnd, shared::Shared, visit::Visit},
+    visit::{shared::Shared, visit::Visit},
 };
 
 /// Gives every request its session, and stores the session before the response is sent.
@@ -109,23 +109,46 @@ where
         if site.eager {
             let service = self.service.clone();
             return Box::pin(async move {
+                let open = Open(Some(visit.clone()));
                 // A handler that needs the session gets the error from its extractor; the others do without.
                 let _ = visit.load(site.session_id(request.headers())).await;
                 let answer = service.call(request).await;
-                conclude(visit, &site, answer).await
+                let answer = conclude(visit, &site, answer).await;
+                open.answered();
+                answer
             });
         }
         let inner = self.service.call(request);
         Box::pin(async move {
+            let open = Open(Some(visit.clone()));
             let answer = inner.await;
-            if visit.is_consulted() {
+            let answer = if visit.is_consulted() {
                 conclude(visit, &site, answer).await
             } else {
                 // A body that uses the session for the first time is too late for a cookie, and must be told.
                 visit.send_head();
                 answer.map(ServiceResponse::map_into_left_body)
-            }
+            };
+            open.answered();
+            answer
         })
+    }
+}
+
+/// A request without an answer yet. Dropping it, as actix does when the client resets the connection, abandons its session.
+struct Open(Option<Rc<Visit>>);
+
+impl Open {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(visit) = self.0.take() {
+            visit.abandon();
+        }
     }
 }
 
@@ -137,7 +160,7 @@ async fn conclude<B>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let mut committed = Ok(());
     if visit.needs_commit() {
-        committed = RunToEnd::new(visit.clone().commit()).await.map(drop);
+        committed = visit.commit().await.map(drop);
     }
     // After the commit, because a `save` that the handler did not wait for may have failed by now.
     let failed = visit.unacknowledged().or(committed.err());

@@ -2,48 +2,52 @@
 //!
 //! In: the id that the request's cookie carries. Out: what the request met. Never: a rule.
 
-use super::visit::Visit;
-use crate::{
-    commit::arrival::Arrival,
-    error::{Error, ErrorKind},
-    id::session_id::SessionId,
+use futures_util::future::FutureExt;
+
+use super::{
+    lookup::{Loading, look_up},
+    visit::Visit,
 };
+use crate::{error::Error, id::session_id::SessionId};
 
 impl Visit {
     /// Whether anybody looked at the session: the response then varies by cookie.
     pub(crate) fn is_consulted(&self) -> bool {
-        self.loading.initialized()
+        self.loaded().is_some()
     }
 
     /// How the load went, if it is done.
     pub(crate) fn loaded(&self) -> Option<Result<(), Error>> {
-        self.loading.get().cloned()
+        match &*self.loading.borrow() {
+            Loading::Done(loaded) => Some(loaded.clone()),
+            Loading::NotBegun | Loading::UnderWay(_) => None,
+        }
     }
 
-    /// Loads the session that `id` opens. All callers of one request share one load.
+    /// Loads the session that `id` opens. All callers of one request share one load, and whoever waits for it drives it.
     pub(crate) async fn load(&self, id: Option<SessionId>) -> Result<(), Error> {
-        let load = async {
-            let Some(id) = id else { return Ok(()) };
-            let (arrival, loaded) = self.look_up(id).await;
+        let load = match &mut *self.loading.borrow_mut() {
+            Loading::Done(loaded) => return loaded.clone(),
+            Loading::UnderWay(load) => load.clone(),
+            loading @ Loading::NotBegun => {
+                let Some(id) = id else {
+                    *loading = Loading::Done(Ok(()));
+                    return Ok(());
+                };
+                // It does not own the visit, which would then own itself.
+                let load = look_up(self.shared.clone(), id).boxed_local().shared();
+                *loading = Loading::UnderWay(load.clone());
+                load
+            }
+        };
+        let (arrival, loaded) = load.await;
+        let is_first = !self.is_consulted();
+        if is_first {
             if let Some(arrival) = arrival {
                 self.ledger.borrow_mut().arrive(arrival);
             }
-            loaded
-        };
-        self.loading.get_or_init(|| load).await.clone()
-    }
-
-    async fn look_up(&self, id: SessionId) -> (Option<Arrival>, Result<(), Error>) {
-        if self.shared.unconfirmed.holds(&id.selector) {
-            return (Some(Arrival::Unconfirmed(id)), Ok(()));
+            *self.loading.borrow_mut() = Loading::Done(loaded.clone());
         }
-        match self.shared.store.load(&id.selector).await.map_err(Error::from) {
-            Ok(found) => (Some(Arrival::of(id, found)), Ok(())),
-            // It cannot be read, but it can be deleted.
-            Err(error) if error.peek() == ErrorKind::Unreadable => {
-                (Some(Arrival::Unreadable(id)), Err(error))
-            }
-            Err(error) => (None, Err(error)),
-        }
+        loaded
     }
 }

@@ -4,8 +4,10 @@
 //!
 //! * `unconfirmed`: sessions whose end the store did not confirm.
 //! * `turns`: commits of one session take turns.
+//! * `touches`: requests that overlap touch their session once.
 //! * `shared`: what all requests of an application share.
-//! * `run_to_end`: a commit that has begun ends, even if its request does not.
+//! * `lookup`: what the store has for a cookie.
+//! * `run_to_end`: work that has begun goes on, whoever waits for it.
 //! * `visit`: the request's session, as its handles use it.
 //! * `load`, `save`: its way from the store and back.
 //!
@@ -13,7 +15,9 @@
 
 pub(crate) mod unconfirmed;
 pub(crate) mod turns;
+pub(crate) mod touches;
 pub(crate) mod shared;
+mod lookup;
 pub(crate) mod run_to_end;
 #[allow(clippy::module_inception)] // named by the type that the folder is about
 pub(crate) mod visit;

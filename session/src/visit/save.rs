@@ -3,15 +3,16 @@
 //! In: what was recorded. Out: what became of it. Never: a rule; a commit is decided by `commit::machine`, and what it leaves by
 //! `commit::ledger`.
 
-use std::{future::Future, rc::Rc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
-use super::visit::Visit;
+use super::{run_to_end::RunToEnd, visit::Visit};
 use crate::{
     commit::{
         exchange::{Answer, Done, Finish, Next},
         fold::Fold,
         ledger::Fresh,
         machine::{Commit, is_final},
+        operation::Recorded,
     },
     error::Error,
     id::session_id::SessionId,
@@ -21,12 +22,17 @@ impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
         self.forget_acknowledged();
-        self.ledger.borrow().needs_commit() || self.committing.try_lock().is_err()
+        self.ledger.borrow().needs_commit() || self.under_way().is_some()
+    }
+
+    /// Stores what was recorded so far, at the end of the request.
+    pub(crate) fn commit(self: &Rc<Self>) -> RunToEnd<Done> {
+        let visit = self.clone();
+        RunToEnd::new(move || visit.begin(visit.clone().store()))
     }
 
     /// Stores what was recorded so far.
-    pub(crate) async fn commit(self: Rc<Self>) -> Result<Done, Error> {
-        let _one_at_a_time = self.committing.lock().await;
+    async fn store(self: Rc<Self>) -> Result<Done, Error> {
         self.forget_acknowledged();
         // Without an operation there is nothing that the record as it is now could matter for.
         let must_reload = self.ledger.borrow().must_reload().filter(|_| self.has_operations());
@@ -48,8 +54,8 @@ impl Visit {
     }
 
     fn forget_acknowledged(&self) {
-        let fresh = self.ledger.borrow_mut().forget_acknowledged();
-        if fresh == Fresh::Replay {
+        let forgotten = self.ledger.borrow_mut().forget_acknowledged();
+        if !forgotten.is_empty() {
             self.replay();
         }
     }
@@ -80,10 +86,18 @@ impl Visit {
                     deleted.map(|()| Answer::Deleted)
                 }
                 Next::Update(selector, change) => {
+                    let touched = commit.touches_since();
+                    if touched.is_some_and(|since| !shared.touches.claim(&selector, since)) {
+                        return Finish::unchanged(Ok(Done::Nothing));
+                    }
                     if turn.is_none() && commit.is_guarded() {
                         turn = shared.turns.turn(&selector, shared.rules.deadline / 2).await;
                     }
-                    shared.store.update(begun, &selector, &change).await.map(Answer::Updated)
+                    let updated = shared.store.update(begun, &selector, &change).await;
+                    if touched.is_some() && updated.is_err() {
+                        shared.touches.give_back(&selector);
+                    }
+                    updated.map(Answer::Updated)
                 }
             };
             next = self.replaying(|| commit.answered(answer, begun.elapsed()));
@@ -98,13 +112,17 @@ impl Visit {
     }
 
     /// Loads the session again, so that handles see what other requests wrote.
-    pub(crate) async fn reload(self: Rc<Self>) -> Result<(), Error> {
-        let _one_at_a_time = self.committing.lock().await;
+    pub(crate) fn reload(self: &Rc<Self>) -> RunToEnd<Done> {
+        let visit = self.clone();
+        RunToEnd::new(move || visit.begin(visit.clone().look_again()))
+    }
+
+    async fn look_again(self: Rc<Self>) -> Result<Done, Error> {
         let id = self.ledger.borrow().can_reload();
         if let Some(id) = id {
             self.load_again(id).await?;
         }
-        self.ledger.borrow().is_over().map_or(Ok(()), Err)
+        self.ledger.borrow().is_over().map_or(Ok(Done::Nothing), Err)
     }
 
     /// Plays the operations that are left on what the session is now. Closures may call the session, so nothing is borrowed.
@@ -116,26 +134,29 @@ impl Visit {
     }
 
     /// [`commit`](Self::commit) in the middle of a request; handles then see what is stored.
-    pub(crate) fn save(self: Rc<Self>) -> impl Future<Output = Result<(), Error>> + 'static {
+    pub(crate) fn save(self: &Rc<Self>) -> RunToEnd<Done> {
+        let visit = self.clone();
         // Another `save` may commit them before this one gets its turn.
         let asked = self.ledger.borrow().operations().to_vec();
-        async move {
-            let done = self.clone().commit().await?;
-            if let Some(error) = asked.iter().find_map(|recorded| recorded.lost.get()) {
-                return Err(error.clone());
+        RunToEnd::new(move || visit.begin(visit.clone().store_and_show(asked)))
+    }
+
+    async fn store_and_show(self: Rc<Self>, asked: Vec<Rc<Recorded>>) -> Result<Done, Error> {
+        let done = self.clone().store().await?;
+        if let Some(error) = asked.iter().find_map(|recorded| recorded.lost.get()) {
+            return Err(error.clone());
+        }
+        let is_known = self.ledger.borrow().must_reload().is_none();
+        if done == Done::Stored && is_known {
+            return Ok(done);
+        }
+        match self.look_again().await {
+            // What was asked for is stored; the next use loads it.
+            Err(error) if done == Done::Stored && is_final(error.peek()) => {
+                tracing::warn!(%error, "a session was saved and could not be read again");
+                Ok(done)
             }
-            let is_known = self.ledger.borrow().must_reload().is_none();
-            if done == Done::Stored && is_known {
-                return Ok(());
-            }
-            match self.reload().await {
-                // What was asked for is stored; the next use loads it.
-                Err(error) if done == Done::Stored && is_final(error.peek()) => {
-                    tracing::warn!(%error, "a session was saved and could not be read again");
-                    Ok(())
-                }
-                reloaded => reloaded,
-            }
+            shown => shown,
         }
     }
 }

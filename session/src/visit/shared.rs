@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{turns::Turns, unconfirmed::Unconfirmed};
+use super::{touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
 use crate::{
     commit::exchange::Rules,
     schema::schemas::{Named, SchemaError, Schemas},
@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) known: Arc<Known>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
+    pub(crate) touches: Arc<Touches>,
 }
 
 impl Shared {
@@ -31,6 +32,7 @@ impl Shared {
             known: Arc::new(Known(RwLock::new(schemas))),
             turns: Arc::default(),
             unconfirmed: Arc::default(),
+            touches: Arc::default(),
         }
     }
 

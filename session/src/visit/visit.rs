@@ -4,16 +4,22 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::Future,
     panic::Location,
     rc::Rc,
+    time::Duration,
 };
 
-use tokio::sync::{Mutex, OnceCell};
+use futures_util::future::{FutureExt, LocalBoxFuture, WeakShared};
 
-use super::shared::Shared;
+use super::{
+    lookup::Loading,
+    run_to_end::{Begun, spawn},
+    shared::Shared,
+};
 use crate::{
     commit::{
-        exchange::CookieAction,
+        exchange::{CookieAction, Done},
         fold::Fold,
         ledger::Ledger,
         operation::{Operation, Ran, Replay},
@@ -30,9 +36,9 @@ pub(crate) struct Visit {
     pub(super) shared: Rc<Shared>,
     /// Changes whenever what handles see may have changed.
     stamp: Cell<u64>,
-    pub(super) loading: OnceCell<Result<(), Error>>,
-    /// Held by a commit: a request has one at a time.
-    pub(super) committing: Mutex<()>,
+    pub(super) loading: RefCell<Loading>,
+    /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
+    last: RefCell<Option<WeakShared<LocalBoxFuture<'static, Result<Done, Error>>>>>,
     /// Closures are running again. What they do to the session was recorded the first time.
     replaying: Cell<bool>,
     pub(super) ledger: RefCell<Ledger>,
@@ -43,8 +49,8 @@ impl Visit {
         Rc::new(Self {
             shared,
             stamp: Cell::new(0),
-            loading: OnceCell::new(),
-            committing: Mutex::new(()),
+            loading: RefCell::default(),
+            last: RefCell::new(None),
             replaying: Cell::new(false),
             ledger: RefCell::new(Ledger::new()),
         })
@@ -88,6 +94,11 @@ impl Visit {
             return None;
         }
         ledger.record().map(|(record, now)| read(record, now))
+    }
+
+    /// How long the session lives if the browser makes no further request.
+    pub(crate) fn expires_in(&self) -> Option<Duration> {
+        self.ledger.borrow().expires_in(&self.shared.rules)
     }
 
     pub(crate) fn fold<R>(&self, read: impl FnOnce(&Fold) -> R) -> R {
@@ -144,6 +155,39 @@ impl Visit {
 
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
         self.ledger.borrow().unacknowledged()
+    }
+
+    /// Begins `work`, which goes on when everything that began before it has ended.
+    pub(super) fn begin(&self, work: impl Future<Output = Result<Done, Error>> + 'static) -> Begun<Done> {
+        let before = self.under_way();
+        let in_turn = async move {
+            if let Some(before) = before {
+                drop(before.await);
+            }
+            work.await
+        };
+        let begun = in_turn.boxed_local().shared();
+        *self.last.borrow_mut() = begun.downgrade();
+        begun
+    }
+
+    /// What began last, if it has not ended.
+    pub(super) fn under_way(&self) -> Option<Begun<Done>> {
+        let last = self.last.borrow();
+        last.as_ref().and_then(WeakShared::upgrade).filter(|begun| begun.peek().is_none())
+    }
+
+    /// The request is dropped before its answer: what it has not saved is forgotten. A closure may own the session that it is
+    /// recorded in, and would keep it for ever.
+    pub(crate) fn abandon(self: Rc<Self>) {
+        match self.under_way() {
+            // A save that has begun runs to its end.
+            Some(begun) => spawn(async move {
+                drop(begun.await);
+                self.discard();
+            }),
+            None => self.discard(),
+        }
     }
 
     /// Runs closures again, during which nothing is recorded.

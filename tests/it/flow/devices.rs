@@ -229,6 +229,7 @@ async fn a_sign_in_beyond_the_maximum_is_refused() {
 async fn a_sign_in_beyond_the_maximum_ends_the_oldest_session() {
     let world = World::with(|builder| builder.max_sessions_per_user(2, WhenFull::EvictOldest)).await;
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(phone.go("in4").await.status, 200);
     world.clock.advance(Duration::from_secs(1));
     let [tablet] = signed_in(&world, ["tablet"]).await;

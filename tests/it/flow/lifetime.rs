@@ -287,7 +287,7 @@ async fn fields_that_a_sign_in_resets() {
 async fn a_closure_that_panics_is_a_500_and_writes_nothing() {
     let world = World::new().await;
     let browser = world.browser_after("v1,c1").await;
-    for words in ["crash", "v2,crash", "crash,v2,c2", "crash,save", "in4,crash"] {
+    for words in ["crash", "v2,crash", "crash,v2,c2", "crash,saveq", "crash,savex", "in4,crash"] {
         let answer = browser.go(words).await;
         assert_eq!(
             (answer.status, answer.jar(), answer.body.as_str()),

@@ -2,12 +2,15 @@
 
 mod bad_input;
 pub(crate) mod devices;
+mod double_sign_in;
 mod extract;
+mod kept;
 mod kit;
 mod late;
 mod lifetime;
 pub(crate) mod logged;
 mod outcomes;
+mod privilege;
 mod rows;
 mod rows_failing;
 mod rows_races;

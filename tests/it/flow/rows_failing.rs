@@ -127,7 +127,9 @@ async fn a_save_that_failed_is_not_repeated_at_the_end_of_the_request() {
             world.store.at("update", 1, fault.clone());
             let answer = browser.go(words).await;
             assert_eq!((answer.status, answer.jar()), (status, Jar::Kept), "{words} {fault:?}");
-            assert_eq!(world.store.asked(), "load update", "{words} {fault:?}");
+            // A save with nothing to write tells whether the session still is.
+            let reloads = if words.ends_with("savex,save") { " load" } else { "" };
+            assert_eq!(world.store.asked(), format!("load update{reloads}"), "{words} {fault:?}");
 
             world.store.at("create", 1, fault.clone());
             let answer = world.browser().go(words).await;

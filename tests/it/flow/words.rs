@@ -107,6 +107,7 @@ pub(super) async fn act(
             // The handler looks at the error, so it no longer decides the response.
             "save" => seen.push(said(session.save().await)),
             "saveq" => session.save().await?,
+            "reload" => seen.push(said(session.reload().await)),
             // The handler ignores the error.
             "savex" => drop(session.save().await),
             "see" => seen.push(show(shop)),
@@ -114,6 +115,8 @@ pub(super) async fn act(
             "err" => return Err(ErrorImATeapot("no coffee")),
             "fail" => acted.fails = true,
             "boom" => panic!("a handler panics"),
+            // It must not run on another cart.
+            "picky" => shop.update_cart(|cart| assert_eq!(cart[..], [1])),
             "crash" => shop.update_cart(|_| panic!("a closure panics")),
             "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
             "label" => session.set_label(&text()),

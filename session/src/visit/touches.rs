@@ -1,0 +1,52 @@
+//! Touches that this process has made lately, so that requests which overlap make one between them.
+//!
+//! In: a selector, and when its record was last touched. Out: whether the touch is still to be made. Never: I/O.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{id::public::Selector, record::time::Timestamp};
+
+/// How many touches are remembered. Sessions that share a place by chance forget each other's, which costs a write and no more.
+const PLACES: usize = 1024;
+
+/// The last touch of each of [`PLACES`] sessions: its selector, and when its record had been touched before.
+#[derive(Debug)]
+pub(crate) struct Touches(Mutex<Box<[Option<(Selector, Timestamp)>]>>);
+
+impl Default for Touches {
+    fn default() -> Self {
+        Self(Mutex::new(vec![None; PLACES].into()))
+    }
+}
+
+impl Touches {
+    /// Whether no other request of this process has made, or is making, this touch.
+    pub(crate) fn claim(&self, selector: &Selector, touched: Timestamp) -> bool {
+        let mut places = self.places();
+        let place = Self::place(&mut places, selector);
+        let is_claimed = place.is_some_and(|(known, since)| known == *selector && since >= touched);
+        if !is_claimed {
+            *place = Some((*selector, touched));
+        }
+        !is_claimed
+    }
+
+    /// The touch failed: the next request makes it.
+    pub(crate) fn give_back(&self, selector: &Selector) {
+        let mut places = self.places();
+        Self::place(&mut places, selector).take_if(|(known, _)| known == selector);
+    }
+
+    fn places(&self) -> MutexGuard<'_, Box<[Option<(Selector, Timestamp)>]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[allow(clippy::indexing_slicing)] // the remainder is smaller than the number of places
+    fn place<'a>(
+        places: &'a mut [Option<(Selector, Timestamp)>],
+        selector: &Selector,
+    ) -> &'a mut Option<(Selector, Timestamp)> {
+        let [first, second, ..] = *selector.as_bytes();
+        &mut places[usize::from(u16::from_le_bytes([first, second])) % PLACES]
+    }
+}

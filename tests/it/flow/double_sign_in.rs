@@ -1,0 +1,80 @@
+//! Two sign-ins with one cookie: a double click on the button, or a proxy that signs in on every request.
+
+use std::time::Duration;
+
+use super::kit::{EMPTY, Jar, World};
+
+#[actix_web::test]
+async fn overlapping_sign_ins_leave_one_session_one_cookie_and_the_cart() {
+    for (slow, fast, state) in [
+        ("gate,in4", "in4", r#"4 [1] 0 "" -"#),
+        ("in4,gate", "in4", r#"4 [1] 0 "" -"#),
+        ("in4,c3,gate", "in4,c2", r#"4 [1, 2, 3] 0 "" -"#),
+        ("c3,in4,gate", "c2,in4,d:x", r#"4 [1, 2, 3] 0 "x" -"#),
+    ] {
+        let world = World::new().await;
+        let browser = world.browser_after("c1").await;
+        let other = browser.clone();
+        let (slow, fast) = tokio::join!(biased; browser.go(slow), async {
+            let answer = other.go(fast).await;
+            world.gate.notify_one();
+            answer
+        });
+        assert_eq!((slow.status, slow.jar(), fast.status, fast.jar()), (200, Jar::Set, 200, Jar::Set));
+        // Whichever response arrives last, and whichever is lost.
+        assert_eq!(browser.cookie(), other.cookie());
+        assert_eq!((browser.state().await.as_str(), world.store.len()), (state, 1));
+    }
+}
+
+#[actix_web::test]
+async fn a_sign_in_whose_response_was_lost_can_be_repeated() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1").await;
+    let lost = browser.clone();
+    lost.go("in4,c2").await;
+    let again = browser.go("in4,c3").await;
+    assert_eq!((again.status, again.jar()), (200, Jar::Set));
+    assert_eq!((browser.cookie(), browser.state().await.as_str()), (lost.cookie(), r#"4 [1, 2, 3] 0 "" -"#));
+    assert_eq!(world.store.len(), 1);
+}
+
+#[actix_web::test]
+async fn another_user_or_a_late_one_gets_a_session_of_their_own() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1").await;
+    let first = browser.clone();
+    first.go("in4,c2").await;
+    let other = browser.clone();
+    assert_eq!(other.go("in5").await.jar(), Jar::Set);
+    assert_eq!(other.state().await, r#"5 [] 0 "" -"#);
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(browser.go("in4").await.jar(), Jar::Set);
+    assert_eq!(browser.state().await, r#"4 [] 0 "" -"#);
+    assert_eq!(first.state().await, r#"4 [1, 2] 0 "" -"#);
+}
+
+#[actix_web::test]
+async fn the_cookie_from_before_a_sign_in_opens_nothing_without_the_sign_in() {
+    let world = World::new().await;
+    let browser = world.browser_after("c1").await;
+    browser.clone().go("in4,c2").await;
+    assert_eq!(browser.state().await, EMPTY);
+    assert_eq!(browser.go("c3").await.status, 409);
+}
+
+#[actix_web::test]
+async fn a_proxy_that_signs_in_on_every_request_pays_for_a_cookie_once_a_minute() {
+    let world = World::new().await;
+    let browser = world.browser();
+    assert_eq!(browser.go("in4").await.jar(), Jar::Set);
+    world.store.asked();
+    for _ in 0..3 {
+        assert_eq!(browser.go("in4").await.jar(), Jar::Kept);
+    }
+    assert_eq!(world.store.asked(), "load load load");
+    assert_eq!(browser.go("in4,v7").await.jar(), Jar::Kept);
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(browser.go("in4").await.jar(), Jar::Set, "the user has proved again who they are");
+    assert_eq!(browser.go("auth1").await.body, r#"true | 4 [] 7 "" -"#);
+}
