@@ -65,23 +65,44 @@ mutate commit "left out though it renews" commit/machine.rs \
 mutate commit "left out though it saved before" commit/machine.rs \
   "(*since == Since::Load || !local.patch.writes())" \
   "true"
-mutate commit "superseded may write" commit/machine.rs \
-  "if ago < SUPERSEDED_WINDOW" \
-  "if false"
+mutate commit "superseded may write" commit/arrival.rs \
+  "loaded.now.since(loaded.record.meta().renewed) < SUPERSEDED_WINDOW" \
+  "false"
 mutate commit "superseded may sign out" commit/machine.rs \
   "(local.purges() || local.only_writes())" \
   "local.only_writes()"
 mutate commit "the generation is not expected" commit/build.rs \
   "expected_generation: Some(meta.generation)," \
   "expected_generation: None,"
-mutate commit "a sign-in joins a renewed record" commit/machine.rs \
+mutate commit "a sign-in goes on in a renewed record" commit/machine.rs \
   "if overtaken && self.request.local.signs_in_from_nobody() {" \
   "if false {"
+mutate commit "a change of user does not end other visits" commit/machine.rs \
+  "if then.principal != now.principal && self.request.local.signed_in.is_none() {" \
+  "if false {"
+mutate commit "a closure tells what came after a renewal" commit/machine.rs \
+  "if renewed && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {" \
+  "if false {"
+mutate commit "an overtaken request sees what came after" commit/build.rs \
+  "if by == By::Overtaken {" \
+  "if false {"
+mutate commit "any user joins a sign-in" commit/machine.rs \
+  "(same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)" \
+  "is_just_renewed(current).then_some(id)"
+mutate commit "a sign-in of long ago is joined" commit/machine.rs \
+  "same_user && is_just_renewed(current)" \
+  "same_user"
+mutate commit "two sign-ins at once are two sessions" commit/machine.rs \
+  "(same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)" \
+  "None"
+mutate commit "the same user renews each time" commit/build.rs \
+  "signed_in.from_nobody || !on.record.meta().authenticated.is_some_and(recently)" \
+  "true"
 mutate commit "a sign-in is lost with the session" commit/machine.rs \
   "Updated::Gone if self.request.local.signs_in_from_nobody() => self.create_from_replay()," \
   ""
 mutate commit "an overtaken renewal renews again" commit/build.rs \
-  "let renews = wants_cookie && !target.overtaken;" \
+  "let renews = wants_cookie && target.by == By::Met;" \
   "let renews = wants_cookie;"
 mutate commit "Gone opens a new session" commit/machine.rs \
   "Updated::Gone => Ok(Next::Finish(Finish::gone()))," \
@@ -110,8 +131,8 @@ mutate commit "an overtaken request gets a cookie" commit/arrival.rs \
 
 # What the core decides for the shell.
 mutate model "a replaced verifier opens the record" commit/arrival.rs \
-  "Some(loaded) if has_other_verifier(&id, &loaded) => {" \
-  "Some(loaded) if has_other_verifier(&id, &loaded) && false => {"
+  "Some(loaded) if has_other_verifier(&id, &loaded) => Self::Superseded(id, loaded)," \
+  "Some(loaded) if has_other_verifier(&id, &loaded) && false => Self::Superseded(id, loaded),"
 mutate model "an absent field equals what is set" section/patch.rs \
   "None => self.view.cell(place.wire_key(), place.resets()).is_some_and(|cell| reads(&cell.json))," \
   "None => self.view.cell(place.wire_key(), place.resets()).is_none_or(|cell| reads(&cell.json)),"
@@ -122,10 +143,10 @@ mutate model "what was done needs no commit" commit/ledger.rs \
   "!self.operations.is_empty() || self.fault.is_some() || self.owes_something()" \
   "self.fault.is_some() || self.owes_something()"
 mutate model "no failure is final" commit/machine.rs \
-  "matches!(kind, ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable)" \
-  "matches!(kind, ErrorKind::Contended)"
+  "ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable | ErrorKind::Superseded" \
+  "ErrorKind::Contended"
 mutate model "what was saved is forgotten by nobody" commit/ledger.rs \
-  "self.operations.retain(|recorded| !covered.iter().any(|known| Rc::ptr_eq(known, recorded)));" \
+  "forget(&mut self.operations, covered);" \
   ""
 
 # Evolution, reading.

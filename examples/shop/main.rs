@@ -57,6 +57,7 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // `dangerous_insecure_cookie`: the cookie is then `__Host-sid` with `Secure`.
     let sessions = SessionMiddleware::builder(store, key).dangerous_insecure_cookie().build()?;
 
+    let finishing = sessions.clone();
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(routes::headers))
@@ -74,8 +75,10 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         println!("http://{address}");
     }
-    // On SIGINT and SIGTERM, actix finishes the requests that it has begun and stops.
+    // On SIGINT and SIGTERM, actix finishes the requests that it has begun and stops. What is being stored for clients that have gone
+    // is waited for too.
     server.run().await?;
+    finishing.finish().await;
     println!("bye");
     Ok(())
 }

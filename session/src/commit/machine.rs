@@ -117,7 +117,11 @@ impl<'a> Commit<'a> {
             Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purges() => self.delete(id),
             Arrival::Live(id, _) if local.has_left() => self.create_from_local(Some(id)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
-            Arrival::Displaced(_) if self.request.operations.is_empty() => Ok(Next::nothing()),
+            // Unreadable is not empty: it is never overwritten (G6).
+            Arrival::Displaced(_) | Arrival::Unreadable(_) if self.request.operations.is_empty() => {
+                Ok(Next::nothing())
+            }
+            Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
             Arrival::Displaced(_) if local.signed_in.is_some() => self.create_from_replay(),
             Arrival::Displaced(_) => Ok(Next::Finish(Finish::displaced())),
             // The browser is about to learn its new cookie. A write now would go to a session of its own, and a logout nowhere.
@@ -133,9 +137,6 @@ impl<'a> Commit<'a> {
             // Its writes count as done just before the end, so that nothing brings the session back (G3).
             Arrival::Ended if local.only_writes() && !local.has_left() => Ok(Next::Finish(Finish::gone())),
             Arrival::Nobody | Arrival::Ended => self.create_from_local(None),
-            // Unreadable is not empty: it is never overwritten (G6).
-            Arrival::Unreadable(_) if self.request.operations.is_empty() => Ok(Next::nothing()),
-            Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
         }
     }
 

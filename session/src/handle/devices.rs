@@ -103,7 +103,7 @@ impl Session {
     pub fn revoke(&self, id: PublicId) -> impl Future<Output = Result<(), Error>> + use<> {
         let (visit, signed_in, at) = (self.visit().clone(), self.principal(), Location::caller());
         let is_current = self.public_id() == Some(id);
-        RunToEnd::of(async move {
+        RunToEnd::of(self.visit().shared(), async move {
             let Some(principal) = signed_in else { return Ok(()) };
             if is_current {
                 visit.perform(Operation::Purge, at);
@@ -125,7 +125,7 @@ impl Session {
     /// As [`revoke`](Self::revoke).
     pub fn revoke_others(&self) -> impl Future<Output = Result<u64, Error>> + use<> {
         let (visit, signed_in, current) = (self.visit().clone(), self.principal(), self.public_id());
-        RunToEnd::of(async move {
+        RunToEnd::of(self.visit().shared(), async move {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
             let current = current.map(PublicId::selector);
@@ -143,7 +143,7 @@ impl Session {
     #[track_caller]
     pub fn revoke_all(&self) -> impl Future<Output = Result<u64, Error>> + use<> {
         let (visit, signed_in, at) = (self.visit().clone(), self.principal(), Location::caller());
-        RunToEnd::of(async move {
+        RunToEnd::of(self.visit().shared(), async move {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
             let ended = index.delete_all(&principal, None).await?;

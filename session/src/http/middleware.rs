@@ -51,6 +51,28 @@ impl SessionMiddleware {
     pub(crate) const fn over(site: Site, shared: Shared) -> Self {
         Self { site, shared }
     }
+
+    /// Waits until everything that requests have begun to store is stored.
+    ///
+    /// A graceful stop of the server waits for the requests of clients that are still there. Await this after it, so that the process
+    /// does not end while a request is being stored whose client has gone.
+    ///
+    /// ```no_run
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    /// use actix_web::{App, HttpServer};
+    ///
+    /// #[actix_web::main]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+    ///     let finishing = sessions.clone();
+    ///     HttpServer::new(move || App::new().wrap(sessions.clone())).bind(("127.0.0.1", 8080))?.run().await?;
+    ///     finishing.finish().await;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn finish(self) {
+        self.shared.ongoing.ended().await;
+    }
 }
 
 impl fmt::Debug for SessionMiddleware {

@@ -5,6 +5,7 @@
 //! * `unconfirmed`: sessions whose end the store did not confirm.
 //! * `turns`: commits of one session take turns.
 //! * `touches`: requests that overlap touch their session once.
+//! * `ongoing`: what workers have begun and a server that stops waits for.
 //! * `shared`: what all requests of an application share.
 //! * `lookup`: what the store has for a cookie.
 //! * `run_to_end`: work that has begun goes on, whoever waits for it.
@@ -16,6 +17,7 @@
 pub(crate) mod unconfirmed;
 pub(crate) mod turns;
 pub(crate) mod touches;
+mod ongoing;
 pub(crate) mod shared;
 mod lookup;
 pub(crate) mod run_to_end;

@@ -4,28 +4,37 @@
 
 use std::{
     cell::Cell,
-    future::Future,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix_web::rt;
-use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
+use futures_util::future::{self, FusedFuture, FutureExt, LocalBoxFuture, WeakShared};
+use tokio::runtime::Builder;
 
+use super::{
+    ongoing::{Counted, Ongoing},
+    shared::Shared,
+};
 use crate::error::Error;
 
 /// Work that has begun. Whoever waits for it drives it, and everyone gets its outcome.
-pub(crate) type Begun<T> = Shared<LocalBoxFuture<'static, Result<T, Error>>>;
+pub(crate) type Begun<T> = future::Shared<LocalBoxFuture<'static, Result<T, Error>>>;
+
+/// Finds work that somebody else still waits for.
+pub(super) type WeakBegun<T> = WeakShared<LocalBoxFuture<'static, Result<T, Error>>>;
 
 /// A future whose work begins with the first poll, and then belongs to the worker.
 ///
 /// actix drops a request's future when the client resets the connection, and half a commit is worse than a whole one. A handler may
 /// also keep the future without polling it, while others wait for what the work holds.
-pub(crate) struct RunToEnd<T: 'static> {
+pub(crate) struct RunToEnd<T: Clone + 'static> {
     state: State<T>,
-    /// Whether somebody still waits for the outcome.
-    is_awaited: Rc<Cell<bool>>,
+    worker: Worker,
 }
 
 enum State<T: 'static> {
@@ -34,15 +43,27 @@ enum State<T: 'static> {
     Ended,
 }
 
+/// What a worker must know of work that it takes over.
+#[derive(Clone)]
+struct Worker {
+    ongoing: Ongoing,
+    /// The longest time that a worker which stops spends on it.
+    deadline: Duration,
+    /// Whether somebody still waits for the outcome.
+    is_awaited: Rc<Cell<bool>>,
+}
+
 impl<T: Clone + 'static> RunToEnd<T> {
     /// Work that `begin` begins.
-    pub(crate) fn new(begin: impl FnOnce() -> Begun<T> + 'static) -> Self {
-        Self { state: State::New(Box::new(begin)), is_awaited: Rc::new(Cell::new(true)) }
+    pub(crate) fn new(shared: &Shared, begin: impl FnOnce() -> Begun<T> + 'static) -> Self {
+        let (ongoing, deadline) = (shared.ongoing.clone(), shared.rules.deadline);
+        let worker = Worker { ongoing, deadline, is_awaited: Rc::new(Cell::new(true)) };
+        Self { state: State::New(Box::new(begin)), worker }
     }
 
     /// Work that waits for nothing else.
-    pub(crate) fn of(work: impl Future<Output = Result<T, Error>> + 'static) -> Self {
-        Self::new(|| work.boxed_local().shared())
+    pub(crate) fn of(shared: &Shared, work: impl Future<Output = Result<T, Error>> + 'static) -> Self {
+        Self::new(shared, || work.boxed_local().shared())
     }
 }
 
@@ -57,8 +78,8 @@ impl<T: Clone + 'static> Future for RunToEnd<T> {
         };
         let polled = work.poll_unpin(context);
         if polled.is_pending() {
-            if is_first {
-                hand_over(work.clone(), self.is_awaited.clone());
+            if is_first && can_spawn() {
+                rt::spawn(self.worker.clone().drive(work.clone()));
             }
             self.state = State::Begun(work);
         }
@@ -66,28 +87,61 @@ impl<T: Clone + 'static> Future for RunToEnd<T> {
     }
 }
 
-impl<T: 'static> Drop for RunToEnd<T> {
+impl<T: Clone + 'static> Drop for RunToEnd<T> {
     fn drop(&mut self) {
-        self.is_awaited.set(false);
+        self.worker.is_awaited.set(false);
     }
 }
 
-/// Lets the worker drive the work from now on.
-fn hand_over<T: Clone + 'static>(work: Begun<T>, is_awaited: Rc<Cell<bool>>) {
-    spawn(async move {
-        if let Err(error) = work.await
+impl Worker {
+    async fn drive<T: Clone + 'static>(self, work: Begun<T>) {
+        let Self { ongoing, deadline, is_awaited } = self;
+        let mut work = Driven { work, deadline, _counted: ongoing.count() };
+        if let Err(error) = poll_fn(|context| work.work.poll_unpin(context)).await
             && !is_awaited.get()
         {
             tracing::error!(%error, "a session could not be saved; the client has gone, so nobody was told");
         }
-    });
+    }
 }
 
-/// Runs a future beside the request, where that can be done: in an actix worker, under `#[actix_web::main]` and `#[tokio::main]`
-/// alike. Elsewhere, such as in a `#[tokio::test]`, the work goes on only while somebody waits for it.
+/// Work that a worker drives.
+struct Driven<T: Clone + 'static> {
+    work: Begun<T>,
+    deadline: Duration,
+    _counted: Counted,
+}
+
+impl<T: Clone + 'static> Drop for Driven<T> {
+    /// A worker that stops does not wait for requests whose clients are gone, and drops its tasks. Their work is finished here.
+    fn drop(&mut self) {
+        if self.work.peek().is_some() || self.work.is_terminated() || std::thread::panicking() {
+            return;
+        }
+        // Where a runtime cannot be begun, because another one is being driven on this thread, `block_on` panics.
+        let finished = catch_unwind(AssertUnwindSafe(|| finish(self.work.clone(), self.deadline)));
+        if !matches!(finished, Ok(Some(Ok(_)))) {
+            tracing::error!("a worker stopped before a session of a client that has gone could be saved");
+        }
+    }
+}
+
+/// Drives work on this thread, for at most `longest`, in a runtime of its own: the one that it began in does not run any more.
+fn finish<T: Clone>(work: Begun<T>, longest: Duration) -> Option<Result<T, Error>> {
+    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async { tokio::time::timeout(longest, work).await.ok() })
+}
+
+/// Whether a future can run beside the request. It can in an actix worker, under `#[actix_web::main]` and `#[tokio::main]` alike.
+/// Elsewhere, such as in a `#[tokio::test]`, work goes on only while somebody waits for it.
+fn can_spawn() -> bool {
+    // A task that polls what cannot be sent to another thread is a local one, so it can spawn others.
+    rt::System::is_registered() || tokio::task::try_id().is_some()
+}
+
+/// Runs a future beside the request, where that can be done.
 pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
-    // A task that polls what cannot be sent to another thread is a local one, so that it can spawn others.
-    if rt::System::is_registered() || tokio::task::try_id().is_some() {
+    if can_spawn() {
         rt::spawn(future);
     }
 }

@@ -28,7 +28,7 @@ impl Visit {
     /// Stores what was recorded so far, at the end of the request.
     pub(crate) fn commit(self: &Rc<Self>) -> RunToEnd<Done> {
         let visit = self.clone();
-        RunToEnd::new(move || visit.begin(visit.clone().store()))
+        RunToEnd::new(&self.shared, move || visit.begin(visit.clone().store()))
     }
 
     /// Stores what was recorded so far.
@@ -114,7 +114,7 @@ impl Visit {
     /// Loads the session again, so that handles see what other requests wrote.
     pub(crate) fn reload(self: &Rc<Self>) -> RunToEnd<Done> {
         let visit = self.clone();
-        RunToEnd::new(move || visit.begin(visit.clone().look_again()))
+        RunToEnd::new(&self.shared, move || visit.begin(visit.clone().look_again()))
     }
 
     async fn look_again(self: Rc<Self>) -> Result<Done, Error> {
@@ -138,7 +138,7 @@ impl Visit {
         let visit = self.clone();
         // Another `save` may commit them before this one gets its turn.
         let asked = self.ledger.borrow().operations().to_vec();
-        RunToEnd::new(move || visit.begin(visit.clone().store_and_show(asked)))
+        RunToEnd::new(&self.shared, move || visit.begin(visit.clone().store_and_show(asked)))
     }
 
     async fn store_and_show(self: Rc<Self>, asked: Vec<Rc<Recorded>>) -> Result<Done, Error> {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
+use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
 use crate::{
     commit::exchange::Rules,
     schema::schemas::{Named, SchemaError, Schemas},
@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
     pub(crate) touches: Arc<Touches>,
+    pub(crate) ongoing: Ongoing,
 }
 
 impl Shared {
@@ -33,6 +34,7 @@ impl Shared {
             turns: Arc::default(),
             unconfirmed: Arc::default(),
             touches: Arc::default(),
+            ongoing: Ongoing::default(),
         }
     }
 

@@ -9,9 +9,12 @@ use crate::{id::public::Selector, record::time::Timestamp};
 /// How many touches are remembered. Sessions that share a place by chance forget each other's, which costs a write and no more.
 const PLACES: usize = 1024;
 
-/// The last touch of each of [`PLACES`] sessions: its selector, and when its record had been touched before.
+/// The last touches, by place.
 #[derive(Debug)]
-pub(crate) struct Touches(Mutex<Box<[Option<(Selector, Timestamp)>]>>);
+pub(crate) struct Touches(Mutex<Box<[Place]>>);
+
+/// The session that was touched last of those that share a place, and when its record had been touched before.
+type Place = Option<(Selector, Timestamp)>;
 
 impl Default for Touches {
     fn default() -> Self {
@@ -37,15 +40,12 @@ impl Touches {
         Self::place(&mut places, selector).take_if(|(known, _)| known == selector);
     }
 
-    fn places(&self) -> MutexGuard<'_, Box<[Option<(Selector, Timestamp)>]>> {
+    fn places(&self) -> MutexGuard<'_, Box<[Place]>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[allow(clippy::indexing_slicing)] // the remainder is smaller than the number of places
-    fn place<'a>(
-        places: &'a mut [Option<(Selector, Timestamp)>],
-        selector: &Selector,
-    ) -> &'a mut Option<(Selector, Timestamp)> {
+    fn place<'a>(places: &'a mut [Place], selector: &Selector) -> &'a mut Place {
         let [first, second, ..] = *selector.as_bytes();
         &mut places[usize::from(u16::from_le_bytes([first, second])) % PLACES]
     }

@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{FutureExt, LocalBoxFuture, WeakShared};
+use futures_util::future::FutureExt;
 
 use super::{
     lookup::Loading,
-    run_to_end::{Begun, spawn},
+    run_to_end::{Begun, WeakBegun, spawn},
     shared::Shared,
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Visit {
     stamp: Cell<u64>,
     pub(super) loading: RefCell<Loading>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
-    last: RefCell<Option<WeakShared<LocalBoxFuture<'static, Result<Done, Error>>>>>,
+    last: RefCell<Option<WeakBegun<Done>>>,
     /// Closures are running again. What they do to the session was recorded the first time.
     replaying: Cell<bool>,
     pub(super) ledger: RefCell<Ledger>,
@@ -174,7 +174,7 @@ impl Visit {
     /// What began last, if it has not ended.
     pub(super) fn under_way(&self) -> Option<Begun<Done>> {
         let last = self.last.borrow();
-        last.as_ref().and_then(WeakShared::upgrade).filter(|begun| begun.peek().is_none())
+        last.as_ref().and_then(WeakBegun::upgrade).filter(|begun| begun.peek().is_none())
     }
 
     /// The request is dropped before its answer: what it has not saved is forgotten. A closure may own the session that it is

@@ -29,7 +29,10 @@ async fn poll_once<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> bool {
 }
 
 /// An empty body that keeps a future without polling it, until the gate opens.
-struct Keeps(#[allow(dead_code)] Pin<Box<dyn Future<Output = Result<(), Error>>>>, Pin<Box<dyn Future<Output = ()>>>);
+struct Keeps(
+    #[allow(dead_code)] Pin<Box<dyn Future<Output = Result<(), Error>>>>,
+    Pin<Box<dyn Future<Output = ()>>>,
+);
 
 impl MessageBody for Keeps {
     type Error = std::convert::Infallible;
@@ -59,7 +62,7 @@ async fn saves_twice(mut shop: TypedSession<Shop>) -> Result<&'static str, Error
     shop.set_visits(7);
     let mut first: Pin<Box<dyn Future<Output = _>>> = Box::pin(shop.session().save());
     poll_once(&mut first).await;
-    shop.set_draft("x".into());
+    shop.set_draft("x".to_owned());
     shop.session().save().await?;
     first.await?;
     Ok("both")
@@ -115,12 +118,15 @@ async fn a_kept_save_does_not_hang_its_request() {
     let browser = world.browser_after("v1").await;
     world.store.at("update", 1, Fault::Held(None));
     world.gate.notify_one();
-    let (answer, ()) = in_time(async { tokio::join!(biased; browser.get("/keeps"), async {
-        while !world.store.was_asked("update") {
-            tokio::task::yield_now().await;
-        }
-        world.store.release();
-    }) }).await;
+    let (answer, ()) = in_time(async {
+        tokio::join!(biased; browser.get("/keeps"), async {
+            while !world.store.was_asked("update") {
+                tokio::task::yield_now().await;
+            }
+            world.store.release();
+        })
+    })
+    .await;
     assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
     assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
 }
@@ -129,12 +135,15 @@ async fn a_kept_save_does_not_hang_another_one() {
     let world = world().await;
     let browser = world.browser_after("v1").await;
     world.store.at("update", 1, Fault::Held(None));
-    let (answer, ()) = in_time(async { tokio::join!(biased; browser.get("/twice"), async {
-        while !world.store.was_asked("update") {
-            tokio::task::yield_now().await;
-        }
-        world.store.release();
-    }) }).await;
+    let (answer, ()) = in_time(async {
+        tokio::join!(biased; browser.get("/twice"), async {
+            while !world.store.was_asked("update") {
+                tokio::task::yield_now().await;
+            }
+            world.store.release();
+        })
+    })
+    .await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "both"));
     assert_eq!(browser.state().await, r#"- [] 7 "x" -"#);
 }
@@ -150,7 +159,16 @@ async fn a_kept_reload_does_not_hang_a_save() {
 async fn a_kept_extraction_does_not_hang_the_handler() {
     let world = world().await;
     let browser = world.browser_after("v3").await;
-    let answer = in_time(browser.get("/impatient")).await;
+    world.store.at("load", 1, Fault::Held(None));
+    let (answer, ()) = in_time(async {
+        tokio::join!(biased; browser.get("/impatient"), async {
+            while !world.store.was_asked("load") {
+                tokio::task::yield_now().await;
+            }
+            world.store.release();
+        })
+    })
+    .await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "3"));
     assert_eq!(world.store.asked(), "load", "they share it");
 }

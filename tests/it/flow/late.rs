@@ -251,3 +251,51 @@ fn a_cookie_that_never_arrived() {
     let reply = server.ask_with("/do/", &cookie);
     assert_eq!((reply.status(), reply.set_cookie()), (200, None));
 }
+
+#[actix_web::test]
+async fn a_body_sees_what_its_handler_stored() {
+    let world = world().await;
+    let browser = world.browser_after("n:hello").await;
+    assert_eq!(browser.get("/late/t~t,see").await.body, format!("none | {EMPTY} | {EMPTY}"), "it was taken");
+    for begun in ["v1", "in4", "in4,v1"] {
+        let answer = world.browser().get(&format!("/late/{begun}~is,id,who")).await;
+        let seen: Vec<_> = answer.body.split(" | ").collect();
+        assert_eq!(seen[0], "10", "{begun}: the session exists");
+        assert_ne!(seen[1], "none", "{begun}");
+        assert_eq!(seen[2] == "nobody", begun == "v1", "{begun}");
+    }
+    assert_eq!(
+        world.browser_after("v1").await.get("/late/purge~is,see").await.body,
+        format!("00 | {EMPTY} | {EMPTY}")
+    );
+}
+
+#[actix_web::test]
+async fn a_refused_write_that_was_acknowledged_is_not_tried_again() {
+    let world = World::routed(|builder| builder.max_record_bytes(200), streams).await;
+    let large = format!("d:{}", "x".repeat(300));
+    let browser = world.browser_after("v1").await;
+    let answer = browser.go(&format!("c1,{large},save,v2")).await;
+    assert!(answer.status == 200 && answer.body.starts_with("TooLarge | "), "{answer:?}");
+    assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
+    // In a stream every later save goes on without it.
+    let answer = browser.get(&format!("/late/~{large},save,v3,save,v4,save")).await;
+    assert_eq!(answer.body, r#"TooLarge | Ok | Ok | - [] 4 "" -"#);
+    // What the handler did not acknowledge answers the request.
+    assert_eq!(browser.go(&format!("{large},savex,v9")).await.status, 500);
+    assert_eq!(browser.state().await, r#"- [] 4 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_save_that_was_stored_is_not_a_503_because_it_cannot_be_read_again() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(Duration::from_mins(10));
+    for load in [3, 4] {
+        world.store.at("load", load, Fault::Fails(StoreErrorKind::Unavailable));
+    }
+    // Another request writes a field that no guard covers, so the record is not known after the save.
+    let answer = browser.overlap("v2,gate,save", "d:x").await.0;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Kept), "{answer:?}");
+    assert_eq!(browser.state().await, r#"- [] 2 "x" -"#);
+}

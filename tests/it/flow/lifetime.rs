@@ -300,3 +300,58 @@ async fn a_closure_that_panics_is_a_500_and_writes_nothing() {
     assert_eq!(browser.go("crash,discard,v3").await.status, 200);
     assert_eq!(browser.state().await, r#"- [1] 3 "" -"#);
 }
+
+#[actix_web::test]
+async fn a_sign_in_starts_from_the_limits_of_the_builder() {
+    for grants in ["life:86400:2592000:1", "v2,life:86400:2592000:1"] {
+        let world = World::new().await;
+        let browser = world.browser_after("v1").await;
+        browser.go(grants).await;
+        let answer = browser.go("in4,left").await;
+        assert_eq!(answer.body.split(' ').next(), Some("Some(1800)"), "{grants}");
+        assert!(!answer.set_cookie().unwrap().contains("Max-Age"), "{answer:?}");
+        world.clock.advance(30 * MINUTE);
+        assert_eq!(browser.state().await, EMPTY, "nobody asked to be remembered: {grants}");
+    }
+}
+
+#[actix_web::test]
+async fn a_lifetime_is_kept_on_either_side_of_the_sign_in() {
+    for begun in ["v1", "v1,in4"] {
+        for words in ["life:7200:14400:1,in5", "in5,life:7200:14400:1", "life:7200:14400:1,in5,left"] {
+            let world = World::new().await;
+            let browser = world.browser_after(begun).await;
+            let answer = browser.go(words).await;
+            assert!(answer.set_cookie().unwrap().contains("Max-Age=14400"), "{begun} {words}: {answer:?}");
+            world.clock.advance(2 * HOUR - MILLI);
+            assert_eq!(&browser.state().await[..1], "5", "{begun} {words}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_lifetime_of_zero_is_refused() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    for words in ["life:0:60:0", "life:60:0:1", "in4,life:0:0:0"] {
+        assert_eq!(browser.go(words).await.status, 500, "{words}");
+        assert_eq!(world.browser().go(&format!("v2,{words}")).await.jar(), Jar::Kept, "{words}");
+        assert_eq!(browser.state().await, r#"- [] 1 "" -"#, "{words}");
+    }
+    assert_eq!(browser.go("life:0:0:0,discard,v3").await.status, 200);
+}
+
+#[actix_web::test]
+async fn expires_in_shows_the_limits_that_the_request_sets() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(MINUTE);
+    for (words, left) in
+        [("left", "Some(1740)"), ("life:7200:14400:1,left", "Some(7200)"), ("in4,left", "Some(1800)")]
+    {
+        let answer = browser.clone().go(&format!("{words},discard")).await;
+        assert!(answer.body.starts_with(left), "{words}: {answer:?}");
+    }
+    let begins = world.browser().go("left,v1,left").await;
+    assert_eq!(begins.body, r#"None | Some(1800) | - [] 1 "" -"#);
+}

@@ -155,6 +155,9 @@ impl SessionStore for Script {
         let fault = self.note("load", "load", key);
         // The answer takes a moment, as from a server. A second extractor must not load again in the meantime.
         tokio::task::yield_now().await;
+        if let Some(Fault::Held(_)) = fault {
+            self.release.notified().await;
+        }
         let damage = self.book.lock().unwrap().damage;
         match (fault, damage) {
             (Some(Fault::Fails(kind)), _) => Err(StoreError::new(kind)),

@@ -26,11 +26,26 @@ pub(super) struct Node {
     reports: Arc<Mutex<Vec<String>>>,
 }
 
+/// What runs the server: `#[actix_web::main]`, or `#[tokio::main]`, which actix-web documents too.
+#[derive(Clone, Copy)]
+pub(super) enum Runtime {
+    Actix,
+    Tokio,
+}
+
 impl Node {
     /// Starts a server with its sessions at `url` and this deadline for store calls.
     pub(super) fn start(url: &str, deadline: Duration) -> Self {
+        Self::start_under(Runtime::Actix, url, deadline)
+    }
+
+    pub(super) fn start_under(runtime: Runtime, url: &str, deadline: Duration) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_app"))
             .args([url, KEY, &deadline.as_millis().to_string()])
+            .arg(match runtime {
+                Runtime::Actix => "actix",
+                Runtime::Tokio => "tokio",
+            })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

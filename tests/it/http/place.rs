@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::node::Node;
+use super::node::{Node, Runtime};
 use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
 
 /// A deadline that no server reaches under load.
@@ -53,6 +53,11 @@ impl Place {
     /// A server with this deadline for store calls.
     pub(super) fn node_within(&self, deadline: Duration) -> Node {
         Node::start(&self.url(), deadline)
+    }
+
+    /// A server that this runtime runs.
+    pub(super) fn node_under(&self, runtime: Runtime) -> Node {
+        Node::start_under(runtime, &self.url(), PATIENT)
     }
 
     /// The number of stored sessions.

@@ -1,6 +1,6 @@
 //! A server with sessions, for tests that start, stop and kill it.
 //!
-//! In: `app <store URL> <key> <deadline in ms>`. Out: `listening on <address>` as the first line of standard output, and reports on
+//! In: `app <store URL> <key> <deadline in ms> <runtime>`, where the runtime is `actix` or `tokio`. Out: `listening on <address>` as the first line of standard output, and reports on
 //! standard error. Never: outlives its test.
 //!
 //! A line on standard input turns the store on, even if the server accepts no more connections. The server ends at the end of its
@@ -29,9 +29,18 @@ use self::{
     switch::{Mode, State, Switched},
 };
 
-#[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     report::to_stderr()?;
+    match env::args().nth(4).as_deref() {
+        // What `#[actix_web::main]` does.
+        Some("actix") => actix_web::rt::System::new().block_on(serve()),
+        // What `#[tokio::main]` does.
+        Some("tokio") => tokio::runtime::Runtime::new()?.block_on(serve()),
+        _ => Err("the runtime is missing".into()),
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let mut argument = |what: &'static str| arguments.next().ok_or(what);
     let url = argument("the store's URL is missing")?;
@@ -51,6 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .load_deadline(deadline)
         .save_deadline(deadline)
         .build()?;
+    let finishing = sessions.clone();
     let (gates, store) = (web::Data::new(Gates::default()), web::Data::new(store));
     let server = HttpServer::new(move || {
         let seen = gates.clone();
@@ -77,5 +87,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = server.addrs().first().copied().ok_or("no address")?;
     writeln!(io::stdout(), "listening on {address}")?;
     server.run().await?;
+    finishing.finish().await;
     Ok(())
 }
