@@ -97,8 +97,9 @@ impl<T: SessionState> Tracked<T> {
         Ok(Self { visit, head })
     }
 
+    /// A getter cannot return a failure, so the request is answered with it.
     fn read(&self) -> Result<T, Error> {
-        self.visit.read(decode::<T>)
+        self.visit.read(decode::<T>).inspect_err(|error| self.visit.refuse(error))
     }
 
     /// The state as it is now, the operations of other handles included.

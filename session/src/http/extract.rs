@@ -122,19 +122,24 @@ impl<T: SessionState> Future for Extract<T> {
 
 fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Result<T::Handle, Error> {
     let opened = loaded.and_then(|()| Tracked::open(visit.clone()));
-    opened.map(T::Handle::from).inspect_err(|error| {
+    opened.map(T::Handle::from).map_err(|error| {
         tracing::error!(%error, state = T::schema().name(), "a session could not be extracted");
-        visit.refuse(error);
+        refused(visit, &error)
     })
+}
+
+/// The error for one extraction. Every extraction of a session that cannot be loaded fails, and each is acknowledged by itself:
+/// a middleware that does without the session does not speak for the handler.
+fn refused(visit: &Visit, error: &Error) -> Error {
+    let error = error.for_another();
+    visit.refuse(&error);
+    error
 }
 
 /// The session as a whole. It is there even if its record cannot be read, because such a record can still be purged.
 fn whole(visit: Rc<Visit>, loaded: Result<(), Error>) -> Result<Session, Error> {
     match loaded {
-        Err(error) if error.peek() != ErrorKind::Unreadable => {
-            visit.refuse(&error);
-            Err(error)
-        }
+        Err(error) if error.kind() != ErrorKind::Unreadable => Err(refused(&visit, &error)),
         _ => Ok(Session::of(visit)),
     }
 }

@@ -24,13 +24,12 @@ impl ErrorKind {
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        self.peek().status()
+        self.kind().status()
     }
 
     /// An opaque response: the status and its standard phrase, and when to try again.
     fn error_response(&self) -> HttpResponse {
-        self.acknowledge();
-        let status = self.peek().status();
+        let status = self.kind().status();
         let mut response = HttpResponse::build(status);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));

@@ -32,7 +32,7 @@ pub(super) async fn look_up(shared: Rc<Shared>, id: SessionId) -> LookedUp {
     match shared.store.load(&id.selector).await.map_err(Error::from) {
         Ok(found) => (Some(Arrival::of(id, found)), Ok(())),
         // It cannot be read, but it can be deleted.
-        Err(error) if error.peek() == ErrorKind::Unreadable => (Some(Arrival::Unreadable(id)), Err(error)),
+        Err(error) if error.kind() == ErrorKind::Unreadable => (Some(Arrival::Unreadable(id)), Err(error)),
         Err(error) => (None, Err(error)),
     }
 }

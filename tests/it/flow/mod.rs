@@ -1,5 +1,6 @@
 //! The flow from cookie to store and back, in this process.
 
+mod acknowledging;
 mod bad_input;
 pub(crate) mod devices;
 mod double_sign_in;
