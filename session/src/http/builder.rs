@@ -287,9 +287,10 @@ impl SessionMiddlewareBuilder {
             random: self.random,
             succession: Succession::new(&self.key),
         };
-        let site = Site { cookie, keys: KeyRing::new(&self.key, &self.retired), eager: self.eager };
-        let store = BoundedStore::new(self.store, self.deadlines);
-        SessionMiddleware::over(site, Shared::new(store, rules, self.schemas))
+        let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, self.schemas);
+        let keys = KeyRing::new(&self.key, &self.retired);
+        let site = Site { cookie, keys, eager: self.eager, lines: shared.lines.clone() };
+        SessionMiddleware::over(site, shared)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
         session::Session,
         state::{SessionState, Tracked},
     },
+    sparse::Sparse,
     visit::visit::Visit,
 };
 
@@ -47,7 +48,10 @@ fn missing<T>(place: &str) -> Error {
     let error = Error::new(ErrorKind::MissingMiddleware).because(format!(
         "`{asked}` was asked for on `{place}`, but no session middleware wraps it; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
     ));
-    tracing::error!(%error, "a handler asked for a session where there is none");
+    static LINES: Sparse = Sparse::new();
+    if let Some(left_out) = LINES.due() {
+        tracing::error!(%error, left_out, "a handler asked for a session where there is none");
+    }
     error
 }
 
@@ -123,7 +127,8 @@ impl<T: SessionState> Future for Extract<T> {
 fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Result<T::Handle, Error> {
     let opened = loaded.and_then(|()| Tracked::open(visit.clone()));
     opened.map(T::Handle::from).map_err(|error| {
-        tracing::error!(%error, state = T::schema().name(), "a session could not be extracted");
+        // The answer to the request tells of it, unless the handler copes.
+        tracing::debug!(%error, state = T::schema().name(), "a session could not be extracted");
         refused(visit, &error)
     })
 }

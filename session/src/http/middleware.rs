@@ -180,7 +180,7 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
     if let Some(error) = &failed {
         // The error answers for the operations that are left.
         visit.discard();
-        tracing::error!(%error, "a request was answered with a session error");
+        visit.shared().tell(error, "a request was answered with a session error");
     }
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {

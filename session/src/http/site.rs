@@ -3,12 +3,15 @@
 //! In: a request's headers, or what a commit says about the cookie. Out: the session id that the browser sent, the `Set-Cookie`
 //! header to answer with. Never: a store.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
 use super::cookie::{self, CookieSpec, Reading};
 use crate::{
     commit::exchange::CookieAction,
     id::{keys::KeyRing, session_id::SessionId},
+    sparse::Lines,
 };
 
 #[derive(Clone, Debug)]
@@ -17,6 +20,7 @@ pub(crate) struct Site {
     pub(crate) keys: KeyRing,
     /// Whether the session is loaded before guards and inner middleware run.
     pub(crate) eager: bool,
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl Site {
@@ -26,11 +30,18 @@ impl Site {
             Reading::None => None,
             Reading::One(id) => Some(id),
             Reading::Ambiguous => {
-                tracing::warn!("a request carries several authentic session cookies; none is used");
+                if let Some(left_out) = self.lines.ambiguous.due() {
+                    tracing::warn!(
+                        left_out,
+                        "a request carries several authentic session cookies; none is used"
+                    );
+                }
                 None
             }
             Reading::TooMany => {
-                tracing::warn!("a request carries too many session cookies; none is used");
+                if let Some(left_out) = self.lines.too_many.due() {
+                    tracing::warn!(left_out, "a request carries too many session cookies; none is used");
+                }
                 None
             }
         }

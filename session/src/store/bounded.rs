@@ -55,6 +55,11 @@ impl BoundedStore {
         Self { store, deadlines, breakers: Arc::new(breakers) }
     }
 
+    /// Whether it answers no calls at the moment; that has been told.
+    pub(crate) fn is_down(&self) -> bool {
+        self.breakers.loads.is_open() || self.breakers.writes.is_open()
+    }
+
     pub(crate) async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let begun = Instant::now();
         let load = || {

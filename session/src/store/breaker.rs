@@ -53,7 +53,7 @@ impl Breaker {
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let begun = Instant::now();
-        if self.failures.load(Ordering::Relaxed) >= FAILURES && !self.is_due(begun) {
+        if self.is_open() && !self.is_due(begun) {
             return Err(StoreError::new(StoreErrorKind::Unavailable)
                 .with_source("the last calls had no answer; the store is tried again in a moment"));
         }
@@ -63,6 +63,10 @@ impl Breaker {
             _ => self.answered(),
         }
         answer
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAILURES
     }
 
     fn times(&self) -> MutexGuard<'_, Times> {
@@ -87,7 +91,7 @@ impl Breaker {
         times.counted = Instant::now();
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES {
             times.ask_again = times.counted;
-            tracing::warn!(
+            tracing::error!(
                 calls = self.calls,
                 "the session store does not answer; requests fail at once until it answers again"
             );

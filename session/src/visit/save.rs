@@ -86,7 +86,7 @@ impl Visit {
                     let deleted = shared.store.delete(begun, &selector, None).await;
                     match &deleted {
                         Ok(()) => shared.unconfirmed.confirm(&selector),
-                        Err(_) => shared.unconfirmed.add(selector),
+                        Err(_) => shared.unconfirmed.add(selector, &shared.lines.unconfirmed),
                     }
                     deleted.map(|()| Answer::Deleted)
                 }
@@ -155,10 +155,10 @@ impl Visit {
         if done == Done::Stored && is_known {
             return Ok(done);
         }
-        match self.look_again().await {
+        match self.clone().look_again().await {
             // What was asked for is stored; the next use loads it.
             Err(error) if done == Done::Stored && is_final(error.kind()) => {
-                tracing::warn!(%error, "a session was saved and could not be read again");
+                self.shared.tell(&error, "a session was saved and could not be read again");
                 Ok(done)
             }
             shown => shown,

@@ -135,7 +135,9 @@ impl Visit {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&self, error: Error) {
-        tracing::error!(%error, "the session of this request cannot be saved");
+        if let Some(left_out) = self.shared.lines.unsaved.due() {
+            tracing::error!(%error, left_out, "the session of this request cannot be saved");
+        }
         self.ledger.borrow_mut().fail(error);
         self.changed();
     }
@@ -225,7 +227,9 @@ impl Drop for Visit {
     /// Reports what a handle wrote after the response began and never saved.
     fn drop(&mut self) {
         for recorded in self.ledger.get_mut().never_saved() {
+            let Some(left_out) = self.shared.lines.unsaved.due() else { continue };
             tracing::error!(
+                left_out,
                 schema = recorded.schema_name(),
                 file = recorded.caller.file(),
                 line = recorded.caller.line(),

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A cookie of the right length with a wrong tag: the best that an attacker without the key can make.
-fn forged(cookie: &str, seed: usize) -> String {
+pub(super) fn forged(cookie: &str, seed: usize) -> String {
     let (name, value) = cookie.split_once('=').unwrap();
     let mut value = value.to_owned().into_bytes();
     for (at, byte) in value.iter_mut().enumerate().filter(|(_, byte)| byte.is_ascii_alphanumeric()).skip(1) {

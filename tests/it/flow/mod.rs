@@ -6,6 +6,7 @@ pub(crate) mod devices;
 mod double_sign_in;
 mod extract;
 mod kept;
+mod floods;
 mod kit;
 mod late;
 mod lifetime;
