@@ -30,7 +30,8 @@ const PAIR_MAX: usize = 4096;
 /// Browsers keep no cookie for longer (RFC 6265bis section 5.5): 400 days.
 const MAX_AGE_CAP: u64 = 400 * 24 * 60 * 60;
 
-/// How many values of the right length are examined. A browser sends one, and each costs a tag check per key.
+/// How many values of the right length are examined. A browser sends one for each path and domain that the cookie has had, and each
+/// costs a tag check per key and perhaps a load.
 const CANDIDATES_MAX: usize = 4;
 
 const HOST: &str = "__Host-";
@@ -242,19 +243,16 @@ const fn check_length(attribute: &'static str, value: &str) -> Result<(), Cookie
 }
 
 /// What the cookies of a request hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reading {
-    /// No id of ours.
-    None,
-    /// Exactly one, perhaps repeated.
-    One(SessionId),
-    /// Several of ours: another host of the domain may have planted one, and their order does not tell which.
-    Ambiguous,
-    /// More values than a browser sends; none of them is used.
-    TooMany,
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Reading {
+    /// The ids that our keys made, each once, in the order of the cookies: browsers send the longest path first (RFC 6265
+    /// section 5.4). There are several after a change of the cookie's domain or path, or if another host of the domain planted one.
+    pub(crate) ids: Vec<SessionId>,
+    /// Whether there were more values than are examined.
+    pub(crate) is_cut: bool,
 }
 
-/// Reads the session id of a request. The order of the cookies makes no difference, and nothing is allocated.
+/// Reads the session ids of a request.
 pub(crate) fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
     decide(candidates(headers, name), name, keys)
 }
@@ -274,18 +272,17 @@ fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
 }
 
 fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing) -> Reading {
-    let mut reading = Reading::None;
+    let mut reading = Reading::default();
     // Another length is nobody's guess at an id, so it must not use up the guesses.
     for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
         if count == CANDIDATES_MAX {
-            return Reading::TooMany;
+            reading.is_cut = true;
+            break;
         }
-        let Some(id) = SessionId::from_cookie(name, value, keys) else { continue };
-        reading = match reading {
-            Reading::None => Reading::One(id),
-            Reading::One(other) if other == id => reading,
-            _ => Reading::Ambiguous,
-        };
+        match SessionId::from_cookie(name, value, keys) {
+            Some(id) if !reading.ids.contains(&id) => reading.ids.push(id),
+            _ => {}
+        }
     }
     reading
 }

@@ -79,8 +79,8 @@ impl Opening {
         };
         let mut loading = None;
         if visit.loaded().is_none() {
-            let (visit, id) = (visit.clone(), site.session_id(request.headers()));
-            loading = Some(Box::pin(async move { visit.load(id).await }) as Loading);
+            let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
+            loading = Some(Box::pin(async move { visit.load(ids).await }) as Loading);
         }
         Self { visit: Ok(visit), loading }
     }

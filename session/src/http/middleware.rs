@@ -130,7 +130,7 @@ where
             return Box::pin(async move {
                 let open = Open(Some(visit.clone()));
                 // A handler that needs the session gets the error from its extractor; the others do without.
-                let _ = visit.load(site.session_id(request.headers())).await;
+                let _ = visit.load(site.session_ids(request.headers())).await;
                 let answer = service.call(request).await;
                 let answer = conclude(visit, &site, answer).await;
                 open.answered();
@@ -185,20 +185,20 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {
             let mut replaced = HttpResponse::from_error(error);
-            decorate(replaced.headers_mut(), set_cookie);
+            decorate(replaced.headers_mut(), &set_cookie);
             Ok(response.into_response(replaced).map_into_right_body())
         }
         // A response that says the same already may say it in the application's own words.
         (Ok(response), _) => {
             let mut response = response.map_into_left_body();
-            decorate(response.headers_mut(), set_cookie);
+            decorate(response.headers_mut(), &set_cookie);
             Ok(response)
         }
         // The session's error says why nothing was stored, so it takes precedence.
         (Err(error), failed) => {
             let mut error = failed.map_or(error, Into::into);
             error.add_response_mapper(move |mut response| {
-                decorate(response.headers_mut(), set_cookie.clone());
+                decorate(response.headers_mut(), &set_cookie);
                 response
             });
             Err(error)
@@ -231,9 +231,9 @@ fn session_error<B>(answer: &Answer<B>) -> Option<Error> {
     error.and_then(|error| error.as_error::<Error>()).cloned()
 }
 
-fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
-    protect(headers, set_cookie.is_some());
-    if let Some(value) = set_cookie {
-        headers.append(SET_COOKIE, value);
+fn decorate(headers: &mut HeaderMap, set_cookie: &[HeaderValue]) {
+    protect(headers, !set_cookie.is_empty());
+    for value in set_cookie {
+        headers.append(SET_COOKIE, value.clone());
     }
 }

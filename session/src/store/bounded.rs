@@ -60,8 +60,12 @@ impl BoundedStore {
         self.breakers.loads.is_open() || self.breakers.writes.is_open()
     }
 
-    pub(crate) async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
-        let begun = Instant::now();
+    /// Loads a record. All loads for one request share one deadline, which counts from `begun`.
+    pub(crate) async fn load(
+        &self,
+        begun: Instant,
+        selector: &Selector,
+    ) -> Result<Option<Loaded>, StoreError> {
         let load = || {
             let call = self.store.as_dyn().dyn_load(selector);
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)

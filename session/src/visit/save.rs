@@ -110,7 +110,7 @@ impl Visit {
     }
 
     async fn load_again(&self, id: SessionId) -> Result<(), Error> {
-        let found = self.shared.store.load(&id.selector).await?;
+        let found = self.shared.store.load(Instant::now(), &id.selector).await?;
         self.ledger.borrow_mut().reloaded(found);
         self.replay();
         Ok(())

@@ -19,6 +19,7 @@ mod rows_races;
 mod rows_signing;
 mod saves;
 mod script;
+mod several_cookies;
 mod unreadable;
 mod wire;
 mod words;
