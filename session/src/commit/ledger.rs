@@ -149,7 +149,8 @@ impl Ledger {
         }
         if let Some(field) = schema.principal() {
             let other = self.schemas.iter().find_map(|known| known.principal()).map(Field::wire_key);
-            let stored = self.fold.principal.as_ref().map(Principal::wire_key);
+            let disowned = |key: &&str| self.schemas.iter().chain([&schema]).any(|known| known.disowns(key));
+            let stored = self.fold.principal.as_ref().map(Principal::wire_key).filter(|key| !disowned(key));
             one_principal(Some(field.wire_key()), other.or(stored))?;
         }
         self.schemas.push(schema);

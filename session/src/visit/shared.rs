@@ -11,6 +11,7 @@ use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Uncon
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
+    record::meta::Principal,
     schema::schemas::{Named, SchemaError, Schemas},
     sparse::Lines,
     store::bounded::BoundedStore,
@@ -72,6 +73,12 @@ impl Shared {
 pub(crate) struct Known(RwLock<Schemas>);
 
 impl Known {
+    /// Whether a principal was stored by another version of a schema that this process uses.
+    pub(crate) fn disowns(&self, principal: &Principal) -> bool {
+        let schemas = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        schemas.iter().any(|schema| schema.disowns(principal.wire_key()))
+    }
+
     /// Adds a state; fails if another type already uses its schema name.
     pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
         if self.0.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
