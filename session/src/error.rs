@@ -16,8 +16,8 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 /// The reason why a request's session could not be used or saved.
 ///
-/// A handler that returns it with `?` gets an opaque response with the right status: 503 with `Retry-After` if trying again may help,
-/// otherwise the status that [`ErrorKind`] lists.
+/// A handler that returns it with `?` gets an opaque response with the status that [`ErrorKind`] lists, and with `Retry-After` if trying again may
+/// help and cannot store the same write twice.
 ///
 /// A failed extraction or `save` answers the request even if the handler ignores it, as `Option<TypedSession<_>>` does, and what the
 /// request did and has not saved is then discarded. To answer otherwise, take a `Result` and call [`acknowledge`](Self::acknowledge).
@@ -55,6 +55,8 @@ struct Cause {
 pub enum ErrorKind {
     /// No `SessionMiddleware` wraps the route. 500.
     MissingMiddleware,
+    /// A `SessionMiddleware` wraps another one with the same cookie, so that both would set it. 500.
+    NestedMiddleware,
     /// The session was read in a place where it is not loaded yet; see [`eager`](crate::SessionMiddlewareBuilder::eager). 500.
     NotLoaded,
     /// Two types use the same schema name. 500.
@@ -102,6 +104,9 @@ impl ErrorKind {
         match self {
             Self::MissingMiddleware => {
                 "no session middleware wraps this route; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
+            }
+            Self::NestedMiddleware => {
+                "one session middleware wraps another one with the same cookie; remove one of the two `.wrap(..)`, or give one another `cookie_name`"
             }
             Self::NotLoaded => {
                 "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"
@@ -175,6 +180,12 @@ impl Error {
 
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Whether sending the request again cannot apply a write twice, as far as is known.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        let source = self.cause.source.as_ref().map(StoreError::kind);
+        source != Some(StoreErrorKind::UnknownOutcome)
     }
 
     /// The same failure for another caller, who has not acknowledged it.

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, VARY};
+use actix_web::http::header::{CACHE_CONTROL, COOKIE, EXPIRES, HeaderMap, HeaderValue, VARY};
 
 use crate::id::{
     keys::KeyRing,
@@ -336,7 +336,7 @@ pub(crate) fn remove(spec: &CookieSpec) -> HeaderValue {
     spec.removal.clone()
 }
 
-/// Keeps shared caches from giving a response to another visitor, if it depends on the session or sets its cookie.
+/// Keeps shared caches from giving a response to another visitor, as it depends on the session or sets its cookie.
 pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     let varies = headers
         .get_all(VARY)
@@ -346,7 +346,36 @@ pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     if !varies {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
+    // A CDN obeys these rather than `Cache-Control` (RFC 9213 section 2.2).
+    headers.remove("cdn-cache-control");
+    headers.remove("surrogate-control");
     if set_cookie {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {
+        let directives = private(headers);
+        headers.insert(CACHE_CONTROL, directives);
     }
+}
+
+/// The directives of a response's `Cache-Control` without those that let a shared cache store it (RFC 9111 section 5.2.2), and with
+/// the one that forbids it.
+fn private(headers: &HeaderMap) -> HeaderValue {
+    let lines = || headers.get_all(CACHE_CONTROL).map(|line| line.to_str().unwrap_or_default());
+    if lines().any(|line| line.contains('"')) {
+        // A directive about single fields; browsers treat it as one about the whole response.
+        return HeaderValue::from_static("private, no-cache");
+    }
+    let directives = lines().flat_map(|line| line.split(',')).map(str::trim);
+    let kept: Vec<_> = directives
+        .filter(|directive| {
+            let name = directive.split('=').next().unwrap_or_default().trim_end();
+            !["", "public", "s-maxage", "private"].iter().any(|other| name.eq_ignore_ascii_case(other))
+        })
+        .collect();
+    let text = if kept.iter().any(|directive| directive.eq_ignore_ascii_case("no-store")) {
+        kept.join(", ")
+    } else {
+        ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
+    };
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
 }

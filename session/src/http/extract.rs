@@ -40,6 +40,12 @@ impl Attached {
     pub(crate) const fn new(visit: Rc<Visit>, site: Rc<Site>) -> Self {
         Self { visit, site }
     }
+
+    /// Whether another middleware has attached a session that lives in the cookie of `site`.
+    pub(crate) fn is_taken(request: &ServiceRequest, site: &Site) -> bool {
+        let extensions = request.extensions();
+        extensions.get::<Self>().is_some_and(|outer| outer.site.cookie.name() == site.cookie.name())
+    }
 }
 
 #[cold]

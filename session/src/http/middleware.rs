@@ -19,7 +19,8 @@ use actix_web::{
 
 use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
+    sparse::Sparse,
     visit::{shared::Shared, visit::Visit},
 };
 
@@ -123,6 +124,14 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        if Attached::is_taken(&request, &self.site) {
+            static LINES: Sparse = Sparse::new();
+            let error = Error::new(ErrorKind::NestedMiddleware);
+            if let Some(left_out) = LINES.due() {
+                tracing::error!(%error, left_out, path = request.path(), "a request is refused");
+            }
+            return Box::pin(ready(Err(error.into())));
+        }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
         request.extensions_mut().insert(Attached::new(visit.clone(), site.clone()));
         if site.eager {

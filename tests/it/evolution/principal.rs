@@ -87,7 +87,7 @@ async fn a_user_of_the_version_before_reads_as_nobody_and_can_sign_in_and_out(pl
         let who = shop.session().principal().unwrap();
         (who.as_str().to_owned(), shop.account().map(str::to_owned))
     });
-    assert_eq!(account.await.unwrap(), (r#""ada""#.into(), Some("ada".into())));
+    assert_eq!(account.await.unwrap(), (r#"shop.account="ada""#.into(), Some("ada".into())));
     for sign_out in [true, false] {
         sign_in_at_v1(&world).await;
         world

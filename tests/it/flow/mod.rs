@@ -9,6 +9,7 @@ mod kept;
 mod floods;
 mod kit;
 mod late;
+mod layers;
 mod lifetime;
 pub(crate) mod logged;
 mod outcomes;
