@@ -201,6 +201,7 @@ impl fmt::Display for Error {
     }
 }
 
+#[allow(clippy::missing_fields_in_debug)] // whether it was acknowledged says nothing about what went wrong
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error").field("kind", &self.cause.kind).field("message", &self.to_string()).finish()

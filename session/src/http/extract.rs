@@ -50,11 +50,11 @@ impl Attached {
 
 #[cold]
 fn missing<T>(place: &str) -> Error {
+    static LINES: Sparse = Sparse::new();
     let asked = short(type_name::<T>());
     let error = Error::new(ErrorKind::MissingMiddleware).because(format!(
         "`{asked}` was asked for on `{place}`, but no session middleware wraps it; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
     ));
-    static LINES: Sparse = Sparse::new();
     if let Some(left_out) = LINES.due() {
         tracing::error!(%error, left_out, "a handler asked for a session where there is none");
     }

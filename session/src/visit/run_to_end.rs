@@ -95,8 +95,8 @@ impl<T: Clone + 'static> Drop for RunToEnd<T> {
 
 impl Worker {
     async fn drive<T: Clone + 'static>(self, work: Begun<T>) {
-        let Self { ongoing, deadline, is_awaited } = self;
         static LINES: Sparse = Sparse::new();
+        let Self { ongoing, deadline, is_awaited } = self;
         let mut work = Driven { work, deadline, _counted: ongoing.count() };
         if let Err(error) = poll_fn(|context| work.work.poll_unpin(context)).await
             && !is_awaited.get()

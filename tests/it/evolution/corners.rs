@@ -346,6 +346,11 @@ async fn a_binary_that_is_too_old_does_not_touch_the_session() {
     let before = world.record().await;
     clock.advance(Duration::from_mins(10));
     assert_eq!(world.visit::<chain::v2::C, _>(async |_| ()).await, Err(TOO_NEW));
+    let does_without = async |c: Result<TypedSession<chain::v2::C>, Error>| {
+        c.unwrap_err().acknowledge();
+        ""
+    };
+    assert_eq!(world.answer(does_without).await, 200);
     assert_eq!(world.record().await, before);
     world.visit::<chain::strict::C, _>(async |_| ()).await.unwrap();
     assert_ne!(world.record().await, before, "others do");

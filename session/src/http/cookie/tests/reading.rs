@@ -283,7 +283,7 @@ fn none_beyond_the_fourth_of_the_right_length_is_looked_at() {
     // Also when more than one is ours.
     let ids: Vec<_> = (0..5).map(|_| mint()).collect();
     let pairs: Vec<_> = ids.iter().map(|id| format!("{NAME}={}", id.to_cookie(NAME, &ring()))).collect();
-    assert_eq!(read_line(join(&pairs)), Reading { ids: ids[..4].to_vec(), is_cut: true });
+    assert_eq!(read_line(join(&pairs)), Reading { ids: ids.into_iter().take(4).collect(), is_cut: true });
 }
 
 #[test]
