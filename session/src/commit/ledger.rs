@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
+    /// Sections that a handle could not read again, one error for each. They answer the request too.
+    unread: Vec<(&'static Schema, Error)>,
 }
 
 /// What the request's operations stand on.
@@ -80,6 +82,7 @@ impl Ledger {
             fault: None,
             rejected: None,
             refused: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -226,6 +229,7 @@ impl Ledger {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
+        self.fault.take_if(|fault| fault.is_acknowledged());
         self.fault.get_or_insert(error);
     }
 
@@ -255,12 +259,23 @@ impl Ledger {
         self.refused.push(error.clone());
     }
 
+    /// Keeps in mind that a handle could not read its section again.
+    pub(crate) fn misread(&mut self, schema: &'static Schema, error: Error) {
+        if !self.unread.iter().any(|(known, _)| std::ptr::eq(*known, schema)) {
+            self.unread.push((schema, error));
+        }
+    }
+
     /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
     /// that may have mended it.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
         let rejected = self.rejected.iter().filter(|(_, covered)| covered.len() == self.operations.len());
         let rejected = rejected.map(|(error, _)| error);
-        self.refused.iter().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
+        self.failures().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.refused.iter().chain(self.unread.iter().map(|(_, error)| error))
     }
 
     // ── committing ──
@@ -290,7 +305,7 @@ impl Ledger {
 
     /// Whether this binary was too old to read a section that the request asked for.
     fn is_too_old(&self) -> bool {
-        self.refused.iter().any(|error| error.kind() == ErrorKind::SchemaTooNew)
+        self.failures().any(|error| error.kind() == ErrorKind::SchemaTooNew)
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by

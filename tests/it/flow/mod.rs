@@ -5,6 +5,7 @@ mod bad_input;
 pub(crate) mod devices;
 mod double_sign_in;
 mod extract;
+mod handles;
 mod kept;
 mod floods;
 mod kit;
@@ -22,6 +23,7 @@ mod saves;
 mod script;
 mod several_cookies;
 mod unreadable;
+mod values;
 mod wire;
 mod words;
 
