@@ -22,6 +22,7 @@ mod rows_signing;
 mod saves;
 mod script;
 mod several_cookies;
+mod surface;
 mod unreadable;
 mod values;
 mod wire;
