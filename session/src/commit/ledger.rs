@@ -439,3 +439,23 @@ fn lose(covered: &[Rc<Recorded>], error: &Error) {
         drop(recorded.lost.set(error.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SHOP: Schema = Schema::new("shop", "$shop", 1, &[]);
+    static LOOK: Schema = Schema::new("look", "$look", 1, &[]);
+
+    /// A getter in a stream may fail once a round.
+    #[test]
+    fn sections_that_cannot_be_read_again_are_kept_once_each() {
+        let mut ledger = Ledger::new();
+        for _ in 0..1000 {
+            ledger.misread(&SHOP, Error::new(ErrorKind::SchemaTooNew));
+            ledger.misread(&LOOK, Error::new(ErrorKind::UnreadableField));
+        }
+        assert_eq!(ledger.failures().count(), 2);
+        assert_eq!(ledger.unacknowledged().map(|error| error.peek()), Some(ErrorKind::SchemaTooNew));
+    }
+}

@@ -177,3 +177,42 @@ impl Serializer for &mut Nulls {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn equal_texts_with_other_nulls_differ() {
+        let nulls = [
+            Nulls::of(&None::<f64>),
+            Nulls::of(&Some(f64::NAN)),
+            Nulls::of(&f64::INFINITY),
+            Nulls::of(&()),
+            Nulls::of(&Some(())),
+            Nulls::of(&Some(None::<u8>)),
+        ];
+        for (at, one) in nulls.iter().enumerate() {
+            assert!(nulls.iter().skip(at + 1).all(|other| one != other), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn nulls_are_found_at_any_depth_and_in_any_order() {
+        #[derive(serde::Serialize)]
+        enum Deep {
+            Struct { list: Vec<Option<u8>>, map: HashMap<u8, (f32, Option<f64>)> },
+            Tuple(Option<Box<Deep>>, ()),
+        }
+        let deep = |keys: &[u8]| {
+            let map = keys.iter().map(|key| (*key, (f32::NAN, Some(1.0)))).collect();
+            let inner = Deep::Struct { list: vec![None, Some(1), None], map };
+            Nulls::of(&Deep::Tuple(Some(Box::new(inner)), ()))
+        };
+        let keys: Vec<u8> = (0..100).collect();
+        assert_eq!(deep(&keys), Nulls { none: 2, some: 102, unit: 1, not_a_number: 100 });
+        assert_eq!(deep(&keys), deep(&keys.into_iter().rev().collect::<Vec<_>>()));
+    }
+}

@@ -1,6 +1,6 @@
 //! Values that cannot be read back: what their setters accept, what becomes of the request and of the session.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use actix_typed_session::{Error, Session, SessionState, TypedSession};
 use actix_web::web;
@@ -360,4 +360,17 @@ async fn a_lenient_field_that_is_unreadable_is_repaired_by_its_setter() {
     assert_eq!(browser.get("/mood").await.status, 200);
     let record = world.store.record().await.unwrap();
     assert_eq!(record.cell("odd.mood").unwrap().json.as_str(), r#""Good""#);
+}
+
+/// Each request that failed on it used to prolong the session, so that its visitor stayed locked out until the absolute timeout.
+#[actix_web::test]
+async fn a_request_that_fails_on_an_unreadable_field_does_not_prolong_the_session() {
+    let world = world().await;
+    let browser = world.browser();
+    assert_eq!(browser.get("/repair").await.status, 200);
+    world.store.write("odd.floats", "[null]").await;
+    world.store.asked();
+    world.clock.advance(Duration::from_mins(20));
+    assert_eq!(browser.get("/show").await.status, 500);
+    assert_eq!(world.store.asked(), "load");
 }
