@@ -289,8 +289,9 @@ impl Ledger {
     fn owes_something(&self) -> bool {
         match self.arrival() {
             Arrival::Unconfirmed(_) => true,
-            // A visitor who is sent back to a newer binary leaves no trace of this one in the record.
-            Arrival::Live(..) if self.is_too_old() => false,
+            // A visitor who is sent back to a newer binary leaves no trace of this one in the record. One whom no binary lets in is
+            // not kept out for longer than the idle timeout.
+            Arrival::Live(..) if self.is_locked_out() => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
@@ -303,9 +304,10 @@ impl Ledger {
         matches!(self.arrival(), Arrival::Unconfirmed(_))
     }
 
-    /// Whether this binary was too old to read a section that the request asked for.
-    fn is_too_old(&self) -> bool {
-        self.failures().any(|error| error.kind() == ErrorKind::SchemaTooNew)
+    /// Whether this binary could not read a section that the request asked for, because that is too new or has a field that does not fit.
+    fn is_locked_out(&self) -> bool {
+        self.failures()
+            .any(|error| matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField))
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
