@@ -45,6 +45,9 @@ pub struct SectionReader<'a> {
     mode: Mode<'a>,
 }
 
+/// The text of one field, as [`Texts`] has it, or why none can be made.
+type Text<'a> = Result<Option<Cow<'a, Json>>, CellError>;
+
 /// The texts that a section was read from, in the order of the schema; `None`: nothing was stored.
 pub(crate) type Texts = Vec<Option<Json>>;
 
@@ -155,8 +158,7 @@ impl<'a> SectionReader<'a> {
     }
 
     /// The next field of the schema, and the text that it is read from.
-    #[allow(clippy::type_complexity)] // a field, and whether it has a text or none can be made
-    fn next(&mut self) -> Option<(&'static Field, Result<Option<Cow<'a, Json>>, CellError>)> {
+    fn next(&mut self) -> Option<(&'static Field, Text<'a>)> {
         let place = Place { schema: self.schema, at: self.at };
         let field = self.schema.field(place.at)?;
         self.at += 1;

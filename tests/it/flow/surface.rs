@@ -277,9 +277,12 @@ struct Sent {
     during: Option<Vec<Op>>,
 }
 
+/// What a request does, and what it saw.
+type Script = (Vec<Op>, Vec<String>);
+
 thread_local! {
-    /// What the requests do and what they saw, by their number.
-    static SCRIPT: RefCell<BTreeMap<usize, (Vec<Op>, Vec<String>)>> = RefCell::default();
+    /// The requests, by their number.
+    static SCRIPT: RefCell<BTreeMap<usize, Script>> = RefCell::default();
 }
 
 async fn handler(
@@ -309,7 +312,7 @@ async fn act(
         Ok(()) => Some("Ok".to_owned()),
         Err(error) => Some(error.to_string()),
     };
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     match *op {
         SetVisits(at, n) => shops[at].set_visits(n),
         AddVisits(at, n) => shops[at].update_visits(move |visits| *visits += n),
@@ -395,12 +398,14 @@ async fn run(sent: &[Sent]) -> Result<Vec<Compared>, String> {
         let mut model = Model::arrive(stored.as_ref());
         let beside = during.as_ref().filter(|_| stored.is_some());
         let ops: Vec<Op> = ops.iter().filter(|op| beside.is_some() || !matches!(op, Gate)).cloned().collect();
-        let mut ops_of_inner = Model::default();
+        let mut second = Model::default();
         for op in &ops {
             if let (Gate, Some(during)) = (op, beside) {
-                ops_of_inner = Model::arrive(stored.as_ref());
-                during.iter().for_each(|op| ops_of_inner.perform(op, &mut stored));
-                ops_of_inner.commit(&mut stored);
+                second = Model::arrive(stored.as_ref());
+                for op in during {
+                    second.perform(op, &mut stored);
+                }
+                second.commit(&mut stored);
             }
             model.perform(op, &mut stored);
         }
@@ -409,14 +414,14 @@ async fn run(sent: &[Sent]) -> Result<Vec<Compared>, String> {
             None => send(&browser, outer, &ops).await?,
             Some(during) => {
                 let other = browser.clone();
-                let (first, second) = tokio::join!(biased; send(&browser, outer, &ops), async {
+                let (sent, sent_during) = tokio::join!(biased; send(&browser, outer, &ops), async {
                     let sent = send(&other, inner, during).await;
                     world.gate.notify_one();
                     sent
                 });
-                first.and(second)?;
+                sent.and(sent_during)?;
                 let saw = SCRIPT.with_borrow(|script| script[&inner].1.clone());
-                compared.push((ops_of_inner.seen, saw));
+                compared.push((second.seen, saw));
             }
         }
         let saw = SCRIPT.with_borrow(|script| script[&outer].1.clone());
