@@ -458,6 +458,6 @@ mod tests {
             ledger.misread(&LOOK, Error::new(ErrorKind::UnreadableField));
         }
         assert_eq!(ledger.failures().count(), 2);
-        assert_eq!(ledger.unacknowledged().map(|error| error.peek()), Some(ErrorKind::SchemaTooNew));
+        assert_eq!(ledger.unacknowledged().map(|error| error.kind()), Some(ErrorKind::SchemaTooNew));
     }
 }
