@@ -26,6 +26,9 @@ use crate::{
 
 /// Gives every request its session, and stores the session before the response is sent.
 ///
+/// Wrap an application once. A second middleware inside of another is for another session, with a
+/// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request.
+///
 /// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
 ///
 /// ```

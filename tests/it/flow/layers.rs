@@ -71,8 +71,8 @@ async fn an_outer_middleware_sees_the_type_of_an_inner_error() {
 
 #[actix_web::test]
 async fn a_replaced_response_carries_its_error() {
-    let world_store = MemoryStore::unbounded();
-    let sessions = SessionMiddleware::builder(world_store, key()).max_record_bytes(8).build().unwrap();
+    let sessions =
+        SessionMiddleware::builder(MemoryStore::unbounded(), key()).max_record_bytes(8).build().unwrap();
     let handler = |mut shop: TypedSession<Shop>| async move {
         shop.set_draft("too long for so small a session");
         "stored"
@@ -127,7 +127,7 @@ async fn a_page_that_used_the_session_is_private() {
     assert_eq!(world.browser().get("/open").await.header("cache-control"), Some("public"));
 }
 
-/// A store that starts to work when it is called, and then never answers.
+/// A store that starts to work when it is called, before its future is polled, and fails.
 #[derive(Clone, Default)]
 struct Eager(Arc<AtomicUsize>);
 
@@ -166,13 +166,9 @@ impl SessionStore for Eager {
 async fn status_of(store: impl SessionStore, deadline: Duration, times: usize, cookie: Option<&str>) -> u16 {
     let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
     let sessions = SessionMiddleware::builder(store, key).load_deadline(deadline).build().unwrap();
-    let handler = |mut shop: TypedSession<Shop>| async move { shop.set_visits(1) };
-    let handler = move |shop| {
-        let set = handler(shop);
-        async move {
-            set.await;
-            "set"
-        }
+    let handler = |mut shop: TypedSession<Shop>| async move {
+        shop.set_visits(1);
+        "set"
     };
     let app = init_service(App::new().wrap(sessions).route("/", web::get().to(handler))).await;
     let mut status = 0;
