@@ -197,7 +197,10 @@ async fn world() -> World {
         let (before, _) = (odd.float(), odd.floats().len());
         unreadable()[*way].1(&mut odd);
         let shown = odd.float().to_bits() == before.to_bits() && odd.text() == "written beside it";
-        let kind = odd.session().save().await.map_err(|error| format!("{:?}", error.kind()));
+        let kind = odd.session().save().await.map_err(|error| {
+            error.acknowledge();
+            format!("{:?}", error.kind())
+        });
         // The error is dealt with, and what was done beside it is stored.
         odd.session().save().await?;
         Ok(format!("{shown} {}", kind.err().unwrap_or_default()))
@@ -263,7 +266,7 @@ async fn the_error_has_the_line_of_the_caller() {
         let session = odd.session();
         let mut said = async |line: u32| {
             let error = session.save().await.unwrap_err();
-            let _ = error.kind();
+            error.acknowledge();
             seen.push(error.to_string().contains(&format!("{}:{line}:", file!())));
         };
         odd.set_float(f64::NAN);
@@ -276,6 +279,7 @@ async fn the_error_has_the_line_of_the_caller() {
         said(line!() - 1).await;
         let tried = odd.try_update(|odd| odd.float = f64::NAN).await;
         let error = tried.unwrap_err();
+        error.acknowledge();
         format!("{seen:?} {:?} {}", error.kind(), error.to_string().contains("`odd.float`"))
     }
     let routes = |routes: &mut web::ServiceConfig| {
