@@ -91,7 +91,6 @@
 
 pub mod id;
 pub mod record;
-mod sparse;
 pub mod store;
 mod error;
 mod schema;

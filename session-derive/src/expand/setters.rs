@@ -129,7 +129,6 @@ fn take(field: &Field<'_>, name: Ident) -> Method {
 }
 
 /// ```text
-/// #[track_caller]
 /// pub fn principal_of(value: impl IntoField<Option<u64>>) -> Result<Principal, Error> {
 ///     principal_of::<Shop, _>(4, value.into_field(), |state| &mut state.user)
 /// }
@@ -146,8 +145,7 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         ///
         /// # Errors
         ///
-        /// If the value cannot be serialized, or could not be read back.
-        #[track_caller]
+        /// If the value cannot be serialized.
         #vis fn principal_of(
             value: impl #krate::IntoField<#ty>,
         ) -> ::core::result::Result<#krate::record::Principal, #krate::Error>

@@ -39,8 +39,6 @@ pub(crate) struct Ledger {
     rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
-    /// Sections that a handle could not read again, one error for each. They answer the request too.
-    unread: Vec<(&'static Schema, Error)>,
 }
 
 /// What the request's operations stand on.
@@ -82,7 +80,6 @@ impl Ledger {
             fault: None,
             rejected: None,
             refused: Vec::new(),
-            unread: Vec::new(),
         }
     }
 
@@ -152,8 +149,7 @@ impl Ledger {
         }
         if let Some(field) = schema.principal() {
             let other = self.schemas.iter().find_map(|known| known.principal()).map(Field::wire_key);
-            let disowned = |key: &&str| self.schemas.iter().chain([&schema]).any(|known| known.disowns(key));
-            let stored = self.fold.principal.as_ref().map(Principal::wire_key).filter(|key| !disowned(key));
+            let stored = self.fold.principal.as_ref().map(Principal::wire_key);
             one_principal(Some(field.wire_key()), other.or(stored))?;
         }
         self.schemas.push(schema);
@@ -229,7 +225,6 @@ impl Ledger {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
-        self.fault.take_if(|fault| fault.is_acknowledged());
         self.fault.get_or_insert(error);
     }
 
@@ -243,39 +238,14 @@ impl Ledger {
         forgotten
     }
 
-    /// Forgets everything that is not stored, except that the request ended its session. The operations are returned, as by
-    /// [`discard`](Self::discard); those that are left must be played again.
-    pub(crate) fn keep_ends(&mut self) -> Vec<Rc<Recorded>> {
-        self.fault = None;
-        let operations = std::mem::take(&mut self.operations).into_iter();
-        let (ends, mut others): (_, Vec<_>) = operations.partition(|recorded| recorded.operation.ends());
-        self.operations = ends;
-        others.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
-        others
-    }
-
-    /// Keeps a failure in mind.
+    /// Keeps a failed extraction in mind.
     pub(crate) fn refuse(&mut self, error: &Error) {
         self.refused.push(error.clone());
     }
 
-    /// Keeps in mind that a handle could not read its section again.
-    pub(crate) fn misread(&mut self, schema: &'static Schema, error: Error) {
-        if !self.unread.iter().any(|(known, _)| std::ptr::eq(*known, schema)) {
-            self.unread.push((schema, error));
-        }
-    }
-
-    /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
-    /// that may have mended it.
+    /// The first failure that the handler did not acknowledge.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
-        let rejected = self.rejected.iter().filter(|(_, covered)| covered.len() == self.operations.len());
-        let rejected = rejected.map(|(error, _)| error);
-        self.failures().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
-    }
-
-    fn failures(&self) -> impl Iterator<Item = &Error> {
-        self.refused.iter().chain(self.unread.iter().map(|(_, error)| error))
+        self.refused.iter().find(|error| !error.is_acknowledged()).cloned()
     }
 
     // ── committing ──
@@ -289,9 +259,8 @@ impl Ledger {
     fn owes_something(&self) -> bool {
         match self.arrival() {
             Arrival::Unconfirmed(_) => true,
-            // A visitor who is sent back to a newer binary leaves no trace of this one in the record. One whom no binary lets in is
-            // not kept out for longer than the idle timeout.
-            Arrival::Live(..) if self.is_locked_out() => false,
+            // A visitor who is sent back to a newer binary leaves no trace of this one in the record.
+            Arrival::Live(..) if self.is_too_old() => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
@@ -299,15 +268,9 @@ impl Ledger {
         }
     }
 
-    /// Whether an earlier request of this browser asked for the end of the session, and the store did not confirm it.
-    pub(crate) fn owes_a_logout(&self) -> bool {
-        matches!(self.arrival(), Arrival::Unconfirmed(_))
-    }
-
-    /// Whether this binary could not read a section that the request asked for, because that is too new or has a field that does not fit.
-    fn is_locked_out(&self) -> bool {
-        self.failures()
-            .any(|error| matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField))
+    /// Whether this binary was too old to read a section that the request asked for.
+    fn is_too_old(&self) -> bool {
+        self.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew)
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
@@ -349,7 +312,7 @@ impl Ledger {
     ) -> (Result<Done, Error>, Fresh) {
         let Finish { result, cookie, after } = finish;
         match &result {
-            Err(error) if !is_final(error.kind()) => {
+            Err(error) if !is_final(error.peek()) => {
                 self.rejected = Some((error.clone(), covered.to_vec()));
                 return (result, Fresh::Kept);
             }
@@ -358,7 +321,7 @@ impl Ledger {
                 self.refuse(error);
             }
             Ok(Done::Gone) => lose(covered, &Error::new(ErrorKind::Gone)),
-            Ok(Done::Stored | Done::Nothing) => self.rejected = None,
+            Ok(Done::Stored | Done::Nothing) => {}
         }
         forget(&mut self.operations, covered);
         if matches!(result, Ok(Done::Stored | Done::Gone)) {
@@ -439,25 +402,5 @@ fn forget(operations: &mut Vec<Rc<Recorded>>, done: &[Rc<Recorded>]) {
 fn lose(covered: &[Rc<Recorded>], error: &Error) {
     for recorded in covered {
         drop(recorded.lost.set(error.clone()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    static SHOP: Schema = Schema::new("shop", "$shop", 1, &[]);
-    static LOOK: Schema = Schema::new("look", "$look", 1, &[]);
-
-    /// A getter in a stream may fail once a round.
-    #[test]
-    fn sections_that_cannot_be_read_again_are_kept_once_each() {
-        let mut ledger = Ledger::new();
-        for _ in 0..1000 {
-            ledger.misread(&SHOP, Error::new(ErrorKind::SchemaTooNew));
-            ledger.misread(&LOOK, Error::new(ErrorKind::UnreadableField));
-        }
-        assert_eq!(ledger.failures().count(), 2);
-        assert_eq!(ledger.unacknowledged().map(|error| error.kind()), Some(ErrorKind::SchemaTooNew));
     }
 }

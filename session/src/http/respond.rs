@@ -24,14 +24,15 @@ impl ErrorKind {
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        self.kind().status()
+        self.peek().status()
     }
 
-    /// An opaque response: the status and its standard phrase, and when to try again, unless that could store a write twice.
+    /// An opaque response: the status and its standard phrase, and when to try again.
     fn error_response(&self) -> HttpResponse {
-        let status = self.kind().status();
+        self.acknowledge();
+        let status = self.peek().status();
         let mut response = HttpResponse::build(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE && self.can_be_repeated() {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));
         }
         response.content_type("text/plain; charset=utf-8").body(status.canonical_reason().unwrap_or_default())

@@ -7,10 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    id::public::{PublicId, Selector},
-    sparse::Sparse,
-};
+use crate::id::public::{PublicId, Selector};
 
 /// At most this many are remembered; in a longer outage the oldest are forgotten.
 const MOST: usize = 1000;
@@ -31,7 +28,7 @@ impl Unconfirmed {
         self.selectors().contains(selector)
     }
 
-    pub(crate) fn add(&self, selector: Selector, lines: &Sparse) {
+    pub(crate) fn add(&self, selector: Selector) {
         let mut selectors = self.selectors();
         if selectors.contains(&selector) {
             return;
@@ -40,13 +37,10 @@ impl Unconfirmed {
             selectors.pop_front();
         }
         selectors.push_back(selector);
-        if let Some(left_out) = lines.due() {
-            tracing::error!(
-                public_id = %PublicId::of(selector),
-                left_out,
-                "a session could not be ended; this process refuses it until it can"
-            );
-        }
+        tracing::error!(
+            public_id = %PublicId::of(selector),
+            "a session could not be ended; this process refuses it until it can"
+        );
     }
 
     pub(crate) fn confirm(&self, selector: &Selector) {

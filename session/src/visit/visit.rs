@@ -22,19 +22,20 @@ use crate::{
         exchange::{CookieAction, Done},
         fold::Fold,
         ledger::Ledger,
-        operation::{Affects, Operation, Ran, Replay},
+        operation::{Operation, Ran, Replay},
     },
     error::Error,
     id::public::PublicId,
     record::{apply::Record, time::Timestamp},
-    schema::{describe::Schema, schemas::Named},
+    schema::schemas::Named,
     section::patch::{Place, Seen},
 };
 
 /// One request's session.
 pub(crate) struct Visit {
     pub(super) shared: Rc<Shared>,
-    stamps: Stamps,
+    /// Changes whenever what handles see may have changed.
+    stamp: Cell<u64>,
     pub(super) loading: RefCell<Loading>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
     last: RefCell<Option<WeakBegun<Done>>>,
@@ -47,7 +48,7 @@ impl Visit {
     pub(crate) fn new(shared: Rc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             shared,
-            stamps: Stamps::default(),
+            stamp: Cell::new(0),
             loading: RefCell::default(),
             last: RefCell::new(None),
             replaying: Cell::new(false),
@@ -67,28 +68,19 @@ impl Visit {
         self.ledger.borrow_mut().register(state.schema)
     }
 
-    /// A value of `schema` that was read at this stamp is still right.
-    pub(crate) fn stamp(&self, schema: &'static Schema) -> u64 {
-        self.stamps.of(schema)
+    /// A value that was read at this stamp is still right.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp.get()
     }
 
     pub(super) fn changed(&self) {
-        self.stamps.change(Affects::Everything);
+        self.stamp.set(self.stamp.get() + 1);
     }
 
-    /// Reads from what handlers see.
-    pub(crate) fn read<R>(&self, read: impl FnOnce(Seen<'_>) -> Result<R, Error>) -> Result<R, Error> {
-        read(self.ledger.borrow().seen())
-    }
-
-    /// The same for a handle that has read its section before. A failure answers the request.
-    pub(crate) fn read_again<R>(
-        &self,
-        schema: &'static Schema,
-        read: impl FnOnce(Seen<'_>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let read = self.read(read);
-        read.inspect_err(|error| self.ledger.borrow_mut().misread(schema, error.clone()))
+    /// Reads from what handlers see. A failure answers the request.
+    pub(crate) fn read<T>(&self, decode: impl FnOnce(Seen<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let read = decode(self.ledger.borrow().seen());
+        read.inspect_err(|error| self.refuse(error))
     }
 
     /// Reads from the session's record, unless there is none or the request has left it.
@@ -122,37 +114,31 @@ impl Visit {
 
     /// Records an operation.
     pub(crate) fn perform(&self, operation: Operation, caller: &'static Location<'static>) {
-        self.record(operation.affects(), |ledger| ledger.perform(operation, caller));
+        self.record(|ledger| ledger.perform(operation, caller));
     }
 
-    /// Records that the flash field `place` was taken.
+    /// Records that a flash field was taken.
     pub(crate) fn take(&self, place: Place, caller: &'static Location<'static>) {
-        self.record(Affects::Section(place.schema), |ledger| ledger.take(place, caller));
+        self.record(|ledger| ledger.take(place, caller));
     }
 
     /// Records a closure that has run on the handle's own value.
     pub(crate) fn ran(&self, closure: Rc<dyn Replay>, ran: Ran, caller: &'static Location<'static>) {
-        self.record(Affects::Section(ran.schema), |ledger| ledger.ran(closure, ran, caller));
+        self.record(|ledger| ledger.ran(closure, ran, caller));
     }
 
-    fn record(&self, affects: Affects, record: impl FnOnce(&mut Ledger)) {
+    fn record(&self, record: impl FnOnce(&mut Ledger)) {
         if !self.replaying.get() {
             record(&mut self.ledger.borrow_mut());
-            self.stamps.change(affects);
+            self.changed();
         }
-    }
-
-    /// Whether closures run again, during which nothing is recorded.
-    pub(crate) fn is_replaying(&self) -> bool {
-        self.replaying.get()
     }
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&self, error: Error) {
-        if let Some(left_out) = self.shared.lines.unsaved.due() {
-            tracing::error!(%error, left_out, "the session of this request cannot be saved");
-        }
+        tracing::error!(%error, "the session of this request cannot be saved");
         self.ledger.borrow_mut().fail(error);
+        self.changed();
     }
 
     /// Forgets everything that is not stored.
@@ -162,18 +148,7 @@ impl Visit {
         self.changed();
     }
 
-    /// Forgets everything that is not stored, except that the request ended its session.
-    pub(crate) fn keep_ends(&self) {
-        let forgotten = self.ledger.borrow_mut().keep_ends();
-        drop(forgotten);
-        self.replay();
-    }
-
-    pub(crate) fn owes_a_logout(&self) -> bool {
-        self.ledger.borrow().owes_a_logout()
-    }
-
-    /// Keeps a failure in mind: it answers the request unless this error or a clone of it is acknowledged.
+    /// Keeps a failed extraction in mind: it answers the request unless the handler acknowledges it.
     pub(crate) fn refuse(&self, error: &Error) {
         self.ledger.borrow_mut().refuse(error);
     }
@@ -236,47 +211,11 @@ impl Visit {
     }
 }
 
-/// When what handles see may have changed, in a count of such changes.
-#[derive(Default)]
-struct Stamps {
-    now: Cell<u64>,
-    /// The last change of everything.
-    everything: Cell<u64>,
-    /// The last change of each section that was changed.
-    sections: RefCell<Vec<(&'static Schema, u64)>>,
-}
-
-impl Stamps {
-    fn of(&self, schema: &'static Schema) -> u64 {
-        let sections = self.sections.borrow();
-        let section = sections.iter().find(|(known, _)| std::ptr::eq(*known, schema));
-        section.map_or(0, |(_, stamp)| *stamp).max(self.everything.get())
-    }
-
-    fn change(&self, affects: Affects) {
-        let now = self.now.get() + 1;
-        self.now.set(now);
-        match affects {
-            Affects::Nothing => {}
-            Affects::Everything => self.everything.set(now),
-            Affects::Section(schema) => {
-                let mut sections = self.sections.borrow_mut();
-                match sections.iter_mut().find(|(known, _)| std::ptr::eq(*known, schema)) {
-                    Some((_, stamp)) => *stamp = now,
-                    None => sections.push((schema, now)),
-                }
-            }
-        }
-    }
-}
-
 impl Drop for Visit {
     /// Reports what a handle wrote after the response began and never saved.
     fn drop(&mut self) {
         for recorded in self.ledger.get_mut().never_saved() {
-            let Some(left_out) = self.shared.lines.unsaved.due() else { continue };
             tracing::error!(
-                left_out,
                 schema = recorded.schema_name(),
                 file = recorded.caller.file(),
                 line = recorded.caller.line(),

@@ -10,7 +10,6 @@ mod kit;
 mod model;
 mod overlap;
 mod place;
-mod principal;
 mod robust;
 mod shop;
 mod together;

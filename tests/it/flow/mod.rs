@@ -1,16 +1,12 @@
 //! The flow from cookie to store and back, in this process.
 
-mod acknowledging;
 mod bad_input;
 pub(crate) mod devices;
 mod double_sign_in;
 mod extract;
-mod floods;
-mod handles;
 mod kept;
 mod kit;
 mod late;
-mod layers;
 mod lifetime;
 pub(crate) mod logged;
 mod outcomes;
@@ -21,10 +17,7 @@ mod rows_races;
 mod rows_signing;
 mod saves;
 mod script;
-mod several_cookies;
-mod surface;
 mod unreadable;
-mod values;
 mod wire;
 mod words;
 
