@@ -283,4 +283,12 @@ mutate evolution "a gate that rose meanwhile is passed" commit/build.rs \
 mutate evolution "a binary that is too old touches" commit/ledger.rs \
   "Arrival::Live(..) if self.is_too_old() => false," \
   ""
+
+# Evolution, who is signed in.
+mutate evolution "a principal of another version of the schema is an error" commit/ledger.rs \
+  ".filter(|key| !disowned(key))" \
+  ""
+mutate evolution "a principal of another version of the schema is shown" handle/session.rs \
+  "principal.filter(|principal| !self.0.shared().known.disowns(principal))" \
+  "principal"
 exit $missed

@@ -16,31 +16,37 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 /// The reason why a request's session could not be used or saved.
 ///
-/// A handler that returns it with `?` gets an opaque response with the right status: 503 with `Retry-After` if trying again may help,
-/// otherwise the status that [`ErrorKind`] lists.
+/// A handler that returns it with `?` gets an opaque response with the status that [`ErrorKind`] lists, and with `Retry-After` if trying again may
+/// help and cannot store the same write twice.
 ///
-/// A failed extraction answers the request even if the handler ignores it, as `Option<TypedSession<_>>` does. To handle it instead,
-/// take a `Result` and call [`kind`](Self::kind).
+/// A failed extraction or `save` answers the request even if the handler ignores it, as `Option<TypedSession<_>>` does, and what the
+/// request did and has not saved is then discarded. To answer otherwise, take a `Result` and call [`acknowledge`](Self::acknowledge).
+/// Looking at an error, logging it and rendering it change nothing.
 ///
 /// ```
 /// use actix_typed_session::{Error, ErrorKind, Session};
 ///
 /// async fn save(session: Session) -> Result<&'static str, Error> {
 ///     match session.save().await {
-///         Err(error) if error.kind() == ErrorKind::Gone => Ok("you were signed out in the meantime"),
+///         Err(error) if error.kind() == ErrorKind::Superseded => {
+///             error.acknowledge();
+///             Ok("you have signed in in another tab")
+///         }
 ///         other => other.map(|()| "saved"),
 ///     }
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error {
+    cause: Arc<Cause>,
+    /// Of this failure as one caller was told of it; clones share it.
+    acknowledged: Arc<AtomicBool>,
+}
 
-struct Inner {
+struct Cause {
     kind: ErrorKind,
     because: Option<Cow<'static, str>>,
     source: Option<StoreError>,
-    /// Whether a handler has looked at this error, or has been answered with it.
-    acknowledged: AtomicBool,
 }
 
 /// The kinds of [`Error`], each with the status of its response.
@@ -49,6 +55,8 @@ struct Inner {
 pub enum ErrorKind {
     /// No `SessionMiddleware` wraps the route. 500.
     MissingMiddleware,
+    /// A `SessionMiddleware` wraps another one with the same cookie, so that both would set it. 500.
+    NestedMiddleware,
     /// The session was read in a place where it is not loaded yet; see [`eager`](crate::SessionMiddlewareBuilder::eager). 500.
     NotLoaded,
     /// Two types use the same schema name. 500.
@@ -96,6 +104,9 @@ impl ErrorKind {
         match self {
             Self::MissingMiddleware => {
                 "no session middleware wraps this route; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
+            }
+            Self::NestedMiddleware => {
+                "one session middleware wraps another one with the same cookie; remove one of the two `.wrap(..)`, or give one another `cookie_name`"
             }
             Self::NotLoaded => {
                 "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"
@@ -148,49 +159,58 @@ impl Error {
 
     /// The same kind of error with `because` as its message instead of the kind's own.
     pub(crate) fn because(self, because: impl Into<Cow<'static, str>>) -> Self {
-        Self::build(self.0.kind, Some(because.into()), None)
+        Self::build(self.cause.kind, Some(because.into()), None)
     }
 
     fn build(kind: ErrorKind, because: Option<Cow<'static, str>>, source: Option<StoreError>) -> Self {
-        Self(Arc::new(Inner { kind, because, source, acknowledged: AtomicBool::new(false) }))
+        Self { cause: Arc::new(Cause { kind, because, source }), acknowledged: Arc::default() }
     }
 
-    /// The kind of the error. Calling this counts as handling the error: a failed extraction then no longer answers the request.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.acknowledge();
-        self.0.kind
+        self.cause.kind
+    }
+
+    /// Takes note of the error, so that the handler's own response answers the request, and what the session did not accept is
+    /// dropped. This counts for this error and its clones; another extractor that failed for the same reason has an error of its own.
+    pub fn acknowledge(&self) {
+        self.acknowledged.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_acknowledged(&self) -> bool {
-        self.0.acknowledged.load(Ordering::Relaxed)
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn acknowledge(&self) {
-        self.0.acknowledged.store(true, Ordering::Relaxed);
+    /// Whether sending the request again cannot apply a write twice, as far as is known.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        let source = self.cause.source.as_ref().map(StoreError::kind);
+        source != Some(StoreErrorKind::UnknownOutcome)
     }
 
-    pub(crate) fn peek(&self) -> ErrorKind {
-        self.0.kind
+    /// The same failure for another caller, who has not acknowledged it.
+    pub(crate) fn for_another(&self) -> Self {
+        Self { cause: self.cause.clone(), acknowledged: Arc::default() }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.because.as_deref().unwrap_or(self.0.kind.message()))?;
-        self.0.source.as_ref().map_or(Ok(()), |source| write!(f, ": {source}"))
+        f.write_str(self.cause.because.as_deref().unwrap_or(self.cause.kind.message()))?;
+        self.cause.source.as_ref().map_or(Ok(()), |source| write!(f, ": {source}"))
     }
 }
 
+#[allow(clippy::missing_fields_in_debug)] // whether it was acknowledged says nothing about what went wrong
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.to_string()).finish()
+        f.debug_struct("Error").field("kind", &self.cause.kind).field("message", &self.to_string()).finish()
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        self.cause.source.as_ref().map(|source| source as _)
     }
 }
 

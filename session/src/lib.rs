@@ -91,6 +91,7 @@
 
 pub mod id;
 pub mod record;
+mod sparse;
 pub mod store;
 mod error;
 mod schema;

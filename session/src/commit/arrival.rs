@@ -49,6 +49,24 @@ impl Arrival {
         }
     }
 
+    /// What a browser meets that sent several cookies, of which each alone would meet one of `met`; `None` if they open different
+    /// sessions, because one of them may be planted and nothing tells which.
+    ///
+    /// A logout that is owed comes first. A cookie that opens nothing hides none that does, and one whose record cannot be read
+    /// counts only if no other opens a session: whether its verifier fits is unknown.
+    pub(crate) fn among(met: Vec<Self>) -> Option<Self> {
+        let is_live = |arrival: &Self| matches!(arrival, Self::Live(..));
+        let is_unique = met.iter().filter(|arrival| is_live(arrival)).count() < 2;
+        let first = met.into_iter().min_by_key(|arrival| match arrival {
+            Self::Unconfirmed(_) => 0,
+            Self::Live(..) => 1,
+            Self::Unreadable(_) => 2,
+            Self::Superseded(..) => 3,
+            Self::Nobody | Self::Displaced(_) | Self::Ended => 4,
+        });
+        first.or(Some(Self::Nobody)).filter(|first| is_unique || !is_live(first))
+    }
+
     /// What a request that met this meets when it loads again, and the store has `found`.
     ///
     /// It adopts what other requests wrote, but not what came after a renewal: the cookie that it came with may be known to someone

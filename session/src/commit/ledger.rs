@@ -149,7 +149,8 @@ impl Ledger {
         }
         if let Some(field) = schema.principal() {
             let other = self.schemas.iter().find_map(|known| known.principal()).map(Field::wire_key);
-            let stored = self.fold.principal.as_ref().map(Principal::wire_key);
+            let disowned = |key: &&str| self.schemas.iter().chain([&schema]).any(|known| known.disowns(key));
+            let stored = self.fold.principal.as_ref().map(Principal::wire_key).filter(|key| !disowned(key));
             one_principal(Some(field.wire_key()), other.or(stored))?;
         }
         self.schemas.push(schema);
@@ -238,14 +239,28 @@ impl Ledger {
         forgotten
     }
 
-    /// Keeps a failed extraction in mind.
+    /// Forgets everything that is not stored, except that the request ended its session. The operations are returned, as by
+    /// [`discard`](Self::discard); those that are left must be played again.
+    pub(crate) fn keep_ends(&mut self) -> Vec<Rc<Recorded>> {
+        self.fault = None;
+        let operations = std::mem::take(&mut self.operations).into_iter();
+        let (ends, mut others): (_, Vec<_>) = operations.partition(|recorded| recorded.operation.ends());
+        self.operations = ends;
+        others.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
+        others
+    }
+
+    /// Keeps a failure in mind.
     pub(crate) fn refuse(&mut self, error: &Error) {
         self.refused.push(error.clone());
     }
 
-    /// The first failure that the handler did not acknowledge.
+    /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
+    /// that may have mended it.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
-        self.refused.iter().find(|error| !error.is_acknowledged()).cloned()
+        let rejected = self.rejected.iter().filter(|(_, covered)| covered.len() == self.operations.len());
+        let rejected = rejected.map(|(error, _)| error);
+        self.refused.iter().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
     }
 
     // ── committing ──
@@ -268,9 +283,14 @@ impl Ledger {
         }
     }
 
+    /// Whether an earlier request of this browser asked for the end of the session, and the store did not confirm it.
+    pub(crate) fn owes_a_logout(&self) -> bool {
+        matches!(self.arrival(), Arrival::Unconfirmed(_))
+    }
+
     /// Whether this binary was too old to read a section that the request asked for.
     fn is_too_old(&self) -> bool {
-        self.refused.iter().any(|error| error.peek() == ErrorKind::SchemaTooNew)
+        self.refused.iter().any(|error| error.kind() == ErrorKind::SchemaTooNew)
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
@@ -312,7 +332,7 @@ impl Ledger {
     ) -> (Result<Done, Error>, Fresh) {
         let Finish { result, cookie, after } = finish;
         match &result {
-            Err(error) if !is_final(error.peek()) => {
+            Err(error) if !is_final(error.kind()) => {
                 self.rejected = Some((error.clone(), covered.to_vec()));
                 return (result, Fresh::Kept);
             }
@@ -321,7 +341,7 @@ impl Ledger {
                 self.refuse(error);
             }
             Ok(Done::Gone) => lose(covered, &Error::new(ErrorKind::Gone)),
-            Ok(Done::Stored | Done::Nothing) => {}
+            Ok(Done::Stored | Done::Nothing) => self.rejected = None,
         }
         forget(&mut self.operations, covered);
         if matches!(result, Ok(Done::Stored | Done::Gone)) {

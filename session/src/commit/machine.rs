@@ -178,7 +178,7 @@ impl<'a> Commit<'a> {
     fn store_failed(&mut self, error: StoreError) -> Next {
         let after = match &self.stage {
             Stage::Touch => {
-                tracing::warn!(%error, "a session could not be touched; it may end early");
+                tracing::debug!(%error, "a session could not be touched; it may end early");
                 return Next::nothing();
             }
             // The user asked for the end and may not have got it; the session must not be used until it has come.
@@ -379,8 +379,8 @@ impl<'a> Commit<'a> {
         left: Option<SessionId>,
     ) -> Result<Next, Error> {
         if mints >= MINTS {
-            tracing::error!("new session ids collide: the operating system's randomness is broken");
-            return Err(Error::new(ErrorKind::NoRandomness));
+            let because = "new session ids collide: the operating system's randomness is broken";
+            return Err(Error::new(ErrorKind::NoRandomness).because(because));
         }
         let id = mint(self.rules.random)?;
         new.verifier = id.verifier_hash();

@@ -36,6 +36,12 @@ impl Operation {
     pub(crate) fn tells(&self) -> bool {
         matches!(self, Self::Update(closure) if closure.tells())
     }
+
+    /// Whether it ends the session. That is carried out whatever else the request fails at, because nothing may bring back a
+    /// session that its visitor has left (G3).
+    pub(crate) const fn ends(&self) -> bool {
+        matches!(self, Self::Purge | Self::SignOut(_))
+    }
 }
 
 /// How long a session lives from now on.

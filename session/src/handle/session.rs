@@ -136,12 +136,14 @@ impl Session {
         self.0.expires_in()
     }
 
-    /// The user who is signed in, as of this request.
+    /// The user who is signed in, as of this request; `None` if that was stored by another version of a schema, which identifies users
+    /// by another field.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         // Reads the record first, because nothing must be told about one that cannot be read.
         self.0.read_record(|_, _| ());
-        self.0.fold(|fold| fold.principal.clone())
+        let principal = self.0.fold(|fold| fold.principal.clone());
+        principal.filter(|principal| !self.0.shared().known.disowns(principal))
     }
 
     /// Whether the user authenticated within the last `within` (ASVS 5.0 7.5.3). Setting the principal field counts as authentication.
@@ -151,7 +153,8 @@ impl Session {
             return true;
         }
         let proven = |at: Option<Timestamp>, now: Timestamp| at.is_some_and(|at| now.since(at) <= within);
-        self.0.read_record(|record, now| proven(record.meta().authenticated, now)).unwrap_or(false)
+        let proven = self.0.read_record(|record, now| proven(record.meta().authenticated, now));
+        proven.unwrap_or(false) && self.principal().is_some()
     }
 }
 

@@ -92,13 +92,15 @@ impl<T: SessionState> Tracked<T> {
     pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
         visit.register(named::<T>())?;
         // The first read tells the log what cannot be read; later ones would repeat it.
-        let value = visit.read(|seen| decode_with(seen.view, seen.reader(T::schema()).logged()))?;
+        let lines = &visit.shared().lines.unreadable;
+        let value = visit.read(|seen| decode_with(seen.reader(T::schema()).logged(lines)))?;
         let head = Node::boxed(visit.stamp(), value);
         Ok(Self { visit, head })
     }
 
+    /// A getter cannot return a failure, so the request is answered with it.
     fn read(&self) -> Result<T, Error> {
-        self.visit.read(decode::<T>)
+        self.visit.read(decode::<T>).inspect_err(|error| self.visit.refuse(error))
     }
 
     /// The state as it is now, the operations of other handles included.
@@ -301,11 +303,11 @@ impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
 
 /// The state that `seen` shows, if this binary may read it.
 fn decode<T: SessionState>(seen: Seen<'_>) -> Result<T, Error> {
-    decode_with(seen.view, seen.reader(T::schema()))
+    decode_with(seen.reader(T::schema()))
 }
 
-fn decode_with<T: SessionState>(view: View<'_>, mut reader: SectionReader<'_>) -> Result<T, Error> {
-    view.check_gate(T::schema()).map_err(|too_new| too_new.error(T::schema()))?;
+fn decode_with<T: SessionState>(mut reader: SectionReader<'_>) -> Result<T, Error> {
+    reader.check_gate()?;
     T::decode_section(&mut reader)
         .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
 }
@@ -317,8 +319,7 @@ pub fn principal_of<T: SessionState, V>(
     value: Option<V>,
     access: fn(&mut T) -> &mut Option<V>,
 ) -> Result<Principal, Error> {
-    let view = View::NOTHING;
-    let mut state = decode_with::<T>(view, view.reader(T::schema()))?;
+    let mut state = decode_with::<T>(View::NOTHING.reader(T::schema()))?;
     *access(&mut state) = value;
     let place = Place { schema: T::schema(), at };
     let json = state.encode_field(at).map_err(|_| not_serializable(place))?;

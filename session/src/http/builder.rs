@@ -64,6 +64,8 @@ pub struct SessionMiddlewareBuilder {
     key: Key,
     retired: Vec<Key>,
     cookie: CookieOptions,
+    retired_domains: Vec<String>,
+    retired_paths: Vec<String>,
     limits: Limits,
     persistent: bool,
     max_sessions: Option<(u32, WhenFull)>,
@@ -108,6 +110,8 @@ impl SessionMiddlewareBuilder {
             key,
             retired: Vec::new(),
             cookie: CookieOptions::default(),
+            retired_domains: Vec::new(),
+            retired_paths: Vec::new(),
             limits: Limits { idle: IDLE, absolute: ABSOLUTE },
             persistent: false,
             max_sessions: None,
@@ -147,6 +151,25 @@ impl SessionMiddlewareBuilder {
     /// confusing.
     pub fn cookie_path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
+        self
+    }
+
+    /// Makes browsers forget the cookie that they still have for a domain of before, whenever they get a new one and on signing out.
+    /// Otherwise they would go on sending both. An empty `domain` stands for a cookie without one.
+    ///
+    /// Until then either cookie opens its session; a browser that has two live sessions reads as signed out, and a sign-in sets that
+    /// right. Call it once for each domain and each [path](Self::retired_cookie_path) of the last
+    /// [`absolute_timeout`](Self::absolute_timeout); all combinations are removed. If the change gave the cookie another prefix, as
+    /// from no domain to one, it has another name, and the sessions of before are not found in either case.
+    pub fn retired_cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        self.retired_domains.push(domain.into());
+        self
+    }
+
+    /// Makes browsers forget the cookie that they still have for a path of before; see
+    /// [`retired_cookie_domain`](Self::retired_cookie_domain).
+    pub fn retired_cookie_path(mut self, path: impl Into<String>) -> Self {
+        self.retired_paths.push(path.into());
         self
     }
 
@@ -262,6 +285,7 @@ impl SessionMiddlewareBuilder {
             return Err(ConfigError::Zero(name));
         }
         let cookie = CookieSpec::new(&self.cookie)?;
+        let retired = self.retired_cookies()?;
         let max_sessions = match self.max_sessions {
             None => None,
             Some(_) if !self.store.abilities().has_index() => return Err(ConfigError::NoIndex),
@@ -270,14 +294,41 @@ impl SessionMiddlewareBuilder {
                 Some(MaxSessions::new(most, when_full))
             }
         };
-        Ok(self.with(cookie, max_sessions))
+        Ok(self.with(cookie, retired, max_sessions))
     }
 
     pub(crate) fn finish_with_defaults(self) -> SessionMiddleware {
-        self.with(CookieSpec::standard(), None)
+        self.with(CookieSpec::standard(), Vec::new(), None)
     }
 
-    fn with(self, cookie: CookieSpec, max_sessions: Option<MaxSessions>) -> SessionMiddleware {
+    /// Every cookie that a browser may have from before, but not the one of today.
+    fn retired_cookies(&self) -> Result<Vec<CookieSpec>, CookieError> {
+        let now = &self.cookie;
+        let domains =
+            self.retired_domains.iter().map(|domain| Some(domain.clone()).filter(|it| !it.is_empty()));
+        let domains: Vec<_> = domains.chain([now.domain.clone()]).collect();
+        let paths: Vec<_> = self.retired_paths.iter().chain([&now.path]).collect();
+        let lower = |domain: &Option<String>| domain.as_deref().map(str::to_ascii_lowercase);
+        let mut retired = Vec::new();
+        for (domain, path) in domains.iter().flat_map(|domain| paths.iter().map(move |path| (domain, *path)))
+        {
+            if lower(domain) != lower(&now.domain) || *path != now.path {
+                let (domain, path) = (domain.clone(), path.clone());
+                let cookie = CookieSpec::new(&CookieOptions { domain, path, ..now.clone() })?;
+                if !retired.contains(&cookie) {
+                    retired.push(cookie);
+                }
+            }
+        }
+        Ok(retired)
+    }
+
+    fn with(
+        self,
+        cookie: CookieSpec,
+        retired: Vec<CookieSpec>,
+        max_sessions: Option<MaxSessions>,
+    ) -> SessionMiddleware {
         let rules = Rules {
             limits: self.limits,
             persistent: self.persistent,
@@ -287,9 +338,10 @@ impl SessionMiddlewareBuilder {
             random: self.random,
             succession: Succession::new(&self.key),
         };
-        let site = Site { cookie, keys: KeyRing::new(&self.key, &self.retired), eager: self.eager };
-        let store = BoundedStore::new(self.store, self.deadlines);
-        SessionMiddleware::over(site, Shared::new(store, rules, self.schemas))
+        let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, self.schemas);
+        let keys = KeyRing::new(&self.key, &self.retired);
+        let site = Site { cookie, retired, keys, eager: self.eager, lines: shared.lines.clone() };
+        SessionMiddleware::over(site, shared)
     }
 }
 

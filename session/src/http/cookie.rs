@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, VARY};
+use actix_web::http::header::{CACHE_CONTROL, COOKIE, EXPIRES, HeaderMap, HeaderValue, VARY};
 
 use crate::id::{
     keys::KeyRing,
@@ -30,7 +30,8 @@ const PAIR_MAX: usize = 4096;
 /// Browsers keep no cookie for longer (RFC 6265bis section 5.5): 400 days.
 const MAX_AGE_CAP: u64 = 400 * 24 * 60 * 60;
 
-/// How many values of the right length are examined. A browser sends one, and each costs a tag check per key.
+/// How many values of the right length are examined. A browser sends one for each path and domain that the cookie has had, and each
+/// costs a tag check per key and perhaps a load.
 const CANDIDATES_MAX: usize = 4;
 
 const HOST: &str = "__Host-";
@@ -242,19 +243,16 @@ const fn check_length(attribute: &'static str, value: &str) -> Result<(), Cookie
 }
 
 /// What the cookies of a request hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reading {
-    /// No id of ours.
-    None,
-    /// Exactly one, perhaps repeated.
-    One(SessionId),
-    /// Several of ours: another host of the domain may have planted one, and their order does not tell which.
-    Ambiguous,
-    /// More values than a browser sends; none of them is used.
-    TooMany,
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Reading {
+    /// The ids that our keys made, each once, in the order of the cookies: browsers send the longest path first (RFC 6265
+    /// section 5.4). There are several after a change of the cookie's domain or path, or if another host of the domain planted one.
+    pub(crate) ids: Vec<SessionId>,
+    /// Whether there were more values than are examined.
+    pub(crate) is_cut: bool,
 }
 
-/// Reads the session id of a request. The order of the cookies makes no difference, and nothing is allocated.
+/// Reads the session ids of a request.
 pub(crate) fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
     decide(candidates(headers, name), name, keys)
 }
@@ -274,18 +272,17 @@ fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
 }
 
 fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing) -> Reading {
-    let mut reading = Reading::None;
+    let mut reading = Reading::default();
     // Another length is nobody's guess at an id, so it must not use up the guesses.
     for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
         if count == CANDIDATES_MAX {
-            return Reading::TooMany;
+            reading.is_cut = true;
+            break;
         }
-        let Some(id) = SessionId::from_cookie(name, value, keys) else { continue };
-        reading = match reading {
-            Reading::None => Reading::One(id),
-            Reading::One(other) if other == id => reading,
-            _ => Reading::Ambiguous,
-        };
+        match SessionId::from_cookie(name, value, keys) {
+            Some(id) if !reading.ids.contains(&id) => reading.ids.push(id),
+            _ => {}
+        }
     }
     reading
 }
@@ -339,7 +336,7 @@ pub(crate) fn remove(spec: &CookieSpec) -> HeaderValue {
     spec.removal.clone()
 }
 
-/// Keeps shared caches from giving a response to another visitor, if it depends on the session or sets its cookie.
+/// Keeps shared caches from giving a response to another visitor, as it depends on the session or sets its cookie.
 pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     let varies = headers
         .get_all(VARY)
@@ -349,7 +346,36 @@ pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     if !varies {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
+    // A CDN obeys these rather than `Cache-Control` (RFC 9213 section 2.2).
+    headers.remove("cdn-cache-control");
+    headers.remove("surrogate-control");
     if set_cookie {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {
+        let directives = private(headers);
+        headers.insert(CACHE_CONTROL, directives);
     }
+}
+
+/// The directives of a response's `Cache-Control` without those that let a shared cache store it (RFC 9111 section 5.2.2), and with
+/// the one that forbids it.
+fn private(headers: &HeaderMap) -> HeaderValue {
+    let lines = || headers.get_all(CACHE_CONTROL).map(|line| line.to_str().unwrap_or_default());
+    if lines().any(|line| line.contains('"')) {
+        // A directive about single fields; browsers treat it as one about the whole response.
+        return HeaderValue::from_static("private, no-cache");
+    }
+    let directives = lines().flat_map(|line| line.split(',')).map(str::trim);
+    let kept: Vec<_> = directives
+        .filter(|directive| {
+            let name = directive.split('=').next().unwrap_or_default().trim_end();
+            !["", "public", "s-maxage", "private"].iter().any(|other| name.eq_ignore_ascii_case(other))
+        })
+        .collect();
+    let text = if kept.iter().any(|directive| directive.eq_ignore_ascii_case("no-store")) {
+        kept.join(", ")
+    } else {
+        ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
+    };
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
 }

@@ -24,6 +24,7 @@ use crate::{
         session::Session,
         state::{SessionState, Tracked},
     },
+    sparse::Sparse,
     visit::visit::Visit,
 };
 
@@ -39,15 +40,24 @@ impl Attached {
     pub(crate) const fn new(visit: Rc<Visit>, site: Rc<Site>) -> Self {
         Self { visit, site }
     }
+
+    /// Whether another middleware has attached a session that lives in the cookie of `site`.
+    pub(crate) fn is_taken(request: &ServiceRequest, site: &Site) -> bool {
+        let extensions = request.extensions();
+        extensions.get::<Self>().is_some_and(|outer| outer.site.cookie.name() == site.cookie.name())
+    }
 }
 
 #[cold]
 fn missing<T>(place: &str) -> Error {
+    static LINES: Sparse = Sparse::new();
     let asked = short(type_name::<T>());
     let error = Error::new(ErrorKind::MissingMiddleware).because(format!(
         "`{asked}` was asked for on `{place}`, but no session middleware wraps it; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
     ));
-    tracing::error!(%error, "a handler asked for a session where there is none");
+    if let Some(left_out) = LINES.due() {
+        tracing::error!(%error, left_out, "a handler asked for a session where there is none");
+    }
     error
 }
 
@@ -75,8 +85,8 @@ impl Opening {
         };
         let mut loading = None;
         if visit.loaded().is_none() {
-            let (visit, id) = (visit.clone(), site.session_id(request.headers()));
-            loading = Some(Box::pin(async move { visit.load(id).await }) as Loading);
+            let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
+            loading = Some(Box::pin(async move { visit.load(ids).await }) as Loading);
         }
         Self { visit: Ok(visit), loading }
     }
@@ -122,19 +132,25 @@ impl<T: SessionState> Future for Extract<T> {
 
 fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Result<T::Handle, Error> {
     let opened = loaded.and_then(|()| Tracked::open(visit.clone()));
-    opened.map(T::Handle::from).inspect_err(|error| {
-        tracing::error!(%error, state = T::schema().name(), "a session could not be extracted");
-        visit.refuse(error);
+    opened.map(T::Handle::from).map_err(|error| {
+        // The answer to the request tells of it, unless the handler copes.
+        tracing::debug!(%error, state = T::schema().name(), "a session could not be extracted");
+        refused(visit, &error)
     })
+}
+
+/// The error for one extraction. Every extraction of a session that cannot be loaded fails, and each is acknowledged by itself:
+/// a middleware that does without the session does not speak for the handler.
+fn refused(visit: &Visit, error: &Error) -> Error {
+    let error = error.for_another();
+    visit.refuse(&error);
+    error
 }
 
 /// The session as a whole. It is there even if its record cannot be read, because such a record can still be purged.
 fn whole(visit: Rc<Visit>, loaded: Result<(), Error>) -> Result<Session, Error> {
     match loaded {
-        Err(error) if error.peek() != ErrorKind::Unreadable => {
-            visit.refuse(&error);
-            Err(error)
-        }
+        Err(error) if error.kind() != ErrorKind::Unreadable => Err(refused(&visit, &error)),
         _ => Ok(Session::of(visit)),
     }
 }

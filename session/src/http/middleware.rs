@@ -12,21 +12,22 @@ use std::{
 
 use actix_web::{
     HttpMessage, HttpResponse, ResponseError,
-    body::{BoxBody, EitherBody, MessageBody},
+    body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::{
-        StatusCode,
-        header::{HeaderMap, HeaderValue, SET_COOKIE},
-    },
+    http::header::{HeaderMap, HeaderValue, SET_COOKIE},
 };
 
 use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
+    sparse::Sparse,
     visit::{shared::Shared, visit::Visit},
 };
 
 /// Gives every request its session, and stores the session before the response is sent.
+///
+/// Wrap an application once. A second middleware inside of another is for another session, with a
+/// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request.
 ///
 /// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
 ///
@@ -126,6 +127,14 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        if Attached::is_taken(&request, &self.site) {
+            static LINES: Sparse = Sparse::new();
+            let error = Error::new(ErrorKind::NestedMiddleware);
+            if let Some(left_out) = LINES.due() {
+                tracing::error!(%error, left_out, path = request.path(), "a request is refused");
+            }
+            return Box::pin(ready(Err(error.into())));
+        }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
         request.extensions_mut().insert(Attached::new(visit.clone(), site.clone()));
         if site.eager {
@@ -133,7 +142,7 @@ where
             return Box::pin(async move {
                 let open = Open(Some(visit.clone()));
                 // A handler that needs the session gets the error from its extractor; the others do without.
-                let _ = visit.load(site.session_id(request.headers())).await;
+                let _ = visit.load(site.session_ids(request.headers())).await;
                 let answer = service.call(request).await;
                 let answer = conclude(visit, &site, answer).await;
                 open.answered();
@@ -174,85 +183,69 @@ impl Drop for Open {
     }
 }
 
+type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
+
 /// Commits, and adds to the answer what the commit requires.
-async fn conclude<B>(
-    visit: Rc<Visit>,
-    site: &Site,
-    answer: Result<ServiceResponse<B>, actix_web::Error>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let mut committed = Ok(());
-    if visit.needs_commit() {
-        committed = visit.commit().await.map(drop);
-    }
-    // After the commit, because a `save` that the handler did not wait for may have failed by now.
-    let failed = visit.unacknowledged().or(committed.err());
+async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer<EitherBody<B>> {
+    let failed = commit(&visit, session_error(&answer)).await;
     let set_cookie = site.set_cookie(&visit.send_head());
     if let Some(error) = &failed {
         // The error answers for the operations that are left.
         visit.discard();
-        tracing::error!(%error, "a request was answered with a session error");
+        visit.shared().tell(error, "a request was answered with a session error");
     }
     match (answer, failed) {
-        (Ok(response), None) => {
-            let mut response = response.map_into_left_body();
-            decorate(response.headers_mut(), set_cookie);
-            Ok(response)
-        }
-        (Ok(response), Some(error)) => {
-            let mut replaced = error.error_response();
-            decorate(replaced.headers_mut(), set_cookie);
+        (Ok(response), Some(error)) if response.status() != error.status_code() => {
+            let mut replaced = HttpResponse::from_error(error);
+            decorate(replaced.headers_mut(), &set_cookie);
             Ok(response.into_response(replaced).map_into_right_body())
         }
-        (Err(error), None) => Err(Decorated { answer: Answer::Inner(error), set_cookie }.into()),
+        // A response that says the same already may say it in the application's own words.
+        (Ok(response), _) => {
+            let mut response = response.map_into_left_body();
+            decorate(response.headers_mut(), &set_cookie);
+            Ok(response)
+        }
         // The session's error says why nothing was stored, so it takes precedence.
-        (Err(_), Some(error)) => Err(Decorated { answer: Answer::Session(error), set_cookie }.into()),
-    }
-}
-
-fn decorate(headers: &mut HeaderMap, set_cookie: Option<HeaderValue>) {
-    protect(headers, set_cookie.is_some());
-    if let Some(value) = set_cookie {
-        headers.append(SET_COOKIE, value);
-    }
-}
-
-/// An error, which has no response yet, with the headers that its response must carry: the request used the session, so its answer
-/// varies by cookie.
-#[derive(Debug)]
-struct Decorated {
-    answer: Answer,
-    set_cookie: Option<HeaderValue>,
-}
-
-#[derive(Debug)]
-enum Answer {
-    Inner(actix_web::Error),
-    Session(Error),
-}
-
-impl fmt::Display for Decorated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.answer {
-            Answer::Inner(error) => error.fmt(f),
-            Answer::Session(error) => error.fmt(f),
+        (Err(error), failed) => {
+            let mut error = failed.map_or(error, Into::into);
+            error.add_response_mapper(move |mut response| {
+                decorate(response.headers_mut(), &set_cookie);
+                response
+            });
+            Err(error)
         }
     }
 }
 
-impl ResponseError for Decorated {
-    fn status_code(&self) -> StatusCode {
-        match &self.answer {
-            Answer::Inner(error) => error.as_response_error().status_code(),
-            Answer::Session(error) => error.status_code(),
+/// Stores what the request did, unless it is answered with a session error: then it does not count, so that it can be sent again.
+/// Only the end of a session is carried out all the same (G3). Returns the error.
+async fn commit(visit: &Rc<Visit>, answered: Option<Error>) -> Option<Error> {
+    let mut failed = visit.unacknowledged().or(answered);
+    let owes_a_logout = failed.is_some() && visit.owes_a_logout();
+    if failed.is_none() && visit.needs_commit() {
+        let committed = visit.commit().await;
+        // After the commit, because a `save` that the handler did not wait for may have failed by now.
+        failed = visit.unacknowledged().or(committed.err());
+    }
+    if failed.is_some() {
+        visit.keep_ends();
+        if owes_a_logout || visit.is_unfinished() {
+            let _ = visit.commit().await; // the failure from before it answers
         }
     }
+    failed
+}
 
-    fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = match &self.answer {
-            Answer::Inner(error) => error.error_response(),
-            Answer::Session(error) => error.error_response(),
-        };
-        decorate(response.headers_mut(), self.set_cookie.clone());
-        response
+/// The session error that a handler or a middleware has answered with.
+fn session_error<B>(answer: &Answer<B>) -> Option<Error> {
+    let error = answer.as_ref().map_or_else(Some, |response| response.response().error());
+    error.and_then(|error| error.as_error::<Error>()).cloned()
+}
+
+fn decorate(headers: &mut HeaderMap, set_cookie: &[HeaderValue]) {
+    protect(headers, !set_cookie.is_empty());
+    for value in set_cookie {
+        headers.append(SET_COOKIE, value.clone());
     }
 }

@@ -24,15 +24,14 @@ impl ErrorKind {
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        self.peek().status()
+        self.kind().status()
     }
 
-    /// An opaque response: the status and its standard phrase, and when to try again.
+    /// An opaque response: the status and its standard phrase, and when to try again, unless that could store a write twice.
     fn error_response(&self) -> HttpResponse {
-        self.acknowledge();
-        let status = self.peek().status();
+        let status = self.kind().status();
         let mut response = HttpResponse::build(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE && self.can_be_repeated() {
             response.insert_header((RETRY_AFTER, "1"));
         }
         response.content_type("text/plain; charset=utf-8").body(status.canonical_reason().unwrap_or_default())

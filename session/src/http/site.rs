@@ -3,50 +3,60 @@
 //! In: a request's headers, or what a commit says about the cookie. Out: the session id that the browser sent, the `Set-Cookie`
 //! header to answer with. Never: a store.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{HeaderMap, HeaderValue};
 
-use super::cookie::{self, CookieSpec, Reading};
+use super::cookie::{self, CookieSpec};
 use crate::{
     commit::exchange::CookieAction,
     id::{keys::KeyRing, session_id::SessionId},
+    sparse::Lines,
 };
 
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) cookie: CookieSpec,
+    /// The cookies that browsers may still have from before the domain or the path was changed.
+    pub(crate) retired: Vec<CookieSpec>,
     pub(crate) keys: KeyRing,
     /// Whether the session is loaded before guards and inner middleware run.
     pub(crate) eager: bool,
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl Site {
-    /// The id in the request's cookie, if there is exactly one that our keys made.
-    pub(crate) fn session_id(&self, headers: &HeaderMap) -> Option<SessionId> {
-        match cookie::read(headers, self.cookie.name(), &self.keys) {
-            Reading::None => None,
-            Reading::One(id) => Some(id),
-            Reading::Ambiguous => {
-                tracing::warn!("a request carries several authentic session cookies; none is used");
-                None
-            }
-            Reading::TooMany => {
-                tracing::warn!("a request carries too many session cookies; none is used");
-                None
-            }
+    /// The ids in the request's cookies that our keys made, in the browser's order.
+    pub(crate) fn session_ids(&self, headers: &HeaderMap) -> Vec<SessionId> {
+        let reading = cookie::read(headers, self.cookie.name(), &self.keys);
+        if reading.is_cut
+            && let Some(left_out) = self.lines.too_many.due()
+        {
+            tracing::warn!(
+                left_out,
+                "a request carries too many session cookies; only the first four are used"
+            );
         }
+        reading.ids
     }
 
-    /// The `Set-Cookie` header that carries out `action`.
-    pub(crate) fn set_cookie(&self, action: &CookieAction) -> Option<HeaderValue> {
-        match action {
-            CookieAction::Keep => None,
-            CookieAction::Remove => Some(cookie::remove(&self.cookie)),
+    /// The `Set-Cookie` headers that carry out `action`. Whenever the browser's cookie changes, those that it may still have for a
+    /// retired domain or path go, because it would send them along.
+    pub(crate) fn set_cookie(&self, action: &CookieAction) -> Vec<HeaderValue> {
+        let cookie = match action {
+            CookieAction::Keep => return Vec::new(),
+            CookieAction::Remove => cookie::remove(&self.cookie),
             CookieAction::Set { id, max_age } => {
                 let value = id.to_cookie(self.cookie.name(), &self.keys);
-                cookie::set(&self.cookie, &value, *max_age)
-                    .inspect_err(|error| tracing::error!(%error, "the session cookie could not be written"))
-                    .ok()
+                match cookie::set(&self.cookie, &value, *max_age) {
+                    Ok(cookie) => cookie,
+                    Err(error) => {
+                        tracing::error!(%error, "the session cookie could not be written");
+                        return Vec::new();
+                    }
+                }
             }
-        }
+        };
+        self.retired.iter().map(cookie::remove).chain([cookie]).collect()
     }
 }

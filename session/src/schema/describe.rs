@@ -120,6 +120,13 @@ impl Schema {
         self.removed
     }
 
+    /// Whether the principal with this wire key is of another version of this schema, which identifies users by another field. What
+    /// it says means nothing here, so it reads as nobody signed in.
+    pub(crate) fn disowns(&self, principal: &str) -> bool {
+        let is_ours = principal.strip_prefix(self.name).is_some_and(|rest| rest.starts_with('.'));
+        is_ours && self.principal().is_none_or(|field| field.wire_key() != principal)
+    }
+
     pub(crate) const fn groups(&self) -> &'static [Group] {
         self.groups
     }

@@ -14,6 +14,7 @@ use super::{
     view::View,
 };
 use crate::{
+    error::Error,
     record::{
         apply::Record,
         cell::{Cell, WireKey},
@@ -24,6 +25,7 @@ use crate::{
         group::{Group, Slot},
         values::Failed,
     },
+    sparse::Sparse,
 };
 
 /// Reads the fields of one section, in the order of the schema. Generated code calls it once per field.
@@ -37,16 +39,16 @@ pub struct SectionReader<'a> {
     stored: &'a [(WireKey, Cell)],
     /// Groups that were read already: their fields need not stand together.
     groups: Vec<(&'static Group, Vec<Slot>)>,
-    mode: Mode,
+    mode: Mode<'a>,
 }
 
 /// What happens when a field cannot be read.
-enum Mode {
+enum Mode<'a> {
     /// Reading fails, or goes on with the default where the field is `lenient`. Nothing is logged: the same section is read again
     /// and again in one request.
     Quiet,
     /// The same, with a line in the log.
-    Logged,
+    Logged(&'a Sparse),
     /// Reading goes on with the default, and the problem is kept.
     Collected(Vec<CellError>),
 }
@@ -81,9 +83,21 @@ impl<'a> View<'a> {
 }
 
 impl<'a> SectionReader<'a> {
-    /// Logs each field that cannot be read.
-    pub(crate) fn logged(self) -> Self {
-        Self { mode: Mode::Logged, ..self }
+    /// Logs what cannot be read.
+    pub(crate) fn logged(self, lines: &'a Sparse) -> Self {
+        Self { mode: Mode::Logged(lines), ..self }
+    }
+
+    /// Fails if this binary is too old to read the section.
+    pub(crate) fn check_gate(&self) -> Result<(), Error> {
+        self.view.check_gate(self.schema).map_err(|too_new| {
+            if let Mode::Logged(lines) = &self.mode
+                && let Some(left_out) = lines.due()
+            {
+                too_new.tell(self.schema, left_out);
+            }
+            too_new.error(self.schema)
+        })
     }
 
     /// Reads the whole section with `read`; fields that cannot be read are defaults, and are returned as problems.
@@ -172,15 +186,23 @@ impl<'a> SectionReader<'a> {
                 problems.push(error);
                 return Ok(());
             }
-            Mode::Logged if field.is_lenient() => {
-                tracing::warn!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field reads as its default");
-            }
-            Mode::Logged => {
-                tracing::error!(event = "cell_unreadable", field = error.wire_key(), %error, "a session field cannot be read");
+            Mode::Logged(lines) => {
+                if let Some(left_out) = lines.due() {
+                    tell(field, error, left_out);
+                }
             }
             Mode::Quiet => {}
         }
         if field.is_lenient() { Ok(()) } else { Err(error) }
+    }
+}
+
+fn tell(field: &Field, error: CellError, left_out: u64) {
+    let wire_key = error.wire_key();
+    if field.is_lenient() {
+        tracing::warn!(event = "cell_unreadable", field = wire_key, %error, left_out, "a session field reads as its default");
+    } else {
+        tracing::error!(event = "cell_unreadable", field = wire_key, %error, left_out, "a session field cannot be read");
     }
 }
 

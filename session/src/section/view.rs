@@ -89,15 +89,20 @@ pub(crate) struct TooNew {
 }
 
 impl TooNew {
-    /// The error for the request; also emits an event, for those who watch a deploy.
-    pub(crate) fn error(self, schema: &Schema) -> Error {
+    /// The event for those who watch a deploy.
+    pub(super) fn tell(self, schema: &Schema, left_out: u64) {
         tracing::warn!(
             event = "schema_too_new",
             schema = schema.name(),
             version = schema.version(),
             needed = self.needed,
+            left_out,
             "a session needs a later version of its schema"
         );
+    }
+
+    /// The error for the request.
+    pub(crate) fn error(self, schema: &Schema) -> Error {
         Error::new(ErrorKind::SchemaTooNew).because(format!(
             "the section `{}` of the session needs version {} of its schema, and this binary has version {}; it is left as it is",
             schema.name(),

@@ -1,8 +1,8 @@
 //! Deadlines for every call to a store.
 //!
 //! In: any store. Out: an answer in time, or an error that says whether a write may have happened; an error at once while the store answers
-//! no calls at all. Never sends a `create` or an `update` twice. A `load` or a `delete` that fails is sent once more, because a second one
-//! changes nothing.
+//! no calls at all. Never sends a `create` or an `update` twice. A `load` or a `delete` that fails in time is sent once more, because a
+//! second one changes nothing.
 
 use std::{
     future::poll_fn,
@@ -55,15 +55,25 @@ impl BoundedStore {
         Self { store, deadlines, breakers: Arc::new(breakers) }
     }
 
-    pub(crate) async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
-        let begun = Instant::now();
+    /// Whether it answers no calls at the moment; that has been told.
+    pub(crate) fn is_down(&self) -> bool {
+        self.breakers.loads.is_open() || self.breakers.writes.is_open()
+    }
+
+    /// Loads a record. All loads for one request share one deadline, which counts from `begun`.
+    pub(crate) async fn load(
+        &self,
+        begun: Instant,
+        selector: &Selector,
+    ) -> Result<Option<Loaded>, StoreError> {
         let load = || {
             let call = self.store.as_dyn().dyn_load(selector);
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
-        let tried = async {
+        let has_time = || begun.elapsed() < self.deadlines.load;
+        let tried = || async {
             match load().await {
-                Err(error) if error.kind() == StoreErrorKind::Unavailable => load().await,
+                Err(error) if error.kind() == StoreErrorKind::Unavailable && has_time() => load().await,
                 answer => answer,
             }
         };
@@ -77,7 +87,7 @@ impl BoundedStore {
         selector: &Selector,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
-        let call = self.write(begun, self.store.as_dyn().dyn_create(selector, new));
+        let call = || self.write(begun, self.store.as_dyn().dyn_create(selector, new));
         self.breakers.writes.ask(call).await
     }
 
@@ -87,7 +97,7 @@ impl BoundedStore {
         selector: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
-        let call = self.write(begun, self.store.as_dyn().dyn_update(selector, change));
+        let call = || self.write(begun, self.store.as_dyn().dyn_update(selector, change));
         self.breakers.writes.ask(call).await
     }
 
@@ -98,7 +108,7 @@ impl BoundedStore {
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
         let delete = || self.write(begun, self.store.as_dyn().dyn_delete(selector, only_if));
-        self.breakers.writes.ask(twice(delete)).await
+        self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete)).await
     }
 
     /// A write that has no answer in time may have been stored, so its outcome is unknown.
@@ -116,7 +126,7 @@ impl BoundedStore {
             let call = Box::pin(async move { abilities.sessions_of(principal).await });
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
-        self.breakers.loads.ask(twice(list)).await
+        self.breakers.loads.ask(|| twice(begun, self.deadlines.load, list)).await
     }
 
     pub(crate) async fn delete_all(
@@ -127,16 +137,22 @@ impl BoundedStore {
         let (begun, abilities) = (Instant::now(), self.store.abilities());
         let delete =
             || self.write(begun, Box::pin(async move { abilities.delete_all(principal, except).await }));
-        self.breakers.writes.ask(twice(delete)).await
+        self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete)).await
     }
 }
 
-/// Makes a call that changes nothing the second time, and makes it again if it fails.
-async fn twice<T, F: Future<Output = Result<T, StoreError>>>(call: impl Fn() -> F) -> Result<T, StoreError> {
-    match call().await {
-        Err(_) => call().await,
+/// Makes a call that changes nothing the second time, and makes it again if it fails and there is time left: one that was too late
+/// would only double the load of a store that is slow already.
+async fn twice<T, F: Future<Output = Result<T, StoreError>>>(
+    begun: Instant,
+    longest: Duration,
+    call: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    let answer = match call().await {
+        Err(_) if begun.elapsed() < longest => call().await,
         answer => answer,
-    }
+    };
+    answer.map_err(StoreError::of_a_repeatable_call)
 }
 
 /// The answer of `call`, or an error of the kind `late` if there is none `longest` after `begun`.

@@ -47,22 +47,27 @@ impl Breaker {
         Self { calls, failures: AtomicU32::new(0), times: Mutex::new(times) }
     }
 
-    /// Makes `call`, or fails at once if the breaker is open and no call is due.
-    pub(crate) async fn ask<T>(
+    /// Makes `call`, or fails at once if the breaker is open and no call is due. Then `call` is not even begun: a store may start to
+    /// work before its future is polled.
+    pub(crate) async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
-        call: impl Future<Output = Result<T, StoreError>>,
+        call: impl FnOnce() -> F,
     ) -> Result<T, StoreError> {
         let begun = Instant::now();
-        if self.failures.load(Ordering::Relaxed) >= FAILURES && !self.is_due(begun) {
+        if self.is_open() && !self.is_due(begun) {
             return Err(StoreError::new(StoreErrorKind::Unavailable)
                 .with_source("the last calls had no answer; the store is tried again in a moment"));
         }
-        let answer = call.await;
+        let answer = call().await;
         match answer.as_ref().err().map(StoreError::kind) {
             Some(StoreErrorKind::Unavailable | StoreErrorKind::UnknownOutcome) => self.failed(begun),
             _ => self.answered(),
         }
         answer
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAILURES
     }
 
     fn times(&self) -> MutexGuard<'_, Times> {
@@ -87,7 +92,7 @@ impl Breaker {
         times.counted = Instant::now();
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES {
             times.ask_again = times.counted;
-            tracing::warn!(
+            tracing::error!(
                 calls = self.calls,
                 "the session store does not answer; requests fail at once until it answers again"
             );
@@ -108,9 +113,9 @@ mod tests {
     /// The breaker's answer to one call; `None` if the call was not made.
     fn ask(breaker: &Breaker, answer: Result<(), StoreErrorKind>) -> Option<Result<(), StoreErrorKind>> {
         let asked = std::cell::Cell::new(false);
-        let call = std::pin::pin!(breaker.ask(async {
+        let call = std::pin::pin!(breaker.ask(|| {
             asked.set(true);
-            answer.map_err(StoreError::new)
+            std::future::ready(answer.map_err(StoreError::new))
         }));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let std::task::Poll::Ready(answer) = call.poll(&mut context) else { return None };
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn a_call_that_was_given_up_is_followed_by_another() {
         let breaker = broken();
-        drop(breaker.ask(std::future::pending::<Result<(), StoreError>>()));
+        drop(breaker.ask(std::future::pending::<Result<(), StoreError>>));
         assert_eq!(ask(&breaker, Ok(())), Some(Ok(())));
     }
 

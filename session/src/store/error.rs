@@ -45,6 +45,14 @@ impl StoreError {
         self
     }
 
+    /// The error of a call that changes nothing the second time: its outcome does not matter to whoever repeats it.
+    pub(super) fn of_a_repeatable_call(mut self) -> Self {
+        if self.kind == StoreErrorKind::UnknownOutcome {
+            self.kind = StoreErrorKind::Unavailable;
+        }
+        self
+    }
+
     /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {

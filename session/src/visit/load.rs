@@ -1,6 +1,6 @@
 //! Loads a request's session, once.
 //!
-//! In: the id that the request's cookie carries. Out: what the request met. Never: a rule.
+//! In: the ids that the request's cookies carry. Out: what the request met. Never: a rule.
 
 use futures_util::future::FutureExt;
 
@@ -24,18 +24,18 @@ impl Visit {
         }
     }
 
-    /// Loads the session that `id` opens. All callers of one request share one load, and whoever waits for it drives it.
-    pub(crate) async fn load(&self, id: Option<SessionId>) -> Result<(), Error> {
+    /// Loads the session that one of `ids` opens. All callers of one request share one load, and whoever waits for it drives it.
+    pub(crate) async fn load(&self, ids: Vec<SessionId>) -> Result<(), Error> {
         let load = match &mut *self.loading.borrow_mut() {
             Loading::Done(loaded) => return loaded.clone(),
             Loading::UnderWay(load) => load.clone(),
             loading @ Loading::NotBegun => {
-                let Some(id) = id else {
+                if ids.is_empty() {
                     *loading = Loading::Done(Ok(()));
                     return Ok(());
-                };
+                }
                 // It does not own the visit, which would then own itself.
-                let load = look_up(self.shared.clone(), id).boxed_local().shared();
+                let load = look_up(self.shared.clone(), ids).boxed_local().shared();
                 *loading = Loading::UnderWay(load.clone());
                 load
             }

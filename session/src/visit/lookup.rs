@@ -1,8 +1,8 @@
 //! Looks a session up.
 //!
-//! In: the id that the request's cookie carries. Out: what the request met. Never: a rule.
+//! In: the ids that the request's cookies carry. Out: what the request met. Never: a rule.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Instant};
 
 use futures_util::future::{LocalBoxFuture, Shared as Common};
 
@@ -25,14 +25,31 @@ pub(super) enum Loading {
 /// What the store has, if that is known, and what handlers are told.
 pub(super) type LookedUp = (Option<Arrival>, Result<(), Error>);
 
-pub(super) async fn look_up(shared: Rc<Shared>, id: SessionId) -> LookedUp {
-    if shared.unconfirmed.holds(&id.selector) {
-        return (Some(Arrival::Unconfirmed(id)), Ok(()));
+/// Looks up each of `ids`; all share one deadline.
+pub(super) async fn look_up(shared: Rc<Shared>, ids: Vec<SessionId>) -> LookedUp {
+    let (begun, mut met, mut damage) = (Instant::now(), Vec::with_capacity(ids.len()), None);
+    for id in ids {
+        if shared.unconfirmed.holds(&id.selector) {
+            met.push(Arrival::Unconfirmed(id));
+            continue;
+        }
+        match shared.store.load(begun, &id.selector).await.map_err(Error::from) {
+            Ok(found) => met.push(Arrival::of(id, found)),
+            // It cannot be read, but it can be deleted.
+            Err(error) if error.kind() == ErrorKind::Unreadable => {
+                met.push(Arrival::Unreadable(id));
+                damage = damage.or(Some(error));
+            }
+            // What the store does not answer may be the session, or another one beside it.
+            Err(error) => return (None, Err(error)),
+        }
     }
-    match shared.store.load(&id.selector).await.map_err(Error::from) {
-        Ok(found) => (Some(Arrival::of(id, found)), Ok(())),
-        // It cannot be read, but it can be deleted.
-        Err(error) if error.peek() == ErrorKind::Unreadable => (Some(Arrival::Unreadable(id)), Err(error)),
-        Err(error) => (None, Err(error)),
-    }
+    let Some(arrival) = Arrival::among(met) else {
+        if let Some(left_out) = shared.lines.ambiguous.due() {
+            tracing::warn!(left_out, "a request carries the cookies of several live sessions; none is used");
+        }
+        return (Some(Arrival::Nobody), Ok(()));
+    };
+    let loaded = damage.filter(|_| matches!(arrival, Arrival::Unreadable(_))).map_or(Ok(()), Err);
+    (Some(arrival), loaded)
 }

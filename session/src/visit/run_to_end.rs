@@ -20,7 +20,7 @@ use super::{
     ongoing::{Counted, Ongoing},
     shared::Shared,
 };
-use crate::error::Error;
+use crate::{error::Error, sparse::Sparse};
 
 /// Work that has begun. Whoever waits for it drives it, and everyone gets its outcome.
 pub(crate) type Begun<T> = future::Shared<LocalBoxFuture<'static, Result<T, Error>>>;
@@ -95,12 +95,14 @@ impl<T: Clone + 'static> Drop for RunToEnd<T> {
 
 impl Worker {
     async fn drive<T: Clone + 'static>(self, work: Begun<T>) {
+        static LINES: Sparse = Sparse::new();
         let Self { ongoing, deadline, is_awaited } = self;
         let mut work = Driven { work, deadline, _counted: ongoing.count() };
         if let Err(error) = poll_fn(|context| work.work.poll_unpin(context)).await
             && !is_awaited.get()
+            && let Some(left_out) = LINES.due()
         {
-            tracing::error!(%error, "a session could not be saved; the client has gone, so nobody was told");
+            tracing::error!(%error, left_out, "a session could not be saved; the client has gone, so nobody was told");
         }
     }
 }

@@ -22,7 +22,12 @@ impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
         self.forget_acknowledged();
-        self.ledger.borrow().needs_commit() || self.under_way().is_some()
+        self.ledger.borrow().needs_commit() || self.is_unfinished()
+    }
+
+    /// Whether an operation is left to commit, or a commit is under way.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.has_operations() || self.under_way().is_some()
     }
 
     /// Stores what was recorded so far, at the end of the request.
@@ -81,7 +86,7 @@ impl Visit {
                     let deleted = shared.store.delete(begun, &selector, None).await;
                     match &deleted {
                         Ok(()) => shared.unconfirmed.confirm(&selector),
-                        Err(_) => shared.unconfirmed.add(selector),
+                        Err(_) => shared.unconfirmed.add(selector, &shared.lines.unconfirmed),
                     }
                     deleted.map(|()| Answer::Deleted)
                 }
@@ -105,7 +110,7 @@ impl Visit {
     }
 
     async fn load_again(&self, id: SessionId) -> Result<(), Error> {
-        let found = self.shared.store.load(&id.selector).await?;
+        let found = self.shared.store.load(Instant::now(), &id.selector).await?;
         self.ledger.borrow_mut().reloaded(found);
         self.replay();
         Ok(())
@@ -126,7 +131,7 @@ impl Visit {
     }
 
     /// Plays the operations that are left on what the session is now. Closures may call the session, so nothing is borrowed.
-    fn replay(&self) {
+    pub(super) fn replay(&self) {
         let (arrival, operations) = self.ledger.borrow().to_replay();
         let fold = self.replaying(|| Fold::replay(&operations, arrival.base()));
         self.ledger.borrow_mut().replayed(fold);
@@ -150,10 +155,10 @@ impl Visit {
         if done == Done::Stored && is_known {
             return Ok(done);
         }
-        match self.look_again().await {
+        match self.clone().look_again().await {
             // What was asked for is stored; the next use loads it.
-            Err(error) if done == Done::Stored && is_final(error.peek()) => {
-                tracing::warn!(%error, "a session was saved and could not be read again");
+            Err(error) if done == Done::Stored && is_final(error.kind()) => {
+                self.shared.tell(&error, "a session was saved and could not be read again");
                 Ok(done)
             }
             shown => shown,

@@ -10,7 +10,10 @@ use std::{
 use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
 use crate::{
     commit::exchange::Rules,
+    error::{Error, ErrorKind},
+    record::meta::Principal,
     schema::schemas::{Named, SchemaError, Schemas},
+    sparse::Lines,
     store::bounded::BoundedStore,
 };
 
@@ -23,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) unconfirmed: Arc<Unconfirmed>,
     pub(crate) touches: Arc<Touches>,
     pub(crate) ongoing: Ongoing,
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl Shared {
@@ -35,6 +39,22 @@ impl Shared {
             unconfirmed: Arc::default(),
             touches: Arc::default(),
             ongoing: Ongoing::default(),
+            lines: Arc::default(),
+        }
+    }
+
+    /// Tells of an error that a request of any stranger may meet. A mistake of the client is no news, and neither is each request
+    /// that meets an outage, of which the breaker tells.
+    pub(crate) fn tell(&self, error: &Error, what: &'static str) {
+        let is_news = match error.kind() {
+            ErrorKind::Superseded | ErrorKind::Gone | ErrorKind::TooManySessions => false,
+            ErrorKind::StoreUnavailable => !self.store.is_down(),
+            _ => true,
+        };
+        if !is_news {
+            tracing::debug!(%error, "{what}");
+        } else if let Some(left_out) = self.lines.answers.due() {
+            tracing::error!(%error, left_out, "{what}");
         }
     }
 
@@ -53,6 +73,12 @@ impl Shared {
 pub(crate) struct Known(RwLock<Schemas>);
 
 impl Known {
+    /// Whether a principal was stored by another version of a schema that this process uses.
+    pub(crate) fn disowns(&self, principal: &Principal) -> bool {
+        let schemas = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        schemas.iter().any(|schema| schema.disowns(principal.wire_key()))
+    }
+
     /// Adds a state; fails if another type already uses its schema name.
     pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
         if self.0.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {

@@ -7,7 +7,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::id::public::{PublicId, Selector};
+use crate::{
+    id::public::{PublicId, Selector},
+    sparse::Sparse,
+};
 
 /// At most this many are remembered; in a longer outage the oldest are forgotten.
 const MOST: usize = 1000;
@@ -28,7 +31,7 @@ impl Unconfirmed {
         self.selectors().contains(selector)
     }
 
-    pub(crate) fn add(&self, selector: Selector) {
+    pub(crate) fn add(&self, selector: Selector, lines: &Sparse) {
         let mut selectors = self.selectors();
         if selectors.contains(&selector) {
             return;
@@ -37,10 +40,13 @@ impl Unconfirmed {
             selectors.pop_front();
         }
         selectors.push_back(selector);
-        tracing::error!(
-            public_id = %PublicId::of(selector),
-            "a session could not be ended; this process refuses it until it can"
-        );
+        if let Some(left_out) = lines.due() {
+            tracing::error!(
+                public_id = %PublicId::of(selector),
+                left_out,
+                "a session could not be ended; this process refuses it until it can"
+            );
+        }
     }
 
     pub(crate) fn confirm(&self, selector: &Selector) {

@@ -77,10 +77,9 @@ impl Visit {
         self.stamp.set(self.stamp.get() + 1);
     }
 
-    /// Reads from what handlers see. A failure answers the request.
+    /// Reads from what handlers see.
     pub(crate) fn read<T>(&self, decode: impl FnOnce(Seen<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let read = decode(self.ledger.borrow().seen());
-        read.inspect_err(|error| self.refuse(error))
+        decode(self.ledger.borrow().seen())
     }
 
     /// Reads from the session's record, unless there is none or the request has left it.
@@ -136,7 +135,9 @@ impl Visit {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&self, error: Error) {
-        tracing::error!(%error, "the session of this request cannot be saved");
+        if let Some(left_out) = self.shared.lines.unsaved.due() {
+            tracing::error!(%error, left_out, "the session of this request cannot be saved");
+        }
         self.ledger.borrow_mut().fail(error);
         self.changed();
     }
@@ -148,7 +149,18 @@ impl Visit {
         self.changed();
     }
 
-    /// Keeps a failed extraction in mind: it answers the request unless the handler acknowledges it.
+    /// Forgets everything that is not stored, except that the request ended its session.
+    pub(crate) fn keep_ends(&self) {
+        let forgotten = self.ledger.borrow_mut().keep_ends();
+        drop(forgotten);
+        self.replay();
+    }
+
+    pub(crate) fn owes_a_logout(&self) -> bool {
+        self.ledger.borrow().owes_a_logout()
+    }
+
+    /// Keeps a failure in mind: it answers the request unless this error or a clone of it is acknowledged.
     pub(crate) fn refuse(&self, error: &Error) {
         self.ledger.borrow_mut().refuse(error);
     }
@@ -215,7 +227,9 @@ impl Drop for Visit {
     /// Reports what a handle wrote after the response began and never saved.
     fn drop(&mut self) {
         for recorded in self.ledger.get_mut().never_saved() {
+            let Some(left_out) = self.shared.lines.unsaved.due() else { continue };
             tracing::error!(
+                left_out,
                 schema = recorded.schema_name(),
                 file = recorded.caller.file(),
                 line = recorded.caller.line(),

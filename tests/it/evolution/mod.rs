@@ -10,6 +10,7 @@ mod kit;
 mod model;
 mod overlap;
 mod place;
+mod principal;
 mod robust;
 mod shop;
 mod together;

@@ -40,6 +40,7 @@ struct Admin {
 }
 
 fn text<T: ToString>(result: Result<T, Error>) -> String {
+    let result = result.inspect_err(Error::acknowledge);
     result.map_or_else(|error| format!("{:?}: {error}", error.kind()), |ok| ok.to_string())
 }
 

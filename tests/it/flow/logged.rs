@@ -2,11 +2,11 @@
 
 use std::{
     fmt::{Debug, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
     subscriber::DefaultGuard,
@@ -16,9 +16,14 @@ use tracing::{
 #[derive(Clone, Default)]
 pub(crate) struct Logged(Arc<Mutex<Vec<(Level, String)>>>);
 
+/// With one subscriber in the process, `tracing` asks only the thread that reaches a line first whether anybody wants it, and that may
+/// be the thread of another test. With two it asks both.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Logged::default()));
+
 impl Logged {
     /// Collects on this thread until the guard is dropped.
     pub(crate) fn here() -> (Self, DefaultGuard) {
+        LazyLock::force(&ANOTHER);
         let logged = Self::default();
         let guard = tracing::subscriber::set_default(logged.clone());
         (logged, guard)
@@ -26,6 +31,7 @@ impl Logged {
 
     /// Collects on this thread until the thread ends, for the workers of a server.
     pub(crate) fn for_good(&self) {
+        LazyLock::force(&ANOTHER);
         std::mem::forget(tracing::subscriber::set_default(self.clone()));
     }
 

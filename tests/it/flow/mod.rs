@@ -1,12 +1,15 @@
 //! The flow from cookie to store and back, in this process.
 
+mod acknowledging;
 mod bad_input;
 pub(crate) mod devices;
 mod double_sign_in;
 mod extract;
 mod kept;
+mod floods;
 mod kit;
 mod late;
+mod layers;
 mod lifetime;
 pub(crate) mod logged;
 mod outcomes;
@@ -17,6 +20,7 @@ mod rows_races;
 mod rows_signing;
 mod saves;
 mod script;
+mod several_cookies;
 mod unreadable;
 mod wire;
 mod words;

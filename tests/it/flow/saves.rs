@@ -12,6 +12,7 @@ use futures_util::future::join;
 use super::{
     kit::{Jar, Shop, World},
     script::Fault,
+    words::said,
 };
 
 #[actix_web::test]
@@ -56,9 +57,6 @@ async fn twice(mut shop: TypedSession<Shop>) -> Result<HttpResponse, Error> {
     let first = shop.try_update(|shop| shop.visits += 1);
     let second = shop.try_update(|shop| shop.visits += 1);
     let (first, second) = join(first, second).await;
-    let said = |result: Result<(), Error>| {
-        result.map_or_else(|error| format!("{:?}", error.kind()), |()| "ok".into())
-    };
     Ok(HttpResponse::Ok().body(format!("{} {}", said(first), said(second))))
 }
 
@@ -72,7 +70,7 @@ async fn two_concurrent_saves_both_report_their_outcome() {
     )
     .await;
     let browser = world.browser_after("v1").await;
-    assert_eq!(browser.get("/twice").await.body, "ok ok");
+    assert_eq!(browser.get("/twice").await.body, "Ok Ok");
     world.store.at("update", 1, Fault::Fails(StoreErrorKind::UnknownOutcome));
     assert_eq!(browser.get("/twice").await.body, "StoreUnavailable StoreUnavailable");
     world.store.at("update", 1, Fault::AfterDelete);

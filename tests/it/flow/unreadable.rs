@@ -24,9 +24,9 @@ async fn world() -> World {
                 )
                 .route("/unlooked", web::get().to(|shop: Taken| async move { shop.is_ok().to_string() }))
                 .route(
-                    "/looked",
+                    "/acknowledged",
                     web::get().to(|shop: Taken| async move {
-                        shop.map_or_else(
+                        shop.inspect_err(Error::acknowledge).map_or_else(
                             |error| format!("{:?}", error.kind()),
                             |shop| shop.visits().to_string(),
                         )
@@ -75,7 +75,7 @@ async fn an_outage_cannot_be_swallowed() {
         );
         assert_eq!((answer.header("retry-after"), answer.header("vary")), (Some("1"), Some("Cookie")));
     }
-    let answer = browser.get("/looked").await;
+    let answer = browser.get("/acknowledged").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "StoreUnavailable"));
     // A request without a cookie does not need the store.
     let answer = world.browser().get("/option").await;
@@ -94,7 +94,7 @@ async fn a_damaged_record_can_only_be_purged() {
             assert_eq!((answer.status, answer.jar()), (503, Jar::Kept), "{path}");
             assert_eq!(world.store.asked(), asked, "a damaged record does not heal by asking twice: {path}");
         }
-        assert_eq!(browser.get("/looked").await.body, "Unreadable");
+        assert_eq!(browser.get("/acknowledged").await.body, "Unreadable");
         assert_eq!(world.store.record().await.unwrap(), before);
         world.store.asked();
         let answer = browser.get("/purge").await;
@@ -120,7 +120,7 @@ async fn a_field_of_another_type_is_a_500_and_stays() {
         assert_eq!(world.store.asked(), "load", "{path}");
     }
     assert_eq!(world.store.record().await.unwrap(), before);
-    assert_eq!(browser.get("/looked").await.body, "UnreadableField");
+    assert_eq!(browser.get("/acknowledged").await.body, "UnreadableField");
     let log = logged.text();
     assert!(log.contains("`shop.visits`") && !log.contains("canary"), "{log}");
     // The session as a whole is readable, and can be ended.
@@ -141,7 +141,7 @@ async fn a_section_of_a_later_schema_stays_byte_for_byte() {
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert_eq!(world.store.asked(), "load", "{path}");
     }
-    assert_eq!(browser.get("/looked").await.body, "SchemaTooNew");
+    assert_eq!(browser.get("/acknowledged").await.body, "SchemaTooNew");
     assert_eq!(world.store.record().await.unwrap(), before);
     // Other schemas and the life of the session are not affected.
     assert_eq!(browser.get("/renew").await.jar(), Jar::Set);

@@ -43,8 +43,11 @@ pub(super) fn show(shop: &Shop) -> String {
 /// The state that a handler sees without a session.
 pub(super) const EMPTY: &str = "- [] 0 \"\" -";
 
-fn said(result: Result<(), Error>) -> String {
-    result.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".into())
+/// The outcome, with any error acknowledged.
+pub(super) fn said(result: Result<(), Error>) -> String {
+    result
+        .inspect_err(Error::acknowledge)
+        .map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".into())
 }
 
 /// The result of a list of words.
@@ -104,7 +107,7 @@ pub(super) async fn act(
             "purge" => session.purge(),
             "renew" => session.renew(),
             "discard" => session.discard(),
-            // The handler looks at the error, so it no longer decides the response.
+            // The handler acknowledges the error, so it does not decide the response.
             "save" => seen.push(said(session.save().await)),
             "saveq" => session.save().await?,
             "reload" => seen.push(said(session.reload().await)),

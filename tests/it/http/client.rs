@@ -7,7 +7,7 @@ use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
     client::conn::http1::{SendRequest, handshake},
-    header::{COOKIE, HOST, RETRY_AFTER, SET_COOKIE},
+    header::{COOKIE, HOST, SET_COOKIE},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
@@ -46,7 +46,6 @@ impl Jar {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) retry_after: bool,
     pub(super) set_cookies: Vec<String>,
     pub(super) body: String,
 }
@@ -104,7 +103,6 @@ impl Client {
         let lines = head.headers.get_all(SET_COOKIE).iter();
         Ok(Reply {
             status: head.status.as_u16(),
-            retry_after: head.headers.contains_key(RETRY_AFTER),
             set_cookies: lines.map(|line| line.to_str().unwrap().to_owned()).collect(),
             body: String::from_utf8(body.to_vec()).unwrap(),
         })

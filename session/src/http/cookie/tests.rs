@@ -4,6 +4,8 @@
 
 use super::*;
 
+use actix_web::http::header::HeaderName;
+
 use crate::id::{keys::Key, random::Randomness};
 
 mod reading;
@@ -240,16 +242,35 @@ fn vary_names_the_cookie_once() {
 }
 
 #[test]
-fn what_sets_the_cookie_is_not_stored_by_caches() {
-    for before in [&[][..], &["no-store"], &["public, max-age=3600"], &["public", "max-age=3600"]] {
+fn no_shared_cache_stores_what_depends_on_a_session() {
+    for (before, after) in [
+        (&[][..], &[][..]),
+        (&["no-store"], &["no-store"]),
+        (&["private"], &["private"]),
+        (&["No-Cache"], &["private, No-Cache"]),
+        (&["max-age=60"], &["private, max-age=60"]),
+        (&["public, max-age=3600"], &["private, max-age=3600"]),
+        (&["PUBLIC", "max-age=3600, S-MaxAge = 10"], &["private, max-age=3600"]),
+        (&["private=\"set-cookie, x\", immutable"], &["private, no-cache"]),
+        (&["public"], &["private"]),
+        (&["public,,"], &["private"]),
+    ] {
         let mut headers = HeaderMap::new();
         for line in before {
             headers.append(CACHE_CONTROL, HeaderValue::from_static(line));
         }
         protect(&mut headers, false);
-        assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), before);
+        assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), after, "{before:?}");
         protect(&mut headers, true);
         assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), ["no-store"]);
+    }
+    // Other fields that let a cache store it.
+    for name in ["cdn-cache-control", "surrogate-control", "expires"] {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("max-age=60"));
+        protect(&mut headers, false);
+        assert_eq!(headers.get(CACHE_CONTROL).map(text), (name == "expires").then_some("private"), "{name}");
+        assert_eq!(headers.contains_key(name), name == "expires");
     }
 }
 

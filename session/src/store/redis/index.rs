@@ -172,7 +172,7 @@ impl RedisStore {
                 match (behind?, entry.0.parse()) {
                     (Behind::Live(loaded), Ok(id)) => live.push((id, loaded)),
                     (Behind::Unreadable, _) => {
-                        tracing::warn!(session = %entry.0, "a session in a principal's index cannot be read; it is left out of the list");
+                        tracing::debug!(session = %entry.0, "a session in a principal's index cannot be read; it is left out of the list");
                     }
                     _ => dead.push(entry.clone()),
                 }

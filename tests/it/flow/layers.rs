@@ -1,0 +1,221 @@
+//! The session's middleware among others: what they see of errors, what caches are told, and an application that is wrapped twice.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use actix_typed_session::{
+    Error, ErrorKind, Key, Session, SessionMiddleware, TypedSession,
+    change::{Change, NewRecord},
+    id::Selector,
+    record::Principal,
+    store::{Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+};
+use actix_web::{
+    App, HttpResponse, ResponseError,
+    body::MessageBody,
+    dev::{Service, ServiceRequest, ServiceResponse},
+    http::{StatusCode, header::SET_COOKIE},
+    middleware::{Next, from_fn},
+    test::{TestRequest, init_service, try_call_service},
+    web,
+};
+
+use super::{
+    kit::{Jar, Shop, World, key},
+    logged::Logged,
+};
+
+/// An error of an application's own.
+#[derive(Debug, PartialEq)]
+struct Teapot(u8);
+
+impl fmt::Display for Teapot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no coffee")
+    }
+}
+
+impl ResponseError for Teapot {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::IM_A_TEAPOT
+    }
+}
+
+async fn fails<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    _: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let mut shop = request.extract::<TypedSession<Shop>>().await?;
+    shop.set_visits(3);
+    Err(Teapot(4).into())
+}
+
+#[actix_web::test]
+async fn an_outer_middleware_sees_the_type_of_an_inner_error() {
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
+    let app = App::new().service(web::resource("/").wrap(from_fn(fails)).to(HttpResponse::Ok)).wrap(sessions);
+    let app = init_service(app).await;
+    let error = app.call(TestRequest::get().to_request()).await.unwrap_err();
+    assert_eq!(error.as_error::<Teapot>(), Some(&Teapot(4)));
+    let response = error.error_response();
+    assert_eq!(response.status(), 418);
+    assert!(response.headers().contains_key(SET_COOKIE), "the cookie goes along all the same");
+    assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+}
+
+#[actix_web::test]
+async fn a_replaced_response_carries_its_error() {
+    let sessions =
+        SessionMiddleware::builder(MemoryStore::unbounded(), key()).max_record_bytes(8).build().unwrap();
+    let handler = |mut shop: TypedSession<Shop>| async move {
+        shop.set_draft("too long for so small a session");
+        "stored"
+    };
+    let app = init_service(App::new().wrap(sessions).route("/", web::get().to(handler))).await;
+    let response = app.call(TestRequest::get().to_request()).await.unwrap();
+    let error = response.response().error().unwrap().as_error::<Error>().unwrap();
+    assert_eq!((response.status().as_u16(), error.kind()), (500, ErrorKind::TooLarge));
+}
+
+#[actix_web::test]
+async fn an_application_wrapped_twice_is_refused_loudly() {
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
+    let other =
+        SessionMiddleware::builder(MemoryStore::unbounded(), key()).cookie_name("admin").build().unwrap();
+    let handler = || web::get().to(|session: Session| async move { session.exists().to_string() });
+    let app = init_service(
+        App::new()
+            .service(web::scope("/twice").wrap(sessions.clone()).route("", handler()))
+            .service(web::scope("/another").wrap(other).route("", handler()))
+            .wrap(sessions),
+    )
+    .await;
+    let (logged, _guard) = Logged::here();
+    let response = try_call_service(&app, TestRequest::get().uri("/another").to_request()).await.unwrap();
+    assert_eq!(response.status(), 200, "two cookies are two sessions");
+    let refused = app.call(TestRequest::get().uri("/twice").to_request()).await;
+    let status = refused.map_or_else(|error| error.error_response().status(), |response| response.status());
+    assert_eq!(status, 500);
+    let log = logged.text();
+    assert!(log.contains("ERROR") && log.contains("wraps another one with the same cookie"), "{log}");
+}
+
+#[actix_web::test]
+async fn a_page_that_used_the_session_is_private() {
+    let world = World::routed(
+        |builder| builder,
+        |routes| {
+            let page = |_: Session| async {
+                HttpResponse::Ok()
+                    .insert_header(("cache-control", "public, s-maxage=60, max-age=30"))
+                    .finish()
+            };
+            routes.route("/page", web::get().to(page));
+            let open = || async { HttpResponse::Ok().insert_header(("cache-control", "public")).finish() };
+            routes.route("/open", web::get().to(open));
+        },
+    )
+    .await;
+    let answer = world.browser().get("/page").await;
+    assert_eq!((answer.header("cache-control"), answer.jar()), (Some("private, max-age=30"), Jar::Kept));
+    assert_eq!(world.browser().get("/open").await.header("cache-control"), Some("public"));
+}
+
+/// A store that starts to work when it is called, before its future is polled, and fails.
+#[derive(Clone, Default)]
+struct Eager(Arc<AtomicUsize>);
+
+type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+impl Eager {
+    fn begin<T: Send + 'static>(&self) -> Answer<T> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Err(StoreError::new(StoreErrorKind::Unavailable))))
+    }
+}
+
+impl SessionStore for Eager {
+    fn load(&self, _: &Selector) -> impl Future<Output = Result<Option<Loaded>, StoreError>> + Send {
+        self.begin()
+    }
+    fn create(
+        &self,
+        _: &Selector,
+        _: &NewRecord,
+    ) -> impl Future<Output = Result<Created, StoreError>> + Send {
+        self.begin()
+    }
+    fn update(&self, _: &Selector, _: &Change) -> impl Future<Output = Result<Updated, StoreError>> + Send {
+        self.begin()
+    }
+    fn delete(
+        &self,
+        _: &Selector,
+        _: Option<&Principal>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.begin()
+    }
+}
+
+async fn status_of(store: impl SessionStore, deadline: Duration, times: usize, cookie: Option<&str>) -> u16 {
+    let key = Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap();
+    let sessions = SessionMiddleware::builder(store, key).load_deadline(deadline).build().unwrap();
+    let handler = |mut shop: TypedSession<Shop>| async move {
+        shop.set_visits(1);
+        "set"
+    };
+    let app = init_service(App::new().wrap(sessions).route("/", web::get().to(handler))).await;
+    let mut status = 0;
+    for _ in 0..times {
+        let mut request = TestRequest::get();
+        if let Some(cookie) = cookie {
+            request = request.insert_header(("cookie", cookie));
+        }
+        status = app.call(request.to_request()).await.unwrap().status().as_u16();
+    }
+    status
+}
+
+#[actix_web::test]
+async fn an_open_breaker_does_not_begin_a_call() {
+    let store = Eager::default();
+    let begun = std::time::Instant::now();
+    assert_eq!(status_of(store.clone(), Duration::from_secs(1), 100, None).await, 503);
+    let most = 4 + usize::try_from(begun.elapsed().as_millis() / 250).unwrap();
+    assert!(store.0.load(Ordering::SeqCst) <= most, "{} calls", store.0.load(Ordering::SeqCst));
+}
+
+/// A store that counts its loads and never answers them.
+#[derive(Clone)]
+struct Silent(MemoryStore, Arc<AtomicUsize>);
+
+impl SessionStore for Silent {
+    async fn load(&self, _: &Selector) -> Result<Option<Loaded>, StoreError> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+    async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+        self.0.create(selector, new).await
+    }
+    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        self.0.update(selector, change).await
+    }
+    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        self.0.delete(selector, only_if).await
+    }
+}
+
+#[actix_web::test]
+async fn a_call_that_was_too_late_is_not_made_again() {
+    let world = World::new().await;
+    let cookie = world.browser_after("v1").await.cookie().unwrap();
+    let store = Silent(MemoryStore::unbounded(), Arc::default());
+    assert_eq!(status_of(store.clone(), Duration::from_millis(20), 1, Some(&cookie)).await, 503);
+    assert_eq!(store.1.load(Ordering::SeqCst), 1);
+}
