@@ -281,7 +281,7 @@ mutate evolution "a gate that rose meanwhile is passed" commit/build.rs \
   "fold.patch.check_gates(view)?;" \
   ""
 mutate evolution "a binary that is too old touches" commit/ledger.rs \
-  "Arrival::Live(..) if self.is_too_old() => false," \
+  "Arrival::Live(..) if self.is_locked_out() => false," \
   ""
 
 # Evolution, who is signed in.

@@ -79,6 +79,8 @@ pub enum ErrorKind {
     Gone,
     /// A field's `Serialize` failed. 500.
     NotSerializable,
+    /// A field was given a value that could not be read back from its JSON, as a `NaN` or the 128-bit number of a tagged enum. 500.
+    NotReadable,
     /// A field's `down` failed, so older binaries could not have read the new value. 500.
     NotConvertible,
     /// A closure given to `update_*` panicked. 500.
@@ -127,6 +129,7 @@ impl ErrorKind {
             Self::Superseded => "the session's cookie was replaced a moment ago; send the request again",
             Self::Gone => "the session ended while the request ran; nothing was stored",
             Self::NotSerializable => "a session field could not be serialised to JSON",
+            Self::NotReadable => "a session field was given a value that cannot be read back from its JSON",
             Self::NotConvertible => {
                 "a session field could not be converted to its older form; nothing was stored"
             }

@@ -17,9 +17,6 @@ pub use crate::{
     },
 };
 
-/// Why a field could not be encoded.
-pub type EncodeError = serde_json::Error;
-
 pub mod shape {
     //! What generated code asks of types.
 

@@ -153,26 +153,23 @@ impl ::actix_typed_session::SessionState for Shop {
             )?,
         })
     }
-    fn encode_field(
+    fn field(
         &self,
         at: ::core::primitive::usize,
-    ) -> ::core::result::Result<
-        ::actix_typed_session::__private::Json,
-        ::actix_typed_session::__private::EncodeError,
-    > {
+    ) -> &dyn ::actix_typed_session::__private::FieldValue {
         match at {
             0 => {
                 <Vec<
                     Line,
-                > as ::actix_typed_session::__private::FieldValue>::encode(&self.cart)
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.cart)
             }
             1 => {
                 <Option<
                     String,
-                > as ::actix_typed_session::__private::FieldValue>::encode(&self.first)
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.first)
             }
             _ => {
-                <String as ::actix_typed_session::__private::FieldValue>::encode(
+                <String as ::actix_typed_session::__private::FieldValue>::erased(
                     &self.last,
                 )
             }
@@ -307,6 +304,21 @@ impl ShopHandle {
         F: ::core::ops::Fn(&mut Shop) -> R + 'static,
     {
         self.0.try_update(update)
+    }
+    /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
+    ///
+    /// A stream or a web socket that only reads calls it on its handle, and not `session().reload()`: it also drops the states that
+    /// references from earlier getters could still show. A handle that is only read keeps 100 of them, and shows no later one.
+    ///
+    /// # Errors
+    ///
+    /// If the session has ended or another user is signed in, or if the store cannot be reached.
+    fn reload(
+        &mut self,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::actix_typed_session::Error>,
+    > + use<> {
+        self.0.reload()
     }
     /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]

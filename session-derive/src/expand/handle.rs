@@ -75,6 +75,7 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
 ///     // the getters and setters of each field, then
 ///     pub fn update(&mut self, update: impl Fn(&mut Shop) + 'static);
 ///     pub fn try_update<R>(&mut self, update: impl Fn(&mut Shop) -> R + 'static) -> impl Future<Output = Result<R, Error>>;
+///     pub fn reload(&mut self) -> impl Future<Output = Result<(), Error>>;
 ///     pub fn session(&self) -> Session;
 /// }
 /// ```
@@ -130,6 +131,20 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
             #function: ::core::ops::Fn(&mut #ident) -> #result + 'static,
         {
             self.0.try_update(update)
+        }
+
+        /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
+        ///
+        /// A stream or a web socket that only reads calls it on its handle, and not `session().reload()`: it also drops the states that
+        /// references from earlier getters could still show. A handle that is only read keeps 100 of them, and shows no later one.
+        ///
+        /// # Errors
+        ///
+        /// If the session has ended or another user is signed in, or if the store cannot be reached.
+        #vis fn reload(
+            &mut self,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<(), #krate::Error>> + use<> {
+            self.0.reload()
         }
 
         /// The life cycle of the session: renew, purge, save, and the principal.

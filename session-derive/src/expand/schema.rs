@@ -15,7 +15,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident: state, krate, handle, .. } = schema;
     let table = table(schema);
     let decode = decode(schema);
-    let encode = encode(schema);
+    let field_at = field_at(schema);
     quote! {
         #[automatically_derived]
         // The compiler has already warned at the declaration of the field.
@@ -24,7 +24,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
             type Handle = #handle;
             #table
             #decode
-            #encode
+            #field_at
         }
     }
 }
@@ -91,26 +91,23 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
 }
 
 /// ```text
-/// fn encode_field(&self, at: usize) -> Result<Json, EncodeError> {
+/// fn field(&self, at: usize) -> &dyn FieldValue {
 ///     match at {
-///         0 => <Vec<Line> as FieldValue>::encode(&self.cart),
-///         _ => <Option<u64> as FieldValue>::encode(&self.user),
+///         0 => <Vec<Line> as FieldValue>::erased(&self.cart),
+///         _ => <Option<u64> as FieldValue>::erased(&self.user),
 ///     }
 /// }
 /// ```
-fn encode(schema: &Schema<'_>) -> TokenStream {
+fn field_at(schema: &Schema<'_>) -> TokenStream {
     let krate = &schema.krate;
     let last = schema.fields.len().saturating_sub(1);
     let arms = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
         let index = if field.index == last { quote!(_) } else { literal(field.index).into_token_stream() };
-        quote!(#index => #value::encode(&self.#ident))
+        quote!(#index => #value::erased(&self.#ident))
     });
     quote! {
-        fn encode_field(
-            &self,
-            at: ::core::primitive::usize,
-        ) -> ::core::result::Result<#krate::__private::Json, #krate::__private::EncodeError> {
+        fn field(&self, at: ::core::primitive::usize) -> &dyn #krate::__private::FieldValue {
             match at { #(#arms),* }
         }
     }

@@ -129,6 +129,7 @@ fn take(field: &Field<'_>, name: Ident) -> Method {
 }
 
 /// ```text
+/// #[track_caller]
 /// pub fn principal_of(value: impl IntoField<Option<u64>>) -> Result<Principal, Error> {
 ///     principal_of::<Shop, _>(4, value.into_field(), |state| &mut state.user)
 /// }
@@ -145,7 +146,8 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         ///
         /// # Errors
         ///
-        /// If the value cannot be serialized.
+        /// If the value cannot be serialized, or could not be read back.
+        #[track_caller]
         #vis fn principal_of(
             value: impl #krate::IntoField<#ty>,
         ) -> ::core::result::Result<#krate::record::Principal, #krate::Error>

@@ -53,38 +53,35 @@ impl ::actix_typed_session::SessionState for Shop {
             )?,
         })
     }
-    fn encode_field(
+    fn field(
         &self,
         at: ::core::primitive::usize,
-    ) -> ::core::result::Result<
-        ::actix_typed_session::__private::Json,
-        ::actix_typed_session::__private::EncodeError,
-    > {
+    ) -> &dyn ::actix_typed_session::__private::FieldValue {
         match at {
             0 => {
                 <Vec<
                     Line,
-                > as ::actix_typed_session::__private::FieldValue>::encode(&self.cart)
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.cart)
             }
             1 => {
-                <Theme as ::actix_typed_session::__private::FieldValue>::encode(
+                <Theme as ::actix_typed_session::__private::FieldValue>::erased(
                     &self.theme,
                 )
             }
             2 => {
                 <Option<
                     String,
-                > as ::actix_typed_session::__private::FieldValue>::encode(&self.notice)
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.notice)
             }
             3 => {
-                <String as ::actix_typed_session::__private::FieldValue>::encode(
+                <String as ::actix_typed_session::__private::FieldValue>::erased(
                     &self.r#type,
                 )
             }
             _ => {
                 <Option<
                     u64,
-                > as ::actix_typed_session::__private::FieldValue>::encode(&self.user)
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.user)
             }
         }
     }
@@ -157,7 +154,8 @@ impl ShopHandle {
     ///
     /// # Errors
     ///
-    /// If the value cannot be serialized.
+    /// If the value cannot be serialized, or could not be read back.
+    #[track_caller]
     fn principal_of(
         value: impl ::actix_typed_session::IntoField<Option<u64>>,
     ) -> ::core::result::Result<
@@ -283,6 +281,21 @@ impl ShopHandle {
         F: ::core::ops::Fn(&mut Shop) -> R + 'static,
     {
         self.0.try_update(update)
+    }
+    /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
+    ///
+    /// A stream or a web socket that only reads calls it on its handle, and not `session().reload()`: it also drops the states that
+    /// references from earlier getters could still show. A handle that is only read keeps 100 of them, and shows no later one.
+    ///
+    /// # Errors
+    ///
+    /// If the session has ended or another user is signed in, or if the store cannot be reached.
+    pub fn reload(
+        &mut self,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::actix_typed_session::Error>,
+    > + use<> {
+        self.0.reload()
     }
     /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]

@@ -27,10 +27,7 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
             ) -> ::core::result::Result<Self, #krate::__private::CellError> {
                 ::core::unreachable!()
             }
-            fn encode_field(
-                &self,
-                _: ::core::primitive::usize,
-            ) -> ::core::result::Result<#krate::__private::Json, #krate::__private::EncodeError> {
+            fn field(&self, _: ::core::primitive::usize) -> &dyn #krate::__private::FieldValue {
                 ::core::unreachable!()
             }
         }

@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
+    /// Sections that a handle could not read again, one error for each. They answer the request too.
+    unread: Vec<(&'static Schema, Error)>,
 }
 
 /// What the request's operations stand on.
@@ -80,6 +82,7 @@ impl Ledger {
             fault: None,
             rejected: None,
             refused: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -226,6 +229,7 @@ impl Ledger {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
+        self.fault.take_if(|fault| fault.is_acknowledged());
         self.fault.get_or_insert(error);
     }
 
@@ -255,12 +259,23 @@ impl Ledger {
         self.refused.push(error.clone());
     }
 
+    /// Keeps in mind that a handle could not read its section again.
+    pub(crate) fn misread(&mut self, schema: &'static Schema, error: Error) {
+        if !self.unread.iter().any(|(known, _)| std::ptr::eq(*known, schema)) {
+            self.unread.push((schema, error));
+        }
+    }
+
     /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
     /// that may have mended it.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
         let rejected = self.rejected.iter().filter(|(_, covered)| covered.len() == self.operations.len());
         let rejected = rejected.map(|(error, _)| error);
-        self.refused.iter().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
+        self.failures().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.refused.iter().chain(self.unread.iter().map(|(_, error)| error))
     }
 
     // ── committing ──
@@ -274,8 +289,9 @@ impl Ledger {
     fn owes_something(&self) -> bool {
         match self.arrival() {
             Arrival::Unconfirmed(_) => true,
-            // A visitor who is sent back to a newer binary leaves no trace of this one in the record.
-            Arrival::Live(..) if self.is_too_old() => false,
+            // A visitor who is sent back to a newer binary leaves no trace of this one in the record. One whom no binary lets in is
+            // not kept out for longer than the idle timeout.
+            Arrival::Live(..) if self.is_locked_out() => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
@@ -288,9 +304,10 @@ impl Ledger {
         matches!(self.arrival(), Arrival::Unconfirmed(_))
     }
 
-    /// Whether this binary was too old to read a section that the request asked for.
-    fn is_too_old(&self) -> bool {
-        self.refused.iter().any(|error| error.kind() == ErrorKind::SchemaTooNew)
+    /// Whether this binary could not read a section that the request asked for, because that is too new or has a field that does not fit.
+    fn is_locked_out(&self) -> bool {
+        self.failures()
+            .any(|error| matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField))
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
@@ -422,5 +439,25 @@ fn forget(operations: &mut Vec<Rc<Recorded>>, done: &[Rc<Recorded>]) {
 fn lose(covered: &[Rc<Recorded>], error: &Error) {
     for recorded in covered {
         drop(recorded.lost.set(error.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SHOP: Schema = Schema::new("shop", "$shop", 1, &[]);
+    static LOOK: Schema = Schema::new("look", "$look", 1, &[]);
+
+    /// A getter in a stream may fail once a round.
+    #[test]
+    fn sections_that_cannot_be_read_again_are_kept_once_each() {
+        let mut ledger = Ledger::new();
+        for _ in 0..1000 {
+            ledger.misread(&SHOP, Error::new(ErrorKind::SchemaTooNew));
+            ledger.misread(&LOOK, Error::new(ErrorKind::UnreadableField));
+        }
+        assert_eq!(ledger.failures().count(), 2);
+        assert_eq!(ledger.unacknowledged().map(|error| error.kind()), Some(ErrorKind::SchemaTooNew));
     }
 }

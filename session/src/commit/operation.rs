@@ -32,6 +32,17 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// What it may change of what handles see.
+    pub(crate) fn affects(&self) -> Affects {
+        match self {
+            Self::Set(place, _) | Self::Take(place, _) => Affects::Section(place.schema),
+            Self::Update(closure) => Affects::Section(closure.schema()),
+            // A sign-in resets fields of other schemas too.
+            Self::SignIn(..) | Self::SignOut(_) | Self::Purge => Affects::Everything,
+            Self::Renew | Self::Lifetime(_) | Self::Label(_) => Affects::Nothing,
+        }
+    }
+
     /// Whether it hands out what it reads when it is replayed.
     pub(crate) fn tells(&self) -> bool {
         matches!(self, Self::Update(closure) if closure.tells())
@@ -42,6 +53,15 @@ impl Operation {
     pub(crate) const fn ends(&self) -> bool {
         matches!(self, Self::Purge | Self::SignOut(_))
     }
+}
+
+/// What may have changed of what handles see.
+#[derive(Clone, Copy)]
+pub(crate) enum Affects {
+    Nothing,
+    /// The section of one schema.
+    Section(&'static Schema),
+    Everything,
 }
 
 /// How long a session lives from now on.

@@ -5,6 +5,7 @@
 //! * `session`: the session as a whole: renew, purge, save.
 //! * `devices`: all sessions of the user who is signed in.
 //! * `into_field`: the argument of a setter for an `Option`.
+//! * `states`: the states that a handle has shown, kept as long as references to them may be alive.
 //! * `state`: a user's struct as an extractor, and the tracked value behind its getters and setters.
 //!
 //! Never: a decision about what to save, HTTP.
@@ -12,4 +13,5 @@
 pub(crate) mod session;
 pub(crate) mod devices;
 pub(crate) mod into_field;
+mod states;
 pub(crate) mod state;

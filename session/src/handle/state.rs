@@ -4,7 +4,7 @@
 
 use std::{
     any::{TypeId, type_name},
-    cell::{OnceCell, RefCell},
+    cell::{Cell, RefCell},
     fmt,
     future::Future,
     marker::PhantomData,
@@ -15,9 +15,9 @@ use std::{
 
 use actix_web::FromRequest;
 
-use super::session::Session;
+use super::{session::Session, states::States};
 use crate::{
-    commit::operation::{Operation, Ran, Replay},
+    commit::operation::{Affects, Operation, Ran, Replay},
     error::{Error, ErrorKind},
     record::{json::Json, meta::Principal},
     schema::{
@@ -26,7 +26,7 @@ use crate::{
     },
     section::{
         patch::{Place, Seen},
-        reader::{CellError, SectionReader},
+        reader::{CellError, FieldValue, SectionReader, Texts},
         view::View,
     },
     visit::visit::Visit,
@@ -52,12 +52,9 @@ pub trait SessionState: Sized + 'static {
     #[doc(hidden)]
     fn decode_section(cells: &mut SectionReader<'_>) -> Result<Self, CellError>;
 
-    /// Encodes the field with the index `at` in the schema.
-    ///
-    /// # Errors
-    /// When the field's `Serialize` fails.
+    /// The field with the index `at` in the schema.
     #[doc(hidden)]
-    fn encode_field(&self, at: usize) -> Result<Json, serde_json::Error>;
+    fn field(&self, at: usize) -> &dyn FieldValue;
 }
 
 /// One visitor's session, seen as `T`: the type that a handler takes as an argument.
@@ -67,23 +64,27 @@ pub type TypedSession<T> = <T as SessionState>::Handle;
 
 /// One handle's copy of its section: what generated getters and setters call.
 ///
-/// Values form a chain. A read that finds the session changed appends a newer value instead of replacing the old one, so
-/// references that were given out stay valid.
+/// A read that finds the section changed adds a newer state instead of replacing the one before, so that references which were given
+/// out stay valid. The next call that changes the handle, or reloads it, drops the older ones. A handle that is only read keeps 100
+/// states, and goes on showing the last of them.
 pub struct Tracked<T> {
     visit: Rc<Visit>,
-    head: Box<Node<T>>,
+    states: States<State<T>>,
 }
 
-struct Node<T> {
-    /// The visit's stamp when this value was right.
-    stamp: u64,
+/// A value, and what it was read from.
+struct State<T> {
     value: T,
-    newer: OnceCell<Box<Node<T>>>,
+    texts: Texts,
+    /// The stamp of the section when this was right; `None`: it never was.
+    stamp: Cell<Option<u64>>,
 }
 
-impl<T> Node<T> {
-    fn boxed(stamp: u64, value: T) -> Box<Self> {
-        Box::new(Self { stamp, value, newer: OnceCell::new() })
+impl<T> State<T> {
+    /// Marks the value as wrong, whatever the session has.
+    fn spoil(&mut self) {
+        self.texts.clear();
+        self.stamp.set(None);
     }
 }
 
@@ -91,94 +92,131 @@ impl<T: SessionState> Tracked<T> {
     /// The state in a loaded session.
     pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
         visit.register(named::<T>())?;
+        let stamp = Cell::new(Some(visit.stamp(T::schema())));
         // The first read tells the log what cannot be read; later ones would repeat it.
         let lines = &visit.shared().lines.unreadable;
-        let value = visit.read(|seen| decode_with(seen.reader(T::schema()).logged(lines)))?;
-        let head = Node::boxed(visit.stamp(), value);
-        Ok(Self { visit, head })
+        let (value, texts) = visit.read(|seen| read(seen.reader(T::schema()).logged(lines)))?;
+        Ok(Self { visit, states: States::new(State { value, texts, stamp }) })
     }
 
-    /// A getter cannot return a failure, so the request is answered with it.
-    fn read(&self) -> Result<T, Error> {
-        self.visit.read(decode::<T>).inspect_err(|error| self.visit.refuse(error))
+    /// A state that is newer than `state`, if there is one.
+    fn newer(&self, state: &State<T>) -> Option<State<T>> {
+        let schema = T::schema();
+        let now = Some(self.visit.stamp(schema));
+        if state.stamp.get() == now {
+            return None;
+        }
+        let newer = self.visit.read_again(schema, |seen| {
+            seen.reader(schema).check_gate()?;
+            // What was read from the same texts is still right.
+            let same = seen.reader(schema).has_texts(&state.texts);
+            if same { Ok(None) } else { read(seen.reader(schema)).map(Some) }
+        });
+        // The visit remembers the error and answers the request with it, so there is no need to ask again.
+        state.stamp.set(now);
+        let (value, texts) = newer.ok().flatten()?;
+        Some(State { value, texts, stamp: Cell::new(now) })
     }
 
     /// The state as it is now, the operations of other handles included.
     #[must_use]
     pub fn get(&self) -> &T {
-        let now = self.visit.stamp();
-        let mut node = &*self.head;
-        while node.stamp != now {
-            node = match node.newer.get() {
-                Some(newer) => newer,
-                None => match self.read() {
-                    Ok(value) => node.newer.get_or_init(|| Node::boxed(now, value)),
-                    // The visit remembers the error and answers the request with it.
-                    Err(_) => break,
-                },
-            };
+        if !self.states.is_full()
+            && let Some(newer) = self.newer(self.states.newest())
+        {
+            self.states.add(newer);
+            if self.states.is_full() {
+                let schema = T::schema().name();
+                tracing::warn!(
+                    schema,
+                    "a session handle that is only read keeps too many states and shows no newer one; call its `reload().await` once in a while"
+                );
+            }
         }
-        &node.value
+        &self.states.newest().value
     }
 
-    /// The same, to change in place. Nobody holds a reference, so older values are dropped.
-    fn current(&mut self) -> &mut T {
-        let now = self.visit.stamp();
-        while self.head.stamp != now {
-            self.head = match self.head.newer.take() {
-                Some(newer) => newer,
-                None => match self.read() {
-                    Ok(value) => Node::boxed(now, value),
-                    Err(_) => break,
-                },
-            };
+    /// The same, to change in place.
+    fn current(&mut self) -> &mut State<T> {
+        self.states.only();
+        let newer = self.newer(self.states.newest());
+        let state = self.states.only();
+        if let Some(newer) = newer {
+            *state = newer;
         }
-        &mut self.head.value
+        state
     }
 
-    /// Marks the value as right: the handle's own operation has been applied to it.
-    fn stay_current(&mut self) {
-        self.head.stamp = self.visit.stamp();
+    /// Records with `perform` what the handle itself has just written. Its value is right then, unless that `affects` other fields too, or
+    /// other operations were recorded since it was read, as a closure can do with another handle.
+    fn record(
+        &mut self,
+        affects: Affects,
+        wrote: impl IntoIterator<Item = (usize, Json)>,
+        perform: impl FnOnce(&Visit),
+    ) {
+        let before = self.visit.stamp(T::schema());
+        perform(&self.visit);
+        let state = self.states.only();
+        for (at, json) in wrote {
+            if let Some(text) = state.texts.get_mut(at) {
+                *text = Some(json);
+            }
+        }
+        if self.visit.is_replaying() {
+            // It was not recorded.
+            state.spoil();
+        } else if matches!(affects, Affects::Section(_)) && state.stamp.get() == Some(before) {
+            state.stamp.set(Some(self.visit.stamp(T::schema())));
+        }
     }
 
     /// Writes one field, whatever it held: the last writer wins.
     #[track_caller]
     pub fn set<V>(&mut self, at: usize, value: V, access: fn(&mut T) -> &mut V) {
-        let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
-        let state = self.current();
-        *access(state) = value;
-        match state.encode_field(at) {
-            Ok(json) => {
-                self.visit.perform(Operation::Set(place, json), caller);
-                self.stay_current();
-            }
-            Err(_) => self.visit.fail(not_serializable(place)),
-        }
+        let place = Place { schema: T::schema(), at };
+        self.write(at, value, access, |json| Operation::Set(place, json), Location::caller());
     }
 
     /// Writes the field that says who is signed in.
     #[track_caller]
     pub fn set_principal<V>(&mut self, at: usize, value: Option<V>, access: fn(&mut T) -> &mut Option<V>) {
-        let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
-        let signs_in = value.is_some();
-        let state = self.current();
-        *access(state) = value;
-        let operation = match state.encode_field(at) {
-            Ok(json) if signs_in => Operation::SignIn(place, json),
-            Ok(_) => Operation::SignOut(place),
-            Err(_) => return self.visit.fail(not_serializable(place)),
-        };
-        // Signing in or out changes other fields too, so this value is not marked as right; the next read decodes it anew.
-        self.visit.perform(operation, caller);
+        let (place, signs_in) = (Place { schema: T::schema(), at }, value.is_some());
+        let operation =
+            move |json| if signs_in { Operation::SignIn(place, json) } else { Operation::SignOut(place) };
+        self.write(at, value, access, operation, Location::caller());
+    }
+
+    fn write<V>(
+        &mut self,
+        at: usize,
+        value: V,
+        access: fn(&mut T) -> &mut V,
+        operation: impl FnOnce(Json) -> Operation,
+        caller: &'static Location<'static>,
+    ) {
+        let state = &mut self.current().value;
+        let old = std::mem::replace(access(state), value);
+        match encode(state, at, caller) {
+            Ok(json) => {
+                let operation = operation(json.clone());
+                let wrote = [(at, json)];
+                self.record(operation.affects(), wrote, |visit| visit.perform(operation, caller));
+            }
+            Err(error) => {
+                *access(state) = old;
+                self.visit.fail(error);
+            }
+        }
     }
 
     /// Takes the value out of a flash field.
     #[track_caller]
     pub fn take<V>(&mut self, at: usize, access: fn(&mut T) -> &mut Option<V>) -> Option<V> {
         let (caller, place) = (Location::caller(), Place { schema: T::schema(), at });
-        let taken = access(self.current()).take()?;
-        self.visit.take(place, caller);
-        self.stay_current();
+        let taken = access(&mut self.current().value).take()?;
+        let wrote = [(at, Json::null())];
+        self.record(Affects::Section(place.schema), wrote, |visit| visit.take(place, caller));
         Some(taken)
     }
 
@@ -225,14 +263,26 @@ impl<T: SessionState> Tracked<T> {
         tells: bool,
         caller: &'static Location<'static>,
     ) {
-        let closure = Closure { read, run, tells, state: PhantomData };
-        match closure.run_on(self.current()) {
+        let closure = Closure { read, run, tells, caller, state: PhantomData };
+        match closure.run_on(&mut self.current().value) {
             Ok(ran) => {
-                self.visit.ran(Rc::new(closure), ran, caller);
-                self.stay_current();
+                let (affects, wrote) = (Affects::Section(T::schema()), ran.wrote.clone());
+                self.record(affects, wrote, |visit| visit.ran(Rc::new(closure), ran, caller));
             }
-            Err(error) => self.visit.fail(error),
+            Err(error) => {
+                self.states.only().spoil();
+                self.visit.fail(error);
+            }
         }
+    }
+
+    /// Loads the session again, and drops the states that this handle has shown so far.
+    ///
+    /// # Errors
+    /// As [`Session::reload`].
+    pub fn reload(&mut self) -> impl Future<Output = Result<(), Error>> + use<T> {
+        self.states.only();
+        self.session().reload()
     }
 
     /// The session as a whole.
@@ -255,6 +305,7 @@ struct Closure<T, F> {
     run: F,
     /// Whether its caller is told what it returned.
     tells: bool,
+    caller: &'static Location<'static>,
     state: PhantomData<fn(T)>,
 }
 
@@ -267,16 +318,22 @@ impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
             Some(at) => at..at + 1,
             None => 0..schema.fields().len(),
         };
-        let encode =
-            |state: &T, at| state.encode_field(at).map_err(|_| not_serializable(Place { schema, at }));
-        let before: Vec<Json> = fields.clone().map(|at| encode(state, at)).collect::<Result<_, _>>()?;
+        let text = |state: &T, at| {
+            let field = state.field(at);
+            let json = field.encode().map_err(|_| not_serializable(Place { schema, at }, self.caller))?;
+            // `None` and `Some(f64::NAN)` have the same text.
+            let nulls = field.nulls_in(&json);
+            Ok((json, nulls))
+        };
+        let before = fields.clone().map(|at| text(state, at)).collect::<Result<Vec<_>, Error>>()?;
         catch_unwind(AssertUnwindSafe(|| (self.run)(state)))
             .map_err(|_| Error::new(ErrorKind::ClosurePanicked))?;
         let mut wrote = Vec::new();
         for (at, before) in fields.zip(before) {
-            let after = encode(state, at)?;
+            let after = text(state, at)?;
             if before != after {
-                wrote.push((at, after));
+                check(state, at, &after.0, self.caller)?;
+                wrote.push((at, after.0));
             }
         }
         // A closure may run again, and then who signs in would depend on which run counted.
@@ -297,39 +354,68 @@ impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
     }
 
     fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {
-        self.run_on(&mut decode::<T>(seen)?)
+        let (mut state, _) = read::<T>(seen.reader(T::schema()))?;
+        self.run_on(&mut state)
     }
 }
 
-/// The state that `seen` shows, if this binary may read it.
-fn decode<T: SessionState>(seen: Seen<'_>) -> Result<T, Error> {
-    decode_with(seen.reader(T::schema()))
+/// The state that `reader` reads, if this binary may read it, and the texts that it was read from.
+fn read<T: SessionState>(reader: SectionReader<'_>) -> Result<(T, Texts), Error> {
+    reader.check_gate()?;
+    let mut reader = reader.keeping_texts();
+    let state = T::decode_section(&mut reader)
+        .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))?;
+    Ok((state, reader.into_texts()))
 }
 
-fn decode_with<T: SessionState>(mut reader: SectionReader<'_>) -> Result<T, Error> {
-    reader.check_gate()?;
-    T::decode_section(&mut reader)
-        .map_err(|error| Error::new(ErrorKind::UnreadableField).because(error.to_string()))
+/// The text of a field, which reads as the same value again.
+fn encode<T: SessionState>(state: &T, at: usize, caller: &Location<'_>) -> Result<Json, Error> {
+    let place = Place { schema: T::schema(), at };
+    let json = state.field(at).encode().map_err(|_| not_serializable(place, caller))?;
+    check(state, at, &json, caller)?;
+    Ok(json)
+}
+
+/// Whether a field reads as the same value again from `json`, its text. If it did not, every later request would fail.
+fn check<T: SessionState>(state: &T, at: usize, json: &Json, caller: &Location<'_>) -> Result<(), Error> {
+    let field = state.field(at);
+    let reads_back = if json.is_null() {
+        // This clears the field, so it must be what the field reads as when nothing is stored.
+        let (unset, _) = read::<T>(View::NOTHING.reader(T::schema()))?;
+        unset.field(at).encode().is_ok_and(|text| text.is_null())
+            && unset.field(at).nulls_in(json) == field.nulls_in(json)
+    } else {
+        field.reads_back(json)
+    };
+    if reads_back {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotReadable).because(format!(
+        "the session field `{}` was given a value that cannot be read back from its JSON, by {caller}; it is not stored",
+        Place { schema: T::schema(), at }.wire_key()
+    )))
 }
 
 /// The principal for this value of the principal field, in the very text that a sign-in stores.
 #[doc(hidden)]
+#[track_caller]
 pub fn principal_of<T: SessionState, V>(
     at: usize,
     value: Option<V>,
     access: fn(&mut T) -> &mut Option<V>,
 ) -> Result<Principal, Error> {
-    let mut state = decode_with::<T>(View::NOTHING.reader(T::schema()))?;
+    let (mut state, _) = read::<T>(View::NOTHING.reader(T::schema()))?;
     *access(&mut state) = value;
-    let place = Place { schema: T::schema(), at };
-    let json = state.encode_field(at).map_err(|_| not_serializable(place))?;
-    Ok(Principal::new(place.wire_key(), &json))
+    let json = encode(&state, at, Location::caller())?;
+    Ok(Principal::new(Place { schema: T::schema(), at }.wire_key(), &json))
 }
 
 /// serde's own message may quote the value, so the error has only the field's name.
-fn not_serializable(place: Place) -> Error {
-    Error::new(ErrorKind::NotSerializable)
-        .because(format!("the session field `{}` could not be serialised to JSON", place.wire_key()))
+fn not_serializable(place: Place, caller: &Location<'_>) -> Error {
+    Error::new(ErrorKind::NotSerializable).because(format!(
+        "the session field `{}`, written by {caller}, could not be serialised to JSON",
+        place.wire_key()
+    ))
 }
 
 fn named<T: SessionState>() -> Named {

@@ -11,6 +11,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+use super::nulls::Nulls;
+
 /// The JSON text of one value, kept byte for byte. `Debug` shows its length only: values are the visitor's secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json(Arc<str>);
@@ -68,6 +70,20 @@ impl Json {
         self.plain_text().map_or_else(|| serde_json::from_str(&self.0), Ok)
     }
 
+    /// Whether this text, which is that of `value`, reads as `value` again. `null` is left to the field, because it may have a default.
+    ///
+    /// The types that most fields have are known to; deciding that costs nothing, since the type is known when this is compiled.
+    pub(crate) fn reads_as<T: Serialize + DeserializeOwned + 'static>(&self, value: &T) -> bool {
+        is_always_readable::<T>()
+            || self.is_null()
+            || self.decode::<T>().is_ok_and(|read| self.nulls_of(&read) == self.nulls_of(value))
+    }
+
+    /// Why `value`, which has this text, has `null` in it.
+    pub(crate) fn nulls_of<T: Serialize + ?Sized>(&self, value: &T) -> Nulls {
+        if self.0.contains("null") { Nulls::of(value) } else { Nulls::default() }
+    }
+
     /// The value, if it is text that is written without escapes and `T` is `String`; most cells of most sessions are.
     fn plain_text<T: 'static>(&self) -> Option<T> {
         if TypeId::of::<T>() != TypeId::of::<String>() {
@@ -77,6 +93,16 @@ impl Json {
         let mut same_type = Some(text.to_owned());
         (&mut same_type as &mut dyn Any).downcast_mut::<Option<T>>()?.take()
     }
+}
+
+/// Whether every value of the type reads back from its text, unless that is `null`.
+fn is_always_readable<T: 'static>() -> bool {
+    macro_rules! any_of {
+        ($($ty:ty)+) => {
+            [$(TypeId::of::<$ty>(), TypeId::of::<Option<$ty>>()),+].contains(&TypeId::of::<T>())
+        };
+    }
+    any_of!(String bool char u8 u16 u32 u64 usize u128 i8 i16 i32 i64 isize i128 f32 f64)
 }
 
 /// Whether `text` stands in JSON as it is. Looks at every byte, without branches, because that is how it can look at many at once.

@@ -3,6 +3,7 @@
 //! Read in this order:
 //!
 //! * `time`: the store's clock, and how long a session lives by it.
+//! * `nulls`: why a value has `null` in its text.
 //! * `json`: the text of one value.
 //! * `cell`: one stored field.
 //! * `meta`: all of a record but its cells.
@@ -12,6 +13,7 @@
 //! Never: I/O, a clock of its own, a decision about what to save.
 
 pub(crate) mod time;
+pub(crate) mod nulls;
 pub(crate) mod json;
 pub(crate) mod cell;
 pub(crate) mod meta;

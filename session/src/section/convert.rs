@@ -111,7 +111,7 @@ pub const fn removed<V: FieldValue>(key: &'static str, since: u16) -> Removed {
 /// A converted value as a cell.
 ///
 /// # Errors
-/// When its `Serialize` fails.
+/// When its `Serialize` fails, or it could not be read back.
 pub fn encode<V: FieldValue>(value: &V) -> Result<Json, Failed> {
-    value.encode().map_err(|_| Failed::Conversion)
+    value.encode().ok().filter(|json| value.reads_back(json)).ok_or(Failed::Conversion)
 }

@@ -5,7 +5,7 @@
 //!
 //! [`SessionState::decode_section`]: crate::SessionState::decode_section
 
-use std::{cmp::Ordering, fmt};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,6 +19,7 @@ use crate::{
         apply::Record,
         cell::{Cell, WireKey},
         json::Json,
+        nulls::Nulls,
     },
     schema::{
         describe::{Field, Schema},
@@ -39,8 +40,16 @@ pub struct SectionReader<'a> {
     stored: &'a [(WireKey, Cell)],
     /// Groups that were read already: their fields need not stand together.
     groups: Vec<(&'static Group, Vec<Slot>)>,
+    /// The texts that were read so far, if they are kept.
+    texts: Option<Texts>,
     mode: Mode<'a>,
 }
+
+/// The text of one field, as [`Texts`] has it, or why none can be made.
+type Text<'a> = Result<Option<Cow<'a, Json>>, CellError>;
+
+/// The texts that a section was read from, in the order of the schema; `None`: nothing was stored.
+pub(crate) type Texts = Vec<Option<Json>>;
 
 /// What happens when a field cannot be read.
 enum Mode<'a> {
@@ -77,6 +86,7 @@ impl<'a> View<'a> {
             at: 0,
             stored: stored.get(from..).unwrap_or_default(),
             groups: Vec::new(),
+            texts: None,
             mode: Mode::Quiet,
         }
     }
@@ -120,26 +130,50 @@ impl<'a> SectionReader<'a> {
         &mut self,
         default: impl FnOnce() -> V,
     ) -> Result<V, CellError> {
-        let place = Place { schema: self.schema, at: self.at };
-        let Some(field) = self.schema.field(place.at) else { return Ok(default()) };
-        self.at += 1;
-        let decoded = match self.patch.and_then(|patch| patch.value(place)) {
-            Some(json) => Self::decoded(field, Some(json)),
-            None => match place.group() {
-                None => Self::decoded(field, self.stored(field)),
-                Some(group) => match self.in_group(group, place.at) {
-                    Ok(json) => Self::decoded(field, json.as_ref()),
-                    Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.wire_key() }),
-                    Err(Failed::Forgotten(since)) => {
-                        Err(CellError::Forgotten { field: field.wire_key(), since })
-                    }
-                },
-            },
-        };
-        match decoded {
+        let Some((field, text)) = self.next() else { return Ok(default()) };
+        if let Some(texts) = &mut self.texts {
+            texts.push(text.as_ref().ok().and_then(|text| text.as_deref().cloned()));
+        }
+        match text.and_then(|text| Self::decoded(field, text.as_deref())) {
             Ok(value) => Ok(value.unwrap_or_else(default)),
             Err(error) => self.unreadable(field, error).map(|()| default()),
         }
+    }
+
+    /// Keeps the texts that are read.
+    pub(crate) fn keeping_texts(self) -> Self {
+        Self { texts: Some(Vec::with_capacity(self.schema.fields().len())), ..self }
+    }
+
+    /// The texts that were read.
+    pub(crate) fn into_texts(self) -> Texts {
+        self.texts.unwrap_or_default()
+    }
+
+    /// Whether the section would be read from these very texts.
+    pub(crate) fn has_texts(mut self, texts: &[Option<Json>]) -> bool {
+        let complete = texts.len() == self.schema.fields().len();
+        let same = |text: &Option<Json>| matches!(self.next(), Some((_, Ok(now))) if now.as_deref() == text.as_ref());
+        complete && texts.iter().all(same)
+    }
+
+    /// The next field of the schema, and the text that it is read from.
+    fn next(&mut self) -> Option<(&'static Field, Text<'a>)> {
+        let place = Place { schema: self.schema, at: self.at };
+        let field = self.schema.field(place.at)?;
+        self.at += 1;
+        if let Some(json) = self.patch.and_then(|patch| patch.value(place)) {
+            return Some((field, Ok(Some(Cow::Borrowed(json)))));
+        }
+        let text = match place.group() {
+            None => Ok(self.stored(field).map(Cow::Borrowed)),
+            Some(group) => match self.in_group(group, place.at) {
+                Ok(json) => Ok(json.map(Cow::Owned)),
+                Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.wire_key() }),
+                Err(Failed::Forgotten(since)) => Err(CellError::Forgotten { field: field.wire_key(), since }),
+            },
+        };
+        Some((field, text))
     }
 
     /// `None`: nothing is stored, or the field was cleared. serde's own message may quote the value, so the error has its place only.
@@ -253,24 +287,40 @@ impl CellError {
     label = "`serde::Serialize` or `serde::Deserialize` is missing",
     note = "derive both for every type of yours in it: `#[derive(serde::Serialize, serde::Deserialize)]`"
 )]
-pub trait FieldValue: Sized {
+pub trait FieldValue {
     /// Reads the next field of the section.
     ///
     /// # Errors
     /// When the stored text does not fit.
-    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>;
+    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>
+    where
+        Self: Sized;
 
     /// Decodes a cell.
     ///
     /// # Errors
     /// When the text does not fit.
-    fn decode(json: &Json) -> Result<Self, serde_json::Error>;
+    fn decode(json: &Json) -> Result<Self, serde_json::Error>
+    where
+        Self: Sized;
+
+    /// The same value, its type forgotten.
+    fn erased(&self) -> &dyn FieldValue
+    where
+        Self: Sized;
 
     /// Encodes it as a cell.
     ///
     /// # Errors
     /// When its `Serialize` fails.
     fn encode(&self) -> Result<Json, serde_json::Error>;
+
+    /// Whether it reads back from `json`, which it was encoded as; `null` is left to the caller.
+    fn reads_back(&self, json: &Json) -> bool;
+
+    /// Why there is `null` in `json`, which it was encoded as.
+    #[doc(hidden)]
+    fn nulls_in(&self, json: &Json) -> Nulls;
 }
 
 // Without this the compiler names serde's traits, one error each.
@@ -286,7 +336,19 @@ impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     }
 
     #[inline]
+    fn erased(&self) -> &dyn FieldValue {
+        self
+    }
+
     fn encode(&self) -> Result<Json, serde_json::Error> {
         Json::of_field(self)
+    }
+
+    fn reads_back(&self, json: &Json) -> bool {
+        json.reads_as(self)
+    }
+
+    fn nulls_in(&self, json: &Json) -> Nulls {
+        json.nulls_of(self)
     }
 }

@@ -279,7 +279,7 @@ impl Census {
             // A field without a stored value has its default, which a save would not write either.
             let slots = view.slots(schema, group);
             let stored = |field| matches!(group.slot(&slots, field)?.value, Ok(Some(_))).then_some(field);
-            let set = |field| state.encode_field(stored(field)?).ok();
+            let set = |field| state.field(stored(field)?).encode().ok();
             let written = group.write(slots.clone(), set);
             if let Err(Unwritable::NotConverted) = written {
                 let keys: Vec<_> = fields.iter().map(|field| field.wire_key()).collect();

@@ -3,17 +3,19 @@
 //! In: work that has not begun. Out: its outcome, to everyone who waits. Never: work that nobody asked for.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    collections::HashMap,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
 
 use actix_web::rt;
-use futures_util::future::{self, FusedFuture, FutureExt, LocalBoxFuture, WeakShared};
+use futures_util::future::{self, FusedFuture, FutureExt, LocalBoxFuture, WeakShared, join_all};
 use tokio::runtime::Builder;
 
 use super::{
@@ -97,8 +99,8 @@ impl Worker {
     async fn drive<T: Clone + 'static>(self, work: Begun<T>) {
         static LINES: Sparse = Sparse::new();
         let Self { ongoing, deadline, is_awaited } = self;
-        let mut work = Driven { work, deadline, _counted: ongoing.count() };
-        if let Err(error) = poll_fn(|context| work.work.poll_unpin(context)).await
+        let mut driven = Driven::new(work, deadline, ongoing.count());
+        if let Err(error) = poll_fn(|context| driven.work.poll_unpin(context)).await
             && !is_awaited.get()
             && let Some(left_out) = LINES.due()
         {
@@ -107,31 +109,56 @@ impl Worker {
     }
 }
 
+thread_local! {
+    /// The work that this worker drives, by number.
+    static DRIVEN: RefCell<HashMap<u64, LocalBoxFuture<'static, ()>>> = RefCell::default();
+}
+
 /// Work that a worker drives.
 struct Driven<T: Clone + 'static> {
+    number: u64,
     work: Begun<T>,
     deadline: Duration,
     _counted: Counted,
 }
 
+impl<T: Clone + 'static> Driven<T> {
+    fn new(work: Begun<T>, deadline: Duration, counted: Counted) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let ended = work.clone().map(drop).boxed_local();
+        DRIVEN.with_borrow_mut(|driven| driven.insert(number, ended));
+        Self { number, work, deadline, _counted: counted }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.work.is_terminated() || self.work.peek().is_some()
+    }
+}
+
 impl<T: Clone + 'static> Drop for Driven<T> {
-    /// A worker that stops does not wait for requests whose clients are gone, and drops its tasks. Their work is finished here.
+    /// A worker that stops does not wait for requests whose clients are gone, and drops its tasks. Their work is finished here: all of
+    /// it together, because one may wait for what another holds.
     fn drop(&mut self) {
-        if self.work.peek().is_some() || self.work.is_terminated() || std::thread::panicking() {
+        let known = DRIVEN.try_with(|driven| driven.borrow_mut().remove(&self.number));
+        if self.has_ended() || std::thread::panicking() {
             return;
         }
+        let others = DRIVEN.take().into_values();
+        let all = known.ok().flatten().into_iter().chain(others);
         // Where a runtime cannot be begun, because another one is being driven on this thread, `block_on` panics.
-        let finished = catch_unwind(AssertUnwindSafe(|| finish(self.work.clone(), self.deadline)));
-        if !matches!(finished, Ok(Some(Ok(_)))) {
+        drop(catch_unwind(AssertUnwindSafe(|| finish(join_all(all), self.deadline))));
+        if !self.has_ended() {
             tracing::error!("a worker stopped before a session of a client that has gone could be saved");
         }
     }
 }
 
 /// Drives work on this thread, for at most `longest`, in a runtime of its own: the one that it began in does not run any more.
-fn finish<T: Clone>(work: Begun<T>, longest: Duration) -> Option<Result<T, Error>> {
-    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async { tokio::time::timeout(longest, work).await.ok() })
+fn finish(work: impl Future, longest: Duration) {
+    if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
+        drop(runtime.block_on(async { tokio::time::timeout(longest, work).await }));
+    }
 }
 
 /// Whether a future can run beside the request. It can in an actix worker, under `#[actix_web::main]` and `#[tokio::main]` alike.

@@ -21,8 +21,12 @@ use crate::{
 impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
     pub(crate) fn needs_commit(&self) -> bool {
+        // A commit that is under way knows its operations as the first of all, so none is forgotten before it has ended.
+        if self.under_way().is_some() {
+            return true;
+        }
         self.forget_acknowledged();
-        self.ledger.borrow().needs_commit() || self.is_unfinished()
+        self.ledger.borrow().needs_commit()
     }
 
     /// Whether an operation is left to commit, or a commit is under way.

@@ -22,20 +22,19 @@ use crate::{
         exchange::{CookieAction, Done},
         fold::Fold,
         ledger::Ledger,
-        operation::{Operation, Ran, Replay},
+        operation::{Affects, Operation, Ran, Replay},
     },
     error::Error,
     id::public::PublicId,
     record::{apply::Record, time::Timestamp},
-    schema::schemas::Named,
+    schema::{describe::Schema, schemas::Named},
     section::patch::{Place, Seen},
 };
 
 /// One request's session.
 pub(crate) struct Visit {
     pub(super) shared: Rc<Shared>,
-    /// Changes whenever what handles see may have changed.
-    stamp: Cell<u64>,
+    stamps: Stamps,
     pub(super) loading: RefCell<Loading>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
     last: RefCell<Option<WeakBegun<Done>>>,
@@ -48,7 +47,7 @@ impl Visit {
     pub(crate) fn new(shared: Rc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             shared,
-            stamp: Cell::new(0),
+            stamps: Stamps::default(),
             loading: RefCell::default(),
             last: RefCell::new(None),
             replaying: Cell::new(false),
@@ -68,18 +67,28 @@ impl Visit {
         self.ledger.borrow_mut().register(state.schema)
     }
 
-    /// A value that was read at this stamp is still right.
-    pub(crate) fn stamp(&self) -> u64 {
-        self.stamp.get()
+    /// A value of `schema` that was read at this stamp is still right.
+    pub(crate) fn stamp(&self, schema: &'static Schema) -> u64 {
+        self.stamps.of(schema)
     }
 
     pub(super) fn changed(&self) {
-        self.stamp.set(self.stamp.get() + 1);
+        self.stamps.change(Affects::Everything);
     }
 
     /// Reads from what handlers see.
-    pub(crate) fn read<T>(&self, decode: impl FnOnce(Seen<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        decode(self.ledger.borrow().seen())
+    pub(crate) fn read<R>(&self, read: impl FnOnce(Seen<'_>) -> Result<R, Error>) -> Result<R, Error> {
+        read(self.ledger.borrow().seen())
+    }
+
+    /// The same for a handle that has read its section before. A failure answers the request.
+    pub(crate) fn read_again<R>(
+        &self,
+        schema: &'static Schema,
+        read: impl FnOnce(Seen<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let read = self.read(read);
+        read.inspect_err(|error| self.ledger.borrow_mut().misread(schema, error.clone()))
     }
 
     /// Reads from the session's record, unless there is none or the request has left it.
@@ -113,24 +122,29 @@ impl Visit {
 
     /// Records an operation.
     pub(crate) fn perform(&self, operation: Operation, caller: &'static Location<'static>) {
-        self.record(|ledger| ledger.perform(operation, caller));
+        self.record(operation.affects(), |ledger| ledger.perform(operation, caller));
     }
 
-    /// Records that a flash field was taken.
+    /// Records that the flash field `place` was taken.
     pub(crate) fn take(&self, place: Place, caller: &'static Location<'static>) {
-        self.record(|ledger| ledger.take(place, caller));
+        self.record(Affects::Section(place.schema), |ledger| ledger.take(place, caller));
     }
 
     /// Records a closure that has run on the handle's own value.
     pub(crate) fn ran(&self, closure: Rc<dyn Replay>, ran: Ran, caller: &'static Location<'static>) {
-        self.record(|ledger| ledger.ran(closure, ran, caller));
+        self.record(Affects::Section(ran.schema), |ledger| ledger.ran(closure, ran, caller));
     }
 
-    fn record(&self, record: impl FnOnce(&mut Ledger)) {
+    fn record(&self, affects: Affects, record: impl FnOnce(&mut Ledger)) {
         if !self.replaying.get() {
             record(&mut self.ledger.borrow_mut());
-            self.changed();
+            self.stamps.change(affects);
         }
+    }
+
+    /// Whether closures run again, during which nothing is recorded.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.replaying.get()
     }
 
     /// Nothing of this request can be saved any more.
@@ -139,7 +153,6 @@ impl Visit {
             tracing::error!(%error, left_out, "the session of this request cannot be saved");
         }
         self.ledger.borrow_mut().fail(error);
-        self.changed();
     }
 
     /// Forgets everything that is not stored.
@@ -220,6 +233,40 @@ impl Visit {
     /// The head of the response is sent now; what it must do to the browser's cookie. From here on no cookie can be set.
     pub(crate) fn send_head(&self) -> CookieAction {
         self.ledger.borrow_mut().send_head()
+    }
+}
+
+/// When what handles see may have changed, in a count of such changes.
+#[derive(Default)]
+struct Stamps {
+    now: Cell<u64>,
+    /// The last change of everything.
+    everything: Cell<u64>,
+    /// The last change of each section that was changed.
+    sections: RefCell<Vec<(&'static Schema, u64)>>,
+}
+
+impl Stamps {
+    fn of(&self, schema: &'static Schema) -> u64 {
+        let sections = self.sections.borrow();
+        let section = sections.iter().find(|(known, _)| std::ptr::eq(*known, schema));
+        section.map_or(0, |(_, stamp)| *stamp).max(self.everything.get())
+    }
+
+    fn change(&self, affects: Affects) {
+        let now = self.now.get() + 1;
+        self.now.set(now);
+        match affects {
+            Affects::Nothing => {}
+            Affects::Everything => self.everything.set(now),
+            Affects::Section(schema) => {
+                let mut sections = self.sections.borrow_mut();
+                match sections.iter_mut().find(|(known, _)| std::ptr::eq(*known, schema)) {
+                    Some((_, stamp)) => *stamp = now,
+                    None => sections.push((schema, now)),
+                }
+            }
+        }
     }
 }
 

@@ -71,12 +71,12 @@ mod by_hand {
             })
         }
 
-        fn encode_field(&self, field: usize) -> Result<__private::Json, __private::EncodeError> {
-            match field {
-                0 => __private::FieldValue::encode(&self.cart),
-                1 => __private::FieldValue::encode(&self.r#type),
-                2 => __private::FieldValue::encode(&self.notice),
-                _ => __private::FieldValue::encode(&self.user),
+        fn field(&self, at: usize) -> &dyn __private::FieldValue {
+            match at {
+                0 => &self.cart,
+                1 => &self.r#type,
+                2 => &self.notice,
+                _ => &self.user,
             }
         }
     }
@@ -210,7 +210,7 @@ macro_rules! transcript {
         shop.set_user(3);
         look!("sign in");
         for field in 0..4 {
-            seen.push(format!("{:?}", shop.encode_field(field)));
+            seen.push(format!("{:?}", shop.field(field).encode()));
         }
         shop.clear_user();
         seen.push(format!("{shop:?} {:?}", shop.user()));

@@ -5,7 +5,7 @@ use std::{
     task::Poll,
 };
 
-use actix_typed_session::{Error, TypedSession, store::StoreErrorKind};
+use actix_typed_session::{Error, ErrorKind, TypedSession, store::StoreErrorKind};
 use actix_web::{HttpResponse, web};
 use futures_util::future::join;
 
@@ -110,4 +110,39 @@ async fn a_field_set_after_a_discard_is_stored_although_a_save_was_in_progress()
     let (answer, ()) = join(asked, released).await;
     assert_eq!(answer.status, 200);
     assert!(browser.state().await.contains("kept"), "{}", browser.state().await);
+}
+
+/// A save is refused; another one begins, whose operations begin with those; only then is the refusal looked at.
+async fn looks_at_a_refusal_during_the_next_save(mut shop: TypedSession<Shop>) -> HttpResponse {
+    let session = shop.session();
+    shop.set_draft("x".repeat(10_000));
+    let refused = session.save().await.unwrap_err();
+    shop.set_draft("");
+    shop.update_visits(|visits| *visits += 1);
+    let mut save = Box::pin(session.save());
+    assert!(poll_fn(|context| Poll::Ready(save.as_mut().poll(context))).await.is_pending());
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
+    HttpResponse::Ok().finish()
+}
+
+#[actix_web::test]
+async fn a_closure_of_a_save_in_progress_counts_once_although_an_earlier_refusal_is_looked_at() {
+    let world = World::routed(
+        |builder| builder.max_record_bytes(2000),
+        |app| {
+            app.route("/look", web::get().to(looks_at_a_refusal_during_the_next_save));
+        },
+    )
+    .await;
+    let browser = world.browser_after("v1").await;
+    world.store.at("update", 1, Fault::Held(None));
+    let released = async {
+        while !world.store.was_asked("update") {
+            tokio::task::yield_now().await;
+        }
+        world.store.release();
+    };
+    let (answer, ()) = join(browser.get("/look"), released).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
 }

@@ -11,7 +11,7 @@ use super::node::{Node, Runtime};
 use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
 
 /// A deadline that no server reaches under load.
-const PATIENT: Duration = Duration::from_secs(20);
+pub(super) const PATIENT: Duration = Duration::from_secs(20);
 
 pub(crate) enum Place {
     /// A file, in a folder that is deleted when the test ends.
@@ -56,8 +56,8 @@ impl Place {
     }
 
     /// A server that this runtime runs.
-    pub(super) fn node_under(&self, runtime: Runtime) -> Node {
-        Node::start_under(runtime, &self.url(), PATIENT)
+    pub(super) fn node_under(&self, runtime: Runtime, deadline: Duration) -> Node {
+        Node::start_under(runtime, &self.url(), deadline)
     }
 
     /// The number of stored sessions.

@@ -127,7 +127,7 @@ pub(super) fn view(record: &Record) -> View<'_> {
 pub(super) fn encode<T: SessionState>(state: &T) -> Result<Cells, Failure> {
     let fields = T::schema().fields().iter().enumerate();
     let cells = fields.map(|(at, field)| {
-        let json = state.encode_field(at)?;
+        let json = state.field(at).encode()?;
         Ok((field.wire_key().to_owned(), RawValue::from_string(json.as_str().to_owned())?))
     });
     cells.collect::<Result<_, serde_json::Error>>().map_err(|error| Failure(error.to_string()))

@@ -14,7 +14,7 @@ pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
     for group in schema.groups() {
         let fields: Vec<_> = group.fields().filter_map(|at| schema.field(at)).map(Field::name).collect();
         let fields = fields.join("`, `");
-        let written = group.write(group.read(|_| None), |at| state.encode_field(at).ok());
+        let written = group.write(group.read(|_| None), |at| state.field(at).encode().ok());
         let written =
             written.map_err(|_| Failure(format!("`down` of `{fields}` fails on what `sample` makes")))?;
         for older in group.older_sides() {

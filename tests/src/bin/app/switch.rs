@@ -85,10 +85,14 @@ impl Switched {
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
-        let waiting = self.0.waiting.up();
         let mut mode = self.0.mode.subscribe();
-        let state = mode.wait_for(|mode| which(mode) != State::Hang).await.map(|mode| which(&mode));
-        drop(waiting);
+        let now = which(&mode.borrow_and_update());
+        let state = if now == State::Hang {
+            let _waiting = self.0.waiting.up();
+            mode.wait_for(|mode| which(mode) != State::Hang).await.map(|mode| which(&mode))
+        } else {
+            Ok(now)
+        };
         match state {
             Ok(State::On) => call.await,
             Ok(State::MuteOnce) => {
