@@ -3,17 +3,20 @@
 //! In: a change, or the reply of a script. Out: the arguments of a script, or a record. Never does I/O, and never panics on what a server
 //! sends.
 //!
-//! Meta is in fields that begin with `@`, with numbers as decimal text. A cell is under its wire key, as [`Cell::to_text`] writes it.
-//! Unknown fields that begin with `@` were written by a later release, and stay as they are (G5).
+//! Meta is in fields that begin with `@`, as words with spaces between them and numbers as decimal text. A cell is under its wire key, as
+//! [`Cell::to_text`] writes it. What a later release adds, unknown fields that begin with `@` and further words at the end, stays as it
+//! is (G5).
 //!
-//! | | | | |
-//! |---|---|---|---|
-//! | `@f` format | `@v` verifier | `@g` generation |
-//! | `@r` revision | `@c` created | `@t` touched | `@n` renewed |
-//! | `@a` authenticated | `@s` signed in | `@i` idle limit | `@m` absolute limit |
-//! | `@k` persistent | `@p` principal | `@l` label | |
+//! | Field | Holds |
+//! |---|---|
+//! | `@h` | what every change needs: format, generation, revision, touched, idle limit, when the session is over however often it is seen |
+//! | `@m` | all else: created, renewed, authenticated or `-`, signed in, absolute limit, persistent |
+//! | `@v` | the verifier |
+//! | `@p`, `@l` | the principal and the label, if there are any |
+//!
+//! Each is shorter than 64 bytes, so that Redis keeps a small session in one compact block.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use redis::Value;
 
@@ -54,13 +57,10 @@ fn wire_key(key: &WireKey) -> Result<Cow<'_, str>, StoreError> {
     Ok(key.as_str().into())
 }
 
-fn cells<'a>(arguments: &mut Arguments<'a>, writes: &'a [CellWrite]) -> Result<(), StoreError> {
-    for write in writes {
-        arguments.push(wire_key(&write.key)?);
-        let ttl = write.ttl.map(millis).unwrap_or_default();
-        arguments.push([&ttl, " ", write.json.as_str()].concat().into());
-    }
-    Ok(())
+/// A cell as a script takes it.
+fn cell(write: &CellWrite) -> String {
+    let ttl = write.ttl.map(millis).unwrap_or_default();
+    [&ttl, " ", write.json.as_str()].concat()
 }
 
 /// The arguments of the script CREATE.
@@ -79,25 +79,27 @@ pub(super) fn create(new: &NewRecord) -> Result<Arguments<'_>, StoreError> {
     arguments.push(flags.into());
     arguments.extend(new.principal.as_ref().map(|principal| principal.as_str().into()));
     arguments.extend(new.label.as_deref().map(Into::into));
-    cells(&mut arguments, &new.cells)?;
+    for write in &new.cells {
+        arguments.extend([wire_key(&write.key)?, cell(write).into()]);
+    }
     Ok(arguments)
 }
 
 /// The arguments of the script UPDATE.
 pub(super) fn update(change: &Change) -> Result<Arguments<'_>, StoreError> {
-    let counts = change.guards.len() + change.delete.len() + change.write.len();
-    let mut arguments: Arguments<'_> = Vec::with_capacity(8 + 2 * counts);
-    let generation = change.expected_generation.map(|generation| generation.to_string()).unwrap_or_default();
     let (guards, deletes, writes) = (change.guards.len(), change.delete.len(), change.write.len());
-    arguments.push(format!("{generation},{guards},{deletes},{writes},{}", flags(change)).into());
-    for guard in &change.guards {
-        arguments.push(wire_key(&guard.key)?);
-        arguments.push(guard.revision.map(|revision| revision.to_string()).unwrap_or_default().into());
-    }
-    for key in &change.delete {
+    let mut arguments: Arguments<'_> = Vec::with_capacity(8 + 2 * (guards + deletes + writes));
+    let generation = change.expected_generation.map(|generation| generation.to_string());
+    arguments.push(generation.unwrap_or_default().into());
+    arguments.extend([guards, deletes, writes].map(|count| count.to_string().into()));
+    arguments.push(flags(change).into());
+    let guarded = change.guards.iter().map(|guard| &guard.key);
+    for key in guarded.chain(&change.delete).chain(change.write.iter().map(|write| &write.key)) {
         arguments.push(wire_key(key)?);
     }
-    cells(&mut arguments, &change.write)?;
+    let revisions = change.guards.iter().map(|guard| guard.revision);
+    arguments.extend(revisions.map(|revision| revision.map(|n| n.to_string()).unwrap_or_default().into()));
+    arguments.extend(change.write.iter().map(|write| cell(write).into()));
     arguments.extend(change.renewal.as_ref().map(|renewal| renewal.verifier.to_text().into()));
     arguments.extend(change.principal.iter().flatten().map(|principal| principal.as_str().into()));
     if let Some(new) = change.limits {
@@ -147,10 +149,8 @@ pub(super) fn conflict(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
 /// The record; `None` if there is none or it has expired.
 fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Loaded>, StoreError> {
     let Value::Array(fields) = fields else { return Err(Unreadable::Garbage.into()) };
-    let number = |value| text(value).and_then(|text| text.parse::<u64>().ok());
-    let (Some(seconds), Some(micros)) = (number(seconds), number(micros)) else {
-        return Err(Unreadable::Garbage.into());
-    };
+    let number = |value| text(value).ok_or(Unreadable::Garbage).and_then(number);
+    let (seconds, micros) = (number(seconds)?, number(micros)?);
     let now = Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000));
     if fields.is_empty() {
         return Ok(None);
@@ -161,74 +161,99 @@ fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Load
 
 /// A record from fields and values in turn.
 fn record(fields: &[Value]) -> Result<Record, Unreadable> {
-    let (mut meta, mut cells, mut size) = (HashMap::with_capacity(16), Vec::new(), 0_usize);
+    let (mut meta, mut size) = (Fields::default(), 0_usize);
+    let mut cells = Vec::with_capacity(fields.len() / 2);
     for pair in fields.chunks(2) {
         let [Value::BulkString(field), Value::BulkString(value)] = pair else {
             return Err(Unreadable::Garbage);
         };
         size = size.saturating_add(field.len()).saturating_add(value.len());
-        if let [b'@', ..] = field.as_slice() {
-            meta.insert(field.as_slice(), value.as_slice());
-        } else {
-            cells.push((field, value));
+        match field.as_slice() {
+            b"@h" => meta.hot = Some(value),
+            b"@m" => meta.cold = Some(value),
+            b"@v" => meta.verifier = Some(value),
+            b"@p" => meta.principal = Some(value),
+            b"@l" => meta.label = Some(value),
+            [b'@', ..] => {}
+            _ => cells.push((field, value)),
         }
     }
     if size > HUGE {
         return Err(Unreadable::Garbage);
     }
     // Meta comes first: its format says whether the cells can be understood.
-    let meta = Fields(meta).meta()?;
+    let meta = meta.read()?;
     let cells = cells.into_iter().map(|(key, cell)| {
-        let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|_| Unreadable::Garbage);
         Ok((WireKey::from(utf8(key)?), Cell::from_text(utf8(cell)?).ok_or(Unreadable::Garbage)?))
     });
     Ok(Record::from_parts(meta, cells.collect::<Result<_, Unreadable>>()?))
 }
 
-struct Fields<'a>(HashMap<&'a [u8], &'a [u8]>);
+fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| Unreadable::Garbage)
+}
+
+/// The fields of meta.
+#[derive(Default)]
+struct Fields<'a> {
+    hot: Option<&'a [u8]>,
+    cold: Option<&'a [u8]>,
+    verifier: Option<&'a [u8]>,
+    principal: Option<&'a [u8]>,
+    label: Option<&'a [u8]>,
+}
 
 impl Fields<'_> {
-    fn text(&self, field: &[u8]) -> Result<Option<&str>, Unreadable> {
-        self.0.get(field).map(|bytes| std::str::from_utf8(bytes)).transpose().map_err(|_| Unreadable::Garbage)
-    }
-
-    fn number(&self, field: &[u8]) -> Result<Option<u64>, Unreadable> {
-        self.text(field)?.map(str::parse).transpose().map_err(|_| Unreadable::Garbage)
-    }
-
-    fn needed(&self, field: &[u8]) -> Result<u64, Unreadable> {
-        self.number(field)?.ok_or(Unreadable::Garbage)
-    }
-
-    fn time(&self, field: &[u8]) -> Result<Timestamp, Unreadable> {
-        self.needed(field).map(Timestamp::from_millis)
-    }
-
-    fn verifier(&self, field: &[u8]) -> Result<Option<VerifierHash>, Unreadable> {
-        let text = self.text(field)?;
-        text.map(|text| VerifierHash::from_text(text).ok_or(Unreadable::Garbage)).transpose()
-    }
-
-    fn meta(&self) -> Result<Meta, Unreadable> {
-        let format = self.needed(b"@f")?;
+    fn read(&self) -> Result<Meta, Unreadable> {
+        let mut hot = Words(utf8(self.hot.ok_or(Unreadable::Garbage)?)?.split(' '));
+        let format = hot.number()?;
         if format > u64::from(FORMAT) {
             return Err(Unreadable::Newer(u16::try_from(format).unwrap_or(u16::MAX)));
         }
-        let millis = |field| self.needed(field).map(Duration::from_millis);
-        let limits = Limits { idle: millis(b"@i")?, absolute: millis(b"@m")? };
-        let verifier = self.verifier(b"@v")?.ok_or(Unreadable::Garbage)?;
+        let (generation, revision, touched) = (hot.number()?, hot.number()?, hot.time()?);
+        let idle = Duration::from_millis(hot.number()?);
+        let mut cold = Words(utf8(self.cold.ok_or(Unreadable::Garbage)?)?.split(' '));
+        let verifier = self.verifier.map(utf8).transpose()?.and_then(VerifierHash::from_text);
+        let verifier = verifier.ok_or(Unreadable::Garbage)?;
+        let (created, renewed) = (cold.time()?, cold.time()?);
+        let authenticated = match cold.word()? {
+            "-" => None,
+            millis => Some(Timestamp::from_millis(number(millis)?)),
+        };
+        let signed_in = cold.number()?;
+        let limits = Limits { idle, absolute: Duration::from_millis(cold.number()?) };
         // A new record supplies what this layout does not store.
-        let new = Record::create(&NewRecord::new(verifier, limits), self.time(b"@c")?);
-        let mut meta = new.meta().clone();
-        meta.generation = self.needed(b"@g")?;
-        meta.revision = self.needed(b"@r")?;
-        meta.touched = self.time(b"@t")?;
-        meta.renewed = self.time(b"@n")?;
-        meta.authenticated = self.number(b"@a")?.map(Timestamp::from_millis);
-        meta.signed_in = self.needed(b"@s")?;
-        meta.persistent = self.text(b"@k")? == Some("1");
-        meta.principal = self.text(b"@p")?.map(Principal::from_store);
-        meta.label = self.text(b"@l")?.map(Into::into);
+        let mut meta = Record::create(&NewRecord::new(verifier, limits), created).meta().clone();
+        meta.generation = generation;
+        meta.revision = revision;
+        meta.touched = touched;
+        meta.renewed = renewed;
+        meta.authenticated = authenticated;
+        meta.signed_in = signed_in;
+        meta.persistent = cold.word()? == "1";
+        meta.principal = self.principal.map(utf8).transpose()?.map(Principal::from_store);
+        meta.label = self.label.map(utf8).transpose()?.map(Into::into);
         Ok(meta)
     }
+}
+
+/// The words of a field of meta, one after the other.
+struct Words<'a>(std::str::Split<'a, char>);
+
+impl<'a> Words<'a> {
+    fn word(&mut self) -> Result<&'a str, Unreadable> {
+        self.0.next().ok_or(Unreadable::Garbage)
+    }
+
+    fn number(&mut self) -> Result<u64, Unreadable> {
+        number(self.word()?)
+    }
+
+    fn time(&mut self) -> Result<Timestamp, Unreadable> {
+        self.number().map(Timestamp::from_millis)
+    }
+}
+
+fn number(text: &str) -> Result<u64, Unreadable> {
+    text.parse().map_err(|_| Unreadable::Garbage)
 }

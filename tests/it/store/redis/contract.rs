@@ -70,14 +70,19 @@ impl Harness for OnRedis {
         let mut connection = shared_redis().await.unwrap().connection().await;
         let mut commands = ::redis::pipe();
         let (field, value): (&str, &[u8]) = match damage {
-            Damage::Meta => ("@v", damage.bytes()),
-            Damage::TruncatedMeta => ("@r", b""),
+            Damage::Meta => ("@m", damage.bytes()),
+            Damage::TruncatedMeta => ("@h", b""),
             Damage::MetaNotText => ("@l", damage.bytes()),
             Damage::Cell | Damage::CellNotText => ("shop.cart", damage.bytes()),
-            Damage::NewerLayout => ("@f", b"60000"),
+            Damage::NewerLayout => ("@h", b"60000 later"),
             Damage::NoMeta => {
-                let meta: Vec<_> = "fvgrctnasimkpl".chars().map(|letter| format!("@{letter}")).collect();
-                commands.cmd("HDEL").arg(&key).arg(meta).exec_async(&mut connection).await.unwrap();
+                commands
+                    .cmd("HDEL")
+                    .arg(&key)
+                    .arg(&["@h", "@m", "@v", "@p", "@l"])
+                    .exec_async(&mut connection)
+                    .await
+                    .unwrap();
                 return true;
             }
             Damage::WrongType => {

@@ -262,7 +262,7 @@ async fn a_damaged_session_does_not_hide_the_others() {
         store.create(&selector(n), &signed_in("1")).await.unwrap();
     }
     connection.hset(record_key(&prefix, &selector(1)), "shop.visits", "damaged").await.unwrap();
-    connection.hset(record_key(&prefix, &selector(2)), "@f", "9").await.unwrap();
+    connection.hset(record_key(&prefix, &selector(2)), "@h", "9 later").await.unwrap();
     assert_eq!(listed(&store, "1").await, [selector(3)]);
     assert_eq!(store.delete_all(&principal("1"), None).await.unwrap(), 3);
     for n in 1..=3 {

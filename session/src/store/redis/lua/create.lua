@@ -5,16 +5,22 @@
 -- Anything under the Redis key refuses the record, readable or not: a create never replaces what it cannot read (G6).
 if redis.call('EXISTS', k) == 1 then return {5} end
 local begun, flags, i = number(now), ARGV[4], 5
-local set = {'@f', '1', '@v', ARGV[1], '@g', '1', '@r', '1', '@c', begun, '@t', begun, '@n', begun, '@i', ARGV[2], '@m', ARGV[3]}
+local function has(flag)
+  return string.find(flags, flag, 1, true)
+end
+local m = {
+  generation = '1', revision = '1', touched = begun, hot = '', created = begun, renewed = begun,
+  authenticated = has('a') and begun or nil, signed_in = has('p') and '1' or '0', idle = ARGV[2], absolute = ARGV[3],
+  persistent = has('k') and '1' or '0', cold = ''
+}
+m.over = over(m)
+local set = {'@h', hot(m), '@m', cold(m), '@v', ARGV[1]}
 local function put(field, value)
   set[#set + 1] = field
   set[#set + 1] = value
 end
-put('@k', string.find(flags, 'k') and '1' or '0')
-put('@s', string.find(flags, 'p') and '1' or '0')
-if string.find(flags, 'a') then put('@a', begun) end
-if string.find(flags, 'p') then put('@p', ARGV[i]) i = i + 1 end
-if string.find(flags, 'b') then put('@l', ARGV[i]) i = i + 1 end
+if has('p') then put('@p', ARGV[i]) i = i + 1 end
+if has('b') then put('@l', ARGV[i]) i = i + 1 end
 while i < #ARGV do
   put(ARGV[i], cell('1', ARGV[i + 1]))
   i = i + 2

@@ -16,7 +16,13 @@ local before = kind == 'hash' and redis.call('HGET', k, '@p') or ''
 -- With a condition, what cannot be read is an error: it may belong to this principal. Without one, it is deleted (a purge always works).
 if string.find(flags, 's') then
   if kind ~= 'hash' then return {3} end
-  local _, unreadable = read(redis.call('HGETALL', k))
+  local all, m = redis.call('HGETALL', k), {}
+  for i = 1, #all, 2 do
+    local field, value = all[i], all[i + 1]
+    if string.byte(field) ~= 64 and not string.find(value, '^%d+@?%d* ') then return {3} end
+    m[field] = value
+  end
+  local _, unreadable = read_meta(m['@h'], m['@m'], m['@p'], m['@l'])
   if unreadable then return unreadable end
 end
 if string.find(flags, '[sr]') and before ~= ARGV[2] then return {0} end

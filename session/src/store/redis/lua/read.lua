@@ -3,6 +3,7 @@
 
 -- `text` + n, exact for n below 2^53, and at most 2^64 - 1, as Rust's saturating_add.
 local function plus(n, text)
+  if #text < 15 then return number(text + n) end
   local low = tonumber(string.sub(text, -10)) + n
   local high = (tonumber(string.sub(text, 1, -11)) or 0) + math.floor(low / 1e10)
   low = low % 1e10
@@ -24,38 +25,53 @@ local function is_utf8(s)
   return not string.find(s, '[\128-\255]')
 end
 
--- Turns fields and values, in turn as HGETALL returns them, into a table; or returns nil and the reply that says why they are no record
--- (3 damaged, 4 of a later release). What cannot be read is never overwritten (G6), so every script that writes calls this first.
--- Only the head of each cell is checked: this runs with every update, and loading the record checks the rest.
-local function read(all)
-  local m, cells = {}, true
-  local byte, find = string.byte, string.find
-  for i = 1, #all, 2 do
-    local field, value = all[i], all[i + 1]
-    cells = cells and (byte(field) == 64 or find(value, '^%d+@?%d* '))
-    m[field] = value
-  end
-  local format = m['@f'] or ''
-  if not find(format, '^%d+$') then return nil, {3} end
+-- Reads the meta of a record that an update needs: the values of '@h', '@m', '@p' and '@l', false where there is none. Returns a table,
+-- or nil and the reply that says why it is no record (3 damaged, 4 of a later release). What cannot be read is never overwritten (G6), so
+-- every script that writes calls this first. What a later release added behind the known words is carried along.
+local function read_meta(hot, cold, principal, label)
+  local format, generation, revision, touched, idle, over, more =
+    string.match(hot or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
+  format = format or string.match(hot or '', '^%d+')
+  if not format then return nil, {3} end
   if tonumber(format) > 1 then return nil, {4, format} end
-  local numbers = table.concat({
-    m['@g'] or '', m['@r'] or '', m['@c'] or '', m['@t'] or '', m['@n'] or '', m['@s'] or '', m['@i'] or '', m['@m'] or '',
-    m['@a'] or '0'
-  }, ' ')
-  local sure = find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$')
-    and #(m['@v'] or '') == 43
-    and is_utf8(m['@p'] or '') and is_utf8(m['@l'] or '')
-  if not (cells and sure) then return nil, {3} end
-  return m
+  if not (over and cold and string.find(cold, '^%d+ %d+ [%d-]+ %d+ %d+ [01]'))
+    or more ~= '' and not is_utf8(more) or not is_utf8(cold)
+    or principal and not is_utf8(principal) or label and not is_utf8(label) then
+    return nil, {3}
+  end
+  return {
+    generation = generation, revision = revision, touched = touched, idle = idle, over = over, hot = more, principal = principal or nil
+  }
+end
+
+local function hot(m)
+  return '1 ' .. m.generation .. ' ' .. m.revision .. ' ' .. m.touched .. ' ' .. m.idle .. ' ' .. m.over .. m.hot
+end
+
+-- Reads the rest of the meta into `m`.
+local function read_cold(m, cold)
+  m.created, m.renewed, m.authenticated, m.signed_in, m.absolute, m.persistent, m.cold =
+    string.match(cold, '^(%d+) (%d+) ([%d-]+) (%d+) (%d+) ([01])(.*)$')
+  if m.authenticated == '-' then m.authenticated = nil end
+end
+
+local function cold(m)
+  return table.concat({m.created, m.renewed, m.authenticated or '-', m.signed_in, m.absolute, m.persistent}, ' ') .. m.cold
+end
+
+-- When the session is over however often it is seen; the second part of Meta::expires.
+local function over(m)
+  return plus(tonumber(m.authenticated or m.created), m.absolute)
 end
 
 -- When the session expires; as Meta::expires.
 local function ends(m)
-  return math.min(m['@t'] + m['@i'], (m['@a'] or m['@c']) + m['@m'])
+  return math.min(m.touched + m.idle, tonumber(m.over))
 end
 
 -- Calls `command` with many arguments. `unpack` has room for a few thousand values, and a record may have more.
 local function each(command, values)
+  if #values <= 1000 then return redis.call(command, k, unpack(values)) end
   for i = 1, #values, 1000 do
     redis.call(command, k, unpack(values, i, math.min(i + 999, #values)))
   end
