@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    arrival::{Arrival, Base},
+    arrival::{Arrival, Base, touch_is_due},
     exchange::{After, CookieAction, Head, Request, Rules, Stored},
     fold::Fold,
 };
@@ -99,7 +99,8 @@ impl Attempt {
             guards,
             delete: deletes,
             write: writes,
-            touch: true,
+            // A touch moves the end of the session, which engines keep an index of, so a write makes none that is not due.
+            touch: renews || fold.lifetime.is_some() || touch_is_due(meta, target.on.now),
             ..Change::default()
         };
         live_on(&mut change, fold, authenticates, meta, rules);

@@ -323,7 +323,10 @@ fn changed() {
     let change = ran.change();
     assert_eq!((change.expected_generation, keys(&change.write)), (Some(1), vec!["s.cart"]));
     assert_eq!(change.guards.iter().map(|guard| guard.key.as_str()).collect::<Vec<_>>(), ["$s"]);
-    assert!(change.touch && change.renewal.is_none());
+    assert!(!change.touch && change.renewal.is_none());
+    let Arrival::Live(id, Loaded { record, .. }) = live(None) else { panic!("a live session") };
+    let late = Loaded::new(record, BEGUN.saturating_add(LIMITS.idle / 5));
+    assert!(Case::new(Arrival::Live(id, late), vec![set(CART, "[2]")]).ok().change().touch, "a touch is due");
 }
 
 #[test]
