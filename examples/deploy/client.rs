@@ -130,11 +130,16 @@ impl Client {
     fn accepted(&mut self, release: Release, edit: Edit, answer: &Answer) -> Result<(), String> {
         self.count.requests += 1;
         let signs_in = matches!(edit, Edit::SignIn(_));
-        if answer.status != 200 || answer.cookie().is_some() != signs_in {
+        // Signing in again within a minute keeps the cookie.
+        let fits = match answer.cookie() {
+            Some(_) => signs_in,
+            None => self.cookie.is_some(),
+        };
+        if answer.status != 200 || !fits {
             return Err(unexpected(release, &edit.request(), answer));
         }
-        if signs_in {
-            self.cookie = answer.cookie().map(str::to_owned);
+        if let Some(cookie) = answer.cookie() {
+            self.cookie = Some(cookie.to_owned());
         }
         self.visitor.did(edit);
         Ok(())
