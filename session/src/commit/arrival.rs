@@ -26,7 +26,7 @@ pub(crate) enum Arrival {
     Superseded(SessionId, Loaded),
     /// Who is signed in changed while the request ran, so its part in the session is over: it goes on seeing what it had read, and
     /// nothing that it does is stored.
-    Displaced(Loaded),
+    Displaced { id: SessionId, shown: Loaded, found: Loaded },
     /// The session ended while the request ran. What the request still writes counts as done just before the end.
     Ended,
     /// An earlier request ended the session, and the store did not confirm it. The session reads as nobody's, and this request
@@ -62,7 +62,7 @@ impl Arrival {
             Self::Live(..) => 1,
             Self::Unreadable(_) => 2,
             Self::Superseded(..) => 3,
-            Self::Nobody | Self::Displaced(_) | Self::Ended => 4,
+            Self::Nobody | Self::Displaced { .. } | Self::Ended => 4,
         });
         first.or(Some(Self::Nobody)).filter(|first| is_unique || !is_live(first))
     }
@@ -76,7 +76,7 @@ impl Arrival {
         let Some(found) = found else { return Self::Ended };
         let (then, now) = (shown.record.meta(), found.record.meta());
         if then.principal != now.principal {
-            Self::Displaced(shown)
+            Self::Displaced { id, shown, found }
         } else if then.generation != now.generation || has_other_verifier(&id, &found) {
             Self::Live(id, shown)
         } else {
@@ -88,17 +88,18 @@ impl Arrival {
     pub(crate) fn is_over(&self) -> Option<ErrorKind> {
         match self {
             Self::Ended | Self::Unconfirmed(_) => Some(ErrorKind::Gone),
-            Self::Superseded(..) | Self::Displaced(_) => Some(ErrorKind::Superseded),
+            Self::Superseded(_, loaded) if is_just_renewed(loaded) => Some(ErrorKind::Superseded),
+            Self::Displaced { .. } => Some(ErrorKind::Superseded),
             Self::Unreadable(_) => Some(ErrorKind::Unreadable),
-            Self::Nobody | Self::Live(..) => None,
+            Self::Nobody | Self::Live(..) | Self::Superseded(..) => None,
         }
     }
 
     /// What the request's operations stand on.
     pub(crate) fn base(&self) -> Base<'_> {
         match self {
-            Self::Live(_, Loaded { record, now, .. }) | Self::Displaced(Loaded { record, now, .. }) => {
-                Base { record: Some(record), now: *now, before_renewal: None }
+            Self::Live(_, shown) | Self::Displaced { shown, .. } => {
+                Base { record: Some(&shown.record), now: shown.now, before_renewal: None }
             }
             _ => Base::NOTHING,
         }
@@ -114,6 +115,14 @@ pub(crate) fn touch_is_due(meta: &Meta, now: Timestamp) -> bool {
 /// sign-in, which opens a session of its own, still gets a cookie then; the browser has, or is about to get, a newer one.
 pub(crate) fn has_other_verifier(id: &SessionId, loaded: &Loaded) -> bool {
     loaded.record.meta().verifier != id.verifier_hash()
+}
+
+/// Whether a request still has the session that it met, now that the store has `found`: what concerns other sessions than its own must
+/// not be done for whoever held the cookie before a renewal.
+pub(crate) fn still_has((_, met): &(SessionId, Loaded), found: Option<&Loaded>) -> Result<(), ErrorKind> {
+    let Some(found) = found else { return Err(ErrorKind::Gone) };
+    let is_same = found.record.meta().generation == met.record.meta().generation;
+    if is_same { Ok(()) } else { Err(ErrorKind::Superseded) }
 }
 
 /// How long after a renewal the browser may not know its new cookie. A write with the old one is refused until then, unless it is

@@ -117,8 +117,8 @@ pub(crate) enum After {
     Live(SessionId, Loaded),
     /// It is stored, but the record may hold writes of other requests: load it before the next commit.
     Stored(Stored),
-    /// Another user signed in, or somebody signed in where nobody was: the request's part in it is over.
-    Displaced,
+    /// Another user signed in, or somebody signed in where nobody was: the request's part in it is over. The record is as it is now.
+    Displaced(Loaded),
 }
 
 /// A session as a commit stored it.
@@ -153,9 +153,9 @@ impl Finish {
     }
 
     /// Who is signed in changed while the request ran; nothing of it is stored.
-    pub(super) fn displaced() -> Self {
+    pub(super) fn displaced(found: Loaded) -> Self {
         let result = Err(Error::new(ErrorKind::Superseded));
-        Self { result, cookie: CookieAction::Keep, after: After::Displaced }
+        Self { result, cookie: CookieAction::Keep, after: After::Displaced(found) }
     }
 }
 

@@ -69,6 +69,19 @@ impl Fold {
         Ok(fold)
     }
 
+    /// All of `operations` on a record that another request of the same browser has signed the same user in to. To this request's
+    /// handlers it was their own sign-in that reset fields, so what they set in those before it is dropped.
+    pub(crate) fn replay_joining(operations: &[Rc<Recorded>], base: Base<'_>) -> Result<Self, Error> {
+        let mut fold = Self::on(base.record);
+        for recorded in operations {
+            if matches!(recorded.operation, Operation::SignIn(..)) {
+                fold.patch.reset();
+            }
+            fold.play(&recorded.operation, base)?;
+        }
+        Ok(fold)
+    }
+
     /// What handlers see.
     pub(crate) fn seen<'a>(&'a self, base: Base<'a>) -> Seen<'a> {
         let base = if self.has_left() { Base::NOTHING } else { base };
@@ -194,10 +207,8 @@ impl Fold {
         self.patch.set(place, json, as_stored);
     }
 
-    /// Leaves the session. The label goes with the browser into the next one; so does the lifetime that the request asked for, if
-    /// the request goes on as another user.
+    /// Leaves the session. The label and the lifetime that the request asked for go with the browser into the next one.
     fn leave(&mut self, course: Course) {
-        let lifetime = self.lifetime.filter(|_| course == Course::Switches);
-        *self = Self { course, label: self.label.take(), lifetime, ..Self::default() };
+        *self = Self { course, label: self.label.take(), lifetime: self.lifetime, ..Self::default() };
     }
 }

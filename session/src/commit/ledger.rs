@@ -7,6 +7,7 @@ use std::{panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, Base, touch_is_due},
+    build::authenticates,
     exchange::{After, CookieAction, Done, Finish, Head, Request, Rules, Since, Stored},
     fold::Fold,
     machine::is_final,
@@ -34,11 +35,13 @@ pub(crate) struct Ledger {
     since: Since,
     response: Response,
     /// What keeps this request from being saved.
-    fault: Option<Error>,
+    faults: Vec<Error>,
     /// The last commit that was refused before anything was sent, with its operations.
     rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
+    /// Whether a section that the request asked for could not be read: it then leaves no trace.
+    is_locked_out: bool,
     /// Sections that a handle could not read again, one error for each. They answer the request too.
     unread: Vec<(&'static Schema, Error)>,
 }
@@ -79,7 +82,8 @@ impl Ledger {
             fold: Fold::default(),
             since: Since::Load,
             response: Response::Open(CookieAction::Keep),
-            fault: None,
+            faults: Vec::new(),
+            is_locked_out: false,
             rejected: None,
             refused: Vec::new(),
             unread: Vec::new(),
@@ -107,6 +111,14 @@ impl Ledger {
         match &self.standing {
             Standing::Stored { id, .. } | Standing::Known(Arrival::Live(id, _)) => Some(*id),
             Standing::Known(_) => None,
+        }
+    }
+
+    /// The session that the request has, as far as it knows.
+    pub(crate) fn met(&self) -> Option<(SessionId, Loaded)> {
+        match self.arrival() {
+            Arrival::Live(id, shown) | Arrival::Displaced { id, shown, .. } => Some((*id, shown.clone())),
+            _ => None,
         }
     }
 
@@ -182,9 +194,16 @@ impl Ledger {
             return limits.map(|limits| limits.idle.min(limits.absolute));
         };
         let mut meta = record.meta().clone();
+        let proves = match self.arrival() {
+            Arrival::Live(_, loaded) => authenticates(&self.fold, loaded),
+            _ => false,
+        };
+        if proves {
+            meta.authenticated = Some(now);
+        }
         meta.limits = limits.unwrap_or(meta.limits);
         // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
-        if touch_is_due(&meta, now) || limits.is_some() {
+        if touch_is_due(&meta, now) || limits.is_some() || proves || self.fold.renews {
             meta.touched = now;
         }
         Some(meta.expires().since(now))
@@ -197,9 +216,10 @@ impl Ledger {
     /// What lists and logs call the session by.
     pub(crate) fn public_id(&self) -> Option<PublicId> {
         let id = match &self.standing {
-            Standing::Stored { id, .. } => id,
-            Standing::Known(Arrival::Live(id, _)) if !self.fold.has_left() => id,
-            Standing::Known(_) => return None,
+            Standing::Stored { id, .. } | Standing::Known(Arrival::Live(id, _)) if !self.fold.has_left() => {
+                id
+            }
+            Standing::Stored { .. } | Standing::Known(_) => return None,
         };
         Some(PublicId::of(id.selector))
     }
@@ -229,14 +249,14 @@ impl Ledger {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
-        self.fault.take_if(|fault| fault.is_acknowledged());
-        self.fault.get_or_insert(error);
+        self.faults.retain(|fault| !fault.is_acknowledged());
+        self.faults.push(error);
     }
 
     /// Forgets everything that is not stored. The operations are returned, to be dropped outside of any borrow: a closure may own
     /// what calls the session when it is dropped.
     pub(crate) fn discard(&mut self) -> Vec<Rc<Recorded>> {
-        self.fault = None;
+        self.faults.clear();
         self.fold = Fold::on(self.base().record);
         let mut forgotten = std::mem::take(&mut self.operations);
         forgotten.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
@@ -246,7 +266,7 @@ impl Ledger {
     /// Forgets everything that is not stored, except that the request ended its session. The operations are returned, as by
     /// [`discard`](Self::discard); those that are left must be played again.
     pub(crate) fn keep_ends(&mut self) -> Vec<Rc<Recorded>> {
-        self.fault = None;
+        self.faults.clear();
         let operations = std::mem::take(&mut self.operations).into_iter();
         let (ends, mut others): (_, Vec<_>) = operations.partition(|recorded| recorded.operation.ends());
         self.operations = ends;
@@ -254,13 +274,16 @@ impl Ledger {
         others
     }
 
-    /// Keeps a failure in mind.
+    /// Keeps a failure in mind, until it is acknowledged.
     pub(crate) fn refuse(&mut self, error: &Error) {
+        self.refused.retain(|known| !known.is_acknowledged());
         self.refused.push(error.clone());
+        self.is_locked_out |= locks_out(error);
     }
 
     /// Keeps in mind that a handle could not read its section again.
     pub(crate) fn misread(&mut self, schema: &'static Schema, error: Error) {
+        self.is_locked_out |= locks_out(&error);
         if !self.unread.iter().any(|(known, _)| std::ptr::eq(*known, schema)) {
             self.unread.push((schema, error));
         }
@@ -269,7 +292,11 @@ impl Ledger {
     /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
     /// that may have mended it.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
-        let rejected = self.rejected.iter().filter(|(_, covered)| covered.len() == self.operations.len());
+        let is_same = |covered: &[Rc<Recorded>]| {
+            covered.len() == self.operations.len()
+                && covered.iter().zip(&self.operations).all(|(one, other)| Rc::ptr_eq(one, other))
+        };
+        let rejected = self.rejected.iter().filter(|(_, covered)| is_same(covered));
         let rejected = rejected.map(|(error, _)| error);
         self.failures().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
     }
@@ -282,7 +309,7 @@ impl Ledger {
 
     /// Whether a commit at the end of the request would do anything.
     pub(crate) fn needs_commit(&self) -> bool {
-        !self.operations.is_empty() || self.fault.is_some() || self.owes_something()
+        !self.operations.is_empty() || !self.faults.is_empty() || self.owes_something()
     }
 
     /// Whether a commit has something to do even if no handler did anything: a touch, or a logout of an earlier request.
@@ -291,7 +318,7 @@ impl Ledger {
             Arrival::Unconfirmed(_) => true,
             // A visitor who is sent back to a newer binary leaves no trace of this one in the record. One whom no binary lets in is
             // not kept out for longer than the idle timeout.
-            Arrival::Live(..) if self.is_locked_out() => false,
+            Arrival::Live(..) if self.is_locked_out => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
@@ -304,27 +331,29 @@ impl Ledger {
         matches!(self.arrival(), Arrival::Unconfirmed(_))
     }
 
-    /// Whether this binary could not read a section that the request asked for, because that is too new or has a field that does not fit.
-    fn is_locked_out(&self) -> bool {
-        self.failures()
-            .any(|error| matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField))
+    /// Whether there are refused operations to forget.
+    pub(crate) fn has_acknowledged(&self) -> bool {
+        self.rejected.as_ref().is_some_and(|(error, _)| error.is_acknowledged())
     }
 
     /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
     /// [`discard`](Self::discard); the others must then be played again.
     pub(crate) fn forget_acknowledged(&mut self) -> Vec<Rc<Recorded>> {
-        self.fault.take_if(|fault| fault.is_acknowledged());
+        self.faults.retain(|fault| !fault.is_acknowledged());
         let acknowledged = self.rejected.take_if(|(error, _)| error.is_acknowledged());
         let rejected = acknowledged.map(|(_, rejected)| rejected).unwrap_or_default();
         forget(&mut self.operations, &rejected);
         rejected
     }
 
+    /// Fails if nothing of this request can be saved any more.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.faults.first().cloned().map_or(Ok(()), Err)
+    }
+
     /// What a commit works on.
     pub(crate) fn request(&self) -> Result<Request, Error> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
-        }
+        self.check()?;
         Ok(Request {
             arrival: self.arrival().clone(),
             operations: self.operations.clone(),
@@ -349,15 +378,19 @@ impl Ledger {
     ) -> (Result<Done, Error>, Fresh) {
         let Finish { result, cookie, after } = finish;
         match &result {
-            Err(error) if !is_final(error.kind()) => {
+            Err(error) if !is_final(error.kind()) && matches!(after, After::Same) => {
                 self.rejected = Some((error.clone(), covered.to_vec()));
                 return (result, Fresh::Kept);
             }
             Err(error) => {
+                self.rejected = None;
                 lose(covered, error);
                 self.refuse(error);
             }
-            Ok(Done::Gone) => lose(covered, &Error::new(ErrorKind::Gone)),
+            Ok(Done::Gone) => {
+                self.rejected = None;
+                lose(covered, &Error::new(ErrorKind::Gone));
+            }
             Ok(Done::Stored | Done::Nothing) => self.rejected = None,
         }
         forget(&mut self.operations, covered);
@@ -373,8 +406,8 @@ impl Ledger {
             After::Ended => Arrival::Ended,
             After::Unconfirmed(id) => Arrival::Unconfirmed(id),
             After::Live(id, loaded) => Arrival::Live(id, loaded),
-            After::Displaced => match self.arrival().clone() {
-                Arrival::Live(_, loaded) => Arrival::Displaced(loaded),
+            After::Displaced(found) => match self.arrival().clone() {
+                Arrival::Live(id, shown) => Arrival::Displaced { id, shown, found },
                 arrival => arrival,
             },
             After::Stored(Stored { id, shown: Some(loaded) }) => {
@@ -400,7 +433,12 @@ impl Ledger {
     pub(crate) fn replayed(&mut self, fold: Result<Fold, Error>) {
         match fold {
             Ok(fold) => self.fold = fold,
-            Err(error) => self.fault = Some(error),
+            // They are not shown any more, nor stored: what they would come to is not known.
+            Err(error) => {
+                self.fold = Fold::on(self.base().record);
+                self.rejected = Some((error.clone(), self.operations.clone()));
+                self.faults.push(error);
+            }
         }
     }
 
@@ -433,6 +471,11 @@ fn forget(operations: &mut Vec<Rc<Recorded>>, done: &[Rc<Recorded>]) {
     let known = operations.iter().zip(done).take_while(|(recorded, known)| Rc::ptr_eq(recorded, known));
     let count = known.count();
     drop(operations.drain(..count));
+}
+
+/// Whether this binary cannot read a section that the request asked for, because that is too new or has a field that does not fit.
+fn locks_out(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField)
 }
 
 /// Tells every save of these operations, also a later one, why they were not stored.

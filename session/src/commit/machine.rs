@@ -38,6 +38,8 @@ pub(crate) struct Commit<'a> {
     rules: &'a Rules,
     stage: Stage,
     conflicts: u32,
+    /// The session that the request met has been deleted, and another one is being created.
+    has_ended: bool,
 }
 
 /// The store call that is under way, and what it was made for.
@@ -67,7 +69,7 @@ enum Stage {
 
 impl<'a> Commit<'a> {
     pub(crate) fn new(request: Request, rules: &'a Rules) -> Self {
-        Self { request, rules, stage: Stage::Idle, conflicts: 0 }
+        Self { request, rules, stage: Stage::Idle, conflicts: 0, has_ended: false }
     }
 
     /// Whether the commit depends on cells that were read. Such commits of one session had better take turns.
@@ -90,9 +92,17 @@ impl<'a> Commit<'a> {
 
     /// What to do after the store's answer to the last [`Next`], `elapsed` after the commit began.
     pub(crate) fn answered(&mut self, answer: Result<Answer, StoreError>, elapsed: Duration) -> Next {
-        match answer {
+        let next = match answer {
             Ok(answer) => self.after_answer(answer, elapsed).unwrap_or_else(Next::fail),
             Err(error) => self.store_failed(error),
+        };
+        match next {
+            // What the request ended stays ended, although what it would begin cannot be stored.
+            Next::Finish(Finish { result: Err(error), .. }) if self.has_ended => {
+                let (cookie, after) = (CookieAction::Remove, After::Nobody);
+                Next::Finish(Finish { result: Err(error), cookie, after })
+            }
+            next => next,
         }
     }
 
@@ -114,16 +124,25 @@ impl<'a> Commit<'a> {
         match self.request.arrival.clone() {
             // An earlier logout is owed to its user; this request pays it, whatever else it does (G3).
             Arrival::Unconfirmed(id) => self.delete(id),
-            Arrival::Live(id, _) | Arrival::Unreadable(id) if local.purges() => self.delete(id),
+            Arrival::Live(id, _) | Arrival::Displaced { id, .. } | Arrival::Unreadable(id)
+                if local.purges() =>
+            {
+                self.delete(id)
+            }
             Arrival::Live(id, _) if local.has_left() => self.create_from_local(Some(id)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
             // Unreadable is not empty: it is never overwritten (G6).
-            Arrival::Displaced(_) | Arrival::Unreadable(_) if self.request.operations.is_empty() => {
+            Arrival::Displaced { .. } | Arrival::Unreadable(_) if self.request.operations.is_empty() => {
                 Ok(Next::nothing())
             }
             Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
-            Arrival::Displaced(_) if local.signed_in.is_some() => self.create_from_replay(),
-            Arrival::Displaced(_) => Ok(Next::Finish(Finish::displaced())),
+            Arrival::Displaced { id, found, .. } if local.signed_in.is_some() => {
+                match self.successor(id, &found) {
+                    Some(id) => self.join(id, found),
+                    None => self.create_from_replay(),
+                }
+            }
+            Arrival::Displaced { found, .. } => Ok(Next::Finish(Finish::displaced(found))),
             // The browser is about to learn its new cookie. A write now would go to a session of its own, and a logout nowhere.
             Arrival::Superseded(_, loaded)
                 if is_just_renewed(&loaded) && (local.purges() || local.only_writes()) =>
@@ -161,7 +180,7 @@ impl<'a> Commit<'a> {
             }
             (Stage::Delete { then: Some(then), .. }, Answer::Deleted) => {
                 let (stage, create) = *then;
-                self.stage = stage;
+                (self.stage, self.has_ended) = (stage, true);
                 Ok(create)
             }
             (Stage::Delete { then: None, .. }, Answer::Deleted) => {
@@ -230,7 +249,7 @@ impl<'a> Commit<'a> {
     fn join(&mut self, id: SessionId, current: Loaded) -> Result<Next, Error> {
         // None of its writes is late: the user has proved who they are after the other request did.
         let base = Base { record: Some(&current.record), now: current.now, before_renewal: None };
-        let fold = Fold::replay(&self.request.operations, base)?;
+        let fold = Fold::replay_joining(&self.request.operations, base)?;
         self.conflicts += 1;
         self.attempt(&fold, Target { id, on: current, by: By::Joined })
     }
@@ -303,7 +322,7 @@ impl<'a> Commit<'a> {
         let (id, loaded) = match self.request.arrival.clone() {
             Arrival::Live(id, loaded) => (id, loaded),
             // It had joined the session that another request signed in to.
-            Arrival::Superseded(id, _) => {
+            Arrival::Superseded(id, _) | Arrival::Displaced { id, .. } => {
                 return match self.successor(id, &current) {
                     Some(id) => self.join(id, current),
                     None => self.create_from_replay(),
@@ -315,7 +334,7 @@ impl<'a> Commit<'a> {
         // A change of who is signed in ends every visit that began before it: whoever holds the old cookie must not read, by a
         // closure or after a save, what is stored since (session fixation; G4, G7).
         if then.principal != now.principal && self.request.local.signed_in.is_none() {
-            return Ok(Next::Finish(Finish::displaced()));
+            return Ok(Next::Finish(Finish::displaced(current)));
         }
         let renewed = then.generation != now.generation;
         let overtaken = renewed || has_other_verifier(&id, &current);

@@ -571,7 +571,7 @@ fn somebody_signed_in_meanwhile() {
     for operation in [set(CART, "[2]"), Operation::Renew, set(CSRF, "null")] {
         let ran = Case::new(arrival.clone(), vec![operation]).run(conflict_first(&current));
         ran.is(&["update"], "keep");
-        assert!(matches!(ran.finish.after, After::Displaced));
+        assert!(matches!(ran.finish.after, After::Displaced(_)));
         assert_eq!(ran.error(), ErrorKind::Superseded);
     }
     // A logout is carried out, whoever signed in.
@@ -580,12 +580,31 @@ fn somebody_signed_in_meanwhile() {
 
 #[test]
 fn displaced_by_an_earlier_save() {
-    let Arrival::Live(_, loaded) = live(None) else { panic!("a live session") };
-    let displaced = || Arrival::Displaced(loaded.clone());
+    let arrival = live(None);
+    let rules = rules();
+    let found = signed_in(&arrival, "1", &rules);
+    let Arrival::Live(id, shown) = arrival else { panic!("a live session") };
+    let displaced = || Arrival::Displaced { id, shown: shown.clone(), found: found.clone() };
     Case::new(displaced(), vec![]).ok().is(&[], "keep");
     let ran = Case::new(displaced(), vec![set(CART, "[2]")]).ok();
     assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::Superseded, 0));
-    Case::new(displaced(), vec![sign_in("1")]).ok().is(&["create"], "set");
+    Case::new(displaced(), vec![sign_in("2")]).ok().is(&["create"], "set");
+    let joins = Case { rules, ..Case::new(displaced(), vec![sign_in("1")]) };
+    joins.ok().is(&["update"], "set");
+    Case::new(displaced(), vec![Operation::Purge]).ok().is(&["delete"], "remove");
+}
+
+#[test]
+fn what_was_ended_stays_ended_if_what_follows_cannot_be_stored() {
+    for answer in [unknown, || Ok(Answer::Created(Created::TooMany))] {
+        let operations = vec![Operation::Purge, set(CART, "[2]")];
+        let ran = Case::new(live(None), operations).run(|_, asked| match asked {
+            Asked::Create(_) => answer(),
+            _ => Ok(done(asked)),
+        });
+        ran.is(&["delete", "create"], "remove");
+        assert!(matches!(ran.finish.after, After::Nobody) && ran.finish.result.is_err());
+    }
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub struct SessionInfo {
     pub is_current: bool,
 }
 
-/// The user's other sessions. These calls go to the store at once; they do not wait for the end of the request.
+/// The user's other sessions. These calls go to the store at once; they do not wait for the end of the request. They work only as long
+/// as the session of this request is what it was when the request loaded it.
 impl Session {
     /// Sets the text that a list of sessions shows for this one, such as the user agent. Control characters are removed, and at
     /// most 256 characters are kept; an empty text removes the label. A label alone does not begin a session.
@@ -72,10 +73,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::StoreUnavailable`] when the store is, [`ErrorKind::NoIndex`] when it cannot find sessions by their user.
+    /// [`ErrorKind::StoreUnavailable`] when the store is, [`ErrorKind::NoIndex`] when it cannot find sessions by their user;
+    /// [`ErrorKind::Gone`] and [`ErrorKind::Superseded`] when another request has ended or renewed the session of this one.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Error> {
         let index = index(self.visit())?;
         let Some(principal) = self.principal() else { return Ok(Vec::new()) };
+        self.visit().still_has_session().await?;
         let current = self.public_id();
         let list = index.sessions_of(&principal).await?;
         Ok(list.into_iter().map(|listed| info(listed, current)).collect())
@@ -105,6 +108,7 @@ impl Session {
         let is_current = self.public_id() == Some(id);
         RunToEnd::of(self.visit().shared(), async move {
             let Some(principal) = signed_in else { return Ok(()) };
+            visit.still_has_session().await?;
             if is_current {
                 visit.perform(Operation::Purge, at);
                 return Ok(());
@@ -128,6 +132,7 @@ impl Session {
         RunToEnd::of(self.visit().shared(), async move {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
+            visit.still_has_session().await?;
             let current = current.map(PublicId::selector);
             Ok(index.delete_all(&principal, current.as_ref()).await?)
         })
@@ -146,6 +151,7 @@ impl Session {
         RunToEnd::of(self.visit().shared(), async move {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
+            visit.still_has_session().await?;
             let ended = index.delete_all(&principal, None).await?;
             visit.perform(Operation::Purge, at);
             Ok(ended)

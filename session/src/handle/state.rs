@@ -29,6 +29,7 @@ use crate::{
         reader::{CellError, FieldValue, SectionReader, Texts},
         view::View,
     },
+    sparse::Sparse,
     visit::visit::Visit,
 };
 
@@ -121,14 +122,18 @@ impl<T: SessionState> Tracked<T> {
     /// The state as it is now, the operations of other handles included.
     #[must_use]
     pub fn get(&self) -> &T {
+        static LINES: Sparse = Sparse::new();
         if !self.states.is_full()
             && let Some(newer) = self.newer(self.states.newest())
         {
             self.states.add(newer);
-            if self.states.is_full() {
+            if self.states.is_full()
+                && let Some(left_out) = LINES.due()
+            {
                 let schema = T::schema().name();
                 tracing::warn!(
                     schema,
+                    left_out,
                     "a session handle that is only read keeps too many states and shows no newer one; call its `reload().await` once in a while"
                 );
             }

@@ -2,13 +2,15 @@
 //!
 //! In: the ids that the request's cookies carry. Out: what the request met. Never: a rule.
 
+use std::time::Instant;
+
 use futures_util::future::FutureExt;
 
 use super::{
     lookup::{Loading, look_up},
     visit::Visit,
 };
-use crate::{error::Error, id::session_id::SessionId};
+use crate::{commit::arrival::still_has, error::Error, id::session_id::SessionId};
 
 impl Visit {
     /// Whether anybody looked at the session: the response then varies by cookie.
@@ -49,5 +51,13 @@ impl Visit {
             *self.loading.borrow_mut() = Loading::Done(loaded.clone());
         }
         loaded
+    }
+
+    /// Fails if another request has ended or renewed the session since the load: whoever sent this one may have no part in it any more.
+    pub(crate) async fn still_has_session(&self) -> Result<(), Error> {
+        let met = self.ledger.borrow().met();
+        let Some(met) = met else { return Ok(()) };
+        let found = self.shared.store.load(Instant::now(), &met.0.selector).await?;
+        still_has(&met, found.as_ref()).map_err(Error::new)
     }
 }

@@ -144,7 +144,7 @@ impl<T: Clone + 'static> Drop for Driven<T> {
         if self.has_ended() || std::thread::panicking() {
             return;
         }
-        let others = DRIVEN.take().into_values();
+        let others = DRIVEN.try_with(RefCell::take).unwrap_or_default().into_values();
         let all = known.ok().flatten().into_iter().chain(others);
         // Where a runtime cannot be begun, because another one is being driven on this thread, `block_on` panics.
         drop(catch_unwind(AssertUnwindSafe(|| finish(join_all(all), self.deadline))));

@@ -43,9 +43,13 @@ impl Visit {
     /// Stores what was recorded so far.
     async fn store(self: Rc<Self>) -> Result<Done, Error> {
         self.forget_acknowledged();
-        // Without an operation there is nothing that the record as it is now could matter for.
-        let must_reload = self.ledger.borrow().must_reload().filter(|_| self.has_operations());
+        let must_reload = self.ledger.borrow().must_reload();
         if let Some(id) = must_reload {
+            self.ledger.borrow().check()?;
+            // Everything is stored, and without an operation there is nothing that the record as it is now could matter for.
+            if !self.has_operations() {
+                return Ok(Done::Nothing);
+            }
             self.load_again(id).await?;
         }
         let request = self.ledger.borrow().request()?;
@@ -62,7 +66,7 @@ impl Visit {
         !self.ledger.borrow().operations().is_empty()
     }
 
-    fn forget_acknowledged(&self) {
+    pub(super) fn forget_acknowledged(&self) {
         let forgotten = self.ledger.borrow_mut().forget_acknowledged();
         if !forgotten.is_empty() {
             self.replay();
@@ -131,6 +135,7 @@ impl Visit {
         if let Some(id) = id {
             self.load_again(id).await?;
         }
+        self.ledger.borrow().check()?;
         self.ledger.borrow().is_over().map_or(Ok(Done::Nothing), Err)
     }
 

@@ -69,7 +69,16 @@ impl Visit {
 
     /// A value of `schema` that was read at this stamp is still right.
     pub(crate) fn stamp(&self, schema: &'static Schema) -> u64 {
+        self.show_no_refused();
         self.stamps.of(schema)
+    }
+
+    /// What the handler was told could not be stored, and acknowledged, is not shown any more.
+    fn show_no_refused(&self) {
+        let is_known = self.replaying.get() || !self.ledger.borrow().has_acknowledged();
+        if !is_known && self.under_way().is_none() {
+            self.forget_acknowledged();
+        }
     }
 
     pub(super) fn changed(&self) {
@@ -93,6 +102,7 @@ impl Visit {
 
     /// Reads from the session's record, unless there is none or the request has left it.
     pub(crate) fn read_record<R>(&self, read: impl FnOnce(&Record, Timestamp) -> R) -> Option<R> {
+        self.show_no_refused();
         let ledger = self.ledger.borrow();
         if ledger.is_unreadable() {
             drop(ledger);
@@ -115,6 +125,7 @@ impl Visit {
 
     /// What lists and logs call the session by.
     pub(crate) fn public_id(&self) -> Option<PublicId> {
+        self.show_no_refused();
         self.ledger.borrow().public_id()
     }
 

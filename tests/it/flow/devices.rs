@@ -36,7 +36,7 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     world.browser_after("in5,label:theirs").await;
     world.browser_after("v1").await;
     assert_eq!(phone.go("list").await.body, r#"*phone+laptop | 4 [] 0 "" -"#);
-    assert_eq!(world.store.asked(), "load list");
+    assert_eq!(world.store.asked(), "load load list");
     assert_eq!(laptop.go("list").await.body, r#"phone+*laptop | 4 [] 0 "" -"#);
     // The public id cannot be used as a cookie.
     let id = laptop.go("id").await.body;
@@ -94,7 +94,7 @@ async fn one_session_is_ended_by_another() {
     let [phone, laptop, tablet] = signed_in(&world, ["phone", "laptop", "tablet"]).await;
     let answer = phone.go("end1").await;
     assert_eq!((answer.status, answer.jar()), (200, Jar::Kept));
-    assert_eq!(world.store.asked(), "load list delete");
+    assert_eq!(world.store.asked(), "load load list load delete");
     assert_eq!(laptop.state().await, EMPTY);
     assert_eq!(tablet.go("list").await.body, r#"phone+*tablet | 4 [] 0 "" -"#);
 }
@@ -188,7 +188,7 @@ async fn an_index_that_fails_is_called_twice_and_then_the_answer_is_503() {
     let [phone, laptop] = signed_in(&world, ["phone", "laptop"]).await;
     world.store.at("list", 1, Fault::Fails(StoreErrorKind::Unavailable));
     assert_eq!(phone.go("list").await.body, r#"*phone+laptop | 4 [] 0 "" -"#);
-    assert_eq!(world.store.asked(), "load list list");
+    assert_eq!(world.store.asked(), "load load list list");
     for (words, call) in [("list", "list"), ("others", "end"), ("all", "end")] {
         world.store.at(call, 1, Fault::Fails(StoreErrorKind::Unavailable));
         world.store.at(call, 2, Fault::Fails(StoreErrorKind::UnknownOutcome));
@@ -199,7 +199,7 @@ async fn an_index_that_fails_is_called_twice_and_then_the_answer_is_503() {
             "{words}: the cookie is needed to try again"
         );
         assert_eq!(answer.header("retry-after"), Some("1"));
-        assert_eq!(world.store.asked(), format!("load {call} {call}"));
+        assert_eq!(world.store.asked(), format!("load load {call} {call}"));
     }
     assert_eq!(phone.go("all").await.jar(), Jar::Removed);
     assert_eq!(laptop.state().await, EMPTY);

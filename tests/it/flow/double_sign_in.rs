@@ -11,6 +11,13 @@ async fn overlapping_sign_ins_leave_one_session_one_cookie_and_the_cart() {
         ("in4,gate", "in4", r#"4 [1] 0 "" -"#),
         ("in4,c3,gate", "in4,c2", r#"4 [1, 2, 3] 0 "" -"#),
         ("c3,in4,gate", "c2,in4,d:x", r#"4 [1, 2, 3] 0 "x" -"#),
+        // The overtaken one may have looked at its session first.
+        ("gate,save,in4", "in4,c2", r#"4 [1, 2] 0 "" -"#),
+        ("in4,gate,reload", "in4,c2", r#"4 [1, 2] 0 "" -"#),
+        ("gate,c3,save,in4", "in4", r#"4 [1] 0 "" -"#),
+        // What is reset on sign-in was so for its handler too.
+        ("d:y,in4,gate", "in4", r#"4 [1] 0 "" -"#),
+        ("d:y,in4,d:z,gate", "in4", r#"4 [1] 0 "z" -"#),
     ] {
         let world = World::new().await;
         let browser = world.browser_after("c1").await;

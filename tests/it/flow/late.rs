@@ -299,3 +299,41 @@ async fn a_save_that_was_stored_is_not_a_503_because_it_cannot_be_read_again() {
     assert_eq!((answer.status, answer.jar()), (200, Jar::Kept), "{answer:?}");
     assert_eq!(browser.state().await, r#"- [] 2 "x" -"#);
 }
+
+#[actix_web::test]
+async fn a_save_without_anything_to_write_never_begins_another_session() {
+    let world = world().await;
+    for begun in ["v1", "in4", "in4,v1"] {
+        let before = world.store.len();
+        let answer = world.browser().get(&format!("/late/{begun}~save,save,see")).await;
+        assert!(answer.body.starts_with("Ok | Ok | "), "{begun}: {answer:?}");
+        assert_eq!(world.store.len(), before + 1, "{begun}");
+    }
+    let browser = world.browser();
+    for load in [1, 2, 3, 4] {
+        world.store.at("load", load, Fault::Fails(StoreErrorKind::Unavailable));
+    }
+    let before = world.store.len();
+    browser.go("v1,save,save").await;
+    assert_eq!(world.store.len(), before + 1);
+}
+
+#[actix_web::test]
+async fn a_save_with_a_cookie_that_was_superseded_long_ago_is_a_save_without_a_session() {
+    let world = world().await;
+    let old = world.browser_after("v1").await;
+    old.clone().go("renew").await;
+    assert_eq!(old.clone().go("save").await.body, format!("Superseded | {EMPTY}"));
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(old.clone().go("save,reload").await.body, format!("Ok | Ok | {EMPTY}"));
+}
+
+#[actix_web::test]
+async fn a_session_that_was_ended_is_not_shown_again_because_another_one_could_not_begin() {
+    let world = world().await;
+    let browser = world.browser_after("in4,c1").await;
+    world.store.at("create", 1, Fault::Fails(StoreErrorKind::Unavailable));
+    let answer = browser.go("purge,v1,save,see,who").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Removed), "{answer:?}");
+    assert!(answer.body.contains(EMPTY) && !answer.body.contains("4 ["), "{answer:?}");
+}

@@ -352,6 +352,13 @@ async fn expires_in_shows_the_limits_that_the_request_sets() {
         let answer = browser.clone().go(&format!("{words},discard")).await;
         assert!(answer.body.starts_with(left), "{words}: {answer:?}");
     }
+    // Near the absolute limit, a sign-in begins a new one.
+    let world = World::with(|builder| builder.absolute_timeout(31 * MINUTE)).await;
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(29 * MINUTE);
+    assert!(browser.clone().go("left,discard").await.body.starts_with("Some(120)"));
+    assert!(browser.go("in4,left").await.body.starts_with("Some(1800)"));
+    assert!(browser.go("left").await.body.starts_with("Some(1800)"));
     let begins = world.browser().go("left,v1,left").await;
     assert_eq!(begins.body, r#"None | Some(1800) | - [] 1 "" -"#);
 }

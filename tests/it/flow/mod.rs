@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod bad_input;
+mod corners;
 pub(crate) mod devices;
 mod double_sign_in;
 mod extract;

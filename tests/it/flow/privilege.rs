@@ -173,3 +173,39 @@ async fn a_save_with_nothing_to_write_reads_what_others_wrote() {
     let (answer, _) = browser.overlap("gate,save", "purge").await;
     assert_eq!(answer.body, format!("Gone | {EMPTY}"));
 }
+
+#[actix_web::test]
+async fn the_sessions_of_a_user_are_not_shown_or_ended_for_the_cookie_from_before_a_renewal() {
+    for (does, status) in [("renew", 409), ("purge", 409), ("v7", 200)] {
+        for words in ["gate,list", "gate,others", "gate,all", "gate,end0"] {
+            let world = World::new().await;
+            let browser = world.browser_after("in4,label:mine").await;
+            let second = world.browser_after("in4,label:second").await;
+            let other = browser.clone();
+            let (answer, _) = tokio::join!(biased; browser.go(words), async {
+                let answer = other.go(does).await;
+                world.gate.notify_one();
+                answer
+            });
+            assert_eq!(answer.status, status, "{does} {words}");
+            if status == 409 {
+                assert!(!answer.body.contains("second"), "{does} {words}: {answer:?}");
+                assert_eq!(&second.state().await[..1], "4", "{does} {words}: it has not ended");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_closure_that_fails_when_it_runs_again_is_not_stored_after_an_acknowledgement() {
+    for slow in
+        ["picky,v2,gate,reload,save,v5", "picky,gate,reload,save,v5", "picky,v2,gate,reload,v5,save,v6"]
+    {
+        let world = World::new().await;
+        let browser = world.browser_after("v1,c1").await;
+        let (answer, _) = browser.overlap(slow, "c77").await;
+        assert!(answer.body.contains("ClosurePanicked"), "{slow}: {answer:?}");
+        let state = browser.state().await;
+        assert!(state.contains("[1, 77]") && !state.contains("] 2 "), "{slow}: {state}");
+    }
+}

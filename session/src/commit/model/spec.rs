@@ -189,6 +189,7 @@ fn run(
     let mut belongs_to = if seen.met == Met::Live && !at_home { signed_in.map(str::to_owned) } else { None };
     let mut own = Session::new(Values::new());
     let before = home.clone();
+    let reset = before.as_ref().and_then(|before| before.values.get("r").cloned());
     for op in &plan.ops {
         if let Op::SignIn(user) = op {
             let before = match home {
@@ -212,7 +213,14 @@ fn run(
             continue;
         }
         match home {
-            Some(session) if at_home => apply(op, session),
+            Some(session) if at_home => {
+                // What the request set before it signed in itself does not outlast that.
+                if joins && matches!(op, Op::SignIn(_)) {
+                    session.values.remove("r");
+                    session.values.extend(reset.clone().map(|value| ("r", value)));
+                }
+                apply(op, session);
+            }
             _ => apply(op, &mut own),
         }
     }
