@@ -8,6 +8,7 @@ use super::{
     arrival::{Arrival, Base, touch_is_due},
     exchange::{After, CookieAction, Head, Request, Rules, Stored},
     fold::Fold,
+    operation::Lifetime,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -83,10 +84,11 @@ impl Attempt {
         fold.patch.check_gates(view)?;
         let delta = fold.patch.against(view)?;
         let authenticates = authenticates(fold, &target.on);
-        let wants_cookie = fold.renews || authenticates || fold.lifetime.is_some();
+        let lifetime = lifetime(fold, authenticates, request.granted);
+        let wants_cookie = fold.renews || authenticates || lifetime.is_some();
         let renews = wants_cookie && target.by == By::Met;
         let relabels = relabels(fold, record);
-        if delta.writes.is_empty() && !renews && fold.lifetime.is_none() && !relabels {
+        if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels {
             return Ok(None);
         }
         if (renews || target.by == By::Joined) && request.head == Head::Sent {
@@ -100,10 +102,10 @@ impl Attempt {
             delete: deletes,
             write: writes,
             // A touch moves the end of the session, which engines keep an index of, so a write makes none that is not due.
-            touch: renews || fold.lifetime.is_some() || touch_is_due(meta, target.on.now),
+            touch: renews || lifetime.is_some() || touch_is_due(meta, target.on.now),
             ..Change::default()
         };
-        live_on(&mut change, fold, authenticates, meta, rules);
+        live_on(&mut change, fold, authenticates, lifetime, meta, rules);
         if relabels {
             change.label.clone_from(&fold.label);
         }
@@ -184,8 +186,21 @@ pub(super) fn authenticates(fold: &Fold, on: &Loaded) -> bool {
     signed_in.from_nobody || !on.record.meta().authenticated.is_some_and(recently)
 }
 
+/// The lifetime that the request asks for. One that it has stored already is asked for again by a sign-in, which would otherwise start
+/// from the builder's limits.
+fn lifetime(fold: &Fold, authenticates: bool, granted: Option<Lifetime>) -> Option<Lifetime> {
+    fold.lifetime.or(granted.filter(|_| authenticates))
+}
+
 /// The part of a change that is about the session's life: the user, the limits.
-fn live_on(change: &mut Change, fold: &Fold, authenticates: bool, meta: &Meta, rules: &Rules) {
+fn live_on(
+    change: &mut Change,
+    fold: &Fold,
+    authenticates: bool,
+    lifetime: Option<Lifetime>,
+    meta: &Meta,
+    rules: &Rules,
+) {
     if let Some(signed_in) = fold.signed_in.as_ref().filter(|_| authenticates) {
         change.principal = Some(Some(signed_in.principal.clone()));
         change.max_sessions = rules.max_sessions;
@@ -195,7 +210,7 @@ fn live_on(change: &mut Change, fold: &Fold, authenticates: bool, meta: &Meta, r
         change.limits = Some(if inherits { meta.limits } else { rules.limits });
         change.persistent = Some(if inherits { meta.persistent } else { rules.persistent });
     }
-    if let Some(lifetime) = fold.lifetime {
+    if let Some(lifetime) = lifetime {
         change.limits = Some(lifetime.limits);
         change.persistent = Some(lifetime.persistent);
         // An index whose entries expire learns of new limits by the principal.
@@ -208,6 +223,7 @@ fn live_on(change: &mut Change, fold: &Fold, authenticates: bool, meta: &Meta, r
 /// The record that `fold` begins and the id that opens it; `None` if it sets no value.
 pub(crate) fn new_record(
     fold: &Fold,
+    granted: Option<Lifetime>,
     head: Head,
     rules: &Rules,
 ) -> Result<Option<(SessionId, NewRecord)>, Error> {
@@ -218,10 +234,11 @@ pub(crate) fn new_record(
         return Err(Error::new(ErrorKind::TooLate));
     }
     let id = mint(rules.random)?;
-    let limits = fold.lifetime.map_or(rules.limits, |lifetime| lifetime.limits);
+    let lifetime = lifetime(fold, fold.signed_in.is_some(), granted);
+    let limits = lifetime.map_or(rules.limits, |lifetime| lifetime.limits);
     let mut new = NewRecord::new(id.verifier_hash(), limits);
     new.cells = fold.patch.against(Base::NOTHING.view())?.writes;
-    new.persistent = fold.lifetime.map_or(rules.persistent, |lifetime| lifetime.persistent);
+    new.persistent = lifetime.map_or(rules.persistent, |lifetime| lifetime.persistent);
     new.principal = fold.signed_in.as_ref().map(|signed_in| signed_in.principal.clone());
     new.authenticated = new.principal.is_some();
     new.max_sessions = rules.max_sessions.filter(|_| new.authenticated);

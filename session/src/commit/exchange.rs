@@ -4,7 +4,11 @@
 
 use std::{rc::Rc, time::Duration};
 
-use super::{arrival::Arrival, fold::Fold, operation::Recorded};
+use super::{
+    arrival::Arrival,
+    fold::Fold,
+    operation::{Lifetime, Recorded},
+};
 use crate::{
     error::{Error, ErrorKind},
     id::{keys::Succession, public::Selector, random::Randomness, session_id::SessionId},
@@ -38,6 +42,8 @@ pub(crate) struct Request {
     /// The schemas with a history that this request read; what it upgraded on reading may be stored.
     pub(crate) schemas: Vec<&'static Schema>,
     pub(crate) since: Since,
+    /// The lifetime that the request has set so far.
+    pub(crate) granted: Option<Lifetime>,
     pub(crate) head: Head,
 }
 

@@ -11,7 +11,7 @@ use super::{
     exchange::{After, CookieAction, Done, Finish, Head, Request, Rules, Since, Stored},
     fold::Fold,
     machine::is_final,
-    operation::{Operation, Ran, Recorded, Replay},
+    operation::{Lifetime, Operation, Ran, Recorded, Replay},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -33,6 +33,8 @@ pub(crate) struct Ledger {
     operations: Vec<Rc<Recorded>>,
     fold: Fold,
     since: Since,
+    /// The lifetime that the request has set, stored or not: it holds for a later sign-in too.
+    granted: Option<Lifetime>,
     response: Response,
     /// What keeps this request from being saved.
     faults: Vec<Error>,
@@ -81,6 +83,7 @@ impl Ledger {
             operations: Vec::new(),
             fold: Fold::default(),
             since: Since::Load,
+            granted: None,
             response: Response::Open(CookieAction::Keep),
             faults: Vec::new(),
             is_locked_out: false,
@@ -213,6 +216,11 @@ impl Ledger {
         &self.fold
     }
 
+    /// Whether a commit of this request has stored something.
+    pub(crate) fn has_stored(&self) -> bool {
+        self.since == Since::Save
+    }
+
     /// What lists and logs call the session by.
     pub(crate) fn public_id(&self) -> Option<PublicId> {
         let id = match &self.standing {
@@ -230,7 +238,12 @@ impl Ledger {
     pub(crate) fn perform(&mut self, operation: Operation, caller: &'static Location<'static>) {
         let Self { standing: Standing::Known(arrival) | Standing::Stored { shown: arrival, .. }, .. } = self;
         match self.fold.record(operation, arrival.base()) {
-            Ok(operation) => self.operations.push(Recorded::new(operation, caller)),
+            Ok(operation) => {
+                if let Operation::Lifetime(lifetime) = operation {
+                    self.granted = Some(lifetime);
+                }
+                self.operations.push(Recorded::new(operation, caller));
+            }
             Err(error) => self.fail(error),
         }
     }
@@ -360,6 +373,7 @@ impl Ledger {
             local: self.fold.clone(),
             schemas: self.schemas.iter().copied().filter(|schema| !schema.groups().is_empty()).collect(),
             since: self.since,
+            granted: self.granted,
             head: match self.response {
                 Response::Open(_) => Head::Open,
                 Response::Begun => Head::Sent,

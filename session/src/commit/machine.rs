@@ -382,7 +382,7 @@ impl<'a> Commit<'a> {
     }
 
     fn create(&mut self, fold: &Fold, left: Option<SessionId>) -> Result<Next, Error> {
-        let Some((id, new)) = new_record(fold, self.request.head, self.rules)? else {
+        let Some((id, new)) = new_record(fold, self.request.granted, self.request.head, self.rules)? else {
             return Ok(Next::nothing());
         };
         let new = Box::new(new);

@@ -75,13 +75,15 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::StoreUnavailable`] when the store is, [`ErrorKind::NoIndex`] when it cannot find sessions by their user;
     /// [`ErrorKind::Gone`] and [`ErrorKind::Superseded`] when another request has ended or renewed the session of this one.
-    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Error> {
-        let index = index(self.visit())?;
-        let Some(principal) = self.principal() else { return Ok(Vec::new()) };
-        self.visit().still_has_session().await?;
-        let current = self.public_id();
-        let list = index.sessions_of(&principal).await?;
-        Ok(list.into_iter().map(|listed| info(listed, current)).collect())
+    pub fn sessions(&self) -> impl Future<Output = Result<Vec<SessionInfo>, Error>> + use<> {
+        let (visit, signed_in, current) = (self.visit().clone(), self.principal(), self.public_id());
+        RunToEnd::of(self.visit().shared(), async move {
+            let index = index(&visit)?;
+            let Some(principal) = signed_in else { return Ok(Vec::new()) };
+            visit.still_has_session().await?;
+            let list = index.sessions_of(&principal).await?;
+            Ok(list.into_iter().map(|listed| info(listed, current)).collect())
+        })
     }
 
     /// Ends one session of the user who is signed in. A session of another user is left as it is, and so is one that does not

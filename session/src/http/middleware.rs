@@ -14,7 +14,7 @@ use actix_web::{
     HttpMessage, HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::header::{HeaderMap, HeaderValue, SET_COOKIE},
+    http::header::{HeaderMap, HeaderValue, RETRY_AFTER, SET_COOKIE},
 };
 
 use super::{cookie::protect, extract::Attached, site::Site};
@@ -197,6 +197,10 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {
             let mut replaced = HttpResponse::from_error(error);
+            // Sent again, what is stored would count twice.
+            if visit.has_stored() {
+                replaced.headers_mut().remove(RETRY_AFTER);
+            }
             decorate(replaced.headers_mut(), &set_cookie);
             Ok(response.into_response(replaced).map_into_right_body())
         }
@@ -208,8 +212,12 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
         }
         // The session's error says why nothing was stored, so it takes precedence.
         (Err(error), failed) => {
+            let (is_ours, has_stored) = (failed.is_some(), visit.has_stored());
             let mut error = failed.map_or(error, Into::into);
             error.add_response_mapper(move |mut response| {
+                if is_ours && has_stored {
+                    response.headers_mut().remove(RETRY_AFTER);
+                }
                 decorate(response.headers_mut(), &set_cookie);
                 response
             });

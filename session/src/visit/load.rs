@@ -7,7 +7,8 @@ use std::time::Instant;
 use futures_util::future::FutureExt;
 
 use super::{
-    lookup::{Loading, look_up},
+    lookup::{Loading, LookedUp, look_up},
+    run_to_end::spawn,
     visit::Visit,
 };
 use crate::{commit::arrival::still_has, error::Error, id::session_id::SessionId};
@@ -28,9 +29,9 @@ impl Visit {
 
     /// Loads the session that one of `ids` opens. All callers of one request share one load, and whoever waits for it drives it.
     pub(crate) async fn load(&self, ids: Vec<SessionId>) -> Result<(), Error> {
-        let load = match &mut *self.loading.borrow_mut() {
+        let (mut load, is_first) = match &mut *self.loading.borrow_mut() {
             Loading::Done(loaded) => return loaded.clone(),
-            Loading::UnderWay(load) => load.clone(),
+            Loading::UnderWay(load) => (load.clone(), false),
             loading @ Loading::NotBegun => {
                 if ids.is_empty() {
                     *loading = Loading::Done(Ok(()));
@@ -39,10 +40,21 @@ impl Visit {
                 // It does not own the visit, which would then own itself.
                 let load = look_up(self.shared.clone(), ids).boxed_local().shared();
                 *loading = Loading::UnderWay(load.clone());
-                load
+                (load, true)
             }
         };
-        let (arrival, loaded) = load.await;
+        if is_first {
+            if let Some(done) = (&mut load).now_or_never() {
+                return self.has_loaded(done);
+            }
+            // It may hold a connection, and whoever waits may give up, so the worker drives it on.
+            spawn(load.clone().map(drop));
+        }
+        let done = load.await;
+        self.has_loaded(done)
+    }
+
+    fn has_loaded(&self, (arrival, loaded): LookedUp) -> Result<(), Error> {
         let is_first = !self.is_consulted();
         if is_first {
             if let Some(arrival) = arrival {

@@ -2,7 +2,10 @@
 //!
 //! In: a selector, and when its record was last touched. Out: whether the touch is still to be made. Never: I/O.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use crate::{id::public::Selector, record::time::Timestamp};
 
@@ -13,8 +16,12 @@ const PLACES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Touches(Mutex<Box<[Place]>>);
 
-/// The session that was touched last of those that share a place, and when its record had been touched before.
-type Place = Option<(Selector, Timestamp)>;
+/// The session that was touched last of those that share a place, when its record had been touched before, and when that was.
+type Place = Option<(Selector, Timestamp, Instant)>;
+
+/// How long a touch is remembered: longer than requests that overlap it. A store that has lost the touch, as by a failover, gets another
+/// one after that.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 impl Default for Touches {
     fn default() -> Self {
@@ -27,9 +34,11 @@ impl Touches {
     pub(crate) fn claim(&self, selector: &Selector, touched: Timestamp) -> bool {
         let mut places = self.places();
         let place = Self::place(&mut places, selector);
-        let is_claimed = place.is_some_and(|(known, since)| known == *selector && since >= touched);
+        let is_claimed = place.is_some_and(|(known, since, at)| {
+            known == *selector && since >= touched && at.elapsed() < REMEMBERED
+        });
         if !is_claimed {
-            *place = Some((*selector, touched));
+            *place = Some((*selector, touched, Instant::now()));
         }
         !is_claimed
     }
@@ -37,7 +46,7 @@ impl Touches {
     /// The touch failed: the next request makes it.
     pub(crate) fn give_back(&self, selector: &Selector) {
         let mut places = self.places();
-        Self::place(&mut places, selector).take_if(|(known, _)| known == selector);
+        Self::place(&mut places, selector).take_if(|(known, ..)| known == selector);
     }
 
     fn places(&self) -> MutexGuard<'_, Box<[Place]>> {

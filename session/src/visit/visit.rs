@@ -123,6 +123,11 @@ impl Visit {
         read(self.ledger.borrow().fold())
     }
 
+    /// Whether a part of the request is stored.
+    pub(crate) fn has_stored(&self) -> bool {
+        self.ledger.borrow().has_stored()
+    }
+
     /// What lists and logs call the session by.
     pub(crate) fn public_id(&self) -> Option<PublicId> {
         self.show_no_refused();

@@ -318,7 +318,15 @@ async fn a_sign_in_starts_from_the_limits_of_the_builder() {
 #[actix_web::test]
 async fn a_lifetime_is_kept_on_either_side_of_the_sign_in() {
     for begun in ["v1", "v1,in4"] {
-        for words in ["life:7200:14400:1,in5", "in5,life:7200:14400:1", "life:7200:14400:1,in5,left"] {
+        for words in [
+            "life:7200:14400:1,in5",
+            "in5,life:7200:14400:1",
+            "life:7200:14400:1,in5,left",
+            "v2,life:7200:14400:1,saveq,in5",
+            "purge,life:7200:14400:1,in5",
+            "life:7200:14400:1,purge,in5",
+            "purge,in6,life:7200:14400:1,in5",
+        ] {
             let world = World::new().await;
             let browser = world.browser_after(begun).await;
             let answer = browser.go(words).await;
