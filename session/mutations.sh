@@ -42,11 +42,10 @@ mutate commit "guards are ignored" section/patch.rs \
   "cell.guarded |= cell.value.is_none();" \
   ""
 mutate commit "a late set wins over a newer value" commit/arrival.rs \
-  "reset || place.edited(loaded, record)" \
-  "reset"
-mutate commit "a late set survives a reset on sign-in" commit/arrival.rs \
-  "let reset = place.resets() && loaded.meta().signed_in != record.meta().signed_in;" \
-  "let reset = false;"
+  "        place.edited(loaded, record)
+" \
+  "        place.edited(loaded, record) && false
+"
 mutate commit "A to B in the same record" commit/fold.rs \
   "Some(other) if *other != principal => {" \
   "Some(other) if *other != principal && false => {"

@@ -153,11 +153,10 @@ impl<'a> Base<'a> {
 
     /// Whether a blind set of `place` counts as written before what the record holds now, and so is dropped.
     ///
-    /// That is so only if the session was renewed since the load and the field was edited, or reset by a sign-in, since then.
-    /// Otherwise the last writer of a field wins.
+    /// That is so only if the session was renewed since the load and the field was edited since then. Otherwise the last writer of a
+    /// field wins. (A sign-in, which resets fields too, leaves no request from before it to write anything.)
     pub(crate) fn is_late(self, place: Place) -> bool {
         let (Some(loaded), Some(record)) = (self.before_renewal, self.record) else { return false };
-        let reset = place.resets() && loaded.meta().signed_in != record.meta().signed_in;
-        reset || place.edited(loaded, record)
+        place.edited(loaded, record)
     }
 }

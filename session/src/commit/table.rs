@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
-use std::{panic::Location, time::Duration};
+use std::{panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, SUPERSEDED_WINDOW},
     exchange::{After, Answer, CookieAction, Done, Finish, Head, Next, Request, Rules, Since},
     ledger::Ledger,
     machine::Commit,
-    operation::{Lifetime, Operation},
+    operation::{self, Lifetime, Operation, Replay},
 };
 use crate::{
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     id::{
         keys::{Key, Succession},
         random::Randomness,
@@ -27,7 +27,7 @@ use crate::{
         time::{Limits, Timestamp},
     },
     schema::describe::{Field, Schema},
-    section::patch::Place,
+    section::patch::{Place, Seen},
     store::{
         contract::{Created, Loaded, Updated},
         error::{StoreError, StoreErrorKind},
@@ -692,4 +692,30 @@ fn no_update_is_sent_after_the_deadline() {
     assert!(matches!(next, Next::Wait(_)));
     let Next::Finish(finish) = commit.waited(Duration::from_secs(2)) else { panic!("it is too late") };
     assert_eq!(finish.result.unwrap_err().kind(), ErrorKind::Contended);
+}
+
+#[test]
+fn what_a_closure_returns_is_not_told_across_a_renewal() {
+    struct Tells;
+    impl Replay for Tells {
+        fn schema(&self) -> &'static Schema {
+            &SCHEMA
+        }
+        fn tells(&self) -> bool {
+            true
+        }
+        fn run(&self, _: Seen<'_>) -> Result<operation::Ran, Error> {
+            Ok(operation::Ran { schema: &SCHEMA, read: Some(CART.at), wrote: vec![(CART.at, json("[5]"))] })
+        }
+    }
+    let arrival = live(None);
+    let current = renewed(&arrival);
+    let mut ledger = Ledger::new();
+    ledger.arrive(arrival);
+    let ran = Tells.run(ledger.seen()).unwrap();
+    ledger.ran(Rc::new(Tells), ran, Location::caller());
+    let case = Case { rules: rules(), request: ledger.request().unwrap(), asked: Vec::new() };
+    let ran = case.run(conflict_first(&current));
+    ran.is(&["update"], "keep");
+    assert_eq!(ran.error(), ErrorKind::Superseded);
 }
