@@ -194,31 +194,31 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
         visit.discard();
         visit.shared().tell(error, "a request was answered with a session error");
     }
+    // Sent again, what is stored would count twice.
+    let is_final = failed.is_some() && visit.has_stored();
+    let decorate = move |headers: &mut HeaderMap| {
+        if is_final {
+            headers.remove(RETRY_AFTER);
+        }
+        decorate(headers, &set_cookie);
+    };
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {
             let mut replaced = HttpResponse::from_error(error);
-            // Sent again, what is stored would count twice.
-            if visit.has_stored() {
-                replaced.headers_mut().remove(RETRY_AFTER);
-            }
-            decorate(replaced.headers_mut(), &set_cookie);
+            decorate(replaced.headers_mut());
             Ok(response.into_response(replaced).map_into_right_body())
         }
         // A response that says the same already may say it in the application's own words.
         (Ok(response), _) => {
             let mut response = response.map_into_left_body();
-            decorate(response.headers_mut(), &set_cookie);
+            decorate(response.headers_mut());
             Ok(response)
         }
         // The session's error says why nothing was stored, so it takes precedence.
         (Err(error), failed) => {
-            let (is_ours, has_stored) = (failed.is_some(), visit.has_stored());
             let mut error = failed.map_or(error, Into::into);
             error.add_response_mapper(move |mut response| {
-                if is_ours && has_stored {
-                    response.headers_mut().remove(RETRY_AFTER);
-                }
-                decorate(response.headers_mut(), &set_cookie);
+                decorate(response.headers_mut());
                 response
             });
             Err(error)

@@ -203,3 +203,12 @@ async fn a_cookie_of_an_earlier_save_is_sent_despite_a_later_failure() {
     assert_eq!((answer.status, answer.jar()), (418, Jar::Set), "and with a handler's own");
     assert_eq!(browser.state().await, r#"4 [] 1 "" -"#);
 }
+
+#[actix_web::test]
+async fn a_handler_that_returns_the_error_after_a_part_was_stored_asks_for_no_repetition() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    world.store.at("update", 2, Fault::Fails(StoreErrorKind::Unavailable));
+    let answer = browser.go("v2,saveq,v3,saveq").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, None));
+}
