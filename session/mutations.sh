@@ -80,7 +80,7 @@ mutate commit "a change of user does not end other visits" commit/machine.rs \
   "if then.principal != now.principal && self.request.local.signed_in.is_none() {" \
   "if false {"
 mutate commit "a closure tells what came after a renewal" commit/machine.rs \
-  "if renewed && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {" \
+  "if overtaken && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {" \
   "if false {"
 mutate commit "an overtaken request sees what came after" commit/build.rs \
   "if by == By::Overtaken {" \

@@ -77,7 +77,7 @@ impl Arrival {
         let (then, now) = (shown.record.meta(), found.record.meta());
         if then.principal != now.principal {
             Self::Displaced { id, shown, found }
-        } else if then.generation != now.generation || has_other_verifier(&id, &found) {
+        } else if then.generation != now.generation {
             Self::Live(id, shown)
         } else {
             Self::Live(id, found)

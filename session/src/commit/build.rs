@@ -61,13 +61,10 @@ pub(crate) enum By {
     Joined,
 }
 
-impl Target {
-    /// The cookie for the record after `change`.
-    pub(super) fn cookie(&self, change: &Change) -> CookieAction {
-        let meta = self.on.record.meta();
-        let persistent = change.persistent.unwrap_or(meta.persistent);
-        CookieAction::set(self.id, change.limits.unwrap_or(meta.limits), persistent)
-    }
+/// The cookie that opens a record with `id` after `change`.
+pub(super) fn cookie_for(id: SessionId, meta: &Meta, change: &Change) -> CookieAction {
+    let persistent = change.persistent.unwrap_or(meta.persistent);
+    CookieAction::set(id, change.limits.unwrap_or(meta.limits), persistent)
 }
 
 impl Attempt {
@@ -91,7 +88,8 @@ impl Attempt {
         if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels {
             return Ok(None);
         }
-        if (renews || target.by == By::Joined) && request.head == Head::Sent {
+        let sends_cookie = renews || target.by == By::Joined;
+        if sends_cookie && request.head == Head::Sent {
             return Err(Error::new(ErrorKind::TooLate));
         }
         let meta = record.meta();
@@ -109,7 +107,7 @@ impl Attempt {
         if relabels {
             change.label.clone_from(&fold.label);
         }
-        let (mut id, mut cookie) = (target.id, CookieAction::Keep);
+        let mut id = target.id;
         if renews {
             id = match &fold.signed_in {
                 Some(signed_in) if authenticates => {
@@ -118,12 +116,8 @@ impl Attempt {
                 _ => target.id.with_new_verifier(rules.random).map_err(no_randomness)?,
             };
             change.renewal = Some(Renewal::new(id.verifier_hash()));
-            let limits = change.limits.unwrap_or(meta.limits);
-            cookie = CookieAction::set(id, limits, change.persistent.unwrap_or(meta.persistent));
         }
-        if target.by == By::Joined {
-            cookie = target.cookie(&change);
-        }
+        let cookie = if sends_cookie { cookie_for(id, meta, &change) } else { CookieAction::Keep };
         check_size(record, &change, rules.max_record)?;
         Ok(Some(Self { id, on: target.on.clone(), by: target.by, change, upgraded, cookie }))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     arrival::{Arrival, Base, has_other_verifier, is_just_renewed, touch_is_due},
-    build::{Attempt, By, Target, as_overtaken, authenticates, mint, new_record, relabels},
+    build::{Attempt, By, Target, as_overtaken, authenticates, cookie_for, mint, new_record, relabels},
     exchange::{After, Answer, CookieAction, Finish, Next, Request, Rules, Since, Stored},
     fold::Fold,
 };
@@ -137,10 +137,7 @@ impl<'a> Commit<'a> {
             }
             Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
             Arrival::Displaced { id, found, .. } if local.signed_in.is_some() => {
-                match self.successor(id, &found) {
-                    Some(id) => self.join(id, found),
-                    None => self.create_from_replay(),
-                }
+                self.join_or_create(id, found)
             }
             Arrival::Displaced { found, .. } => Ok(Next::Finish(Finish::displaced(found))),
             // The browser is about to learn its new cookie. A write now would go to a session of its own, and a logout nowhere.
@@ -254,6 +251,14 @@ impl<'a> Commit<'a> {
         self.attempt(&fold, Target { id, on: current, by: By::Joined })
     }
 
+    /// Joins the session of another sign-in that is the same as this one, or begins a session of its own.
+    fn join_or_create(&mut self, id: SessionId, current: Loaded) -> Result<Next, Error> {
+        match self.successor(id, &current) {
+            Some(id) => self.join(id, current),
+            None => self.create_from_replay(),
+        }
+    }
+
     /// Whether the request counts as done at its load: each of its writes equals what it loaded, and it asks for nothing else.
     ///
     /// All or nothing: to leave out single writes that equal what was loaded would not be serializable, because the others are
@@ -280,7 +285,7 @@ impl<'a> Commit<'a> {
     fn attempt(&mut self, fold: &Fold, target: Target) -> Result<Next, Error> {
         let Some(mut attempt) = Attempt::new(fold, &target, &self.request, self.rules)? else {
             let cookie = match target.by {
-                By::Joined => target.cookie(&Change::default()),
+                By::Joined => cookie_for(target.id, target.on.record.meta(), &Change::default()),
                 By::Met | By::Overtaken => CookieAction::Keep,
             };
             let after = match target.by {
@@ -323,10 +328,7 @@ impl<'a> Commit<'a> {
             Arrival::Live(id, loaded) => (id, loaded),
             // It had joined the session that another request signed in to.
             Arrival::Superseded(id, _) | Arrival::Displaced { id, .. } => {
-                return match self.successor(id, &current) {
-                    Some(id) => self.join(id, current),
-                    None => self.create_from_replay(),
-                };
+                return self.join_or_create(id, current);
             }
             _ => return Err(Error::new(ErrorKind::StoreUnavailable)),
         };
@@ -336,22 +338,19 @@ impl<'a> Commit<'a> {
         if then.principal != now.principal && self.request.local.signed_in.is_none() {
             return Ok(Next::Finish(Finish::displaced(current)));
         }
-        let renewed = then.generation != now.generation;
-        let overtaken = renewed || has_other_verifier(&id, &current);
+        // Every renewal counts the generation up.
+        let overtaken = then.generation != now.generation;
         if overtaken && self.request.local.signs_in_from_nobody() {
-            return match self.successor(id, &current) {
-                Some(id) => self.join(id, current),
-                None => self.create_from_replay(),
-            };
+            return self.join_or_create(id, current);
         }
         // It would hand out data from after the renewal to a request from before it.
-        if renewed && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {
+        if overtaken && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {
             return Err(Error::new(ErrorKind::Superseded));
         }
         let base = Base {
             record: Some(&current.record),
             now: current.now,
-            before_renewal: renewed.then_some(&*loaded.record),
+            before_renewal: overtaken.then_some(&*loaded.record),
         };
         let fold = Fold::replay(&self.request.operations, base)?;
         self.conflicts += 1;
