@@ -22,11 +22,7 @@ async fn overlapping_sign_ins_leave_one_session_one_cookie_and_the_cart() {
         let world = World::new().await;
         let browser = world.browser_after("c1").await;
         let other = browser.clone();
-        let (slow, fast) = tokio::join!(biased; browser.go(slow), async {
-            let answer = other.go(fast).await;
-            world.gate.notify_one();
-            answer
-        });
+        let (slow, fast) = browser.overlap_with(&other, slow, fast).await;
         assert_eq!((slow.status, slow.jar(), fast.status, fast.jar()), (200, Jar::Set, 200, Jar::Set));
         // Whichever response arrives last, and whichever is lost.
         assert_eq!(browser.cookie(), other.cookie());

@@ -183,7 +183,11 @@ impl Browser<'_> {
 
     /// Runs two overlapping requests: `slow` begins and waits at its `gate`, `fast` runs from beginning to end, and `slow` goes on.
     pub(super) async fn overlap(&self, slow: &str, fast: &str) -> (Answer, Answer) {
-        let other = self.clone();
+        self.overlap_with(&self.clone(), slow, fast).await
+    }
+
+    /// The same; the fast request is that of `other`, a clone that keeps the cookie it gets.
+    pub(super) async fn overlap_with(&self, other: &Self, slow: &str, fast: &str) -> (Answer, Answer) {
         tokio::join!(biased; self.go(slow), async {
             let answer = other.go(fast).await;
             self.world.gate.notify_one();

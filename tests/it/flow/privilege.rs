@@ -36,11 +36,7 @@ async fn whoever_holds_the_cookie_from_before_a_sign_in_reads_and_writes_nothing
         let world = World::new().await;
         let browser = world.browser_after("v1,c1").await;
         let other = browser.clone();
-        let (answer, _) = tokio::join!(biased; browser.go(slow), async {
-            let answer = other.go("in4,c77,d:secret").await;
-            world.gate.notify_one();
-            answer
-        });
+        let (answer, _) = browser.overlap_with(&other, slow, "in4,c77,d:secret").await;
         assert_eq!((answer.status, answer.jar()), (409, Jar::Kept), "{slow}");
         assert!(!answer.body.contains("77") && !answer.body.contains("secret"), "{slow}: {answer:?}");
         assert_eq!(other.state().await, r#"4 [1, 77] 1 "secret" -"#, "{slow}");
@@ -104,11 +100,7 @@ async fn a_request_that_a_renewal_overtook_writes_and_learns_nothing() {
         let world = World::new().await;
         let browser = world.browser_after("v1,c1").await;
         let other = browser.clone();
-        let (answer, _) = tokio::join!(biased; browser.go(slow), async {
-            let answer = other.go("renew,c77,d:secret").await;
-            world.gate.notify_one();
-            answer
-        });
+        let (answer, _) = browser.overlap_with(&other, slow, "renew,c77,d:secret").await;
         assert_eq!((answer.status, answer.body.as_str()), (200, body), "{slow}");
         assert_eq!(other.state().await, stored, "{slow}");
     }
@@ -119,11 +111,7 @@ async fn what_a_closure_returns_is_not_told_across_a_renewal() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let other = browser.clone();
-    let (answer, _) = tokio::join!(biased; browser.go("gate,try1"), async {
-        let answer = other.go("renew,v77").await;
-        world.gate.notify_one();
-        answer
-    });
+    let (answer, _) = browser.overlap_with(&other, "gate,try1", "renew,v77").await;
     assert_eq!((answer.status, answer.jar()), (409, Jar::Kept));
     assert_eq!(other.state().await, r#"- [] 77 "" -"#, "it was not applied either");
 }
@@ -182,11 +170,7 @@ async fn the_sessions_of_a_user_are_not_shown_or_ended_for_the_cookie_from_befor
             let browser = world.browser_after("in4,label:mine").await;
             let second = world.browser_after("in4,label:second").await;
             let other = browser.clone();
-            let (answer, _) = tokio::join!(biased; browser.go(words), async {
-                let answer = other.go(does).await;
-                world.gate.notify_one();
-                answer
-            });
+            let (answer, _) = browser.overlap_with(&other, words, does).await;
             assert_eq!(answer.status, status, "{does} {words}");
             if status == 409 {
                 assert!(!answer.body.contains("second"), "{does} {words}: {answer:?}");

@@ -114,11 +114,7 @@ async fn a_renewal_by_another_request_keeps_the_writes_and_sends_no_cookie() {
     let world = World::new().await;
     let browser = world.browser_after("c1,v1").await;
     let other = browser.clone();
-    let (slow, fast) = tokio::join!(biased; browser.go("c2,v2,renew,gate"), async {
-        let answer = other.go("renew,v3,d:b").await;
-        world.gate.notify_one();
-        answer
-    });
+    let (slow, fast) = browser.overlap_with(&other, "c2,v2,renew,gate", "renew,v3,d:b").await;
     assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
     // The blind set counts as written before the renewal, the closure runs again, and this request's own renewal is not repeated.
     assert_eq!(other.state().await, r#"- [1, 2] 3 "b" -"#);
@@ -130,11 +126,7 @@ async fn a_late_set_does_not_bring_back_a_field_that_a_sign_in_reset() {
     let world = World::new().await;
     let browser = world.browser_after("d:before").await;
     let other = browser.clone();
-    let (slow, _) = tokio::join!(biased; browser.go("d:late,c1,gate"), async {
-        let answer = other.go("in4").await;
-        world.gate.notify_one();
-        answer
-    });
+    let (slow, _) = browser.overlap_with(&other, "d:late,c1,gate", "in4").await;
     assert_eq!((slow.status, slow.jar()), (409, Jar::Kept));
     assert_eq!(other.state().await, r#"4 [] 0 "" -"#);
 }
@@ -205,11 +197,7 @@ async fn of_two_renewals_one_sends_a_cookie() {
     let world = World::new().await;
     let browser = world.browser_after("v1").await;
     let other = browser.clone();
-    let (slow, fast) = tokio::join!(biased; browser.go("renew,gate"), async {
-        let answer = other.go("renew").await;
-        world.gate.notify_one();
-        answer
-    });
+    let (slow, fast) = browser.overlap_with(&other, "renew,gate", "renew").await;
     assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
     assert_eq!(other.state().await, r#"- [] 1 "" -"#);
 }

@@ -69,11 +69,7 @@ async fn late_writes_of_a_do_not_reach_b() {
     let world = World::new().await;
     let browser = world.browser_after("in4,c1").await;
     let other = browser.clone();
-    let (slow, fast) = tokio::join!(biased; browser.go("c666,gate"), async {
-        let answer = other.go("in5").await;
-        world.gate.notify_one();
-        answer
-    });
+    let (slow, fast) = browser.overlap_with(&other, "c666,gate", "in5").await;
     assert_eq!((slow.status, slow.jar(), fast.jar()), (200, Jar::Kept, Jar::Set));
     assert_eq!(other.state().await, r#"5 [] 0 "" -"#);
     assert_eq!(world.store.len(), 1);
@@ -86,11 +82,7 @@ async fn signing_in_never_fails_because_of_a_race() {
         let world = World::new().await;
         let browser = world.browser_after("c1").await;
         let other = browser.clone();
-        let (slow, _) = tokio::join!(biased; browser.go("c2,gate,in4,v8"), async {
-            let answer = other.go(other_does).await;
-            world.gate.notify_one();
-            answer
-        });
+        let (slow, _) = browser.overlap_with(&other, "c2,gate,in4,v8", other_does).await;
         assert_eq!((slow.status, slow.jar()), (200, Jar::Set), "{other_does}");
         assert_eq!(browser.state().await, r#"4 [2] 8 "" -"#, "nothing of the other's: {other_does}");
         assert_eq!(world.store.len(), left, "{other_does}");
