@@ -73,9 +73,11 @@ pub enum ErrorKind {
     SchemaTooNew,
     /// A stored field does not fit its type. It stays as it is. 500.
     UnreadableField,
-    /// Another request replaced the session's cookie shortly before this one loaded its session. 409.
+    /// Another request replaced the session's cookie shortly before this one loaded its session, or signed somebody in while this one
+    /// ran. What this one did is not stored. 409.
     Superseded,
-    /// The session ended while the request ran. Only [`Session::save`](crate::Session::save) reports it. 409.
+    /// The session ended while the request ran. Only the calls that ask the store report it, such as
+    /// [`Session::save`](crate::Session::save) and [`reload`](crate::Session::reload). 409.
     Gone,
     /// A field's `Serialize` failed. 500.
     NotSerializable,
@@ -126,10 +128,14 @@ impl ErrorKind {
             Self::Unreadable => "the stored session cannot be read; it is left as it is",
             Self::SchemaTooNew => "a later version of the schema wrote this session; it is left as it is",
             Self::UnreadableField => "a stored session field does not fit its type; it is left as it is",
-            Self::Superseded => "the session's cookie was replaced a moment ago; send the request again",
+            Self::Superseded => {
+                "another request has just replaced the session's cookie or signed somebody in; nothing was stored, so send the request again"
+            }
             Self::Gone => "the session ended while the request ran; nothing was stored",
             Self::NotSerializable => "a session field could not be serialised to JSON",
-            Self::NotReadable => "a session field was given a value that cannot be read back from its JSON",
+            Self::NotReadable => {
+                "a session field was given a value that cannot be read back from its JSON; it is not stored"
+            }
             Self::NotConvertible => {
                 "a session field could not be converted to its older form; nothing was stored"
             }

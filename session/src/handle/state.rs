@@ -396,7 +396,8 @@ fn check<T: SessionState>(state: &T, at: usize, json: &Json, caller: &Location<'
         return Ok(());
     }
     Err(Error::new(ErrorKind::NotReadable).because(format!(
-        "the session field `{}` was given a value that cannot be read back from its JSON, by {caller}; it is not stored",
+        "the session field `{}` was given a value that cannot be read back from its JSON, by {caller}; it is not stored: \
+         refuse such a value, or change the type of the field or how serde writes it",
         Place { schema: T::schema(), at }.wire_key()
     )))
 }
