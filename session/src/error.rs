@@ -191,6 +191,11 @@ impl Error {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// Whether both are acknowledged together.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.acknowledged, &other.acknowledged)
+    }
+
     /// Whether sending the request again cannot apply a write twice, as far as is known.
     pub(crate) fn can_be_repeated(&self) -> bool {
         let source = self.cause.source.as_ref().map(StoreError::kind);

@@ -59,6 +59,8 @@ pub(crate) struct Lines {
     pub(crate) unsaved: Sparse,
     /// Responses that are errors of the session.
     pub(crate) answers: Sparse,
+    /// The same where they are no news: mistakes of clients, and what an outage does.
+    pub(crate) expected: Sparse,
     /// Logouts that the store did not confirm.
     pub(crate) unconfirmed: Sparse,
 }

@@ -18,8 +18,11 @@ const TOUCHES_PER_IDLE: u32 = 10;
 /// What a request met.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrival {
-    /// No cookie of ours, or several, or no live record for it.
+    /// No cookie of ours, or no live record for it.
     Nobody,
+    /// The cookies of several live sessions. One of them may be planted and nothing tells which, so none is used; the only thing
+    /// that can be done with them is to end them all.
+    Ambiguous(Vec<SessionId>),
     /// The record that the cookie opens.
     Live(SessionId, Loaded),
     /// A record whose verifier is not the cookie's any more: another request has renewed it.
@@ -49,22 +52,34 @@ impl Arrival {
         }
     }
 
-    /// What a browser meets that sent several cookies, of which each alone would meet one of `met`; `None` if they open different
-    /// sessions, because one of them may be planted and nothing tells which.
+    /// What a browser meets that sent several cookies, of which each alone would meet one of `met`.
     ///
     /// A logout that is owed comes first. A cookie that opens nothing hides none that does, and one whose record cannot be read
     /// counts only if no other opens a session: whether its verifier fits is unknown.
-    pub(crate) fn among(met: Vec<Self>) -> Option<Self> {
-        let is_live = |arrival: &Self| matches!(arrival, Self::Live(..));
-        let is_unique = met.iter().filter(|arrival| is_live(arrival)).count() < 2;
+    pub(crate) fn among(met: Vec<Self>) -> Self {
+        let live = met.iter().filter_map(|arrival| match arrival {
+            Self::Live(id, _) => Some(*id),
+            _ => None,
+        });
+        let live: Vec<_> = live.collect();
         let first = met.into_iter().min_by_key(|arrival| match arrival {
             Self::Unconfirmed(_) => 0,
             Self::Live(..) => 1,
             Self::Unreadable(_) => 2,
-            Self::Superseded(..) => 3,
-            Self::Nobody | Self::Displaced { .. } | Self::Ended => 4,
+            // A sign-in of this browser may have renewed this one while the request was on its way.
+            Self::Superseded(_, loaded) if is_just_renewed(loaded) => 3,
+            Self::Superseded(..) => 4,
+            Self::Nobody | Self::Ambiguous(_) | Self::Displaced { .. } | Self::Ended => 5,
         });
-        first.or(Some(Self::Nobody)).filter(|first| is_unique || !is_live(first))
+        match first {
+            Some(Self::Live(..)) if live.len() > 1 => Self::Ambiguous(live),
+            first => first.unwrap_or(Self::Nobody),
+        }
+    }
+
+    /// Whether somebody may be signed in whom the request does not see. Signing out then ends every session that it may be.
+    pub(crate) const fn hides_sessions(&self) -> bool {
+        matches!(self, Self::Ambiguous(_))
     }
 
     /// What a request that met this meets when it loads again, and the store has `found`.
@@ -91,7 +106,7 @@ impl Arrival {
             Self::Superseded(_, loaded) if is_just_renewed(loaded) => Some(ErrorKind::Superseded),
             Self::Displaced { .. } => Some(ErrorKind::Superseded),
             Self::Unreadable(_) => Some(ErrorKind::Unreadable),
-            Self::Nobody | Self::Live(..) | Self::Superseded(..) => None,
+            Self::Nobody | Self::Ambiguous(_) | Self::Live(..) | Self::Superseded(..) => None,
         }
     }
 

@@ -146,14 +146,14 @@ impl Attempt {
             return as_overtaken(id, revision, request);
         }
         let Outcome::Done(record) = on.record.apply_as(revision, &change, on.now) else {
-            return After::Stored(Stored { id, shown: None });
+            return After::Stored(Stored { id, shown: on });
         };
         let loaded = Loaded::new(Arc::<Record>::from(record), on.now);
         // If the revision is higher, another request wrote in between, to cells that no guard covers.
         if revision == on.record.meta().revision + 1 {
             After::Live(id, loaded)
         } else {
-            After::Stored(Stored { id, shown: Some(loaded) })
+            After::Stored(Stored { id, shown: loaded })
         }
     }
 }

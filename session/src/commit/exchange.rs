@@ -14,7 +14,7 @@ use crate::{
     id::{keys::Succession, public::Selector, random::Randomness, session_id::SessionId},
     record::{
         change::{Change, MaxSessions, NewRecord},
-        time::Limits,
+        time::{Limits, Timestamp},
     },
     schema::describe::Schema,
     store::contract::{Created, Loaded, Updated},
@@ -78,7 +78,8 @@ pub(crate) enum Next {
 /// The store's answer to a [`Next`].
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Created(Created),
+    /// With the process's time, because the store does not tell its own.
+    Created(Created, Timestamp),
     Updated(Updated),
     Deleted,
 }
@@ -131,9 +132,8 @@ pub(crate) enum After {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) id: SessionId,
-    /// The record as far as the request knows it: what it had read, and its own writes. `None` if the request had left the
-    /// session that it met.
-    pub(crate) shown: Option<Loaded>,
+    /// The record as far as the request knows it: what it had read or made, and its own writes.
+    pub(crate) shown: Loaded,
 }
 
 impl CookieAction {

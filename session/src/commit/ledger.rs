@@ -25,6 +25,9 @@ use crate::{
     store::contract::Loaded,
 };
 
+/// How many faults are kept in mind.
+const FAULTS_MAX: usize = 100;
+
 /// One request's session.
 pub(crate) struct Ledger {
     standing: Standing,
@@ -128,15 +131,8 @@ impl Ledger {
     /// The session was loaded again, and the store has `found`.
     pub(crate) fn reloaded(&mut self, found: Option<Loaded>) {
         let standing = std::mem::replace(&mut self.standing, Standing::Known(Arrival::Nobody));
-        self.standing = Standing::Known(match (standing, found) {
-            (
-                Standing::Known(arrival) | Standing::Stored { shown: arrival @ Arrival::Live(..), .. },
-                found,
-            ) => arrival.again(found),
-            // The request created it, so there is nothing that it had read before.
-            (Standing::Stored { id, .. }, Some(found)) => Arrival::of(id, Some(found)),
-            (Standing::Stored { .. }, None) => Arrival::Ended,
-        });
+        let (Standing::Known(arrival) | Standing::Stored { shown: arrival, .. }) = standing;
+        self.standing = Standing::Known(arrival.again(found));
     }
 
     /// Why the request has no part in its session any more, if it had one.
@@ -237,6 +233,10 @@ impl Ledger {
     /// Records an operation, as the handler performs it.
     pub(crate) fn perform(&mut self, operation: Operation, caller: &'static Location<'static>) {
         let Self { standing: Standing::Known(arrival) | Standing::Stored { shown: arrival, .. }, .. } = self;
+        let operation = match operation {
+            Operation::SignOut(_) if arrival.hides_sessions() => Operation::Purge,
+            operation => operation,
+        };
         match self.fold.record(operation, arrival.base()) {
             Ok(operation) => {
                 if let Operation::Lifetime(lifetime) = operation {
@@ -263,6 +263,8 @@ impl Ledger {
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
         self.faults.retain(|fault| !fault.is_acknowledged());
+        // A stream that takes no notice of them would go on for ever; nothing is saved until all are acknowledged.
+        self.faults.truncate(FAULTS_MAX - 1);
         self.faults.push(error);
     }
 
@@ -287,11 +289,14 @@ impl Ledger {
         others
     }
 
-    /// Keeps a failure in mind, until it is acknowledged.
+    /// Keeps a failure in mind, until it is acknowledged. Once the response has begun, it cannot answer the request any more.
     pub(crate) fn refuse(&mut self, error: &Error) {
-        self.refused.retain(|known| !known.is_acknowledged());
-        self.refused.push(error.clone());
         self.is_locked_out |= locks_out(error);
+        self.refused.retain(|known| !known.is_acknowledged());
+        let is_known = self.refused.iter().any(|known| known.is_same(error));
+        if !is_known && matches!(self.response, Response::Open(_)) {
+            self.refused.push(error.clone());
+        }
     }
 
     /// Keeps in mind that a handle could not read its section again.
@@ -424,14 +429,9 @@ impl Ledger {
                 Arrival::Live(id, shown) => Arrival::Displaced { id, shown, found },
                 arrival => arrival,
             },
-            After::Stored(Stored { id, shown: Some(loaded) }) => {
-                self.standing = Standing::Stored { id, shown: Arrival::Live(id, loaded) };
+            After::Stored(Stored { id, shown }) => {
+                self.standing = Standing::Stored { id, shown: Arrival::Live(id, shown) };
                 return (result, Fresh::Replay);
-            }
-            After::Stored(Stored { id, shown: None }) => {
-                // Nothing is known of the record's times, but the fold still shows what was written.
-                self.standing = Standing::Stored { id, shown: Arrival::Nobody };
-                return (result, Fresh::Kept);
             }
         };
         self.standing = Standing::Known(arrival);
@@ -451,7 +451,7 @@ impl Ledger {
             Err(error) => {
                 self.fold = Fold::on(self.base().record);
                 self.rejected = Some((error.clone(), self.operations.clone()));
-                self.faults.push(error);
+                self.fail(error);
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind},
     id::session_id::SessionId,
     record::{
+        apply::Record,
         change::{Change, NewRecord},
         time::Timestamp,
     },
@@ -54,7 +55,7 @@ enum Stage {
         mints: u32,
         left: Option<SessionId>,
     },
-    /// Deleting the session that the request met; then perhaps creating another one.
+    /// Deleting a session that the request met; then perhaps another one, and creating one.
     Delete {
         id: SessionId,
         then: Option<Box<(Stage, Next)>>,
@@ -62,7 +63,7 @@ enum Stage {
     /// Deleting the session that the request left, after the new one was created.
     DeleteLeft {
         left: SessionId,
-        id: SessionId,
+        created: Stored,
         cookie: CookieAction,
     },
 }
@@ -123,12 +124,13 @@ impl<'a> Commit<'a> {
         let local = &self.request.local;
         match self.request.arrival.clone() {
             // An earlier logout is owed to its user; this request pays it, whatever else it does (G3).
-            Arrival::Unconfirmed(id) => self.delete(id),
+            Arrival::Unconfirmed(id) => self.delete(&[id]),
             Arrival::Live(id, _) | Arrival::Displaced { id, .. } | Arrival::Unreadable(id)
                 if local.purges() =>
             {
-                self.delete(id)
+                self.delete(&[id])
             }
+            Arrival::Ambiguous(ids) if local.purges() => self.delete(&ids),
             Arrival::Live(id, _) if local.has_left() => self.create_from_local(Some(id)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
             // Unreadable is not empty: it is never overwritten (G6).
@@ -152,7 +154,7 @@ impl<'a> Commit<'a> {
             },
             // Its writes count as done just before the end, so that nothing brings the session back (G3).
             Arrival::Ended if local.only_writes() && !local.has_left() => Ok(Next::Finish(Finish::gone())),
-            Arrival::Nobody | Arrival::Ended => self.create_from_local(None),
+            Arrival::Nobody | Arrival::Ambiguous(_) | Arrival::Ended => self.create_from_local(None),
         }
     }
 
@@ -166,25 +168,25 @@ impl<'a> Commit<'a> {
                 Ok(Next::nothing())
             }
             (Stage::Update(attempt), Answer::Updated(updated)) => self.updated(*attempt, updated, elapsed),
-            (Stage::Create { id, new, left, .. }, Answer::Created(Created::Created)) => {
-                Ok(self.created(id, &new, left))
+            (Stage::Create { id, new, left, .. }, Answer::Created(Created::Created, now)) => {
+                Ok(self.created(id, &new, left, now))
             }
-            (Stage::Create { new, mints, left, .. }, Answer::Created(Created::Exists)) => {
+            (Stage::Create { new, mints, left, .. }, Answer::Created(Created::Exists, _)) => {
                 self.create_again(new, mints, left)
             }
-            (Stage::Create { .. }, Answer::Created(Created::TooMany)) => {
+            (Stage::Create { .. }, Answer::Created(Created::TooMany, _)) => {
                 Err(Error::new(ErrorKind::TooManySessions))
             }
             (Stage::Delete { then: Some(then), .. }, Answer::Deleted) => {
-                let (stage, create) = *then;
+                let (stage, next) = *then;
                 (self.stage, self.has_ended) = (stage, true);
-                Ok(create)
+                Ok(next)
             }
             (Stage::Delete { then: None, .. }, Answer::Deleted) => {
                 Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))
             }
-            (Stage::DeleteLeft { id, cookie, .. }, Answer::Deleted) => {
-                Ok(Next::Finish(Finish::stored(cookie, After::Stored(Stored { id, shown: None }))))
+            (Stage::DeleteLeft { created, cookie, .. }, Answer::Deleted) => {
+                Ok(Next::Finish(Finish::stored(cookie, After::Stored(created))))
             }
             // An answer to another question: the shell is broken, and nothing more must be written.
             _ => Err(Error::new(ErrorKind::StoreUnavailable)),
@@ -208,16 +210,21 @@ impl<'a> Commit<'a> {
 
     // ── deleting ──
 
-    /// Ends the session that the request met. What comes after is prepared first, so that a session which cannot be created does
+    /// Ends the sessions that the request met. What comes after is prepared first, so that a session which cannot be created does
     /// not leave the request half done.
-    fn delete(&mut self, id: SessionId) -> Result<Next, Error> {
+    fn delete(&mut self, ids: &[SessionId]) -> Result<Next, Error> {
+        let mut next = Next::nothing();
         let mut then = None;
         if self.request.local.patch.writes_a_value() {
-            let create = self.create_from_local(None)?;
-            then = Some(Box::new((std::mem::replace(&mut self.stage, Stage::Idle), create)));
+            next = self.create_from_local(None)?;
+            then = Some(std::mem::replace(&mut self.stage, Stage::Idle));
         }
-        self.stage = Stage::Delete { id, then };
-        Ok(Next::Delete(id.selector))
+        for id in ids.iter().rev() {
+            let after = then.map(|stage| Box::new((stage, next)));
+            (then, next) = (Some(Stage::Delete { id: *id, then: after }), Next::Delete(id.selector));
+        }
+        self.stage = then.unwrap_or(Stage::Idle);
+        Ok(next)
     }
 
     // ── updating ──
@@ -406,13 +413,14 @@ impl<'a> Commit<'a> {
         Ok(Next::Create(id.selector, new))
     }
 
-    fn created(&mut self, id: SessionId, new: &NewRecord, left: Option<SessionId>) -> Next {
+    fn created(&mut self, id: SessionId, new: &NewRecord, left: Option<SessionId>, now: Timestamp) -> Next {
         let cookie = CookieAction::set(id, new.limits, new.persistent);
+        let created = Stored { id, shown: Loaded::new(Record::create(new, now), now) };
         if let Some(left) = left {
-            self.stage = Stage::DeleteLeft { left, id, cookie };
+            self.stage = Stage::DeleteLeft { left, created, cookie };
             return Next::Delete(left.selector);
         }
-        Next::Finish(Finish::stored(cookie, After::Stored(Stored { id, shown: None })))
+        Next::Finish(Finish::stored(cookie, After::Stored(created)))
     }
 }
 

@@ -210,7 +210,7 @@ impl Ran {
 
 fn done(call: &Asked) -> Answer {
     match call {
-        Asked::Create(_) => Answer::Created(Created::Created),
+        Asked::Create(_) => Answer::Created(Created::Created, BEGUN),
         Asked::Update(_) => Answer::Updated(Updated::Done { revision: 2 }),
         Asked::Delete => Answer::Deleted,
         Asked::Wait => panic!("nobody answers a wait"),
@@ -501,12 +501,12 @@ fn an_unknown_outcome_is_not_sent_again() {
 #[test]
 fn a_selector_that_is_taken_is_never_shared() {
     let ran = Case::new(Arrival::Nobody, vec![set(CART, "[2]")]).run(|call, asked| match call {
-        0 => Ok(Answer::Created(Created::Exists)),
+        0 => Ok(Answer::Created(Created::Exists, BEGUN)),
         _ => Ok(done(asked)),
     });
     ran.is(&["create", "create"], "set");
-    let ran =
-        Case::new(Arrival::Nobody, vec![set(CART, "[2]")]).run(|_, _| Ok(Answer::Created(Created::Exists)));
+    let ran = Case::new(Arrival::Nobody, vec![set(CART, "[2]")])
+        .run(|_, _| Ok(Answer::Created(Created::Exists, BEGUN)));
     assert_eq!((ran.error(), ran.cookie()), (ErrorKind::NoRandomness, "keep"));
 }
 
@@ -596,7 +596,7 @@ fn displaced_by_an_earlier_save() {
 
 #[test]
 fn what_was_ended_stays_ended_if_what_follows_cannot_be_stored() {
-    for answer in [unknown, || Ok(Answer::Created(Created::TooMany))] {
+    for answer in [unknown, || Ok(Answer::Created(Created::TooMany, BEGUN))] {
         let operations = vec![Operation::Purge, set(CART, "[2]")];
         let ran = Case::new(live(None), operations).run(|_, asked| match asked {
             Asked::Create(_) => answer(),

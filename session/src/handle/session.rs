@@ -121,7 +121,7 @@ impl Session {
         self.0.public_id()
     }
 
-    /// When the session began, by the store's clock.
+    /// When the session began, by the store's clock. In the body of the response that begins it, this is by the clock of the process.
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
         self.0.read_record(|record, _| record.meta().created)

@@ -30,9 +30,12 @@ const PAIR_MAX: usize = 4096;
 /// Browsers keep no cookie for longer (RFC 6265bis section 5.5): 400 days.
 const MAX_AGE_CAP: u64 = 400 * 24 * 60 * 60;
 
-/// How many values of the right length are examined. A browser sends one for each path and domain that the cookie has had, and each
-/// costs a tag check per key and perhaps a load.
-const CANDIDATES_MAX: usize = 4;
+/// How many ids that our keys made are looked up. A browser sends one for each path and domain that the cookie has had.
+const IDS_MAX: usize = 4;
+
+/// How many values of the right length are examined, each at the cost of a tag check per key. Another host of the domain may have planted
+/// some in front of the true one.
+const CANDIDATES_MAX: usize = 64;
 
 const HOST: &str = "__Host-";
 
@@ -248,8 +251,8 @@ pub(crate) struct Reading {
     /// The ids that our keys made, each once, in the order of the cookies: browsers send the longest path first (RFC 6265
     /// section 5.4). There are several after a change of the cookie's domain or path, or if another host of the domain planted one.
     pub(crate) ids: Vec<SessionId>,
-    /// Whether there were more values than are examined.
-    pub(crate) is_cut: bool,
+    /// Whether there were more values than a browser has reason to send.
+    pub(crate) is_flooded: bool,
 }
 
 /// Reads the session ids of a request.
@@ -275,8 +278,8 @@ fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing
     let mut reading = Reading::default();
     // Another length is nobody's guess at an id, so it must not use up the guesses.
     for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
-        if count == CANDIDATES_MAX {
-            reading.is_cut = true;
+        reading.is_flooded |= count == IDS_MAX;
+        if count == CANDIDATES_MAX || reading.ids.len() == IDS_MAX {
             break;
         }
         match SessionId::from_cookie(name, value, keys) {

@@ -34,17 +34,21 @@ use crate::{
 pub struct Attached {
     visit: Rc<Visit>,
     site: Rc<Site>,
+    /// What the middleware around this one attached.
+    outer: Option<Rc<Attached>>,
 }
 
 impl Attached {
-    pub(crate) const fn new(visit: Rc<Visit>, site: Rc<Site>) -> Self {
-        Self { visit, site }
-    }
-
-    /// Whether another middleware has attached a session that lives in the cookie of `site`.
-    pub(crate) fn is_taken(request: &ServiceRequest, site: &Site) -> bool {
-        let extensions = request.extensions();
-        extensions.get::<Self>().is_some_and(|outer| outer.site.cookie.name() == site.cookie.name())
+    /// Attaches the session of a middleware; fails if one around it has attached a session that lives in the same cookie.
+    pub(crate) fn attach(request: &ServiceRequest, visit: Rc<Visit>, site: Rc<Site>) -> Result<(), Error> {
+        let mut extensions = request.extensions_mut();
+        let outer = extensions.get::<Self>().cloned().map(Rc::new);
+        let mut around = std::iter::successors(outer.as_deref(), |attached| attached.outer.as_deref());
+        if around.any(|outer| outer.site.cookie.name() == site.cookie.name()) {
+            return Err(Error::new(ErrorKind::NestedMiddleware));
+        }
+        extensions.insert(Self { visit, site, outer });
+        Ok(())
     }
 }
 
@@ -80,7 +84,7 @@ struct Opening {
 impl Opening {
     fn of<T>(request: &HttpRequest) -> Self {
         let attached = request.extensions().get::<Attached>().cloned();
-        let Some(Attached { visit, site }) = attached else {
+        let Some(Attached { visit, site, .. }) = attached else {
             return Self { visit: Err(missing::<T>(request.path())), loading: None };
         };
         let mut loading = None;
@@ -134,7 +138,9 @@ fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Resul
     let opened = loaded.and_then(|()| Tracked::open(visit.clone()));
     opened.map(T::Handle::from).map_err(|error| {
         // The answer to the request tells of it, unless the handler copes.
-        tracing::debug!(%error, state = T::schema().name(), "a session could not be extracted");
+        if let Some(left_out) = visit.shared().lines.expected.due() {
+            tracing::debug!(%error, left_out, state = T::schema().name(), "a session could not be extracted");
+        }
         refused(visit, &error)
     })
 }

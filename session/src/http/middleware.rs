@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage, HttpResponse, ResponseError,
+    HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::header::{HeaderMap, HeaderValue, RETRY_AFTER, SET_COOKIE},
@@ -19,7 +19,7 @@ use actix_web::{
 
 use super::{cookie::protect, extract::Attached, site::Site};
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     sparse::Sparse,
     visit::{shared::Shared, visit::Visit},
 };
@@ -127,16 +127,14 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if Attached::is_taken(&request, &self.site) {
+        let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
+        if let Err(error) = Attached::attach(&request, visit.clone(), site.clone()) {
             static LINES: Sparse = Sparse::new();
-            let error = Error::new(ErrorKind::NestedMiddleware);
             if let Some(left_out) = LINES.due() {
                 tracing::error!(%error, left_out, path = request.path(), "a request is refused");
             }
             return Box::pin(ready(Err(error.into())));
         }
-        let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
-        request.extensions_mut().insert(Attached::new(visit.clone(), site.clone()));
         if site.eager {
             let service = self.service.clone();
             return Box::pin(async move {

@@ -29,12 +29,12 @@ impl Site {
     /// The ids in the request's cookies that our keys made, in the browser's order.
     pub(crate) fn session_ids(&self, headers: &HeaderMap) -> Vec<SessionId> {
         let reading = cookie::read(headers, self.cookie.name(), &self.keys);
-        if reading.is_cut
+        if reading.is_flooded
             && let Some(left_out) = self.lines.too_many.due()
         {
             tracing::warn!(
                 left_out,
-                "a request carries too many session cookies; only the first four are used"
+                "a request carries too many session cookies; those beyond the first few are not looked up"
             );
         }
         reading.ids

@@ -70,12 +70,11 @@ impl Json {
         self.plain_text().map_or_else(|| serde_json::from_str(&self.0), Ok)
     }
 
-    /// Whether this text, which is that of `value`, reads as `value` again. `null` is left to the field, because it may have a default.
+    /// Whether this text, which is that of `value`, reads as `value` again.
     ///
     /// The types that most fields have are known to; deciding that costs nothing, since the type is known when this is compiled.
     pub(crate) fn reads_as<T: Serialize + DeserializeOwned + 'static>(&self, value: &T) -> bool {
-        is_always_readable::<T>()
-            || self.is_null()
+        is_always_readable::<T>() && !self.is_null()
             || self.decode::<T>().is_ok_and(|read| self.nulls_of(&read) == self.nulls_of(value))
     }
 

@@ -115,3 +115,19 @@ pub const fn removed<V: FieldValue>(key: &'static str, since: u16) -> Removed {
 pub fn encode<V: FieldValue>(value: &V) -> Result<Json, Failed> {
     value.encode().ok().filter(|json| value.reads_back(json)).ok_or(Failed::Conversion)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `serde_json` writes `null` for a number that is none, and `null` in a cell means that the field was cleared.
+    #[test]
+    fn a_conversion_to_no_number_fails() {
+        assert_eq!(encode(&f64::NAN), Err(Failed::Conversion));
+        assert_eq!(encode(&Some(f32::INFINITY)), Err(Failed::Conversion));
+        assert_eq!(encode(&vec![f64::NAN]), Err(Failed::Conversion));
+        assert_eq!(encode(&Some(Some(0.5))), Ok(Json::from_store("0.5")));
+        assert_eq!(encode(&None::<f64>), Ok(Json::null()));
+        assert_eq!(encode(&Some(None::<u8>)), Err(Failed::Conversion));
+    }
+}

@@ -44,12 +44,12 @@ pub(super) async fn look_up(shared: Rc<Shared>, ids: Vec<SessionId>) -> LookedUp
             Err(error) => return (None, Err(error)),
         }
     }
-    let Some(arrival) = Arrival::among(met) else {
-        if let Some(left_out) = shared.lines.ambiguous.due() {
-            tracing::warn!(left_out, "a request carries the cookies of several live sessions; none is used");
-        }
-        return (Some(Arrival::Nobody), Ok(()));
-    };
+    let arrival = Arrival::among(met);
+    if arrival.hides_sessions()
+        && let Some(left_out) = shared.lines.ambiguous.due()
+    {
+        tracing::warn!(left_out, "a request carries the cookies of several live sessions; none is used");
+    }
     let loaded = damage.filter(|_| matches!(arrival, Arrival::Unreadable(_))).map_or(Ok(()), Err);
     (Some(arrival), loaded)
 }

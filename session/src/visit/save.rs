@@ -3,7 +3,10 @@
 //! In: what was recorded. Out: what became of it. Never: a rule; a commit is decided by `commit::machine`, and what it leaves by
 //! `commit::ledger`.
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Instant, SystemTime},
+};
 
 use super::{run_to_end::RunToEnd, visit::Visit};
 use crate::{
@@ -88,7 +91,8 @@ impl Visit {
                     continue;
                 }
                 Next::Create(selector, new) => {
-                    shared.store.create(begun, &selector, &new).await.map(Answer::Created)
+                    let created = shared.store.create(begun, &selector, &new).await;
+                    created.map(|created| Answer::Created(created, SystemTime::now().into()))
                 }
                 Next::Delete(selector) => {
                     let deleted = shared.store.delete(begun, &selector, None).await;

@@ -52,7 +52,9 @@ impl Shared {
             _ => true,
         };
         if !is_news {
-            tracing::debug!(%error, "{what}");
+            if let Some(left_out) = self.lines.expected.due() {
+                tracing::debug!(%error, left_out, "{what}");
+            }
         } else if let Some(left_out) = self.lines.answers.due() {
             tracing::error!(%error, left_out, "{what}");
         }

@@ -165,6 +165,9 @@ impl Visit {
 
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&self, error: Error) {
+        if self.replaying.get() {
+            return;
+        }
         if let Some(left_out) = self.shared.lines.unsaved.due() {
             tracing::error!(%error, left_out, "the session of this request cannot be saved");
         }
@@ -173,6 +176,9 @@ impl Visit {
 
     /// Forgets everything that is not stored.
     pub(crate) fn discard(&self) {
+        if self.replaying.get() {
+            return;
+        }
         let forgotten = self.ledger.borrow_mut().discard();
         drop(forgotten);
         self.changed();

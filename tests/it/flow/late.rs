@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tracing::Level;
 
 use super::{
-    kit::{EMPTY, Jar, Shop, World},
+    kit::{Answer, EMPTY, Jar, Shop, World},
     logged::Logged,
     script::Fault,
     wire::{Server, request},
@@ -268,6 +268,35 @@ async fn a_body_sees_what_its_handler_stored() {
         world.browser_after("v1").await.get("/late/purge~is,see").await.body,
         format!("00 | {EMPTY} | {EMPTY}")
     );
+}
+
+/// Nothing was loaded in that request: what the body sees is what the request itself has made.
+#[actix_web::test]
+async fn a_body_sees_the_session_that_its_handler_began() {
+    let world = world().await;
+    let seen = |answer: Answer| answer.body.split(" | ").map(str::to_owned).collect::<Vec<_>>();
+    for early in ["v1", "v1,saveq"] {
+        let began = seen(world.browser().get(&format!("/late/{early}~born,left")).await);
+        assert!(began[0].starts_with("Some("), "{early}: {began:?}");
+        assert_eq!(began[1], "Some(1800)", "{early}");
+        // What was not stored is forgotten, and nothing else.
+        let answer = world.browser().get(&format!("/late/{early}~v7,discard,see,is")).await;
+        assert_eq!(seen(answer)[..2], [r#"- [] 1 "" -"#, "10"], "{early}");
+        // A message is shown once.
+        let browser = world.browser();
+        let answer = browser.get(&format!("/late/n:hello,{early}~t,save,t,see")).await;
+        assert_eq!(seen(answer)[..4], ["hello", "Ok", "none", r#"- [] 1 "" -"#], "{early}");
+        assert_eq!(browser.state().await, r#"- [] 1 "" -"#, "{early}");
+        // A closure that ran on what was stored is rebased onto it.
+        let answer = browser.get(&format!("/late/{early},c1~c2,save,try5")).await;
+        assert_eq!(seen(answer)[..2], ["Ok", "6"], "{early}");
+    }
+    // The same after another user took over the browser.
+    let browser = world.browser_after("v1,in4").await;
+    let answer = browser.get("/late/in5,n:hello~t,save,born,see").await;
+    let answer = seen(answer);
+    assert_eq!((&answer[..2], answer[3].as_str()), (&["hello".into(), "Ok".into()][..], r#"5 [] 0 "" -"#));
+    assert!(answer[2].starts_with("Some("), "{answer:?}");
 }
 
 #[actix_web::test]

@@ -92,16 +92,24 @@ async fn an_application_wrapped_twice_is_refused_loudly() {
     let app = init_service(
         App::new()
             .service(web::scope("/twice").wrap(sessions.clone()).route("", handler()))
-            .service(web::scope("/another").wrap(other).route("", handler()))
+            .service(
+                web::scope("/another")
+                    .service(web::scope("/inner").wrap(sessions.clone()).route("", handler()))
+                    .route("", handler())
+                    .wrap(other),
+            )
             .wrap(sessions),
     )
     .await;
     let (logged, _guard) = Logged::here();
     let response = try_call_service(&app, TestRequest::get().uri("/another").to_request()).await.unwrap();
     assert_eq!(response.status(), 200, "two cookies are two sessions");
-    let refused = app.call(TestRequest::get().uri("/twice").to_request()).await;
-    let status = refused.map_or_else(|error| error.error_response().status(), |response| response.status());
-    assert_eq!(status, 500);
+    for path in ["/twice", "/another/inner"] {
+        let refused = app.call(TestRequest::get().uri(path).to_request()).await;
+        let status =
+            refused.map_or_else(|error| error.error_response().status(), |response| response.status());
+        assert_eq!(status, 500, "{path}");
+    }
     let log = logged.text();
     assert!(log.contains("ERROR") && log.contains("wraps another one with the same cookie"), "{log}");
 }

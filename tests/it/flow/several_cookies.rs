@@ -47,12 +47,37 @@ async fn two_live_sessions_are_nobody_until_a_sign_in() {
     let (one, other) = (world.browser_after("v1").await, world.browser_after("v2,in4").await);
     for cookies in orders(&one.cookie().unwrap(), &other.cookie().unwrap()) {
         assert_eq!(world.request("/do/", Some(&cookies)).await.body, EMPTY);
-        let answer = world.request("/do/purge", Some(&cookies)).await;
-        assert_eq!((answer.status, answer.set_cookie()), (200, None), "it is not known whose logout it is");
         assert!(world.request("/do/in5", Some(&cookies)).await.set_cookie().is_some());
     }
     assert_eq!(one.state().await, r#"- [] 1 "" -"#);
     assert_eq!(other.state().await, r#"4 [] 2 "" -"#);
+}
+
+/// It is not known whose logout it is, and a browser from which somebody logged out must not be signed in.
+#[actix_web::test]
+async fn signing_out_ends_every_session_that_it_may_be_about() {
+    let world = World::new().await;
+    for words in ["purge", "out", "out,in7", "purge,v7"] {
+        for order in [0, 1] {
+            let (one, other) = (world.browser_after("v1,in3").await, world.browser_after("v2,in4").await);
+            let cookies = &orders(&one.cookie().unwrap(), &other.cookie().unwrap())[order];
+            let before = world.store.len();
+            let answer = world.request(&format!("/do/{words}"), Some(cookies)).await;
+            assert_eq!(answer.status, 200, "{words}");
+            assert!(answer.set_cookie().is_some(), "{words}");
+            assert_eq!(world.store.len() - (before - 2), usize::from(words.contains('7')), "{words}");
+            assert_eq!([one.state().await, other.state().await], [EMPTY, EMPTY], "{words}");
+        }
+    }
+    // One that was not confirmed is owed.
+    let (one, other) = (world.browser_after("v1,in3").await, world.browser_after("v2,in4").await);
+    let [cookies, _] = orders(&one.cookie().unwrap(), &other.cookie().unwrap());
+    for nth in [1, 2] {
+        world.store.at("delete", nth, Fault::Fails(StoreErrorKind::Unavailable));
+    }
+    assert_eq!(world.request("/do/purge", Some(&cookies)).await.status, 503);
+    assert_eq!(world.request("/do/purge", Some(&cookies)).await.status, 200);
+    assert_eq!(one.state().await, EMPTY);
 }
 
 #[actix_web::test]

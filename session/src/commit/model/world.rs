@@ -324,7 +324,7 @@ impl World {
             Next::Create(key, new) => {
                 seen.fresh = true;
                 assert!(self.records.insert(*key, Record::create(new, self.now)).is_none());
-                Answer::Created(Created::Created)
+                Answer::Created(Created::Created, self.now)
             }
             Next::Delete(key) => {
                 running.left_home |= self.record(*key).is_some();
