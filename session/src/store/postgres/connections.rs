@@ -5,7 +5,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -37,6 +37,12 @@ pub(super) const AGAIN: Duration = Duration::from_millis(20);
 /// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
+/// The first statements on a connection: whether the server is a standby, and which schema new tables would be in.
+///
+/// From then on functions and operators are found only where PostgreSQL's own are. Otherwise whoever may create one in a schema of the
+/// search path, which was everybody up to version 14, could overload one of these and run as the application (CVE-2018-1058).
+const FIRST: &str = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_schema(); SET search_path = pg_catalog, pg_temp";
+
 /// One statement with its values.
 #[derive(Clone)]
 pub(super) struct Call {
@@ -49,6 +55,8 @@ pub(super) struct Connections {
     /// One permit per connection; waiters are served in order.
     permits: Arc<Semaphore>,
     shelf: Mutex<Vec<(PgListener, Instant)>>,
+    /// The schema in which the user's new tables would be; `None` if there is none.
+    pub(super) schema: OnceLock<Option<String>>,
     /// How long a call waits for a connection.
     pub(super) wait: Duration,
 }
@@ -65,6 +73,7 @@ impl Connections {
             options: options.options(settings),
             permits: Arc::new(Semaphore::new(most)),
             shelf: Mutex::default(),
+            schema: OnceLock::new(),
             wait,
         }
     }
@@ -119,10 +128,14 @@ impl Connections {
         listener.ignore_pool_close_event(true);
         listener.eager_reconnect(false);
         // A standby lags behind, and would answer reads with sessions that were signed out on the primary (G3).
-        let standby = timeout_at(deadline, listener.fetch_one("SELECT pg_is_in_recovery()")).await;
-        if standby.map_err(|_| sqlx::Error::PoolTimedOut)??.try_get(0)? {
+        let first = timeout_at(deadline, listener.fetch_all(sqlx::raw_sql(FIRST))).await;
+        let first = first.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        let first = first.first().ok_or(sqlx::Error::RowNotFound)?;
+        if first.try_get(0)? {
             return Err(sqlx::Error::Configuration(Box::new(Standby)));
         }
+        let schema = first.try_get(1)?;
+        self.schema.get_or_init(|| schema);
         Ok(listener)
     }
 }
@@ -153,6 +166,11 @@ impl Lease {
         let Self { connection, home, permit } = self;
         home.shelf().push((connection, Instant::now()));
         drop(permit);
+    }
+
+    /// The schema in which the user's new tables would be.
+    pub(super) fn schema(&self) -> Option<String> {
+        self.home.schema.get().cloned().flatten()
     }
 
     /// Runs one statement that is its own transaction, gives the connection back, and returns the rows.

@@ -66,6 +66,7 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
     let tables = resolve(&mut lease, names).await?;
     if let Ok(Found::Layout { layout: LAYOUT.., readable_from: ..=LAYOUT }) = look(&mut lease, &tables).await
     {
+        check(&mut lease, &tables).await?;
         lease.give_back();
         return Ok(tables);
     }
@@ -86,6 +87,9 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
         Ok(Found::SomethingElse) => return Err(OpenError::NotSessions(tables.table)),
         Err(error) => return Err(OpenError::Engine(error.into())),
     };
+    if from > 0 {
+        check(&mut lease, &tables).await?;
+    }
     for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
         let sql = migration
             .replace("{table}", &tables.table)
@@ -113,16 +117,17 @@ async fn run(lease: &mut Lease, sql: String) -> Result<Vec<PgRow>, StoreError> {
 /// Checks the server, and finds the schema of the tables.
 async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
     const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
-        current_setting('server_encoding'), coalesce($1, current_schema()), \
-        coalesce(has_schema_privilege(to_regnamespace(quote_ident(coalesce($1, current_schema()))), 'USAGE'), false)";
-    type Server = (i32, String, String, Option<String>, bool);
+        current_setting('server_encoding'), \
+        coalesce(has_schema_privilege(to_regnamespace(quote_ident($1)), 'USAGE'), false)";
+    type Server = (i32, String, String, bool);
+    let schema = names.schema.or_else(|| lease.schema());
     let ask = async {
-        let arguments = Values::none().and(names.schema.clone()).done()?;
+        let arguments = Values::none().and(schema.clone()).done()?;
         let rows = lease.run(Call { sql: SERVER.into_sql_str(), arguments }, STATEMENT).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(Failure::Refused)?;
         <Server as sqlx::FromRow<'_, PgRow>>::from_row(row).map_err(Failure::Refused)
     };
-    let (version, version_name, encoding, schema, usable) =
+    let (version, version_name, encoding, usable) =
         ask.await.map_err(|failure: Failure| OpenError::Engine(failure.into()))?;
     if version < 120_000 {
         return Err(OpenError::Server(version_name));
@@ -133,6 +138,32 @@ async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
     match schema {
         Some(schema) if usable => Ok(Tables::new(&schema, &names.table)),
         schema => Err(OpenError::NoSchema(schema.unwrap_or_default())),
+    }
+}
+
+/// Checks that nobody who is not trusted anyway owns the tables, because a trigger of theirs would run as the application, and that the
+/// user may use them.
+async fn check(lease: &mut Lease, tables: &Tables) -> Result<(), OpenError> {
+    const OWNER: &str = "SELECT o.rolname::text FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner \
+        JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_database d ON d.datname = current_database() \
+        WHERE c.oid IN (to_regclass($1), to_regclass($2)) AND NOT (o.rolsuper OR o.oid = d.datdba \
+            OR pg_has_role(o.oid, n.nspowner, 'USAGE') OR pg_has_role(o.oid, 'USAGE')) LIMIT 1";
+    const MISSING: &str = "SELECT string_agg(right_to, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS right_to \
+        WHERE NOT has_table_privilege(to_regclass($1), right_to) \
+            OR (right_to = 'SELECT' AND NOT has_table_privilege(to_regclass($2), right_to))";
+    let engine = |failure: Failure| OpenError::Engine(failure.into());
+    let names = || Values::none().and(tables.table.clone()).and(tables.layout.clone()).done();
+    let mut answers = [None, None];
+    for (answer, sql) in answers.iter_mut().zip([OWNER, MISSING]) {
+        let arguments = names().map_err(OpenError::Engine)?;
+        let rows = lease.run(Call { sql: sql.into_sql_str(), arguments }, STATEMENT).await.map_err(engine)?;
+        let text = rows.first().map(|row| row.try_get::<Option<String>, _>(0)).transpose();
+        *answer = text.map_err(|error| engine(Failure::Refused(error)))?.flatten();
+    }
+    match answers {
+        [Some(owner), _] => Err(OpenError::Owner { table: tables.table.clone(), owner }),
+        [None, Some(missing)] => Err(OpenError::Rights { table: tables.table.clone(), missing }),
+        [None, None] => Ok(()),
     }
 }
 

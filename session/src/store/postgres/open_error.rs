@@ -56,6 +56,27 @@ pub enum OpenError {
         "the user may not create {0}; grant CREATE on its schema, or connect once as the owner of the schema"
     )]
     NotAllowed(String),
+    /// The tables belong to a role that could run code as the application, by a trigger for example.
+    #[error(
+        "{table} or its layout belongs to the role {owner}, which owns neither the schema nor the database; make the owner of the schema \
+         the owner of the tables, or choose another schema"
+    )]
+    Owner {
+        /// The table.
+        table: String,
+        /// Its owner.
+        owner: String,
+    },
+    /// The user lacks rights on the tables.
+    #[error(
+        "the user may not {missing} on {table} or its layout; grant it as the documentation of `PostgresStore` says"
+    )]
+    Rights {
+        /// The table.
+        table: String,
+        /// The rights that are missing, separated by commas.
+        missing: String,
+    },
     /// A later release of this library wrote the tables; they were left as they are.
     #[error(
         "the session tables have layout {found}, but this release reads layouts up to {supported}; run the later release"

@@ -83,6 +83,7 @@ const CREATE: &str = "
 /// * `judged` decides in the order of the contract: expired rows are gone before anything else is checked (G3), unreadable rows are refused
 ///   before their guards are compared (G6), and then generation and guards hold or do not.
 /// * `changed` and `next` compute the new row from the held one. Nothing is computed for another verdict.
+///   Cells are left alone unless some are written: large ones are stored apart from their row, and would be written again.
 /// * `others` and `admitted` count the principal's other sessions, if this is a sign-in. The caller holds the principal's lock then.
 /// * `evicted`, `written` and `ended` are the only parts that write. All of them take effect together, or none does.
 ///
@@ -113,9 +114,10 @@ const UPDATE: &str = "
             coalesce($persistent, persistent) AS persistent,
             CASE WHEN $sets_label THEN $label ELSE label END AS label,
             CASE WHEN $touches THEN greatest(touched, now) ELSE touched END AS touched,
-            (cells - $deleted::text[]) || (
+            CASE WHEN cardinality($wire_keys::text[]) + cardinality($deleted::text[]) = 0 THEN cells
+            ELSE (cells - $deleted::text[]) || (
                 SELECT coalesce(jsonb_object_agg(w.wire_key, concat(revision + 1, '@' || {ttl}, ' ', w.json)), '{}')
-                FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) AS cells
+                FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) END AS cells
         FROM judged WHERE verdict = 'holds'),
     next AS MATERIALIZED (SELECT *, {end} AS expires FROM changed),
     others AS MATERIALIZED ({others}),

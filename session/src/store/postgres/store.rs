@@ -57,6 +57,9 @@ use crate::{
 /// server connection. With PgBouncer, set `pool_mode = session`, list the parameters that it does not know in
 /// `ignore_startup_parameters`, and set their values on the role instead: `ALTER ROLE .. SET statement_timeout = '3s'`.
 ///
+/// **Search path.** It is `pg_catalog, pg_temp` on every connection, so nobody who may create functions in a schema can overload one that
+/// the store calls. A trigger on the tables must qualify the names that it uses, or set a search path of its own.
+///
 /// **Durability.** It is the server's. With `synchronous_commit = off`, a crash may lose the last sign-outs, and so may a failover to a
 /// standby that is not synchronous.
 ///

@@ -52,7 +52,7 @@ async fn statements_that_were_rolled_back_are_sent_again() {
     // A sequence is not rolled back, so it counts the attempts.
     let twice = "CREATE SEQUENCE tries;
         CREATE FUNCTION passes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF nextval('tries') < 3 THEN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END IF;
+            IF nextval('public.tries') < 3 THEN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END IF;
             RETURN NEW; END $$;
         CREATE TRIGGER passes BEFORE UPDATE ON typed_session FOR EACH ROW EXECUTE FUNCTION passes()";
     server.execute(&database, twice).await;

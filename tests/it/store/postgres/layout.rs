@@ -137,12 +137,99 @@ async fn a_user_without_the_rights_learns_which_are_missing() {
         "GRANT SELECT ON typed_session_layout TO {user};
         GRANT SELECT, INSERT, UPDATE, DELETE ON typed_session TO {user}"
     );
+    // Missing rights are told now, and not at the first sign-in.
+    for right in ["INSERT", "UPDATE", "DELETE", "SELECT"] {
+        server.execute(&database, &format!("{grant}; REVOKE {right} ON typed_session FROM {user}")).await;
+        let error = options().open().await.expect_err(right);
+        assert!(matches!(&error, OpenError::Rights { missing, .. } if missing == right), "{error}");
+    }
+    server.execute(&database, &format!("{grant}; REVOKE SELECT ON typed_session_layout FROM {user}")).await;
+    assert!(options().open().await.is_err());
     server.execute(&database, &grant).await;
     let store = options().open().await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     count(&store, &SELECTOR).await.unwrap();
     assert_eq!(store.sweep(10).await.unwrap(), 0);
     store.delete(&SELECTOR, None).await.unwrap();
+}
+
+/// Whoever may create a function in the schema of the tables must not run as the application (CVE-2018-1058).
+#[tokio::test]
+async fn nobody_elses_functions_or_operators_are_called() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = server.database().await;
+    let traps = [
+        ("concat", "text, text, text, text"),
+        ("concat", "bigint, text, text, text"),
+        ("to_regclass", "varchar"),
+        ("quote_ident", "varchar"),
+        ("pg_is_in_recovery", ""),
+        ("current_schema", ""),
+        ("current_setting", "text"),
+        ("octet_length", "varchar"),
+        ("has_table_privilege", "regclass, text"),
+        ("pg_advisory_xact_lock", "bigint"),
+        ("clock_timestamp", ""),
+        ("now", ""),
+    ];
+    let traps: Vec<_> = traps
+        .iter()
+        .map(|(name, takes)| {
+            format!(
+                "CREATE FUNCTION public.{name}({takes}) RETURNS text LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'hijacked by {name}'; END $$;"
+            )
+        })
+        .collect();
+    let operator = "CREATE FUNCTION public.trap(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'hijacked by an operator'; END $$;
+        CREATE OPERATOR public.<= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.trap);";
+    let before = open(&server.url(&database)).await;
+    server.execute(&database, &(traps.concat() + operator)).await;
+    server
+        .execute(&database, &format!("ALTER DATABASE {database} SET search_path = public, pg_catalog"))
+        .await;
+    // A process that opens calls nothing of theirs, and neither does one that was there already.
+    let after = open(&server.url(&database)).await;
+    for (store, name) in [(before, selector(8)), (after, selector(9))] {
+        store.create(&name, &new_record()).await.unwrap();
+        count(&store, &name).await.unwrap();
+        assert!(store.load(&name).await.unwrap().is_some());
+        store.delete(&name, None).await.unwrap();
+        assert_eq!(store.sweep(10).await.unwrap(), 0);
+        let user = Principal::from_store("shop.user=4");
+        assert_eq!(store.sessions_of(&user).await.unwrap().len(), 0);
+        assert_eq!(store.delete_all(&user, None).await.unwrap(), 0);
+    }
+}
+
+/// A trigger on a table runs as whoever writes to it.
+#[tokio::test]
+async fn tables_of_an_untrusted_owner_are_not_used() {
+    let Some(server) = shared_postgres().await else { return };
+    let database = server.database().await;
+    open(&server.url(&database)).await;
+    let (user, stranger) = (format!("{database}_user"), format!("{database}_stranger"));
+    let planted = format!(
+        "CREATE ROLE {user} LOGIN; CREATE ROLE {stranger};
+        ALTER TABLE typed_session OWNER TO {stranger}; ALTER TABLE typed_session_layout OWNER TO {stranger};
+        GRANT ALL ON typed_session, typed_session_layout TO {user}"
+    );
+    server.execute(&database, &planted).await;
+    let url = server.url(&database).replace("postgres@", &format!("{user}@"));
+    let error = fails(&url).await;
+    assert!(matches!(&error, OpenError::Owner { owner, .. } if *owner == stranger), "{error}");
+    // Who may act as the owner trusts it; so does everybody if it owns the schema.
+    server.execute(&database, &format!("GRANT {stranger} TO {user}")).await;
+    open(&url).await;
+    server
+        .execute(
+            &database,
+            &format!("REVOKE {stranger} FROM {user}; ALTER SCHEMA public OWNER TO {stranger}"),
+        )
+        .await;
+    server.execute(&database, &format!("GRANT USAGE ON SCHEMA public TO {user}")).await;
+    open(&url).await;
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
     // This is not only because a failed statement is sent again.
     let look = "CREATE TABLE seen (level text);
         CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            INSERT INTO seen VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
+            INSERT INTO public.seen VALUES (current_setting('transaction_isolation')); RETURN NEW; END $$;
         CREATE TRIGGER look BEFORE UPDATE ON typed_session FOR EACH ROW EXECUTE FUNCTION look()";
     server.execute(&database, look).await;
     count(&store, &SELECTOR).await.unwrap();
@@ -148,6 +148,41 @@ async fn no_call_reads_the_whole_table() {
 }
 
 /// A session that expired while a writer waited for its row stays expired, however early that writer came.
+/// Large cells are stored apart from their row. The transactions that wrote them tell whether that happened again.
+#[tokio::test]
+async fn a_touch_leaves_the_cells_alone() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let mut new = new_record();
+    // Of many different characters, so that it is not compressed to a few bytes.
+    let text = (1..6_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string());
+    let text = text.collect::<Vec<_>>().concat();
+    new.cells.push(CellWrite::new("shop.text".into(), Json::encode(&text).unwrap()));
+    store.create(&SELECTOR, &new).await.unwrap();
+    let mut connection = server.connection(&database).await;
+    let toast = "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'typed_session'::regclass";
+    let toast: String = ask(&mut connection, toast).await;
+    let written = format!("SELECT string_agg(xmin::text, ',' ORDER BY chunk_id, chunk_seq) FROM {toast}");
+    let before: String =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(written.clone())).fetch_one(&mut connection).await.unwrap();
+    assert!(!before.is_empty());
+    for change in [touch(), {
+        let mut renews = touch();
+        renews.label = Some(Some("laptop".into()));
+        renews
+    }] {
+        assert!(matches!(store.update(&SELECTOR, &change).await, Ok(Updated::Done { .. })));
+        let after: String = sqlx::query_scalar(sqlx::AssertSqlSafe(written.clone()))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(after, before);
+    }
+    count(&store, &SELECTOR).await.unwrap();
+    let after: String =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(written)).fetch_one(&mut connection).await.unwrap();
+    assert_ne!(after, before, "a write of a cell does write them");
+}
+
 #[tokio::test]
 async fn a_write_uses_the_time_at_which_it_got_its_lock() {
     let Some((server, database, store)) = fresh().await else { return };
