@@ -21,8 +21,11 @@ use super::{
     options::{SqliteOptions, Synchronous},
 };
 
-/// `PRAGMA user_version` of the tables below.
+/// The layout of the tables below.
 const LAYOUT: i64 = 1;
+/// `PRAGMA user_version` has the layout in its lower 16 bits, and above them the oldest layout whose releases can use the file, if that is
+/// another one. A migration that only adds columns with defaults leaves the latter as it is (G5).
+const READABLE_FROM: u32 = 16;
 /// `PRAGMA application_id`, the text "ats1". A file with another id belongs to another program.
 const APPLICATION: i64 = 0x6174_7331;
 
@@ -149,7 +152,7 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     // other.
     let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
     wal.map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
-    if found == LAYOUT { Ok(()) } else { upgrade(connection, path).await }
+    if found >= LAYOUT { Ok(()) } else { upgrade(connection, path).await }
 }
 
 async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
@@ -164,7 +167,7 @@ async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     Ok(())
 }
 
-/// The layout of the file; 0 if it is empty.
+/// The layout of the file, which may be a later one that this release can use; 0 if the file is empty.
 async fn layout(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
     const IDENTITY: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
         (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
@@ -174,8 +177,14 @@ async fn layout(connection: &mut SqliteConnection, path: &Path) -> Result<i64, O
         .map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
     match identity {
         (0, 0, 0) => Ok(0),
-        (APPLICATION, found, _) if found > LAYOUT => Err(OpenError::TooNew { found, supported: LAYOUT }),
-        (APPLICATION, found, _) if found > 0 => Ok(found),
+        (APPLICATION, version, _) if version > 0 => {
+            let found = version & ((1 << READABLE_FROM) - 1);
+            let readable_from = Some(version >> READABLE_FROM).filter(|layout| *layout > 0).unwrap_or(found);
+            if readable_from > LAYOUT {
+                return Err(OpenError::TooNew { found, supported: LAYOUT });
+            }
+            Ok(found)
+        }
         _ => Err(OpenError::NotSessions(path.to_path_buf())),
     }
 }

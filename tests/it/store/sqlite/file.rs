@@ -22,14 +22,27 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
     store.create(&SELECTOR, &new_record()).await.unwrap();
     drop(store);
     let mut connection = raw(&path).await;
-    sqlx::query("PRAGMA user_version = 2").execute(&mut connection).await.unwrap();
-    let error = SqliteStore::open(&path).await.unwrap_err();
-    assert!(matches!(error, OpenError::TooNew { found: 2, supported: 1 }), "{error:?}");
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(version, 2);
-    sqlx::query("PRAGMA user_version = 1").execute(&mut connection).await.unwrap();
+    for version in [2, 2 << 16 | 2, 2 << 16 | 9] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        let is_named =
+            matches!(error, OpenError::TooNew { found, supported: 1 } if found == version & 0xffff);
+        assert!(is_named, "{error:?}");
+        let left: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(left, version);
+    }
+    // A later layout that this release can use, and a column that it added.
+    let later =
+        "PRAGMA user_version = 0x10009; ALTER TABLE session ADD COLUMN more TEXT NOT NULL DEFAULT 'new'";
+    sqlx::raw_sql(later).execute(&mut connection).await.unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(text(&store, &SELECTOR, "shop.visits").await.as_deref(), Some("0"));
+    store.create(&Selector::from_bytes([2; 16]), &new_record()).await.unwrap();
+    let left: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, 0x1_0009);
 }
 
 #[tokio::test]
