@@ -8,7 +8,7 @@ use std::{
 use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::{Selector, VerifierHash},
-    record::{Json, Limits, Timestamp},
+    record::{Json, Limits, Principal, Timestamp},
     store::{Clock, Created, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
 };
 
@@ -55,6 +55,30 @@ fn a_full_store_refuses_and_ends_no_live_session() {
     block_on(store.delete(&selector(0), None)).unwrap();
     assert_eq!(create(&store, 52, MINUTE), Ok(Created::Created));
     assert_eq!(store.len(), 50);
+}
+
+/// Whoever begins sessions without signing in must not keep users from signing in.
+#[test]
+fn an_anonymous_session_makes_room_for_a_user_and_a_user_for_nobody() {
+    let store = MemoryStore::bounded(50);
+    let sign_in = |at: u32, n: u32| {
+        let mut new = new_record(10 * MINUTE);
+        new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
+        new.authenticated = true;
+        block_on(store.create(&selector(at), &new)).map_err(|error| error.kind())
+    };
+    for n in 0..50 {
+        create(&store, n, 10 * MINUTE).unwrap();
+    }
+    for n in 0..50 {
+        assert_eq!(sign_in(100 + n, n), Ok(Created::Created), "{n}");
+        assert_eq!(store.len(), 50);
+        // A sign-in that is not made ends nobody's session.
+        assert_eq!(sign_in(100 + n, n), Ok(Created::Exists));
+        assert_eq!((0..50).map(|n| u32::from(alive(&store, n))).sum::<u32>(), 49 - n);
+    }
+    assert_eq!(sign_in(200, 50), Err(StoreErrorKind::Full));
+    assert!((100..150).all(|n| alive(&store, n)));
 }
 
 #[test]

@@ -56,7 +56,9 @@ mod store;
 pub struct MemoryStore(Arc<Inner>);
 
 impl MemoryStore {
-    /// A store for at most `limit` records. A full store refuses new sessions with [`Full`](crate::store::StoreErrorKind::Full), and ends none.
+    /// A store for at most `limit` records. A full store refuses new sessions with [`Full`](crate::store::StoreErrorKind::Full). For the
+    /// session of a user who signs in it ends an anonymous one, so that visitors who do not sign in lock nobody out. It never ends the
+    /// session of a user to make room.
     #[must_use]
     pub fn bounded(limit: usize) -> Self {
         Self::with(limit, Arc::new(SystemClock))

@@ -20,6 +20,9 @@ use crate::{
 /// Enough that workers rarely wait for the same lock, and a power of two, so that the first byte of a selector picks evenly.
 pub(super) const SHARDS: usize = 32;
 
+/// How many records of a shard are looked at when one must make room.
+const LOOKED_AT: usize = 64;
+
 pub(super) struct Shards {
     parts: [Mutex<Shard>; SHARDS],
     next_swept: AtomicUsize,
@@ -135,6 +138,24 @@ impl Shards {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed);
         #[allow(clippy::indexing_slicing)] // a remainder of the length
         self.sweep_part(&self.parts[next % SHARDS], now)
+    }
+
+    /// Removes an anonymous record to make room, one of those that end first; `false` if none was found.
+    ///
+    /// It looks at the records that end first in each shard, and no further, because a full store must not search itself for every
+    /// sign-in.
+    pub(super) fn evict_anonymous(&self) -> bool {
+        let from = self.next_swept.fetch_add(1, Ordering::Relaxed);
+        (from..from + SHARDS).any(|at| {
+            #[allow(clippy::indexing_slicing)] // a remainder of the length
+            let mut shard = lock(&self.parts[at % SHARDS]);
+            let is_anonymous = |selector: &Selector| {
+                shard.records.get(selector).is_some_and(|record| record.meta().principal.is_none())
+            };
+            let first = shard.ends.iter().take(LOOKED_AT).map(|Reverse((end, selector))| (*end, *selector));
+            let first = first.filter(|(_, selector)| is_anonymous(selector)).min();
+            first.is_some_and(|(_, selector)| self.remove(&mut shard, &selector).is_some())
+        })
     }
 
     pub(super) fn remove(&self, shard: &mut Shard, selector: &Selector) -> Option<Ended> {

@@ -126,6 +126,13 @@ impl Inner {
         if let Some((principal, owned)) = &signing_in {
             evicted = self.evicted(owned, principal, selector, new.max_sessions);
         }
+        if signing_in.is_some()
+            && evicted.is_some()
+            && self.shards.len() >= self.limit
+            && !self.shards.shard(selector).records.contains_key(selector)
+        {
+            self.shards.evict_anonymous();
+        }
         let mut shard = self.shards.shard(selector);
         // Under the lock: a call that waited must not decide by an earlier time than the call before it.
         let now = self.clock.now();
