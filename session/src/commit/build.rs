@@ -2,7 +2,7 @@
 //!
 //! In: a fold and a record. Out: an [`Attempt`], or a [`NewRecord`] and its id. Never: what to do with the store's answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     arrival::{Arrival, Base, touch_is_due},
@@ -36,7 +36,7 @@ pub(crate) struct Attempt {
     /// The record that the change was made for.
     pub(super) on: Loaded,
     by: By,
-    pub(super) change: Change,
+    pub(super) change: Rc<Change>,
     /// The fields that the change stores in their newer form.
     pub(super) upgraded: Vec<Upgraded>,
     pub(super) cookie: CookieAction,
@@ -119,6 +119,7 @@ impl Attempt {
         }
         let cookie = if sends_cookie { cookie_for(id, meta, &change) } else { CookieAction::Keep };
         check_size(record, &change, rules.max_record)?;
+        let change = Rc::new(change);
         Ok(Some(Self { id, on: target.on.clone(), by: target.by, change, upgraded, cookie }))
     }
 
@@ -130,11 +131,11 @@ impl Attempt {
         if upgrades.writes.is_empty() {
             return;
         }
-        let mut change = self.change.clone();
+        let mut change = Change::clone(&self.change);
         change.guards.extend(upgrades.guards);
         change.write.extend(upgrades.writes);
         if check_size(record, &change, rules.max_record).is_ok() {
-            self.change = change;
+            self.change = Rc::new(change);
             self.upgraded.extend(upgrades.upgraded);
         }
     }

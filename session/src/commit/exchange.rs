@@ -38,7 +38,7 @@ pub(crate) struct Request {
     pub(crate) arrival: Arrival,
     pub(crate) operations: Vec<Rc<Recorded>>,
     /// The operations as the handlers saw them.
-    pub(crate) local: Fold,
+    pub(crate) local: Rc<Fold>,
     /// The schemas with a history that this request read; what it upgraded on reading may be stored.
     pub(crate) schemas: Vec<&'static Schema>,
     pub(crate) since: Since,
@@ -67,8 +67,8 @@ pub(crate) enum Head {
 /// What the shell must do next.
 #[derive(Debug)]
 pub(crate) enum Next {
-    Create(Selector, Box<NewRecord>),
-    Update(Selector, Box<Change>),
+    Create(Selector, Rc<NewRecord>),
+    Update(Selector, Rc<Change>),
     Delete(Selector),
     /// Wait for a random time up to this, then call [`Commit::waited`](super::machine::Commit::waited).
     Wait(Duration),

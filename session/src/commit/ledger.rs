@@ -375,7 +375,7 @@ impl Ledger {
         Ok(Request {
             arrival: self.arrival().clone(),
             operations: self.operations.clone(),
-            local: self.fold.clone(),
+            local: Rc::new(self.fold.clone()),
             schemas: self.schemas.iter().copied().filter(|schema| !schema.groups().is_empty()).collect(),
             since: self.since,
             granted: self.granted,

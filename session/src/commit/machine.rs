@@ -3,7 +3,7 @@
 //! In: a [`Request`], and the store's answers one by one. Out: the [`Next`] thing to do, until it is [`Next::Finish`]. Never: I/O,
 //! actix, a clock of its own. The commit table in `ARCHITECTURE.md` is this file in words.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, Base, has_other_verifier, is_just_renewed, touch_is_due},
@@ -51,7 +51,7 @@ enum Stage {
     /// Creating a record; then `left`, the session that the request left for it, is deleted.
     Create {
         id: SessionId,
-        new: Box<NewRecord>,
+        new: Rc<NewRecord>,
         mints: u32,
         left: Option<SessionId>,
     },
@@ -113,7 +113,7 @@ impl<'a> Commit<'a> {
             Stage::Update(_) if elapsed >= self.rules.deadline => {
                 Next::fail(Error::new(ErrorKind::Contended))
             }
-            Stage::Update(attempt) => Next::Update(attempt.id.selector, Box::new(attempt.change.clone())),
+            Stage::Update(attempt) => Next::Update(attempt.id.selector, attempt.change.clone()),
             _ => Next::fail(Error::new(ErrorKind::StoreUnavailable)),
         }
     }
@@ -285,7 +285,7 @@ impl<'a> Commit<'a> {
             return Next::nothing();
         }
         self.stage = Stage::Touch;
-        Next::Update(id.selector, Box::new(Change { touch: true, ..Change::default() }))
+        Next::Update(id.selector, Rc::new(Change { touch: true, ..Change::default() }))
     }
 
     /// Sends `fold` as a change of `target`, if it changes anything there.
@@ -305,7 +305,7 @@ impl<'a> Commit<'a> {
         if self.conflicts == 0 {
             attempt.add_upgrades(fold, &self.request.schemas, self.rules);
         }
-        let update = Next::Update(target.id.selector, Box::new(attempt.change.clone()));
+        let update = Next::Update(target.id.selector, attempt.change.clone());
         self.stage = Stage::Update(Box::new(attempt));
         Ok(update)
     }
@@ -391,7 +391,7 @@ impl<'a> Commit<'a> {
         let Some((id, new)) = new_record(fold, self.request.granted, self.request.head, self.rules)? else {
             return Ok(Next::nothing());
         };
-        let new = Box::new(new);
+        let new = Rc::new(new);
         self.stage = Stage::Create { id, new: new.clone(), mints: 1, left };
         Ok(Next::Create(id.selector, new))
     }
@@ -399,7 +399,7 @@ impl<'a> Commit<'a> {
     /// The selector is taken. The record under it belongs to another visitor, so a new selector is tried.
     fn create_again(
         &mut self,
-        mut new: Box<NewRecord>,
+        mut new: Rc<NewRecord>,
         mints: u32,
         left: Option<SessionId>,
     ) -> Result<Next, Error> {
@@ -408,7 +408,7 @@ impl<'a> Commit<'a> {
             return Err(Error::new(ErrorKind::NoRandomness).because(because));
         }
         let id = mint(self.rules.random)?;
-        new.verifier = id.verifier_hash();
+        Rc::make_mut(&mut new).verifier = id.verifier_hash();
         self.stage = Stage::Create { id, new: new.clone(), mints: mints + 1, left };
         Ok(Next::Create(id.selector, new))
     }

@@ -108,8 +108,8 @@ struct Case {
 /// A store call.
 #[derive(Clone, Debug)]
 enum Asked {
-    Create(Box<NewRecord>),
-    Update(Box<Change>),
+    Create(Rc<NewRecord>),
+    Update(Rc<Change>),
     Delete,
     Wait,
 }
@@ -392,7 +392,7 @@ fn as_it_was_loaded() {
     let as_loaded = || Case::new(live(Some("1")), vec![set(CART, "[1]")]);
     as_loaded().ok().is(&[], "keep");
     let mut renews = as_loaded();
-    renews.request.local.renews = true;
+    Rc::make_mut(&mut renews.request.local).renews = true;
     let ran = renews.ok();
     ran.is(&["update"], "set");
     assert_eq!(keys(&ran.change().write), ["s.cart"], "nothing is left out of a request that renews");

@@ -7,7 +7,6 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     future::Future,
-    marker::PhantomData,
     ops::Deref,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     rc::Rc,
@@ -233,13 +232,14 @@ impl<T: SessionState> Tracked<T> {
         access: fn(&mut T) -> &mut V,
         update: impl Fn(&mut V) + 'static,
     ) {
-        self.run(Some(at), move |state| update(access(state)), false, Location::caller());
+        let update = Box::new(move |state: &mut T| update(access(state)));
+        self.run(Some(at), update, false, Location::caller());
     }
 
     /// Changes the state by a closure.
     #[track_caller]
     pub fn update(&mut self, update: impl Fn(&mut T) + 'static) {
-        self.run(None, update, false, Location::caller());
+        self.run(None, Box::new(update), false, Location::caller());
     }
 
     /// Changes the state by a closure, commits, and returns what the closure returned when it ran on the data that was stored.
@@ -253,7 +253,8 @@ impl<T: SessionState> Tracked<T> {
     ) -> impl Future<Output = Result<R, Error>> + use<T, R, F> {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();
-        self.run(None, move |state| drop(slot.borrow_mut().replace(update(state))), true, Location::caller());
+        let update = Box::new(move |state: &mut T| drop(slot.borrow_mut().replace(update(state))));
+        self.run(None, update, true, Location::caller());
         let saving = self.session().save();
         async move {
             saving.await?;
@@ -261,14 +262,15 @@ impl<T: SessionState> Tracked<T> {
         }
     }
 
+    /// The closure is boxed, so that the rest is compiled once for each state and not once for each closure.
     fn run(
         &mut self,
         read: Option<usize>,
-        run: impl Fn(&mut T) + 'static,
+        run: Box<dyn Fn(&mut T)>,
         tells: bool,
         caller: &'static Location<'static>,
     ) {
-        let closure = Closure { read, run, tells, caller, state: PhantomData };
+        let closure = Closure { read, run, tells, caller };
         match closure.run_on(&mut self.current().value) {
             Ok(ran) => {
                 let (affects, wrote) = (Affects::Section(T::schema()), ran.wrote.clone());
@@ -304,17 +306,16 @@ impl<T: SessionState> fmt::Debug for Tracked<T> {
 }
 
 /// A closure over `T`, kept to run again.
-struct Closure<T, F> {
+struct Closure<T> {
     /// The index of the field that it is given; `None`: the whole state.
     read: Option<usize>,
-    run: F,
+    run: Box<dyn Fn(&mut T)>,
     /// Whether its caller is told what it returned.
     tells: bool,
     caller: &'static Location<'static>,
-    state: PhantomData<fn(T)>,
 }
 
-impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
+impl<T: SessionState> Closure<T> {
     /// Runs the closure in place and returns what it changed. Both texts that are compared come from this binary, so that a field
     /// which an older one wrote differently does not count as changed.
     fn run_on(&self, state: &mut T) -> Result<Ran, Error> {
@@ -349,7 +350,7 @@ impl<T: SessionState, F: Fn(&mut T)> Closure<T, F> {
     }
 }
 
-impl<T: SessionState, F: Fn(&mut T)> Replay for Closure<T, F> {
+impl<T: SessionState> Replay for Closure<T> {
     fn schema(&self) -> &'static Schema {
         T::schema()
     }

@@ -339,7 +339,7 @@ impl SessionMiddlewareBuilder {
             succession: Succession::new(&self.key),
         };
         let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, self.schemas);
-        let keys = KeyRing::new(&self.key, &self.retired);
+        let keys = KeyRing::new(cookie.name(), &self.key, &self.retired);
         let site = Site { cookie, retired, keys, eager: self.eager, lines: shared.lines.clone() };
         SessionMiddleware::over(site, shared)
     }

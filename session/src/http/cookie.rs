@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, EXPIRES, HeaderMap, HeaderValue, VARY};
+use actix_web::http::header::{CACHE_CONTROL, COOKIE, EXPIRES, HeaderMap, HeaderName, HeaderValue, VARY};
 
 use crate::id::{
     keys::KeyRing,
@@ -196,7 +196,7 @@ impl CookieSpec {
         }
     }
 
-    /// The full name with its prefix. The tag of an id covers it.
+    /// The full name with its prefix. The keys that tag an id depend on it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -257,7 +257,7 @@ pub(crate) struct Reading {
 
 /// Reads the session ids of a request.
 pub(crate) fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
-    decide(candidates(headers, name), name, keys)
+    decide(candidates(headers, name), keys)
 }
 
 /// Every value that the request's cookie headers give to `name`.
@@ -274,7 +274,7 @@ fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     })
 }
 
-fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing) -> Reading {
+fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, keys: &KeyRing) -> Reading {
     let mut reading = Reading::default();
     // Another length is nobody's guess at an id, so it must not use up the guesses.
     for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
@@ -282,7 +282,7 @@ fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, name: &str, keys: &KeyRing
         if count == CANDIDATES_MAX || reading.ids.len() == IDS_MAX {
             break;
         }
-        match SessionId::from_cookie(name, value, keys) {
+        match SessionId::from_cookie(value, keys) {
             Some(id) if !reading.ids.contains(&id) => reading.ids.push(id),
             _ => {}
         }
@@ -321,14 +321,10 @@ pub(crate) fn set(
     if value.bytes().any(|byte| !byte.is_ascii_graphic() || b"\",;\\".contains(&byte)) {
         return Err(SetError::NotCookieText);
     }
-    let mut text = format!("{name}={value}{attributes}");
-    if let Some(age) = max_age {
-        // Zero would remove the cookie.
-        let seconds = age.as_secs().clamp(1, MAX_AGE_CAP);
-        text.push_str("; Max-Age=");
-        text.push_str(&seconds.to_string());
-    }
-    let mut header = HeaderValue::try_from(text).map_err(|_| SetError::NotCookieText)?;
+    // Zero would remove the cookie.
+    let max_age = max_age.map(|age| format!("; Max-Age={}", age.as_secs().clamp(1, MAX_AGE_CAP)));
+    let parts = [name, "=", value, attributes, max_age.as_deref().unwrap_or_default()];
+    let mut header = HeaderValue::try_from(parts.concat()).map_err(|_| SetError::NotCookieText)?;
     // Its Debug shows nothing, and HTTP/2 keeps it out of the compression table.
     header.set_sensitive(true);
     Ok(header)
@@ -338,6 +334,10 @@ pub(crate) fn set(
 pub(crate) fn remove(spec: &CookieSpec) -> HeaderValue {
     spec.removal.clone()
 }
+
+/// A CDN obeys these rather than `Cache-Control` (RFC 9213 section 2.2).
+static FOR_CDNS: [HeaderName; 2] =
+    [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("surrogate-control")];
 
 /// Keeps shared caches from giving a response to another visitor, as it depends on the session or sets its cookie.
 pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
@@ -349,9 +349,9 @@ pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
     if !varies {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
-    // A CDN obeys these rather than `Cache-Control` (RFC 9213 section 2.2).
-    headers.remove("cdn-cache-control");
-    headers.remove("surrogate-control");
+    for name in &FOR_CDNS {
+        headers.remove(name);
+    }
     if set_cookie {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {

@@ -47,7 +47,7 @@ impl Site {
             CookieAction::Keep => return Vec::new(),
             CookieAction::Remove => cookie::remove(&self.cookie),
             CookieAction::Set { id, max_age } => {
-                let value = id.to_cookie(self.cookie.name(), &self.keys);
+                let value = id.to_cookie(&self.keys);
                 match cookie::set(&self.cookie, &value, *max_age) {
                     Ok(cookie) => cookie,
                     Err(error) => {

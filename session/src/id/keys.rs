@@ -121,7 +121,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The keys that tag cookies. The first one tags, and every one verifies.
+/// The keys that tag the cookies of one name. The first one tags, and every one verifies.
 #[derive(Clone)]
 pub(crate) struct KeyRing {
     first: Hmac<Sha256>,
@@ -129,23 +129,25 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    pub(crate) fn new(first: &Key, retired: &[Key]) -> Self {
+    /// The keys for the cookie called `name`. They depend on the name, so a tag need not cover it.
+    pub(crate) fn new(name: &str, first: &Key, retired: &[Key]) -> Self {
+        let tagging = |key: &Key| derived(key, &[b"actix-typed-session 1 cookie tag ", name.as_bytes()]);
         Self { first: tagging(first), retired: retired.iter().map(tagging).collect() }
     }
 
-    /// The tag of `parts` for the cookie called `name`: HMAC-SHA-256, truncated to 128 bits (RFC 2104 section 5).
-    pub(crate) fn tag(&self, name: &str, parts: &[&[u8]]) -> Tag {
-        let full = fed(&self.first, name, parts).finalize().into_bytes();
+    /// The tag of `parts`, each of a fixed length: HMAC-SHA-256, truncated to 128 bits (RFC 2104 section 5).
+    pub(crate) fn tag(&self, parts: &[&[u8]]) -> Tag {
+        let full = fed(&self.first, parts).finalize().into_bytes();
         let mut tag = Tag::default();
         tag.iter_mut().zip(full).for_each(|(to, from)| *to = from);
         tag
     }
 
     /// Whether one of the keys made `tag`, in constant time for each key.
-    pub(crate) fn verify(&self, name: &str, parts: &[&[u8]], tag: &Tag) -> bool {
+    pub(crate) fn verify(&self, parts: &[&[u8]], tag: &Tag) -> bool {
         std::iter::once(&self.first)
             .chain(&self.retired)
-            .any(|key| fed(key, name, parts).verify_truncated_left(tag).is_ok())
+            .any(|key| fed(key, parts).verify_truncated_left(tag).is_ok())
     }
 }
 
@@ -155,12 +157,9 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// The MAC of `key`, fed with the name and the parts.
-fn fed(key: &Hmac<Sha256>, name: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
+/// The MAC of `key`, fed with the parts.
+fn fed(key: &Hmac<Sha256>, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = key.clone();
-    // The parts have a fixed length. The name has not, so its length goes first: no two inputs feed the same bytes.
-    mac.update(&(name.len() as u64).to_be_bytes());
-    mac.update(name.as_bytes());
     for part in parts {
         mac.update(part);
     }
@@ -177,12 +176,14 @@ pub(crate) struct Succession(Hmac<Sha256>);
 
 impl Succession {
     pub(crate) fn new(key: &Key) -> Self {
-        Self(derived(key, b"actix-typed-session 1 verifier after sign-in"))
+        Self(derived(key, &[b"actix-typed-session 1 verifier after sign-in"]))
     }
 
-    /// The verifier after `user` signed in to the session that `parts` identify.
+    /// The verifier after `user` signed in to the session that `parts`, each of a fixed length, identify.
     pub(super) fn verifier(&self, user: &str, parts: &[&[u8]]) -> [u8; 32] {
-        fed(&self.0, user, parts).finalize().into_bytes().into()
+        let mut mac = fed(&self.0, parts);
+        mac.update(user.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -192,17 +193,12 @@ impl fmt::Debug for Succession {
     }
 }
 
-/// The key for tagging cookies, derived from `key`.
-fn tagging(key: &Key) -> Hmac<Sha256> {
-    derived(key, b"actix-typed-session 1 cookie tag")
-}
-
 /// The key for one purpose, derived from `key`.
 #[allow(clippy::expect_used)] // neither call can fail: HKDF is asked for 32 bytes, and HMAC takes keys of any length
-fn derived(key: &Key, purpose: &[u8]) -> Hmac<Sha256> {
+fn derived(key: &Key, purpose: &[&[u8]]) -> Hmac<Sha256> {
     let mut derived = [0; 32];
     Hkdf::<Sha256>::new(None, &key.0)
-        .expand(purpose, &mut derived)
+        .expand_multi_info(purpose, &mut derived)
         .expect("HKDF-SHA-256 can expand to 32 bytes");
     Hmac::new_from_slice(&derived).expect("HMAC takes keys of any length")
 }

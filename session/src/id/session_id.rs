@@ -48,9 +48,14 @@ impl fmt::Debug for SessionId {
 impl SessionId {
     /// Makes a new id with a new selector and a new verifier.
     pub(crate) fn mint(random: Randomness) -> Result<Self, NoRandomness> {
-        let mut selector = [0; SELECTOR_BYTES];
-        random.fill(&mut selector)?;
-        Self { selector: Selector(selector), verifier: [0; VERIFIER_BYTES] }.with_new_verifier(random)
+        // One call for both, because each is a system call.
+        let mut bytes = [0; SELECTOR_BYTES + VERIFIER_BYTES];
+        random.fill(&mut bytes)?;
+        let (mut selector, mut verifier) = ([0; SELECTOR_BYTES], [0; VERIFIER_BYTES]);
+        let (first, rest) = bytes.split_at(SELECTOR_BYTES);
+        selector.copy_from_slice(first);
+        verifier.copy_from_slice(rest);
+        Ok(Self { selector: Selector(selector), verifier })
     }
 
     /// Renews the id: the same selector with a new verifier.
@@ -69,9 +74,9 @@ impl SessionId {
         VerifierHash(Sha256::digest(self.verifier).into())
     }
 
-    /// The value of the cookie called `name`.
-    pub(crate) fn to_cookie(self, name: &str, keys: &KeyRing) -> String {
-        let tag = keys.tag(name, &[VERSION.as_bytes(), &self.selector.0, &self.verifier]);
+    /// The value of the cookie whose name `keys` are for.
+    pub(crate) fn to_cookie(self, keys: &KeyRing) -> String {
+        let tag = keys.tag(&[VERSION.as_bytes(), &self.selector.0, &self.verifier]);
         let mut text = String::with_capacity(COOKIE_CHARS);
         text.push_str(VERSION);
         for part in [&self.selector.0[..], &self.verifier, &tag] {
@@ -81,8 +86,8 @@ impl SessionId {
         text
     }
 
-    /// Reads the id from the value of a cookie called `name`; `None` unless one of `keys` tagged it.
-    pub(crate) fn from_cookie(name: &str, value: &[u8], keys: &KeyRing) -> Option<Self> {
+    /// Reads the id from the value of a cookie; `None` unless one of `keys` tagged it.
+    pub(crate) fn from_cookie(value: &[u8], keys: &KeyRing) -> Option<Self> {
         if value.len() != COOKIE_CHARS {
             return None;
         }
@@ -91,7 +96,7 @@ impl SessionId {
         let selector = Selector(decode(parts.next()?)?);
         let verifier: [u8; VERIFIER_BYTES] = decode(parts.next()?)?;
         let tag: Tag = decode(parts.next()?)?;
-        let authentic = keys.verify(name, &[version.as_bytes(), &selector.0, &verifier], &tag);
+        let authentic = keys.verify(&[version.as_bytes(), &selector.0, &verifier], &tag);
         (authentic && parts.next().is_none()).then_some(Self { selector, verifier })
     }
 }

@@ -29,27 +29,28 @@ impl Visit {
 
     /// Loads the session that one of `ids` opens. All callers of one request share one load, and whoever waits for it drives it.
     pub(crate) async fn load(&self, ids: Vec<SessionId>) -> Result<(), Error> {
-        let (mut load, is_first) = match &mut *self.loading.borrow_mut() {
+        let begun = match &*self.loading.borrow() {
             Loading::Done(loaded) => return loaded.clone(),
-            Loading::UnderWay(load) => (load.clone(), false),
-            loading @ Loading::NotBegun => {
-                if ids.is_empty() {
-                    *loading = Loading::Done(Ok(()));
-                    return Ok(());
-                }
+            Loading::UnderWay(load) => Some(load.clone()),
+            Loading::NotBegun => None,
+        };
+        let load = match begun {
+            Some(load) => load,
+            None if ids.is_empty() => return self.has_loaded((None, Ok(()))),
+            None => {
                 // It does not own the visit, which would then own itself.
-                let load = look_up(self.shared.clone(), ids).boxed_local().shared();
-                *loading = Loading::UnderWay(load.clone());
-                (load, true)
+                let mut load = look_up(self.shared.clone(), ids).boxed_local();
+                // A store in memory answers at once, and then there is nothing to share.
+                if let Some(done) = (&mut load).now_or_never() {
+                    return self.has_loaded(done);
+                }
+                let load = load.shared();
+                *self.loading.borrow_mut() = Loading::UnderWay(load.clone());
+                // It may hold a connection, and whoever waits may give up, so the worker drives it on.
+                spawn(load.clone().map(drop));
+                load
             }
         };
-        if is_first {
-            if let Some(done) = (&mut load).now_or_never() {
-                return self.has_loaded(done);
-            }
-            // It may hold a connection, and whoever waits may give up, so the worker drives it on.
-            spawn(load.clone().map(drop));
-        }
         let done = load.await;
         self.has_loaded(done)
     }

@@ -36,7 +36,11 @@ pub(super) type WeakBegun<T> = WeakShared<LocalBoxFuture<'static, Result<T, Erro
 /// also keep the future without polling it, while others wait for what the work holds.
 pub(crate) struct RunToEnd<T: Clone + 'static> {
     state: State<T>,
-    worker: Worker,
+    ongoing: Ongoing,
+    /// The longest time that a worker which stops spends on it.
+    deadline: Duration,
+    /// Whether somebody still waits for the outcome, for the worker that has taken the work over.
+    is_awaited: Option<Rc<Cell<bool>>>,
 }
 
 enum State<T: 'static> {
@@ -45,22 +49,11 @@ enum State<T: 'static> {
     Ended,
 }
 
-/// What a worker must know of work that it takes over.
-#[derive(Clone)]
-struct Worker {
-    ongoing: Ongoing,
-    /// The longest time that a worker which stops spends on it.
-    deadline: Duration,
-    /// Whether somebody still waits for the outcome.
-    is_awaited: Rc<Cell<bool>>,
-}
-
 impl<T: Clone + 'static> RunToEnd<T> {
     /// Work that `begin` begins.
     pub(crate) fn new(shared: &Shared, begin: impl FnOnce() -> Begun<T> + 'static) -> Self {
         let (ongoing, deadline) = (shared.ongoing.clone(), shared.rules.deadline);
-        let worker = Worker { ongoing, deadline, is_awaited: Rc::new(Cell::new(true)) };
-        Self { state: State::New(Box::new(begin)), worker }
+        Self { state: State::New(Box::new(begin)), ongoing, deadline, is_awaited: None }
     }
 
     /// Work that waits for nothing else.
@@ -81,7 +74,9 @@ impl<T: Clone + 'static> Future for RunToEnd<T> {
         let polled = work.poll_unpin(context);
         if polled.is_pending() {
             if is_first && can_spawn() {
-                rt::spawn(self.worker.clone().drive(work.clone()));
+                let is_awaited = self.is_awaited.insert(Rc::new(Cell::new(true))).clone();
+                let driven = Driven::new(work.clone(), self.deadline, self.ongoing.count());
+                rt::spawn(drive(driven, is_awaited));
             }
             self.state = State::Begun(work);
         }
@@ -91,21 +86,20 @@ impl<T: Clone + 'static> Future for RunToEnd<T> {
 
 impl<T: Clone + 'static> Drop for RunToEnd<T> {
     fn drop(&mut self) {
-        self.worker.is_awaited.set(false);
+        if let Some(is_awaited) = &self.is_awaited {
+            is_awaited.set(false);
+        }
     }
 }
 
-impl Worker {
-    async fn drive<T: Clone + 'static>(self, work: Begun<T>) {
-        static LINES: Sparse = Sparse::new();
-        let Self { ongoing, deadline, is_awaited } = self;
-        let mut driven = Driven::new(work, deadline, ongoing.count());
-        if let Err(error) = poll_fn(|context| driven.work.poll_unpin(context)).await
-            && !is_awaited.get()
-            && let Some(left_out) = LINES.due()
-        {
-            tracing::error!(%error, left_out, "a session could not be saved; the client has gone, so nobody was told");
-        }
+/// What a worker does with work that it has taken over.
+async fn drive<T: Clone + 'static>(mut driven: Driven<T>, is_awaited: Rc<Cell<bool>>) {
+    static LINES: Sparse = Sparse::new();
+    if let Err(error) = poll_fn(|context| driven.work.poll_unpin(context)).await
+        && !is_awaited.get()
+        && let Some(left_out) = LINES.due()
+    {
+        tracing::error!(%error, left_out, "a session could not be saved; the client has gone, so nobody was told");
     }
 }
 

@@ -18,7 +18,7 @@ fn key(first: u8) -> Key {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::new(&key(1), &[])
+    KeyRing::new(NAME, &key(1), &[])
 }
 
 fn mint() -> SessionId {
@@ -169,7 +169,7 @@ fn the_longest_of_everything_is_accepted() {
         ..options()
     };
     let spec = spec(&options);
-    let value = mint().to_cookie(spec.name(), &ring());
+    let value = mint().to_cookie(&KeyRing::new(spec.name(), &key(1), &[]));
     set(&spec, &value, Some(Duration::MAX)).unwrap();
 }
 

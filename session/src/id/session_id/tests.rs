@@ -15,7 +15,7 @@ fn key(first: u8) -> Key {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::new(&key(1), &[])
+    KeyRing::new(NAME, &key(1), &[])
 }
 
 fn mint() -> SessionId {
@@ -23,7 +23,7 @@ fn mint() -> SessionId {
 }
 
 fn read(value: impl AsRef<[u8]>) -> Option<SessionId> {
-    SessionId::from_cookie(NAME, value.as_ref(), &ring())
+    SessionId::from_cookie(value.as_ref(), &ring())
 }
 
 #[test]
@@ -32,11 +32,11 @@ fn the_text_of_an_id_is_fixed() {
         (0..).zip(bytes).for_each(|(n, byte)| *byte = n);
     }
     let id = SessionId::mint(Randomness::Chosen(count)).unwrap();
-    let text = id.to_cookie(NAME, &ring());
+    let text = id.to_cookie(&ring());
     // Earlier releases wrote the cookies that browsers hold. If this text changes, every user is signed out.
     assert_eq!(
         text,
-        "1.AAECAwQFBgcICQoLDA0ODw.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.9hIe73xusIr0VckamoqNwA"
+        "1.AAECAwQFBgcICQoLDA0ODw.EBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8.iFLNsqhqRnpAXMaH-C3Awg"
     );
     assert_eq!(text.len(), COOKIE_CHARS);
     assert_eq!(read(&text), Some(id));
@@ -44,7 +44,7 @@ fn the_text_of_an_id_is_fixed() {
 
 #[test]
 fn every_flipped_bit_is_rejected() {
-    let text = mint().to_cookie(NAME, &ring());
+    let text = mint().to_cookie(&ring());
     for at in 0..text.len() {
         for bit in 0..8 {
             let mut bytes = text.clone().into_bytes();
@@ -56,7 +56,7 @@ fn every_flipped_bit_is_rejected() {
 
 #[test]
 fn every_other_character_is_rejected() {
-    let text = mint().to_cookie(NAME, &ring());
+    let text = mint().to_cookie(&ring());
     for at in 0..text.len() {
         for byte in 0..=255 {
             let mut bytes = text.clone().into_bytes();
@@ -68,7 +68,7 @@ fn every_other_character_is_rejected() {
 
 #[test]
 fn every_other_length_is_rejected() {
-    let text = mint().to_cookie(NAME, &ring());
+    let text = mint().to_cookie(&ring());
     for length in 0..text.len() {
         assert_eq!(read(text.get(..length).unwrap()), None, "the first {length}");
         assert_eq!(read(text.get(text.len() - length..).unwrap()), None, "the last {length}");
@@ -83,7 +83,7 @@ fn every_other_length_is_rejected() {
 
 #[test]
 fn dots_elsewhere_are_rejected_at_the_right_length() {
-    let text = mint().to_cookie(NAME, &ring());
+    let text = mint().to_cookie(&ring());
     let parts: Vec<_> = text.split('.').collect();
     for order in [[0, 2, 1, 3], [1, 0, 2, 3], [0, 3, 2, 1], [3, 2, 1, 0]] {
         let moved = order.map(|n| *parts.get(n).unwrap()).join(".");
@@ -100,7 +100,7 @@ fn dots_elsewhere_are_rejected_at_the_right_length() {
 #[test]
 fn a_second_spelling_of_the_same_bytes_is_rejected() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let text = mint().to_cookie(NAME, &ring());
+    let text = mint().to_cookie(&ring());
     // The last character of a part has unused bits: (its position, the number of unused bits).
     for (end, unused) in [(23, 4), (67, 2), (90, 4)] {
         let value = ALPHABET.find(char::from(*text.as_bytes().get(end).unwrap())).unwrap();
@@ -115,7 +115,7 @@ fn a_second_spelling_of_the_same_bytes_is_rejected() {
 
 #[test]
 fn a_tag_of_zeros_or_of_another_id_is_rejected() {
-    let (one, two) = (mint().to_cookie(NAME, &ring()), mint().to_cookie(NAME, &ring()));
+    let (one, two) = (mint().to_cookie(&ring()), mint().to_cookie(&ring()));
     let cut = COOKIE_CHARS - TAG_CHARS;
     assert_eq!(read(one.get(..cut).unwrap().to_owned() + &"A".repeat(TAG_CHARS)), None);
     assert_eq!(read(one.get(..cut).unwrap().to_owned() + two.get(cut..).unwrap()), None);
@@ -125,7 +125,7 @@ fn a_tag_of_zeros_or_of_another_id_is_rejected() {
 fn the_tag_binds_the_name() {
     let id = mint();
     for name in ["__Secure-sid", "insecure-sid", "__Host-sid2", "__Host-si", "__host-sid", ""] {
-        assert_eq!(read(id.to_cookie(name, &ring())), None, "{name}");
+        assert_eq!(read(id.to_cookie(&KeyRing::new(name, &key(1), &[]))), None, "{name}");
     }
 }
 
@@ -133,18 +133,18 @@ fn the_tag_binds_the_name() {
 fn the_first_key_tags_and_every_key_verifies() {
     let id = mint();
     let (new, old, other) = (key(1), key(2), key(3));
-    let rotated = KeyRing::new(&new, &[other.clone(), old.clone()]);
-    let from = |value: &str, keys: &KeyRing| SessionId::from_cookie(NAME, value.as_bytes(), keys);
+    let rotated = KeyRing::new(NAME, &new, &[other.clone(), old.clone()]);
+    let from = |value: &str, keys: &KeyRing| SessionId::from_cookie(value.as_bytes(), keys);
 
-    let before = id.to_cookie(NAME, &KeyRing::new(&old, &[]));
+    let before = id.to_cookie(&KeyRing::new(NAME, &old, &[]));
     assert_eq!(from(&before, &rotated), Some(id));
-    assert_eq!(from(&before, &KeyRing::new(&new, &[other])), None);
+    assert_eq!(from(&before, &KeyRing::new(NAME, &new, &[other])), None);
 
-    let after = id.to_cookie(NAME, &rotated);
+    let after = id.to_cookie(&rotated);
     assert_ne!(after, before);
-    assert_eq!(after, id.to_cookie(NAME, &KeyRing::new(&new, &[])));
-    assert_eq!(from(&after, &KeyRing::new(&old, &[])), None);
-    assert_eq!(from(&after, &KeyRing::new(&old, &[new])), Some(id));
+    assert_eq!(after, id.to_cookie(&KeyRing::new(NAME, &new, &[])));
+    assert_eq!(from(&after, &KeyRing::new(NAME, &old, &[])), None);
+    assert_eq!(from(&after, &KeyRing::new(NAME, &old, &[new])), Some(id));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
         let id = mint();
         selectors.insert(id.selector);
         verifiers.insert(id.verifier);
-        for (at, character) in seen.iter_mut().zip(id.to_cookie(NAME, &keys).bytes()) {
+        for (at, character) in seen.iter_mut().zip(id.to_cookie(&keys).bytes()) {
             at.insert(character);
         }
     }
@@ -187,7 +187,7 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
 #[test]
 fn debug_shows_the_public_id_and_nothing_else() {
     let id = mint();
-    let text = id.to_cookie(NAME, &ring());
+    let text = id.to_cookie(&ring());
     let [_, selector, verifier, tag] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
     let hash = URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes());
     let public = PublicId::of(id.selector);

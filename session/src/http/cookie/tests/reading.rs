@@ -22,7 +22,7 @@ fn one(id: SessionId) -> Reading {
 
 /// A value of the right form and length that no key of ours made.
 fn forged() -> String {
-    mint().to_cookie(NAME, &KeyRing::new(&key(200), &[]))
+    mint().to_cookie(&KeyRing::new(NAME, &key(200), &[]))
 }
 
 fn join(pairs: &[String]) -> String {
@@ -47,9 +47,10 @@ fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
 fn what_is_written_is_read() {
     for name in ["__Host-sid", "__Secure-sid", "insecure-sid"] {
         let id = mint();
-        let value = id.to_cookie(name, &ring());
+        let keys = KeyRing::new(name, &key(1), &[]);
+        let value = id.to_cookie(&keys);
         let headers = request(&[format!("{name}={value}").into_bytes()]);
-        assert_eq!(read(&headers, name, &ring()), one(id));
+        assert_eq!(read(&headers, name, &keys), one(id));
     }
 }
 
@@ -57,15 +58,14 @@ fn what_is_written_is_read() {
 fn no_cookie_is_no_session() {
     assert_eq!(read(&HeaderMap::new(), NAME, &ring()), Reading::default());
     let mut headers = HeaderMap::new();
-    headers
-        .insert(VARY, HeaderValue::from_str(&format!("{NAME}={}", mint().to_cookie(NAME, &ring()))).unwrap());
+    headers.insert(VARY, HeaderValue::from_str(&format!("{NAME}={}", mint().to_cookie(&ring()))).unwrap());
     assert_eq!(read(&headers, NAME, &ring()), Reading::default());
 }
 
 #[test]
 fn the_name_is_compared_byte_by_byte() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     let not_ours = [
         // Percent-encoded, in whole and in part.
         format!("%5F%5FHost-sid={v}"),
@@ -124,7 +124,7 @@ fn the_name_is_compared_byte_by_byte() {
 #[test]
 fn space_and_tab_around_a_pair_are_not_part_of_it() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     for line in [
         format!("{NAME}={v}"),
         format!(" {NAME}={v} "),
@@ -141,7 +141,7 @@ fn space_and_tab_around_a_pair_are_not_part_of_it() {
 
 #[test]
 fn a_quote_opens_nothing_so_the_tag_decides() {
-    let v = mint().to_cookie(NAME, &ring());
+    let v = mint().to_cookie(&ring());
     assert_eq!(read_line(format!("a=\"b; {NAME}=evil; c\"")), Reading::default());
     assert_eq!(read_line(format!("a=\"b; {NAME}={}; c\"", forged())), Reading::default());
     assert_ne!(read_line(format!("a=\"b; {NAME}={v}; c\"")), Reading::default());
@@ -150,7 +150,7 @@ fn a_quote_opens_nothing_so_the_tag_decides() {
 #[test]
 fn junk_in_other_cookies_is_theirs() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     let junk: [&[u8]; 8] = [
         b"x=\xff",
         b"\xff\xfe=\x80",
@@ -171,7 +171,7 @@ fn junk_in_other_cookies_is_theirs() {
     }
     // A header cannot carry NUL; the parser does not rely on it.
     let line = format!("x=\0; {NAME}\0={v}; \0{NAME}={v}; {NAME}={v}\0; {NAME}={v}");
-    assert_eq!(decide(values(line.as_bytes(), NAME), NAME, &ring()), one(id));
+    assert_eq!(decide(values(line.as_bytes(), NAME), &ring()), one(id));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn values_that_are_no_ids() {
 #[test]
 fn one_of_ours_among_others_wins_in_every_order() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     let pair = |value: &str| format!("{NAME}={value}");
     let pairs =
         [pair(&v), pair(&forged()), pair(&forged()), pair(&forged()), pair("short"), format!("sid={v}")];
@@ -210,12 +210,12 @@ fn one_of_ours_among_others_wins_in_every_order() {
 #[test]
 fn the_same_id_twice_is_one() {
     let id = mint();
-    let old = KeyRing::new(&key(9), &[]);
-    let both = KeyRing::new(&key(1), &[key(9)]);
+    let old = KeyRing::new(NAME, &key(9), &[]);
+    let both = KeyRing::new(NAME, &key(1), &[key(9)]);
     // Once under each key: two texts, one id.
     let pairs = [
-        format!("{NAME}={}", id.to_cookie(NAME, &both)),
-        format!("{NAME}={}", id.to_cookie(NAME, &old)),
+        format!("{NAME}={}", id.to_cookie(&both)),
+        format!("{NAME}={}", id.to_cookie(&old)),
         format!("{NAME}={}", forged()),
     ];
     for order in permutations(&pairs) {
@@ -228,7 +228,7 @@ fn the_same_id_twice_is_one() {
 fn several_of_ours_are_read_once_each_and_in_their_order() {
     let id = mint();
     let renewed = id.with_new_verifier(Randomness::System).unwrap();
-    let value = |id: SessionId| format!("{NAME}={}", id.to_cookie(NAME, &ring()));
+    let value = |id: SessionId| format!("{NAME}={}", id.to_cookie(&ring()));
     for pairs in [
         vec![value(id), value(mint())],
         // The same record under two verifiers: which one is current is not the cookie's to say.
@@ -256,7 +256,7 @@ fn several_of_ours_are_read_once_each_and_in_their_order() {
 #[test]
 fn a_hundred_of_another_length_hide_nothing() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     for at in [0, 50, 100] {
         let mut pairs = vec![format!("{NAME}={}", "x".repeat(COOKIE_CHARS + 1)); 100];
         pairs.insert(at, format!("{NAME}={v}"));
@@ -267,7 +267,7 @@ fn a_hundred_of_another_length_hide_nothing() {
 #[test]
 fn forged_values_in_front_hide_nothing_but_there_is_a_limit() {
     let id = mint();
-    let v = id.to_cookie(NAME, &ring());
+    let v = id.to_cookie(&ring());
     for others in [3, 4, 63, 64, 100] {
         for at in [0, 3, 4, 63, 64, 100].into_iter().filter(|at| *at <= others) {
             let mut pairs: Vec<_> = (0..others).map(|_| format!("{NAME}={}", forged())).collect();
@@ -285,14 +285,14 @@ fn forged_values_in_front_hide_nothing_but_there_is_a_limit() {
 #[test]
 fn four_of_ours_are_looked_up() {
     let ids: Vec<_> = (0..5).map(|_| mint()).collect();
-    let pairs: Vec<_> = ids.iter().map(|id| format!("{NAME}={}", id.to_cookie(NAME, &ring()))).collect();
+    let pairs: Vec<_> = ids.iter().map(|id| format!("{NAME}={}", id.to_cookie(&ring()))).collect();
     assert_eq!(read_line(join(&pairs)), Reading { ids: ids.into_iter().take(4).collect(), is_flooded: true });
 }
 
 #[test]
 fn every_line_of_the_header_counts() {
     let id = mint();
-    let ours = format!("{NAME}={}", id.to_cookie(NAME, &ring())).into_bytes();
+    let ours = format!("{NAME}={}", id.to_cookie(&ring())).into_bytes();
     for order in permutations(&[ours, b"a=b; \xff".to_vec(), Vec::new(), b"c=\"".to_vec()]) {
         assert_eq!(read(&request(&order), NAME, &ring()), one(id));
     }
@@ -326,12 +326,12 @@ fn junk() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_bytes_are_no_session(line in vec(any::<u8>(), 0..300), name in "\\PC{0,12}") {
-        prop_assert_eq!(decide(values(&line, &name), &name, &ring()), Reading::default());
+        prop_assert_eq!(decide(values(&line, &name), &ring()), Reading::default());
     }
 
     #[test]
     fn any_value_of_the_right_length_is_no_session(value in vec(any::<u8>(), COOKIE_CHARS)) {
-        prop_assert_eq!(decide(std::iter::once(value.as_slice()), NAME, &ring()), Reading::default());
+        prop_assert_eq!(decide(std::iter::once(value.as_slice()), &ring()), Reading::default());
     }
 
     #[test]
@@ -344,7 +344,7 @@ proptest! {
     ) {
         let id = mint();
         let mut pairs = before;
-        pairs.push(format!("{padding}{NAME}{padding}={padding}{}{padding}", id.to_cookie(NAME, &ring())).into_bytes());
+        pairs.push(format!("{padding}{NAME}{padding}={padding}{}{padding}", id.to_cookie(&ring())).into_bytes());
         pairs.extend((0..forgeries).map(|_| format!("{NAME}={}", forged()).into_bytes()));
         pairs.extend(after);
         let headers = if lines { request(&pairs) } else { request(&[pairs.join(&b';')]) };
