@@ -115,6 +115,7 @@ pub use self::record::change;
 pub use actix_typed_session_derive::{SessionState, SessionValue};
 
 pub use self::{
+    commit::arrival::Arrived,
     error::{Error, ErrorKind},
     handle::{
         devices::SessionInfo,

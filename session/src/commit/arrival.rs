@@ -39,7 +39,36 @@ pub(crate) enum Arrival {
     Unreadable(SessionId),
 }
 
+/// What the request's cookie opened, as [`Session::arrival`](crate::Session::arrival) tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Arrived {
+    /// The browser sent no cookie of this application.
+    Nothing,
+    /// A live session.
+    Live,
+    /// A session that has expired, or was ended. "Your session has expired" can be said now.
+    Ended,
+    /// A session whose id has been replaced since, by a sign-in or a renewal.
+    Superseded,
+    /// Several live sessions; none of them is used.
+    Ambiguous,
+    /// A session that cannot be read.
+    Unreadable,
+}
+
 impl Arrival {
+    /// What the cookie opened. There was one, or nothing would have been looked up.
+    pub(crate) const fn opened(&self) -> Arrived {
+        match self {
+            Self::Nobody | Self::Ended | Self::Unconfirmed(_) => Arrived::Ended,
+            Self::Ambiguous(_) => Arrived::Ambiguous,
+            Self::Live(..) | Self::Displaced { .. } => Arrived::Live,
+            Self::Superseded(..) => Arrived::Superseded,
+            Self::Unreadable(_) => Arrived::Unreadable,
+        }
+    }
+
     /// What a browser whose cookie carries `id` meets, when the store has `found` under the id's selector.
     ///
     /// Only the verifier proves the right to a record. A live record with another verifier was renewed since the browser got its

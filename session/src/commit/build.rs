@@ -100,7 +100,7 @@ impl Attempt {
             delete: deletes,
             write: writes,
             // A touch moves the end of the session, which engines keep an index of, so a write makes none that is not due.
-            touch: renews || lifetime.is_some() || touch_is_due(meta, target.on.now),
+            touch: renews || lifetime.is_some() || (request.touches && touch_is_due(meta, target.on.now)),
             ..Change::default()
         };
         live_on(&mut change, fold, authenticates, lifetime, meta, rules);
@@ -230,7 +230,7 @@ pub(crate) fn new_record(
     }
     let id = mint(rules.random)?;
     let lifetime = lifetime(fold, fold.signed_in.is_some(), granted);
-    let limits = lifetime.map_or(rules.limits, |lifetime| lifetime.limits);
+    let limits = lifetime.map_or(rules.limits_of(fold.signed_in.is_some()), |lifetime| lifetime.limits);
     let mut new = NewRecord::new(id.verifier_hash(), limits);
     new.cells = fold.patch.against(Base::NOTHING.view())?.writes;
     new.persistent = lifetime.map_or(rules.persistent, |lifetime| lifetime.persistent);

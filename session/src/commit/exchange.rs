@@ -23,7 +23,10 @@ use crate::{
 /// What is the same for every commit of an application.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
+    /// Those of a session in which a user is signed in.
     pub(crate) limits: Limits,
+    /// Those of a session in which nobody is.
+    pub(crate) anonymous: Limits,
     pub(crate) persistent: bool,
     pub(crate) max_sessions: Option<MaxSessions>,
     pub(crate) max_record: usize,
@@ -31,6 +34,13 @@ pub(crate) struct Rules {
     pub(crate) deadline: Duration,
     pub(crate) random: Randomness,
     pub(crate) succession: Succession,
+}
+
+impl Rules {
+    /// How long a session lives that begins with, or without, a user who is signed in.
+    pub(crate) const fn limits_of(&self, signed_in: bool) -> Limits {
+        if signed_in { self.limits } else { self.anonymous }
+    }
 }
 
 /// What one commit works on.
@@ -44,6 +54,8 @@ pub(crate) struct Request {
     pub(crate) since: Since,
     /// The lifetime that the request has set so far.
     pub(crate) granted: Option<Lifetime>,
+    /// Whether the request counts as activity.
+    pub(crate) touches: bool,
     pub(crate) head: Head,
 }
 

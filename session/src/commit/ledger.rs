@@ -6,7 +6,7 @@
 use std::{panic::Location, rc::Rc, time::Duration};
 
 use super::{
-    arrival::{Arrival, Base, touch_is_due},
+    arrival::{Arrival, Arrived, Base, touch_is_due},
     build::authenticates,
     exchange::{After, CookieAction, Done, Finish, Head, Request, Rules, Since, Stored},
     fold::Fold,
@@ -38,6 +38,10 @@ pub(crate) struct Ledger {
     since: Since,
     /// The lifetime that the request has set, stored or not: it holds for a later sign-in too.
     granted: Option<Lifetime>,
+    /// What the request's cookie opened.
+    arrived: Arrived,
+    /// Whether the request counts as activity of its visitor.
+    touches: bool,
     response: Response,
     /// What keeps this request from being saved.
     faults: Vec<Error>,
@@ -87,6 +91,8 @@ impl Ledger {
             fold: Fold::default(),
             since: Since::Load,
             granted: None,
+            arrived: Arrived::Nothing,
+            touches: true,
             response: Response::Open(CookieAction::Keep),
             faults: Vec::new(),
             is_locked_out: false,
@@ -101,7 +107,12 @@ impl Ledger {
     /// The load is done.
     pub(crate) fn arrive(&mut self, arrival: Arrival) {
         self.fold = Fold::on(arrival.base().record);
+        self.arrived = arrival.opened();
         self.standing = Standing::Known(arrival);
+    }
+
+    pub(crate) const fn arrived(&self) -> Arrived {
+        self.arrived
     }
 
     /// The id under which the session must be loaded before the next commit, if it must.
@@ -187,7 +198,7 @@ impl Ledger {
     pub(crate) fn expires_in(&self, rules: &Rules) -> Option<Duration> {
         let begins = self.fold.signs_in_from_nobody() || self.record().is_none();
         let granted = self.fold.lifetime.map(|lifetime| lifetime.limits);
-        let limits = granted.or_else(|| begins.then_some(rules.limits));
+        let limits = granted.or_else(|| begins.then_some(rules.limits_of(self.fold.signed_in.is_some())));
         let Some((record, now)) = self.record() else {
             let limits = limits.filter(|_| self.fold.patch.writes_a_value());
             return limits.map(|limits| limits.idle.min(limits.absolute));
@@ -202,7 +213,7 @@ impl Ledger {
         }
         meta.limits = limits.unwrap_or(meta.limits);
         // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
-        if touch_is_due(&meta, now) || limits.is_some() || proves || self.fold.renews {
+        if (self.touches && touch_is_due(&meta, now)) || limits.is_some() || proves || self.fold.renews {
             meta.touched = now;
         }
         Some(meta.expires().since(now))
@@ -258,6 +269,11 @@ impl Ledger {
     pub(crate) fn ran(&mut self, closure: Rc<dyn Replay>, ran: Ran, caller: &'static Location<'static>) {
         self.fold.ran(ran);
         self.operations.push(Recorded::new(Operation::Update(closure), caller));
+    }
+
+    /// The request does not count as activity of its visitor.
+    pub(crate) const fn do_not_touch(&mut self) {
+        self.touches = false;
     }
 
     /// Nothing of this request can be saved any more.
@@ -339,7 +355,7 @@ impl Ledger {
             Arrival::Live(..) if self.is_locked_out => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
-            Arrival::Live(_, loaded) => touch_is_due(loaded.record.meta(), loaded.now),
+            Arrival::Live(_, loaded) => self.touches && touch_is_due(loaded.record.meta(), loaded.now),
             _ => false,
         }
     }
@@ -379,6 +395,7 @@ impl Ledger {
             schemas: self.schemas.iter().copied().filter(|schema| !schema.groups().is_empty()).collect(),
             since: self.since,
             granted: self.granted,
+            touches: self.touches,
             head: match self.response {
                 Response::Open(_) => Head::Open,
                 Response::Begun => Head::Sent,

@@ -281,7 +281,7 @@ impl<'a> Commit<'a> {
     }
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Next {
-        if !touch_is_due(loaded.record.meta(), loaded.now) {
+        if !self.request.touches || !touch_is_due(loaded.record.meta(), loaded.now) {
             return Next::nothing();
         }
         self.stage = Stage::Touch;

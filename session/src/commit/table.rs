@@ -58,6 +58,7 @@ const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
 fn rules() -> Rules {
     Rules {
         limits: LIMITS,
+        anonymous: LIMITS,
         persistent: false,
         max_sessions: None,
         max_record: 1000,

@@ -5,7 +5,10 @@
 use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
 
 use crate::{
-    commit::operation::{Lifetime, Operation},
+    commit::{
+        arrival::Arrived,
+        operation::{Lifetime, Operation},
+    },
     error::{Error, ErrorKind},
     id::public::PublicId,
     record::{
@@ -50,6 +53,29 @@ impl Session {
     #[track_caller]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
+    }
+
+    /// Lets this request not count as activity: it does not prolong the session, whatever the idle timeout says. Call it for what a page
+    /// does by itself, such as polling. A sign-in, a renewal and a new lifetime prolong the session all the same.
+    pub fn do_not_touch(&self) {
+        self.0.do_not_touch();
+    }
+
+    /// What the request's cookie opened. It tells a visitor whose session has expired from one who never had any.
+    ///
+    /// ```
+    /// use actix_typed_session::{Arrived, Session};
+    ///
+    /// async fn sign_in_page(session: Session) -> &'static str {
+    ///     match session.arrival() {
+    ///         Arrived::Ended => "Your session has expired; please sign in again.",
+    ///         _ => "Please sign in.",
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn arrival(&self) -> Arrived {
+        self.0.arrived()
     }
 
     /// Discards everything that this request did to the session and has not saved.

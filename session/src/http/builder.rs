@@ -67,6 +67,7 @@ pub struct SessionMiddlewareBuilder {
     retired_domains: Vec<String>,
     retired_paths: Vec<String>,
     limits: Limits,
+    anonymous: Option<Limits>,
     persistent: bool,
     max_sessions: Option<(u32, WhenFull)>,
     max_record: usize,
@@ -113,6 +114,7 @@ impl SessionMiddlewareBuilder {
             retired_domains: Vec::new(),
             retired_paths: Vec::new(),
             limits: Limits { idle: IDLE, absolute: ABSOLUTE },
+            anonymous: None,
             persistent: false,
             max_sessions: None,
             max_record: MAX_RECORD_BYTES,
@@ -200,6 +202,13 @@ impl SessionMiddlewareBuilder {
         self
     }
 
+    /// Sets both limits for sessions in which nobody is signed in; by default they are those of the others. A cart may then live for
+    /// weeks, while a sign-in ends after half an hour: signing in begins the limits of a user.
+    pub fn anonymous_timeouts(mut self, idle: Duration, absolute: Duration) -> Self {
+        self.anonymous = Some(Limits { idle, absolute });
+        self
+    }
+
     /// Lets the cookie of every session outlive the browser. By default it ends with the browser (NIST SP 800-63B 7.1), and
     /// `Session::set_lifetime` decides for a single session.
     pub fn persistent_cookie(mut self) -> Self {
@@ -278,6 +287,10 @@ impl SessionMiddlewareBuilder {
         let durations = [
             ("idle_timeout", self.limits.idle),
             ("absolute_timeout", self.limits.absolute),
+            (
+                "anonymous_timeouts",
+                self.anonymous.map_or(IDLE, |anonymous| anonymous.idle.min(anonymous.absolute)),
+            ),
             ("load_deadline", self.deadlines.load),
             ("save_deadline", self.deadlines.save),
         ];
@@ -331,6 +344,7 @@ impl SessionMiddlewareBuilder {
     ) -> SessionMiddleware {
         let rules = Rules {
             limits: self.limits,
+            anonymous: self.anonymous.unwrap_or(self.limits),
             persistent: self.persistent,
             max_sessions,
             max_record: self.max_record,

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     commit::{
+        arrival::Arrived,
         exchange::{CookieAction, Done},
         fold::Fold,
         ledger::Ledger,
@@ -161,6 +162,16 @@ impl Visit {
     /// Whether closures run again, during which nothing is recorded.
     pub(crate) fn is_replaying(&self) -> bool {
         self.replaying.get()
+    }
+
+    /// The request does not count as activity of its visitor.
+    pub(crate) fn do_not_touch(&self) {
+        self.ledger.borrow_mut().do_not_touch();
+    }
+
+    /// What the request's cookie opened.
+    pub(crate) fn arrived(&self) -> Arrived {
+        self.ledger.borrow().arrived()
     }
 
     /// Nothing of this request can be saved any more.

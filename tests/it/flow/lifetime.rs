@@ -370,3 +370,75 @@ async fn expires_in_shows_the_limits_that_the_request_sets() {
     let begins = world.browser().go("left,v1,left").await;
     assert_eq!(begins.body, r#"None | Some(1800) | - [] 1 "" -"#);
 }
+
+#[actix_web::test]
+async fn a_page_that_polls_does_not_keep_a_session_alive() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    for _ in 0..9 {
+        world.clock.advance(3 * MINUTE + MILLI);
+        world.store.asked();
+        let answer = browser.go("poll,left").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(world.store.asked(), "load", "nothing is written");
+    }
+    let left = |minutes: u64| format!("Some({}) |", minutes * 60 - 1);
+    assert!(browser.go("poll,left").await.body.starts_with(&left(3)));
+    // It still writes what it sets, and that is no activity either.
+    assert_eq!(browser.go("poll,v2").await.status, 200);
+    assert!(browser.go("poll,left").await.body.starts_with(&left(3)));
+    // A request that counts prolongs the session, and says so.
+    assert!(browser.go("left").await.body.starts_with("Some(1800)"));
+    world.clock.advance(29 * MINUTE);
+    assert_eq!(browser.go("poll").await.body, r#"- [] 2 "" -"#);
+    world.clock.advance(MINUTE);
+    assert_eq!(browser.state().await, EMPTY);
+    // What needs a new cookie prolongs it all the same.
+    let browser = world.browser_after("v1").await;
+    world.clock.advance(29 * MINUTE);
+    assert_eq!(browser.go("poll,renew,save").await.jar(), Jar::Set);
+    world.clock.advance(29 * MINUTE);
+    assert_eq!(browser.go("poll").await.body, r#"- [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_request_knows_what_its_cookie_opened() {
+    let world = World::new().await;
+    assert_eq!(world.browser().go("came").await.body, format!("Nothing | {EMPTY}"));
+    let browser = world.browser_after("v1").await;
+    assert_eq!(browser.go("came,purge,came").await.body, format!("Live | Live | {EMPTY}"));
+    let browser = world.browser_after("v1").await;
+    let old = browser.clone();
+    browser.go("in4").await;
+    assert_eq!(old.go("came").await.body, format!("Superseded | {EMPTY}"));
+    let gone = browser.clone();
+    browser.go("out").await;
+    assert_eq!(gone.go("came,v5,came").await.body, r#"Ended | Ended | - [] 5 "" -"#);
+    let expired = world.browser_after("v1").await;
+    world.clock.advance(30 * MINUTE);
+    assert_eq!(expired.go("came").await.body, format!("Ended | {EMPTY}"));
+    let (one, other) = (world.browser_after("v1").await, world.browser_after("v2").await);
+    let both = format!("{}; {}", one.cookie().unwrap(), other.cookie().unwrap());
+    assert_eq!(world.request("/do/came", Some(&both)).await.body, format!("Ambiguous | {EMPTY}"));
+}
+
+#[actix_web::test]
+async fn anonymous_sessions_have_a_life_of_their_own() {
+    let day = 24 * HOUR;
+    let world = World::with(|builder| builder.anonymous_timeouts(7 * day, 30 * day)).await;
+    let browser = world.browser();
+    assert_eq!(browser.go("v1,left").await.body, format!(r#"Some({}) | - [] 1 "" -"#, 7 * 86_400));
+    world.clock.advance(6 * day);
+    assert_eq!(browser.go("is").await.body, r#"10 | - [] 1 "" -"#);
+    // A sign-in begins the limits of a user.
+    assert_eq!(browser.go("in4,left").await.body, r#"Some(1800) | 4 [] 1 "" -"#);
+    assert_eq!(browser.go("left").await.body, r#"Some(1800) | 4 [] 1 "" -"#);
+    world.clock.advance(30 * MINUTE);
+    assert_eq!(browser.state().await, EMPTY);
+    // So does one that begins the session; what comes after a logout is anonymous again.
+    let browser = world.browser();
+    assert_eq!(browser.go("in4,left").await.body, r#"Some(1800) | 4 [] 0 "" -"#);
+    assert_eq!(browser.go("out,v3,left").await.body, format!(r#"Some({}) | - [] 3 "" -"#, 7 * 86_400));
+    world.clock.advance(6 * day);
+    assert_eq!(browser.state().await, r#"- [] 3 "" -"#);
+}

@@ -107,6 +107,8 @@ pub(super) async fn act(
             "purge" => session.purge(),
             "renew" => session.renew(),
             "discard" => session.discard(),
+            "poll" => session.do_not_touch(),
+            "came" => seen.push(format!("{:?}", session.arrival())),
             // The handler acknowledges the error, so it does not decide the response.
             "save" => seen.push(said(session.save().await)),
             "saveq" => session.save().await?,

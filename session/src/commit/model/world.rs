@@ -154,6 +154,7 @@ pub(super) struct World {
 fn rules() -> &'static Rules {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules {
         limits: LONG,
+        anonymous: LONG,
         persistent: false,
         max_sessions: None,
         max_record: 65_536,
