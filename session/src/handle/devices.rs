@@ -18,7 +18,7 @@ use crate::{
 const LONGEST_LABEL: usize = 256;
 
 /// One of a user's sessions, for a page that lists them.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The argument for [`Session::revoke`]. It cannot be used to open the session.

@@ -78,6 +78,19 @@ impl FromStr for PublicId {
     }
 }
 
+/// As its text, so that it can be part of a path or a form: `web::Path<PublicId>`.
+impl Serialize for PublicId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// The error of parsing a [`PublicId`] from a text that is not 22 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a session's public id; it has 22 characters of base64url")]
@@ -142,4 +155,19 @@ pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut room = [0; 48];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut room).ok()?;
     room.get(..length)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_id_in_a_path_is_its_text() -> Result<(), serde_json::Error> {
+        let id = PublicId(Selector([7; SELECTOR_BYTES]));
+        let text = serde_json::to_string(&id)?;
+        assert_eq!(text, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<PublicId>(&text)?, id);
+        assert!(serde_json::from_str::<PublicId>("\"AAECAwQFBgcICQoLDA0OD\"").is_err());
+        Ok(())
+    }
 }

@@ -44,6 +44,15 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+impl From<Timestamp> for SystemTime {
+    /// The time of the store's clock as if it were this machine's, to show it to people.
+    fn from(time: Timestamp) -> Self {
+        let since = Duration::from_millis(time.0);
+        // A platform whose clock ends earlier shows its last time; on all known ones there is room.
+        UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+    }
+}
+
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

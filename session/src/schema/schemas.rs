@@ -120,6 +120,15 @@ impl Schemas {
     }
 }
 
+impl IntoIterator for &Schemas {
+    type Item = &'static Schema;
+    type IntoIter = std::vec::IntoIter<&'static Schema>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter().collect::<Vec<_>>().into_iter()
+    }
+}
+
 /// Checks that two principal fields, by wire key, are one: a session belongs to one user.
 pub(crate) fn one_principal(first: Option<&str>, second: Option<&str>) -> Result<(), SchemaError> {
     match (first, second) {

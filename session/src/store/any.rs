@@ -8,6 +8,8 @@ use super::{
     abilities::{Abilities, Boxed},
     contract::{Created, Loaded, SessionStore, Updated},
     error::StoreError,
+    index::{Listed, PrincipalIndex},
+    scan::{Cursor, Scan, Scanned},
 };
 use crate::{
     id::public::Selector,
@@ -95,5 +97,23 @@ impl SessionStore for AnyStore {
 
     fn abilities(&self) -> Abilities<'_> {
         self.0.dyn_abilities()
+    }
+}
+
+/// [`Unsupported`](super::error::StoreErrorKind::Unsupported) where the store within has no index.
+impl PrincipalIndex for AnyStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        self.abilities().sessions_of(principal).await
+    }
+
+    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        self.abilities().delete_all(principal, except).await
+    }
+}
+
+/// [`Unsupported`](super::error::StoreErrorKind::Unsupported) where the store within cannot scan.
+impl Scan for AnyStore {
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        self.abilities().scan(from, limit).await
     }
 }

@@ -14,7 +14,7 @@ pub struct StoreError {
 }
 
 /// The kinds of [`StoreError`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// The store cannot be reached, or refuses the call; nothing was changed.
