@@ -68,6 +68,9 @@ pub enum Updated {
 /// copy was executed, a second one would apply a closure twice, or bring back a session that was purged in between. The store answers
 /// [`UnknownOutcome`](super::StoreErrorKind::UnknownOutcome) instead.
 ///
+/// **A future may be dropped at any moment**, as the middleware does at a deadline. The call is then done or not done, perhaps a moment
+/// later, as if its answer had been lost; never in part. What it held is free again, and the next call is served.
+///
 /// The engine may return a record that is damaged, huge, or written by a later release. That is a [`StoreError`], never a panic and never
 /// `None`.
 ///

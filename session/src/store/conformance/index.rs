@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     harness::Harness,
-    kit::{Bench, LONG, answer, failed, new_record, same},
+    kit::{Bench, LONG, answer, failed, guarded, new_record, same},
     races::{Writer, overlap, overloaded},
     verdict::{Broken, Held, Verdict},
 };
@@ -40,11 +40,11 @@ const ALONE: &str = "let sign-ins of one principal take turns, from counting to 
 
 const FINAL: &str = "end every sign-in that was acknowledged before `delete_all` began";
 
-fn principal(name: &str) -> Principal {
+pub(super) fn principal(name: &str) -> Principal {
     Principal::new("shop.user", &Json::from_store(name))
 }
 
-fn signed_in(name: &str) -> NewRecord {
+pub(super) fn signed_in(name: &str) -> NewRecord {
     NewRecord { principal: Some(principal(name)), authenticated: true, ..new_record(&[("shop.user", name)]) }
 }
 
@@ -52,7 +52,7 @@ fn at_most(when_full: WhenFull) -> Option<MaxSessions> {
     NonZeroU32::new(MOST).map(|most| MaxSessions::new(most, when_full))
 }
 
-fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
+pub(super) fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
     Change {
         principal: Some(Some(principal(name))),
         authenticated: true,
@@ -211,6 +211,46 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
     b.created(&more, &NewRecord { max_sessions: evict, ..signed_in("1") })?;
     index.expect("1", &[b.selector(2), anonymous, more], "after the oldest was ended by a `create`")?;
     b.created(&b.selector(6), &NewRecord { max_sessions: reject, ..signed_in("2") })?;
+    Ok(Held::Held)
+}
+
+/// A sign-in that is answered with anything but success has no effect on the user's other sessions.
+pub(super) fn a_sign_in_that_is_not_made_ends_no_session<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const FIRST: &str =
+        "decide whether the sign-in is made before you end other sessions for it, and do both atomically";
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let evict = at_most(WhenFull::EvictOldest);
+    let (anonymous, missing) = (b.selector(4), b.selector(5));
+    for n in 1..=3 {
+        b.created(&b.selector(n), &signed_in("1"))?;
+        b.pass(Duration::from_millis(2));
+    }
+    b.created(&anonymous, &new_record(&[("shop.cart", "[]")]))?;
+    let all = [b.selector(1), b.selector(2), b.selector(3)];
+    let spared = |when: &str| {
+        index.expect("1", &all, when).map_err(|broken| Broken { fix: FIRST.to_owned(), ..broken })
+    };
+    for taken in [anonymous, b.selector(1)] {
+        let exists = b.create(&taken, &NewRecord { max_sessions: evict, ..signed_in("1") })?;
+        same("`create` on an existing record", &exists, &Created::Exists)?;
+        spared("after a `create` that answers `Exists`")?;
+    }
+    let generation = Change { expected_generation: Some(9), ..sign_in("1", evict) };
+    for conflicting in [guarded(sign_in("1", evict), "shop.cart", None), generation] {
+        if !matches!(b.update(&anonymous, &conflicting)?, Updated::Conflict(_)) {
+            return Err(Broken::new(
+                "`Conflict`",
+                "another answer",
+                "compare the guards before anything else",
+            ));
+        }
+        spared("after an `update` that answers `Conflict`")?;
+    }
+    b.gone(&missing, &sign_in("1", evict), "on a missing record")?;
+    spared("after an `update` that answers `Gone`")?;
+    let stillborn = Limits { idle: Duration::ZERO, ..LONG };
+    b.gone(&anonymous, &Change { limits: Some(stillborn), ..sign_in("1", evict) }, "that leaves no time")?;
+    spared("after an `update` that leaves no time to live")?;
     Ok(Held::Held)
 }
 

@@ -70,6 +70,7 @@ mod generated;
 mod races;
 mod faults;
 mod index;
+mod given_up;
 mod scan;
 
 /// Runs every rule, and returns the result of each.
@@ -200,7 +201,8 @@ table! { $
         one_of_overlapping_renewals_is_done
         one_of_overlapping_creates_is_created
         nothing_comes_back_after_a_delete
-        a_record_is_of_one_moment;
+        a_record_is_of_one_moment
+        a_conditional_delete_spares_the_next_user;
     faults:
         garbage_is_an_error_and_stays_as_it_is
         an_unknown_outcome_is_never_sent_again;
@@ -211,7 +213,10 @@ table! { $
         one_more_than_allowed_is_refused_or_ends_the_oldest
         a_longer_life_does_not_make_a_session_younger
         racing_sign_ins_keep_to_the_maximum
+        a_sign_in_that_is_not_made_ends_no_session
         delete_all_is_final;
+    given_up:
+        a_call_that_is_given_up_leaves_the_store_in_order;
     scan:
         a_scan_finds_every_record;
 }

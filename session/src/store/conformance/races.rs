@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     harness::Harness,
-    kit::{Bench, answer, failed, guarded, new_record, set, uninvited, verifier, write},
+    kit::{Bench, answer, failed, guarded, new_record, same, set, uninvited, verifier, write},
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
     record::{
         apply::Record,
         change::{Change, NewRecord, Renewal},
+        json::Json,
+        meta::Principal,
     },
     store::{
         contract::{Created, Loaded, SessionStore, Updated},
@@ -316,5 +318,30 @@ pub(super) fn a_record_is_of_one_moment<H: Harness>(b: &Bench<'_, H>) -> Verdict
         }
         Ok(())
     })?;
+    Ok(Held::Held)
+}
+
+/// Ending the session of one user must not end that of the next one in the same record.
+pub(super) fn a_conditional_delete_spares_the_next_user<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const ONE_STEP: &str = "compare the principal and delete in one atomic step";
+    let user = |name: &str| Principal::new("shop.user", &Json::from_store(name));
+    for round in 0..u8::try_from(ROUNDS).unwrap_or(u8::MAX) {
+        let selector = b.selector(round);
+        let new = NewRecord { principal: Some(user("1")), authenticated: true, ..new_record(&[]) };
+        b.created(&selector, &new)?;
+        let signed_in = overlap(b, |writer| {
+            if writer.n > 0 {
+                let deleted = writer.harness.block_on(writer.store.delete(&selector, Some(&user("1"))));
+                return deleted.map(|()| false).map_err(|error| overloaded("delete", &error));
+            }
+            let change =
+                Change { principal: Some(Some(user("2"))), authenticated: true, ..Change::default() };
+            Ok(matches!(writer.update(&selector, &change)?, Updated::Done { .. }))
+        })?;
+        let found = b.load(&selector)?.map(|loaded| loaded.record.meta().principal.clone());
+        let expected = signed_in.contains(&true).then(|| Some(user("2")));
+        same("the record's principal after overlapping deletes of another's", &found, &expected)
+            .map_err(|broken| Broken { fix: ONE_STEP.to_owned(), ..broken })?;
+    }
     Ok(Held::Held)
 }

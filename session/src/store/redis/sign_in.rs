@@ -69,6 +69,18 @@ impl RedisStore {
         record: &NewRecord,
     ) -> Result<Created, StoreError> {
         let (max, limits) = (record.max_sessions, Some(record.limits));
+        if max.is_some() {
+            // Look before reserving: no session may be evicted for a record that cannot be created. The script decides; this only
+            // avoids needless evictions.
+            match self.load_record(selector).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(Created::Exists),
+                Err(error) if matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::TooNew) => {
+                    return Ok(Created::Exists);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let reserved = self.reserve(principal, selector, max, limits).await.map_err(nothing_done)?;
         let Some(reservation) = reserved else { return Ok(Created::TooMany) };
         let answer = self.create_record(selector, record).await;

@@ -83,6 +83,14 @@ pub(super) enum Fault {
     SkipsInScans,
     /// Every page is the first one.
     ScansForEver,
+    /// A call that is dropped in the middle keeps its turn.
+    WedgesWhenDropped,
+    /// A session enters the index a moment after its record is stored.
+    ListsLater,
+    /// The oldest session ends before it is known whether the sign-in is made.
+    EvictsFirst,
+    /// The principal is compared, and a moment later the record is deleted.
+    DeletesTheNextUser,
 }
 
 #[derive(Clone)]
@@ -96,6 +104,10 @@ pub(super) struct Shared {
     pub(super) records: Arc<Mutex<HashMap<Selector, Stored>>>,
     loaded: Arc<Mutex<HashMap<Selector, Record>>>,
     pub(super) cut: Arc<AtomicBool>,
+    /// Whether a writer has the turn that a dropped call keeps.
+    taken: Arc<AtomicBool>,
+    /// What the index does not know yet.
+    pub(super) unlisted: Arc<Mutex<Vec<Selector>>>,
 }
 
 /// The store. Without a fault it keeps every rule.
@@ -198,6 +210,9 @@ impl Sketch {
 
     fn create_now(&self, selector: &Selector, new: &NewRecord) -> Created {
         let _writer = self.exclusive();
+        if let Some(principal) = new.principal.as_ref().filter(|_| self.is(Fault::EvictsFirst)) {
+            self.admit(selector, principal, new.max_sessions);
+        }
         let there = self.shared.records.lock().unwrap().contains_key(selector);
         let garbage = matches!(self.shared.records.lock().unwrap().get(selector), Some(Stored::Bad(_)));
         if there && !self.is(Fault::Overwrites) && !(garbage && self.is(Fault::OverwritesGarbage)) {
@@ -288,7 +303,7 @@ impl Sketch {
     }
 
     fn delete_now(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        let _writer = self.exclusive();
+        let writer = self.exclusive();
         let matches = match (self.shared.records.lock().unwrap().get(selector), only_if) {
             (None, _) => false,
             (Some(Stored::Bad(why)), None) if self.is(Fault::CannotDeleteGarbage) => {
@@ -303,6 +318,10 @@ impl Sketch {
             (Some(Stored::Bad(_)), Some(_)) => self.is(Fault::DeletesAnyone),
         };
         if matches {
+            if only_if.is_some() && self.is(Fault::DeletesTheNextUser) {
+                drop(writer);
+                std::thread::sleep(Duration::from_millis(1));
+            }
             self.shared.records.lock().unwrap().remove(selector);
             self.shared.loaded.lock().unwrap().remove(selector);
         }
@@ -316,10 +335,26 @@ impl SessionStore for Sketch {
     }
 
     async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
+        if self.is(Fault::ListsLater) {
+            self.shared.unlisted.lock().unwrap().push(*selector);
+            let created = self.create_now(selector, record);
+            tokio::task::yield_now().await;
+            self.shared.unlisted.lock().unwrap().retain(|unlisted| unlisted != selector);
+            return Ok(created);
+        }
         self.reply(|| Ok(self.create_now(selector, record)))
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        if self.is(Fault::WedgesWhenDropped) {
+            while self.shared.taken.swap(true, Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            tokio::task::yield_now().await;
+            let updated = self.update_now(selector, change);
+            self.shared.taken.store(false, Ordering::SeqCst);
+            return updated;
+        }
         self.reply(|| self.update_now(selector, change))
     }
 

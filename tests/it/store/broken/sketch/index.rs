@@ -21,6 +21,7 @@ impl Sketch {
                 Stored::Bad(_) => None,
             })
             .filter(|(selector, _)| Some(*selector) != except)
+            .filter(|(selector, _)| !self.shared.unlisted.lock().unwrap().contains(selector))
             .filter(|(_, record)| self.is(Fault::ListsTheEnded) || !record.is_expired(self.now()))
             .filter(|(_, record)| record.meta().principal.as_ref().is_some_and(belongs))
             .map(|(selector, record)| Listed::new(*selector, record.meta().clone()))

@@ -1,0 +1,146 @@
+//! Rules about calls whose callers give up: the middleware drops a call at its deadline.
+//!
+//! In: a [`Bench`]. Out: a verdict per rule.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use super::{
+    harness::Harness,
+    index::{principal, sign_in, signed_in},
+    kit::{Bench, new_record, same, write},
+    verdict::{Broken, Held, Verdict},
+};
+use crate::{id::public::Selector, store::contract::SessionStore};
+
+/// After how many polls a caller gives up: before the call has begun, in the middle, and when it has most likely ended.
+const POLLS: [u32; 8] = [0, 1, 2, 3, 5, 10, 40, 200];
+
+/// How long a store may take to come to rest. Longer than any healthy engine needs.
+const REST: Duration = Duration::from_secs(10);
+
+const WEDGED: &str = "what a call holds must be free again once its future is dropped: locks, turns, connections, half-read replies";
+
+const HALF: &str = "a dropped call is done or not done, perhaps a moment later; never done in part";
+
+/// Lets the runtime do something else once.
+async fn pause() {
+    let mut paused = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut paused, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Polls a call this many times, and drops it.
+fn give_up<H: Harness>(b: &Bench<'_, H>, call: impl Future, polls: u32) {
+    b.harness.block_on(async move {
+        let mut call = pin!(call);
+        for _ in 0..polls {
+            if poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready())).await {
+                return;
+            }
+            pause().await;
+        }
+    });
+}
+
+/// The answer of a call that comes after one that was given up.
+fn in_time<H: Harness, T>(b: &Bench<'_, H>, call: impl Future<Output = T>, name: &str) -> Result<T, Broken> {
+    let begun = Instant::now();
+    let answer = b.harness.block_on(async move {
+        let mut call = pin!(call);
+        loop {
+            if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+                return Some(answer);
+            }
+            if begun.elapsed() > REST {
+                return None;
+            }
+            pause().await;
+        }
+    });
+    answer.ok_or_else(|| {
+        let expected = format!("an answer to `{name}` after another call was given up");
+        Broken::new(expected, format!("none within {} s", REST.as_secs()), WEDGED)
+    })
+}
+
+/// Checks until it holds or the store has had time to come to rest: a call that was given up may still be on its way.
+fn comes_to_hold(check: impl Fn() -> Result<(), Broken>) -> Result<(), Broken> {
+    let begun = Instant::now();
+    loop {
+        match check() {
+            Err(_) if begun.elapsed() < REST => std::thread::yield_now(),
+            held => return held,
+        }
+    }
+}
+
+pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    for (polls, round) in POLLS.into_iter().zip(0_u8..) {
+        let selector = |n: u8| b.selector(round * 16 + n);
+        let (begun, signs_in, changed, ended) = (selector(1), selector(2), selector(3), selector(4));
+        let name = round.to_string();
+        for (selector, new) in
+            [(signs_in, new_record(&[])), (changed, signed_in(&name)), (ended, signed_in(&name))]
+        {
+            b.created(&selector, &new)?;
+        }
+        let new = signed_in(&name);
+        give_up(b, b.store.create(&begun, &new), polls);
+        let change = sign_in(&name, None);
+        give_up(b, b.store.update(&signs_in, &change), polls);
+        let change = write("shop.cart", "[1]");
+        give_up(b, b.store.update(&changed, &change), polls);
+        give_up(b, b.store.delete(&ended, None), polls);
+        give_up(b, b.store.load(&changed), polls);
+        let abilities = b.store.abilities();
+        if abilities.has_index() {
+            give_up(b, abilities.sessions_of(&principal(&name)), polls);
+        }
+        // Whoever comes next is served, and finds everything done or not done.
+        for selector in [begun, signs_in, changed, ended] {
+            drop(in_time(b, b.store.load(&selector), "load")?);
+        }
+        let next = write("shop.next", "1");
+        drop(in_time(b, b.store.update(&changed, &next), "update")?);
+        b.live(&changed, "after an `update` of it was given up")?;
+        comes_to_hold(|| is_listed_as_it_is(b, &name, &[begun, signs_in, changed, ended]))?;
+        in_time(b, b.store.delete(&changed, None), "delete")?
+            .map_err(|error| super::kit::failed("delete", &error))?;
+        b.dead(&changed, "after `delete`", HALF)?;
+    }
+    Ok(Held::Held)
+}
+
+/// Checks that the list of a principal has the sessions that are live, if the store has an index.
+fn is_listed_as_it_is<H: Harness>(b: &Bench<'_, H>, name: &str, of: &[Selector]) -> Result<(), Broken> {
+    let abilities = b.store.abilities();
+    if !abilities.has_index() {
+        return Ok(());
+    }
+    let principal = principal(name);
+    let mut live = Vec::new();
+    for selector in of {
+        let belongs = |loaded: &crate::store::contract::Loaded| {
+            loaded.record.meta().principal.as_ref() == Some(&principal)
+        };
+        live.extend(b.load(selector)?.filter(belongs).map(|_| *selector));
+    }
+    let listed = in_time(b, abilities.sessions_of(&principal), "sessions_of")?;
+    let listed = listed.map_err(|error| super::kit::failed("sessions_of", &error))?;
+    let mut listed: Vec<_> = listed.into_iter().map(|listed| listed.selector).collect();
+    live.sort_unstable();
+    listed.sort_unstable();
+    same("the listed sessions are the live ones after calls were given up", &listed, &live)
+        .map_err(|broken| Broken { fix: HALF.to_owned(), ..broken })
+}
