@@ -22,6 +22,12 @@ pub enum UrlError {
         "there is an `@` after the servers; write `/`, `?`, `#` and `@` in a password as `%2F`, `%3F`, `%23` and `%40`"
     )]
     Credentials,
+    /// The URL has a `#`, after which other programs put options such as `insecure`.
+    #[error(
+        "the URL has a `#`, and there are no options to write after it (certificates are always verified); remove it, or write `%23` if it \
+         belongs to a password"
+    )]
+    Fragment,
     /// The text before `@` is not `user:password` or `:password`.
     #[error("the text before the `@` is not `user:password`; write `:password` if there is no user")]
     User,
@@ -128,6 +134,10 @@ impl Target {
             "-cluster" => (6379, false, true),
             _ => return Err(UrlError::Scheme),
         };
+        match rest.split_once('#') {
+            Some((_, after)) if !after.contains('@') => return Err(UrlError::Fragment),
+            _ => {}
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if path.contains('@') || query.contains('@') || rest.contains('#') || query.contains('#') {
@@ -267,6 +277,8 @@ mod tests {
             ("redis-foo://db", UrlError::Scheme),
             ("redis://u:s3cret/x@db", UrlError::Credentials),
             ("redis://u:s3cret#x@db", UrlError::Credentials),
+            ("rediss://u:s3cret@db#insecure", UrlError::Fragment),
+            ("rediss://db/0?prefix=a:#insecure", UrlError::Fragment),
             ("redis://u:s3cret?x@db", UrlError::Credentials),
             ("redis://u:s3cret@x@db", UrlError::Credentials),
             ("redis://s3cret@db", UrlError::User),
