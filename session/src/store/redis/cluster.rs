@@ -8,9 +8,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use redis::Value;
-
-use super::url::Endpoint;
+use super::{resp::Reply, url::Endpoint};
 
 const SLOTS: u16 = 16384;
 
@@ -49,8 +47,8 @@ impl Slots {
     }
 
     /// Takes over the answer of `from` to CLUSTER SLOTS; `false` if it names no server.
-    pub(super) fn learn(&self, answer: &Value, from: &Endpoint) -> bool {
-        let Value::Array(ranges) = answer else { return false };
+    pub(super) fn learn(&self, answer: &Reply, from: &Endpoint) -> bool {
+        let Reply::Array(ranges) = answer else { return false };
         let mut learnt = vec![None; SLOTS.into()];
         for (first, last, master) in ranges.iter().filter_map(|range| parse(range, from)) {
             for slot in learnt.iter_mut().take(usize::from(last) + 1).skip(first.into()) {
@@ -66,14 +64,14 @@ impl Slots {
 }
 
 /// Parses a range: the first slot, the last slot, and the master, which comes before its replicas.
-fn parse(range: &Value, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
-    let Value::Array(parts) = range else { return None };
-    let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = parts.as_slice() else {
+fn parse(range: &Reply, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
+    let Reply::Array(parts) = range else { return None };
+    let [Reply::Integer(first), Reply::Integer(last), Reply::Array(master), ..] = parts.as_slice() else {
         return None;
     };
-    let [host, Value::Int(port), ..] = master.as_slice() else { return None };
+    let [host, Reply::Integer(port), ..] = master.as_slice() else { return None };
     let host = match host {
-        Value::BulkString(name) if !name.is_empty() => std::str::from_utf8(name).ok()?.into(),
+        Reply::BulkString(name) if !name.is_empty() => std::str::from_utf8(name).ok()?.into(),
         // The server does not know its own name, which is the name that was asked.
         _ => from.host.clone(),
     };
@@ -83,6 +81,8 @@ fn parse(range: &Value, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -95,18 +95,24 @@ mod tests {
     #[test]
     fn an_answer_is_taken_over_and_a_redirection_corrects_it() {
         let (slots, from) = (Slots::unknown(), Endpoint { host: "a".into(), port: 7 });
-        let master = |host: &str, port| Value::Array(vec![Value::BulkString(host.into()), Value::Int(port)]);
-        let range = |first, last, master| Value::Array(vec![Value::Int(first), Value::Int(last), master]);
-        assert!(!slots.learn(&Value::Array(Vec::new()), &from));
-        assert!(!slots.learn(&Value::Okay, &from));
-        let answer = Value::Array(vec![range(0, 99, master("", 7)), range(100, 16383, master("b", 8))]);
+        let master = |host: &str, port| {
+            Reply::Array(vec![
+                Reply::BulkString(Bytes::copy_from_slice(host.as_bytes())),
+                Reply::Integer(port),
+            ])
+        };
+        let range =
+            |first, last, master| Reply::Array(vec![Reply::Integer(first), Reply::Integer(last), master]);
+        assert!(!slots.learn(&Reply::Array(Vec::new()), &from));
+        assert!(!slots.learn(&Reply::SimpleString("OK".into()), &from));
+        let answer = Reply::Array(vec![range(0, 99, master("", 7)), range(100, 16383, master("b", 8))]);
         assert!(slots.learn(&answer, &from));
         let (a, b) = (from.clone(), Endpoint { host: "b".into(), port: 8 });
         assert_eq!(
             [0, 99, 100, 16383].map(|slot| slots.master(slot)),
             [&a, &a, &b, &b].map(|e| Some(e.clone()))
         );
-        assert!(!slots.learn(&Value::Nil, &a));
+        assert!(!slots.learn(&Reply::Null, &a));
         slots.moved(5, b.clone());
         assert_eq!((slots.master(5), slots.master(6)), (Some(b), Some(a)));
         assert_eq!(slots.masters().len(), 2);

@@ -2,23 +2,17 @@
 //!
 //! In: a [`Call`]. Out: the server's answer, or a [`Failure`] that says whether the call may have been executed. Never sends a call
 //! twice unless a server has refused it (G2: a resend that meets its own first copy would apply a change twice).
-//!
-//! redis-rs has clients for Sentinel and Cluster. They are not used, because they either send a command again after a lost connection
-//! or cannot follow a redirection, and because they keep a connection to a server that no longer answers.
 
-use std::{
-    io::{Error as IoError, ErrorKind as IoErrorKind},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
 use super::{
     connection::{Connection, Fault},
     failure::{Failure, Refusal},
     links::{Links, Purpose},
-    script::Call,
+    resp::{Commands, Reply, ServerError},
+    script::{Call, Form},
     topology::Topology,
     url::Endpoint,
 };
@@ -39,19 +33,15 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    fn command(self) -> Cmd {
-        let mut command = redis::cmd("WAIT");
+    fn add_to(self, commands: &mut Commands) {
         // 0 would wait for ever.
-        command.arg(self.replicas).arg(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).max(1));
-        command
+        let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+        commands.add(&["WAIT", &self.replicas.to_string(), &millis.to_string()], &[]);
     }
 
-    /// Checks the answer to WAIT.
-    fn met(self, answer: Option<&Value>) -> Result<(), RedisError> {
-        match answer {
-            Some(Value::Int(replicas)) if *replicas >= i64::from(self.replicas) => Ok(()),
-            _ => Err(IoError::new(IoErrorKind::TimedOut, "too few replicas have the write").into()),
-        }
+    /// Whether the answer to WAIT says that enough replicas have the write.
+    fn is_met(self, answer: &Result<Reply, Fault>) -> bool {
+        matches!(answer, Ok(Reply::Integer(replicas)) if *replicas >= i64::from(self.replicas))
     }
 }
 
@@ -70,7 +60,7 @@ struct Redirect {
 
 /// The result of one attempt.
 enum Attempt {
-    Answered(Value),
+    Answered(Reply),
     Failed(Failure),
     /// Refused; try at once, at the other server if the reply named one.
     Redirected(Failure, Option<Redirect>),
@@ -90,7 +80,7 @@ impl Driver {
         self.call(&any).await.map(|_| ()).map_err(Failure::into_source)
     }
 
-    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let begun = Instant::now();
         let (mut redirect, mut redirections, mut reconnected) = (None, 0, false);
         loop {
@@ -127,12 +117,12 @@ impl Driver {
     }
 
     /// Sends a command that changes nothing to one server.
-    pub(super) async fn ask(&self, server: &Endpoint, command: &Cmd) -> Result<Value, Failure> {
+    pub(super) async fn ask(&self, server: &Endpoint, command: &[&str]) -> Result<Reply, Failure> {
         let connection = self.links.to(server, Purpose::Commands).await;
         let connection = connection.map_err(|error| Failure::NotDone(error.into()))?;
-        connection.send(command).await.map_err(|fault| match fault {
-            Fault::Lost(error) | Fault::Unmet(error) => Failure::Unknown(error.into()),
-            Fault::Refused(error) => Failure::NotDone(error.into()),
+        connection.ask(command).await.map_err(|fault| match fault {
+            Fault::Lost(_) | Fault::Unmet => Failure::Unknown(fault.into()),
+            Fault::NotSent(_) | Fault::Refused(_) => Failure::NotDone(fault.into()),
         })
     }
 
@@ -151,22 +141,23 @@ impl Driver {
             (Ok(server), Ok(connection)) => (server, connection),
             (_, Err(error)) | (Err(error), _) => return self.not_sent(error.into()),
         };
-        let first = self.send(&connection, call.short(), call, asking).await;
+        let first = self.send(&connection, call, Form::Short, asking).await;
         let answer = match first {
             // The server does not know the script, so it executed nothing.
             Err(Fault::Refused(error)) if Refusal::of(&error, &server) == Refusal::NoScript => {
-                self.send(&connection, call.long(), call, asking).await
+                self.send(&connection, call, Form::Long, asking).await
             }
             answer => answer,
         };
         match answer {
-            Ok(value) => Attempt::Answered(value),
-            Err(Fault::Lost(error)) => {
+            Ok(answer) => Attempt::Answered(answer),
+            Err(fault @ Fault::NotSent(_)) => self.not_sent(fault.into()),
+            Err(fault @ Fault::Lost(_)) => {
                 self.topology.suspect();
-                Attempt::Failed(Failure::Unknown(error.into()))
+                Attempt::Failed(Failure::Unknown(fault.into()))
             }
-            // Too few replicas; there is nothing wrong with the server.
-            Err(Fault::Unmet(error)) => Attempt::Failed(Failure::Unknown(error.into())),
+            // There is nothing wrong with the server.
+            Err(fault @ Fault::Unmet) => Attempt::Failed(Failure::Unknown(fault.into())),
             Err(Fault::Refused(error)) => {
                 let refusal = Refusal::of(&error, &server);
                 self.refused(call, &connection, refusal, error.into())
@@ -218,28 +209,25 @@ impl Driver {
     async fn send(
         &self,
         connection: &Connection,
-        command: Cmd,
         call: &Call<'_>,
+        form: Form,
         asking: bool,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Reply, Fault> {
         let wait = self.wait.filter(|_| call.durable);
-        if !asking && !call.timed && wait.is_none() {
-            return connection.send(&command).await;
-        }
-        let mut commands = redis::pipe();
+        let mut commands = Commands::default();
         if call.timed {
-            commands.cmd("TIME");
+            commands.add(&["TIME"], &[]);
         }
         if asking {
-            commands.cmd("ASKING");
+            commands.add(&["ASKING"], &[]);
         }
-        commands.add_command(command);
+        call.add_to(&mut commands, form);
         if let Some(wait) = wait {
-            commands.add_command(wait.command());
+            wait.add_to(&mut commands);
         }
-        let mut answers = connection.send_all(&commands).await?.into_iter();
-        let mut next = || match answers.next().unwrap_or_default() {
-            Value::ServerError(error) => Err(Fault::Refused(error)),
+        let mut answers = connection.send(commands).await?.into_iter();
+        let mut next = || match answers.next().unwrap_or(Reply::Null) {
+            Reply::Error(text) => Err(Fault::Refused(ServerError::new(&text))),
             answer => Ok(answer),
         };
         let time = call.timed.then(&mut next);
@@ -247,12 +235,12 @@ impl Driver {
             next()?;
         }
         let answer = next()?;
-        if let Some(wait) = wait {
-            // The command has been executed; the only question left is whether enough replicas have it.
-            wait.met(next().ok().as_ref()).map_err(Fault::Unmet)?;
+        // The command has been executed; the only question left is whether enough replicas have it.
+        if wait.is_some_and(|wait| !wait.is_met(&next())) {
+            return Err(Fault::Unmet);
         }
         match time {
-            Some(time) => Ok(Value::Array(vec![time?, answer])),
+            Some(time) => Ok(Reply::Array(vec![time?, answer])),
             None => Ok(answer),
         }
     }

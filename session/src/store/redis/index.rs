@@ -18,7 +18,6 @@
 use std::{borrow::Cow, future::Future};
 
 use futures_util::future::join_all;
-use redis::Value;
 use tokio::runtime::Handle;
 
 use super::{
@@ -26,6 +25,7 @@ use super::{
     layout,
     records::{IndexNews, Seen},
     reply::{Status, status},
+    resp::Reply,
     script::{Call, DOOM, ENSURE, REMOVE, Script},
     store::RedisStore,
 };
@@ -61,8 +61,8 @@ enum Behind {
     Nothing,
 }
 
-fn entries(values: &[Value]) -> Vec<Entry> {
-    let pair = |pair: &[Value]| match pair {
+fn entries(values: &[Reply]) -> Vec<Entry> {
+    let pair = |pair: &[Reply]| match pair {
         [selector, value] => Some((layout::text(selector)?.to_owned(), layout::text(value)?.to_owned())),
         _ => None,
     };
@@ -70,9 +70,9 @@ fn entries(values: &[Value]) -> Vec<Entry> {
 }
 
 /// The entries in the array at `at` of a script's reply.
-pub(super) fn nested(values: &[Value], at: usize) -> Vec<Entry> {
+pub(super) fn nested(values: &[Reply], at: usize) -> Vec<Entry> {
     match values.get(at) {
-        Some(Value::Array(values)) => entries(values),
+        Some(Reply::Array(values)) => entries(values),
         _ => Vec::new(),
     }
 }
@@ -123,7 +123,7 @@ impl RedisStore {
         script: &'static Script,
         principal: &Principal,
         arguments: Vec<Cow<'_, str>>,
-    ) -> Result<(Status, Vec<Value>), StoreError> {
+    ) -> Result<(Status, Vec<Reply>), StoreError> {
         let call = Call::script(script, self.index_key(principal), arguments);
         status(self.driver.call(&call).await.map_err(Failure::of_write)?)
     }
@@ -246,7 +246,7 @@ impl RedisStore {
 impl PrincipalIndex for RedisStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         let call = Call::command("HGETALL", self.index_key(principal), Vec::new());
-        let Value::Array(all) = self.driver.call(&call).await.map_err(Failure::of_read)? else {
+        let Reply::Array(all) = self.driver.call(&call).await.map_err(Failure::of_read)? else {
             return Err(Unreadable::Garbage.into());
         };
         let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);

@@ -18,8 +18,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use redis::Value;
-
+use super::resp::Reply;
 use crate::{
     id::public::VerifierHash,
     record::{
@@ -126,29 +125,29 @@ fn flags(change: &Change) -> String {
 }
 
 /// The text of a reply; `None` if it is something else.
-pub(super) fn text(value: &Value) -> Option<&str> {
+pub(super) fn text(value: &Reply) -> Option<&str> {
     match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Reply::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
         _ => None,
     }
 }
 
 /// Reads the reply of `Call::load`: the time as a reply of its own, then all fields.
-pub(super) fn timed(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
-    let [Value::Array(time), fields] = answer else { return Err(Unreadable::Garbage.into()) };
+pub(super) fn timed(answer: &[Reply]) -> Result<Option<Loaded>, StoreError> {
+    let [Reply::Array(time), fields] = answer else { return Err(Unreadable::Garbage.into()) };
     let [seconds, micros] = time.as_slice() else { return Err(Unreadable::Garbage.into()) };
     loaded(seconds, micros, fields)
 }
 
 /// Reads the other parts of a conflict: the time, then all fields.
-pub(super) fn conflict(answer: &[Value]) -> Result<Option<Loaded>, StoreError> {
+pub(super) fn conflict(answer: &[Reply]) -> Result<Option<Loaded>, StoreError> {
     let [seconds, micros, fields] = answer else { return Err(Unreadable::Garbage.into()) };
     loaded(seconds, micros, fields)
 }
 
 /// The record; `None` if there is none or it has expired.
-fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Loaded>, StoreError> {
-    let Value::Array(fields) = fields else { return Err(Unreadable::Garbage.into()) };
+fn loaded(seconds: &Reply, micros: &Reply, fields: &Reply) -> Result<Option<Loaded>, StoreError> {
+    let Reply::Array(fields) = fields else { return Err(Unreadable::Garbage.into()) };
     let number = |value| text(value).ok_or(Unreadable::Garbage).and_then(number);
     let (seconds, micros) = (number(seconds)?, number(micros)?);
     let now = Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000));
@@ -160,15 +159,15 @@ fn loaded(seconds: &Value, micros: &Value, fields: &Value) -> Result<Option<Load
 }
 
 /// A record from fields and values in turn.
-fn record(fields: &[Value]) -> Result<Record, Unreadable> {
+fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
     let (mut meta, mut size) = (Fields::default(), 0_usize);
     let mut cells = Vec::with_capacity(fields.len() / 2);
     for pair in fields.chunks(2) {
-        let [Value::BulkString(field), Value::BulkString(value)] = pair else {
+        let [Reply::BulkString(field), Reply::BulkString(value)] = pair else {
             return Err(Unreadable::Garbage);
         };
         size = size.saturating_add(field.len()).saturating_add(value.len());
-        match field.as_slice() {
+        match &**field {
             b"@h" => meta.hot = Some(value),
             b"@m" => meta.cold = Some(value),
             b"@v" => meta.verifier = Some(value),

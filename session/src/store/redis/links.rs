@@ -15,7 +15,8 @@ use std::{
 use tokio::runtime::{Handle, Id};
 
 use super::{
-    connection::{Connection, Dialer, NoConnection},
+    connection::Connection,
+    dial::{Dialer, NoConnection},
     url::Endpoint,
 };
 

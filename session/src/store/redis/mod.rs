@@ -7,7 +7,8 @@
 //! | Files | What they hold |
 //! |---|---|
 //! | `url` | servers, credentials and prefix from a URL |
-//! | `connection`, `links` | one connection; the connections of each runtime to each server |
+//! | `resp`, `carrier`, `connection` | commands and replies as bytes; the task that carries them; one connection for many callers |
+//! | `dial`, `links` | connecting; the connections of each runtime to each server |
 //! | `cluster`, `topology` | which server has a Redis key: single, Sentinel, Cluster |
 //! | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
 //! | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
@@ -37,7 +38,10 @@ pub use self::{
 };
 
 mod url;
+mod resp;
+mod carrier;
 mod connection;
+mod dial;
 mod links;
 mod cluster;
 mod topology;

@@ -6,7 +6,7 @@ use std::{sync::Mutex, time::Duration};
 
 use super::{
     cluster::Slots,
-    connection::{self, Dialer},
+    dial::{self, Dialer},
     driver::{Driver, Wait},
     links::Links,
     topology::{self, Topology},
@@ -108,7 +108,7 @@ impl RedisOptions {
 
     pub(super) fn driver(&self) -> Result<Driver, ConnectError> {
         let target = &self.target;
-        let tls = target.tls.then(connection::tls).transpose().map_err(|_| ConnectError::Certificates)?;
+        let tls = target.tls.then(dial::tls).transpose().map_err(|_| ConnectError::Certificates)?;
         let dialer = Dialer {
             credentials: target.credentials.clone(),
             database: target.database,

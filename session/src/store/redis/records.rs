@@ -5,12 +5,11 @@
 
 use std::borrow::Cow;
 
-use redis::Value;
-
 use super::{
     failure::Failure,
     layout,
     reply::{Status, status, unexpected},
+    resp::Reply,
     script::{CREATE, Call, DELETE, UPDATE},
     store::RedisStore,
 };
@@ -46,7 +45,7 @@ impl RedisStore {
     pub(super) async fn load_record(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let call = Call::load(self.record_key(selector));
         match self.driver.call(&call).await.map_err(Failure::of_read)? {
-            Value::Array(answer) => layout::timed(&answer),
+            Reply::Array(answer) => layout::timed(&answer),
             _ => Err(Unreadable::Garbage.into()),
         }
     }

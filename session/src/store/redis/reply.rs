@@ -2,9 +2,7 @@
 //!
 //! In: a reply. Out: its [`Status`] and its other parts, or an error. Never: I/O.
 
-use redis::Value;
-
-use super::layout;
+use super::{layout, resp::Reply};
 use crate::{
     record::meta::Unreadable,
     store::error::{StoreError, StoreErrorKind},
@@ -26,19 +24,19 @@ pub(super) fn unexpected() -> StoreError {
 }
 
 /// Splits a reply into its status and the other parts. A status that says that the record cannot be read is an error.
-pub(super) fn status(answer: Value) -> Result<(Status, Vec<Value>), StoreError> {
-    let Value::Array(mut parts) = answer else { return Err(unexpected()) };
+pub(super) fn status(answer: Reply) -> Result<(Status, Vec<Reply>), StoreError> {
+    let Reply::Array(mut parts) = answer else { return Err(unexpected()) };
     let rest = parts.split_off(parts.len().min(1));
     let status = match parts.first() {
-        Some(Value::Int(0)) => Status::Gone,
-        Some(Value::Int(1)) => Status::Done,
-        Some(Value::Int(2)) => Status::Conflict,
-        Some(Value::Int(3)) => return Err(Unreadable::Garbage.into()),
-        Some(Value::Int(4)) => {
+        Some(Reply::Integer(0)) => Status::Gone,
+        Some(Reply::Integer(1)) => Status::Done,
+        Some(Reply::Integer(2)) => Status::Conflict,
+        Some(Reply::Integer(3)) => return Err(Unreadable::Garbage.into()),
+        Some(Reply::Integer(4)) => {
             let format = rest.first().and_then(layout::text).and_then(|text| text.parse().ok());
             return Err(Unreadable::Newer(format.unwrap_or(u16::MAX)).into());
         }
-        Some(Value::Int(5)) => Status::Exists,
+        Some(Reply::Integer(5)) => Status::Exists,
         _ => return Err(unexpected()),
     };
     Ok((status, rest))

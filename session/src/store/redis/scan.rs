@@ -3,9 +3,7 @@
 //! In: where the last page ended, as a server and that server's cursor. Out: one page of [`Scanned`]. Never sends more than one
 //! command for a page.
 
-use redis::Value;
-
-use super::{failure::Failure, layout, reply::unexpected, store::RedisStore};
+use super::{failure::Failure, layout, reply::unexpected, resp::Reply, store::RedisStore};
 use crate::{
     id::public::PublicId,
     store::{
@@ -31,16 +29,12 @@ impl RedisStore {
         let mut rest = servers.into_iter().skip_while(|server| server.to_string() != name);
         // If the server was replaced, its successor does not know this cursor, and may sort before servers that were scanned already.
         let server = rest.next().ok_or_else(servers_changed)?;
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor)
-            .arg("MATCH")
-            .arg(format!("{}*", glob(&self.record_prefix())))
-            .arg("COUNT")
-            .arg(limit.max(1));
-        let Value::Array(answer) = self.driver.ask(&server, &scan).await.map_err(Failure::of_read)? else {
+        let (pattern, count) = (format!("{}*", glob(&self.record_prefix())), limit.max(1).to_string());
+        let scan = ["SCAN", cursor, "MATCH", &pattern, "COUNT", &count];
+        let Reply::Array(answer) = self.driver.ask(&server, &scan).await.map_err(Failure::of_read)? else {
             return Err(unexpected());
         };
-        let [cursor, Value::Array(found)] = answer.as_slice() else { return Err(unexpected()) };
+        let [cursor, Reply::Array(found)] = answer.as_slice() else { return Err(unexpected()) };
         let cursor = layout::text(cursor).ok_or_else(unexpected)?;
         let selector = |key| {
             layout::text(key)?.strip_prefix(&self.record_prefix())?.parse().ok().map(PublicId::selector)

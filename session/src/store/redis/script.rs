@@ -1,12 +1,14 @@
 //! The scripts, and calls on one Redis key.
 //!
-//! In: a script or a command, a Redis key, and arguments. Out: the commands to send. Never: I/O.
+//! In: a script or a command, a Redis key, and arguments. Out: the bytes to send. Never: I/O.
 //!
 //! Every atomic change is one script on one Redis key, so in a cluster it concerns one slot.
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use redis::Cmd;
+use sha1::{Digest, Sha1};
+
+use super::resp::Commands;
 
 /// A script, and the SHA-1 by which a server remembers it.
 pub(super) struct Script {
@@ -33,8 +35,20 @@ scripts! {
 
 impl Script {
     fn new(code: &'static str) -> Self {
-        Self { code, sha: redis::Script::new(code).get_hash().to_owned() }
+        Self {
+            code,
+            sha: Sha1::digest(code).iter().fold(String::new(), |sha, byte| sha + &format!("{byte:02x}")),
+        }
     }
+}
+
+/// How a call names its script.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// By its hash, which the server may not know.
+    Short,
+    /// By its code.
+    Long,
 }
 
 enum What {
@@ -73,30 +87,16 @@ impl<'a> Call<'a> {
         Self { durable, ..self }
     }
 
-    /// The call by the script's hash, which the server may not know.
-    pub(super) fn short(&self) -> Cmd {
-        self.command_with(|script| ("EVALSHA", &script.sha))
-    }
-
-    /// The call with the whole script.
-    pub(super) fn long(&self) -> Cmd {
-        self.command_with(|script| ("EVAL", script.code))
-    }
-
-    fn command_with(&self, form: impl Fn(&'static Script) -> (&'static str, &'static str)) -> Cmd {
-        let mut command = match &self.what {
-            What::Script(script) => {
-                let (name, script) = form(script);
-                let mut command = redis::cmd(name);
-                command.arg(script).arg(1);
-                command
+    /// Adds the call to what is sent.
+    pub(super) fn add_to(&self, commands: &mut Commands, form: Form) {
+        match (&self.what, form) {
+            (What::Command(name), _) => commands.add(&[name, &self.key], &self.arguments),
+            (What::Script(script), Form::Short) => {
+                commands.add(&["EVALSHA", &script.sha, "1", &self.key], &self.arguments);
             }
-            What::Command(name) => redis::cmd(name),
-        };
-        command.arg(&self.key);
-        for argument in &self.arguments {
-            command.arg(argument.as_bytes());
+            (What::Script(script), Form::Long) => {
+                commands.add(&["EVAL", script.code, "1", &self.key], &self.arguments);
+            }
         }
-        command
     }
 }

@@ -2,9 +2,7 @@
 //!
 //! In: the servers' answers to CONFIG GET. Out: log messages. Never changes a setting.
 
-use redis::Value;
-
-use super::{driver::Driver, url::Endpoint};
+use super::{driver::Driver, resp::Reply, url::Endpoint};
 
 impl Driver {
     /// Checks every server for two settings that break promises.
@@ -45,10 +43,8 @@ impl Driver {
     }
 
     async fn setting(&self, server: &Endpoint, name: &str) -> Option<String> {
-        let mut command = redis::cmd("CONFIG");
-        command.arg("GET").arg(name);
-        let Ok(Value::Array(pair)) = self.ask(server, &command).await else { return None };
-        let Some(Value::BulkString(value)) = pair.get(1) else { return None };
+        let Ok(Reply::Array(pair)) = self.ask(server, &["CONFIG", "GET", name]).await else { return None };
+        let Some(Reply::BulkString(value)) = pair.get(1) else { return None };
         Some(String::from_utf8_lossy(value).into_owned())
     }
 }

@@ -4,12 +4,11 @@
 //! store contract, with an entry in the principal's index that was live while the record existed. Never leaves a signed-in record without
 //! a trace in the index, whatever fails in between. [`index`](super::index) explains the order.
 
-use redis::Value;
-
 use super::{
     index::{nested, nothing_done},
     layout,
     reply::Status,
+    resp::Reply,
     script::{CONFIRM, REMOVE, RESERVE},
     store::RedisStore,
 };
@@ -163,7 +162,7 @@ impl RedisStore {
         }
         let (Status::Done, parts) = answer else { return Ok(None) };
         let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
-        let reservation = Reservation { is_new: parts.first() == Some(&Value::Int(1)), value };
+        let reservation = Reservation { is_new: parts.first() == Some(&Reply::Integer(1)), value };
         match self.finish(principal, nested(&parts, 2)).await {
             Ok(_) => {
                 self.check_some(principal, nested(&parts, 3));

@@ -12,12 +12,12 @@ use std::{
 };
 
 use futures_util::future::select_ok;
-use redis::{Cmd, ErrorKind, RedisError, Value};
 
 use super::{
     cluster::{Slots, slot},
-    connection::{Fault, NoConnection},
+    dial::NoConnection,
     links::{Links, Purpose},
+    resp::Reply,
     url::Endpoint,
 };
 
@@ -124,20 +124,17 @@ impl Topology {
         match &self.kind {
             Kind::Single => {}
             Kind::Sentinel { service, sentinels, master } => {
-                let mut command = redis::cmd("SENTINEL");
-                command.arg("get-master-addr-by-name").arg(service);
+                let command = ["SENTINEL", "get-master-addr-by-name", service];
                 let named =
                     first_answer(sentinels, self.servers.clone(), &command, |answer, _| named(answer))
                         .await?;
                 *master.lock().unwrap_or_else(PoisonError::into_inner) = Some(named);
             }
             Kind::Cluster(slots) => {
-                let mut command = redis::cmd("CLUSTER");
-                command.arg("SLOTS");
                 let mut servers = slots.masters();
                 servers.extend(self.servers.iter().cloned());
-                let learn = |answer: &Value, from: &Endpoint| slots.learn(answer, from).then_some(());
-                first_answer(links, servers.into_iter().collect(), &command, learn).await?;
+                let learn = |answer: &Reply, from: &Endpoint| slots.learn(answer, from).then_some(());
+                first_answer(links, servers.into_iter().collect(), &["CLUSTER", "SLOTS"], learn).await?;
             }
         }
         Ok(())
@@ -146,25 +143,24 @@ impl Topology {
 
 fn no_servers() -> NoConnection {
     let none = Endpoint { host: "".into(), port: 0 };
-    NoConnection::new(&none, RedisError::from((ErrorKind::InvalidClientConfig, "no servers")))
+    NoConnection::new(&none, "no servers")
 }
 
 /// Asks all servers at once, and returns the first answer that `read` understands.
 async fn first_answer<T>(
     links: &Links,
     servers: Vec<Endpoint>,
-    command: &Cmd,
-    read: impl Fn(&Value, &Endpoint) -> Option<T>,
+    command: &[&str],
+    read: impl Fn(&Reply, &Endpoint) -> Option<T>,
 ) -> Result<T, NoConnection> {
     let read = &read;
     let asking = servers.into_iter().map(|server| {
         Box::pin(async move {
             let connection = links.to(&server, Purpose::Commands).await?;
-            let answer = connection.send(command).await.map_err(|fault| no_answer(&server, fault))?;
-            let unknown = || {
-                RedisError::from((ErrorKind::Client, "the server does not know which server has the data"))
-            };
-            read(&answer, &server).ok_or_else(|| NoConnection::new(&server, unknown()))
+            let answer = connection.ask(command).await.map_err(|fault| NoConnection::new(&server, fault))?;
+            read(&answer, &server).ok_or_else(|| {
+                NoConnection::new(&server, "the server does not know which server has the data")
+            })
         })
     });
     let asking: Vec<_> = asking.collect();
@@ -174,17 +170,10 @@ async fn first_answer<T>(
     select_ok(asking).await.map(|(answer, _)| answer)
 }
 
-fn no_answer(server: &Endpoint, fault: Fault) -> NoConnection {
-    match fault {
-        Fault::Lost(error) | Fault::Unmet(error) => NoConnection::new(server, error),
-        Fault::Refused(error) => NoConnection::new(server, RedisError::from(error)),
-    }
-}
-
 /// Parses the answer of a Sentinel: the name and the port of the master.
-fn named(answer: &Value) -> Option<Endpoint> {
-    let Value::Array(parts) = answer else { return None };
-    let [Value::BulkString(host), Value::BulkString(port)] = parts.as_slice() else { return None };
+fn named(answer: &Reply) -> Option<Endpoint> {
+    let Reply::Array(parts) = answer else { return None };
+    let [Reply::BulkString(host), Reply::BulkString(port)] = parts.as_slice() else { return None };
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
     Some(Endpoint { host: text(host)?.into(), port: text(port)?.parse().ok()? })
 }

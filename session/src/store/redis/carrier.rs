@@ -1,0 +1,223 @@
+//! The task that carries the bytes of one connection.
+//!
+//! In: the commands of many callers, and a stream. Out: to each caller its replies, or why there are none. Never sends anything twice, and
+//! never holds more commands than [`MOST`].
+//!
+//! A server replies in the order of the commands, so a queue of callers is all that matches replies to them. A caller that has left keeps its
+//! place in the queue; its replies are dropped when they arrive.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io::Error as IoError,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    sync::{mpsc, oneshot},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::resp::{Commands, Malformed, Replies, Reply};
+
+/// How many callers may wait for replies. More than the requests that a worker has at a time; those that find no room wait for it.
+const MOST: usize = 1024;
+/// How many more bytes are taken while others have not been written yet. Enough to fill the buffers of a socket.
+const BATCH: usize = 64 * 1024;
+
+/// Why a connection has ended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the Redis server closed the connection")]
+    Closed,
+    #[error("the Redis server did not answer in time")]
+    Silent,
+    #[error("what came is not a reply of Redis; see whether the address is that of a Redis server")]
+    Malformed,
+    #[error("the connection to the Redis server broke: {0}")]
+    Broken(#[source] Arc<IoError>),
+    #[error("the connection to the Redis server is no longer used")]
+    Unused,
+}
+
+/// Why commands have no replies.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// No byte of them was sent.
+    NotSent(Ended),
+    /// They may have been executed.
+    Lost(Ended),
+}
+
+/// The commands of one caller, and where their replies go.
+pub(super) struct Parcel {
+    pub(super) commands: Commands,
+    pub(super) to: oneshot::Sender<Result<Vec<Reply>, Undone>>,
+}
+
+/// A caller whose commands were taken over.
+struct Waiting {
+    lacks: usize,
+    replies: Vec<Reply>,
+    to: oneshot::Sender<Result<Vec<Reply>, Undone>>,
+    due: Instant,
+}
+
+struct Carrier<S> {
+    stream: S,
+    inbox: mpsc::Receiver<Parcel>,
+    /// What is to be written, and how much of it has been.
+    out: Vec<u8>,
+    written: usize,
+    flushed: bool,
+    replies: Replies,
+    waiting: VecDeque<Waiting>,
+    response_timeout: Duration,
+    /// Rings no later than the oldest caller's reply is due. It is set again only when it rings, which costs less than for each command.
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// Carries commands and replies until the connection ends or nobody can send commands any more.
+pub(super) async fn carry<S>(stream: S, inbox: mpsc::Receiver<Parcel>, response_timeout: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut carrier = Carrier {
+        stream,
+        inbox,
+        out: Vec::new(),
+        written: 0,
+        flushed: true,
+        replies: Replies::default(),
+        waiting: VecDeque::new(),
+        response_timeout,
+        alarm: Box::pin(sleep_until(Instant::now() + response_timeout)),
+    };
+    let ended = poll_fn(|context| match carrier.work(context) {
+        Ok(()) => Poll::Pending,
+        Err(ended) => Poll::Ready(ended),
+    })
+    .await;
+    carrier.end(&ended);
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
+    /// Does all that can be done now, and has the task woken when there is more.
+    fn work(&mut self, context: &mut Context<'_>) -> Result<(), Ended> {
+        loop {
+            let full = self.take(context)?;
+            let wrote = self.write(context)?;
+            let read = self.read(context)?;
+            // A full queue was not given more. It may have room now.
+            let has_room = full && wrote;
+            if !(read || has_room) {
+                break;
+            }
+        }
+        self.check_time(context)
+    }
+
+    /// Takes over what callers want to send; returns whether there was no room for all of it.
+    fn take(&mut self, context: &mut Context<'_>) -> Result<bool, Ended> {
+        let mut due = None;
+        while self.waiting.len() < MOST && self.out.len() < BATCH {
+            match self.inbox.poll_recv(context) {
+                Poll::Ready(Some(Parcel { commands: Commands { bytes, count }, to })) => {
+                    if self.out.is_empty() {
+                        self.out = bytes;
+                    } else {
+                        self.out.extend_from_slice(&bytes);
+                    }
+                    let due = *due.get_or_insert_with(|| Instant::now() + self.response_timeout);
+                    self.waiting.push_back(Waiting {
+                        lacks: count,
+                        replies: Vec::with_capacity(count),
+                        to,
+                        due,
+                    });
+                }
+                Poll::Ready(None) => return Err(Ended::Unused),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes what the stream takes now; returns whether that was anything.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Ended> {
+        let mut wrote = false;
+        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => return Err(Ended::Closed),
+                Poll::Ready(Ok(length)) => self.written += length,
+                Poll::Ready(Err(error)) => return Err(broken(error)),
+                Poll::Pending => return Ok(wrote),
+            }
+            (wrote, self.flushed) = (true, false);
+        }
+        if wrote {
+            (self.out, self.written) = (Vec::new(), 0);
+        }
+        if !self.flushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context)
+        {
+            flushed.map_err(broken)?;
+            self.flushed = true;
+        }
+        Ok(wrote)
+    }
+
+    /// Reads what has arrived, and gives it to the callers that wait for it; returns whether that was anything.
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, Ended> {
+        match pin!(self.stream.read_buf(self.replies.room())).poll(context) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Err(Ended::Closed),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Err(broken(error)),
+        }
+        while let Some(reply) = self.replies.next().map_err(|Malformed| Ended::Malformed)? {
+            // Nobody asked for this reply, so none that follows could be matched to a command.
+            let first = self.waiting.front_mut().ok_or(Ended::Malformed)?;
+            first.replies.push(reply);
+            first.lacks -= 1;
+            if first.lacks == 0
+                && let Some(Waiting { to, replies, .. }) = self.waiting.pop_front()
+            {
+                // A caller that has left misses nothing.
+                to.send(Ok(replies)).ok();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends the connection if the oldest caller has waited for too long.
+    fn check_time(&mut self, context: &mut Context<'_>) -> Result<(), Ended> {
+        let Some(oldest) = self.waiting.front() else { return Ok(()) };
+        while self.alarm.as_mut().poll(context).is_ready() {
+            if oldest.due <= self.alarm.deadline() {
+                return Err(Ended::Silent);
+            }
+            self.alarm.as_mut().reset(oldest.due);
+        }
+        Ok(())
+    }
+
+    /// Tells everyone that the connection has ended, and what became of their commands.
+    fn end(mut self, ended: &Ended) {
+        self.inbox.close();
+        for Waiting { to, .. } in self.waiting {
+            to.send(Err(Undone::Lost(ended.clone()))).ok();
+        }
+        while let Ok(Parcel { to, .. }) = self.inbox.try_recv() {
+            to.send(Err(Undone::NotSent(ended.clone()))).ok();
+        }
+    }
+}
+
+fn broken(error: IoError) -> Ended {
+    Ended::Broken(Arc::new(error))
+}
