@@ -118,7 +118,7 @@ impl Connection {
     pub(super) async fn ask(&self, words: &[&str]) -> Result<Reply, Fault> {
         let answers = self.send(Commands::one(words)).await?;
         match answers.into_iter().next().unwrap_or(Reply::Null) {
-            Reply::Error(text) => Err(ServerError::new(&text).into()),
+            Reply::Error(error) => Err(Fault::Refused(error)),
             answer => Ok(answer),
         }
     }

@@ -113,8 +113,11 @@ impl Dialer {
         }
         commands.add(&[if self.master_only { "ROLE" } else { "PING" }], &[]);
         let answers = connection.send(commands).await?;
-        if let Some(error) = answers.iter().find_map(error) {
-            return Err(self.refused(&error));
+        let error = answers
+            .iter()
+            .find_map(|answer| if let Reply::Error(error) = answer { Some(error) } else { None });
+        if let Some(error) = error {
+            return Err(self.refused(error));
         }
         if self.master_only && !answers.last().is_some_and(is_master) {
             return Err("the server is not the master".into());
@@ -130,13 +133,6 @@ impl Dialer {
             }
             _ => error.clone().into(),
         }
-    }
-}
-
-fn error(answer: &Reply) -> Option<ServerError> {
-    match answer {
-        Reply::Error(text) => Some(ServerError::new(text)),
-        _ => None,
     }
 }
 

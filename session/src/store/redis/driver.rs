@@ -11,7 +11,7 @@ use super::{
     connection::{Connection, Fault},
     failure::{Failure, Refusal},
     links::{Links, Purpose},
-    resp::{Commands, Reply, ServerError},
+    resp::{Commands, Reply},
     script::{Call, Form},
     topology::Topology,
     url::Endpoint,
@@ -227,7 +227,7 @@ impl Driver {
         }
         let mut answers = connection.send(commands).await?.into_iter();
         let mut next = || match answers.next().unwrap_or(Reply::Null) {
-            Reply::Error(text) => Err(Fault::Refused(ServerError::new(&text))),
+            Reply::Error(error) => Err(Fault::Refused(error)),
             answer => Ok(answer),
         };
         let time = call.timed.then(&mut next);

@@ -3,11 +3,12 @@
 //! In: the words of commands, and bytes in the pieces in which they arrive. Out: the bytes of commands, and whole replies. Never: I/O, or
 //! memory and recursion as deep as a server asks for.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
-use bytes::BytesMut;
-use redis_protocol::resp2::decode::decode_bytes_mut;
-pub(super) use redis_protocol::resp2::types::BytesFrame as Reply;
+use bytes::{Bytes, BytesMut};
+
+#[cfg(test)]
+mod tests;
 
 /// How deep arrays may be nested. CLUSTER SLOTS has four levels.
 const DEPTH: usize = 8;
@@ -15,8 +16,12 @@ const DEPTH: usize = 8;
 const LINE: usize = 64 * 1024;
 /// How large a reply may be: a record is at most 16 MiB, and this is an index of half a million sessions.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// How many elements a reply may have, so that it takes only a few times as much memory decoded.
+const ELEMENTS: usize = LARGEST / 32;
 /// The smallest space to read into: one read takes the reply for a usual session.
-const ROOM: usize = 8 * 1024;
+const ROOM: usize = 4 * 1024;
+/// How much space is made when there is less than that. Allocating once for several replies costs less than for each.
+const BUFFER: usize = 32 * 1024;
 
 /// Commands that are sent with nothing in between.
 #[derive(Default)]
@@ -83,6 +88,17 @@ impl ServerError {
     }
 }
 
+/// A reply. Its texts are parts of what was read, and are not copied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Reply {
+    SimpleString(Bytes),
+    Error(ServerError),
+    Integer(i64),
+    BulkString(Bytes),
+    Array(Vec<Reply>),
+    Null,
+}
+
 /// What a server sent is not RESP2, or larger or deeper than any reply to this store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Malformed;
@@ -91,8 +107,10 @@ pub(super) struct Malformed;
 #[derive(Default)]
 pub(super) struct Replies {
     bytes: BytesMut,
-    /// How much of the first reply has been looked at, so that a large one is not looked at from its beginning whenever a piece arrives.
-    seen: usize,
+    /// The elements of the first reply that have arrived, in their order, and where the last one ends. So a large reply is not read again
+    /// from its beginning whenever a piece arrives.
+    elements: Vec<Element>,
+    end: usize,
     /// How many elements each open array still lacks, the outermost array first.
     open: Vec<usize>,
 }
@@ -100,27 +118,29 @@ pub(super) struct Replies {
 impl Replies {
     /// The place for what arrives next. It doubles while a reply is incomplete, so that a large one takes few reads.
     pub(super) fn room(&mut self) -> &mut BytesMut {
-        self.bytes.reserve(self.bytes.len().max(ROOM));
+        if self.bytes.capacity() - self.bytes.len() < ROOM {
+            self.bytes.reserve(self.bytes.len().max(BUFFER));
+        }
         &mut self.bytes
     }
 
     /// Takes the next reply, if all of it has arrived.
     pub(super) fn next(&mut self) -> Result<Option<Reply>, Malformed> {
-        while let Some(Element { end, holds }) = Element::at(&self.bytes, self.seen)? {
-            self.seen = end;
-            if holds > 0 {
-                if self.open.len() == DEPTH {
-                    return Err(Malformed);
-                }
-                self.open.push(holds);
+        while let Some((element, end)) = Element::at(&self.bytes, self.end)? {
+            self.end = end;
+            let length = if let Element::Array(length) = element { length } else { 0 };
+            if self.elements.len() == ELEMENTS || self.open.len() == DEPTH && length > 0 {
+                return Err(Malformed);
+            }
+            self.elements.push(element);
+            if length > 0 {
+                self.open.push(length);
                 continue;
             }
             self.close();
             if self.open.is_empty() {
-                self.seen = 0;
-                return decode_bytes_mut(&mut self.bytes)
-                    .map_err(|_| Malformed)?
-                    .map_or(Err(Malformed), |(reply, ..)| Ok(Some(reply)));
+                let whole = self.bytes.split_to(std::mem::take(&mut self.end)).freeze();
+                return Ok(reply(&whole, &mut self.elements.drain(..)));
             }
         }
         Ok(None)
@@ -138,195 +158,74 @@ impl Replies {
     }
 }
 
-/// Where an element of a reply ends, and how many more it holds, if it is an array.
-struct Element {
-    end: usize,
-    holds: usize,
+/// An element of a reply; where its text is, or how many elements an array has.
+enum Element {
+    SimpleString(Range<usize>),
+    Error(Range<usize>),
+    Integer(i64),
+    BulkString(Range<usize>),
+    Array(usize),
+    Null,
 }
 
 impl Element {
-    /// The element at `start`, or `None` if not all of it has arrived. Of an array, this is the header.
-    fn at(bytes: &[u8], start: usize) -> Result<Option<Self>, Malformed> {
-        let Some((kind, text, end)) = line(bytes, start)? else { return Ok(None) };
-        match kind {
-            b'+' | b'-' => Ok(Some(Self { end, holds: 0 })),
-            b':' => number::<i64>(text).map(|_| Some(Self { end, holds: 0 })),
-            b'*' => Ok(Some(Self { end, holds: length(text)?.unwrap_or(0) })),
+    /// The element at `start`, and where it ends; `None` if not all of it has arrived.
+    fn at(bytes: &[u8], start: usize) -> Result<Option<(Self, usize)>, Malformed> {
+        let Some((kind, text)) = line(bytes, start)? else { return Ok(None) };
+        let (range, end) = (start + 1..start + 1 + text.len(), start + text.len() + 3);
+        let element = match kind {
+            b'+' => Self::SimpleString(range),
+            b'-' => Self::Error(range),
+            b':' => Self::Integer(str::from_utf8(text).ok().and_then(|n| n.parse().ok()).ok_or(Malformed)?),
+            b'$' | b'*' if text == b"-1" => Self::Null,
+            b'*' => Self::Array(length(text)?),
             b'$' => {
-                let Some(length) = length(text)? else { return Ok(Some(Self { end, holds: 0 })) };
-                let after = end + length;
-                match bytes.get(after..after + 2) {
+                let after = end + length(text)?;
+                return match bytes.get(after..after + 2) {
                     None => Ok(None),
-                    Some(b"\r\n") => Ok(Some(Self { end: after + 2, holds: 0 })),
+                    Some(b"\r\n") => Ok(Some((Self::BulkString(end..after), after + 2))),
                     Some(_) => Err(Malformed),
-                }
+                };
             }
-            _ => Err(Malformed),
-        }
+            _ => return Err(Malformed),
+        };
+        Ok(Some((element, end)))
     }
 }
 
-/// The kind and the text of a line, and where the next one begins.
-type Line<'b> = (u8, &'b [u8], usize);
+/// The reply that begins with the next of `elements`.
+fn reply(bytes: &Bytes, elements: &mut impl Iterator<Item = Element>) -> Option<Reply> {
+    Some(match elements.next()? {
+        Element::SimpleString(text) => Reply::SimpleString(bytes.slice(text)),
+        Element::Error(text) => Reply::Error(ServerError::new(&String::from_utf8_lossy(&bytes.slice(text)))),
+        Element::Integer(number) => Reply::Integer(number),
+        Element::BulkString(text) => Reply::BulkString(bytes.slice(text)),
+        Element::Array(length) => {
+            let mut array = Vec::with_capacity(length);
+            for _ in 0..length {
+                array.push(reply(bytes, elements)?);
+            }
+            Reply::Array(array)
+        }
+        Element::Null => Reply::Null,
+    })
+}
 
-/// The line at `start`; `None` if not all of it has arrived.
-fn line(bytes: &[u8], start: usize) -> Result<Option<Line<'_>>, Malformed> {
+/// The kind and the text of the line at `start`; `None` if not all of it has arrived.
+fn line(bytes: &[u8], start: usize) -> Result<Option<(u8, &[u8])>, Malformed> {
     let Some((kind, rest)) = bytes.get(start..).and_then(<[u8]>::split_first) else { return Ok(None) };
     let Some(length) = rest.iter().take(LINE).position(|byte| *byte == b'\n') else {
         return if rest.len() < LINE { Ok(None) } else { Err(Malformed) };
     };
     let text = rest.get(..length).and_then(|text| text.strip_suffix(b"\r")).ok_or(Malformed)?;
-    let end = start + length + 2;
-    if end > LARGEST { Err(Malformed) } else { Ok(Some((*kind, text, end))) }
+    if start > LARGEST { Err(Malformed) } else { Ok(Some((*kind, text))) }
 }
 
-/// The length of a string or an array; `None` for those that are null.
-fn length(text: &[u8]) -> Result<Option<usize>, Malformed> {
-    if text == b"-1" {
-        return Ok(None);
-    }
-    number(text).and_then(|length| if length > LARGEST { Err(Malformed) } else { Ok(Some(length)) })
-}
-
-fn number<N: std::str::FromStr>(text: &[u8]) -> Result<N, Malformed> {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Malformed)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that cannot go on fails
-
-    use proptest::{collection::vec, prelude::*};
-
-    use super::*;
-
-    /// As a server writes it.
-    fn bytes(reply: &Reply) -> Vec<u8> {
-        let line = |kind: char, text: &str| format!("{kind}{text}\r\n").into_bytes();
-        match reply {
-            Reply::SimpleString(text) => line('+', std::str::from_utf8(text).unwrap()),
-            Reply::Error(text) => line('-', text),
-            Reply::Integer(number) => line(':', &number.to_string()),
-            Reply::Null => line('$', "-1"),
-            Reply::BulkString(text) => {
-                [line('$', &text.len().to_string()), text.to_vec(), b"\r\n".to_vec()].concat()
-            }
-            Reply::Array(elements) => {
-                let elements = elements.iter().flat_map(bytes);
-                line('*', &elements_of(reply).to_string()).into_iter().chain(elements).collect()
-            }
-        }
-    }
-
-    fn elements_of(reply: &Reply) -> usize {
-        if let Reply::Array(elements) = reply { elements.len() } else { 0 }
-    }
-
-    /// All replies in `pieces`, which arrive one after the other.
-    fn read<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Result<Vec<Reply>, Malformed> {
-        let (mut replies, mut all) = (Replies::default(), Vec::new());
-        for piece in pieces {
-            replies.room().extend_from_slice(piece);
-            while let Some(reply) = replies.next()? {
-                all.push(reply);
-            }
-        }
-        Ok(all)
-    }
-
-    fn any_reply() -> impl Strategy<Value = Reply> {
-        let leaf = prop_oneof![
-            "[^\r\n]{0,20}".prop_map(|text| Reply::SimpleString(text.into())),
-            "[^\r\n]{0,20}".prop_map(|text| Reply::Error(text.into())),
-            any::<i64>().prop_map(Reply::Integer),
-            Just(Reply::Null),
-            vec(any::<u8>(), 0..200).prop_map(|text| Reply::BulkString(text.into())),
-            "[\r\n$*+:0-9-]{0,20}".prop_map(|text| Reply::BulkString(text.into())),
-        ];
-        leaf.prop_recursive(6, 40, 6, |inner| vec(inner, 0..6).prop_map(Reply::Array))
-    }
-
-    proptest! {
-        #[test]
-        fn replies_are_read_whole_wherever_the_network_cuts_them(
-            replies in vec(any_reply(), 1..4), cuts in vec(any::<prop::sample::Index>(), 0..6),
-        ) {
-            let bytes: Vec<u8> = replies.iter().flat_map(bytes).collect();
-            prop_assert_eq!(read([&bytes[..]]).unwrap(), replies.clone());
-            prop_assert_eq!(read(bytes.chunks(1)).unwrap(), replies.clone());
-            for at in 0..bytes.len() {
-                let (front, back) = bytes.split_at(at);
-                prop_assert_eq!(read([front, back]).unwrap(), replies.clone(), "cut at {}", at);
-            }
-            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
-            cuts.sort_unstable();
-            let ends = cuts.iter().copied().chain([bytes.len()]);
-            let pieces = [0].into_iter().chain(cuts.iter().copied()).zip(ends).map(|(from, to)| &bytes[from..to]);
-            prop_assert_eq!(read(pieces).unwrap(), replies);
-        }
-
-        #[test]
-        fn no_bytes_do_any_harm(bytes in vec(prop_oneof![any::<u8>(), prop::sample::select(&b"*$+-:\r\n019"[..])], 0..60)) {
-            let whole = read([&bytes[..]]);
-            prop_assert_eq!(read(bytes.chunks(1)).is_err(), whole.is_err());
-        }
-    }
-
-    #[test]
-    fn what_is_no_reply_is_refused_as_soon_as_it_is_seen() {
-        let long = [b"+".to_vec(), vec![b'x'; LINE]].concat();
-        let cases: [&[u8]; 14] = [
-            b"?\r\n",
-            b"HTTP/1.1 400\r\n",
-            b"\r\n",
-            b"+a\n",
-            b":\r\n",
-            b":1x\r\n",
-            b"$x\r\n",
-            b"$-2\r\n",
-            b"$1\r\nab\r\n",
-            b"*-2\r\n",
-            b"*99999999999999999999\r\n",
-            b"$67108865\r\n",
-            b"*67108865\r\n",
-            &long,
-        ];
-        for case in cases {
-            assert_eq!(read([case]), Err(Malformed), "{:?}", String::from_utf8_lossy(case));
-            assert_eq!(
-                read([b"*2\r\n$1\r\na\r\n", case]),
-                Err(Malformed),
-                "{:?}",
-                String::from_utf8_lossy(case)
-            );
-        }
-        // What is announced is not believed before it is there.
-        let mut announced = Replies::default();
-        announced.room().extend_from_slice(b"*67108864\r\n$67108000\r\n");
-        assert_eq!(announced.next(), Ok(None));
-        assert!(announced.room().capacity() <= 2 * ROOM);
-    }
-
-    #[test]
-    fn arrays_are_nested_as_deep_as_allowed_and_no_deeper() {
-        let nested = |depth: usize| [b"*1\r\n".repeat(depth), b":1\r\n".to_vec()].concat();
-        assert_eq!(read([&nested(DEPTH)[..]]).unwrap().len(), 1);
-        assert_eq!(read([&nested(DEPTH + 1)[..]]), Err(Malformed));
-        assert_eq!(read([&nested(1_000_000)[..]]), Err(Malformed));
-    }
-
-    #[test]
-    fn commands_are_arrays_of_their_words() {
-        let mut commands = Commands::one(&["PING"]);
-        commands.add(&["SET", "a\r\n"], &["".into(), "0123456789".into()]);
-        let expected =
-            "*1\r\n$4\r\nPING\r\n*4\r\n$3\r\nSET\r\n$3\r\na\r\n\r\n$0\r\n\r\n$10\r\n0123456789\r\n";
-        assert_eq!((String::from_utf8(commands.bytes).unwrap().as_str(), commands.count), (expected, 2));
-    }
-
-    #[test]
-    fn the_code_of_an_error_is_its_first_word() {
-        let codes = ["MOVED 1 a:2", "OOM", ""].map(|text| ServerError::new(text).code().to_owned());
-        assert_eq!(codes, ["MOVED", "OOM", ""]);
-    }
+/// The length of a string or an array.
+fn length(text: &[u8]) -> Result<usize, Malformed> {
+    let digit = |digit: &u8| digit.is_ascii_digit().then(|| usize::from(digit - b'0'));
+    let number = text.iter().try_fold(0, |number: usize, byte| {
+        Some(number * 10 + digit(byte)?).filter(|number| *number <= LARGEST)
+    });
+    number.filter(|_| !text.is_empty()).ok_or(Malformed)
 }
