@@ -24,7 +24,7 @@ macro_rules! scripts {
 
 scripts! {
     CREATE = "lua/begin.lua" "lua/read.lua" "lua/create.lua";
-    UPDATE = "lua/begin.lua" "lua/read.lua" "lua/update.lua";
+    UPDATE = "lua/begin.lua" "lua/usual.lua" "lua/read.lua" "lua/update.lua";
     DELETE = "lua/begin.lua" "lua/read.lua" "lua/delete.lua";
     RESERVE = "lua/begin.lua" "lua/index.lua" "lua/reserve.lua";
     CONFIRM = "lua/begin.lua" "lua/index.lua" "lua/confirm.lua";
