@@ -161,7 +161,7 @@ fn loaded(seconds: &Reply, micros: &Reply, fields: &Reply) -> Result<Option<Load
 /// A record from fields and values in turn.
 fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
     let (mut meta, mut size) = (Fields::default(), 0_usize);
-    let mut cells = Vec::with_capacity(fields.len() / 2);
+    let mut found = Vec::with_capacity(fields.len() / 2);
     for pair in fields.chunks(2) {
         let [Reply::BulkString(field), Reply::BulkString(value)] = pair else {
             return Err(Unreadable::Garbage);
@@ -174,7 +174,7 @@ fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
             b"@p" => meta.principal = Some(value),
             b"@l" => meta.label = Some(value),
             [b'@', ..] => {}
-            _ => cells.push((field, value)),
+            _ => found.push((field, value)),
         }
     }
     if size > HUGE {
@@ -182,10 +182,11 @@ fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
     }
     // Meta comes first: its format says whether the cells can be understood.
     let meta = meta.read()?;
-    let cells = cells.into_iter().map(|(key, cell)| {
-        Ok((WireKey::from(utf8(key)?), Cell::from_text(utf8(cell)?).ok_or(Unreadable::Garbage)?))
-    });
-    Ok(Record::from_parts(meta, cells.collect::<Result<_, Unreadable>>()?))
+    let mut cells = Vec::with_capacity(found.len());
+    for (key, cell) in found {
+        cells.push((WireKey::from(utf8(key)?), Cell::from_text(utf8(cell)?).ok_or(Unreadable::Garbage)?));
+    }
+    Ok(Record::from_parts(meta, cells))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {

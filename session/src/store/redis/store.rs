@@ -80,12 +80,12 @@ impl RedisStore {
 
     /// The Redis key of a record.
     pub(super) fn record_key(&self, selector: &Selector) -> String {
-        format!("{}{}", self.record_prefix(), PublicId::of(*selector))
+        self.record_prefix() + &PublicId::of(*selector).to_string()
     }
 
     /// The prefix of the Redis keys of records, and of no others.
     pub(super) fn record_prefix(&self) -> String {
-        format!("{}s:", self.prefix)
+        [&*self.prefix, "s:"].concat()
     }
 
     /// The Redis key of a principal's index. It is a hash, so that a list of Redis keys does not show who is signed in.
