@@ -11,7 +11,10 @@ use std::{
     future::poll_fn,
     io::Error as IoError,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -63,7 +66,8 @@ pub(super) struct Parcel {
 struct Waiting {
     lacks: usize,
     replies: Vec<Reply>,
-    to: oneshot::Sender<Result<Vec<Reply>, Undone>>,
+    /// `None`: the caller was told that there was no answer in time.
+    to: Option<oneshot::Sender<Result<Vec<Reply>, Undone>>>,
     due: Instant,
 }
 
@@ -77,13 +81,19 @@ struct Carrier<S> {
     replies: Replies,
     waiting: VecDeque<Waiting>,
     response_timeout: Duration,
+    /// Whether the connection gets no new callers.
+    retired: Arc<AtomicBool>,
     /// Rings no later than the oldest caller's reply is due. It is set again only when it rings, which costs less than for each command.
     alarm: Pin<Box<Sleep>>,
 }
 
 /// Carries commands and replies until the connection ends or nobody can send commands any more.
-pub(super) async fn carry<S>(stream: S, inbox: mpsc::Receiver<Parcel>, response_timeout: Duration)
-where
+pub(super) async fn carry<S>(
+    stream: S,
+    inbox: mpsc::Receiver<Parcel>,
+    response_timeout: Duration,
+    retired: Arc<AtomicBool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut carrier = Carrier {
@@ -95,6 +105,7 @@ where
         replies: Replies::default(),
         waiting: VecDeque::new(),
         response_timeout,
+        retired,
         alarm: Box::pin(sleep_until(Instant::now() + response_timeout)),
     };
     let ended = poll_fn(|context| match carrier.work(context) {
@@ -136,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
                     self.waiting.push_back(Waiting {
                         lacks: count,
                         replies: Vec::with_capacity(count),
-                        to,
+                        to: Some(to),
                         due,
                     });
                 }
@@ -185,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
             first.replies.push(reply);
             first.lacks -= 1;
             if first.lacks == 0
-                && let Some(Waiting { to, replies, .. }) = self.waiting.pop_front()
+                && let Some(Waiting { to: Some(to), replies, .. }) = self.waiting.pop_front()
             {
                 // A caller that has left misses nothing.
                 to.send(Ok(replies)).ok();
@@ -194,22 +205,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
         Ok(true)
     }
 
-    /// Ends the connection if the oldest caller has waited for too long.
+    /// Tells callers that have waited for too long. The connection gets no new ones then, but those that came later may still be
+    /// answered, each until its own time. Once nobody is left who could be, it ends.
     fn check_time(&mut self, context: &mut Context<'_>) -> Result<(), Ended> {
-        let Some(oldest) = self.waiting.front() else { return Ok(()) };
-        while self.alarm.as_mut().poll(context).is_ready() {
-            if oldest.due <= self.alarm.deadline() {
-                return Err(Ended::Silent);
+        loop {
+            let Some(oldest) = self.waiting.iter().find(|waiting| waiting.to.is_some()) else {
+                return if self.waiting.is_empty() { Ok(()) } else { Err(Ended::Silent) };
+            };
+            let due = oldest.due;
+            if self.alarm.as_mut().poll(context).is_pending() {
+                return Ok(());
             }
-            self.alarm.as_mut().reset(oldest.due);
+            let now = self.alarm.deadline();
+            if due > now {
+                self.alarm.as_mut().reset(due);
+                continue;
+            }
+            self.retired.store(true, Ordering::SeqCst);
+            for late in self.waiting.iter_mut().take_while(|waiting| waiting.due <= now) {
+                if let Some(to) = late.to.take() {
+                    to.send(Err(Undone::Lost(Ended::Silent))).ok();
+                }
+            }
         }
-        Ok(())
     }
 
     /// Tells everyone that the connection has ended, and what became of their commands.
     fn end(mut self, ended: &Ended) {
         self.inbox.close();
-        for Waiting { to, .. } in self.waiting {
+        for to in self.waiting.into_iter().filter_map(|waiting| waiting.to) {
             to.send(Err(Undone::Lost(ended.clone()))).ok();
         }
         while let Ok(Parcel { to, .. }) = self.inbox.try_recv() {

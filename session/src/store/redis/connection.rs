@@ -17,7 +17,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     runtime::Handle,
     sync::{mpsc, oneshot},
-    task::AbortHandle,
     time::timeout,
 };
 
@@ -65,8 +64,7 @@ pub(super) struct Connection(Arc<Shared>);
 struct Shared {
     /// Closed when the task has ended, also with its runtime. The task ends when no connection is left to close it.
     outbox: mpsc::Sender<Parcel>,
-    task: AbortHandle,
-    retired: AtomicBool,
+    retired: Arc<AtomicBool>,
     checking: AtomicBool,
     /// How long the server may take to answer a PING.
     check: Duration,
@@ -79,16 +77,16 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// A connection over `stream`. It ends when a reply takes longer than `response_timeout`, or, after a caller gave up, the answer to a
-    /// PING longer than `check`.
+    /// A connection over `stream`. It is retired when a reply takes longer than `response_timeout`, or, after a caller gave up, the answer
+    /// to a PING longer than `check`.
     pub(super) fn open<S>(stream: S, response_timeout: Duration, check: Duration) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (outbox, inbox) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(carry(stream, inbox, response_timeout)).abort_handle();
-        let (retired, checking) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Shared { outbox, task, retired, checking, check }))
+        let retired = Arc::<AtomicBool>::default();
+        tokio::spawn(carry(stream, inbox, response_timeout, retired.clone()));
+        Self(Arc::new(Shared { outbox, retired, checking: AtomicBool::new(false), check }))
     }
 
     pub(super) fn is_usable(&self) -> bool {
@@ -98,12 +96,6 @@ impl Connection {
     /// Accepts no new callers. Commands on their way still get their answers.
     pub(super) fn retire(&self) {
         self.0.retired.store(true, Ordering::SeqCst);
-    }
-
-    /// Accepts no new callers, and stops waiting for answers.
-    fn give_up(&self) {
-        self.retire();
-        self.0.task.abort();
     }
 
     /// Sends commands with nothing in between; as many answers as commands. An answer may be an error of the server.
@@ -127,11 +119,12 @@ impl Connection {
         let (to, answers) = oneshot::channel();
         let handed_over = self.0.outbox.send(Parcel { commands, to }).await;
         handed_over.map_err(|_| Undone::NotSent(Ended::Unused))?;
-        // Without a word, the task was stopped, by `give_up` or with its runtime.
+        // Without a word, the task was stopped with its runtime.
         answers.await.unwrap_or(Err(Undone::Lost(Ended::Unused)))
     }
 
-    /// Sends a PING, after a caller gave up at its deadline, and ends the connection if there is no answer.
+    /// Sends a PING, after a caller gave up at its deadline, and retires the connection if there is no answer. Other callers may have more
+    /// patience: a stall of two seconds is no reason to lose their answers.
     fn check(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
         if self.0.checking.swap(true, Ordering::SeqCst) {
@@ -143,7 +136,7 @@ impl Connection {
             if timeout(connection.0.check, answer).await.is_ok_and(|answer| answer.is_ok()) {
                 connection.0.checking.store(false, Ordering::SeqCst);
             } else {
-                connection.give_up();
+                connection.retire();
             }
         });
     }

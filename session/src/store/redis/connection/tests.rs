@@ -214,16 +214,46 @@ async fn after_a_caller_gave_up_the_server_must_answer_a_ping() {
         timeout(Duration::from_millis(10), connection.send(echo("a"))).await.unwrap_err();
         assert_eq!(command(&mut server, &mut arrived).await.unwrap(), ["ECHO", "a"]);
         assert_eq!(command(&mut server, &mut arrived).await.unwrap(), ["PING"]);
+        let owed = b"$1\r\na\r\n+PONG\r\n";
         if answers {
-            server.write_all(b"$1\r\na\r\n+PONG\r\n").await.unwrap();
+            server.write_all(owed).await.unwrap();
         }
+        // Whoever waits already is not given up, but gets the answer that comes after a stall.
         let (other, ()) = tokio::join!(connection.send(echo("b")), async {
             sleep(CHECK + Duration::from_millis(10)).await;
-            server.write_all(b"$1\r\nb\r\n").await.ok();
+            assert_eq!(connection.is_usable(), answers);
+            if !answers {
+                server.write_all(owed).await.unwrap();
+            }
+            server.write_all(b"$1\r\nb\r\n").await.unwrap();
         });
-        assert_eq!((other.is_ok(), connection.is_usable()), (answers, answers));
-        assert!(answers || matches!(other, Err(Fault::Lost(_))), "{other:?}");
+        assert_eq!((text(other).as_str(), connection.is_usable()), ("b", answers));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_came_later_waits_for_its_own_time() {
+    let (connection, mut server) = open();
+    let (first, second, third, ()) = tokio::join!(
+        connection.send(echo("a")),
+        async {
+            sleep(RESPONSE / 2).await;
+            connection.send(echo("b")).await
+        },
+        async {
+            sleep(RESPONSE / 2).await;
+            connection.send(echo("c")).await
+        },
+        async {
+            sleep(RESPONSE + Duration::from_millis(50)).await;
+            assert!(!connection.is_usable(), "new callers go elsewhere");
+            server.write_all(b"$1\r\na\r\n$1\r\nb\r\n").await.unwrap();
+        }
+    );
+    assert!(matches!(first, Err(Fault::Lost(Ended::Silent))), "{first:?}");
+    assert_eq!(text(second), "b");
+    assert!(matches!(third, Err(Fault::Lost(Ended::Silent))), "{third:?}");
+    assert!(matches!(connection.send(echo("d")).await, Err(Fault::NotSent(_))));
 }
 
 #[tokio::test(start_paused = true)]
