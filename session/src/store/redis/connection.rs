@@ -8,7 +8,7 @@ use std::{
     mem::ManuallyDrop,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     runtime::Handle,
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -30,6 +30,9 @@ mod tests;
 
 /// How many callers may hand over commands before the task takes them. It takes all of them at once, whenever it runs.
 const QUEUE: usize = 64;
+
+/// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
+const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
 /// Why a command has no result.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,9 @@ struct Shared {
     outbox: mpsc::Sender<Parcel>,
     retired: Arc<AtomicBool>,
     checking: AtomicBool,
+    opened: Instant,
+    /// When the last command was sent, in milliseconds since it was opened.
+    used: AtomicU64,
     /// How long the server may take to answer a PING.
     check: Duration,
 }
@@ -86,11 +92,33 @@ impl Connection {
         let (outbox, inbox) = mpsc::channel(QUEUE);
         let retired = Arc::<AtomicBool>::default();
         tokio::spawn(carry(stream, inbox, response_timeout, retired.clone()));
-        Self(Arc::new(Shared { outbox, retired, checking: AtomicBool::new(false), check }))
+        Self(Arc::new(Shared {
+            outbox,
+            retired,
+            checking: AtomicBool::new(false),
+            opened: Instant::now(),
+            used: AtomicU64::new(0),
+            check,
+        }))
     }
 
     pub(super) fn is_usable(&self) -> bool {
-        !self.0.retired.load(Ordering::SeqCst) && !self.0.outbox.is_closed()
+        !self.has_ended()
+            && self.age().saturating_sub(self.0.used.load(Ordering::Relaxed)) < millis(LONGEST_IDLE)
+    }
+
+    /// Whether the server, or somebody who learned that it is the wrong one, ended the connection.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.retired.load(Ordering::SeqCst) || self.0.outbox.is_closed()
+    }
+
+    /// When the connection was opened.
+    pub(super) fn opened(&self) -> Instant {
+        self.0.opened
+    }
+
+    fn age(&self) -> u64 {
+        millis(self.0.opened.elapsed())
     }
 
     /// Accepts no new callers. Commands on their way still get their answers.
@@ -100,6 +128,7 @@ impl Connection {
 
     /// Sends commands with nothing in between; as many answers as commands. An answer may be an error of the server.
     pub(super) async fn send(&self, commands: Commands) -> Result<Vec<Reply>, Fault> {
+        self.0.used.store(self.age(), Ordering::Relaxed);
         let waiting = Waiting::on(self);
         let answers = self.hand_over(commands).await;
         waiting.end();
@@ -140,6 +169,10 @@ impl Connection {
             }
         });
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A caller that waits for an answer. Dropping it early means that the caller gave up, so the connection is checked.

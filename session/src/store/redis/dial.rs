@@ -70,9 +70,37 @@ pub(super) struct Dialer {
     pub(super) tls: Option<TlsConnector>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
-    /// Whether to refuse servers that are not masters, because the answers of Sentinels may be outdated.
-    pub(super) master_only: bool,
+    pub(super) serves: Serves,
 }
+
+/// What the servers are there for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Serves {
+    /// Each has all sessions.
+    Sessions,
+    /// Each has a part of the sessions, and says who has the others.
+    Cluster,
+    /// They say which server has the sessions.
+    Watch,
+}
+
+/// Why a server that answers cannot hold the sessions.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("the server is a replica, which may show sessions that have ended; connect to the primary")]
+    Replica,
+    #[error(
+        "the server is a node of a Redis Cluster and has only a part of the sessions; write `redis-cluster` in place of `redis` in the URL"
+    )]
+    ClusterNode,
+    #[error("the server does not tell its version; Redis 6.2 or later is needed, or Valkey")]
+    NoVersion,
+    #[error("Redis {0} is too old; version 6.2 or later is needed, or Valkey")]
+    TooOld(String),
+}
+
+/// The oldest version that has every command of the scripts.
+const OLDEST: (u32, u32) = (6, 2);
 
 impl Dialer {
     pub(super) async fn dial(&self, endpoint: &Endpoint) -> Result<Connection, NoConnection> {
@@ -111,7 +139,9 @@ impl Dialer {
         if self.database != 0 {
             commands.add(&["SELECT", &self.database.to_string()], &[]);
         }
-        commands.add(&[if self.master_only { "ROLE" } else { "PING" }], &[]);
+        // Any user may send HELLO, whatever an ACL forbids. Sentinels of all versions know PING.
+        let checks = self.serves != Serves::Watch;
+        commands.add(if checks { &["HELLO", "2"] } else { &["PING"] }, &[]);
         let answers = connection.send(commands).await?;
         let error = answers
             .iter()
@@ -119,8 +149,8 @@ impl Dialer {
         if let Some(error) = error {
             return Err(self.refused(error));
         }
-        if self.master_only && !answers.last().is_some_and(is_master) {
-            return Err("the server is not the master".into());
+        if checks {
+            self.serves.check(answers.last())?;
         }
         Ok(connection)
     }
@@ -128,6 +158,7 @@ impl Dialer {
     /// A server that does not know AUTH repeats its arguments in the error.
     fn refused(&self, error: &ServerError) -> Source {
         match &self.credentials.password {
+            _ if error.text().starts_with("ERR unknown command") => Unfit::NoVersion.into(),
             Some(password) if error.text().contains(password) => {
                 format!("the Redis server refused the credentials: {}", error.code()).into()
             }
@@ -136,7 +167,71 @@ impl Dialer {
     }
 }
 
-fn is_master(role: &Reply) -> bool {
-    let Reply::Array(parts) = role else { return false };
-    matches!(parts.first(), Some(Reply::BulkString(role)) if *role == "master")
+impl Serves {
+    /// Checks what a server says of itself in its answer to HELLO.
+    fn check(self, hello: Option<&Reply>) -> Result<(), Unfit> {
+        let Some(Reply::Array(parts)) = hello else { return Err(Unfit::NoVersion) };
+        let value = |name: &str| {
+            let mut pairs = parts.chunks_exact(2);
+            pairs.find_map(|pair| match pair {
+                [Reply::BulkString(key), Reply::BulkString(value)] if *key == name => {
+                    str::from_utf8(value).ok()
+                }
+                _ => None,
+            })
+        };
+        let version = value("version").ok_or(Unfit::NoVersion)?;
+        if is_too_old(version) {
+            return Err(Unfit::TooOld(version.to_owned()));
+        }
+        match self {
+            // A replica in a cluster reads nothing itself.
+            Self::Cluster | Self::Watch => Ok(()),
+            Self::Sessions if value("mode") == Some("cluster") => Err(Unfit::ClusterNode),
+            Self::Sessions if value("role") == Some("master") => Ok(()),
+            Self::Sessions => Err(Unfit::Replica),
+        }
+    }
+}
+
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => (major, minor) < OLDEST,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(version: &'static str, mode: &'static str, role: &'static str) -> Reply {
+        let text = |text: &'static str| Reply::BulkString(text.into());
+        let pairs = [("server", "redis"), ("version", version), ("mode", mode), ("role", role)];
+        let mut parts: Vec<_> =
+            pairs.into_iter().flat_map(|(name, value)| [text(name), text(value)]).collect();
+        parts.splice(4..4, [text("proto"), Reply::Integer(2)]);
+        Reply::Array(parts)
+    }
+
+    #[test]
+    fn a_server_must_be_new_enough_and_have_all_sessions() {
+        let old = |version: &str| Err(Unfit::TooOld(version.to_owned()));
+        for (serves, answer, expected) in [
+            (Serves::Sessions, hello("7.0.15", "standalone", "master"), Ok(())),
+            (Serves::Sessions, hello("6.2.0", "standalone", "master"), Ok(())),
+            (Serves::Sessions, hello("10.1.2", "standalone", "master"), Ok(())),
+            (Serves::Sessions, hello("unstable", "standalone", "master"), Ok(())),
+            (Serves::Sessions, hello("6.0.16", "standalone", "master"), old("6.0.16")),
+            (Serves::Cluster, hello("5.0", "cluster", "master"), old("5.0")),
+            (Serves::Sessions, hello("7.0.15", "standalone", "replica"), Err(Unfit::Replica)),
+            (Serves::Sessions, hello("7.0.15", "cluster", "master"), Err(Unfit::ClusterNode)),
+            (Serves::Cluster, hello("7.0.15", "cluster", "replica"), Ok(())),
+            (Serves::Sessions, Reply::Array(Vec::new()), Err(Unfit::NoVersion)),
+            (Serves::Sessions, Reply::Null, Err(Unfit::NoVersion)),
+        ] {
+            assert_eq!(serves.check(Some(&answer)), expected, "{answer:?}");
+        }
+    }
 }

@@ -160,7 +160,7 @@ impl Driver {
             Err(fault @ Fault::Unmet) => Attempt::Failed(Failure::Unknown(fault.into())),
             Err(Fault::Refused(error)) => {
                 let refusal = Refusal::of(&error, &server);
-                self.refused(call, &connection, refusal, error.into())
+                self.refused(call, (&server, &connection), refusal, error.into())
             }
         }
     }
@@ -174,7 +174,7 @@ impl Driver {
     fn refused(
         &self,
         call: &Call<'_>,
-        connection: &Connection,
+        (server, connection): (&Endpoint, &Connection),
         refusal: Refusal,
         source: Box<dyn std::error::Error + Send + Sync>,
     ) -> Attempt {
@@ -189,6 +189,7 @@ impl Driver {
             }
             Refusal::ReadOnly => {
                 connection.retire();
+                self.links.another_began(server, connection.opened());
                 self.topology.suspect();
                 Attempt::ReadOnly(Failure::NotDone(source))
             }

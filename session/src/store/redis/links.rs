@@ -9,10 +9,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
-use tokio::runtime::{Handle, Id};
+use tokio::{
+    runtime::{Handle, Id},
+    time::Instant,
+};
 
 use super::{
     connection::Connection,
@@ -32,7 +34,10 @@ type Key = (Id, Endpoint, Purpose);
 
 pub(super) struct Links {
     dialer: Dialer,
-    links: Mutex<HashMap<Key, Arc<Link>>>,
+    known: Mutex<HashMap<Key, Arc<Link>>>,
+    /// Connections to a server that were opened before this are not used again. One of them has ended, and behind the name there may be
+    /// another server now: a worker that only reads would go on reading from the old one, where a logout never arrives (G3).
+    since: Mutex<HashMap<Endpoint, Instant>>,
 }
 
 #[derive(Default)]
@@ -51,15 +56,20 @@ impl Link {
     fn usable(&self) -> Option<Connection> {
         lock(&self.connection).as_ref().filter(|connection| connection.is_usable()).cloned()
     }
+
+    /// Whether a connection has been ended, and when it was opened.
+    fn ended(&self) -> Option<Instant> {
+        lock(&self.connection).take_if(|connection| connection.has_ended()).map(|ended| ended.opened())
+    }
 }
 
 impl Links {
     pub(super) fn new(dialer: Dialer) -> Self {
-        Self { dialer, links: Mutex::default() }
+        Self { dialer, known: Mutex::default(), since: Mutex::default() }
     }
 
     fn link(&self, endpoint: &Endpoint, purpose: Purpose) -> Arc<Link> {
-        let mut links = lock(&self.links);
+        let mut links = lock(&self.known);
         let key = (Handle::current().id(), endpoint.clone(), purpose);
         if let Some(link) = links.get(&key) {
             return Arc::clone(link);
@@ -69,11 +79,29 @@ impl Links {
         Arc::clone(links.entry(key).or_default())
     }
 
+    /// Notes that a connection that was `opened` to this server has ended: the others that are as old must be opened anew.
+    pub(super) fn another_began(&self, endpoint: &Endpoint, opened: Instant) {
+        let mut since = lock(&self.since);
+        if since.get(endpoint).is_none_or(|since| opened >= *since) {
+            since.insert(endpoint.clone(), Instant::now());
+        }
+    }
+
+    fn is_outdated(&self, endpoint: &Endpoint, connection: &Connection) -> bool {
+        lock(&self.since).get(endpoint).is_some_and(|since| connection.opened() < *since)
+    }
+
     /// A usable connection to `endpoint`.
     pub(super) async fn to(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Connection, NoConnection> {
         let link = self.link(endpoint, purpose);
         if let Some(connection) = link.usable() {
-            return Ok(connection);
+            if !self.is_outdated(endpoint, &connection) {
+                return Ok(connection);
+            }
+            connection.retire();
+        }
+        if let Some(opened) = link.ended() {
+            self.another_began(endpoint, opened);
         }
         let asked = Instant::now();
         let mut failed = link.connecting.lock().await;

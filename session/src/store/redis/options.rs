@@ -6,7 +6,7 @@ use std::{sync::Mutex, time::Duration};
 
 use super::{
     cluster::Slots,
-    dial::{self, Dialer},
+    dial::{self, Dialer, Serves},
     driver::{Driver, Wait},
     links::Links,
     topology::{self, Topology},
@@ -115,15 +115,15 @@ impl RedisOptions {
             tls,
             connect_timeout: self.connect_timeout,
             response_timeout: RESPONSE_TIMEOUT + self.wait.map_or(Duration::ZERO, |wait| wait.timeout),
-            master_only: matches!(target.kind, Kind::Sentinel { .. }),
+            serves: if target.kind == Kind::Cluster { Serves::Cluster } else { Serves::Sessions },
         };
         let kind = match &target.kind {
             Kind::Single => topology::Kind::Single,
             Kind::Cluster => topology::Kind::Cluster(Slots::unknown()),
             Kind::Sentinel { service, credentials } => {
                 let credentials = credentials.clone();
-                let dialer = Dialer { credentials, database: 0, master_only: false, ..dialer.clone() };
-                let sentinels = Links::new(dialer);
+                let dialer = Dialer { credentials, database: 0, serves: Serves::Watch, ..dialer.clone() };
+                let sentinels = Box::new(Links::new(dialer));
                 topology::Kind::Sentinel { service: service.clone(), sentinels, master: Mutex::default() }
             }
         };

@@ -51,7 +51,8 @@ use crate::{
 /// **Census.** A [`census`](crate::census()) goes through every Redis key of the database, including those of other applications.
 ///
 /// **Permissions.** The store needs `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +wait +role +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix.
+/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
+/// `config` cannot be allowed, `+info` lets it check the settings all the same.
 ///
 /// Clones share the connections, of which there is one per runtime and server. Futures must run in a tokio runtime with time and I/O
 /// enabled, as actix-web's are. The server holds only hashes of verifiers, so reading it does not let anyone use a session.
@@ -98,7 +99,8 @@ impl RedisOptions {
     /// Connects, and logs a warning about every server that is configured to evict sessions or to forget logouts.
     ///
     /// # Errors
-    /// When the prefix is not valid, the system has no certificates for TLS, or no server answers.
+    /// When the prefix is not valid, the system has no certificates for TLS, no server answers, or it is a replica, too old, or one node
+    /// of a cluster whose URL says that it is the only server.
     pub async fn connect(self) -> Result<RedisStore, ConnectError> {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;

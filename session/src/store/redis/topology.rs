@@ -36,7 +36,7 @@ pub(super) struct Topology {
 
 pub(super) enum Kind {
     Single,
-    Sentinel { service: String, sentinels: Links, master: Mutex<Option<Endpoint>> },
+    Sentinel { service: String, sentinels: Box<Links>, master: Mutex<Option<Endpoint>> },
     Cluster(Slots),
 }
 

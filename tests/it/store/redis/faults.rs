@@ -308,12 +308,12 @@ async fn a_wrong_password_is_an_error_without_the_password() {
 async fn the_documented_permissions_are_enough() {
     let Some(redis) = Redis::start().await else { return };
     let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl \
-        +ping +wait +role +asking +cluster|slots +config|get";
+        +ping +select +wait +asking +cluster|slots +config|get";
     let mut words = vec!["ACL", "SETUSER", "shop", "on", ">s3cret", "~shop:*"];
     words.extend(may.split_whitespace());
     redis.command::<()>(&words).await.unwrap();
     let url = redis.url().replace("redis://", "redis://shop:s3cret@");
-    let store = RedisStore::connect(&format!("{url}?prefix=shop:")).await.unwrap();
+    let store = RedisStore::connect(&format!("{url}/3?prefix=shop:")).await.unwrap();
     let mut new = signed_in("1");
     new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
     for n in 1..=3 {

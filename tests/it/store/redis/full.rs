@@ -143,4 +143,15 @@ async fn a_server_that_hides_its_settings_is_no_error() {
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     assert!(!said.all().contains("WARN") && said.all().contains("INFO"), "{}", said.all());
     store.create(&SELECTOR, &new_record()).await.unwrap();
+    // INFO tells of both dangers.
+    let options =
+        [&options[..], &["--maxmemory-policy", "allkeys-lru", "--save", "3600 1", "--appendonly", "no"]]
+            .concat();
+    let Some(redis) = Redis::with_options(&options).await else { return };
+    redis.command::<()>(&["SAVE"]).await.unwrap();
+    let said = warned::Said::from_here();
+    RedisStore::connect(&redis.url()).await.unwrap();
+    let all = said.all();
+    assert!(all.contains("may evict sessions") && all.contains("allkeys-lru"), "{all}");
+    assert!(all.contains("no append-only file"), "{all}");
 }

@@ -23,6 +23,7 @@ mod full;
 mod index;
 mod layout;
 mod repair;
+mod roles;
 mod tls;
 
 const SELECTOR: Selector = Selector::from_bytes([7; 16]);
