@@ -111,6 +111,12 @@ impl Driver {
         }
     }
 
+    /// The server that has `key`, as far as known.
+    pub(super) async fn server_of(&self, key: &str) -> Result<Endpoint, Failure> {
+        let server = self.topology.server_of(key, &self.links).await;
+        server.map_err(|error| Failure::NotDone(error.into()))
+    }
+
     /// Every server that holds records.
     pub(super) async fn masters(&self) -> Result<Vec<Endpoint>, Failure> {
         self.topology.masters(&self.links).await.map_err(|error| Failure::NotDone(error.into()))

@@ -15,7 +15,7 @@
 //! an entry belongs to a sign-in that was never acknowledged, so no browser has its cookie. An entry that a failover lost is
 //! written again when its session is next seen.
 
-use std::{borrow::Cow, future::Future};
+use std::{borrow::Cow, collections::HashMap, future::Future};
 
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
@@ -130,23 +130,48 @@ impl RedisStore {
 
     /// Deletes the records behind doomed entries, then clears the entries; returns how many records there were.
     ///
-    /// In this order, because an entry that is cleared first would leave a live record that nobody finds.
+    /// In this order, because an entry that is cleared first would leave a live record that nobody finds. What is done is done: a call that
+    /// is repeated goes on where the one before it stopped.
     pub(super) async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
         let mut ended = 0;
         for some in doomed.chunks(TOGETHER) {
-            let deletes = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
-            let deletes = deletes.map(|id| self.delete_by_id(id, principal));
-            for deleted in join_all(deletes).await {
-                ended += u64::from(deleted?);
+            let ids = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
+            let (others, last) = self.last_on_each_server(ids.map(PublicId::selector)).await?;
+            // A replica has everything that came before what it has, so waiting for the last delete on each server is enough.
+            for (selectors, durable) in [(others, false), (last, true)] {
+                let delete = |selector| async move {
+                    self.delete_record(&selector, "r", Some(principal), durable).await
+                };
+                for deleted in join_all(selectors.into_iter().map(delete)).await {
+                    ended += u64::from(deleted?.is_some());
+                }
             }
+            self.remove(principal, some.to_vec()).await?;
         }
-        self.remove(principal, doomed).await?;
         Ok(ended)
     }
 
-    async fn delete_by_id(&self, id: PublicId, principal: &Principal) -> Result<bool, StoreError> {
-        let deleted = self.delete_record(&id.selector(), "r", Some(principal)).await?;
-        Ok(deleted.is_some())
+    /// The last of these records on each server, and before them the others.
+    async fn last_on_each_server(
+        &self,
+        selectors: impl Iterator<Item = Selector>,
+    ) -> Result<(Vec<Selector>, Vec<Selector>), StoreError> {
+        let (mut others, mut last) = (Vec::new(), HashMap::new());
+        for selector in selectors {
+            let server =
+                self.driver.server_of(&self.record_key(&selector)).await.map_err(Failure::of_read)?;
+            others.extend(last.insert(server, selector));
+        }
+        Ok((others, last.into_values().collect()))
+    }
+
+    /// The same, while nobody waits for it.
+    pub(super) fn finish_later(&self, principal: &Principal, doomed: Vec<Entry>) {
+        if doomed.is_empty() {
+            return;
+        }
+        let (store, principal) = (self.clone(), principal.clone());
+        in_background(async move { store.finish(&principal, doomed).await.map(|_| ()) });
     }
 
     /// Removes entries that still have the value that was seen, except reservations that may be in flight.
@@ -250,9 +275,7 @@ impl PrincipalIndex for RedisStore {
             return Err(Unreadable::Garbage.into());
         };
         let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);
-        if let Err(error) = self.finish(principal, doomed).await {
-            tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
-        }
+        self.finish_later(principal, doomed);
         let live = self.prune(principal, live).await.map_err(nothing_done)?;
         let mut list: Vec<_> = live
             .into_iter()
@@ -265,6 +288,9 @@ impl PrincipalIndex for RedisStore {
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let spared = except.map(|selector| PublicId::of(*selector).to_string()).unwrap_or_default();
         let (_, parts) = self.on_index(&DOOM, principal, vec![spared.into()]).await?;
-        self.finish(principal, nested(&parts, 0)).await
+        // From here on it goes on although the caller gives up, as at the deadline of a request.
+        let (store, principal) = (self.clone(), principal.clone());
+        let finished = tokio::spawn(async move { store.finish(&principal, nested(&parts, 0)).await });
+        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
     }
 }

@@ -79,7 +79,7 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         let flags = if only_if.is_some() { "s" } else { "" };
-        let before = self.delete_record(selector, flags, only_if).await?;
+        let before = self.delete_record(selector, flags, only_if, true).await?;
         if let Some(principal) = before.filter(|principal| !principal.as_str().is_empty()) {
             self.left(selector, &principal);
         }

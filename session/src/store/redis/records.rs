@@ -97,17 +97,18 @@ impl RedisStore {
     }
 
     /// Deletes a record as the flags of `lua/delete.lua` say; returns the principal that it had, empty if none, or `None` if nothing was
-    /// deleted.
+    /// deleted. `durable` as in [`Call::durable`].
     pub(super) async fn delete_record(
         &self,
         selector: &Selector,
         flags: &'static str,
         only_if: Option<&Principal>,
+        durable: bool,
     ) -> Result<Option<Principal>, StoreError> {
         let trace = if self.driver.wait.is_some() { "w" } else { "" };
         let mut arguments: Vec<Cow<'_, str>> = vec![[flags, trace].concat().into()];
         arguments.extend(only_if.map(|principal| principal.as_str().into()));
-        let call = Call::script(&DELETE, self.record_key(selector), arguments).durable(true);
+        let call = Call::script(&DELETE, self.record_key(selector), arguments).durable(durable);
         let (status, parts) = status(self.driver.call(&call).await.map_err(Failure::of_write)?)?;
         let principal = || parts.first().and_then(layout::text).unwrap_or_default();
         Ok((status == Status::Done).then(|| Principal::from_store(principal())))

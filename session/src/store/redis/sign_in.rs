@@ -166,6 +166,7 @@ impl RedisStore {
         match self.finish(principal, nested(&parts, 2)).await {
             Ok(_) => {
                 self.check_some(principal, nested(&parts, 3));
+                self.finish_later(principal, nested(&parts, 4));
                 Ok(Some(reservation))
             }
             Err(error) => {
@@ -191,7 +192,7 @@ impl RedisStore {
                 // Doomed between the reservation and now, by a newer sign-in or by `delete_all`. Either may already have looked for the
                 // record and not found it, so this call removes it. The result is as if the session had ended right after its sign-in.
                 Status::Conflict => {
-                    self.delete_record(selector, "r", Some(principal)).await?;
+                    self.delete_record(selector, "r", Some(principal), true).await?;
                     let seen = parts.first().and_then(layout::text).unwrap_or_default();
                     let arguments = vec!["".into(), id.as_str().into(), seen.into()];
                     self.on_index(&REMOVE, principal, arguments).await?;
@@ -200,7 +201,7 @@ impl RedisStore {
                 // The index has lost the entry. Reserve another one: the record exists by now, so dooming the entry finds it.
                 _ => {
                     if self.reserve(principal, selector, max, limits).await?.is_none() {
-                        self.delete_record(selector, "r", Some(principal)).await?;
+                        self.delete_record(selector, "r", Some(principal), true).await?;
                         return Ok(false);
                     }
                 }

@@ -1,10 +1,11 @@
 -- Reserves an entry for a sign-in, and dooms the oldest entries if there are too many.
 -- In: an index's Redis key; selector, time to live of the index, the maximum of entries or nothing, flags (e evict, f final).
--- Out: 1 reserved: whether the entry is new, its value, doomed entries to finish, and some entries to check; 2 full, with all live entries.
+-- Out: 1 reserved: whether the entry is new, its value, the entries that were doomed for it, some entries to check, and entries that others
+-- doomed; 2 full, with all live entries.
 -- Without f, a full index is only reported: the caller removes entries of expired sessions and asks again with f, which decides.
 -- Counting and reserving are atomic, so sign-ins that race for the last place do not both get it.
 local mine = redis.call('HGET', k, ARGV[1])
-local doomed = {}
+local doomed, left = {}, {}
 -- A session that has a live entry is counted already, so signing in to it again needs no room.
 if ARGV[3] ~= '' and not lives(mine) then
   local all, live = redis.call('HGETALL', k), {}
@@ -13,9 +14,9 @@ if ARGV[3] ~= '' and not lives(mine) then
       if lives(all[i + 1]) then
         live[#live + 1] = {all[i], all[i + 1]}
       else
-        -- A crash left this entry doomed; the caller finishes it.
-        doomed[#doomed + 1] = all[i]
-        doomed[#doomed + 1] = all[i + 1]
+        -- Another call doomed this entry and has not finished, or crashed.
+        left[#left + 1] = all[i]
+        left[#left + 1] = all[i + 1]
       end
     end
   end
@@ -47,4 +48,4 @@ if redis.call('HLEN', k) > 8 then some = redis.call('HRANDFIELD', k, 8, 'WITHVAL
 local value = 'r' .. number(math.max(now, time(mine) + 1))
 redis.call('HSET', k, ARGV[1], value)
 keep(ARGV[2])
-return {1, lives(mine) and 0 or 1, value, doomed, some}
+return {1, lives(mine) and 0 or 1, value, doomed, some, left}
