@@ -1,0 +1,217 @@
+//! What one request costs behind the server: on the wire to the database, and in the database.
+//!
+//! In: one request at a time, through a counting proxy. Out: round trips and bytes; for Redis the time in the server and the bytes
+//! sent to a replica, for PostgreSQL the bytes of the write-ahead log.
+
+use std::error::Error;
+
+use actix_typed_session::{
+    change::{CellWrite, Change, NewRecord},
+    id::{Selector, VerifierHash},
+    record::{Json, Limits},
+    store::{PostgresStore, RedisStore, SessionStore},
+};
+use sqlx::PgConnection;
+
+use super::proxy::Proxy;
+use crate::{
+    servers::{
+        Databases,
+        apps::{App, Peers, Server},
+        postgres::Postgres,
+        redis::Redis,
+    },
+    size::{SIZES, Size, USUAL, text},
+};
+
+/// The averages of many requests.
+pub(crate) struct Behind {
+    pub(crate) app: App,
+    pub(crate) store: &'static str,
+    pub(crate) size: Size,
+    pub(crate) kind: &'static str,
+    pub(crate) round_trips: f64,
+    pub(crate) sent: f64,
+    pub(crate) received: f64,
+    /// Microseconds in Redis, of the script if there is one.
+    pub(crate) busy: Option<f64>,
+    /// Bytes to a replica of Redis.
+    pub(crate) replicated: Option<f64>,
+    /// Bytes in the write-ahead log of PostgreSQL.
+    pub(crate) logged: Option<f64>,
+}
+
+const REDIS: [Size; 3] = [USUAL, SIZES[3], SIZES[5]];
+const POSTGRES: [Size; 2] = [USUAL, SIZES[5]];
+
+pub(crate) async fn run(
+    databases: &mut Databases,
+    peers: &Peers,
+    requests: u32,
+) -> Result<Vec<Behind>, Box<dyn Error>> {
+    let mut all = Vec::new();
+    if databases.redis.is_some() {
+        // Only here: a replica costs a server that is loaded something.
+        let mut replica = Redis::start()?;
+        if let Some(primary) = &databases.redis {
+            replica.follow(primary)?;
+        }
+        for size in REDIS {
+            for app in [App::Ours, App::ActixSessionRedis, App::TowerRedis] {
+                on_redis(databases, peers, app, size, requests, &mut all).await?;
+            }
+        }
+        if let Some(redis) = &mut databases.redis {
+            let store = RedisStore::connect(&redis.url()).await?;
+            let selector = new_record(&store, SIZES[5]).await?;
+            let before = redis.replicated()?;
+            redis.reset()?;
+            touch(&store, &selector, requests).await?;
+            all.push(Behind {
+                busy: Some(redis.busy_writing()? / f64::from(requests)),
+                replicated: Some(per(redis.replicated()? - before, requests)),
+                ..nothing(App::Ours, "Redis", SIZES[5], "touch")
+            });
+        }
+    }
+    if databases.postgres.is_some() {
+        for size in POSTGRES {
+            for app in [App::Ours, App::TowerPostgres] {
+                on_postgres(databases, peers, app, size, requests, &mut all).await?;
+            }
+        }
+        let url = databases.url("PostgreSQL").await?.unwrap_or_default();
+        let store = PostgresStore::options(&url)?.sweep_every(None).open().await?;
+        let mut outside = <PgConnection as sqlx::Connection>::connect(&url).await?;
+        let selector = new_record(&store, SIZES[5]).await?;
+        let before = Postgres::log_position(&mut outside).await?;
+        touch(&store, &selector, requests).await?;
+        let logged = Postgres::log_position(&mut outside).await? - before;
+        all.push(Behind {
+            logged: Some(per(logged.cast_unsigned(), requests)),
+            ..nothing(App::Ours, "PostgreSQL", SIZES[5], "touch")
+        });
+    }
+    Ok(all)
+}
+
+const fn nothing(app: App, store: &'static str, size: Size, kind: &'static str) -> Behind {
+    let (round_trips, sent, received) = (f64::NAN, f64::NAN, f64::NAN);
+    Behind { app, store, size, kind, round_trips, sent, received, busy: None, replicated: None, logged: None }
+}
+
+#[allow(clippy::cast_precision_loss)] // bytes of one run
+fn per(count: u64, requests: u32) -> f64 {
+    count as f64 / f64::from(requests)
+}
+
+/// The requests on the wire, one at a time.
+async fn on_wire(
+    server: &Server,
+    proxy: &Proxy,
+    kind: &str,
+    requests: u32,
+) -> Result<(f64, f64, f64), Box<dyn Error>> {
+    let (path, mut client) = (format!("/{kind}"), server.client().await?);
+    // What the first request of a connection does, such as preparing statements, is not part of it.
+    for _ in 0..20 {
+        client.get(&path).await?;
+    }
+    let before = proxy.passed();
+    for _ in 0..requests {
+        client.get(&path).await?;
+    }
+    let after = proxy.passed();
+    Ok((
+        per(after.round_trips - before.round_trips, requests),
+        per(after.sent - before.sent, requests),
+        per(after.received - before.received, requests),
+    ))
+}
+
+async fn on_redis(
+    databases: &mut Databases,
+    peers: &Peers,
+    app: App,
+    size: Size,
+    requests: u32,
+    all: &mut Vec<Behind>,
+) -> Result<(), Box<dyn Error>> {
+    let Some(port) = databases.redis.as_ref().map(|redis| redis.port) else { return Ok(()) };
+    let proxy = Proxy::to(port)?;
+    let server = databases.serve(peers, app, &format!("redis://127.0.0.1:{}", proxy.port), size)?;
+    let Some(redis) = &mut databases.redis else { return Ok(()) };
+    for kind in ["read", "set"] {
+        // Twice: the warm-up of the wire would be counted in the server.
+        let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
+        let (path, mut client) = (format!("/{kind}"), server.client().await?);
+        redis.reset()?;
+        let before = redis.replicated()?;
+        for _ in 0..requests {
+            client.get(&path).await?;
+        }
+        let busy = if kind == "read" { redis.busy()? } else { redis.busy_writing()? };
+        all.push(Behind {
+            round_trips,
+            sent,
+            received,
+            busy: Some(busy / f64::from(requests)),
+            replicated: Some(per(redis.replicated()? - before, requests)),
+            ..nothing(app, "Redis", size, kind)
+        });
+    }
+    Ok(())
+}
+
+async fn on_postgres(
+    databases: &mut Databases,
+    peers: &Peers,
+    app: App,
+    size: Size,
+    requests: u32,
+    all: &mut Vec<Behind>,
+) -> Result<(), Box<dyn Error>> {
+    let Some(url) = databases.url("PostgreSQL").await? else { return Ok(()) };
+    let Some(port) = databases.postgres.as_ref().map(Postgres::port) else { return Ok(()) };
+    let proxy = Proxy::to(port)?;
+    let database = url.rsplit('/').next().unwrap_or_default();
+    let server = databases.serve(peers, app, &Postgres::url(proxy.port, database), size)?;
+    let mut outside = <PgConnection as sqlx::Connection>::connect(&url).await?;
+    for kind in ["read", "set"] {
+        let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
+        let (path, mut client) = (format!("/{kind}"), server.client().await?);
+        client.get(&path).await?;
+        let before = Postgres::log_position(&mut outside).await?;
+        for _ in 0..requests {
+            client.get(&path).await?;
+        }
+        let logged = Postgres::log_position(&mut outside).await? - before;
+        all.push(Behind {
+            round_trips,
+            sent,
+            received,
+            logged: Some(per(logged.cast_unsigned(), requests)),
+            ..nothing(app, "PostgreSQL", size, kind)
+        });
+    }
+    Ok(())
+}
+
+/// A record of this size, made without a request: a request touches only when a touch is due.
+async fn new_record(store: &impl SessionStore, size: Size) -> Result<Selector, Box<dyn Error>> {
+    let (selector, day) = (Selector::from_bytes([9; 16]), std::time::Duration::from_hours(24));
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: day, absolute: day });
+    let json = || Json::from_store(&format!("\"{}\"", text(size.bytes)));
+    new.cells = (0..size.fields).map(|field| CellWrite::new(format!("of.f{field}").into(), json())).collect();
+    store.create(&selector, &new).await?;
+    Ok(selector)
+}
+
+async fn touch(store: &impl SessionStore, selector: &Selector, times: u32) -> Result<(), Box<dyn Error>> {
+    let mut change = Change::default();
+    change.touch = true;
+    for _ in 0..times {
+        store.update(selector, &change).await?;
+    }
+    Ok(())
+}

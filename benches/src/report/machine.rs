@@ -1,0 +1,42 @@
+//! What the figures were taken on, without the name of the machine.
+
+use std::{fmt::Write as _, fs, process::Command};
+
+use crate::servers::{
+    child::{find, version},
+    cores::Cores,
+    postgres, redis,
+};
+
+/// Lines of a Markdown list.
+pub(crate) fn describe(cores: &Cores) -> String {
+    let field = |file: &str, name: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim_start_matches([' ', '\t', ':']).to_owned()
+    };
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let memory: u64 = field("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
+    let of = |program: Option<std::path::PathBuf>, argument| {
+        program.map_or("not installed".to_owned(), |program| version(&program, argument))
+    };
+    let rustc = Command::new("rustc").arg("--version").output().ok();
+    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let lines = [
+        ("processor", format!("{}, {} cores", field("/proc/cpuinfo", "model name"), cores.count())),
+        ("memory", format!("{} GiB", memory / 1024 / 1024)),
+        ("kernel", kernel.trim().to_owned()),
+        ("Rust", rustc.unwrap_or_default()),
+        ("Redis", of(redis::program(), "--version").split(" sha").next().unwrap_or_default().to_owned()),
+        ("PostgreSQL", of(postgres::program().map(|initdb| initdb.with_file_name("postgres")), "--version")),
+        (
+            "load generator",
+            of(find("wrk", []), "-v").split(" Copyright").next().unwrap_or_default().to_owned(),
+        ),
+        ("valgrind", of(find("valgrind", []), "--version")),
+    ];
+    lines.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "* {name}: {value}");
+        text
+    })
+}
