@@ -165,13 +165,19 @@ impl RedisStore {
         Ok((others, last.into_values().collect()))
     }
 
-    /// The same, while nobody waits for it.
-    pub(super) fn finish_later(&self, principal: &Principal, doomed: Vec<Entry>) {
-        if doomed.is_empty() {
-            return;
+    /// The same for what another call has left: some of it now, and the rest while nobody waits.
+    pub(super) async fn finish_left(
+        &self,
+        principal: &Principal,
+        mut doomed: Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let rest = doomed.split_off(doomed.len().min(TOGETHER));
+        self.finish(principal, doomed).await?;
+        if !rest.is_empty() {
+            let (store, principal) = (self.clone(), principal.clone());
+            in_background(async move { store.finish(&principal, rest).await.map(|_| ()) });
         }
-        let (store, principal) = (self.clone(), principal.clone());
-        in_background(async move { store.finish(&principal, doomed).await.map(|_| ()) });
+        Ok(())
     }
 
     /// Removes entries that still have the value that was seen, except reservations that may be in flight.
@@ -275,7 +281,9 @@ impl PrincipalIndex for RedisStore {
             return Err(Unreadable::Garbage.into());
         };
         let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);
-        self.finish_later(principal, doomed);
+        if let Err(error) = self.finish_left(principal, doomed).await {
+            tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
+        }
         let live = self.prune(principal, live).await.map_err(nothing_done)?;
         let mut list: Vec<_> = live
             .into_iter()

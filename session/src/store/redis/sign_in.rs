@@ -163,10 +163,13 @@ impl RedisStore {
         let (Status::Done, parts) = answer else { return Ok(None) };
         let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
         let reservation = Reservation { is_new: parts.first() == Some(&Reply::Integer(1)), value };
-        match self.finish(principal, nested(&parts, 2)).await {
-            Ok(_) => {
+        let finished = match self.finish(principal, nested(&parts, 2)).await {
+            Ok(_) => self.finish_left(principal, nested(&parts, 4)).await,
+            Err(error) => Err(error),
+        };
+        match finished {
+            Ok(()) => {
                 self.check_some(principal, nested(&parts, 3));
-                self.finish_later(principal, nested(&parts, 4));
                 Ok(Some(reservation))
             }
             Err(error) => {
