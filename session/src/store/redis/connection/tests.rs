@@ -135,6 +135,22 @@ async fn a_slow_network_stops_nothing() {
     assert!(answers.into_iter().map(text).eq(words));
 }
 
+/// More is taken as soon as there is room, and not only when a reply comes.
+#[tokio::test(start_paused = true)]
+async fn large_commands_do_not_wait_for_the_replies_to_each_other() {
+    let (connection, mut server) = open();
+    let words: Vec<_> = ["a", "b", "c"].map(|word| word.repeat(100_000)).into();
+    let sent = join_all(words.iter().map(|word| connection.send(echo(word))));
+    let (answers, ()) = tokio::join!(sent, async {
+        let mut arrived = Replies::default();
+        for word in &words {
+            assert_eq!(command(&mut server, &mut arrived).await.unwrap(), ["ECHO", word]);
+        }
+        server.write_all(b"+1\r\n+2\r\n+3\r\n").await.unwrap();
+    });
+    assert!(answers.iter().all(Result::is_ok));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_reply_ends_the_connection() {
     // Replies that came before the garbage are still good.
