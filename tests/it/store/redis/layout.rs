@@ -248,3 +248,17 @@ async fn what_is_not_utf_8_is_found_before_anything_is_written() {
         Updated::Done { revision: 2 }
     );
 }
+
+/// The scripts look at the time in the record, in case the Redis key lost its own, as when it was restored from a dump without one.
+#[tokio::test]
+async fn a_record_whose_time_is_over_is_gone_though_its_redis_key_is_there() {
+    let Some((store, prefix, mut connection)) = shared().await else { return };
+    let key = record_key(&prefix, &SELECTOR);
+    let mut new = new_record();
+    new.limits.idle = Duration::from_millis(500);
+    store.create(&SELECTOR, &new).await.unwrap();
+    ::redis::cmd("PERSIST").arg(&key).exec_async(&mut connection).await.unwrap();
+    until("the time is over", async || !lives(&store, &SELECTOR).await).await;
+    assert_eq!(store.update(&SELECTOR, &write("shop.visits", "1")).await.unwrap(), Updated::Gone);
+    assert_eq!(keys(&mut connection, key).await, Vec::<String>::new());
+}
