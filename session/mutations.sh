@@ -107,8 +107,9 @@ mutate commit "Gone opens a new session" commit/machine.rs \
   "Updated::Gone => Ok(Next::Finish(Finish::gone()))," \
   "Updated::Gone => self.create_from_replay(),"
 mutate commit "a purge leaves the record" commit/machine.rs \
-  "Ok(Next::Delete(id.selector))" \
-  "Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))"
+  "        self.stage = then.unwrap_or(Stage::Idle);
+        Ok(next)" \
+  "        Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))"
 mutate commit "A's session outlives the change to B" commit/machine.rs \
   "self.create_from_local(Some(id))" \
   "self.create_from_local(None)"
