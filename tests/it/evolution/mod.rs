@@ -1,6 +1,7 @@
 //! Schema changes: binaries of several versions that share sessions.
 #![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] // conversions have the signatures that the derive requires
 
+mod anew;
 mod census;
 mod corners;
 mod deploy;
