@@ -54,11 +54,23 @@ impl Drop for Errors {
 
 /// The advice for a word that is not among `options`: "did you mean `version`?" or "expected one of ..".
 pub(crate) fn suggest(word: &str, options: &[&str]) -> String {
-    let near = |option: &&&str| distance(word, option) <= (word.chars().count() / 3).max(2);
+    let near = |option: &&&str| is_near(word, option);
     match options.iter().filter(near).min_by_key(|option| distance(word, option)) {
         Some(option) => format!("did you mean `{option}`?"),
         None => format!("expected one of `{}`", options.join("`, `")),
     }
+}
+
+/// Whether `word` may be a misspelt `option`: up to a third of its letters differ, or two of them are swapped. What is short may be
+/// anything: `ty` is no misspelt `up`.
+fn is_near(word: &str, option: &str) -> bool {
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let swapped = word.len() > 2 && letters(word) == letters(option);
+    swapped || distance(word, option) <= word.chars().count() / 3
 }
 
 /// The Levenshtein distance between `a` and `b`.
@@ -99,6 +111,9 @@ mod tests {
         let options = ["name", "version", "crate"];
         assert_eq!(suggest("verison", &options), "did you mean `version`?");
         assert_eq!(suggest("nam", &options), "did you mean `name`?");
+        assert_eq!(suggest("nmae", &options), "did you mean `name`?");
+        assert_eq!(suggest("up", &["ty", "to"]), "expected one of `ty`, `to`");
+        assert_eq!(suggest("fro", &["up", "from"]), "did you mean `from`?");
         assert_eq!(suggest("colour", &options), "expected one of `name`, `version`, `crate`");
     }
 

@@ -28,6 +28,17 @@ pub(crate) fn generated_at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
+/// A variable of generated code around an expression or a path of the user's. Hygiene keeps it apart from functions of its name; the
+/// underscores from constants and unit structs, which a pattern would mean.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(&format!("__{name}"), Span::mixed_site())
+}
+
+/// A parameter that the documentation shows.
+pub(crate) fn parameter(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 /// `shop` for `Shop`, `last_seen` for `LastSeen`, `http_state` for `HTTPState`.
 pub(crate) fn snake_case(type_name: &str) -> String {
     let letters: Vec<char> = type_name.chars().collect();

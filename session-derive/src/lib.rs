@@ -23,6 +23,7 @@ mod errors;
 mod krate;
 mod attr;
 mod model;
+mod structure;
 mod lock;
 mod check;
 mod expand;

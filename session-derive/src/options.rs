@@ -67,6 +67,7 @@ impl Definition {
 pub(crate) static OPTIONS: &[Definition] = &[
     Definition::new("name", Place::Struct, Form::Value, "name = \"shop\""),
     Definition::new("version", Place::Struct, Form::Value, "version = 3"),
+    Definition::new("handle", Place::Struct, Form::Value, "handle = \"ShopSession\""),
     Definition::new("crate", Place::Struct, Form::Value, "crate = ::path::to::actix_typed_session"),
     Definition::new("oldest_reader", Place::Struct, Form::Value, "oldest_reader = 3"),
     Definition::new("oldest_record", Place::Struct, Form::Value, "oldest_record = 2"),
@@ -82,6 +83,7 @@ pub(crate) static OPTIONS: &[Definition] = &[
     Definition::new("key", Place::Field, Form::Value, "key = \"nick\""),
     Definition::new("default", Place::Field, Form::FlagOrValue, "default = 3"),
     Definition::new("getter", Place::Field, Form::Value, "getter = \"last_seen\""),
+    Definition::new("copy", Place::Field, Form::Flag, "copy"),
     Definition::new("principal", Place::Field, Form::Flag, "principal"),
     Definition::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
     Definition::new("flash", Place::Field, Form::Flag, "flash"),
@@ -125,6 +127,53 @@ pub(crate) fn words(place: Place) -> Vec<&'static str> {
         .collect()
 }
 
+/// Words that are often written instead of an option, and the option.
+static SYNONYMS: &[(Place, &[&str], &str)] = &[
+    (Place::Struct, &["rename", "schema", "table", "prefix"], "name"),
+    (Place::Struct, &["min_version", "oldest"], "oldest_reader"),
+    (Place::Field, &["rename", "alias", "name", "wire_key"], "key"),
+    (Place::Field, &["get"], "getter"),
+    (Place::Field, &["default_value", "or", "init", "initial"], "default"),
+    (Place::Field, &["user", "login", "identity"], "principal"),
+    (Place::Field, &["once"], "flash"),
+    (Place::Field, &["by_value", "copied"], "copy"),
+    (Place::Field, &["version", "added"], "since"),
+    (Place::Changed, &["ty", "type", "old", "was", "before"], "from"),
+    (Place::Changed, &["with", "convert", "into", "to", "map", "upgrade"], "up"),
+    (Place::Changed, &["back", "downgrade"], "down"),
+    (Place::Changed, &["version", "in"], "since"),
+    (Place::Removed, &["type", "from", "was"], "ty"),
+    (Place::Removed, &["name", "field"], "key"),
+    (Place::Removed, &["version", "in"], "since"),
+    (Place::Step, &["into"], "to"),
+    (Place::Step, &["with", "convert", "map", "upgrade"], "up"),
+    (Place::Step, &["back", "downgrade"], "down"),
+    (Place::Step, &["version", "in"], "since"),
+];
+
+/// The option in `place` that `word` is another word for.
+pub(crate) fn synonym(word: &str, place: Place) -> Option<&'static str> {
+    let meant = SYNONYMS.iter().find(|(of, words, _)| *of == place && words.contains(&word));
+    meant.map(|(_, _, option)| *option)
+}
+
+/// What serde's words would mean on a field, and why there is no such option.
+pub(crate) fn of_serde(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "skip" | "skip_serializing" | "skip_deserializing" | "ignore" | "transient" => {
+            "every field of a state is stored; keep what is not stored out of the struct"
+        }
+        "flatten" => {
+            "every field is stored under its own wire key; move the inner fields here, or keep them as one field"
+        }
+        "with" | "serialize_with" | "deserialize_with" => {
+            "a field is stored as its type serializes; give it a type that serializes this way"
+        }
+        "optional" => "an optional field is an `Option`; write the type that way",
+        _ => return None,
+    })
+}
+
 /// Names that a getter must not have, and their owners.
 pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("session", Owner::Handle),
@@ -150,6 +199,14 @@ pub(crate) static RESERVED_SCHEMAS: &[&str] = &["session"];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_synonym_is_no_option_and_means_one() {
+        for (place, words, option) in SYNONYMS {
+            assert!(find(option, *place).is_some(), "{option}");
+            assert!(words.iter().all(|word| find(word, *place).is_none()), "{words:?}");
+        }
+    }
 
     #[test]
     fn no_word_stands_twice_in_one_place() {

@@ -14,6 +14,7 @@ use syn::{
 
 use crate::errors::Errors;
 use crate::model::spelling;
+use crate::structure::Structure;
 use crate::words::words;
 use crate::{ident, krate};
 
@@ -156,11 +157,11 @@ fn fields(
 }
 
 fn shape(krate: &TokenStream, ty: &Type, opaque: bool) -> TokenStream {
-    let words = words(ty);
     if opaque {
-        quote!(#krate::__private::shape::or_words(::core::option::Option::None, #words))
+        let words = words(ty);
+        quote!(#krate::__private::shape::by_words(#words))
     } else {
-        quote!(#krate::__private::shape::or_words(#krate::__private::shape::Probe::<#ty>::SHAPE, #words))
+        Structure::known_or_named(krate, ty)
     }
 }
 

@@ -17,12 +17,12 @@ use std::{
 
 /// A type with a known shape, so that the lock file of a schema notices when its JSON changes.
 ///
-/// `#[derive(SessionValue)]` implements this trait, and the types of the standard library have it. A type of another crate need not
-/// implement it to be stored, but the lock file then knows only how the type is spelled. For a wrapper that is stored as the value
-/// inside it, implement the trait by hand:
+/// `#[derive(SessionValue)]` implements this trait, the types of the standard library have it, and so do those of a few other crates, each
+/// behind a feature with the name of the crate. A type of another crate need not implement it to be stored, but the lock file then knows
+/// only what the type is called. For a wrapper that is stored as the value inside it, implement the trait by hand:
 ///
 /// ```
-/// use actix_typed_session::SessionShape;
+/// use actix_typed_session_value::SessionShape;
 ///
 /// struct Cents(u64); // its `Serialize` writes the number alone
 ///
@@ -63,13 +63,19 @@ pub const fn of(kind: &str, parts: &[u64]) -> u64 {
     shape
 }
 
-/// The shape of a type, or a shape made from how the type is spelled if the compiler knows none.
+/// The shape of a type, or another one if the compiler knows none.
 #[must_use]
-pub const fn or_words(shape: Option<u64>, words: &str) -> u64 {
+pub const fn known_or(shape: Option<u64>, otherwise: u64) -> u64 {
     match shape {
         Some(shape) => shape,
-        None => of("opaque", &[text(words)]),
+        None => otherwise,
     }
+}
+
+/// A shape made from how a type is spelled.
+#[must_use]
+pub const fn by_words(words: &str) -> u64 {
+    of("opaque", &[text(words)])
 }
 
 /// Finds the shape of any type: `Probe::<T>::SHAPE` is `None` if `T` has no shape. [`Opaque`] must be in scope.

@@ -86,6 +86,7 @@
 //! * `sqlite`: `SqliteStore`, one file for all processes of one machine. It compiles SQLite, which needs a C compiler.
 //! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: the conformance suite for stores, a clock that tests can move, and chosen random bytes. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -113,6 +114,7 @@ pub mod __private;
 #[doc(inline)]
 pub use self::record::change;
 pub use actix_typed_session_derive::{SessionState, SessionValue};
+pub use actix_typed_session_value::SessionShape;
 
 pub use self::{
     commit::arrival::Arrived,
@@ -135,10 +137,7 @@ pub use self::{
         describe::{Field, Removed, Schema},
         schemas::{SchemaError, Schemas, SchemasBuilder},
     },
-    tools::{
-        census::{CellCount, Census, Form, Problem, census},
-        lock::shape::SessionShape,
-    },
+    tools::census::{CellCount, Census, Form, Problem, census},
 };
 
 /// The code blocks of the README are doctests.

@@ -1,9 +1,14 @@
 //! What generated code names. No promise is made about it: use the derive.
 
+pub use actix_typed_session_value::__private::shape;
 pub use actix_web;
 
 pub use crate::{
-    handle::state::{Tracked, principal_of},
+    handle::{
+        inside::Inside,
+        into_field::{UpdatesPrincipal, copied},
+        state::{Tracked, principal_of},
+    },
     http::extract::{Extract, extract},
     record::json::Json,
     schema::{
@@ -17,17 +22,11 @@ pub use crate::{
     },
 };
 
-pub mod shape {
-    //! What generated code asks of types.
-
-    pub use crate::tools::lock::shape::{Opaque, Probe, assert_kept, of, or_words, text};
-}
-
 pub mod lock {
     //! What a generated `session_lock` test does.
 
     pub use crate::tools::lock::{
         keep::keep,
-        task::{Failure, Lock, Task},
+        task::{Failure, Lock, Shape, Task},
     };
 }

@@ -6,6 +6,9 @@
 mod contraction;
 mod kit;
 mod records;
+mod spelling;
+mod targets;
+mod unordered;
 
 use std::fs;
 

@@ -46,6 +46,11 @@ pub(super) fn listed(
     mut take: impl FnMut(Found, ParseStream<'_>) -> syn::Result<()>,
 ) -> bool {
     let mut damaged = false;
+    if let Some(names) = unnamed(input, place) {
+        errors.at(input.cursor().token_stream(), names);
+        while input.parse::<TokenTree>().is_ok() {}
+        return true;
+    }
     while !input.is_empty() {
         if let Err(error) = find(input, place).and_then(|found| take(found, input)) {
             errors.push(error);
@@ -60,6 +65,34 @@ pub(super) fn listed(
     damaged
 }
 
+/// The message for a list whose values have no names, such as `changed(2, u8, to_lines)`. A field's options may be words alone.
+fn unnamed(input: ParseStream<'_>, place: Place) -> Option<String> {
+    let (list, example) = match place {
+        Place::Field => return None,
+        Place::Struct => ("session", "session(name = \"shop\", version = 1)"),
+        Place::Changed => {
+            ("changed", "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)")
+        }
+        Place::Removed => ("removed", "removed(key = \"theme\", ty = String, since = 2)"),
+        Place::Step => {
+            ("step", "step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join)")
+        }
+    };
+    let (ahead, mut values) = (input.fork(), 0);
+    while !ahead.is_empty() {
+        let is_word = ahead.call(Ident::parse_any).is_ok();
+        let is_named =
+            is_word && (ahead.peek(Token![=]) || is_colon(&ahead) || ahead.peek(syn::token::Paren));
+        if is_named || (!is_word && (ahead.peek(Token![=]) || ahead.peek(Token![,]))) {
+            return None;
+        }
+        values += 1;
+        skip_to_comma(&ahead);
+        let _ = ahead.parse::<Token![,]>();
+    }
+    (values > 1).then(|| format!("`{list}` takes options by their names; write `{example}`"))
+}
+
 /// Reads the word of an option and looks it up in the table.
 pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     if !input.peek(Ident::peek_any) {
@@ -71,6 +104,9 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     let text = ident::word(&word);
     let elsewhere = |other| place != other && options::find(&text, other).is_some();
     let message = match options::find(&text, place) {
+        Some(option) if is_colon(input) => {
+            format!("an option takes `=`, and not `:`; write `{}`", option.example)
+        }
         Some(option) if option.available => return Ok(Found { option, word }),
         Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
         None if place == Place::Struct && elsewhere(Place::Field) => {
@@ -79,9 +115,21 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
         None if place == Place::Field && elsewhere(Place::Struct) => {
             format!("`{text}` is an option of the whole schema; write it on the struct")
         }
-        None => format!("unknown {}; {}", place.option(&text), suggest(&text, &options::words(place))),
+        None if place == Place::Field && options::of_serde(&text).is_some() => {
+            format!("there is no option `{text}`: {}", options::of_serde(&text).unwrap_or_default())
+        }
+        None => {
+            let meant = options::synonym(&text, place).map(|meant| format!("did you mean `{meant}`?"));
+            let advice = meant.unwrap_or_else(|| suggest(&text, &options::words(place)));
+            format!("unknown {}; {advice}", place.option(&text))
+        }
     };
     Err(syn::Error::new(word.span(), message))
+}
+
+/// Whether a colon follows, and no path.
+fn is_colon(input: ParseStream<'_>) -> bool {
+    input.peek(Token![:]) && !input.peek(Token![::])
 }
 
 /// Reads the end of an option: a comma, or the end of the list.

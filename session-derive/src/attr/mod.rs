@@ -25,6 +25,7 @@ pub(crate) struct Written<'a> {
     pub(crate) name: Slot<LitStr>,
     pub(crate) version: Slot<LitInt>,
     pub(crate) krate: Slot<Path>,
+    pub(crate) handle: Slot<LitStr>,
     pub(crate) oldest_reader: Slot<LitInt>,
     pub(crate) oldest_record: Slot<LitInt>,
     pub(crate) removed: Vec<Given<Removed>>,
@@ -43,6 +44,7 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) key: Slot<LitStr>,
     pub(crate) default: Slot<Option<Expr>>,
     pub(crate) getter: Slot<LitStr>,
+    pub(crate) copy: Slot<()>,
     pub(crate) principal: Slot<()>,
     pub(crate) reset_on_sign_in: Slot<()>,
     pub(crate) flash: Slot<()>,
@@ -55,13 +57,14 @@ pub(crate) struct WrittenField<'a> {
 
 pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
     let (mut name, mut version, mut krate) = (None, None, None);
-    let (mut lock, mut sample) = (None, None);
+    let (mut lock, mut sample, mut handle) = (None, None, None);
     let (mut oldest_reader, mut oldest_record) = (None, None);
     let (mut removed, mut steps) = (Vec::new(), Vec::new());
     let damaged = options(errors, &item.attrs, Place::Struct, |found, input| match found.option.word {
         "name" => found.fill(&mut name, input, string),
         "version" => found.fill(&mut version, input, integer),
         "crate" => found.fill(&mut krate, input, path),
+        "handle" => found.fill(&mut handle, input, string),
         "lock" => found.fill(&mut lock, input, mode),
         "sample" => found.fill(&mut sample, input, path),
         "oldest_reader" => found.fill(&mut oldest_reader, input, integer),
@@ -84,6 +87,7 @@ pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
         name,
         version,
         krate,
+        handle,
         oldest_reader,
         oldest_record,
         removed,
@@ -102,6 +106,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         key: None,
         default: None,
         getter: None,
+        copy: None,
         principal: None,
         reset_on_sign_in: None,
         flash: None,
@@ -114,6 +119,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         "key" => found.fill(&mut written.key, input, string),
         "default" => found.fill(&mut written.default, input, expression),
         "getter" => found.fill(&mut written.getter, input, string),
+        "copy" => found.fill(&mut written.copy, input, flag),
         "principal" => found.fill(&mut written.principal, input, flag),
         "reset_on_sign_in" => found.fill(&mut written.reset_on_sign_in, input, flag),
         "flash" => found.fill(&mut written.flash, input, flag),

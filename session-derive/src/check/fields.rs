@@ -2,12 +2,16 @@
 //!
 //! Never looks at names or versions.
 
+use syn::Type;
+
 use super::types::is_owned;
 use crate::attr::found::{Given, Slot};
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
 use crate::model::field::Field;
+use crate::model::spelling;
+use crate::standard;
 use crate::words::words;
 
 pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
@@ -43,21 +47,33 @@ pub(super) fn principal_and_flash_are_options(
     if field.is_option() || !is_owned(field.ty) {
         return;
     }
+    let alias = if may_be_an_alias(field.ty) {
+        ". If that is an alias of an `Option`, write the `Option` out: the derive sees only how a type is spelled"
+    } else {
+        ""
+    };
     let ty = words(field.ty);
     if written.principal.is_some() {
         errors.at(
             field.ty,
             format!(
                 "a principal field must be an `Option`, since a session starts signed out; write \
-                 `Option<{ty}>`"
+                 `Option<{ty}>`{alias}"
             ),
         );
     } else if written.flash.is_some() {
         errors.at(
             field.ty,
-            format!("a flash field must be an `Option`, since taking it leaves `None`; write `Option<{ty}>`"),
+            format!("a flash field must be an `Option`, since taking it leaves `None`; write `Option<{ty}>`{alias}"),
         );
     }
+}
+
+/// Whether the type is a name of the user's own.
+fn may_be_an_alias(ty: &Type) -> bool {
+    let Type::Path(path) = spelling::peel(ty) else { return false };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| last.arguments.is_none() && !standard::has(&ident::word(&last.ident)))
 }
 
 pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {

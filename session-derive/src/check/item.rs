@@ -2,7 +2,8 @@
 //!
 //! Never looks at what a field stores.
 
-use syn::{Attribute, Data, Fields, Meta};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, Fields, Meta, Token};
 
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
@@ -52,22 +53,43 @@ pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
     }
 }
 
-pub(super) fn no_serde(errors: &Errors, attrs: &[Attribute], otherwise: &str) {
+/// Reports serde's attributes that seem to change what is stored. The others may be there for a template or an API.
+pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
+    no_serde(errors, attrs, |word| {
+        Some(match word {
+            "default" => "use `#[session(default)]`",
+            "rename" | "alias" => "use `#[session(key = \"..\")]`",
+            "with" | "serialize_with" | "deserialize_with" => {
+                "remove it, or give the field a type that serializes this way"
+            }
+            "flatten" => {
+                "each one is stored under its own wire key; move the inner fields here, or keep them as one field"
+            }
+            _ => return None,
+        })
+    });
+}
+
+/// The same on the struct.
+pub(super) fn no_serde_on_struct(errors: &Errors, attrs: &[Attribute]) {
+    no_serde(errors, attrs, |word| {
+        Some(match word {
+            "default" => "use `#[session(default)]` on each field",
+            "rename" => "use `#[session(name = \"..\")]`",
+            _ => return None,
+        })
+    });
+}
+
+fn no_serde(errors: &Errors, attrs: &[Attribute], fix: fn(&str) -> Option<&'static str>) {
+    let list = |attr: &Attribute| attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
-        let mut word = None;
-        if let Meta::List(_) = &attr.meta {
-            let _ = attr.parse_nested_meta(|meta| {
-                word = word.take().or_else(|| meta.path.get_ident().map(ident::word));
-                Ok(())
-            });
+        for meta in list(attr).into_iter().flatten() {
+            let word = meta.path().get_ident().map(ident::word).unwrap_or_default();
+            if let Some(fix) = fix(&word) {
+                errors.at(attr, format!("`#[serde({word})]` has no effect on session fields; {fix}"));
+            }
         }
-        let fix = match word.as_deref() {
-            Some("default") => "use `#[session(default)]`",
-            Some("rename" | "alias") => "use `#[session(key = \"..\")]`",
-            _ => otherwise,
-        };
-        let word = word.map_or_else(String::new, |word| format!("({word})"));
-        errors.at(attr, format!("`#[serde{word}]` has no effect on session fields; {fix}"));
     }
 }
 

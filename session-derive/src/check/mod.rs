@@ -36,7 +36,8 @@ pub(crate) fn all(
     item::some_field(errors, written);
     versions::version_given_and_in_range(errors, written);
     names::schema_name(errors, written, schema);
-    item::no_serde(errors, &written.item.attrs, "remove it");
+    names::handle_is_a_name(errors, written);
+    item::no_serde_on_struct(errors, &written.item.attrs);
     for (written, field) in written.fields.iter().zip(&schema.fields) {
         of_a_field(errors, written, schema, field);
     }
@@ -55,11 +56,7 @@ pub(crate) fn all(
 }
 
 fn of_a_field(errors: &Errors, written: &WrittenField<'_>, schema: &Schema<'_>, field: &Field<'_>) {
-    item::no_serde(
-        errors,
-        &written.field.attrs,
-        "remove it, or give the field a type that serializes this way",
-    );
+    item::no_serde_on_field(errors, &written.field.attrs);
     item::no_cfg(errors, written);
     types::owned_type(errors, schema, field);
     types::one_null(errors, field.ty);

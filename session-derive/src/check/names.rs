@@ -100,6 +100,26 @@ pub(super) fn getter_is_a_name(errors: &Errors, written: &WrittenField<'_>) {
     errors.at(&getter.value, message);
 }
 
+pub(super) fn handle_is_a_name(errors: &Errors, written: &Written<'_>) {
+    let Some(handle) = &written.handle else { return };
+    let (text, state) = (handle.value.value(), ident::word(&written.item.ident));
+    let message = match ident::parse(&text, handle.value.span()) {
+        Ok(handle) if ident::word(&handle) == state => {
+            format!(
+                "`{state}` is the state, and its handle is another type; use a name such as `{state}Session`"
+            )
+        }
+        Ok(_) => return,
+        Err(NotAName::Keyword | NotAName::Unwritable) => {
+            format!("`{text}` cannot be the name of a type; use a name such as `{state}Session`")
+        }
+        Err(NotAName::NoIdentifier(_)) => {
+            format!("{text:?} is not a Rust identifier; use a name such as `{state}Session`")
+        }
+    };
+    errors.at(&handle.value, message);
+}
+
 pub(super) fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     let name = ident::word(&field.getter);
     let known = match &written.getter {

@@ -3,7 +3,7 @@
 impl ::actix_typed_session::SessionState for Shop {
     type Handle = ShopHandle;
     fn schema() -> &'static ::actix_typed_session::__private::Schema {
-        static SCHEMA: ::actix_typed_session::__private::Schema = ::actix_typed_session::__private::Schema::new(
+        static __SCHEMA: ::actix_typed_session::__private::Schema = ::actix_typed_session::__private::Schema::new(
                 "shop",
                 "$shop",
                 3,
@@ -28,48 +28,50 @@ impl ::actix_typed_session::SessionState for Shop {
                                     3,
                                     &[0],
                                     &[1],
-                                    |values| {
-                                        let made = ::actix_typed_session::__private::Converts::<
+                                    |__values| {
+                                        let __made = ::actix_typed_session::__private::Converts::<
                                             Vec<u32>,
                                             Vec<Line>,
                                             _,
-                                        >::convert(to_lines, values.get::<Vec<u32>>(0)?)?;
+                                        >::convert(to_lines, __values.get::<Vec<u32>>(0)?)?;
                                         ::core::result::Result::Ok(
-                                            ::std::vec::Vec::from([
+                                            ::core::convert::From::from([
                                                 ::actix_typed_session::__private::encode::<
                                                     Vec<Line>,
-                                                >(&made)?,
+                                                >(&__made)?,
                                             ]),
                                         )
                                     },
                                 )
-                                .merge(|old, before| {
-                                    let made = ::actix_typed_session::__private::Merges::<
+                                .merge(|__old, __before| {
+                                    let __made = ::actix_typed_session::__private::Merges::<
                                         Vec<u32>,
                                         Vec<Line>,
                                         _,
                                     >::merge(
                                         keep_quantities,
-                                        old.get::<Vec<u32>>(0)?,
-                                        before.get::<Vec<Line>>(0)?,
+                                        __old.get::<Vec<u32>>(0)?,
+                                        __before.get::<Vec<Line>>(0)?,
                                     )?;
                                     ::core::result::Result::Ok(
-                                        ::std::vec::Vec::from([
+                                        ::core::convert::From::from([
                                             ::actix_typed_session::__private::encode::<
                                                 Vec<Line>,
-                                            >(&made)?,
+                                            >(&__made)?,
                                         ]),
                                     )
                                 })
-                                .down(|values| {
-                                    let made = ::actix_typed_session::__private::Converts::<
+                                .down(|__values| {
+                                    let __made = ::actix_typed_session::__private::Converts::<
                                         Vec<Line>,
                                         Vec<u32>,
                                         _,
-                                    >::convert(to_numbers, values.get::<Vec<Line>>(0)?)?;
+                                    >::convert(to_numbers, __values.get::<Vec<Line>>(0)?)?;
                                     ::core::result::Result::Ok(
-                                        ::std::vec::Vec::from([
-                                            ::actix_typed_session::__private::encode::<Vec<u32>>(&made)?,
+                                        ::core::convert::From::from([
+                                            ::actix_typed_session::__private::encode::<
+                                                Vec<u32>,
+                                            >(&__made)?,
                                         ]),
                                     )
                                 }),
@@ -86,39 +88,41 @@ impl ::actix_typed_session::SessionState for Shop {
                                     3,
                                     &[0],
                                     &[1, 2],
-                                    |values| {
-                                        let made = ::actix_typed_session::__private::Converts::<
+                                    |__values| {
+                                        let __made = ::actix_typed_session::__private::Converts::<
                                             Option<String>,
                                             (Option<String>, String),
                                             _,
-                                        >::convert(split, values.get::<Option<String>>(0)?)?;
+                                        >::convert(split, __values.get::<Option<String>>(0)?)?;
                                         ::core::result::Result::Ok(
-                                            ::std::vec::Vec::from([
+                                            ::core::convert::From::from([
                                                 ::actix_typed_session::__private::encode::<
                                                     Option<String>,
-                                                >(&made.0)?,
-                                                ::actix_typed_session::__private::encode::<String>(&made.1)?,
+                                                >(&__made.0)?,
+                                                ::actix_typed_session::__private::encode::<
+                                                    String,
+                                                >(&__made.1)?,
                                             ]),
                                         )
                                     },
                                 )
-                                .down(|values| {
-                                    let made = ::actix_typed_session::__private::Converts::<
+                                .down(|__values| {
+                                    let __made = ::actix_typed_session::__private::Converts::<
                                         (Option<String>, String),
                                         Option<String>,
                                         _,
                                     >::convert(
                                         join,
                                         (
-                                            values.get::<Option<String>>(0)?,
-                                            values.get_or::<String>(1, || "-".to_owned())?,
+                                            __values.get::<Option<String>>(0)?,
+                                            __values.get_or::<String>(1, || "-".to_owned())?,
                                         ),
                                     )?;
                                     ::core::result::Result::Ok(
-                                        ::std::vec::Vec::from([
+                                        ::core::convert::From::from([
                                             ::actix_typed_session::__private::encode::<
                                                 Option<String>,
-                                            >(&made)?,
+                                            >(&__made)?,
                                         ]),
                                     )
                                 }),
@@ -129,35 +133,35 @@ impl ::actix_typed_session::SessionState for Shop {
             .without(
                 &[::actix_typed_session::__private::removed::<String>("shop.theme", 2)],
             );
-        &SCHEMA
+        &__SCHEMA
     }
     fn decode_section(
-        cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
+        __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
         ::core::result::Result::Ok(Self {
             cart: <Vec<
                 Line,
             > as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || <Vec<Line> as ::core::default::Default>::default(),
             )?,
             first: <Option<
                 String,
             > as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || ::core::option::Option::None,
             )?,
             last: <String as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || "-".to_owned(),
             )?,
         })
     }
     fn field(
         &self,
-        at: ::core::primitive::usize,
+        __at: ::core::primitive::usize,
     ) -> &dyn ::actix_typed_session::__private::FieldValue {
-        match at {
+        match __at {
             0 => {
                 <Vec<
                     Line,
@@ -176,27 +180,49 @@ impl ::actix_typed_session::SessionState for Shop {
         }
     }
 }
+#[automatically_derived]
+#[allow(dead_code)]
+#[allow(deprecated, non_snake_case)]
+impl Shop {
+    /// Returns `cart`, which has its default until it is set.
+    #[must_use]
+    fn cart(&self) -> &[Line] {
+        &self.cart
+    }
+    /// Returns `first`, which is `None` until it is set.
+    #[must_use]
+    fn first(&self) -> ::core::option::Option<&::core::primitive::str> {
+        ::core::option::Option::as_deref(&self.first)
+    }
+    /// Returns `last`, which has its default until it is set.
+    #[must_use]
+    fn last(&self) -> &::core::primitive::str {
+        &self.last
+    }
+}
 /// The `shop` section of the visitor's session, with a getter and setters for each field of
 /// [`Shop`]. Handlers extract it as `TypedSession<Shop>`.
-struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
+struct ShopHandle(::actix_typed_session::__private::Inside<Shop>);
 #[automatically_derived]
 impl ::core::ops::Deref for ShopHandle {
     type Target = Shop;
     fn deref(&self) -> &Shop {
-        self.0.get()
+        ::actix_typed_session::__private::Tracked::get(
+            ::actix_typed_session::__private::Inside::show(&self.0),
+        )
     }
 }
 #[automatically_derived]
 impl ::core::convert::From<::actix_typed_session::__private::Tracked<Shop>>
 for ShopHandle {
-    fn from(tracked: ::actix_typed_session::__private::Tracked<Shop>) -> Self {
-        Self(tracked)
+    fn from(__tracked: ::actix_typed_session::__private::Tracked<Shop>) -> Self {
+        Self(::actix_typed_session::__private::Inside::hide(__tracked))
     }
 }
 #[automatically_derived]
 impl ::core::fmt::Debug for ShopHandle {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("TypedSession(\"shop\")")
+    fn fmt(&self, __formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Formatter::write_str(__formatter, "TypedSession(\"shop\")")
     }
 }
 #[automatically_derived]
@@ -204,35 +230,54 @@ impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
     type Error = ::actix_typed_session::Error;
     type Future = ::actix_typed_session::__private::Extract<Shop>;
     fn from_request(
-        request: &::actix_typed_session::__private::actix_web::HttpRequest,
+        __request: &::actix_typed_session::__private::actix_web::HttpRequest,
         _: &mut ::actix_typed_session::__private::actix_web::dev::Payload,
     ) -> Self::Future {
-        ::actix_typed_session::__private::extract(request)
+        ::actix_typed_session::__private::extract(__request)
     }
 }
 #[automatically_derived]
 #[allow(dead_code)]
 #[allow(deprecated, non_snake_case)]
+#[allow(clippy::future_not_send)]
 impl ShopHandle {
     /// Returns `cart`, which has its default until it is set.
     #[must_use]
     fn cart(&self) -> &[Line] {
-        &self.0.get().cart
+        &::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .cart
     }
     /// Sets `cart`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_cart`.
     #[track_caller]
     fn set_cart(&mut self, value: Vec<Line>) {
-        self.0.set(0, value, |state| &mut state.cart);
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            0,
+            value,
+            |__state| &mut __state.cart,
+        );
     }
     /// Changes the present value of `cart`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_cart(&mut self, update: impl ::core::ops::Fn(&mut Vec<Line>) + 'static) {
-        self.0.update_field(0, |state| &mut state.cart, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            0,
+            |__state| &mut __state.cart,
+            update,
+        );
     }
     /// Returns `first`, which is `None` until it is set.
     #[must_use]
     fn first(&self) -> ::core::option::Option<&::core::primitive::str> {
-        ::core::option::Option::as_deref(&self.0.get().first)
+        ::core::option::Option::as_deref(
+            &::actix_typed_session::__private::Tracked::get(
+                    ::actix_typed_session::__private::Inside::show(&self.0),
+                )
+                .first,
+        )
     }
     /// Sets `first`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_first`.
     #[track_caller]
@@ -240,12 +285,12 @@ impl ShopHandle {
         &mut self,
         value: impl ::actix_typed_session::IntoField<Option<String>>,
     ) {
-        self.0
-            .set(
-                1,
-                ::actix_typed_session::IntoField::<Option<String>>::into_field(value),
-                |state| &mut state.first,
-            );
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            1,
+            ::actix_typed_session::IntoField::<Option<String>>::into_field(value),
+            |__state| &mut __state.first,
+        );
     }
     /// Changes the present value of `first`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
@@ -253,38 +298,59 @@ impl ShopHandle {
         &mut self,
         update: impl ::core::ops::Fn(&mut Option<String>) + 'static,
     ) {
-        self.0.update_field(1, |state| &mut state.first, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            1,
+            |__state| &mut __state.first,
+            update,
+        );
     }
     /// Sets `first` to `None`.
     #[track_caller]
     fn clear_first(&mut self) {
-        self.0.set(1, ::core::option::Option::None, |state| &mut state.first);
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            1,
+            ::core::option::Option::None,
+            |__state| &mut __state.first,
+        );
     }
     /// Returns `last`, which has its default until it is set.
     #[must_use]
     fn last(&self) -> &::core::primitive::str {
-        &self.0.get().last
+        &::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .last
     }
     /// Sets `last`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_last`.
     #[track_caller]
     fn set_last(&mut self, value: impl ::core::convert::Into<String>) {
-        self.0
-            .set(
-                2,
-                ::core::convert::Into::<String>::into(value),
-                |state| &mut state.last,
-            );
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            ::core::convert::Into::<String>::into(value),
+            |__state| &mut __state.last,
+        );
     }
     /// Changes the present value of `last`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_last(&mut self, update: impl ::core::ops::Fn(&mut String) + 'static) {
-        self.0.update_field(2, |state| &mut state.last, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            |__state| &mut __state.last,
+            update,
+        );
     }
     /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
     /// commits first.
     #[track_caller]
     fn update(&mut self, update: impl ::core::ops::Fn(&mut Shop) + 'static) {
-        self.0.update(update);
+        ::actix_typed_session::__private::Tracked::update(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            update,
+        );
     }
     /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
     /// was stored.
@@ -303,7 +369,10 @@ impl ShopHandle {
         R: 'static,
         F: ::core::ops::Fn(&mut Shop) -> R + 'static,
     {
-        self.0.try_update(update)
+        ::actix_typed_session::__private::Tracked::try_update(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            update,
+        )
     }
     /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
     ///
@@ -318,11 +387,15 @@ impl ShopHandle {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::actix_typed_session::Error>,
     > + use<> {
-        self.0.reload()
+        ::actix_typed_session::__private::Tracked::reload(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+        )
     }
     /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]
     fn session(&self) -> ::actix_typed_session::Session {
-        self.0.session()
+        ::actix_typed_session::__private::Tracked::session(
+            ::actix_typed_session::__private::Inside::show(&self.0),
+        )
     }
 }

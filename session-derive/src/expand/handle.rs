@@ -5,15 +5,15 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::getters::getter;
+use super::getters;
 use super::method::Method;
 use super::setters::setters;
-use crate::ident;
+use crate::ident::{self, local, parameter};
 use crate::model::Schema;
 use crate::model::field::Field;
 
 /// ```text
-/// pub struct ShopHandle(Tracked<Shop>);
+/// pub struct ShopHandle(Inside<Shop>);
 /// impl Deref for ShopHandle { type Target = Shop; .. }
 /// impl From<Tracked<Shop>> for ShopHandle { .. }
 /// impl Debug for ShopHandle { .. }
@@ -21,6 +21,7 @@ use crate::model::field::Field;
 /// ```
 pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, handle, name, .. } = schema;
+    let (tracked, formatter, request) = (local("tracked"), local("formatter"), local("request"));
     let debug = format!("TypedSession({:?})", name.text);
     let (section, link) = (
         format!(
@@ -32,27 +33,27 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     quote! {
         #[doc = #section]
         #[doc = #link]
-        #vis struct #handle(#krate::__private::Tracked<#ident>);
+        #vis struct #handle(#krate::__private::Inside<#ident>);
 
         #[automatically_derived]
         impl ::core::ops::Deref for #handle {
             type Target = #ident;
             fn deref(&self) -> &#ident {
-                self.0.get()
+                #krate::__private::Tracked::get(#krate::__private::Inside::show(&self.0))
             }
         }
 
         #[automatically_derived]
         impl ::core::convert::From<#krate::__private::Tracked<#ident>> for #handle {
-            fn from(tracked: #krate::__private::Tracked<#ident>) -> Self {
-                Self(tracked)
+            fn from(#tracked: #krate::__private::Tracked<#ident>) -> Self {
+                Self(#krate::__private::Inside::hide(#tracked))
             }
         }
 
         #[automatically_derived]
         impl ::core::fmt::Debug for #handle {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.write_str(#debug)
+            fn fmt(&self, #formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Formatter::write_str(#formatter, #debug)
             }
         }
 
@@ -61,10 +62,10 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
             type Error = #krate::Error;
             type Future = #krate::__private::Extract<#ident>;
             fn from_request(
-                request: &#krate::__private::actix_web::HttpRequest,
+                #request: &#krate::__private::actix_web::HttpRequest,
                 _: &mut #krate::__private::actix_web::dev::Payload,
             ) -> Self::Future {
-                #krate::__private::extract(request)
+                #krate::__private::extract(#request)
             }
         }
     }
@@ -88,6 +89,8 @@ pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStr
         #[allow(dead_code)]
         // The compiler has already warned at the declaration of the field.
         #[allow(deprecated, non_snake_case)]
+        // A session belongs to one worker.
+        #[allow(clippy::future_not_send)]
         impl #handle {
             #(#fields)*
             #own
@@ -95,15 +98,29 @@ pub(super) fn methods(schema: &Schema<'_>, fields: impl Iterator<Item = TokenStr
     }
 }
 
+/// `impl Shop { .. }` with these getters.
+pub(super) fn getters(schema: &Schema<'_>, getters: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let state = schema.ident;
+    quote! {
+        #[automatically_derived]
+        #[allow(dead_code)]
+        #[allow(deprecated, non_snake_case)]
+        impl #state {
+            #(#getters)*
+        }
+    }
+}
+
 /// The getter and the setters of a field.
 pub(super) fn of_a_field(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
-    let mut methods = vec![getter(field)];
+    let mut methods = vec![getters::of_handle(schema, field)];
     methods.extend(setters(schema, field));
     methods
 }
 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, .. } = schema;
+    let update = parameter("update");
     // A type parameter must not hide the name of the state.
     let [result, function] = [["R", "Returned"], ["F", "Function"]]
         .map(|[usual, else_this]| format_ident!("{}", if **ident == *usual { else_this } else { usual }));
@@ -111,8 +128,8 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
         /// commits first.
         #[track_caller]
-        #vis fn update(&mut self, update: impl ::core::ops::Fn(&mut #ident) + 'static) {
-            self.0.update(update);
+        #vis fn update(&mut self, #update: impl ::core::ops::Fn(&mut #ident) + 'static) {
+            #krate::__private::Tracked::update(#krate::__private::Inside::show_mut(&mut self.0), #update);
         }
 
         /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
@@ -124,13 +141,13 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         #[track_caller]
         #vis fn try_update<#result, #function>(
             &mut self,
-            update: #function,
+            #update: #function,
         ) -> impl ::core::future::Future<Output = ::core::result::Result<#result, #krate::Error>> + use<#result, #function>
         where
             #result: 'static,
             #function: ::core::ops::Fn(&mut #ident) -> #result + 'static,
         {
-            self.0.try_update(update)
+            #krate::__private::Tracked::try_update(#krate::__private::Inside::show_mut(&mut self.0), #update)
         }
 
         /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
@@ -144,13 +161,13 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         #vis fn reload(
             &mut self,
         ) -> impl ::core::future::Future<Output = ::core::result::Result<(), #krate::Error>> + use<> {
-            self.0.reload()
+            #krate::__private::Tracked::reload(#krate::__private::Inside::show_mut(&mut self.0))
         }
 
         /// The life cycle of the session: renew, purge, save, and the principal.
         #[must_use]
         #vis fn session(&self) -> #krate::Session {
-            self.0.session()
+            #krate::__private::Tracked::session(#krate::__private::Inside::show(&self.0))
         }
     }
 }

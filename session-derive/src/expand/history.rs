@@ -8,6 +8,7 @@ use syn::ExprPath;
 use syn::spanned::Spanned;
 
 use super::method::literal;
+use crate::ident::local;
 use crate::model::Schema;
 use crate::model::field::Default;
 use crate::model::history::{Cell, Conversion};
@@ -60,7 +61,7 @@ fn table(schema: &Schema<'_>, group: &[usize]) -> TokenStream {
 /// ```text
 /// Step::new(3, &[0], &[1], |old| {
 ///     let new = Converts::<Vec<u32>, Vec<Line>, _>::convert(to_lines, old.get::<Vec<u32>>(0)?)?;
-///     Ok(Vec::from([encode::<Vec<Line>>(&new)?]))
+///     Ok(From::from([encode::<Vec<Line>>(&new)?]))
 /// })
 /// .merge(|old, before| { .. })
 /// .down(|new| { .. })
@@ -145,7 +146,8 @@ impl<'a, 'b> Side<'a, 'b> {
                 })
                 .collect()
         };
-        quote!(::core::result::Result::Ok(::std::vec::Vec::from([#(#cells),*])))
+        // Not `Vec::from`, which needs `From` in scope.
+        quote!(::core::result::Result::Ok(::core::convert::From::from([#(#cells),*])))
     }
 }
 
@@ -154,11 +156,6 @@ fn call(krate: &TokenStream, function: (&str, &str), from: &Side<'_, '_>, to: &S
     let (from, to) = (from.ty(), to.ty());
     let [of, method] = [function.0, function.1].map(|name| Ident::new(name, Span::call_site()));
     quote!(#krate::__private::#of::<#from, #to, _>::#method)
-}
-
-/// A local variable that no path or default of the user can refer to.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
 }
 
 /// A warning for each conversion and each `down` that no session needs. Using a deprecated constant is the only warning that a derive

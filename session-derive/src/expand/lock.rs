@@ -12,6 +12,7 @@ use crate::lock::source::Task;
 use crate::lock::{Locked, Test};
 use crate::model::Schema;
 use crate::model::spelling;
+use crate::structure::Structure;
 use crate::words::words;
 
 /// The constants beside a schema, with mistakes or without.
@@ -25,7 +26,8 @@ pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
 /// A warning. On stable Rust a macro can only cause one by using something deprecated.
 fn warn(at: &Ident, message: &str) -> TokenStream {
     let span = at.span();
-    let name = Ident::new("lock", span);
+    // The compiler prints this name before the message.
+    let name = Ident::new("session_schema_without_a_lock", span);
     quote_spanned! {span=>
         const _: () = {
             #[deprecated(note = #message)]
@@ -39,20 +41,25 @@ fn warn(at: &Ident, message: &str) -> TokenStream {
 /// `const _: () = assert_kept(<shape of Vec<Line>>, Some(0x1f..), false, "`cart` was ..", "..");` with the caret on the type.
 fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
     let krate = &schema.krate;
-    let TypeCheck { locked, same_words, message, unseen, .. } = check;
+    let TypeCheck { locked, by_name, same_words, message, unseen, .. } = check;
+    let now = if let Some(names) = by_name {
+        option(Some(Structure::of(ty).shape(krate, names)))
+    } else {
+        quote!(#krate::__private::shape::Probe::<#ty>::SHAPE)
+    };
     let locked = option(locked.map(hexadecimal));
     let (first, last) = ends(ty);
     // The span of a call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
-        quote!(#krate::__private::shape::Probe::<#ty>::SHAPE, #locked, #same_words, #message, #unseen),
+        quote!(#now, #locked, #same_words, #message, #unseen),
     );
     arguments.set_span(last);
-    let function = quote_spanned!(first=> assert_kept);
+    let function = quote_spanned!(first=> __assert_kept);
     quote! {
         const _: () = {
             #[allow(unused_imports)]
-            use #krate::__private::shape::{Opaque as _, assert_kept};
+            use #krate::__private::shape::{Opaque as _, assert_kept as __assert_kept};
             #function #arguments
         };
     }
@@ -95,6 +102,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
         Task::Update => (quote!(Update), opaque(schema, tell)),
         Task::Release => (quote!(Release), opaque(schema, tell)),
     };
+    let shapes = shapes.iter().map(|ty| shape(krate, ty));
     let sample = option(sample);
     quote! {
         #[cfg(test)]
@@ -111,7 +119,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     is_draft: #is_draft,
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
-                    shapes: &[#(#krate::__private::shape::Probe::<#shapes>::SHAPE),*],
+                    shapes: const { &[#(#shapes),*] },
                     records: &[#(#records),*],
                     tell: const { &[#(#tell),*] },
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
@@ -119,6 +127,23 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                 },
                 #sample,
             )
+        }
+    }
+}
+
+/// What the lock file says of a type.
+fn shape(krate: &TokenStream, ty: &Type) -> TokenStream {
+    let structure = Structure::of(ty);
+    let seen = structure.shape(krate, &[]);
+    let leaves = structure
+        .leaves()
+        .into_iter()
+        .map(|(ty, name)| quote!((#name, #krate::__private::shape::Probe::<#ty>::SHAPE.is_some())));
+    quote! {
+        #krate::__private::lock::Shape {
+            whole: #krate::__private::shape::Probe::<#ty>::SHAPE,
+            seen: #seen,
+            leaves: &[#(#leaves),*],
         }
     }
 }

@@ -23,9 +23,11 @@ use crate::model::Schema;
 pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let state = schema::implementation(schema);
     let handle = handle::handle(schema);
+    let getters = schema.fields.iter().map(|field| getters::of_state(schema, field).into_token_stream());
+    let getters = handle::getters(schema, getters);
     let methods = schema.fields.iter().flat_map(|field| handle::of_a_field(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
-    quote!(#state #handle #methods)
+    quote!(#state #getters #handle #methods)
 }
 
 /// The code beside a struct with mistakes. It type-checks, so that handlers using the state cause no further errors.
@@ -36,6 +38,7 @@ pub(crate) fn stub(schema: &Schema<'_>) -> TokenStream {
     }
     let state = stub::implementation(schema);
     let handle = handle::handle(schema);
+    let getters = handle::getters(schema, stub::getters(schema));
     let methods = handle::methods(schema, stub::methods(schema));
-    quote!(#state #handle #methods)
+    quote!(#state #getters #handle #methods)
 }

@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 
 use super::method::literal;
 use super::{assert, history};
-use crate::ident;
+use crate::ident::{self, local};
 use crate::model::Schema;
 use crate::model::field::Default;
 
@@ -52,11 +52,12 @@ fn table(schema: &Schema<'_>) -> TokenStream {
         });
         quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #group)
     });
+    // A static is not hygienic, and an array length of the user's may be a constant of the usual name.
     quote! {
         fn schema() -> &'static #krate::__private::Schema {
-            static SCHEMA: #krate::__private::Schema =
+            static __SCHEMA: #krate::__private::Schema =
                 #krate::__private::Schema::new(#name, #gate, #version, &[#(#fields),*]) #tables;
-            &SCHEMA
+            &__SCHEMA
         }
     }
 }
@@ -68,7 +69,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
 /// }
 /// ```
 fn decode(schema: &Schema<'_>) -> TokenStream {
-    let krate = &schema.krate;
+    let (krate, cells) = (&schema.krate, &local("cells"));
     let fields = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
         let default = match field.default {
@@ -79,11 +80,11 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
             }
             Default::Expr(expr) => expr.to_token_stream(),
         };
-        quote!(#ident: #value::read(cells, || #default)?)
+        quote!(#ident: #value::read(#cells, || #default)?)
     });
     quote! {
         fn decode_section(
-            cells: &mut #krate::__private::SectionReader<'_>,
+            #cells: &mut #krate::__private::SectionReader<'_>,
         ) -> ::core::result::Result<Self, #krate::__private::CellError> {
             ::core::result::Result::Ok(Self { #(#fields),* })
         }
@@ -99,7 +100,7 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
 /// }
 /// ```
 fn field_at(schema: &Schema<'_>) -> TokenStream {
-    let krate = &schema.krate;
+    let (krate, at) = (&schema.krate, local("at"));
     let last = schema.fields.len().saturating_sub(1);
     let arms = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
@@ -107,8 +108,8 @@ fn field_at(schema: &Schema<'_>) -> TokenStream {
         quote!(#index => #value::erased(&self.#ident))
     });
     quote! {
-        fn field(&self, at: ::core::primitive::usize) -> &dyn #krate::__private::FieldValue {
-            match at { #(#arms),* }
+        fn field(&self, #at: ::core::primitive::usize) -> &dyn #krate::__private::FieldValue {
+            match #at { #(#arms),* }
         }
     }
 }

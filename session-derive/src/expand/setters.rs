@@ -6,39 +6,47 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::method::{Method, docs, literal};
-use crate::ident;
+use crate::ident::{self, local, parameter};
 use crate::model::Schema;
 use crate::model::field::Field;
 use crate::model::spelling::Spelling;
 
 pub(super) fn setters(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> {
-    let update = field.updater().map(|name| update(field, name));
-    let clear = field.clearer().map(|name| clear(field, name));
+    let update = field.updater().map(|name| update(schema, field, name));
+    let clear = field.clearer().map(|name| clear(schema, field, name));
     let take = match field.spelling {
-        Spelling::Option(_) => field.taker().map(|name| take(field, name)),
+        Spelling::Option(_) => field.taker().map(|name| take(schema, field, name)),
         _ => None,
     };
     let principal = field.principal.then(|| principal_of(schema, field));
-    std::iter::once(set(schema, field)).chain(update).chain(clear).chain(take).chain(principal).collect()
+    let no_update = if field.principal { no_update(schema, field) } else { None };
+    std::iter::once(set(schema, field))
+        .chain(update)
+        .chain(clear)
+        .chain(take)
+        .chain(principal)
+        .chain(no_update)
+        .collect()
 }
 
 /// ```text
 /// #[track_caller]
 /// pub fn set_cart(&mut self, value: Vec<Line>) {
-///     self.0.set(0, value, |state| &mut state.cart);
+///     Tracked::set(Inside::show_mut(&mut self.0), 0, value, |state| &mut state.cart);
 /// }
 /// ```
 fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     let Field { ident, ty, .. } = field;
     let krate = &schema.krate;
-    let (accepts, value) = match field.spelling {
+    let value = parameter("value");
+    let (accepts, given) = match field.spelling {
         Spelling::String => {
-            (quote!(impl ::core::convert::Into<#ty>), quote!(::core::convert::Into::<#ty>::into(value)))
+            (quote!(impl ::core::convert::Into<#ty>), quote!(::core::convert::Into::<#ty>::into(#value)))
         }
         Spelling::Option(_) => {
-            (quote!(impl #krate::IntoField<#ty>), quote!(#krate::IntoField::<#ty>::into_field(value)))
+            (quote!(impl #krate::IntoField<#ty>), quote!(#krate::IntoField::<#ty>::into_field(#value)))
         }
-        Spelling::Scalar | Spelling::Vec(_) | Spelling::Other => (quote!(#ty), quote!(value)),
+        Spelling::Scalar | Spelling::Vec(_) | Spelling::Other => (quote!(#ty), quote!(#value)),
     };
     let word = ident::word(ident);
     let line = if field.principal {
@@ -53,25 +61,26 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         }
     };
     let set = if field.principal { quote!(set_principal) } else { quote!(set) };
-    let index = literal(field.index);
+    let (index, access) = (literal(field.index), access(ident));
     method(
         field,
         field.setter(),
         &line,
-        &quote!((&mut self, value: #accepts)),
-        quote!(self.0.#set(#index, #value, |state| &mut state.#ident);),
+        &quote!((&mut self, #value: #accepts)),
+        quote!(#krate::__private::Tracked::#set(#krate::__private::Inside::show_mut(&mut self.0), #index, #given, #access);),
     )
 }
 
 /// ```text
 /// #[track_caller]
 /// pub fn update_cart(&mut self, update: impl Fn(&mut Vec<Line>) + 'static) {
-///     self.0.update_field(0, |state| &mut state.cart, update);
+///     Tracked::update_field(Inside::show_mut(&mut self.0), 0, |state| &mut state.cart, update);
 /// }
 /// ```
-fn update(field: &Field<'_>, name: Ident) -> Method {
+fn update(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let index = literal(field.index);
+    let (krate, index, access, update) =
+        (&schema.krate, literal(field.index), access(ident), parameter("update"));
     let line = format!(
         "Changes the present value of `{}`. The closure runs immediately, and again on fresh data if another request \
          commits first.",
@@ -81,19 +90,20 @@ fn update(field: &Field<'_>, name: Ident) -> Method {
         field,
         name,
         &line,
-        &quote!((&mut self, update: impl ::core::ops::Fn(&mut #ty) + 'static)),
-        quote!(self.0.update_field(#index, |state| &mut state.#ident, update);),
+        &quote!((&mut self, #update: impl ::core::ops::Fn(&mut #ty) + 'static)),
+        quote!(#krate::__private::Tracked::update_field(#krate::__private::Inside::show_mut(&mut self.0), #index, #access, #update);),
     )
 }
 
 /// ```text
 /// #[track_caller]
 /// pub fn clear_notice(&mut self) {
-///     self.0.set(1, None, |state| &mut state.notice);
+///     Tracked::set(Inside::show_mut(&mut self.0), 1, None, |state| &mut state.notice);
 /// }
 /// ```
-fn clear(field: &Field<'_>, name: Ident) -> Method {
-    let (ident, index) = (field.ident, literal(field.index));
+fn clear(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
+    let (krate, ident, index) = (&schema.krate, field.ident, literal(field.index));
+    let access = access(ident);
     let word = ident::word(ident);
     let (set, line) = if field.principal {
         (quote!(set_principal), format!("Signs the user out: sets `{word}` to `None` and ends the session."))
@@ -105,26 +115,26 @@ fn clear(field: &Field<'_>, name: Ident) -> Method {
         name,
         &line,
         &quote!((&mut self)),
-        quote!(self.0.#set(#index, ::core::option::Option::None, |state| &mut state.#ident);),
+        quote!(#krate::__private::Tracked::#set(#krate::__private::Inside::show_mut(&mut self.0), #index, ::core::option::Option::None, #access);),
     )
 }
 
 /// ```text
 /// #[track_caller]
 /// pub fn take_notice(&mut self) -> Option<String> {
-///     self.0.take(1, |state| &mut state.notice)
+///     Tracked::take(Inside::show_mut(&mut self.0), 1, |state| &mut state.notice)
 /// }
 /// ```
-fn take(field: &Field<'_>, name: Ident) -> Method {
+fn take(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let index = literal(field.index);
+    let (krate, index, access) = (&schema.krate, literal(field.index), access(ident));
     let line = format!("Takes `{}` to show it once, and leaves `None`.", ident::word(ident));
     method(
         field,
         name,
         &line,
         &quote!((&mut self) -> #ty),
-        quote!(self.0.take(#index, |state| &mut state.#ident)),
+        quote!(#krate::__private::Tracked::take(#krate::__private::Inside::show_mut(&mut self.0), #index, #access)),
     )
 }
 
@@ -137,6 +147,7 @@ fn take(field: &Field<'_>, name: Ident) -> Method {
 fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
     let Field { ident, ty, vis, .. } = field;
     let (krate, state, index) = (&schema.krate, schema.ident, literal(field.index));
+    let (value, access) = (parameter("value"), access(ident));
     let line = format!(
         " The principal for this `{}`, for looking up sessions in a `PrincipalIndex`.",
         ident::word(ident)
@@ -149,17 +160,44 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         /// If the value cannot be serialized, or could not be read back.
         #[track_caller]
         #vis fn principal_of(
-            value: impl #krate::IntoField<#ty>,
+            #value: impl #krate::IntoField<#ty>,
         ) -> ::core::result::Result<#krate::record::Principal, #krate::Error>
     };
     let body = quote! {
         #krate::__private::principal_of::<#state, _>(
             #index,
-            #krate::IntoField::<#ty>::into_field(value),
-            |state| &mut state.#ident,
+            #krate::IntoField::<#ty>::into_field(#value),
+            #access,
         )
     };
     Method { name: ident::generated(&format_ident!("principal_of", span = ident.span())), head, body }
+}
+
+/// The `update_` method that a principal does not have, unless another field has one of that name. Without it, the compiler would
+/// suggest `update`, which refuses to set the principal when it runs.
+///
+/// ```text
+/// #[doc(hidden)]
+/// pub fn update_user(&mut self, _: impl Fn(&mut Option<u64>) + UpdatesPrincipal) {}
+/// ```
+fn no_update(schema: &Schema<'_>, field: &Field<'_>) -> Option<Method> {
+    let (krate, vis, name) = (&schema.krate, field.vis, ident::method("update_", field.ident));
+    let mut others = schema.fields.iter().flat_map(Field::methods);
+    if others.any(|(_, other)| ident::word(&other) == ident::word(&name)) {
+        return None;
+    }
+    let ty = field.ty;
+    let head = quote! {
+        #[doc(hidden)]
+        #vis fn #name(&mut self, _: impl ::core::ops::Fn(&mut #ty) + #krate::__private::UpdatesPrincipal)
+    };
+    Some(Method { name, head, body: TokenStream::new() })
+}
+
+/// `|state| &mut state.cart`
+fn access(field: &Ident) -> TokenStream {
+    let state = local("state");
+    quote!(|#state| &mut #state.#field)
 }
 
 fn method(field: &Field<'_>, name: Ident, line: &str, signature: &TokenStream, body: TokenStream) -> Method {

@@ -3,7 +3,7 @@
 impl ::actix_typed_session::SessionState for Shop {
     type Handle = ShopHandle;
     fn schema() -> &'static ::actix_typed_session::__private::Schema {
-        static SCHEMA: ::actix_typed_session::__private::Schema = ::actix_typed_session::__private::Schema::new(
+        static __SCHEMA: ::actix_typed_session::__private::Schema = ::actix_typed_session::__private::Schema::new(
             "shop",
             "$shop",
             1,
@@ -19,45 +19,45 @@ impl ::actix_typed_session::SessionState for Shop {
                     .principal(),
             ],
         );
-        &SCHEMA
+        &__SCHEMA
     }
     fn decode_section(
-        cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
+        __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
         ::core::result::Result::Ok(Self {
             cart: <Vec<
                 Line,
             > as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || <Vec<Line> as ::core::default::Default>::default(),
             )?,
             theme: <Theme as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || Theme::Light,
             )?,
             notice: <Option<
                 String,
             > as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || ::core::option::Option::None,
             )?,
             r#type: <String as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || <String as ::core::default::Default>::default(),
             )?,
             user: <Option<
                 u64,
             > as ::actix_typed_session::__private::FieldValue>::read(
-                cells,
+                __cells,
                 || ::core::option::Option::None,
             )?,
         })
     }
     fn field(
         &self,
-        at: ::core::primitive::usize,
+        __at: ::core::primitive::usize,
     ) -> &dyn ::actix_typed_session::__private::FieldValue {
-        match at {
+        match __at {
             0 => {
                 <Vec<
                     Line,
@@ -86,27 +86,61 @@ impl ::actix_typed_session::SessionState for Shop {
         }
     }
 }
+#[automatically_derived]
+#[allow(dead_code)]
+#[allow(deprecated, non_snake_case)]
+impl Shop {
+    /// Who is signed in.
+    ///
+    /// Returns `user`, which is `None` until it is set.
+    #[must_use]
+    fn user(&self) -> Option<u64> {
+        self.user
+    }
+    /// Returns `cart`, which has its default until it is set.
+    #[must_use]
+    fn cart(&self) -> &[Line] {
+        &self.cart
+    }
+    /// Returns `theme`, which has its default until it is set.
+    #[must_use]
+    pub fn theme(&self) -> &Theme {
+        &self.theme
+    }
+    /// Returns `notice` without taking it; `take_notice` takes it to show it once.
+    #[must_use]
+    fn notice(&self) -> ::core::option::Option<&::core::primitive::str> {
+        ::core::option::Option::as_deref(&self.notice)
+    }
+    /// Returns `type`, which has its default until it is set.
+    #[must_use]
+    fn kind(&self) -> &::core::primitive::str {
+        &self.r#type
+    }
+}
 /// The `shop` section of the visitor's session, with a getter and setters for each field of
 /// [`Shop`]. Handlers extract it as `TypedSession<Shop>`.
-pub struct ShopHandle(::actix_typed_session::__private::Tracked<Shop>);
+pub struct ShopHandle(::actix_typed_session::__private::Inside<Shop>);
 #[automatically_derived]
 impl ::core::ops::Deref for ShopHandle {
     type Target = Shop;
     fn deref(&self) -> &Shop {
-        self.0.get()
+        ::actix_typed_session::__private::Tracked::get(
+            ::actix_typed_session::__private::Inside::show(&self.0),
+        )
     }
 }
 #[automatically_derived]
 impl ::core::convert::From<::actix_typed_session::__private::Tracked<Shop>>
 for ShopHandle {
-    fn from(tracked: ::actix_typed_session::__private::Tracked<Shop>) -> Self {
-        Self(tracked)
+    fn from(__tracked: ::actix_typed_session::__private::Tracked<Shop>) -> Self {
+        Self(::actix_typed_session::__private::Inside::hide(__tracked))
     }
 }
 #[automatically_derived]
 impl ::core::fmt::Debug for ShopHandle {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str("TypedSession(\"shop\")")
+    fn fmt(&self, __formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Formatter::write_str(__formatter, "TypedSession(\"shop\")")
     }
 }
 #[automatically_derived]
@@ -114,41 +148,50 @@ impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
     type Error = ::actix_typed_session::Error;
     type Future = ::actix_typed_session::__private::Extract<Shop>;
     fn from_request(
-        request: &::actix_typed_session::__private::actix_web::HttpRequest,
+        __request: &::actix_typed_session::__private::actix_web::HttpRequest,
         _: &mut ::actix_typed_session::__private::actix_web::dev::Payload,
     ) -> Self::Future {
-        ::actix_typed_session::__private::extract(request)
+        ::actix_typed_session::__private::extract(__request)
     }
 }
 #[automatically_derived]
 #[allow(dead_code)]
 #[allow(deprecated, non_snake_case)]
+#[allow(clippy::future_not_send)]
 impl ShopHandle {
     /// Who is signed in.
     ///
     /// Returns `user`, which is `None` until it is set.
     #[must_use]
     fn user(&self) -> Option<u64> {
-        self.0.get().user
+        ::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .user
     }
     /// Who is signed in.
     ///
     /// Sets `user`, which signs a user in. The session id is renewed automatically.
     #[track_caller]
     fn set_user(&mut self, value: impl ::actix_typed_session::IntoField<Option<u64>>) {
-        self.0
-            .set_principal(
-                4,
-                ::actix_typed_session::IntoField::<Option<u64>>::into_field(value),
-                |state| &mut state.user,
-            );
+        ::actix_typed_session::__private::Tracked::set_principal(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            4,
+            ::actix_typed_session::IntoField::<Option<u64>>::into_field(value),
+            |__state| &mut __state.user,
+        );
     }
     /// Who is signed in.
     ///
     /// Signs the user out: sets `user` to `None` and ends the session.
     #[track_caller]
     fn clear_user(&mut self) {
-        self.0.set_principal(4, ::core::option::Option::None, |state| &mut state.user);
+        ::actix_typed_session::__private::Tracked::set_principal(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            4,
+            ::core::option::Option::None,
+            |__state| &mut __state.user,
+        );
     }
     /// The principal for this `user`, for looking up sessions in a `PrincipalIndex`.
     ///
@@ -168,43 +211,81 @@ impl ShopHandle {
         >(
             4,
             ::actix_typed_session::IntoField::<Option<u64>>::into_field(value),
-            |state| &mut state.user,
+            |__state| &mut __state.user,
         )
     }
+    #[doc(hidden)]
+    fn update_user(
+        &mut self,
+        _: impl ::core::ops::Fn(
+            &mut Option<u64>,
+        ) + ::actix_typed_session::__private::UpdatesPrincipal,
+    ) {}
     /// Returns `cart`, which has its default until it is set.
     #[must_use]
     fn cart(&self) -> &[Line] {
-        &self.0.get().cart
+        &::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .cart
     }
     /// Sets `cart`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_cart`.
     #[track_caller]
     fn set_cart(&mut self, value: Vec<Line>) {
-        self.0.set(0, value, |state| &mut state.cart);
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            0,
+            value,
+            |__state| &mut __state.cart,
+        );
     }
     /// Changes the present value of `cart`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_cart(&mut self, update: impl ::core::ops::Fn(&mut Vec<Line>) + 'static) {
-        self.0.update_field(0, |state| &mut state.cart, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            0,
+            |__state| &mut __state.cart,
+            update,
+        );
     }
     /// Returns `theme`, which has its default until it is set.
     #[must_use]
     pub fn theme(&self) -> &Theme {
-        &self.0.get().theme
+        &::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .theme
     }
     /// Sets `theme`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_theme`.
     #[track_caller]
     pub fn set_theme(&mut self, value: Theme) {
-        self.0.set(1, value, |state| &mut state.theme);
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            1,
+            value,
+            |__state| &mut __state.theme,
+        );
     }
     /// Changes the present value of `theme`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     pub fn update_theme(&mut self, update: impl ::core::ops::Fn(&mut Theme) + 'static) {
-        self.0.update_field(1, |state| &mut state.theme, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            1,
+            |__state| &mut __state.theme,
+            update,
+        );
     }
     /// Returns `notice` without taking it; `take_notice` takes it to show it once.
     #[must_use]
     fn notice(&self) -> ::core::option::Option<&::core::primitive::str> {
-        ::core::option::Option::as_deref(&self.0.get().notice)
+        ::core::option::Option::as_deref(
+            &::actix_typed_session::__private::Tracked::get(
+                    ::actix_typed_session::__private::Inside::show(&self.0),
+                )
+                .notice,
+        )
     }
     /// Sets `notice`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_notice`.
     #[track_caller]
@@ -212,12 +293,12 @@ impl ShopHandle {
         &mut self,
         value: impl ::actix_typed_session::IntoField<Option<String>>,
     ) {
-        self.0
-            .set(
-                2,
-                ::actix_typed_session::IntoField::<Option<String>>::into_field(value),
-                |state| &mut state.notice,
-            );
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            ::actix_typed_session::IntoField::<Option<String>>::into_field(value),
+            |__state| &mut __state.notice,
+        );
     }
     /// Changes the present value of `notice`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
@@ -225,43 +306,68 @@ impl ShopHandle {
         &mut self,
         update: impl ::core::ops::Fn(&mut Option<String>) + 'static,
     ) {
-        self.0.update_field(2, |state| &mut state.notice, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            |__state| &mut __state.notice,
+            update,
+        );
     }
     /// Sets `notice` to `None`.
     #[track_caller]
     fn clear_notice(&mut self) {
-        self.0.set(2, ::core::option::Option::None, |state| &mut state.notice);
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            ::core::option::Option::None,
+            |__state| &mut __state.notice,
+        );
     }
     /// Takes `notice` to show it once, and leaves `None`.
     #[track_caller]
     fn take_notice(&mut self) -> Option<String> {
-        self.0.take(2, |state| &mut state.notice)
+        ::actix_typed_session::__private::Tracked::take(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            2,
+            |__state| &mut __state.notice,
+        )
     }
     /// Returns `type`, which has its default until it is set.
     #[must_use]
     fn kind(&self) -> &::core::primitive::str {
-        &self.0.get().r#type
+        &::actix_typed_session::__private::Tracked::get(
+                ::actix_typed_session::__private::Inside::show(&self.0),
+            )
+            .r#type
     }
     /// Sets `type`, regardless of its present value: of two overlapping requests, the later one wins. To change the present value, use `update_type`.
     #[track_caller]
     fn set_type(&mut self, value: impl ::core::convert::Into<String>) {
-        self.0
-            .set(
-                3,
-                ::core::convert::Into::<String>::into(value),
-                |state| &mut state.r#type,
-            );
+        ::actix_typed_session::__private::Tracked::set(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            3,
+            ::core::convert::Into::<String>::into(value),
+            |__state| &mut __state.r#type,
+        );
     }
     /// Changes the present value of `type`. The closure runs immediately, and again on fresh data if another request commits first.
     #[track_caller]
     fn update_type(&mut self, update: impl ::core::ops::Fn(&mut String) + 'static) {
-        self.0.update_field(3, |state| &mut state.r#type, update);
+        ::actix_typed_session::__private::Tracked::update_field(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            3,
+            |__state| &mut __state.r#type,
+            update,
+        );
     }
     /// Changes several fields together. The closure runs immediately, and again on fresh data if another request
     /// commits first.
     #[track_caller]
     pub fn update(&mut self, update: impl ::core::ops::Fn(&mut Shop) + 'static) {
-        self.0.update(update);
+        ::actix_typed_session::__private::Tracked::update(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            update,
+        );
     }
     /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
     /// was stored.
@@ -280,7 +386,10 @@ impl ShopHandle {
         R: 'static,
         F: ::core::ops::Fn(&mut Shop) -> R + 'static,
     {
-        self.0.try_update(update)
+        ::actix_typed_session::__private::Tracked::try_update(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            update,
+        )
     }
     /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
     ///
@@ -295,11 +404,15 @@ impl ShopHandle {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::actix_typed_session::Error>,
     > + use<> {
-        self.0.reload()
+        ::actix_typed_session::__private::Tracked::reload(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+        )
     }
     /// The life cycle of the session: renew, purge, save, and the principal.
     #[must_use]
     pub fn session(&self) -> ::actix_typed_session::Session {
-        self.0.session()
+        ::actix_typed_session::__private::Tracked::session(
+            ::actix_typed_session::__private::Inside::show(&self.0),
+        )
     }
 }

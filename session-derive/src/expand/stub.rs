@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::handle;
 use super::method::Method;
+use super::{getters, handle};
 use crate::model::Schema;
 use crate::model::field::Field;
 use crate::{check, ident, options};
@@ -40,10 +40,20 @@ pub(super) fn implementation(schema: &Schema<'_>) -> TokenStream {
 /// }
 /// ```
 pub(super) fn methods(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
-    let mut taken: BTreeSet<String> = options::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let known = schema.fields.iter().filter(|field| check::types::is_owned(field.ty));
-    let methods: Vec<Method> =
-        known.flat_map(|field: &Field<'_>| handle::of_a_field(schema, field)).collect();
+    let taken = options::RESERVED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    empty(taken, known(schema).flat_map(|field| handle::of_a_field(schema, field)).collect())
+}
+
+pub(super) fn getters(schema: &Schema<'_>) -> impl Iterator<Item = TokenStream> {
+    empty(BTreeSet::new(), known(schema).map(|field| getters::of_state(schema, field)).collect())
+}
+
+fn known<'a, 'b>(schema: &'b Schema<'a>) -> impl Iterator<Item = &'b Field<'a>> {
+    schema.fields.iter().filter(|field| check::types::is_owned(field.ty))
+}
+
+/// These methods without a body, each name once.
+fn empty(mut taken: BTreeSet<String>, methods: Vec<Method>) -> impl Iterator<Item = TokenStream> {
     methods.into_iter().filter(move |method| taken.insert(ident::word(&method.name))).map(
         |Method { head, .. }| {
             quote! {

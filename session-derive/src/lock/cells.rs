@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
+use crate::structure;
 
 /// The schema as its attributes describe it.
 #[derive(Clone, Debug)]
@@ -108,8 +109,8 @@ pub(super) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
     if let Some(view) = versions.get_mut(&released) {
         for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             if let Some(cell) = view.get_mut(&stored.key)
-                && cell.shape == Shape::Opaque
-                && cell.ty == stored.ty
+                && matches!(cell.shape, Shape::Opaque(_))
+                && structure::alike(&cell.ty, &stored.ty)
             {
                 cell.shape = Shape::Asked;
             }

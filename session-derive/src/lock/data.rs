@@ -39,12 +39,22 @@ pub(super) struct Marks {
 }
 
 /// The shape of a type, as far as the compiler sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Known(u64),
-    Opaque,
+    /// Some type inside has none. Older lock files do not say more.
+    Opaque(Option<Seen>),
     /// To be computed by the compiler; rendered as [`ASKED`](super::text::ASKED).
     Asked,
+}
+
+/// What is known of an opaque type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The shape, where the types without one count by their names.
+    pub(crate) shape: u64,
+    /// The names of the types without a shape.
+    pub(crate) unseen: Vec<String>,
 }
 
 /// How a cell began.

@@ -24,6 +24,7 @@ use crate::attr::Written;
 use crate::attr::forms::Mode;
 use crate::errors::Errors;
 use crate::model::Schema;
+use crate::structure;
 use compare::found::{Part, Target, TypeCheck, UPDATE};
 use data::{Lock, Shape};
 use now::Origin;
@@ -66,7 +67,7 @@ pub(crate) struct Past(Option<Lock>);
 
 impl Past {
     pub(crate) fn of(schema: &Schema<'_>, written: &Written<'_>, around: &Around) -> Self {
-        let is_off = written.lock.as_ref().is_some_and(|mode| mode.value == Mode::Off);
+        let is_off = mode(written, around) == Mode::Off;
         let File::Text(text) = &around.file else { return Self::default() };
         let lock = Lock::parse(text).ok().filter(|lock| lock.schema == schema.name.text && !is_off);
         Self(lock)
@@ -85,6 +86,12 @@ impl Past {
     }
 }
 
+/// What to do without a lock file. Beside the product a state has none unless it asks.
+fn mode(written: &Written<'_>, around: &Around) -> Mode {
+    let default = if around.is_beside_the_product { Mode::Off } else { Mode::Warn };
+    written.lock.as_ref().map_or(default, |mode| mode.value)
+}
+
 /// Whether a finding is a mistake under the present task. An update records some of them instead.
 fn stands(task: &Task, can_be_recorded: bool) -> bool {
     *task == Task::Check || !can_be_recorded
@@ -101,11 +108,11 @@ pub(crate) fn check<'a>(
     silent: bool,
     around: &Around,
 ) -> Locked<'a> {
-    let mode = written.lock.as_ref().map_or(Mode::Warn, |mode| mode.value);
+    let mode = mode(written, around);
     if mode == Mode::Off || matches!(around.file, File::Ignored) {
         return Locked::default();
     }
-    let Around { task, file, shown, directory } = around;
+    let Around { task, file, shown, directory, is_beside_the_product: _ } = around;
     let (now, origins) = now::read(written, schema);
     let mut locked = Locked { watch: around.watch(&now.schema), ..Locked::default() };
     if let Task::Unknown(task) = task {
@@ -196,8 +203,11 @@ fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a T
 fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
     let released = lock.and_then(|lock| lock.versions.get(&lock.released));
     let fields = now.cells.iter().zip(origins).filter(|(stored, _)| stored.role == cells::Role::Field);
-    let cell = |stored: &cells::Stored| released?.get(&stored.key).filter(|cell| cell.ty == stored.ty);
-    let unseen = fields.filter(|(stored, _)| cell(stored).is_some_and(|cell| cell.shape == Shape::Opaque));
+    let cell = |stored: &cells::Stored| {
+        released?.get(&stored.key).filter(|cell| structure::alike(&cell.ty, &stored.ty))
+    };
+    let unseen =
+        fields.filter(|(stored, _)| cell(stored).is_some_and(|cell| matches!(cell.shape, Shape::Opaque(_))));
     unseen.map(|(_, origin)| origin.ty).collect()
 }
 

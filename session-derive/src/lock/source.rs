@@ -22,6 +22,8 @@ pub(crate) struct Around {
     pub(crate) shown: String,
     /// A constant expression for the folder of the lock files.
     pub(crate) directory: TokenStream,
+    /// Whether the state belongs to a test, a bench, an example or a doctest.
+    pub(super) is_beside_the_product: bool,
 }
 
 /// What `SESSION_LOCK` asks for.
@@ -69,13 +71,20 @@ impl Around {
             }
             _ => File::Ignored,
         };
-        Self { task, file, shown: format!("{below}/{name}"), directory }
+        let shown = format!("{below}/{name}");
+        Self { task, file, shown, directory, is_beside_the_product: is_beside_the_product() }
     }
 
     /// Surroundings in which nothing is compared.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Self {
-        Self { task: Task::Check, file: File::Ignored, shown: String::new(), directory: TokenStream::new() }
+        Self {
+            task: Task::Check,
+            file: File::Ignored,
+            shown: String::new(),
+            directory: TokenStream::new(),
+            is_beside_the_product: false,
+        }
     }
 
     /// Constants whose only effect is that cargo watches the lock file and the variables that chose it.
@@ -93,6 +102,20 @@ impl Around {
             #file
         }
     }
+}
+
+/// Whether the compiler works on a test, a bench, an example or a doctest. A state there may have the name of one in the product, and no
+/// session outlives it.
+fn is_beside_the_product() -> bool {
+    let arguments: Vec<PathBuf> = env::args_os().map(PathBuf::from).collect();
+    // Cargo puts programs in one folder and examples in another.
+    let is_example =
+        arguments.windows(2).any(|pair| matches!(pair, [flag, folder] if flag.as_os_str() == "--out-dir" && folder.ends_with("examples")));
+    // Rustdoc names one doctest in a variable; for several in one crate there is only the file with their flags.
+    let is_doctest = env::var_os("UNSTABLE_RUSTDOC_TEST_PATH").is_some()
+        || arguments.iter().any(|argument| argument.ends_with("rustdoc-cfgs"));
+    // Cargo sets it for tests and benches alone.
+    is_example || is_doctest || env::var_os("CARGO_TARGET_TMPDIR").is_some()
 }
 
 /// Whether cargo unpacked the package from a registry or from git, or into a vendor folder. Its schemas were compared before it was

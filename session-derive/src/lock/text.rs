@@ -15,21 +15,21 @@
 //!   nick `Option<String>` shape 0011223344556677 added 1
 //!
 //! version 3
-//!   cart@3 `Vec<Line>` shape opaque changed 3 from cart default
+//!   cart@3 `Vec<Line>` shape opaque:aabbccddeeff0011:Line changed 3 from cart default
 //!   nick `Option<String>` shape 0011223344556677 added 1
 //!   size `u8` shape 7766554433221100 added 3 default = 7
 //!   user `Option<u64>` shape 1122334455667788 added 3 principal
 //! ```
 //!
-//! Each indented line is one cell: its wire key, its type as written, the shape of the type (`opaque` if the compiler cannot see it),
-//! how the cell began and in which version, its marks, and its default. A cell that is not the first in the `to` of its step has a
+//! Each indented line is one cell: its wire key, its type as written, the shape of the type (`opaque` if the compiler cannot see all of
+//! it, with the shape of what it sees and the names of the types that it does not), how the cell began and in which version, its marks, and its default. A cell that is not the first in the `to` of its step has a
 //! `place`. Versions up to `released` are frozen, and a version above is a draft. A version with `record` has a golden record among
 //! the fixtures. The hash in `head` covers all other lines, so two branches that both change the file conflict in that line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
+use super::data::{Action, Cell, Default, Lock, Marks, Seen, Shape, View};
 
 /// The only format so far.
 pub(super) const FORMAT: u16 = 1;
@@ -152,7 +152,10 @@ impl std::fmt::Display for Cell {
         write!(f, "`{ty}` shape ")?;
         match shape {
             Shape::Known(shape) => f.write_str(&hex(*shape))?,
-            Shape::Opaque => f.write_str("opaque")?,
+            Shape::Opaque(None) => f.write_str("opaque")?,
+            Shape::Opaque(Some(Seen { shape, unseen })) => {
+                write!(f, "opaque:{}:{}", hex(*shape), unseen.join(","))?;
+            }
             Shape::Asked => f.write_char(ASKED)?,
         }
         match action {
@@ -184,7 +187,12 @@ impl Cell {
         let (ty, rest) = text.strip_prefix('`')?.split_once("` shape ")?;
         let mut words = rest.splitn(4, ' ');
         let shape = match words.next()? {
-            "opaque" => Shape::Opaque,
+            "opaque" => Shape::Opaque(None),
+            shape if shape.starts_with("opaque:") => {
+                let (shape, unseen) = shape.strip_prefix("opaque:")?.split_once(':')?;
+                let shape = u64::from_str_radix(shape, 16).ok()?;
+                Shape::Opaque(Some(Seen { shape, unseen: unseen.split(',').map(str::to_owned).collect() }))
+            }
             shape => Shape::Known(u64::from_str_radix(shape, 16).ok()?),
         };
         let (action, since) = (words.next()?, words.next()?.parse().ok()?);

@@ -36,6 +36,7 @@ pub(crate) struct Field<'a> {
     pub(crate) index: usize,
     pub(crate) getter: Ident,
     pub(crate) default: Default<'a>,
+    pub(crate) copy: bool,
     pub(crate) principal: bool,
     pub(crate) reset_on_sign_in: bool,
     pub(crate) flash: bool,
@@ -68,6 +69,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         key,
         default,
         getter,
+        copy,
         principal,
         reset_on_sign_in,
         flash,
@@ -99,6 +101,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
             .and_then(|getter| ident::parse(&getter.value.value(), getter.value.span()).ok())
             .unwrap_or_else(|| (*ident).clone()),
         default: Default::of(default.as_ref().and_then(|default| default.value.as_ref()), spelling),
+        copy: copy.is_some(),
         principal: principal.is_some(),
         reset_on_sign_in: reset_on_sign_in.is_some(),
         flash: flash.is_some(),

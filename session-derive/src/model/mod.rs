@@ -66,7 +66,15 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
     Schema {
         ident: &item.ident,
         vis: &item.vis,
-        handle: format_ident!("{}Handle", item.ident, span = ident::generated_at(item.ident.span())),
+        handle: written
+            .handle
+            .as_ref()
+            .and_then(|handle| ident::parse(&handle.value.value(), handle.value.span()).ok())
+            .filter(|handle| ident::word(handle) != ident::word(&item.ident))
+            .map_or_else(
+                || format_ident!("{}Handle", item.ident, span = ident::generated_at(item.ident.span())),
+                |handle| ident::generated(&handle),
+            ),
         krate: krate::path(written.krate.as_ref().map(|path| &path.value)),
         name,
         version,

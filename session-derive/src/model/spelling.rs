@@ -76,6 +76,14 @@ fn plain_path(ty: &Type) -> Option<&Path> {
     }
 }
 
+/// The type arguments of the last segment of a path.
+pub(crate) fn arguments_of(ty: &Type) -> Vec<&Type> {
+    match peel(ty) {
+        Type::Path(path) => generic_types(&path.path),
+        _ => Vec::new(),
+    }
+}
+
 /// The type arguments of the last segment.
 fn generic_types(path: &Path) -> Vec<&Type> {
     path.segments.last().map(|segment| arguments(&segment.arguments)).unwrap_or_default()

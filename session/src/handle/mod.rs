@@ -7,6 +7,7 @@
 //! * `into_field`: the argument of a setter for an `Option`.
 //! * `states`: the states that a handle has shown, kept as long as references to them may be alive.
 //! * `state`: a user's struct as an extractor, and the tracked value behind its getters and setters.
+//! * `inside`: the same value without methods, as generated handles hold it.
 //!
 //! Never: a decision about what to save, HTTP.
 
@@ -15,3 +16,4 @@ pub(crate) mod devices;
 pub(crate) mod into_field;
 mod states;
 pub(crate) mod state;
+pub(crate) mod inside;

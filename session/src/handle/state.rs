@@ -333,7 +333,7 @@ impl<T: SessionState> Closure<T> {
         };
         let before = fields.clone().map(|at| text(state, at)).collect::<Result<Vec<_>, Error>>()?;
         catch_unwind(AssertUnwindSafe(|| (self.run)(state)))
-            .map_err(|_| Error::new(ErrorKind::ClosurePanicked))?;
+            .map_err(|_| self.failed(ErrorKind::ClosurePanicked))?;
         let mut wrote = Vec::new();
         for (at, before) in fields.zip(before) {
             let after = text(state, at)?;
@@ -344,9 +344,19 @@ impl<T: SessionState> Closure<T> {
         }
         // A closure may run again, and then who signs in would depend on which run counted.
         if wrote.iter().any(|(at, _)| schema.field(*at).is_some_and(Field::is_principal)) {
-            return Err(Error::new(ErrorKind::PrincipalInUpdate));
+            return Err(self.failed(ErrorKind::PrincipalInUpdate));
         }
         Ok(Ran { schema, read: self.read, wrote })
+    }
+
+    /// The error, with what the closure changes and where it was passed.
+    fn failed(&self, kind: ErrorKind) -> Error {
+        let schema = T::schema();
+        let what = match self.read {
+            Some(at) => format!("the session field `{}`", Place { schema, at }.wire_key()),
+            None => format!("the session state `{}`", schema.name()),
+        };
+        Error::new(kind).because(format!("the closure for {what}, passed by {}", self.caller))
     }
 }
 

@@ -284,8 +284,10 @@ impl CellError {
 /// A value that a session can store: what the derive asks of every field.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a session",
-    label = "`serde::Serialize` or `serde::Deserialize` is missing",
-    note = "derive both for every type of yours in it: `#[derive(serde::Serialize, serde::Deserialize)]`"
+    label = "cannot be written as JSON and read back",
+    note = "derive both for every type of yours in it: `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "if they are there: a key of a `HashMap` or `HashSet` also needs `Eq` and `Hash`, that of a `BTreeMap` or `BTreeSet` needs `Ord`, \
+            and serde knows arrays of up to 32 elements; store a longer one as a `Vec`"
 )]
 pub trait FieldValue {
     /// Reads the next field of the section.

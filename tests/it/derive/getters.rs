@@ -127,3 +127,59 @@ async fn names_that_do_not_clash() {
     assert_eq!((handle.clear_a(), handle.take_b(), handle.update_user()), (1, 2, 3));
     assert_eq!((handle.a(), handle.b(), handle.user()), (0, None, None));
 }
+
+/// Getters that copy, and getters of the state itself.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Default)]
+struct Id(u64);
+
+#[derive(SessionState)]
+#[session(version = 1, lock = off)]
+struct Copies {
+    #[session(principal, copy)]
+    user: Option<Id>,
+    #[session(default, copy)]
+    last: Id,
+    #[session(default, copy)]
+    pair: (u8, u8),
+    #[session(default, copy)]
+    number: u8,
+    #[session(default)]
+    list: Vec<Id>,
+}
+
+fn shown(state: &Copies) -> (Option<Id>, Id, (u8, u8), u8, &[Id]) {
+    (state.user(), state.last(), state.pair(), state.number(), state.list())
+}
+
+#[actix_web::test]
+async fn getters_of_the_state() {
+    let mut handle = fresh::<Copies>().await;
+    handle.set_user(Id(1));
+    handle.set_last(Id(2));
+    handle.update(|state| state.list = vec![state.last(), state.last()]);
+    let user: Option<Id> = handle.user();
+    assert_eq!((user, handle.last(), handle.pair(), handle.number()), (Some(Id(1)), Id(2), (0, 0), 0));
+    assert_eq!(shown(&handle), (Some(Id(1)), Id(2), (0, 0), 0, &[Id(2), Id(2)][..]));
+}
+
+/// Attributes of serde that are there for something else, such as a template.
+#[derive(Serialize, SessionState)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[session(version = 1, lock = off)]
+struct Shown {
+    first_name: Option<String>,
+    #[serde(skip)]
+    #[allow(dead_code)]
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+}
+
+#[actix_web::test]
+async fn a_state_for_a_template() {
+    let mut handle = fresh::<Shown>().await;
+    handle.set_first_name("a");
+    handle.set_secret("b");
+    assert_eq!(handle.secret(), Some("b"));
+    assert_eq!(serde_json::to_string(&*handle).unwrap(), r#"{"firstName":"a"}"#);
+}

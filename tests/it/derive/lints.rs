@@ -1,7 +1,8 @@
 //! Generated code passes the lints that a careful user denies. In this file a warning is a compile error. (`missing_docs` checks only
 //! items that other crates can reach; `tests/renamed` is such a crate.)
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
-#![deny(rust_2018_idioms, clippy::all, clippy::pedantic)]
+#![allow(clippy::redundant_pub_crate)] // contradicts `unreachable_pub`
+#![deny(rust_2018_idioms, clippy::all, clippy::pedantic, clippy::nursery)]
 
 mod states {
     use actix_typed_session::SessionState;
@@ -10,6 +11,10 @@ mod states {
     /// A line of the cart.
     #[derive(Serialize, Deserialize, Debug, Default)]
     pub(crate) struct Line;
+
+    /// A small value.
+    #[derive(Serialize, Deserialize, Debug, Clone, Copy)]
+    pub(crate) struct Point(u8);
 
     /// The struct is documented, as the lint requires; some of its fields are not.
     #[derive(Debug, SessionState)]
@@ -24,6 +29,9 @@ mod states {
         pub(crate) cart: Vec<Line>,
         /// An option of another type.
         pub(crate) line: Option<Line>,
+        /// A field that is copied.
+        #[session(copy)]
+        pub(crate) point: Option<Point>,
         /// A flash field.
         #[session(flash)]
         pub(crate) notice: Option<String>,

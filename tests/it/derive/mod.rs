@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 mod crate_path;
 mod getters;
 mod lints;
+mod names;
 mod places;
 mod raw_idents;
 mod session_module;

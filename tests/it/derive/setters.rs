@@ -1,5 +1,7 @@
 //! The values that each setter accepts. A getter shows them at once.
 
+use std::borrow::Cow;
+
 use actix_typed_session::SessionState;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,7 @@ async fn set() {
 }
 
 #[actix_web::test]
+#[allow(clippy::needless_borrows_for_generic_args)] // the argument is what is tested
 async fn set_an_option() {
     let mut handle = fresh::<Setters>().await;
     handle.set_nick("a");
@@ -69,6 +72,20 @@ async fn set_an_option() {
     assert_eq!(handle.nick(), Some("c"));
     handle.set_nick(None);
     assert_eq!(handle.nick(), None);
+    for (at, set) in [
+        (|handle: &mut SettersHandle| handle.set_nick(&String::from("0"))) as fn(&mut SettersHandle),
+        |handle| handle.set_nick(Box::<str>::from("1")),
+        |handle| handle.set_nick(Cow::Borrowed("2")),
+        |handle| handle.set_nick(Cow::<str>::Owned("3".to_owned())),
+        |handle| handle.set_nick('4'),
+        |handle| handle.set_nick(String::from("5").as_mut_str()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        set(&mut handle);
+        assert_eq!(handle.nick().map(str::to_owned), Some(at.to_string()));
+    }
     handle.set_limit(3);
     assert_eq!(handle.limit(), Some(3));
     handle.set_limit("7".parse().ok());

@@ -3,7 +3,7 @@ use actix_typed_session::SessionState;
 use serde::Serialize;
 
 #[derive(Serialize, SessionState)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "shop")]
 #[session(version = 1)]
 struct Shop {
     user: Option<u64>,

@@ -9,6 +9,7 @@ use super::super::cells::{Frozen, Role, Stored, view};
 use super::super::data::{Action, Cell, Default, Shape, View};
 use super::super::own;
 use super::found::{Found, Part, RELEASE, Target, TypeCheck, UPDATE};
+use crate::structure;
 
 impl Found<'_> {
     /// Asks the compiler to compare the type of every cell with the one in the lock.
@@ -19,7 +20,9 @@ impl Found<'_> {
             if let Some(old) = self.frozen.get(key) {
                 // These have a finding already: an end that differs from the lock, and a type that `list` names.
                 let ended = |until: Option<u16>| until.filter(|until| *until <= self.lock.released);
-                let listed = self.lists_changes && stored.role == Role::Field && stored.ty != old.cell.ty;
+                let listed = self.lists_changes
+                    && stored.role == Role::Field
+                    && !structure::alike(&stored.ty, &old.cell.ty);
                 if listed || ended(stored.until) != old.until {
                     continue;
                 }
@@ -28,7 +31,7 @@ impl Found<'_> {
                     .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));
             } else if let Some(cell) = draft.and_then(|draft| draft.get(key)) {
                 self.verdict.types.extend(type_check(at, stored, cell, true, || {
-                    let message = draft_differs(self.now.version, true);
+                    let message = draft_differs(&self.now.schema, self.now.version, true);
                     (message.clone(), message)
                 }));
             }
@@ -39,7 +42,7 @@ impl Found<'_> {
     fn type_changed(&self, stored: &Stored, old: &Frozen<'_>) -> (String, String) {
         let Stored { name, key, ty, role, .. } = stored;
         let (was, seen, next) = (&old.cell.ty, old.seen, self.next());
-        let same_words = was == ty;
+        let same_words = structure::alike(was, ty);
         let copies = own::copies(was, seen);
         let copy = if copies.is_empty() {
             "a copy of the old type".to_owned()
@@ -95,7 +98,7 @@ impl Found<'_> {
         } else {
             self.bump(&format!("~ `{name}: {was}` → `{ty}`"), &format!("{changed} on `{name}`"))
         };
-        if old.cell.shape == Shape::Opaque {
+        if matches!(old.cell.shape, Shape::Opaque(_)) {
             let _ = write!(
                 message,
                 ". The lock never saw inside `{was}`: `from` may be any type that reads what was stored. If only the name of the \
@@ -134,7 +137,7 @@ impl Found<'_> {
             let recorded = self.lock.versions.get(&version).cloned().map(strip);
             let is_recorded = recorded.is_some();
             if recorded != Some(strip(view(self.now, Some(self.lock), version))) {
-                self.recordable(Target::Version, draft_differs(version, is_recorded));
+                self.recordable(Target::Version, draft_differs(&self.now.schema, version, is_recorded));
             }
         } else if self.lock.head() > version {
             let message = format!(
@@ -146,8 +149,9 @@ impl Found<'_> {
     }
 }
 
-fn draft_differs(version: u16, is_recorded: bool) -> String {
-    let mut message = format!("version {version} is a draft; run `{UPDATE}` to record this change");
+fn draft_differs(schema: &str, version: u16, is_recorded: bool) -> String {
+    let mut message =
+        format!("schema `{schema}`: version {version} is a draft; run `{UPDATE}` to record this change");
     if is_recorded {
         let next = version.saturating_add(1);
         let _ = write!(
@@ -167,13 +171,17 @@ fn type_check(
     can_be_recorded: bool,
     messages: impl FnOnce() -> (String, String),
 ) -> Option<TypeCheck> {
-    let same_words = stored.ty == locked.ty;
-    let shape = match locked.shape {
-        Shape::Known(shape) => Some(shape),
-        Shape::Opaque | Shape::Asked => None,
+    let same_words = structure::alike(&stored.ty, &locked.ty);
+    let (shape, unseen_names) = match &locked.shape {
+        Shape::Known(shape) => (Some(*shape), None),
+        // A copy of an opaque type has another name, and may be any type that reads what was stored.
+        Shape::Opaque(Some(seen)) if stored.role == Role::Field => {
+            (Some(seen.shape), Some(seen.unseen.clone()))
+        }
+        Shape::Opaque(_) | Shape::Asked => (None, None),
     };
     (shape.is_some() || (!same_words && stored.role == Role::Field)).then(|| {
         let (message, unseen) = messages();
-        TypeCheck { at, locked: shape, same_words, message, unseen, can_be_recorded }
+        TypeCheck { at, locked: shape, by_name: unseen_names, same_words, message, unseen, can_be_recorded }
     })
 }

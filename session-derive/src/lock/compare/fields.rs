@@ -5,6 +5,7 @@
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
 use super::found::{Found, Part, Target, UPDATE, in_step};
+use crate::structure;
 
 impl Found<'_> {
     /// Reports pairs of a vanished and a new field with the same type: most likely the field was renamed.
@@ -168,7 +169,7 @@ impl Found<'_> {
         let fields = self.now.cells.iter().filter(|stored| stored.role == Role::Field);
         fields
             .filter_map(move |stored| Some((stored, old(stored)?)))
-            .filter(|(stored, was)| stored.ty != *was)
+            .filter(|(stored, was)| !structure::alike(&stored.ty, was))
     }
 
     pub(super) fn is_any_respelled(&self) -> bool {

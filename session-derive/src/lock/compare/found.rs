@@ -42,8 +42,10 @@ pub(crate) enum Part {
 pub(crate) struct TypeCheck {
     /// The index of the cell in [`Now::cells`].
     pub(crate) at: usize,
-    /// `None` if the type was opaque.
+    /// `None` if the type was opaque, and nothing of it is known.
     pub(crate) locked: Option<u64>,
+    /// For a type that was opaque: the names of the types without a shape.
+    pub(crate) by_name: Option<Vec<String>>,
     /// Whether both types are spelled alike, which decides if one of them is opaque.
     pub(crate) same_words: bool,
     pub(crate) message: String,

@@ -2,8 +2,6 @@
 //!
 //! Never runs the compiler; the table of shapes stands in for it.
 
-use proc_macro2::TokenStream;
-
 use syn::DeriveInput;
 
 use super::super::source::{Around, File, Task};
@@ -25,8 +23,7 @@ pub(super) fn ask(source_text: &str, task: &Task, file: File) -> Answer {
     let errors = Errors::new();
     let written = attr::read(&errors, &item);
     let schema = model::decide(&written);
-    let around =
-        Around { task: task.clone(), file, shown: "shop.lock".to_owned(), directory: TokenStream::new() };
+    let around = Around { task: task.clone(), file, shown: "shop.lock".to_owned(), ..Around::nowhere() };
     let (_, locked) = judge(&errors, &written, &schema, &around);
     let mut mistakes: Vec<String> =
         errors.finish().err().into_iter().flatten().map(|error| error.to_string()).collect();

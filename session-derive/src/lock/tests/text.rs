@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::data::{Action, Cell, Default, Lock, Marks, Shape, View};
+use super::super::data::{Action, Cell, Default, Lock, Marks, Seen, Shape, View};
 use super::super::text::Broken;
 
 fn cell(ty: &str, since: u16, action: Action, default: Option<Default>) -> Cell {
@@ -18,7 +18,16 @@ fn shop() -> Lock {
     let mut second = first.clone();
     let lines = cell("Vec<Line>", 2, Action::Changed("cart".to_owned()), Some(Default::OfType));
     second.remove("cart");
-    second.insert("cart@2".to_owned(), Cell { shape: Shape::Opaque, ..lines });
+    second.insert(
+        "cart@2".to_owned(),
+        Cell {
+            shape: Shape::Opaque(Some(Seen {
+                shape: 0x2e,
+                unseen: vec!["Line".to_owned(), "Sku".to_owned()],
+            })),
+            ..lines
+        },
+    );
     let step = Action::Step(vec!["a".to_owned(), "b".to_owned()], 2);
     let text = Default::Expr("\"a default = ` shape \".to_owned()".to_owned());
     let size = cell("u8", 2, step, Some(text));

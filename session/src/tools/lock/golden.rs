@@ -3,7 +3,7 @@
 //! In: cells by wire key. Out: the state that they decode to, or an error that says what reads differently. Never: writes a file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,7 +12,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::task::{Failure, Task};
+use super::{
+    alike::alike,
+    task::{Failure, Task},
+};
 use crate::{
     handle::state::SessionState,
     id::public::VerifierHash,
@@ -48,40 +51,67 @@ pub(super) fn missing(version: u16, now: u16, shown: &str) -> String {
     )
 }
 
-/// Checks that a golden record still reads as it did, and on a release replaces the values that were read.
+/// How often a record is read to find out whether it always reads as the same values.
+const READINGS: usize = 8;
+
+/// Checks that a golden record still reads as it did, and on a release replaces the values that were read. Returns the wire keys that
+/// read as another value each time; those cannot be compared.
 ///
 /// A cell that is still a field must read as it is stored. Every value must be what the version released last read.
-pub(super) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<(), Failure> {
+pub(super) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<Vec<String>, Failure> {
     let schema = T::schema();
     let record = of_cells(&golden.cells);
-    let values = encode(&read::<T>(&golden.cells)?)?;
-    let values: BTreeMap<String, serde_json::Value> =
-        values.into_iter().map(|(key, json)| Ok((key, value(&json)?))).collect::<Result<_, Failure>>()?;
+    let mut values = values(&read::<T>(&golden.cells)?)?;
+    let mut vary = BTreeSet::new();
+    for _ in 1..READINGS {
+        let others = self::values(&read::<T>(&golden.cells)?)?;
+        vary.extend(
+            others
+                .into_iter()
+                .filter(|(key, other)| {
+                    values.get(key).is_some_and(|value| !alike(value, other, |value| again::<T>(key, value)))
+                })
+                .map(|(key, _)| key),
+        );
+    }
+    values.retain(|key, _| !vary.contains(key));
     for (key, json) in &golden.cells {
         if let Some(now) = values.get(key)
-            && *now != value(json)?
+            && !alike(&value(json)?, now, |value| again::<T>(key, value))
         {
             return Err(Failure(format!("`{key}` is stored as {json}, but reads as {now}")));
         }
     }
     for (version, reads) in golden.reads.range(..=schema.version()) {
         for (key, read) in reads {
-            if let Some(now) = values.get(key).filter(|now| *now != read) {
+            let differs = |now: &&serde_json::Value| !alike(read, now, |value| again::<T>(key, value));
+            if let Some(now) = values.get(key).filter(differs) {
                 return Err(Failure(format!(
                     "`{key}` read as {read} when version {version} was released, and does not now: it is {now}. If the old reading \
-                     was a mistake, put the right value into this file"
+                     was a mistake, put the right value into this file. If `up` depends on anything but the old value, such as the time, \
+                     take `{key}` out of this file: it cannot be compared"
                 )));
             }
         }
     }
     if task == Task::Release {
+        let before: BTreeMap<_, _> = std::mem::take(&mut golden.reads).into_values().flatten().collect();
         // Only the newest reading is kept: earlier versions read the same cells and were compared at their own release.
         let stored = schema.fields().iter().filter(|field| holds(view(&record), schema, field));
         let stored = stored.filter_map(|field| values.get_key_value(field.wire_key()));
-        let reads = stored.map(|(key, value)| (key.clone(), value.clone())).collect();
+        // What was compared is the same, perhaps in another order, which would only make another file.
+        let reads =
+            stored.map(|(key, value)| (key.clone(), before.get(key).unwrap_or(value).clone())).collect();
         golden.reads = BTreeMap::from([(schema.version(), reads)]);
     }
-    Ok(())
+    Ok(vary.into_iter().collect())
+}
+
+/// What `value` becomes when the field with this wire key reads it and writes it again.
+fn again<T: SessionState>(key: &str, value: &serde_json::Value) -> Option<serde_json::Value> {
+    let json = RawValue::from_string(value.to_string()).ok()?;
+    let state = read::<T>(&Cells::from([(key.to_owned(), json)])).ok()?;
+    values(&state).ok()?.remove(key)
 }
 
 /// Whether a field reads a stored value rather than its default. A default may change; the lock file records it.
@@ -95,6 +125,11 @@ fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
         }
     };
     json.is_some_and(|json| !json.is_null())
+}
+
+/// The values of all fields, by wire key.
+fn values<T: SessionState>(state: &T) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
+    encode(state)?.into_iter().map(|(key, json)| Ok((key, value(&json)?))).collect()
 }
 
 fn value(json: &RawValue) -> Result<serde_json::Value, Failure> {

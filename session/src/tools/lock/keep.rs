@@ -11,11 +11,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use actix_typed_session_value::__private::shape;
+
 use super::{
     files::Files,
     golden::{Golden, check, encode, fixtures, missing, read},
-    shape,
-    task::{Failure, Lock, Task},
+    task::{Failure, Lock, Shape, Task},
     trial,
 };
 use crate::{handle::state::SessionState, schema::describe::Schema};
@@ -127,8 +128,15 @@ impl<'a> Keeping<'a> {
             }
         }
         for (path, golden) in &mut self.records {
-            check::<T>(golden, self.lock.task)
-                .map_err(|Failure(why)| Failure(format!("{}: {why}", self.lock.shown(path))))?;
+            let shown = self.lock.shown(path);
+            let vary = check::<T>(golden, self.lock.task)
+                .map_err(|Failure(why)| Failure(format!("{shown}: {why}")))?;
+            for key in vary {
+                self.files.say(&format!(
+                    "{shown}: `{key}` reads as another value each time, so it is not compared; an `up` should make its value from the old \
+                     one alone"
+                ));
+            }
         }
         Ok(())
     }
@@ -197,11 +205,11 @@ fn claim_lock_file<T: SessionState>(lock: &Lock) -> Result<(), Failure> {
 }
 
 /// The text of the lock file with the shapes filled in, and with the hash of its lines in `head`.
-fn sealed(text: &[&str], shapes: &[Option<u64>]) -> String {
+fn sealed(text: &[&str], shapes: &[Shape]) -> String {
     let [above, first, rest @ ..] = text else { return text.concat() };
     let mut below = (*first).to_owned();
     for (shape, after) in shapes.iter().zip(rest) {
-        below += &shape.map_or_else(|| "opaque".to_owned(), |shape| format!("{shape:016x}"));
+        below += &shape.to_string();
         below += after;
     }
     let lines = above.lines().chain(below.lines());
