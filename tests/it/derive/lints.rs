@@ -1,8 +1,8 @@
 //! Generated code passes the lints that a careful user denies. In this file a warning is a compile error. (`missing_docs` checks only
 //! items that other crates can reach; `tests/renamed` is such a crate.)
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
-#![allow(clippy::redundant_pub_crate)] // contradicts `unreachable_pub`
 #![deny(rust_2018_idioms, clippy::all, clippy::pedantic, clippy::nursery)]
+#![allow(clippy::redundant_pub_crate)] // contradicts `unreachable_pub`
 
 mod states {
     use actix_typed_session::SessionState;

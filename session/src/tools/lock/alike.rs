@@ -140,6 +140,7 @@ fn at(value: &mut Value, place: &[Option<String>], run: &mut impl FnMut(&mut Vec
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
     use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
