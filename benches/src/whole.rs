@@ -37,7 +37,7 @@ const FULL: Effort = Effort {
     in_process_time: Duration::from_millis(25),
     load_time: Duration::from_secs(2),
     requests: 1_000,
-    additions: 2_048,
+    additions: 1_024,
     compile_rounds: 3,
 };
 
@@ -68,6 +68,7 @@ pub(crate) fn run(system: &SystemRunner, is_quick: bool, parts: &[&str]) -> Resu
     let (folder, page) = (docs.join("benchmarks"), docs.join("benchmarks.md"));
     fs::create_dir_all(&folder)?;
     let cores = Cores::all()?;
+    let mut budgets = Vec::new();
     let mut text = format!("{HEAD}{}\n", machine::describe(&cores));
 
     if has("in-process") {
@@ -79,6 +80,7 @@ pub(crate) fn run(system: &SystemRunner, is_quick: bool, parts: &[&str]) -> Resu
             text.push_str("Instructions are not counted: valgrind is not installed.\n\n");
             Vec::new()
         };
+        budgets.extend(report::budgets::in_process(&times));
         text.push_str(&report::in_process::section(&times, &counts, &folder)?);
         // After each part, so that a mistake in a later one loses nothing.
         fs::write(&page, &text)?;
@@ -95,25 +97,29 @@ pub(crate) fn run(system: &SystemRunner, is_quick: bool, parts: &[&str]) -> Resu
         } else if has("load") {
             let cases =
                 system.block_on(load::run(&mut databases, &peers, effort.rounds, effort.load_time))?;
+            budgets.extend(report::budgets::load(&cases));
             text.push_str(&report::over_http::load(&cases, &folder)?);
             fs::write(&page, &text)?;
         }
         if has("behind") {
             let all = system.block_on(behind::run(&mut databases, &peers, effort.requests))?;
+            budgets.extend(report::budgets::behind(&all));
             text.push_str(&report::over_http::behind(&all));
             fs::write(&page, &text)?;
         }
         if has("writers") {
             let all =
                 system.block_on(writers::run(&mut databases, &peers, effort.rounds, effort.additions))?;
+            budgets.extend(report::budgets::writers(&all));
             text.push_str(&report::over_http::writers(&all, &folder)?);
             fs::write(&page, &text)?;
         }
         cores.use_all()?;
     }
     if has("compile") {
-        text.push_str(&compile::section(effort.compile_rounds)?);
+        text.push_str(&compile::section(effort.compile_rounds, &mut budgets)?);
     }
+    text.push_str(&report::budgets::section(&budgets));
     print!("{text}");
     fs::write(&page, text)?;
     println!("written to {}", page.display());

@@ -12,10 +12,16 @@ use self::{
     cargo::{Spent, cargo, fetch},
     sources::{FIELDS, Source, USED, VERSIONS},
 };
-use crate::{report::table, stats::Spread};
+use crate::{
+    report::{
+        budgets::{Budget, at_most},
+        table,
+    },
+    stats::Spread,
+};
 
-/// Compiles everything `rounds` times in turn. A clean build takes long, so there are two of each.
-pub(crate) fn section(rounds: usize) -> Result<String, Box<dyn Error>> {
+/// Compiles everything `rounds` times in turn. A clean build takes long, so there are at most two of each.
+pub(crate) fn section(rounds: usize, budgets: &mut Vec<Budget>) -> Result<String, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let sources = sources::all();
     write(folder.path(), &sources)?;
@@ -31,6 +37,17 @@ pub(crate) fn section(rounds: usize) -> Result<String, Box<dyn Error>> {
         }
         println!("compile: round {round} of {rounds}");
     }
+    let [.., ours, theirs] = &spent;
+    budgets.push(at_most("derive of 200 fields: CPU time, ratio to serde's", 2.5, ratio(ours, theirs)));
+    let [.., ours, theirs] = &sources;
+    if let Some((ours, theirs)) = rlib(folder.path(), ours).zip(rlib(folder.path(), theirs)) {
+        #[allow(clippy::cast_precision_loss)] // bytes
+        budgets.push(at_most(
+            "derive of 200 fields: rlib, ratio to serde's",
+            3.0,
+            ours as f64 / theirs as f64,
+        ));
+    }
     let rows: Vec<_> = sources
         .iter()
         .zip(&spent)
@@ -40,7 +57,7 @@ pub(crate) fn section(rounds: usize) -> Result<String, Box<dyn Error>> {
         })
         .collect();
     let head = ["", "command", "CPU s", "wall s", "rlib, KiB"];
-    let clean = clean(2)?;
+    let clean = clean(if rounds > 1 { 2 } else { 1 }, budgets)?;
     Ok(format!(
         "## Compiling\n\nSeconds for the crate alone, not incremental: `ours` is a state of {FIELDS} fields and {VERSIONS} versions, with and \
          without a lock file; `serde` the same struct with serde's derives, alone or also used; `200` a state of {USED} fields \
@@ -48,6 +65,12 @@ pub(crate) fn section(rounds: usize) -> Result<String, Box<dyn Error>> {
          dependencies and no text.\n\n{}\nSeconds for a clean build with default features, dependencies included:\n\n{clean}\n",
         table(&head, 2, &rows)
     ))
+}
+
+/// How many times as much CPU time, within a round.
+fn ratio(above: &[Spent], below: &[Spent]) -> f64 {
+    let cpu = |spent: &[Spent]| spent.iter().map(|spent| spent.cpu.as_secs_f64()).collect::<Vec<_>>();
+    Spread::of_ratios(&cpu(above), &cpu(below)).median
 }
 
 fn cpu(spent: &[Spent]) -> String {
@@ -92,7 +115,7 @@ fn rlib(folder: &Path, source: &Source) -> Option<u64> {
 }
 
 /// Builds both libraries from nothing, in turn.
-fn clean(rounds: u32) -> Result<String, Box<dyn Error>> {
+fn clean(rounds: u32, budgets: &mut Vec<Budget>) -> Result<String, Box<dyn Error>> {
     let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("../session");
     let ours = format!("actix-typed-session = {{ path = '{}' }}\n", session.display());
     let sides = [("actix-typed-session", ours), ("actix-session", "actix-session = \"0.11\"\n".to_owned())];
@@ -113,6 +136,8 @@ fn clean(rounds: u32) -> Result<String, Box<dyn Error>> {
         }
         println!("clean builds: round {round} of {rounds}");
     }
+    let [ours, theirs] = &spent;
+    budgets.push(at_most("clean build: CPU time, ratio to actix-session", 1.0, ratio(ours, theirs)));
     let rows: Vec<_> = sides
         .iter()
         .zip(&spent)

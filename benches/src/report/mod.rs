@@ -6,6 +6,7 @@ pub(crate) mod plot;
 pub(crate) mod machine;
 pub(crate) mod in_process;
 pub(crate) mod over_http;
+pub(crate) mod budgets;
 
 use std::fmt::Write as _;
 

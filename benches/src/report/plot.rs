@@ -72,6 +72,7 @@ pub(crate) fn lines(
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
-    chart.configure_series_labels().border_style(INK).background_style(WHITE).draw()?;
+    let labels = SeriesLabelPosition::UpperLeft;
+    chart.configure_series_labels().position(labels).border_style(INK).background_style(WHITE).draw()?;
     Ok(area.present()?)
 }

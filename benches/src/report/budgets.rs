@@ -1,0 +1,116 @@
+//! What the project has promised itself, and whether this run kept it.
+//!
+//! In: the figures of each part. Out: a table. Never fails a run: only instruction counts are the same on every machine.
+
+use super::table;
+use crate::{
+    http::{behind::Behind, load::Case, writers::Writers},
+    in_process::times::Times,
+    servers::apps::App,
+    size::{SIZES, Size, USUAL},
+};
+
+/// A figure, and how small or how great it must be.
+pub(crate) struct Budget {
+    what: String,
+    limit: f64,
+    is_most: bool,
+    value: f64,
+}
+
+pub(crate) fn at_most(what: impl Into<String>, limit: f64, value: f64) -> Budget {
+    Budget { what: what.into(), limit, is_most: true, value }
+}
+
+pub(crate) fn at_least(what: impl Into<String>, limit: f64, value: f64) -> Budget {
+    Budget { what: what.into(), limit, is_most: false, value }
+}
+
+pub(crate) fn section(budgets: &[Budget]) -> String {
+    let rows: Vec<_> = budgets
+        .iter()
+        .map(|Budget { what, limit, is_most, value }| {
+            let (word, is_kept) = if *is_most { ("≤", value <= limit) } else { ("≥", value >= limit) };
+            let verdict = if is_kept { "kept" } else { "**not kept**" };
+            vec![what.clone(), format!("{word} {limit}"), format!("{value:.2}"), verdict.to_owned()]
+        })
+        .collect();
+    format!("## Budgets\n\n{}\n", table(&["", "budget", "this run", ""], 1, &rows))
+}
+
+pub(crate) fn in_process(all: &[Times]) -> Vec<Budget> {
+    let limits = [("extractor", 4.0), ("read", 3.0), ("set", 3.0), ("update", 3.0), ("create", 1.2)];
+    let find = |name: &str| all.iter().find(|times| times.name == name);
+    let ratios = limits.into_iter().filter_map(|(name, limit)| {
+        let value = find(name)?.ratio().median;
+        Some(at_least(format!("in process, {name}: ratio to actix-session"), limit, value))
+    });
+    let untouched = find("untouched")
+        .map(|times| at_most("untouched: ns over a bare handler", 150.0, times.ours().median));
+    ratios.chain(untouched).collect()
+}
+
+pub(crate) fn load(all: &[Case]) -> Vec<Budget> {
+    let find = |app, kind: &str| {
+        all.iter()
+            .find(|case| case.app == app && case.store == "Redis" && case.size == USUAL && case.kind == kind)
+    };
+    let limits = [("read", 1.3), ("set", 1.3), ("untouched", 4.0)];
+    let ratios = limits.into_iter().filter_map(|(kind, limit)| {
+        let value = find(App::Ours, kind)?.ratio(find(App::ActixSessionRedis, kind)?).median;
+        Some(at_least(format!("HTTP on Redis, {kind}: ratio to actix-session"), limit, value))
+    });
+    ratios.collect()
+}
+
+pub(crate) fn behind(all: &[Behind]) -> Vec<Budget> {
+    let find = |store: &str, size: Size, kind: &str| {
+        all.iter()
+            .find(|one| one.app == App::Ours && one.store == store && one.size == size && one.kind == kind)
+    };
+    let [_, _, _, many, _, large] = SIZES;
+    let values = [
+        (
+            "Redis, one field of 20: µs of server time",
+            12.0,
+            find("Redis", USUAL, "set").and_then(|one| one.busy),
+        ),
+        (
+            "Redis, one field of 200: µs of server time",
+            15.0,
+            find("Redis", many, "set").and_then(|one| one.busy),
+        ),
+        (
+            "Redis, one field: bytes replicated",
+            120.0,
+            find("Redis", USUAL, "set").and_then(|one| one.replicated),
+        ),
+        (
+            "PostgreSQL, one field of 2 KB: bytes of WAL",
+            550.0,
+            find("PostgreSQL", USUAL, "set").and_then(|one| one.logged),
+        ),
+        (
+            "PostgreSQL, a touch at 60 KB: bytes of WAL",
+            300.0,
+            find("PostgreSQL", large, "touch").and_then(|one| one.logged),
+        ),
+    ];
+    values.into_iter().filter_map(|(what, limit, value)| Some(at_most(what, limit, value?))).collect()
+}
+
+pub(crate) fn writers(all: &[Writers]) -> Vec<Budget> {
+    let crowded = all.iter().filter(|one| one.app == App::Ours && one.count == 64 && one.together);
+    let budgets = crowded.flat_map(|one| {
+        let kept = at_least(
+            format!("64 writers of one session, {}: percent kept", one.store),
+            100.0,
+            one.kept * 100.0,
+        );
+        let calls = one.calls.map(|calls| {
+            at_most(format!("64 writers of one session, {}: store calls a request", one.store), 3.0, calls)
+        });
+        [Some(kept), calls].into_iter().flatten()
+    });
+    budgets.collect()
+}
