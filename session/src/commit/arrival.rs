@@ -90,7 +90,8 @@ impl Arrival {
             Self::Live(id, _) => Some(*id),
             _ => None,
         });
-        let live: Vec<_> = live.collect();
+        // Nearly every request has one, and then this allocates nothing.
+        let more: Vec<_> = live.skip(1).collect();
         let first = met.into_iter().min_by_key(|arrival| match arrival {
             Self::Unconfirmed(_) => 0,
             Self::Live(..) => 1,
@@ -101,7 +102,7 @@ impl Arrival {
             Self::Nobody | Self::Ambiguous(_) | Self::Displaced { .. } | Self::Ended => 5,
         });
         match first {
-            Some(Self::Live(..)) if live.len() > 1 => Self::Ambiguous(live),
+            Some(Self::Live(id, _)) if !more.is_empty() => Self::Ambiguous([vec![id], more].concat()),
             first => first.unwrap_or(Self::Nobody),
         }
     }

@@ -349,14 +349,16 @@ impl<T: SessionState> Closure<T> {
         Ok(Ran { schema, read: self.read, wrote })
     }
 
-    /// The error, with what the closure changes and where it was passed.
+    /// The error, after what the closure changes and where it was passed.
     fn failed(&self, kind: ErrorKind) -> Error {
         let schema = T::schema();
         let what = match self.read {
-            Some(at) => format!("the session field `{}`", Place { schema, at }.wire_key()),
-            None => format!("the session state `{}`", schema.name()),
+            Some(at) => format!("field `{}`", Place { schema, at }.wire_key()),
+            None => format!("state `{}`", schema.name()),
         };
-        Error::new(kind).because(format!("the closure for {what}, passed by {}", self.caller))
+        let error = Error::new(kind);
+        let because = format!("the session {what}, updated by {}: {error}", self.caller);
+        error.because(because)
     }
 }
 

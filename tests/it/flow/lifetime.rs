@@ -284,6 +284,19 @@ async fn fields_that_a_sign_in_resets() {
 }
 
 #[actix_web::test]
+async fn the_error_of_a_closure_says_what_is_wrong_with_which_field_and_where() {
+    let world = World::new().await;
+    for (words, what, why) in [
+        ("crash,why", "the session field `shop.cart`, updated by ", "panicked"),
+        ("usurp,why", "the session state `shop`, updated by ", "call the setter of that field instead"),
+    ] {
+        let answer = world.browser().go(words).await;
+        let (start, rest) = answer.body.split_once("words.rs:").unwrap();
+        assert!(start.starts_with(what) && rest.contains(why), "{words}: {answer:?}");
+    }
+}
+
+#[actix_web::test]
 async fn a_closure_that_panics_is_a_500_and_writes_nothing() {
     let world = World::new().await;
     let browser = world.browser_after("v1,c1").await;

@@ -111,6 +111,7 @@ pub(super) async fn act(
             "came" => seen.push(format!("{:?}", session.arrival())),
             // The handler acknowledges the error, so it does not decide the response.
             "save" => seen.push(said(session.save().await)),
+            "why" => seen.push(session.save().await.inspect_err(Error::acknowledge).unwrap_err().to_string()),
             "saveq" => session.save().await?,
             "reload" => seen.push(said(session.reload().await)),
             // The handler ignores the error.
@@ -123,6 +124,7 @@ pub(super) async fn act(
             // It must not run on another cart.
             "picky" => shop.update_cart(|cart| assert_eq!(cart[..], [1])),
             "crash" => shop.update_cart(|_| panic!("a closure panics")),
+            "usurp" => shop.update(|shop| shop.user = Some(4)),
             "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
             "label" => session.set_label(&text()),
             // `*` marks the current session.
