@@ -46,9 +46,9 @@ mutate commit "a late set wins over a newer value" commit/arrival.rs \
 " \
   "        place.edited(loaded, record) && false
 "
-mutate commit "A to B in the same record" commit/fold.rs \
-  "Some(other) if *other != principal => {" \
-  "Some(other) if *other != principal && false => {"
+mutate commit "A to B is no change of user" commit/operation.rs \
+  "principal.is_some_and(|other| *other != Principal::new(place.wire_key(), json))" \
+  "principal.is_some_and(|other| *other != Principal::new(place.wire_key(), json)) && false"
 mutate commit "a take that came too late still clears" commit/fold.rs \
   "&& !now.edited_since(then)" \
   ""
@@ -77,8 +77,22 @@ mutate commit "a sign-in goes on in a renewed record" commit/machine.rs \
   "if overtaken && self.request.local.signs_in_from_nobody() {" \
   "if false {"
 mutate commit "a change of user does not end other visits" commit/machine.rs \
-  "if then.principal != now.principal && self.request.local.signed_in.is_none() {" \
-  "if false {"
+  "if has_other_sign_in(then, now) {
+            return match self.request.local.signed_in {" \
+  "if false {
+            return match self.request.local.signed_in {"
+mutate commit "what began before a purge goes on after it" commit/arrival.rs \
+  "then.principal != now.principal || then.signed_in != now.signed_in" \
+  "then.principal != now.principal"
+mutate commit "what was done before a switch joins the session after it" commit/operation.rs \
+  "operations.get(from..)" \
+  "operations.get(0 * from..)"
+mutate commit "a purge is lost with the sign-in after it" commit/machine.rs \
+  "attempt.change.anew && self.request.local.purges()" \
+  "attempt.change.anew && self.request.local.purges() && false"
+mutate commit "a purge ends the session that another click began" commit/machine.rs \
+  "Updated::Conflict(current) if has_other_sign_in(purged.record.meta(), current.record.meta()) => {" \
+  "Updated::Conflict(current) if has_other_sign_in(purged.record.meta(), current.record.meta()) && false => {"
 mutate commit "a closure tells what came after a renewal" commit/machine.rs \
   "if overtaken && self.request.operations.iter().any(|recorded| recorded.operation.tells()) {" \
   "if false {"
@@ -110,9 +124,9 @@ mutate commit "a purge leaves the record" commit/machine.rs \
   "        self.stage = then.unwrap_or(Stage::Idle);
         Ok(next)" \
   "        Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))"
-mutate commit "A's session outlives the change to B" commit/machine.rs \
-  "self.create_from_local(Some(id))" \
-  "self.create_from_local(None)"
+mutate commit "what A has goes to B" commit/build.rs \
+  "anew: fold.has_left()," \
+  "anew: false,"
 mutate commit "a lost write is sent again" commit/machine.rs \
   "Err(error) => self.store_failed(error)," \
   "Err(error) => {

@@ -120,7 +120,7 @@ impl Arrival {
         let Self::Live(id, shown) = self else { return self };
         let Some(found) = found else { return Self::Ended };
         let (then, now) = (shown.record.meta(), found.record.meta());
-        if then.principal != now.principal {
+        if has_other_sign_in(then, now) {
             Self::Displaced { id, shown, found }
         } else if then.generation != now.generation {
             Self::Live(id, shown)
@@ -149,6 +149,11 @@ impl Arrival {
             _ => Base::NOTHING,
         }
     }
+}
+
+/// Whether somebody signed in between the two moments, or the session was ended and another one begun in its place.
+pub(crate) fn has_other_sign_in(then: &Meta, now: &Meta) -> bool {
+    then.principal != now.principal || then.signed_in != now.signed_in
 }
 
 /// Whether the browser was last seen long enough ago to be recorded again.

@@ -76,7 +76,7 @@ impl Attempt {
         rules: &Rules,
     ) -> Result<Option<Self>, Error> {
         let record = &*target.on.record;
-        let view = View::of(record, target.on.now).after_sign_in(fold.signs_in_from_nobody());
+        let view = view_of(&target.on, fold);
         // Another binary may have raised a gate since the section was read (G5, G6).
         fold.patch.check_gates(view)?;
         let delta = fold.patch.against(view)?;
@@ -96,7 +96,9 @@ impl Attempt {
         let Delta { writes, deletes, guards, upgraded, .. } = delta;
         let mut change = Change {
             expected_generation: Some(meta.generation),
-            guards,
+            anew: fold.has_left(),
+            // What it leaves does not matter to the session that begins.
+            guards: if fold.has_left() { Vec::new() } else { guards },
             delete: deletes,
             write: writes,
             // A touch moves the end of the session, which engines keep an index of, so a write makes none that is not due.
@@ -104,7 +106,7 @@ impl Attempt {
             ..Change::default()
         };
         live_on(&mut change, fold, authenticates, lifetime, meta, rules);
-        if relabels {
+        if relabels || change.anew {
             change.label.clone_from(&fold.label);
         }
         let mut id = target.id;
@@ -126,8 +128,7 @@ impl Attempt {
     /// Stores the fields that were upgraded on reading along with the change, if the record then still has a legal size.
     pub(super) fn add_upgrades(&mut self, fold: &Fold, schemas: &[&'static Schema], rules: &Rules) {
         let record = &*self.on.record;
-        let view = View::of(record, self.on.now).after_sign_in(fold.signs_in_from_nobody());
-        let upgrades = fold.patch.upgrades(view, schemas);
+        let upgrades = fold.patch.upgrades(view_of(&self.on, fold), schemas);
         if upgrades.writes.is_empty() {
             return;
         }
@@ -159,13 +160,22 @@ impl Attempt {
     }
 }
 
+/// What the operations in `fold` stand on, in the record `on`.
+fn view_of<'a>(on: &'a Loaded, fold: &Fold) -> View<'a> {
+    if fold.has_left() {
+        return View::NOTHING;
+    }
+    View::of(&on.record, on.now).after_sign_in(fold.signs_in_from_nobody())
+}
+
 /// What the session is to a request after another one renewed it: what this one had read, and what it did itself, of which the last
 /// is stored as `revision`. It learns nothing of what came after the renewal (G4, G7).
 pub(super) fn as_overtaken(id: SessionId, revision: u64, request: &Request) -> After {
     let Arrival::Live(_, read) = &request.arrival else { return After::Same };
     let local = &request.local;
-    let view = View::of(&read.record, read.now).after_sign_in(local.signs_in_from_nobody());
-    let Ok(Delta { writes, deletes, .. }) = local.patch.against(view) else { return After::Same };
+    let Ok(Delta { writes, deletes, .. }) = local.patch.against(view_of(read, local)) else {
+        return After::Same;
+    };
     let own = read.record.with_own_writes(&writes, &deletes, revision, read.now);
     After::Live(id, Loaded::new(own, read.now))
 }
@@ -259,13 +269,16 @@ pub(crate) fn relabels(fold: &Fold, record: &Record) -> bool {
 /// Whether `record` is within the limit after `change`. One that is too large already may still shrink, be renewed, and be signed
 /// in to.
 fn check_size(record: &Record, change: &Change, max: usize) -> Result<(), Error> {
-    let replaced = |key: &str| record.cell(key).map_or(0, |cell| key.len() + cell.json.as_str().len());
-    let size = change.write.iter().fold(record.size(), |size, write| {
+    let record = Some(record).filter(|_| !change.anew);
+    let cell = |key: &str| record.and_then(|record| record.cell(key));
+    let replaced = |key: &str| cell(key).map_or(0, |cell| key.len() + cell.json.as_str().len());
+    let before = record.map_or(0, Record::size);
+    let size = change.write.iter().fold(before, |size, write| {
         let key = write.key.as_str();
         size.saturating_sub(replaced(key)) + key.len() + write.json.as_str().len()
     });
     let size = change.delete.iter().fold(size, |size, key| size.saturating_sub(replaced(key.as_str())));
-    within_limit(size, max.max(record.size()))
+    within_limit(size, max.max(before))
 }
 
 fn within_limit(size: usize, max: usize) -> Result<(), Error> {

@@ -102,6 +102,11 @@ impl Fold {
         self.signed_in.as_ref().is_some_and(|signed_in| signed_in.from_nobody)
     }
 
+    /// Whether it leaves the session that it met for one in which a user is signed in.
+    pub(crate) fn begins_in_place(&self) -> bool {
+        self.has_left() && self.signed_in.is_some()
+    }
+
     /// Whether it writes, in the session that it is about, without signing in: what a superseded or ended session does not take.
     pub(crate) fn only_writes(&self) -> bool {
         self.patch.writes() && self.signed_in.is_none()
@@ -139,6 +144,11 @@ impl Fold {
 
     /// One operation more, on whatever record `base` has.
     fn play(&mut self, operation: &Operation, base: Base<'_>) -> Result<(), Error> {
+        // What was done until here belongs to another user, or to a session that has ended.
+        if operation.leaves(self.principal.as_ref()) {
+            let ends = operation.ends() || self.purges();
+            self.leave(if ends { Course::Purges } else { Course::Switches });
+        }
         let record = base.record.filter(|_| !self.has_left());
         match operation {
             Operation::Set(place, json) => {
@@ -164,12 +174,7 @@ impl Fold {
                 self.ran(ran);
             }
             Operation::SignIn(place, json) => self.sign_in(*place, json.clone(), false),
-            Operation::SignOut(_) => {
-                if self.principal.is_some() {
-                    self.leave(Course::Purges);
-                }
-            }
-            Operation::Purge => self.leave(Course::Purges),
+            Operation::SignOut(_) | Operation::Purge => {}
             Operation::Renew => self.renews = true,
             Operation::Lifetime(lifetime) => self.lifetime = Some(*lifetime),
             Operation::Label(label) => self.label = Some(label.clone()),
@@ -191,15 +196,9 @@ impl Fold {
 
     fn sign_in(&mut self, place: Place, json: Json, as_stored: bool) {
         let principal = Principal::new(place.wire_key(), &json);
-        match &self.principal {
-            // The visitor keeps what they did before they signed in, but for the fields that a sign-in resets.
-            None => self.patch.reset(),
-            // What was done until here belongs to another user.
-            Some(other) if *other != principal => {
-                let purged = self.purges();
-                self.leave(if purged { Course::Purges } else { Course::Switches });
-            }
-            Some(_) => {}
+        // The visitor keeps what they did before they signed in, but for the fields that a sign-in resets.
+        if self.principal.is_none() {
+            self.patch.reset();
         }
         let from_nobody = self.principal.is_none() || self.signs_in_from_nobody();
         self.principal = Some(principal.clone());

@@ -6,10 +6,11 @@
 use std::{rc::Rc, time::Duration};
 
 use super::{
-    arrival::{Arrival, Base, has_other_verifier, is_just_renewed, touch_is_due},
+    arrival::{Arrival, Base, has_other_sign_in, has_other_verifier, is_just_renewed, touch_is_due},
     build::{Attempt, By, Target, as_overtaken, authenticates, cookie_for, mint, new_record, relabels},
     exchange::{After, Answer, CookieAction, Finish, Next, Request, Rules, Since, Stored},
     fold::Fold,
+    operation::{Recorded, since_leaving},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -17,7 +18,7 @@ use crate::{
     record::{
         apply::Record,
         change::{Change, NewRecord},
-        time::Timestamp,
+        time::{Limits, Timestamp},
     },
     schema::group::Upgraded,
     store::{
@@ -48,23 +49,21 @@ enum Stage {
     Idle,
     Touch,
     Update(Box<Attempt>),
-    /// Creating a record; then `left`, the session that the request left for it, is deleted.
     Create {
         id: SessionId,
         new: Rc<NewRecord>,
         mints: u32,
-        left: Option<SessionId>,
+    },
+    /// Ending the session that the request purges, because the one that was to take its place could not be stored for this reason.
+    End {
+        id: SessionId,
+        purged: Loaded,
+        because: Error,
     },
     /// Deleting a session that the request met; then perhaps another one, and creating one.
     Delete {
         id: SessionId,
         then: Option<Box<(Stage, Next)>>,
-    },
-    /// Deleting the session that the request left, after the new one was created.
-    DeleteLeft {
-        left: SessionId,
-        created: Stored,
-        cookie: CookieAction,
     },
 }
 
@@ -125,22 +124,26 @@ impl<'a> Commit<'a> {
         match self.request.arrival.clone() {
             // An earlier logout is owed to its user; this request pays it, whatever else it does (G3).
             Arrival::Unconfirmed(id) => self.delete(&[id]),
+            // The session of the user who signs in begins in the place of the one that the request leaves, in one step.
+            Arrival::Live(id, loaded) if local.begins_in_place() => self.begin_update(id, loaded),
+            Arrival::Displaced { id, ref found, .. } | Arrival::Superseded(id, ref found)
+                if self.successor(id, found).is_some() =>
+            {
+                self.join_or_create(id, found.clone())
+            }
             Arrival::Live(id, _) | Arrival::Displaced { id, .. } | Arrival::Unreadable(id)
                 if local.purges() =>
             {
                 self.delete(&[id])
             }
             Arrival::Ambiguous(ids) if local.purges() => self.delete(&ids),
-            Arrival::Live(id, _) if local.has_left() => self.create_from_local(Some(id)),
             Arrival::Live(id, loaded) => self.begin_update(id, loaded),
             // Unreadable is not empty: it is never overwritten (G6).
             Arrival::Displaced { .. } | Arrival::Unreadable(_) if self.request.operations.is_empty() => {
                 Ok(Next::nothing())
             }
             Arrival::Unreadable(_) => Err(Error::new(ErrorKind::Unreadable)),
-            Arrival::Displaced { id, found, .. } if local.signed_in.is_some() => {
-                self.join_or_create(id, found)
-            }
+            Arrival::Displaced { .. } if local.signed_in.is_some() => self.create_from_replay(),
             Arrival::Displaced { found, .. } => Ok(Next::Finish(Finish::displaced(found))),
             // The browser is about to learn its new cookie. A write now would go to a session of its own, and a logout nowhere.
             Arrival::Superseded(_, loaded)
@@ -148,13 +151,11 @@ impl<'a> Commit<'a> {
             {
                 Err(Error::new(ErrorKind::Superseded))
             }
-            Arrival::Superseded(id, loaded) => match self.successor(id, &loaded) {
-                Some(id) => self.join(id, loaded),
-                None => self.create_from_local(None),
-            },
             // Its writes count as done just before the end, so that nothing brings the session back (G3).
             Arrival::Ended if local.only_writes() && !local.has_left() => Ok(Next::Finish(Finish::gone())),
-            Arrival::Nobody | Arrival::Ambiguous(_) | Arrival::Ended => self.create_from_local(None),
+            Arrival::Nobody | Arrival::Ambiguous(_) | Arrival::Superseded(..) | Arrival::Ended => {
+                self.create_from_local()
+            }
         }
     }
 
@@ -168,11 +169,14 @@ impl<'a> Commit<'a> {
                 Ok(Next::nothing())
             }
             (Stage::Update(attempt), Answer::Updated(updated)) => self.updated(*attempt, updated, elapsed),
-            (Stage::Create { id, new, left, .. }, Answer::Created(Created::Created, now)) => {
-                Ok(self.created(id, &new, left, now))
+            (Stage::End { id, purged, because }, Answer::Updated(updated)) => {
+                Ok(self.ended(id, &purged, because, &updated))
             }
-            (Stage::Create { new, mints, left, .. }, Answer::Created(Created::Exists, _)) => {
-                self.create_again(new, mints, left)
+            (Stage::Create { id, new, .. }, Answer::Created(Created::Created, now)) => {
+                Ok(Self::created(id, &new, now))
+            }
+            (Stage::Create { new, mints, .. }, Answer::Created(Created::Exists, _)) => {
+                self.create_again(new, mints)
             }
             (Stage::Create { .. }, Answer::Created(Created::TooMany, _)) => {
                 Err(Error::new(ErrorKind::TooManySessions))
@@ -185,9 +189,6 @@ impl<'a> Commit<'a> {
             (Stage::Delete { then: None, .. }, Answer::Deleted) => {
                 Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))
             }
-            (Stage::DeleteLeft { created, cookie, .. }, Answer::Deleted) => {
-                Ok(Next::Finish(Finish::stored(cookie, After::Stored(created))))
-            }
             // An answer to another question: the shell is broken, and nothing more must be written.
             _ => Err(Error::new(ErrorKind::StoreUnavailable)),
         }
@@ -195,13 +196,16 @@ impl<'a> Commit<'a> {
 
     fn store_failed(&mut self, error: StoreError) -> Next {
         let after = match &self.stage {
+            Stage::Update(attempt) if self.ends(attempt) => {
+                let (id, purged) = (attempt.id, attempt.on.clone());
+                return self.end(id, purged, error.into());
+            }
             Stage::Touch => {
                 tracing::debug!(%error, "a session could not be touched; it may end early");
                 return Next::nothing();
             }
             // The user asked for the end and may not have got it; the session must not be used until it has come.
-            Stage::Delete { id, .. } => After::Unconfirmed(*id),
-            Stage::DeleteLeft { left, .. } => After::Unconfirmed(*left),
+            Stage::Delete { id, .. } | Stage::End { id, .. } => After::Unconfirmed(*id),
             _ => After::Same,
         };
         // The cookie stays: without it the browser could not ask again.
@@ -216,7 +220,7 @@ impl<'a> Commit<'a> {
         let mut next = Next::nothing();
         let mut then = None;
         if self.request.local.patch.writes_a_value() {
-            next = self.create_from_local(None)?;
+            next = self.create_from_local()?;
             then = Some(std::mem::replace(&mut self.stage, Stage::Idle));
         }
         for id in ids.iter().rev() {
@@ -225,6 +229,43 @@ impl<'a> Commit<'a> {
         }
         self.stage = then.unwrap_or(Stage::Idle);
         Ok(next)
+    }
+
+    /// Whether a change also ends the session that it is made for, as the request asked.
+    fn ends(&self, attempt: &Attempt) -> bool {
+        attempt.change.anew && self.request.local.purges()
+    }
+
+    /// Ends the session that the request purges, unless another one has taken its place: a change that leaves it no time to live.
+    fn end(&mut self, id: SessionId, purged: Loaded, because: Error) -> Next {
+        let change = Change {
+            expected_generation: Some(purged.record.meta().generation),
+            limits: Some(Limits { idle: Duration::ZERO, absolute: Duration::ZERO }),
+            principal: purged.record.meta().principal.clone().map(Some),
+            ..Change::default()
+        };
+        self.stage = Stage::End { id, purged, because };
+        Next::Update(id.selector, Rc::new(change))
+    }
+
+    fn ended(&mut self, id: SessionId, purged: &Loaded, because: Error, updated: &Updated) -> Next {
+        match updated {
+            // The change may have been stored after all, and another request may have joined the session. This one can, too, if it
+            // is sent again with its cookie.
+            Updated::Conflict(current) if has_other_sign_in(purged.record.meta(), current.record.meta()) => {
+                Next::Finish(Finish { result: Err(because), cookie: CookieAction::Keep, after: After::Ended })
+            }
+            // It was renewed.
+            Updated::Conflict(_) => {
+                let then = Some(Box::new((Stage::Idle, Next::fail(because))));
+                self.stage = Stage::Delete { id, then };
+                Next::Delete(id.selector)
+            }
+            Updated::Done { .. } | Updated::Gone | Updated::TooMany => {
+                self.has_ended = true;
+                Next::fail(because)
+            }
+        }
     }
 
     // ── updating ──
@@ -253,7 +294,7 @@ impl<'a> Commit<'a> {
     fn join(&mut self, id: SessionId, current: Loaded) -> Result<Next, Error> {
         // None of its writes is late: the user has proved who they are after the other request did.
         let base = Base { record: Some(&current.record), now: current.now, before_renewal: None };
-        let fold = Fold::replay_joining(&self.request.operations, base)?;
+        let fold = Fold::replay_joining(self.since_leaving(), base)?;
         self.conflicts += 1;
         self.attempt(&fold, Target { id, on: current, by: By::Joined })
     }
@@ -322,12 +363,21 @@ impl<'a> Commit<'a> {
             Updated::Gone if self.request.local.signs_in_from_nobody() => self.create_from_replay(),
             Updated::Gone => Ok(Next::Finish(Finish::gone())),
             Updated::Conflict(current) => self.rebase(current, elapsed),
+            Updated::TooMany if self.ends(&attempt) => {
+                Ok(self.end(attempt.id, attempt.on, Error::new(ErrorKind::TooManySessions)))
+            }
             Updated::TooMany => Err(Error::new(ErrorKind::TooManySessions)),
         }
     }
 
     /// Another request was faster: plays the operations on the record that the store answered with.
     fn rebase(&mut self, current: Loaded, elapsed: Duration) -> Result<Next, Error> {
+        if let Arrival::Live(id, _) = self.request.arrival
+            && self.request.local.purges()
+            && self.successor(id, &current).is_none()
+        {
+            return self.delete(&[id]);
+        }
         if elapsed >= self.rules.deadline {
             return Err(Error::new(ErrorKind::Contended));
         }
@@ -340,10 +390,20 @@ impl<'a> Commit<'a> {
             _ => return Err(Error::new(ErrorKind::StoreUnavailable)),
         };
         let (then, now) = (loaded.record.meta(), current.record.meta());
+        if self.request.local.has_left() {
+            return match self.successor(id, &current) {
+                Some(id) => self.join(id, current),
+                None if !has_other_sign_in(then, now) => self.begin_update(id, current),
+                None => self.create_from_local(),
+            };
+        }
         // A change of who is signed in ends every visit that began before it: whoever holds the old cookie must not read, by a
         // closure or after a save, what is stored since (session fixation; G4, G7).
-        if then.principal != now.principal && self.request.local.signed_in.is_none() {
-            return Ok(Next::Finish(Finish::displaced(current)));
+        if has_other_sign_in(then, now) {
+            return match self.request.local.signed_in {
+                None => Ok(Next::Finish(Finish::displaced(current))),
+                Some(_) => self.join_or_create(id, current),
+            };
         }
         // Every renewal counts the generation up.
         let overtaken = then.generation != now.generation;
@@ -376,50 +436,48 @@ impl<'a> Commit<'a> {
     // ── creating ──
 
     /// A new session from the operations as the handlers saw them: they stood on no record.
-    fn create_from_local(&mut self, left: Option<SessionId>) -> Result<Next, Error> {
+    fn create_from_local(&mut self) -> Result<Next, Error> {
         let local = self.request.local.clone();
-        self.create(&local, left)
+        self.create(&local)
     }
 
-    /// A new session from all operations of this request, played on nothing.
+    /// A new session from the operations of this request, played on nothing.
     fn create_from_replay(&mut self) -> Result<Next, Error> {
-        let fold = Fold::replay(&self.request.operations, Base::NOTHING)?;
-        self.create(&fold, None)
+        let fold = Fold::replay(self.since_leaving(), Base::NOTHING)?;
+        self.create(&fold)
     }
 
-    fn create(&mut self, fold: &Fold, left: Option<SessionId>) -> Result<Next, Error> {
+    /// The operations that are not about a session which the request has left.
+    fn since_leaving(&self) -> &[Rc<Recorded>] {
+        let Request { arrival, operations, .. } = &self.request;
+        let record = arrival.base().record;
+        since_leaving(operations, record.and_then(|record| record.meta().principal.as_ref()))
+    }
+
+    fn create(&mut self, fold: &Fold) -> Result<Next, Error> {
         let Some((id, new)) = new_record(fold, self.request.granted, self.request.head, self.rules)? else {
             return Ok(Next::nothing());
         };
         let new = Rc::new(new);
-        self.stage = Stage::Create { id, new: new.clone(), mints: 1, left };
+        self.stage = Stage::Create { id, new: new.clone(), mints: 1 };
         Ok(Next::Create(id.selector, new))
     }
 
     /// The selector is taken. The record under it belongs to another visitor, so a new selector is tried.
-    fn create_again(
-        &mut self,
-        mut new: Rc<NewRecord>,
-        mints: u32,
-        left: Option<SessionId>,
-    ) -> Result<Next, Error> {
+    fn create_again(&mut self, mut new: Rc<NewRecord>, mints: u32) -> Result<Next, Error> {
         if mints >= MINTS {
             let because = "new session ids collide: the operating system's randomness is broken";
             return Err(Error::new(ErrorKind::NoRandomness).because(because));
         }
         let id = mint(self.rules.random)?;
         Rc::make_mut(&mut new).verifier = id.verifier_hash();
-        self.stage = Stage::Create { id, new: new.clone(), mints: mints + 1, left };
+        self.stage = Stage::Create { id, new: new.clone(), mints: mints + 1 };
         Ok(Next::Create(id.selector, new))
     }
 
-    fn created(&mut self, id: SessionId, new: &NewRecord, left: Option<SessionId>, now: Timestamp) -> Next {
+    fn created(id: SessionId, new: &NewRecord, now: Timestamp) -> Next {
         let cookie = CookieAction::set(id, new.limits, new.persistent);
         let created = Stored { id, shown: Loaded::new(Record::create(new, now), now) };
-        if let Some(left) = left {
-            self.stage = Stage::DeleteLeft { left, created, cookie };
-            return Next::Delete(left.selector);
-        }
         Next::Finish(Finish::stored(cookie, After::Stored(created)))
     }
 }

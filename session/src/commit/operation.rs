@@ -7,7 +7,7 @@ use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
 
 use crate::{
     error::Error,
-    record::{json::Json, time::Limits},
+    record::{json::Json, meta::Principal, time::Limits},
     schema::{describe::Schema, group::Slot},
     section::patch::{Place, Seen},
 };
@@ -46,6 +46,18 @@ impl Operation {
     /// Whether it hands out what it reads when it is replayed.
     pub(crate) fn tells(&self) -> bool {
         matches!(self, Self::Update(closure) if closure.tells())
+    }
+
+    /// Whether a request that does this leaves the session in which `principal` is signed in.
+    pub(crate) fn leaves(&self, principal: Option<&Principal>) -> bool {
+        match self {
+            Self::Purge => true,
+            Self::SignOut(_) => principal.is_some(),
+            Self::SignIn(place, json) => {
+                principal.is_some_and(|other| *other != Principal::new(place.wire_key(), json))
+            }
+            _ => false,
+        }
     }
 
     /// Whether it ends the session. That is carried out whatever else the request fails at, because nothing may bring back a
@@ -98,6 +110,27 @@ impl Recorded {
         };
         schema.map_or("session", Schema::name)
     }
+}
+
+/// Those of `operations` that are about the session in which the request ends, if `principal` was signed in where it began.
+pub(crate) fn since_leaving<'a>(
+    operations: &'a [Rc<Recorded>],
+    principal: Option<&Principal>,
+) -> &'a [Rc<Recorded>] {
+    let (mut principal, mut from) = (principal.cloned(), 0);
+    for (at, recorded) in operations.iter().enumerate() {
+        let leaves = recorded.operation.leaves(principal.as_ref());
+        match &recorded.operation {
+            Operation::SignIn(place, json) => {
+                principal = Some(Principal::new(place.wire_key(), json));
+                // It belongs to the session that it begins.
+                from = if leaves { at } else { from };
+            }
+            _ if leaves => (principal, from) = (None, at + 1),
+            _ => {}
+        }
+    }
+    operations.get(from..).unwrap_or_default()
 }
 
 /// A closure over a state whose type is forgotten.

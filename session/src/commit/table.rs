@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // in a test this is how to fail
 
-use std::{panic::Location, rc::Rc, time::Duration};
+use std::{cell::Cell, panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, SUPERSEDED_WINDOW},
@@ -15,13 +15,14 @@ use crate::{
     error::{Error, ErrorKind},
     id::{
         keys::{Key, Succession},
+        public::VerifierHash,
         random::Randomness,
         session_id::SessionId,
     },
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
-        change::{CellWrite, Change, NewRecord},
+        change::{CellWrite, Change, NewRecord, Renewal},
         json::Json,
         meta::Principal,
         time::{Limits, Timestamp},
@@ -232,10 +233,7 @@ fn moved(arrival: &Arrival, change: &Change) -> Loaded {
 /// Another request renewed the id and wrote the cart.
 fn renewed(arrival: &Arrival) -> Loaded {
     let other = SessionId::mint(Randomness::System).unwrap();
-    let mut change = Change {
-        renewal: Some(crate::record::change::Renewal::new(other.verifier_hash())),
-        ..Change::default()
-    };
+    let mut change = Change { renewal: Some(Renewal::new(other.verifier_hash())), ..Change::default() };
     change.write.push(CellWrite::new(WireKey::from_static("s.cart"), json("[9]")));
     moved(arrival, &change)
 }
@@ -254,7 +252,7 @@ fn signed_in(arrival: &Arrival, user: &str, rules: &Rules) -> Loaded {
     let principal = Principal::new("s.user", &json(user));
     let id = id.after_sign_in(principal.as_str(), &rules.succession);
     let change = Change {
-        renewal: Some(crate::record::change::Renewal::new(id.verifier_hash())),
+        renewal: Some(Renewal::new(id.verifier_hash())),
         write: vec![CellWrite::new(WireKey::from_static("s.user"), json(user))],
         principal: Some(Some(principal)),
         authenticated: true,
@@ -263,13 +261,28 @@ fn signed_in(arrival: &Arrival, user: &str, rules: &Rules) -> Loaded {
     moved(arrival, &change)
 }
 
+/// The same, where `user` began a session in the place of the one before.
+fn signed_in_anew(arrival: &Arrival, user: &str, rules: &Rules) -> Loaded {
+    let joined = signed_in(arrival, user, rules);
+    let change = Change {
+        anew: true,
+        renewal: Some(Renewal::new(joined.record.meta().verifier)),
+        principal: Some(joined.record.meta().principal.clone()),
+        authenticated: true,
+        ..Change::default()
+    };
+    moved(arrival, &change)
+}
+
+/// Answers the first call with `answer`, and the others with success.
+fn first(answer: Result<Answer, StoreError>) -> impl Fn(usize, &Asked) -> Result<Answer, StoreError> {
+    let answer = Cell::new(Some(answer));
+    move |_, asked| answer.take().unwrap_or_else(|| Ok(done(asked)))
+}
+
 /// Answers the first call with a conflict, and the others with success.
 fn conflict_first(current: &Loaded) -> impl Fn(usize, &Asked) -> Result<Answer, StoreError> {
-    let current = current.clone();
-    move |call, asked| match call {
-        0 => Ok(Answer::Updated(Updated::Conflict(current.clone()))),
-        _ => Ok(done(asked)),
-    }
+    first(Ok(Answer::Updated(Updated::Conflict(current.clone()))))
 }
 
 fn keys(writes: &[CellWrite]) -> Vec<&str> {
@@ -450,11 +463,79 @@ fn principal_as_it_was() {
 #[test]
 fn principal_from_a_to_b() {
     let ran = Case::new(live(Some("1")), vec![set(CART, "[2]"), sign_in("2"), set(CSRF, "3")]).ok();
-    ran.is(&["create", "delete"], "set");
-    assert_eq!(keys(&ran.created().cells), ["$s", "s.user", "s.csrf"], "the cart belonged to the other");
-    let ran = Case::new(live(Some("1")), vec![sign_in("2")])
-        .run(|call, asked| if call == 0 { Ok(done(asked)) } else { unknown() });
-    assert_eq!((ran.error(), ran.cookie()), (ErrorKind::StoreUnavailable, "keep"));
+    ran.is(&["update"], "set");
+    let change = ran.change();
+    assert!(change.anew && change.renewal.is_some() && change.authenticated && change.guards.is_empty());
+    assert_eq!(keys(&change.write), ["$s", "s.user", "s.csrf"], "the cart belonged to the other");
+    let ran = Case::new(live(Some("1")), vec![sign_in("2")]).run(|_, _| unknown());
+    ran.is(&["update"], "keep");
+    assert_eq!(ran.error(), ErrorKind::StoreUnavailable);
+}
+
+#[test]
+fn principal_from_a_to_b_and_the_session_changed_meanwhile() {
+    let arrival = live(Some("1"));
+    let before = || vec![set(CART, "[2]"), sign_in("2")];
+    let answer = |arrival: &Arrival, operations, answer| {
+        Case::new(arrival.clone(), operations).run(first(Ok(Answer::Updated(answer))))
+    };
+    // It ended: the user gets a session of their own, as in every sign-in.
+    let ran = answer(&arrival, before(), Updated::Gone);
+    ran.is(&["update", "create"], "set");
+    assert_eq!(keys(&ran.created().cells), ["$s", "s.user"], "the cart belonged to the other");
+    // It was renewed: what the request leaves is the session as it is now.
+    let ran = answer(&arrival, before(), Updated::Conflict(renewed(&arrival)));
+    ran.is(&["update", "update"], "set");
+    assert!(ran.change().anew);
+    // Somebody else signed in there.
+    let other = moved(
+        &arrival,
+        &Change {
+            anew: true,
+            renewal: Some(Renewal::new(VerifierHash::from_bytes([9; 32]))),
+            principal: Some(Some(Principal::new("s.user", &json("3")))),
+            ..Change::default()
+        },
+    );
+    let ran = answer(&arrival, before(), Updated::Conflict(other.clone()));
+    ran.is(&["update", "create"], "set");
+    assert_eq!(keys(&ran.created().cells), ["$s", "s.user"], "the cart belonged to the other");
+    // A purge ends the session, whoever is signed in there.
+    let purge = || vec![Operation::Purge, sign_in("2")];
+    let ran = answer(&arrival, purge(), Updated::Conflict(other));
+    ran.is(&["update", "delete", "create"], "set");
+}
+
+#[test]
+fn purged_and_signed_in() {
+    let purge = || vec![set(CART, "[2]"), Operation::Purge, sign_in("1"), set(CSRF, "3")];
+    for arrival in [live(None), live(Some("1")), live(Some("2"))] {
+        let ran = Case::new(arrival.clone(), purge()).ok();
+        ran.is(&["update"], "set");
+        assert!(ran.change().anew);
+        assert_eq!(keys(&ran.change().write), ["$s", "s.user", "s.csrf"]);
+        // The session ends, although the one after it cannot be stored.
+        for (answer, error) in [
+            (unknown(), ErrorKind::StoreUnavailable),
+            (Ok(Answer::Updated(Updated::TooMany)), ErrorKind::TooManySessions),
+        ] {
+            let answer = Cell::new(Some(answer));
+            let ran = Case::new(arrival.clone(), purge())
+                .run(|_, _| answer.take().unwrap_or(Ok(Answer::Updated(Updated::Gone))));
+            ran.is(&["update", "update"], "remove");
+            assert_eq!((ran.error(), ran.change().limits.unwrap().idle), (error, Duration::ZERO));
+        }
+        // Unless another one has taken its place.
+        let (answer, case) = (Cell::new(Some(unknown())), Case::new(arrival.clone(), purge()));
+        let joined = signed_in_anew(&arrival, "1", &case.rules);
+        let ran = case.run(|_, _| {
+            answer.take().unwrap_or_else(|| Ok(Answer::Updated(Updated::Conflict(joined.clone()))))
+        });
+        ran.is(&["update", "update"], "keep");
+        let ran = Case::new(arrival, purge()).run(|_, _| unknown());
+        ran.is(&["update", "update"], "keep");
+        assert!(matches!(ran.finish.after, After::Unconfirmed(_)));
+    }
 }
 
 #[test]

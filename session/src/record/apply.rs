@@ -128,6 +128,11 @@ impl Record {
         }
         let mut next = self.clone();
         next.meta.revision = revision;
+        if change.anew {
+            next.cells.clear();
+            let meta = &mut next.meta;
+            (meta.created, meta.principal, meta.authenticated, meta.label) = (now, None, None, None);
+        }
         if !change.delete.is_empty() {
             next.cells.retain(|(key, _)| !change.delete.contains(key));
         }

@@ -147,6 +147,9 @@ pub struct Change {
     pub expected_generation: Option<u64>,
     /// If one of them does not hold, nothing is applied.
     pub guards: Vec<Guard>,
+    /// Another session begins in the place of this one, now: before anything else is changed, nobody is signed in, and there are no cells
+    /// and no label.
+    pub anew: bool,
     /// Cells to remove, before `write`.
     pub delete: Vec<WireKey>,
     /// Cells to write; each key once.

@@ -11,7 +11,7 @@ use std::{
 use super::{run_to_end::RunToEnd, visit::Visit};
 use crate::{
     commit::{
-        exchange::{Answer, Done, Finish, Next},
+        exchange::{After, Answer, Done, Finish, Next},
         fold::Fold,
         ledger::Fresh,
         machine::{Commit, is_final},
@@ -84,7 +84,12 @@ impl Visit {
         let mut turn = None;
         loop {
             let answer = match next {
-                Next::Finish(finish) => return finish,
+                Next::Finish(finish) => {
+                    if let After::Unconfirmed(id) = finish.after {
+                        shared.unconfirmed.add(id.selector, &shared.lines.unconfirmed);
+                    }
+                    return finish;
+                }
                 Next::Wait(longest) => {
                     tokio::time::sleep(shared.jitter(longest)).await;
                     next = commit.waited(begun.elapsed());
@@ -96,9 +101,8 @@ impl Visit {
                 }
                 Next::Delete(selector) => {
                     let deleted = shared.store.delete(begun, &selector, None).await;
-                    match &deleted {
-                        Ok(()) => shared.unconfirmed.confirm(&selector),
-                        Err(_) => shared.unconfirmed.add(selector, &shared.lines.unconfirmed),
+                    if deleted.is_ok() {
+                        shared.unconfirmed.confirm(&selector);
                     }
                     deleted.map(|()| Answer::Deleted)
                 }

@@ -126,7 +126,7 @@ async fn the_session_of_another_user_field_is_not_handed_to_whoever_signs_in(pla
     let world = place.world();
     sign_in_at_v1(&world).await;
     world.visit::<v2::Shop, _>(async |shop| shop.set_account("eve".to_owned())).await.unwrap();
-    assert_eq!(world.cells().await, "$shop r1 1\nshop.account r1 \"eve\"\n");
+    assert_eq!(world.cells().await, "$shop r2 1\nshop.account r2 \"eve\"\n");
 }
 
 async fn a_principal_of_another_schema_is_still_an_error(place: Place) {

@@ -399,7 +399,7 @@ async fn unknown_cells_survive_byte_for_byte(place: Place) {
     }
     // Another user gets none of these cells (P17), known or unknown.
     world.visit::<v3::Shop, _>(async |shop| shop.set_user_id(2)).await.unwrap();
-    assert_eq!(world.cells().await, "$shop r1 2\nshop.user_id r1 2\n");
+    assert_eq!(world.cells().await, "$shop r14 2\nshop.user_id r14 2\n");
     world.visit::<v3::Shop, _>(async |shop| shop.set_cart(vec![line(1, 1)])).await.unwrap();
     world.write(&cells).await;
     world

@@ -94,6 +94,7 @@ is_found! {
         a_guard_compares_the_revision_of_an_expired_cell generated_changes_agree_with_apply;
     ignored_generation: IgnoresGeneration by the_expected_generation_holds_or_nothing_is_applied
         one_of_overlapping_renewals_is_done generated_changes_agree_with_apply;
+    kept_session: KeepsTheOldSession by every_field_of_a_change_is_stored generated_changes_agree_with_apply;
     dropped_cell: DropsACell by create_then_load_gives_the_record every_field_of_a_change_is_stored
         generated_changes_agree_with_apply;
     stale_conflict: StaleConflict by a_conflict_shows_the_current_record overlapping_guarded_increments_are_exact;

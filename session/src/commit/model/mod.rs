@@ -54,6 +54,8 @@ struct Observed {
     status: u16,
     /// It opened a session of its own beside the one it came with.
     fresh: bool,
+    /// The session that it began, if it began one, took the place of the one that it came with.
+    in_place: bool,
     /// The id in its `Set-Cookie`.
     cookie: Option<SessionId>,
     /// When it loaded and when it was answered.
@@ -166,14 +168,27 @@ fn explained(
             order[at + 1..].iter().all(|later| seen[*later].span.1 > seen[*earlier].span.0)
         })
     };
-    // A request whose answer was lost may have happened or not.
+    // A request whose answer was lost may have happened or not, or it only ended its session.
     let lost: Vec<usize> = (0..plans.len()).filter(|at| seen[*at].status == 503).collect();
-    (0..1_u32 << lost.len()).any(|choice| {
-        let skipped: Vec<usize> =
-            lost.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0).map(|(_, at)| *at).collect();
+    (0..3_usize.pow(u32::try_from(lost.len()).unwrap())).any(|choice| {
+        let mut plans = plans.to_vec();
+        let mut skipped = Vec::new();
+        for (nth, at) in lost.iter().enumerate() {
+            match choice / 3_usize.pow(u32::try_from(nth).unwrap()) % 3 {
+                0 => {}
+                1 => skipped.push(*at),
+                _ => {
+                    let ops = &mut plans[*at].ops;
+                    let Some(end) = ops.iter().rposition(|op| *op == Op::Purge) else { return false };
+                    ops.truncate(end + 1);
+                    // The session that it began in between may have refused others.
+                    skipped.extend((0..seen.len()).filter(|at| seen[*at].status == 409));
+                }
+            }
+        }
         by.iter().filter(|order| respects_time(order)).any(|order| {
             let order: Vec<usize> = order.iter().copied().filter(|at| !skipped.contains(at)).collect();
-            serial(signed_in, plans, seen, &order).is_some_and(|(sessions, statuses)| {
+            serial(signed_in, &plans, seen, &order).is_some_and(|(sessions, statuses)| {
                 let statuses_fit =
                     order.iter().all(|at| seen[*at].status == 503 || statuses[*at] == seen[*at].status);
                 statuses_fit && world::visible(&sessions, seen) == *left
@@ -312,42 +327,55 @@ fn overlapping_requests_of_one_browser_are_serializable() {
     });
 }
 
-/// A double click on the button, or a proxy that signs in on every request.
+/// A double click on the button, or a proxy that signs in on every request: from nobody, from another user, and after a purge.
 #[test]
 fn two_sign_ins_with_one_cookie_leave_one_session_and_one_cookie() {
     let requests = requests();
     let (orders, mut dice, mut histories) = (orders(3), Dice(4), 0);
-    for third in requests
-        .iter()
-        .filter(|ops| !ops.iter().any(|op| matches!(op, Op::Renew | Op::SignIn(_) | Op::Purge)))
-    {
-        let with = |op: Op| vec![op, Op::SignIn("A")];
-        let plans: Vec<_> = [with(Op::Set("b", "x")), vec![Op::SignIn("A")], third.clone()]
-            .map(|ops| Plan { browser: Browser::First, ops, lost: None })
-            .into();
-        for order in &orders {
-            for schedule in [Some(&order[..]), None] {
-                let mut world = World::new(None);
-                let seen = match schedule {
-                    Some(schedule) => world.run(&plans, schedule),
-                    None => world.run_by_calls(&plans, &mut dice),
-                };
-                let left = world.left(&seen);
-                let (fields, _) = left.first[0].as_ref().unwrap();
-                assert!(
-                    left.opened.is_empty() && fields.contains(&("u", "A".to_owned())),
-                    "{plans:?}\n{seen:?}\n{left:?}"
-                );
-                // Whichever response arrives last, and whichever is lost.
-                assert!(
-                    seen[..2].iter().all(|one| one.cookie.is_some_and(|id| world.opens(&id))),
-                    "{seen:?}"
-                );
-                histories += 1;
+    let thirds = requests.iter().filter(|ops| {
+        !ops.iter().any(|op| matches!(op, Op::Renew | Op::SignIn(_) | Op::SignOut | Op::Purge))
+    });
+    for third in thirds {
+        for (signed_in, purge) in
+            [(None, false), (Some("B"), false), (None, true), (Some("A"), true), (Some("B"), true)]
+        {
+            let sign_in = |first: Option<Op>, last: Option<Op>| {
+                let purge = purge.then_some(Op::Purge);
+                first.into_iter().chain(purge).chain([Op::SignIn("A")]).chain(last).collect()
+            };
+            let (set, add) = (Some(Op::Set("b", "x")), Some(Op::Increment));
+            let plans: Vec<_> = [sign_in(set, add), sign_in(None, add), third.clone()]
+                .map(|ops| Plan { browser: Browser::First, ops, lost: None })
+                .into();
+            for order in &orders {
+                for schedule in [Some(&order[..]), None] {
+                    let mut world = World::new(signed_in);
+                    let seen = match schedule {
+                        Some(schedule) => world.run(&plans, schedule),
+                        None => world.run_by_calls(&plans, &mut dice),
+                    };
+                    let left = world.left(&seen);
+                    let (fields, _) = left.first[0].as_ref().unwrap();
+                    let has = |key, value: &str| fields.contains(&(key, value.to_owned()));
+                    let begins = purge || signed_in.is_some();
+                    let told = format!("{plans:?}\n{seen:?}\n{left:?}");
+                    assert!(left.opened.is_empty() && has("u", "A"), "{told}");
+                    // Both have added one. What belonged to the session that they left is gone.
+                    assert!(
+                        !begins || (has("n", "2") && !fields.iter().any(|(key, _)| "am".contains(key))),
+                        "{told}"
+                    );
+                    // Whichever response arrives last, and whichever is lost.
+                    assert!(
+                        seen[..2].iter().all(|one| one.cookie.is_some_and(|id| world.opens(&id))),
+                        "{told}"
+                    );
+                    histories += 1;
+                }
             }
         }
     }
-    assert!(histories > 10_000, "{histories}");
+    assert!(histories > 50_000, "{histories}");
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub(super) type Values = BTreeMap<&'static str, String>;
 
 /// One session of the specification.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(super) struct Session {
     pub(super) values: Values,
     pub(super) renewed: bool,
@@ -72,11 +73,26 @@ pub(super) struct Session {
     authenticated: bool,
     /// Somebody signed in where nobody was: the session then has the builder's limits.
     outlives: bool,
+    /// It began in the place of another one.
+    restarted: bool,
 }
 
 impl Session {
     fn new(values: Values) -> Self {
-        Self { values, renewed: false, signed_in: None, authenticated: false, outlives: false }
+        Self {
+            values,
+            renewed: false,
+            signed_in: None,
+            authenticated: false,
+            outlives: false,
+            restarted: false,
+        }
+    }
+
+    /// The session, if one of `ops` signed a user in to it.
+    fn signed_in_by(&self, ops: &[Op]) -> Option<Self> {
+        let user = ops.iter().rev().find_map(Op::user)?;
+        Some(Self { signed_in: Some(user), ..self.clone() })
     }
 }
 
@@ -117,13 +133,18 @@ pub(super) fn serial(
             continue;
         }
         let home = plan.browser as usize;
-        let last_session = plan.ops.rsplit(|op| *op == Op::Purge).next().unwrap_or_default();
-        let user = last_session.iter().rev().find_map(Op::user);
+        let (_, ops) = since_leaving(&plan.ops, signed_in.filter(|_| seen.met == Met::Live));
+        let user = ops.iter().rev().find_map(Op::user);
         let purges = plan.ops.contains(&Op::Purge);
         let session = sessions.first[home].as_ref();
+        // Every visit loaded the session as it was in the beginning.
+        let displaced = session.is_some_and(|session| {
+            session.restarted || session.values.get("u").map(String::as_str) != signed_in
+        });
         // Whether it signs in a user whom it did not find signed in.
-        let signs_in = user.is_some_and(|user| seen.met != Met::Live || signed_in != Some(user));
-        let joins = signs_in && !purges && session.is_some_and(|session| session.signed_in == user);
+        let signs_in =
+            user.is_some_and(|user| seen.met != Met::Live || signed_in != Some(user) || purges || displaced);
+        let joins = signs_in && session.is_some_and(|session| session.signed_in == user);
         match seen.met {
             Met::Live if session.is_none() && !seen.fresh && !purges && !plan.ops.is_empty() => {
                 return None;
@@ -139,18 +160,17 @@ pub(super) fn serial(
                 }
             }
             Met::Live if !purges && !joins && !plan.ops.is_empty() => {
-                // Every visit loaded the session as it was in the beginning.
-                let principal = session.and_then(|session| session.values.get("u")).map(String::as_str);
                 let learns = plan.ops.contains(&Op::TryIncrement);
                 let renewed = session.is_some_and(|session| session.renewed);
-                if principal != signed_in || (renewed && learns && !signs_in) {
+                if displaced || (renewed && learns && !signs_in) {
                     statuses[at] = 409;
                     continue;
                 }
             }
             Met::Nobody if session.is_some() => return None,
             Met::Superseded if !renewed[home] => return None,
-            Met::Superseded if just_now && (purges || user.is_none()) => {
+            // The session that it would have joined may have ended meanwhile.
+            Met::Superseded if just_now && !joins && !seen.fresh && (purges || user.is_none()) => {
                 statuses[at] = if purges || writes_on_nothing(&plan.ops) { 409 } else { 200 };
                 continue;
             }
@@ -161,6 +181,24 @@ pub(super) fn serial(
         renewed[home] |= sessions.first[home].as_ref().is_some_and(|session| session.renewed);
     }
     Some((sessions, statuses))
+}
+
+/// Whether a request leaves the session in which `user` is signed in, and what it does in the one that it ends in.
+fn since_leaving<'a>(ops: &'a [Op], mut user: Option<&'static str>) -> (bool, &'a [Op]) {
+    let (mut leaves, mut from) = (false, 0);
+    for (at, op) in ops.iter().enumerate() {
+        match op {
+            Op::SignIn(other) => {
+                if user.is_some_and(|user| user != *other) {
+                    (leaves, from) = (true, at);
+                }
+                user = Some(other);
+            }
+            Op::Purge => (leaves, from, user) = (true, at + 1, None),
+            _ => {}
+        }
+    }
+    (leaves, &ops[from..])
 }
 
 /// Whether a request that reads nothing writes: taking or copying what is not there does not.
@@ -183,52 +221,45 @@ fn run(
     joins: bool,
     sessions: &mut Sessions,
 ) {
+    let (leaves, ops) = since_leaving(&plan.ops, signed_in.filter(|_| seen.met == Met::Live));
     let home = &mut sessions.first[plan.browser as usize];
-    let mut at_home = home.is_some() && !seen.fresh && (seen.met == Met::Live || joins);
-    // Of what a fresh request does, what came before the sign-in belonged to whom it met.
-    let mut belongs_to = if seen.met == Met::Live && !at_home { signed_in.map(str::to_owned) } else { None };
+    let at_home = home.is_some() && !seen.fresh && (seen.met == Met::Live || joins);
     let mut own = Session::new(Values::new());
-    let before = home.clone();
-    let reset = before.as_ref().and_then(|before| before.values.get("r").cloned());
-    for op in &plan.ops {
-        if let Op::SignIn(user) = op {
-            let before = match home {
-                Some(session) if at_home => session.values.get("u").cloned(),
-                _ => own.values.get("u").cloned().or(belongs_to.take()),
-            };
-            if before.is_some_and(|other| other != *user) {
-                if at_home {
-                    *home = None;
-                }
-                at_home = false;
-                own.values.clear();
-            }
-        }
-        if *op == Op::Purge {
-            if at_home {
-                *home = None;
-            }
-            (at_home, belongs_to) = (false, None);
-            own.values.clear();
-            continue;
-        }
-        match home {
-            Some(session) if at_home => {
+    match home {
+        Some(session) if at_home && joins => {
+            let reset = session.values.get("r").cloned();
+            // It saw nobody, so it signs nobody out.
+            for op in ops.iter().filter(|op| **op != Op::Clear("u")) {
                 // What the request set before it signed in itself does not outlast that.
-                if joins && matches!(op, Op::SignIn(_)) {
+                if matches!(op, Op::SignIn(_)) {
                     session.values.remove("r");
                     session.values.extend(reset.clone().map(|value| ("r", value)));
                 }
                 apply(op, session);
             }
-            _ => apply(op, &mut own),
         }
-    }
-    if let (Some(before), Some(session)) = (before, home)
-        && !before.renewed
-        && session.authenticated != before.authenticated
-    {
-        session.signed_in = plan.ops.iter().rev().find_map(Op::user);
+        Some(session) if at_home && !leaves => {
+            let before = session.clone();
+            for op in ops {
+                apply(op, session);
+            }
+            if !before.renewed && session.authenticated != before.authenticated {
+                session.signed_in = ops.iter().rev().find_map(Op::user);
+            }
+        }
+        _ => {
+            for op in ops {
+                apply(op, &mut own);
+            }
+            if at_home {
+                // A session that was purged, and renewed by another request meanwhile, is deleted.
+                let in_place = own.signed_in_by(ops).filter(|_| seen.in_place);
+                *home = in_place.map(|session| Session { restarted: true, ..session });
+                if home.is_some() {
+                    return;
+                }
+            }
+        }
     }
     // A cleared field is no reason to begin a session.
     if !own.values.is_empty() {

@@ -240,7 +240,18 @@ impl World {
         // A handler whose `save` fails goes on, and the end of the request must not send its operations again.
         let saves = plan.lost.is_some();
         let running = Running { ledger, commit: None, saves, left_home: false, lost: plan.lost };
-        (running, Observed { met, ops, status: 0, fresh: false, cookie: None, span: (self.time, 0) })
+        (
+            running,
+            Observed {
+                met,
+                ops,
+                status: 0,
+                fresh: false,
+                in_place: true,
+                cookie: None,
+                span: (self.time, 0),
+            },
+        )
     }
 
     /// One store call, or the first decision; whether the request is answered.
@@ -252,7 +263,7 @@ impl World {
             return true;
         }
         let Some((mut commit, covered, next)) = running.commit.take() else {
-            return Self::begin(running, seen);
+            return self.begin(running, seen);
         };
         let next = match next {
             Next::Finish(_) => unreachable!("it was taken up below"),
@@ -262,22 +273,23 @@ impl World {
                 commit.answered(answer, Duration::ZERO)
             }
         };
-        Self::go_on(running, seen, commit, covered, next)
+        self.go_on(running, seen, commit, covered, next)
     }
 
     /// Begins the next commit of a request, if it needs one; whether the request is answered.
-    fn begin(running: &mut Running, seen: &mut Observed) -> bool {
+    fn begin(&self, running: &mut Running, seen: &mut Observed) -> bool {
         if !running.saves && !running.ledger.needs_commit() {
-            return Self::answer(running, seen, None);
+            return self.answer(running, seen, None);
         }
         let request = running.ledger.request().unwrap();
         let covered = request.operations.clone();
         let mut commit = Commit::new(request, rules());
         let next = commit.begin();
-        Self::go_on(running, seen, commit, covered, next)
+        self.go_on(running, seen, commit, covered, next)
     }
 
     fn go_on(
+        &self,
         running: &mut Running,
         seen: &mut Observed,
         commit: Commit<'static>,
@@ -294,17 +306,18 @@ impl World {
             running.ledger.replayed(Fold::replay(&operations, arrival.base()));
         }
         if std::mem::take(&mut running.saves) {
-            return Self::begin(running, seen);
+            return self.begin(running, seen);
         }
-        Self::answer(running, seen, result.err())
+        self.answer(running, seen, result.err())
     }
 
-    fn answer(running: &mut Running, seen: &mut Observed, error: Option<Error>) -> bool {
+    fn answer(&self, running: &mut Running, seen: &mut Observed, error: Option<Error>) -> bool {
         let error = running.ledger.unacknowledged().or(error);
         seen.status = error.as_ref().map_or(200, |error| ResponseError::status_code(error).as_u16());
         if let CookieAction::Set { id, .. } = running.ledger.send_head() {
             assert!(error.is_none(), "a cookie for a commit that failed");
             seen.cookie = Some(id);
+            seen.in_place = self.cookies.iter().any(|cookie| cookie.selector == id.selector);
         }
         // It left the session it met as it was, and has one of its own.
         seen.fresh &= !running.left_home;

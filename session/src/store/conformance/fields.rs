@@ -64,10 +64,27 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         ("a label", Change { label: Some(Some("Firefox".into())), ..Change::default() }),
         ("no label", Change { label: Some(None), ..Change::default() }),
         ("touch", Change { touch: true, ..Change::default() }),
+        ("another label", Change { label: Some(Some("Safari".into())), ..Change::default() }),
+        (
+            "another session in the place of this one",
+            Change {
+                expected_generation: Some(3),
+                anew: true,
+                write: vec![set("shop.cart", "[3]"), set("b.anew", "0")],
+                renewal: Some(Renewal::new(verifier(6))),
+                principal: Some(of("10")),
+                authenticated: true,
+                ..Change::default()
+            },
+        ),
+        (
+            "an empty one, with a label",
+            Change { anew: true, label: Some(Some("x".into())), ..Change::default() },
+        ),
         (
             "all at once",
             Change {
-                expected_generation: Some(3),
+                expected_generation: Some(4),
                 delete: vec!["shop.wish".into()],
                 write: vec![set("shop.cart", "[2]"), set("a.first", "0"), set("z.last", "0")],
                 renewal: Some(Renewal::new(verifier(5))),
@@ -77,7 +94,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
                 persistent: Some(true),
                 label: Some(Some("all".into())),
                 touch: true,
-                ..guarded(Change::default(), "shop.wish", Some(4))
+                ..guarded(Change::default(), "shop.wish", None)
             },
         ),
     ];

@@ -128,6 +128,7 @@ impl Dice {
             change.principal = Some(self.principal());
             change.authenticated = self.once_in(2);
         }
+        change.anew = self.once_in(8);
         change.limits = self.once_in(8).then(|| self.limits());
         change.persistent = self.once_in(8).then(|| self.once_in(2));
         change.label = self.once_in(8).then(|| Some(self.pick(&["", "a label", "\u{202e}"]).into()));

@@ -104,6 +104,7 @@ pub(super) fn update(selector: &Selector, change: &Change) -> Values {
         .and(label.is_some())
         .and(label.and_then(Option::as_deref).map(|label| label.as_bytes().to_vec()))
         .and(change.touch)
+        .and(change.anew)
 }
 
 fn bytes(verifier: VerifierHash) -> Vec<u8> {

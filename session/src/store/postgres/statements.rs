@@ -101,21 +101,23 @@ const UPDATE: &str = "
             ELSE 'holds' END AS verdict
         FROM timed),
     changed AS MATERIALIZED (
-        SELECT selector, now, created, revision + 1 AS revision,
+        SELECT selector, now, revision + 1 AS revision,
+            CASE WHEN $anew THEN now ELSE created END AS created,
             generation + ($verifier IS NOT NULL)::int AS generation,
             coalesce($verifier, verifier) AS verifier,
             CASE WHEN $verifier IS NULL THEN renewed ELSE now END AS renewed,
-            CASE WHEN $sets_principal THEN $principal ELSE principal END AS principal,
-            CASE WHEN $sets_principal AND principal IS NULL AND $principal IS NOT NULL THEN revision + 1 ELSE signed_in END AS signed_in,
+            CASE WHEN $sets_principal THEN $principal WHEN NOT $anew THEN principal END AS principal,
+            CASE WHEN $sets_principal AND (principal IS NULL OR $anew) AND $principal IS NOT NULL THEN revision + 1
+                ELSE signed_in END AS signed_in,
             $sets_principal AND principal IS DISTINCT FROM $principal AS other_principal,
-            CASE WHEN $authenticated THEN now ELSE authenticated END AS authenticated,
+            CASE WHEN $authenticated THEN now WHEN NOT $anew THEN authenticated END AS authenticated,
             coalesce($idle::text::numeric, idle) AS idle,
             coalesce($absolute::text::numeric, absolute) AS absolute,
             coalesce($persistent, persistent) AS persistent,
-            CASE WHEN $sets_label THEN $label ELSE label END AS label,
+            CASE WHEN $sets_label THEN $label WHEN NOT $anew THEN label END AS label,
             CASE WHEN $touches THEN greatest(touched, now) ELSE touched END AS touched,
-            CASE WHEN cardinality($wire_keys::text[]) + cardinality($deleted::text[]) = 0 THEN cells
-            ELSE (cells - $deleted::text[]) || (
+            CASE WHEN cardinality($wire_keys::text[]) + cardinality($deleted::text[]) = 0 AND NOT $anew THEN cells
+            ELSE (CASE WHEN $anew THEN '{}' ELSE cells - $deleted::text[] END) || (
                 SELECT coalesce(jsonb_object_agg(w.wire_key, concat(revision + 1, '@' || {ttl}, ' ', w.json)), '{}')
                 FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) END AS cells
         FROM judged WHERE verdict = 'holds'),
@@ -129,7 +131,7 @@ const UPDATE: &str = "
         WHERE a.other_principal AND t.selector = o.selector AND o.rank >= $most AND t.principal = $principal),
     written AS (
         UPDATE {table} t SET revision = a.revision, generation = a.generation, verifier = a.verifier,
-            renewed = a.renewed, principal = a.principal,
+            created = a.created, renewed = a.renewed, principal = a.principal,
             signed_in = a.signed_in, authenticated = a.authenticated, idle = a.idle, absolute = a.absolute,
             persistent = a.persistent, label = a.label, touched = a.touched, cells = a.cells, expires = a.expires
         FROM admitted a WHERE t.selector = a.selector RETURNING t.revision),
@@ -211,6 +213,7 @@ const UPDATE_TAKES: &[&str] = &[
     "sets_label",
     "label",
     "touches",
+    "anew",
 ];
 
 pub(super) struct Statements {

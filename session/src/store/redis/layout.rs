@@ -119,6 +119,7 @@ fn flags(change: &Change) -> String {
         (change.persistent == Some(false), 'E'),
         (matches!(change.label, Some(Some(_))), 'b'),
         (matches!(change.label, Some(None)), 'B'),
+        (change.anew, 'n'),
         (change.touch, 't'),
     ];
     flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect()

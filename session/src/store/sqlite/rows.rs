@@ -116,6 +116,10 @@ impl<'c> Rows<'c> {
     /// Writes meta, and the cells that `change` names (G8). `next` is the record after the change.
     pub(super) async fn write(&mut self, change: &Change, next: &Record) -> Result<(), StoreError> {
         self.write_meta(UPDATE, next.meta()).await?;
+        if change.anew {
+            let statement = self.bound(DELETE_CELLS);
+            self.run(statement).await?;
+        }
         for key in &change.delete {
             let statement = self.bound(DELETE_CELL).bind(key.as_str().to_owned());
             self.run(statement).await?;

@@ -28,6 +28,7 @@ pub(super) enum Fault {
     Upserts,
     IgnoresGuards,
     IgnoresGeneration,
+    KeepsTheOldSession,
     /// Of several cells written at once, the last one is lost.
     DropsACell,
     /// `Conflict` returns the record as it was when it was last loaded.
@@ -240,6 +241,9 @@ impl Sketch {
         }
         if self.is(Fault::IgnoresGeneration) {
             change.expected_generation = None;
+        }
+        if self.is(Fault::KeepsTheOldSession) {
+            change.anew = false;
         }
         let Some(record) = self.get(selector)? else {
             if self.is(Fault::Upserts) {

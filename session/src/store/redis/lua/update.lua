@@ -1,7 +1,7 @@
 -- Applies a change to a record; as Record::apply, atomically.
 -- In: a record's Redis key; the generation or nothing; the numbers of guards, deletes and writes; flags; the wire keys of the guards, the
 -- deletes and the writes; per guard a revision or nothing; per write '[<time to live>] <json>'; then the values that the flags announce:
--- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not), b label (B none), t touch.
+-- r verifier, p principal (P none), a authenticated, l idle and absolute, e persistent (E not), b label (B none), n begins anew, t touch.
 -- Out: 0 gone; 1 done, with the revision, the principal before if it is no longer the same, and, if the index should be updated, the
 -- principal, since when it is signed in, and until when the session may live; 2 conflict, with the time and all fields;
 -- 3 damaged; 4 of a later release.
@@ -82,6 +82,21 @@ if find(flags, '[^t]') then
     set[n + 1], set[n + 2] = field, value
     n = n + 2
   end
+  if asked('n') then
+    m.created, m.principal, m.authenticated = number(now), nil, nil
+    if before and not asked('p') then cut[#cut + 1] = '@p' end
+    if there[4] and not asked('b') then cut[#cut + 1] = '@l' end
+    local kept, all = {}, call('HGETALL', k)
+    for at = first_write, last do kept[ARGV[at]] = true end
+    for at = 1, #all, 2 do
+      local key, value = all[at], all[at + 1]
+      if string.byte(key) ~= 64 and not kept[key] then
+        -- What cannot be read is not removed, as it is not overwritten.
+        if not (find(value, '^%d+@?%d* ') and is_utf8(value)) then return {3} end
+        cut[#cut + 1] = key
+      end
+    end
+  end
   if asked('r') then
     put('@v', next_argument())
     m.generation, m.renewed = plus(1, m.generation), number(now)
@@ -93,7 +108,7 @@ if find(flags, '[^t]') then
   end
   if asked('P') then
     m.principal = nil
-    if before then cut[#cut + 1] = '@p' end
+    if before and not asked('n') then cut[#cut + 1] = '@p' end
   end
   if asked('a') then m.authenticated = number(now) end
   if asked('l') then
@@ -102,7 +117,7 @@ if find(flags, '[^t]') then
   if asked('e') then m.persistent = '1' end
   if asked('E') then m.persistent = '0' end
   if asked('b') then put('@l', next_argument()) end
-  if asked('B') and there[4] then cut[#cut + 1] = '@l' end
+  if asked('B') and there[4] and not asked('n') then cut[#cut + 1] = '@l' end
   m.over = over(m)
   put('@m', cold(m))
 end
