@@ -44,6 +44,21 @@ struct Plan {
     lost: Option<bool>,
 }
 
+/// What a handler does between its operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Between {
+    /// It saves, and acknowledges an error: what comes after is a commit of its own.
+    Save,
+    Reload,
+}
+
+/// A request whose handler saves or reloads.
+#[derive(Clone, Debug)]
+struct Handler {
+    first: Vec<Op>,
+    then: Vec<(Between, Vec<Op>)>,
+}
+
 /// What one request did, as seen from outside.
 #[derive(Clone, Debug)]
 struct Observed {
@@ -60,6 +75,8 @@ struct Observed {
     cookie: Option<SessionId>,
     /// When it loaded and when it was answered.
     span: (usize, usize),
+    /// The commit of the same request that came before, if this is not its first.
+    after: Option<usize>,
 }
 
 type Fields = Vec<(&'static str, String)>;
@@ -165,7 +182,9 @@ fn explained(
 ) -> bool {
     let respects_time = |order: &[usize]| {
         order.iter().enumerate().all(|(at, earlier)| {
-            order[at + 1..].iter().all(|later| seen[*later].span.1 > seen[*earlier].span.0)
+            order[at + 1..].iter().all(|later| {
+                seen[*later].span.1 > seen[*earlier].span.0 && seen[*earlier].after != Some(*later)
+            })
         })
     };
     // A request whose answer was lost may have happened or not, or it only ended its session.
@@ -310,6 +329,7 @@ fn explore(seed: u64, samples: usize, plan: impl Fn(&mut Dice, &[Vec<Op>]) -> Ve
         }
     }
     let shortest = wrong.iter().min_by_key(|text| text.len());
+    assert!(histories > 10_000, "{histories}");
     assert!(
         wrong.is_empty(),
         "{} of {histories} histories are wrong, such as\n{}",
@@ -376,6 +396,74 @@ fn two_sign_ins_with_one_cookie_leave_one_session_and_one_cookie() {
         }
     }
     assert!(histories > 50_000, "{histories}");
+}
+
+/// Handlers that save in the middle, or load again, beside requests that change who is signed in. Each save is a commit of its own.
+#[test]
+fn with_saves_and_reloads() {
+    let requests = requests();
+    // A take is dropped if the field was written since the handler saw it, also by a request that its own save came after.
+    let is_plain = |op: &Op| {
+        !matches!(op, Op::SignIn(_) | Op::SignOut | Op::Renew | Op::Purge | Op::CopyIf | Op::Take(_))
+    };
+    let plain: Vec<_> = requests.iter().filter(|ops| ops.iter().all(is_plain)).collect();
+    let (mut dice, by) = (Dice(5), permutations(4));
+    let (mut wrong, mut histories) = (Vec::new(), 0);
+    for _ in 0..samples(1000) {
+        let signed_in = *dice.pick(&[None, None, Some("A")]);
+        let mut handler = || {
+            let ops = (*dice.pick(&plain)).clone();
+            let between = *dice.pick(&[Between::Save, Between::Save, Between::Reload]);
+            match between {
+                // Both parts are one commit.
+                Between::Reload => {
+                    let at = dice.below(ops.len() + 1);
+                    let (first, last) = ops.split_at(at);
+                    Handler { first: first.to_vec(), then: vec![(between, last.to_vec())] }
+                }
+                Between::Save => Handler { first: ops, then: vec![(between, (*dice.pick(&plain)).clone())] },
+            }
+        };
+        let handlers = [handler(), handler()];
+        let alone = Plan { browser: Browser::First, ops: dice.pick(&requests).clone(), lost: None };
+        // Late sets are decided cell by cell; see `tells_a_late_write`.
+        let renews =
+            |op: &Op| matches!(op, Op::Renew) || signed_in.is_some_and(|user| *op == Op::SignIn(user));
+        if alone.ops.iter().any(renews) {
+            continue;
+        }
+        if handlers.iter().all(|handler| handler.then.iter().all(|(between, _)| *between == Between::Save)) {
+            continue; // Five commits have too many orders.
+        }
+        for _ in 0..40 {
+            let mut world = World::new(signed_in);
+            let (plans, seen) = world.run_handlers(&handlers, &alone, &mut dice);
+            // The specification does not follow a session that a handler began, from commit to commit.
+            let begins = seen.iter().any(|part| part.met == Met::Nobody && part.after.is_some());
+            if begins || tells_a_late_write(&plans) {
+                continue;
+            }
+            histories += 1;
+            let left = world.left(&seen);
+            let orders: Vec<Vec<usize>> = by
+                .iter()
+                .map(|order| order.iter().copied().filter(|at| *at < seen.len()).collect())
+                .collect();
+            if !explained(signed_in, &plans, &seen, &left, &orders) {
+                wrong.push(format!(
+                    "signed in {signed_in:?}\n  {handlers:?}\n  {plans:?}\n  {seen:?}\n  left {left:?}"
+                ));
+            }
+        }
+    }
+    let shortest = wrong.iter().min_by_key(|text| text.len());
+    assert!(histories > 10_000, "{histories}");
+    assert!(
+        wrong.is_empty(),
+        "{} of {histories} histories are wrong, such as\n{}",
+        wrong.len(),
+        shortest.unwrap()
+    );
 }
 
 #[test]

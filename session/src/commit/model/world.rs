@@ -5,8 +5,8 @@ use std::{collections::HashMap, panic::Location, rc::Rc, sync::LazyLock, time::D
 use actix_web::ResponseError;
 
 use super::{
-    Dice, Left, Observed, Plan,
-    spec::{Met, Op, Sessions, begin},
+    Between, Dice, Handler, Left, Observed, Plan,
+    spec::{Browser, Met, Op, Sessions, begin},
 };
 use crate::{
     commit::{
@@ -222,6 +222,115 @@ impl World {
         seen.into_iter().map(Option::unwrap).collect()
     }
 
+    /// Handlers that save or load again, and a request that does neither, one step at a time in a random order. Returns each commit as
+    /// a request of its own.
+    pub(super) fn run_handlers(
+        &mut self,
+        handlers: &[Handler],
+        alone: &Plan,
+        dice: &mut Dice,
+    ) -> (Vec<Plan>, Vec<Observed>) {
+        let alone = Handler { first: alone.ops.clone(), then: Vec::new() };
+        let all = handlers.iter().chain([&alone]);
+        let mut open: Vec<_> = all.map(|handler| (handler.clone(), None::<(Running, Observed)>)).collect();
+        let (mut plans, mut seen) = (Vec::new(), Vec::new());
+        while !open.is_empty() {
+            self.time += 1;
+            let at = dice.below(open.len());
+            let (handler, request) = &mut open[at];
+            let Some((running, part)) = request else {
+                let first = Plan { browser: Browser::First, ops: handler.first.clone(), lost: None };
+                *request = Some(self.load(&first));
+                continue;
+            };
+            if running.commit.is_none()
+                && let Some((Between::Reload, ops)) = handler.then.first().cloned()
+            {
+                handler.then.remove(0);
+                if let Some(id) = running.ledger.can_reload() {
+                    self.reload(running, id);
+                }
+                part.ops.extend(ops.iter().filter_map(|op| perform(&mut running.ledger, *op)));
+                continue;
+            }
+            if !self.part(running, part) {
+                continue;
+            }
+            let is_last = handler.then.is_empty();
+            if is_last && let CookieAction::Set { id, .. } = running.ledger.send_head() {
+                part.cookie = Some(id);
+                part.in_place = self.cookies.iter().any(|cookie| cookie.selector == id.selector);
+            }
+            plans.push(Plan { browser: Browser::First, ops: part.ops.clone(), lost: None });
+            seen.push(part.clone());
+            if is_last {
+                drop(open.remove(at));
+                continue;
+            }
+            let (_, ops) = handler.then.remove(0);
+            part.after = Some(seen.len() - 1);
+            part.ops = ops.iter().filter_map(|op| perform(&mut running.ledger, *op)).collect();
+        }
+        (plans, seen)
+    }
+
+    /// One store call of a commit, or its beginning; whether it has ended.
+    fn part(&mut self, running: &mut Running, seen: &mut Observed) -> bool {
+        seen.span.1 = self.time;
+        let (commit, covered, next) = match running.commit.take() {
+            None => {
+                if let Some(id) = running.ledger.must_reload() {
+                    self.reload(running, id);
+                }
+                if !running.ledger.needs_commit() {
+                    seen.status = 200;
+                    return true;
+                }
+                let request = running.ledger.request().unwrap();
+                let covered = request.operations.clone();
+                let mut commit = Commit::new(request, rules());
+                let next = commit.begin();
+                (commit, covered, next)
+            }
+            Some((mut commit, covered, next)) => {
+                let next = match next {
+                    Next::Wait(_) => commit.waited(Duration::ZERO),
+                    call => {
+                        let answer = self.call(&call, running, seen);
+                        commit.answered(answer, Duration::ZERO)
+                    }
+                };
+                (commit, covered, next)
+            }
+        };
+        let Next::Finish(finish) = next else {
+            running.commit = Some((commit, covered, next));
+            return false;
+        };
+        let (result, fresh) = running.ledger.settle(&covered, finish);
+        if let Err(error) = &result {
+            error.acknowledge();
+        }
+        drop(running.ledger.forget_acknowledged());
+        if fresh == Fresh::Replay {
+            Self::replay(running);
+        }
+        seen.status = result.err().map_or(200, |error| ResponseError::status_code(&error).as_u16());
+        seen.fresh &= !running.left_home;
+        true
+    }
+
+    fn reload(&self, running: &mut Running, id: SessionId) {
+        let found = self.record(id.selector).map(|record| Loaded::new(record.clone(), self.now));
+        running.ledger.reloaded(found);
+        Self::replay(running);
+    }
+
+    fn replay(running: &mut Running) {
+        let (arrival, operations) = running.ledger.to_replay();
+        running.ledger.replayed(Fold::replay(&operations, arrival.base()));
+    }
+
     fn record(&self, key: Selector) -> Option<&Record> {
         self.records.get(&key).filter(|record| !record.is_expired(self.now))
     }
@@ -250,6 +359,7 @@ impl World {
                 in_place: true,
                 cookie: None,
                 span: (self.time, 0),
+                after: None,
             },
         )
     }
@@ -302,8 +412,7 @@ impl World {
         };
         let (result, fresh) = running.ledger.settle(&covered, finish);
         if fresh == Fresh::Replay {
-            let (arrival, operations) = running.ledger.to_replay();
-            running.ledger.replayed(Fold::replay(&operations, arrival.base()));
+            Self::replay(running);
         }
         if std::mem::take(&mut running.saves) {
             return self.begin(running, seen);
