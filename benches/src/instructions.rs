@@ -16,7 +16,7 @@ use std::{
 
 use actix_web::rt::SystemRunner;
 
-use crate::in_process::{Case, Requests};
+use crate::in_process::Case;
 
 /// The name of the function that callgrind watches.
 const COUNTED: &str = "*instructions::counted*";
@@ -47,13 +47,14 @@ pub(crate) fn count(
     };
     // What is made at first use is not part of what a request costs.
     system.block_on(requests(50));
-    counted(system, requests);
+    counted(|| system.block_on(requests(REQUESTS)));
     Ok(())
 }
 
+/// What callgrind counts.
 #[inline(never)]
-fn counted(system: &SystemRunner, requests: &Requests) {
-    system.block_on(requests(REQUESTS));
+pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 /// Whether valgrind is installed.

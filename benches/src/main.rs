@@ -10,6 +10,8 @@ mod requests;
 mod in_process;
 mod instructions;
 #[cfg(feature = "servers")]
+mod client;
+#[cfg(feature = "servers")]
 mod stats;
 #[cfg(feature = "servers")]
 mod servers;
@@ -36,6 +38,7 @@ session-bench [--quick] [<part>..]      measures, and writes docs/benchmarks.md 
 session-bench --instructions [--write]  counts instructions and compares them with benches/instructions.txt, or writes it; needs valgrind
 session-bench --count <case> <who>      runs a case of bare, ours or theirs, to be counted:
   valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*instructions::counted*' target/release/session-bench --count read ours
+session-bench --client <url> <call>     makes calls of load or update on a session in an empty Redis, to be counted in the same way
 session-bench --sweep <url> <n>         what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
 
@@ -50,6 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["--instructions", "--write"] => instructions::run(&system.block_on(in_process::cases())?, true),
         #[cfg(feature = "servers")]
         ["--serve", app, store, size, core] => system.block_on(serve::run(app, store, size, core)),
+        #[cfg(feature = "servers")]
+        ["--client", url, call] => client::count(&system, url, call),
         #[cfg(feature = "servers")]
         ["--sweep", url, expired] => system.block_on(sweep::run(url, expired.parse()?)),
         #[cfg(feature = "servers")]

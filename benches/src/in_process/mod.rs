@@ -12,7 +12,7 @@ use std::sync::Arc;
 use actix_typed_session::{Key, KeyError, SessionMiddleware, store::MemoryStore};
 use actix_web::{App, cookie};
 
-pub(crate) use self::case::{Case, Requests};
+pub(crate) use self::case::Case;
 use self::{case::app, memory::Memory};
 use crate::{
     requests::{ours, store::Measured, theirs},

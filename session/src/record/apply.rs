@@ -67,6 +67,11 @@ impl Record {
         Self { meta, cells }
     }
 
+    /// The same for cells that are sorted by wire key, each key once.
+    pub(super) const fn from_sorted(meta: Meta, cells: Vec<(WireKey, Cell)>) -> Self {
+        Self { meta, cells }
+    }
+
     /// All but the cells.
     #[must_use]
     pub fn meta(&self) -> &Meta {

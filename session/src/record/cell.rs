@@ -2,9 +2,9 @@
 //!
 //! In: a name, a revision, a JSON text. Out: [`WireKey`], [`Cell`]. Never: what the value means.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, fmt, ops::Range, sync::Arc};
 
-use super::{json::Json, time::Timestamp};
+use super::{json::Json, text::Text, time::Timestamp};
 
 /// The name of a cell, `shop.cart`: schema name, dot, field key.
 #[derive(Clone)]
@@ -13,7 +13,7 @@ pub struct WireKey(KeyText);
 #[derive(Clone)]
 enum KeyText {
     Static(&'static str),
-    Shared(Arc<str>),
+    Shared(Text),
 }
 
 impl WireKey {
@@ -23,12 +23,17 @@ impl WireKey {
         Self(KeyText::Static(text))
     }
 
+    /// The key in the bytes `range` of a record's text.
+    pub(super) fn from_part(text: &Arc<str>, range: Range<usize>) -> Option<Self> {
+        Text::part(text, range).map(|text| Self(KeyText::Shared(text)))
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             KeyText::Static(text) => text,
-            KeyText::Shared(text) => text,
+            KeyText::Shared(text) => text.as_str(),
         }
     }
 }
@@ -120,15 +125,50 @@ impl Cell {
     /// Reads what [`to_text`](Self::to_text) wrote; `None` if it is anything else. The JSON is not looked at.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let (head, json) = text.split_once(' ')?;
-        let (revision, expires) = match head.split_once('@') {
-            None => (head, None),
-            Some((revision, at)) => (revision, Some(Timestamp::from_millis(at.parse().ok()?))),
-        };
-        Some(Self { revision: revision.parse().ok()?, expires, json: Json::from_store(json) })
+        let head = Head::of(text)?;
+        Some(Self::new(head.revision, head.expires, Json::from_store(text.get(head.json..)?)))
+    }
+
+    /// The same for the bytes `range` of a record's text.
+    pub(super) fn from_part(text: &Arc<str>, range: Range<usize>) -> Option<Self> {
+        let head = Head::of(text.get(range.clone())?)?;
+        let json = Text::part(text, range.start + head.json..range.end)?;
+        Some(Self::new(head.revision, head.expires, Json::of_text(json)))
     }
 
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|at| now >= at)
+    }
+}
+
+/// What a cell's text begins with.
+struct Head {
+    revision: u64,
+    expires: Option<Timestamp>,
+    /// Where the JSON begins.
+    json: usize,
+}
+
+impl Head {
+    fn of(text: &str) -> Option<Self> {
+        let mut at = 0;
+        let mut number = || {
+            let digits = text.as_bytes().get(at..)?;
+            let mut number = 0_u64;
+            for (read, byte) in digits.iter().enumerate() {
+                if !byte.is_ascii_digit() {
+                    at += read + 1;
+                    return (read > 0).then_some((number, *byte));
+                }
+                number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            }
+            None
+        };
+        let (revision, end) = number()?;
+        let (expires, end) = match end {
+            b'@' => number().map(|(at, end)| (Some(Timestamp::from_millis(at)), end))?,
+            _ => (None, end),
+        };
+        (end == b' ').then_some(Self { revision, expires, json: at })
     }
 }

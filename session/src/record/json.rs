@@ -5,17 +5,16 @@
 use std::{
     any::{Any, TypeId},
     fmt,
-    sync::Arc,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::nulls::Nulls;
+use super::{nulls::Nulls, text::Text};
 
 /// The JSON text of one value, kept byte for byte. `Debug` shows its length only: values are the visitor's secrets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Json(Arc<str>);
+pub struct Json(Text);
 
 impl Json {
     /// Encodes `value`.
@@ -49,13 +48,18 @@ impl Json {
     /// Whether this is `null`: the field was cleared.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        &*self.0 == "null"
+        self.as_str() == "null"
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The same as [`from_store`](Self::from_store), for a part of a record's text.
+    pub(super) const fn of_text(text: Text) -> Self {
+        Self(text)
     }
 
     /// [`encode`](Self::encode) for the value of a field. Text that needs no escapes is copied.
@@ -67,7 +71,7 @@ impl Json {
     }
 
     pub(crate) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, serde_json::Error> {
-        self.plain_text().map_or_else(|| serde_json::from_str(&self.0), Ok)
+        self.plain_text().map_or_else(|| serde_json::from_str(self.as_str()), Ok)
     }
 
     /// Whether this text, which is that of `value`, reads as `value` again.
@@ -80,7 +84,7 @@ impl Json {
 
     /// Why `value`, which has this text, has `null` in it.
     pub(crate) fn nulls_of<T: Serialize + ?Sized>(&self, value: &T) -> Nulls {
-        if self.0.contains("null") { Nulls::of(value) } else { Nulls::default() }
+        if self.as_str().contains("null") { Nulls::of(value) } else { Nulls::default() }
     }
 
     /// The value, if it is text that is written without escapes and `T` is `String`; most cells of most sessions are.
@@ -88,7 +92,7 @@ impl Json {
         if TypeId::of::<T>() != TypeId::of::<String>() {
             return None;
         }
-        let text = self.0.strip_prefix('"')?.strip_suffix('"').filter(|text| is_plain(text))?;
+        let text = self.as_str().strip_prefix('"')?.strip_suffix('"').filter(|text| is_plain(text))?;
         let mut same_type = Some(text.to_owned());
         (&mut same_type as &mut dyn Any).downcast_mut::<Option<T>>()?.take()
     }
@@ -112,7 +116,7 @@ fn is_plain(text: &str) -> bool {
 
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Json({} bytes)", self.0.len())
+        write!(f, "Json({} bytes)", self.as_str().len())
     }
 }
 

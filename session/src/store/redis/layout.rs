@@ -4,7 +4,7 @@
 //! sends.
 //!
 //! Meta is in fields that begin with `@`, as words with spaces between them and numbers as decimal text. A cell is under its wire key, as
-//! [`Cell::to_text`] writes it. What a later release adds, unknown fields that begin with `@` and further words at the end, stays as it
+//! [`Cell::to_text`](crate::record::Cell::to_text) writes it. What a later release adds, unknown fields that begin with `@` and further words at the end, stays as it
 //! is (G5).
 //!
 //! | Field | Holds |
@@ -23,9 +23,10 @@ use crate::{
     id::public::VerifierHash,
     record::{
         apply::Record,
-        cell::{Cell, WireKey},
+        cell::WireKey,
         change::{CellWrite, Change, NewRecord},
         meta::{FORMAT, Meta, Principal, Unreadable},
+        stored::StoredCells,
         time::{Limits, Timestamp},
     },
     store::{
@@ -162,7 +163,7 @@ fn loaded(seconds: &Reply, micros: &Reply, fields: &Reply) -> Result<Option<Load
 /// A record from fields and values in turn.
 fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
     let (mut meta, mut size) = (Fields::default(), 0_usize);
-    let mut found = Vec::with_capacity(fields.len() / 2);
+    let mut cells = StoredCells::with_capacity(fields.len() / 2);
     for pair in fields.chunks(2) {
         let [Reply::BulkString(field), Reply::BulkString(value)] = pair else {
             return Err(Unreadable::Garbage);
@@ -175,19 +176,14 @@ fn record(fields: &[Reply]) -> Result<Record, Unreadable> {
             b"@p" => meta.principal = Some(value),
             b"@l" => meta.label = Some(value),
             [b'@', ..] => {}
-            _ => found.push((field, value)),
+            _ => cells.push(field, value),
         }
     }
     if size > HUGE {
         return Err(Unreadable::Garbage);
     }
     // Meta comes first: its format says whether the cells can be understood.
-    let meta = meta.read()?;
-    let mut cells = Vec::with_capacity(found.len());
-    for (key, cell) in found {
-        cells.push((WireKey::from(utf8(key)?), Cell::from_text(utf8(cell)?).ok_or(Unreadable::Garbage)?));
-    }
-    Ok(Record::from_parts(meta, cells))
+    cells.into_record(meta.read()?)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {

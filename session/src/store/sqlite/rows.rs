@@ -17,6 +17,7 @@ use crate::{
         cell::{Cell, WireKey},
         change::Change,
         meta::{Meta, Principal, Unreadable},
+        stored::StoredCells,
         time::Timestamp,
     },
     store::{
@@ -87,16 +88,16 @@ impl<'c> Rows<'c> {
             return Ok(None);
         }
         let mut meta = None;
-        let mut cells = Vec::with_capacity(rows.len());
+        let mut cells = StoredCells::with_capacity(rows.len());
         for row in &rows {
-            let text = text(row, 1)?.ok_or(Unreadable::Garbage)?;
-            match wire_key(row)? {
-                None => meta = Some(Meta::from_text(text)?),
-                Some(key) => cells.push((key, Cell::from_text(text).ok_or(Unreadable::Garbage)?)),
+            let value = text(row, 1)?.ok_or(Unreadable::Garbage)?;
+            match text(row, 0)? {
+                None => meta = Some(Meta::from_text(value)?),
+                Some(wire_key) => cells.push(wire_key.as_bytes(), value.as_bytes()),
             }
         }
         let meta = meta.ok_or(Unreadable::Garbage)?;
-        Ok(Some(Record::from_parts(meta, cells)))
+        Ok(Some(cells.into_record(meta)?))
     }
 
     /// Whether anything is stored under the selector, readable or not.
@@ -218,10 +219,6 @@ pub(super) async fn delete_all(
 
 fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {
     row.try_get(column).map_err(before_commit)
-}
-
-fn wire_key(row: &SqliteRow) -> Result<Option<WireKey>, StoreError> {
-    Ok(text(row, 0)?.map(WireKey::from))
 }
 
 /// A time as SQLite's signed integer, which is enough for a column that only finds expired records.
