@@ -22,6 +22,9 @@ use super::{
     url::Endpoint,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Purpose {

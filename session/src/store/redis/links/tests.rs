@@ -1,0 +1,66 @@
+//! Connections to a server of the test's own, which answers every command alike.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{advance, pause, resume},
+};
+
+use super::*;
+use crate::store::redis::{connection::LONGEST_IDLE, dial::Serves, url::Credentials};
+
+async fn pong(mut client: TcpStream) {
+    while client.read(&mut [0; 256]).await.is_ok_and(|length| length > 0) {
+        client.write_all(b"+PONG\r\n").await.unwrap();
+    }
+}
+
+/// The links to a server, and where it listens.
+async fn links() -> (Links, Endpoint) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let endpoint = Endpoint { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(pong(client));
+        }
+    });
+    let dialer = Dialer {
+        credentials: Credentials::default(),
+        database: 0,
+        tls: None,
+        connect_timeout: Duration::from_mins(10),
+        response_timeout: Duration::from_mins(10),
+        serves: Serves::Watch,
+    };
+    (Links::new(dialer), endpoint)
+}
+
+/// A firewall forgets a connection that was idle, and tells neither side: what is sent on it is lost.
+#[tokio::test]
+async fn a_connection_that_a_firewall_may_have_forgotten_is_not_used_again() {
+    let (links, endpoint) = links().await;
+    let connection = || links.to(&endpoint, Purpose::Commands);
+    let first = connection().await.unwrap();
+    first.ask(&["PING"]).await.unwrap();
+    let idle_for_half_of_it = || async {
+        pause();
+        advance(LONGEST_IDLE / 2).await;
+        resume();
+    };
+    idle_for_half_of_it().await;
+    assert_eq!(
+        connection().await.unwrap().opened(),
+        first.opened(),
+        "a connection that was used lately is kept"
+    );
+    idle_for_half_of_it().await;
+    let second = connection().await.unwrap();
+    assert!(!first.has_ended(), "neither side was told that the connection ended");
+    assert_ne!(second.opened(), first.opened());
+    second.ask(&["PING"]).await.unwrap();
+    assert_eq!(connection().await.unwrap().opened(), second.opened());
+}
