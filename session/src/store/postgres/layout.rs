@@ -144,27 +144,43 @@ async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
 /// Checks that nobody who is not trusted anyway owns the tables, because a trigger of theirs would run as the application, and that the
 /// user may use them.
 async fn check(lease: &mut Lease, tables: &Tables) -> Result<(), OpenError> {
-    const OWNER: &str = "SELECT o.rolname::text FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner \
+    const OWNER: &str = "SELECT c.oid::regclass::text, o.rolname::text, quote_ident(pg_get_userbyid(n.nspowner)) \
+        FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner \
         JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_database d ON d.datname = current_database() \
         WHERE c.oid IN (to_regclass($1), to_regclass($2)) AND NOT (o.rolsuper OR o.oid = d.datdba \
             OR pg_has_role(o.oid, n.nspowner, 'USAGE') OR pg_has_role(o.oid, 'USAGE')) LIMIT 1";
-    const MISSING: &str = "SELECT string_agg(right_to, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS right_to \
-        WHERE NOT has_table_privilege(to_regclass($1), right_to) \
-            OR (right_to = 'SELECT' AND NOT has_table_privilege(to_regclass($2), right_to))";
+    const MISSING: &str = "SELECT name, string_agg(right_to, ', ' ORDER BY place), quote_ident(current_user) \
+        FROM (VALUES (1, $1, 'SELECT'), (2, $1, 'INSERT'), (3, $1, 'UPDATE'), (4, $1, 'DELETE'), (5, $2, 'SELECT')) \
+            AS needed (place, name, right_to) \
+        WHERE NOT has_table_privilege(to_regclass(name), right_to) GROUP BY name ORDER BY min(place)";
+    let wrong = rows(lease, tables, OWNER).await?;
+    if let Some((table, owner, trusted)) = wrong.into_iter().next() {
+        let statement = format!("ALTER TABLE {table} OWNER TO {trusted}");
+        return Err(OpenError::Owner { table, owner, statement });
+    }
+    let missing = rows(lease, tables, MISSING).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let grants = missing.iter().map(|(name, rights, user)| format!("GRANT {rights} ON {name} TO {user}"));
+    let statement = grants.collect::<Vec<_>>().join("; ");
+    let mut rights: Vec<_> = missing.iter().flat_map(|(_, rights, _)| rights.split(", ")).collect();
+    rights.dedup();
+    Err(OpenError::Rights { table: tables.table.clone(), missing: rights.join(", "), statement })
+}
+
+/// What a statement about the two tables finds.
+async fn rows(
+    lease: &mut Lease,
+    tables: &Tables,
+    sql: &'static str,
+) -> Result<Vec<(String, String, String)>, OpenError> {
     let engine = |failure: Failure| OpenError::Engine(failure.into());
-    let names = || Values::none().and(tables.table.clone()).and(tables.layout.clone()).done();
-    let mut answers = [None, None];
-    for (answer, sql) in answers.iter_mut().zip([OWNER, MISSING]) {
-        let arguments = names().map_err(OpenError::Engine)?;
-        let rows = lease.run(Call { sql: sql.into_sql_str(), arguments }, STATEMENT).await.map_err(engine)?;
-        let text = rows.first().map(|row| row.try_get::<Option<String>, _>(0)).transpose();
-        *answer = text.map_err(|error| engine(Failure::Refused(error)))?.flatten();
-    }
-    match answers {
-        [Some(owner), _] => Err(OpenError::Owner { table: tables.table.clone(), owner }),
-        [None, Some(missing)] => Err(OpenError::Rights { table: tables.table.clone(), missing }),
-        [None, None] => Ok(()),
-    }
+    let names = Values::none().and(tables.table.clone()).and(tables.layout.clone());
+    let arguments = names.done().map_err(OpenError::Engine)?;
+    let rows = lease.run(Call { sql: sql.into_sql_str(), arguments }, STATEMENT).await.map_err(engine)?;
+    let row = |row| sqlx::FromRow::from_row(row).map_err(|error| engine(Failure::Refused(error)));
+    rows.iter().map(row).collect()
 }
 
 async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {

@@ -58,24 +58,26 @@ pub enum OpenError {
     NotAllowed(String),
     /// The tables belong to a role that could run code as the application, by a trigger for example.
     #[error(
-        "{table} or its layout belongs to the role {owner}, which owns neither the schema nor the database; make the owner of the schema \
-         the owner of the tables, or choose another schema"
+        "{table} belongs to the role {owner}, which owns neither the schema nor the database and could run code as the application; if \
+         its rows and triggers are yours, run `{statement}`; otherwise choose another schema"
     )]
     Owner {
         /// The table.
         table: String,
         /// Its owner.
         owner: String,
+        /// What makes the owner of the schema its owner.
+        statement: String,
     },
     /// The user lacks rights on the tables.
-    #[error(
-        "the user may not {missing} on {table} or its layout; grant it as the documentation of `PostgresStore` says"
-    )]
+    #[error("the user may not {missing} on {table} or its layout; as their owner, run `{statement}`")]
     Rights {
         /// The table.
         table: String,
         /// The rights that are missing, separated by commas.
         missing: String,
+        /// What grants them.
+        statement: String,
     },
     /// A later release of this library wrote the tables; they were left as they are.
     #[error(

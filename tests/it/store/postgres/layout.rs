@@ -141,7 +141,11 @@ async fn a_user_without_the_rights_learns_which_are_missing() {
     for right in ["INSERT", "UPDATE", "DELETE", "SELECT"] {
         server.execute(&database, &format!("{grant}; REVOKE {right} ON typed_session FROM {user}")).await;
         let error = options().open().await.expect_err(right);
-        assert!(matches!(&error, OpenError::Rights { missing, .. } if missing == right), "{error}");
+        let OpenError::Rights { missing, statement, .. } = &error else { panic!("{error}") };
+        assert_eq!(missing, right);
+        assert!(error.to_string().contains(&format!("run `{statement}`")), "{error}");
+        server.execute(&database, statement).await;
+        options().open().await.unwrap();
     }
     server.execute(&database, &format!("{grant}; REVOKE SELECT ON typed_session_layout FROM {user}")).await;
     assert!(options().open().await.is_err());
@@ -219,6 +223,16 @@ async fn tables_of_an_untrusted_owner_are_not_used() {
     let url = server.url(&database).replace("postgres@", &format!("{user}@"));
     let error = fails(&url).await;
     assert!(matches!(&error, OpenError::Owner { owner, .. } if *owner == stranger), "{error}");
+    // What the message says is enough, for one table after the other.
+    for table in ["public.typed_session", "public.typed_session_layout"] {
+        let error = fails(&url).await;
+        let OpenError::Owner { statement, .. } = &error else { panic!("{error}") };
+        assert!(statement.starts_with(&format!("ALTER TABLE {table} OWNER TO ")), "{error}");
+        assert!(error.to_string().contains(&format!("run `{statement}`")), "{error}");
+        server.execute(&database, statement).await;
+    }
+    open(&url).await;
+    server.execute(&database, &planted[planted.find("ALTER").unwrap()..]).await;
     // Who may act as the owner trusts it; so does everybody if it owns the schema.
     server.execute(&database, &format!("GRANT {stranger} TO {user}")).await;
     open(&url).await;
