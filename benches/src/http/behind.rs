@@ -13,7 +13,7 @@ use actix_typed_session::{
 };
 use sqlx::PgConnection;
 
-use super::proxy::Proxy;
+use super::{client::Client, proxy::Proxy};
 use crate::{
     servers::{
         Databases,
@@ -105,6 +105,13 @@ fn per(count: u64, requests: u32) -> f64 {
     count as f64 / f64::from(requests)
 }
 
+async fn get(client: &mut Client, path: &str, times: u32) -> Result<(), Box<dyn Error>> {
+    for _ in 0..times {
+        client.get(path).await?;
+    }
+    Ok(())
+}
+
 /// The requests on the wire, one at a time.
 async fn on_wire(
     server: &Server,
@@ -114,13 +121,9 @@ async fn on_wire(
 ) -> Result<(f64, f64, f64), Box<dyn Error>> {
     let (path, mut client) = (format!("/{kind}"), server.client().await?);
     // What the first request of a connection does, such as preparing statements, is not part of it.
-    for _ in 0..20 {
-        client.get(&path).await?;
-    }
+    get(&mut client, &path, 20).await?;
     let before = proxy.passed();
-    for _ in 0..requests {
-        client.get(&path).await?;
-    }
+    get(&mut client, &path, requests).await?;
     let after = proxy.passed();
     Ok((
         per(after.round_trips - before.round_trips, requests),
@@ -147,9 +150,7 @@ async fn on_redis(
         let (path, mut client) = (format!("/{kind}"), server.client().await?);
         redis.reset()?;
         let before = redis.replicated()?;
-        for _ in 0..requests {
-            client.get(&path).await?;
-        }
+        get(&mut client, &path, requests).await?;
         let busy = if kind == "read" { redis.busy()? } else { redis.busy_writing()? };
         all.push(Behind {
             round_trips,
@@ -180,11 +181,9 @@ async fn on_postgres(
     for kind in ["read", "set"] {
         let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
         let (path, mut client) = (format!("/{kind}"), server.client().await?);
-        client.get(&path).await?;
+        get(&mut client, &path, 1).await?;
         let before = Postgres::log_position(&mut outside).await?;
-        for _ in 0..requests {
-            client.get(&path).await?;
-        }
+        get(&mut client, &path, requests).await?;
         let logged = Postgres::log_position(&mut outside).await? - before;
         all.push(Behind {
             round_trips,
