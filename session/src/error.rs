@@ -230,10 +230,7 @@ impl std::error::Error for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let kind = match error.kind() {
-            StoreErrorKind::Unreadable | StoreErrorKind::TooNew => ErrorKind::Unreadable,
-            _ => ErrorKind::StoreUnavailable,
-        };
+        let kind = if error.is_unreadable() { ErrorKind::Unreadable } else { ErrorKind::StoreUnavailable };
         Self::build(kind, None, Some(error))
     }
 }

@@ -53,6 +53,12 @@ impl StoreError {
         self
     }
 
+    /// Whether a record is stored that this release cannot read.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unreadable | StoreErrorKind::TooNew)
+    }
+
     /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {

@@ -12,10 +12,13 @@ use std::{
 use super::{
     harness::Harness,
     index::{principal, sign_in, signed_in},
-    kit::{Bench, new_record, same, write},
+    kit::{Bench, failed, new_record, same, write},
     verdict::{Broken, Held, Verdict},
 };
-use crate::{id::public::Selector, store::contract::SessionStore};
+use crate::{
+    id::public::Selector,
+    store::contract::{Loaded, SessionStore},
+};
 
 /// After how many polls a caller gives up: before the call has begun, in the middle, and when it has most likely ended.
 const POLLS: [u32; 8] = [0, 1, 2, 3, 5, 10, 40, 200];
@@ -115,8 +118,7 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         drop(in_time(b, b.store.update(&changed, &next), "update")?);
         b.live(&changed, "after an `update` of it was given up")?;
         comes_to_hold(|| is_listed_as_it_is(b, &name, &[begun, signs_in, changed, ended]))?;
-        in_time(b, b.store.delete(&changed, None), "delete")?
-            .map_err(|error| super::kit::failed("delete", &error))?;
+        in_time(b, b.store.delete(&changed, None), "delete")?.map_err(|error| failed("delete", &error))?;
         b.dead(&changed, "after `delete`", HALF)?;
     }
     Ok(Held::Held)
@@ -131,13 +133,11 @@ fn is_listed_as_it_is<H: Harness>(b: &Bench<'_, H>, name: &str, of: &[Selector])
     let principal = principal(name);
     let mut live = Vec::new();
     for selector in of {
-        let belongs = |loaded: &crate::store::contract::Loaded| {
-            loaded.record.meta().principal.as_ref() == Some(&principal)
-        };
+        let belongs = |loaded: &Loaded| loaded.record.meta().principal.as_ref() == Some(&principal);
         live.extend(b.load(selector)?.filter(belongs).map(|_| *selector));
     }
     let listed = in_time(b, abilities.sessions_of(&principal), "sessions_of")?;
-    let listed = listed.map_err(|error| super::kit::failed("sessions_of", &error))?;
+    let listed = listed.map_err(|error| failed("sessions_of", &error))?;
     let mut listed: Vec<_> = listed.into_iter().map(|listed| listed.selector).collect();
     live.sort_unstable();
     listed.sort_unstable();

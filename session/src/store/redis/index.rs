@@ -136,8 +136,12 @@ impl RedisStore {
         let mut ended = 0;
         for some in doomed.chunks(TOGETHER) {
             let ids = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
-            let (others, last) = self.last_on_each_server(ids.map(PublicId::selector)).await?;
+            let selectors = ids.map(PublicId::selector);
             // A replica has everything that came before what it has, so waiting for the last delete on each server is enough.
+            let (others, last) = match self.driver.wait {
+                None => (selectors.collect(), Vec::new()),
+                Some(_) => self.last_on_each_server(selectors).await?,
+            };
             for (selectors, durable) in [(others, false), (last, true)] {
                 let delete = |selector| async move {
                     self.delete_record(&selector, "r", Some(principal), durable).await
@@ -220,9 +224,7 @@ impl RedisStore {
                 Ok(Behind::Live(loaded))
             }
             Ok(_) => Ok(Behind::Nothing),
-            Err(error) if matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::TooNew) => {
-                Ok(Behind::Unreadable)
-            }
+            Err(error) if error.is_unreadable() => Ok(Behind::Unreadable),
             Err(error) => Err(error),
         }
     }

@@ -74,7 +74,7 @@ impl RedisStore {
             match self.load_record(selector).await {
                 Ok(None) => {}
                 Ok(Some(_)) => return Ok(Created::Exists),
-                Err(error) if matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::TooNew) => {
+                Err(error) if error.is_unreadable() => {
                     return Ok(Created::Exists);
                 }
                 Err(error) => return Err(error),
