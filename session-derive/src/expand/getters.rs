@@ -6,7 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::method::{Method, docs};
+use super::method::{Method, docs, tracked};
 use crate::ident;
 use crate::model::Schema;
 use crate::model::field::{Default, Field};
@@ -33,8 +33,8 @@ pub(super) fn of_state(schema: &Schema<'_>, field: &Field<'_>) -> Method {
 /// }
 /// ```
 pub(super) fn of_handle(schema: &Schema<'_>, field: &Field<'_>) -> Method {
-    let krate = &schema.krate;
-    getter(schema, field, &quote!(#krate::__private::Tracked::get(#krate::__private::Inside::show(&self.0))))
+    let (krate, tracked) = (&schema.krate, tracked(schema));
+    getter(schema, field, &quote!(#krate::__private::Tracked::get(#tracked)))
 }
 
 fn getter(schema: &Schema<'_>, field: &Field<'_>, state: &TokenStream) -> Method {

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::getters;
-use super::method::Method;
+use super::method::{Method, tracked, tracked_mut};
 use super::setters::setters;
 use crate::ident::{self, local, parameter};
 use crate::model::Schema;
@@ -21,7 +21,8 @@ use crate::model::field::Field;
 /// ```
 pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, handle, name, .. } = schema;
-    let (tracked, formatter, request) = (local("tracked"), local("formatter"), local("request"));
+    let (from, formatter, request) = (local("tracked"), local("formatter"), local("request"));
+    let tracked = tracked(schema);
     let debug = format!("TypedSession({:?})", name.text);
     let (section, link) = (
         format!(
@@ -39,14 +40,14 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
         impl ::core::ops::Deref for #handle {
             type Target = #ident;
             fn deref(&self) -> &#ident {
-                #krate::__private::Tracked::get(#krate::__private::Inside::show(&self.0))
+                #krate::__private::Tracked::get(#tracked)
             }
         }
 
         #[automatically_derived]
         impl ::core::convert::From<#krate::__private::Tracked<#ident>> for #handle {
-            fn from(#tracked: #krate::__private::Tracked<#ident>) -> Self {
-                Self(#krate::__private::Inside::hide(#tracked))
+            fn from(#from: #krate::__private::Tracked<#ident>) -> Self {
+                Self(#krate::__private::Inside::hide(#from))
             }
         }
 
@@ -120,7 +121,7 @@ pub(super) fn of_a_field(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> 
 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, .. } = schema;
-    let update = parameter("update");
+    let (update, tracked, tracked_mut) = (parameter("update"), tracked(schema), tracked_mut(schema));
     // A type parameter must not hide the name of the state.
     let [result, function] = [["R", "Returned"], ["F", "Function"]]
         .map(|[usual, else_this]| format_ident!("{}", if **ident == *usual { else_this } else { usual }));
@@ -129,7 +130,7 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         /// commits first.
         #[track_caller]
         #vis fn update(&mut self, #update: impl ::core::ops::Fn(&mut #ident) + 'static) {
-            #krate::__private::Tracked::update(#krate::__private::Inside::show_mut(&mut self.0), #update);
+            #krate::__private::Tracked::update(#tracked_mut, #update);
         }
 
         /// Changes several fields together and commits immediately. Returns the result of the closure for the data that
@@ -147,7 +148,7 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
             #result: 'static,
             #function: ::core::ops::Fn(&mut #ident) -> #result + 'static,
         {
-            #krate::__private::Tracked::try_update(#krate::__private::Inside::show_mut(&mut self.0), #update)
+            #krate::__private::Tracked::try_update(#tracked_mut, #update)
         }
 
         /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
@@ -161,13 +162,13 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
         #vis fn reload(
             &mut self,
         ) -> impl ::core::future::Future<Output = ::core::result::Result<(), #krate::Error>> + use<> {
-            #krate::__private::Tracked::reload(#krate::__private::Inside::show_mut(&mut self.0))
+            #krate::__private::Tracked::reload(#tracked_mut)
         }
 
         /// The life cycle of the session: renew, purge, save, and the principal.
         #[must_use]
         #vis fn session(&self) -> #krate::Session {
-            #krate::__private::Tracked::session(#krate::__private::Inside::show(&self.0))
+            #krate::__private::Tracked::session(#tracked)
         }
     }
 }

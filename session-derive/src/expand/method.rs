@@ -6,7 +6,20 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue};
 
+use crate::model::Schema;
 use crate::model::field::Field;
+
+/// `Inside::show(&self.0)`: what the handle tracks.
+pub(super) fn tracked(schema: &Schema<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    quote!(#krate::__private::Inside::show(&self.0))
+}
+
+/// `Inside::show_mut(&mut self.0)`: the same, to change it.
+pub(super) fn tracked_mut(schema: &Schema<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    quote!(#krate::__private::Inside::show_mut(&mut self.0))
+}
 
 /// `3` instead of `3usize`, for readers of the expansion.
 pub(super) fn literal(number: usize) -> Literal {

@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::method::{Method, docs, literal};
+use super::method::{Method, docs, literal, tracked_mut};
 use crate::ident::{self, local, parameter};
 use crate::model::Schema;
 use crate::model::field::Field;
@@ -61,13 +61,13 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         }
     };
     let set = if field.principal { quote!(set_principal) } else { quote!(set) };
-    let (index, access) = (literal(field.index), access(ident));
+    let (index, access, tracked) = (literal(field.index), access(ident), tracked_mut(schema));
     method(
         field,
         field.setter(),
         &line,
         &quote!((&mut self, #value: #accepts)),
-        quote!(#krate::__private::Tracked::#set(#krate::__private::Inside::show_mut(&mut self.0), #index, #given, #access);),
+        quote!(#krate::__private::Tracked::#set(#tracked, #index, #given, #access);),
     )
 }
 
@@ -79,8 +79,8 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
 /// ```
 fn update(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let (krate, index, access, update) =
-        (&schema.krate, literal(field.index), access(ident), parameter("update"));
+    let (krate, index, access, update, tracked) =
+        (&schema.krate, literal(field.index), access(ident), parameter("update"), tracked_mut(schema));
     let line = format!(
         "Changes the present value of `{}`. The closure runs immediately, and again on fresh data if another request \
          commits first.",
@@ -91,7 +91,7 @@ fn update(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
         name,
         &line,
         &quote!((&mut self, #update: impl ::core::ops::Fn(&mut #ty) + 'static)),
-        quote!(#krate::__private::Tracked::update_field(#krate::__private::Inside::show_mut(&mut self.0), #index, #access, #update);),
+        quote!(#krate::__private::Tracked::update_field(#tracked, #index, #access, #update);),
     )
 }
 
@@ -103,7 +103,7 @@ fn update(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
 /// ```
 fn clear(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
     let (krate, ident, index) = (&schema.krate, field.ident, literal(field.index));
-    let access = access(ident);
+    let (access, tracked) = (access(ident), tracked_mut(schema));
     let word = ident::word(ident);
     let (set, line) = if field.principal {
         (quote!(set_principal), format!("Signs the user out: sets `{word}` to `None` and ends the session."))
@@ -115,7 +115,7 @@ fn clear(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
         name,
         &line,
         &quote!((&mut self)),
-        quote!(#krate::__private::Tracked::#set(#krate::__private::Inside::show_mut(&mut self.0), #index, ::core::option::Option::None, #access);),
+        quote!(#krate::__private::Tracked::#set(#tracked, #index, ::core::option::Option::None, #access);),
     )
 }
 
@@ -127,14 +127,15 @@ fn clear(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
 /// ```
 fn take(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
     let Field { ident, ty, .. } = field;
-    let (krate, index, access) = (&schema.krate, literal(field.index), access(ident));
+    let (krate, index) = (&schema.krate, literal(field.index));
+    let (access, tracked) = (access(ident), tracked_mut(schema));
     let line = format!("Takes `{}` to show it once, and leaves `None`.", ident::word(ident));
     method(
         field,
         name,
         &line,
         &quote!((&mut self) -> #ty),
-        quote!(#krate::__private::Tracked::take(#krate::__private::Inside::show_mut(&mut self.0), #index, #access)),
+        quote!(#krate::__private::Tracked::take(#tracked, #index, #access)),
     )
 }
 
