@@ -138,24 +138,25 @@ impl ::actix_typed_session::SessionState for Shop {
     fn decode_section(
         __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
-        ::core::result::Result::Ok(Self {
+        let __section = Self {
             cart: <Vec<
                 Line,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || <Vec<Line> as ::core::default::Default>::default(),
-            )?,
+            ),
             first: <Option<
                 String,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || ::core::option::Option::None,
-            )?,
+            ),
             last: <String as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || "-".to_owned(),
-            )?,
-        })
+            ),
+        };
+        ::actix_typed_session::__private::SectionReader::finish(__cells, __section)
     }
     fn field(
         &self,

@@ -65,11 +65,12 @@ fn table(schema: &Schema<'_>) -> TokenStream {
 /// ```text
 /// fn decode_section(cells: &mut SectionReader<'_>) -> Result<Self, CellError> {
 ///     // In the order of the wire keys.
-///     Ok(Self { user: <Option<u64> as FieldValue>::read(cells, || None)? })
+///     let section = Self { user: <Option<u64> as FieldValue>::read(cells, || None) };
+///     SectionReader::finish(cells, section)
 /// }
 /// ```
 fn decode(schema: &Schema<'_>) -> TokenStream {
-    let (krate, cells) = (&schema.krate, &local("cells"));
+    let (krate, cells, section) = (&schema.krate, &local("cells"), local("section"));
     let fields = schema.stored().into_iter().map(|field| {
         let (ident, value) = (field.ident, assert::value(schema, field));
         let default = match field.default {
@@ -80,13 +81,14 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
             }
             Default::Expr(expr) => expr.to_token_stream(),
         };
-        quote!(#ident: #value::read(#cells, || #default)?)
+        quote!(#ident: #value::read(#cells, || #default))
     });
     quote! {
         fn decode_section(
             #cells: &mut #krate::__private::SectionReader<'_>,
         ) -> ::core::result::Result<Self, #krate::__private::CellError> {
-            ::core::result::Result::Ok(Self { #(#fields),* })
+            let #section = Self { #(#fields),* };
+            #krate::__private::SectionReader::finish(#cells, #section)
         }
     }
 }

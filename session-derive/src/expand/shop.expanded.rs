@@ -24,34 +24,35 @@ impl ::actix_typed_session::SessionState for Shop {
     fn decode_section(
         __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
-        ::core::result::Result::Ok(Self {
+        let __section = Self {
             cart: <Vec<
                 Line,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || <Vec<Line> as ::core::default::Default>::default(),
-            )?,
+            ),
             theme: <Theme as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || Theme::Light,
-            )?,
+            ),
             notice: <Option<
                 String,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || ::core::option::Option::None,
-            )?,
+            ),
             r#type: <String as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || <String as ::core::default::Default>::default(),
-            )?,
+            ),
             user: <Option<
                 u64,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || ::core::option::Option::None,
-            )?,
-        })
+            ),
+        };
+        ::actix_typed_session::__private::SectionReader::finish(__cells, __section)
     }
     fn field(
         &self,

@@ -43,6 +43,8 @@ pub struct SectionReader<'a> {
     /// The texts that were read so far, if they are kept.
     texts: Option<Texts>,
     mode: Mode<'a>,
+    /// Why the section cannot be read: the first field that could not.
+    failed: Option<CellError>,
 }
 
 /// The text of one field, as [`Texts`] has it, or why none can be made.
@@ -88,6 +90,7 @@ impl<'a> View<'a> {
             groups: Vec::new(),
             texts: None,
             mode: Mode::Quiet,
+            failed: None,
         }
     }
 }
@@ -121,23 +124,34 @@ impl<'a> SectionReader<'a> {
         (state, problems)
     }
 
-    /// The next field of the schema; `default()` if nothing is stored or the field was cleared.
-    ///
-    /// # Errors
-    /// When the stored text does not fit `V` and the field is not `lenient`.
+    /// The next field of the schema; `default()` if nothing is stored or the field was cleared. Whether it could be read at all is
+    /// for [`finish`](Self::finish) to say: a `?` after each field would drop all fields before it once more.
     #[inline]
-    pub fn read<V: DeserializeOwned + 'static>(
-        &mut self,
-        default: impl FnOnce() -> V,
-    ) -> Result<V, CellError> {
-        let Some((field, text)) = self.next() else { return Ok(default()) };
+    pub fn read<V: DeserializeOwned + 'static>(&mut self, default: impl FnOnce() -> V) -> V {
+        self.next_value().unwrap_or_else(default)
+    }
+
+    /// The next field of the schema, or `None` if it reads as its default.
+    fn next_value<V: DeserializeOwned + 'static>(&mut self) -> Option<V> {
+        let (field, text) = self.next()?;
         if let Some(texts) = &mut self.texts {
             texts.push(text.as_ref().ok().and_then(|text| text.as_deref().cloned()));
         }
         match text.and_then(|text| Self::decoded(field, text.as_deref())) {
-            Ok(value) => Ok(value.unwrap_or_else(default)),
-            Err(error) => self.unreadable(field, error).map(|()| default()),
+            Ok(value) => value,
+            Err(error) => {
+                self.unreadable(field, error);
+                None
+            }
         }
+    }
+
+    /// The section, if all of its fields could be read.
+    ///
+    /// # Errors
+    /// When a stored text did not fit, and its field is not `lenient`.
+    pub fn finish<T>(&mut self, section: T) -> Result<T, CellError> {
+        self.failed.map_or(Ok(section), Err)
     }
 
     /// Keeps the texts that are read.
@@ -159,6 +173,10 @@ impl<'a> SectionReader<'a> {
 
     /// The next field of the schema, and the text that it is read from.
     fn next(&mut self) -> Option<(&'static Field, Text<'a>)> {
+        // The rest of a section that cannot be read does not matter.
+        if self.failed.is_some() {
+            return None;
+        }
         let place = Place { schema: self.schema, at: self.at };
         let field = self.schema.field(place.at)?;
         self.at += 1;
@@ -212,14 +230,11 @@ impl<'a> SectionReader<'a> {
         slots.and_then(|(_, slots)| group.slot(slots, at)).map_or(Ok(None), |slot| slot.value.clone())
     }
 
-    /// Whether reading goes on, with the field's default.
+    /// The field reads as its default, and unless that will do, the section fails.
     #[cold]
-    fn unreadable(&mut self, field: &Field, error: CellError) -> Result<(), CellError> {
+    fn unreadable(&mut self, field: &Field, error: CellError) {
         match &mut self.mode {
-            Mode::Collected(problems) => {
-                problems.push(error);
-                return Ok(());
-            }
+            Mode::Collected(problems) => return problems.push(error),
             Mode::Logged(lines) => {
                 if let Some(left_out) = lines.due() {
                     tell(field, error, left_out);
@@ -227,7 +242,9 @@ impl<'a> SectionReader<'a> {
             }
             Mode::Quiet => {}
         }
-        if field.is_lenient() { Ok(()) } else { Err(error) }
+        if !field.is_lenient() {
+            self.failed = Some(error);
+        }
     }
 }
 
@@ -291,10 +308,7 @@ impl CellError {
 )]
 pub trait FieldValue {
     /// Reads the next field of the section.
-    ///
-    /// # Errors
-    /// When the stored text does not fit.
-    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError>
+    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Self
     where
         Self: Sized;
 
@@ -329,7 +343,7 @@ pub trait FieldValue {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> FieldValue for T {
     #[inline]
-    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Result<Self, CellError> {
+    fn read(cells: &mut SectionReader<'_>, default: impl FnOnce() -> Self) -> Self {
         cells.read(default)
     }
 

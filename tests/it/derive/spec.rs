@@ -63,12 +63,13 @@ mod by_hand {
         }
 
         fn decode_section(cells: &mut __private::SectionReader<'_>) -> Result<Self, __private::CellError> {
-            Ok(Self {
-                cart: <Vec<Line> as __private::FieldValue>::read(cells, Vec::default)?,
-                r#type: <String as __private::FieldValue>::read(cells, String::default)?,
-                notice: <Option<String> as __private::FieldValue>::read(cells, || None)?,
-                user: <Option<u64> as __private::FieldValue>::read(cells, || None)?,
-            })
+            let section = Self {
+                cart: <Vec<Line> as __private::FieldValue>::read(cells, Vec::default),
+                r#type: <String as __private::FieldValue>::read(cells, String::default),
+                notice: <Option<String> as __private::FieldValue>::read(cells, || None),
+                user: <Option<u64> as __private::FieldValue>::read(cells, || None),
+            };
+            cells.finish(section)
         }
 
         fn field(&self, at: usize) -> &dyn __private::FieldValue {

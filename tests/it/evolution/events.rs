@@ -73,3 +73,16 @@ async fn an_unreadable_cell_is_reported() {
     world.visit::<lenient::Shop, _>(async |_| ()).await.unwrap();
     assert_eq!(events(&logged).iter().filter(|event| event.starts_with("cell_unreadable")).count(), 1);
 }
+
+/// The first field that cannot be read ends the reading, so the log names it alone, and nothing reads as a default.
+#[actix_web::test]
+async fn of_several_unreadable_cells_the_first_is_reported() {
+    let world = World::on(AnyStore::new(MemoryStore::unbounded()));
+    world.visit::<v2::Shop, _>(async |shop| shop.set_cart(vec![1])).await.unwrap();
+    world.write(&[("shop.cart", "\"canary\""), ("shop.locale", "[\"canary\"]")]).await;
+    let (logged, _guard) = Logged::here();
+    assert_eq!(world.visit::<careful::Shop, _>(async |_| ()).await, Err(UNREADABLE));
+    assert_eq!(events(&logged), ["cell_unreadable shop.cart@3"]);
+    assert_eq!(world.visit::<lenient::Shop, _>(async |_| ()).await, Err(UNREADABLE));
+    assert_eq!(events(&logged), ["cell_unreadable shop.cart@3", "cell_unreadable shop.locale"]);
+}
