@@ -27,6 +27,6 @@ pub mod lock {
 
     pub use crate::tools::lock::{
         keep::keep,
-        task::{Failure, Lock, Shape, Task},
+        task::{Failure, Lock, Shape},
     };
 }

@@ -121,7 +121,7 @@ impl Folder {
         fs::read_to_string(self.path(file)).unwrap()
     }
 
-    /// Runs cargo as a user would, with `SESSION_LOCK` set to `task` unless that is empty.
+    /// Runs cargo as a user would, with `SESSION_LOCK` set to `task` unless that is empty, or `CI` if it is that.
     pub(crate) fn cargo(&self, task: &str, args: &[&str]) -> Said {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // The variables that the outer cargo sets are not meant for these packages.
@@ -130,15 +130,21 @@ impl Folder {
                 name.starts_with("CARGO_PKG_")
                     || matches!(
                         name,
-                        "CARGO_MANIFEST_DIR" | "CARGO_PRIMARY_PACKAGE" | "SESSION_LOCK" | "SESSION_LOCK_DIR"
+                        "CARGO_MANIFEST_DIR"
+                            | "CARGO_PRIMARY_PACKAGE"
+                            | "CI"
+                            | "SESSION_LOCK"
+                            | "SESSION_LOCK_DIR"
                     )
             });
             if told {
                 cargo.env_remove(name);
             }
         }
-        if !task.is_empty() {
-            cargo.env("SESSION_LOCK", task);
+        match task {
+            "" => {}
+            "CI" => drop(cargo.env("CI", "true")),
+            task => drop(cargo.env("SESSION_LOCK", task)),
         }
         cargo.args(args).arg("--offline").current_dir(&self.0).env("CARGO_TARGET_DIR", target());
         Said::of(&cargo.output().unwrap())
@@ -148,7 +154,7 @@ impl Folder {
         self.cargo("", &["build"])
     }
 
-    /// Runs `SESSION_LOCK=.. cargo test session_lock`.
+    /// Runs `cargo test session_lock` with this task; without one it writes the draft.
     pub(crate) fn session_lock(&self, task: &str) -> Said {
         self.cargo(task, &["test", "--lib", "session_lock"])
     }

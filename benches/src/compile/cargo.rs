@@ -14,7 +14,7 @@ pub(super) struct Spent {
 }
 
 /// Runs cargo, not incrementally and without the network.
-pub(super) fn cargo(folder: &Path, arguments: &[&str], session_lock: Option<&str>) -> io::Result<Spent> {
+pub(super) fn cargo(folder: &Path, arguments: &[&str]) -> io::Result<Spent> {
     let (cpu, begun) = (cpu_of_children()?, Instant::now());
     let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(arguments)
@@ -23,7 +23,7 @@ pub(super) fn cargo(folder: &Path, arguments: &[&str], session_lock: Option<&str
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .env_remove("SESSION_LOCK")
-        .envs(session_lock.map(|mode| ("SESSION_LOCK", mode)))
+        .env_remove("CI")
         .stdin(Stdio::null())
         .output()?;
     if !output.status.success() {

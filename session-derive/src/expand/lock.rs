@@ -8,8 +8,7 @@ use syn::Type;
 
 use crate::ident;
 use crate::lock::compare::found::TypeCheck;
-use crate::lock::source::Task;
-use crate::lock::{Locked, Test};
+use crate::lock::{Locked, Missing, Test};
 use crate::model::Schema;
 use crate::model::spelling;
 use crate::structure::Structure;
@@ -17,10 +16,16 @@ use crate::words::words;
 
 /// The constants beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
-    let Locked { watch, warning, types, test: _ } = locked;
-    let warning = warning.as_ref().map(|message| warn(schema.ident, message));
+    let Locked { watch, missing, types, test: _ } = locked;
+    let missing = missing.as_ref().map(|missing| match missing {
+        Missing::Warning(message) => warn(schema.ident, message),
+        Missing::Error(message) => {
+            let error = syn::Error::new(schema.ident.span(), message).into_compile_error();
+            quote!(#[cfg(not(test))] const _: () = { #error };)
+        }
+    });
     let types = types.iter().map(|(ty, check)| keep(schema, ty, check));
-    quote!(#watch #warning #(#types)*)
+    quote!(#watch #missing #(#types)*)
 }
 
 /// A warning. On stable Rust a macro can only cause one by using something deprecated.
@@ -91,17 +96,15 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, task, is_draft, oldest_record, text, shapes, records, tell }) = &locked.test
+    let Some(Test { directory, found, is_draft, oldest_record, text, shapes, records, types, told }) =
+        &locked.test
     else {
         return TokenStream::new();
     };
     let (state, krate) = (schema.ident, &schema.krate);
     let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
-    let (task, tell): (_, Vec<_>) = match task {
-        Task::Check | Task::Unknown(_) => (quote!(Read), tell.iter().map(|ty| seen(schema, ty)).collect()),
-        Task::Update => (quote!(Update), opaque(schema, tell)),
-        Task::Release => (quote!(Release), opaque(schema, tell)),
-    };
+    let found = option(found.as_ref().map(|path| quote!(::core::include_str!(#path))));
+    let opaque = opaque(schema, types);
     let shapes = shapes.iter().map(|ty| shape(krate, ty));
     let sample = option(sample);
     quote! {
@@ -115,13 +118,15 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
             #krate::__private::lock::keep::<#state>(
                 &#krate::__private::lock::Lock {
                     directory: #directory,
-                    task: #krate::__private::lock::Task::#task,
+                    found: #found,
                     is_draft: #is_draft,
                     oldest_record: #oldest_record,
                     text: &[#(#text),*],
                     shapes: const { &[#(#shapes),*] },
                     records: &[#(#records),*],
-                    tell: const { &[#(#tell),*] },
+                    opaque: const { &[#(#opaque),*] },
+                    told: &[#(#told),*],
+                    name: ::core::env!("CARGO_PKG_NAME"),
                     package: ::core::env!("CARGO_MANIFEST_DIR"),
                     source: ::core::file!(),
                 },
@@ -146,12 +151,6 @@ fn shape(krate: &TokenStream, ty: &Type) -> TokenStream {
             leaves: &[#(#leaves),*],
         }
     }
-}
-
-/// A type and whether it has a shape: `("Line", true)`.
-fn seen(schema: &Schema<'_>, ty: &Type) -> TokenStream {
-    let (krate, words) = (&schema.krate, words(ty));
-    quote!((#words, #krate::__private::shape::Probe::<#ty>::SHAPE.is_some()))
 }
 
 /// Each type in `types`, and whether it is opaque while every type inside it has a shape: `("Line", true)`.

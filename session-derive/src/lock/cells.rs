@@ -100,8 +100,9 @@ pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     cells.collect()
 }
 
-/// The lock that matches the attributes: released versions stay as they are, and the draft is written anew.
-pub(super) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
+/// The lock that matches the attributes: released versions stay as they are, and the draft is written anew. Where nothing is released,
+/// the versions before the present one count as released, because the source says that they were in use.
+pub(super) fn updated(now: &Now, lock: Option<&Lock>) -> Lock {
     let released = lock.map_or(now.version.saturating_sub(1), |lock| lock.released);
     let mut versions = lock.map(|lock| lock.versions.clone()).unwrap_or_default();
     versions.retain(|version, _| *version <= released);
@@ -129,8 +130,6 @@ pub(super) fn updated(now: &Now, lock: Option<&Lock>, release: bool) -> Lock {
             }
         }
     }
-    let mut records = lock.map(|lock| lock.records.clone()).unwrap_or_default();
-    records.extend(release.then_some(now.version));
-    let released = if release { now.version } else { released };
+    let records = lock.map(|lock| lock.records.clone()).unwrap_or_default();
     Lock { schema: now.schema.clone(), state: now.state.clone(), released, records, versions }
 }

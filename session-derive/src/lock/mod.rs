@@ -24,11 +24,10 @@ use crate::attr::Written;
 use crate::attr::forms::Mode;
 use crate::errors::Errors;
 use crate::model::Schema;
-use crate::structure;
-use compare::found::{Part, Target, TypeCheck, UPDATE};
+use compare::found::{Part, TEST, Target, TypeCheck};
 use data::{Lock, Shape};
 use now::Origin;
-use source::{Around, File, Task};
+use source::{Around, File};
 use text::{ASKED, Broken};
 
 /// What to generate for the lock of a schema.
@@ -36,16 +35,24 @@ use text::{ASKED, Broken};
 pub(crate) struct Locked<'a> {
     /// Tokens that make cargo rebuild when the lock file or the environment changes.
     pub(crate) watch: TokenStream,
-    pub(crate) warning: Option<String>,
+    pub(crate) missing: Option<Missing>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
     pub(crate) test: Option<Test<'a>>,
 }
 
-/// The generated test, which reads the golden records, and writes the lock on request.
+/// The message about a lock file that is not there.
+pub(crate) enum Missing {
+    Warning(String),
+    /// Except in the test that writes the file.
+    Error(String),
+}
+
+/// The generated test, which reads the golden records, and writes the draft and, on request, a release.
 pub(crate) struct Test<'a> {
     /// A constant expression for the folder of the lock files.
     pub(crate) directory: TokenStream,
-    pub(crate) task: Task,
+    /// A constant expression for the path of the lock file, if there is one.
+    pub(crate) found: Option<TokenStream>,
     /// Whether the present version is not released yet.
     pub(crate) is_draft: bool,
     /// The oldest version whose records the schema still reads.
@@ -56,9 +63,10 @@ pub(crate) struct Test<'a> {
     pub(crate) shapes: Vec<&'a Type>,
     /// The versions whose golden records must exist.
     pub(crate) records: Vec<u16>,
-    /// The types that the test reports on. While it writes the lock: the types of fields, if one of them is opaque. Otherwise: types
-    /// that were opaque at the last release, if they have a shape by now.
-    pub(crate) tell: Vec<&'a Type>,
+    /// The types of the fields, some of which may be opaque.
+    pub(crate) types: Vec<&'a Type>,
+    /// Changes since the release that only a release records.
+    pub(crate) told: Vec<String>,
 }
 
 /// What released versions stored, for messages about the attributes.
@@ -92,11 +100,6 @@ fn mode(written: &Written<'_>, around: &Around) -> Mode {
     written.lock.as_ref().map_or(default, |mode| mode.value)
 }
 
-/// Whether a finding is a mistake under the present task. An update records some of them instead.
-fn stands(task: &Task, can_be_recorded: bool) -> bool {
-    *task == Task::Check || !can_be_recorded
-}
-
 /// Compares a schema with its lock. `silent` means that the attributes name no change in the present version.
 ///
 /// Without a usable lock there is nothing to compare, so each way to lack one ends with a message of its own. With a lock, what the
@@ -112,16 +115,9 @@ pub(crate) fn check<'a>(
     if mode == Mode::Off || matches!(around.file, File::Ignored) {
         return Locked::default();
     }
-    let Around { task, file, shown, directory, is_beside_the_product: _ } = around;
+    let Around { file, shown, directory, command, is_beside_the_product: _ } = around;
     let (now, origins) = now::read(written, schema);
     let mut locked = Locked { watch: around.watch(&now.schema), ..Locked::default() };
-    if let Task::Unknown(task) = task {
-        errors.at(
-            schema.ident,
-            format!("`SESSION_LOCK` is `{task}`; set it to `update` or `release`, or unset it"),
-        );
-        return locked;
-    }
     let lock = match usable(&now, file, shown, written.name.is_some()) {
         Ok(lock) => lock,
         Err((target, message)) => {
@@ -129,34 +125,39 @@ pub(crate) fn check<'a>(
             return locked;
         }
     };
-    if lock.is_none() && *task == Task::Check && !silent {
-        let message = missing(&now.schema, shown);
+    if lock.is_none() && !silent {
+        let message = missing(&now, shown, command);
         match mode {
-            Mode::Required => errors.at(schema.ident, message),
-            Mode::Warn | Mode::Off => locked.warning = Some(message),
+            Mode::Required => locked.missing = Some(Missing::Error(message)),
+            // Without a lock, the number alone tells that an earlier version was in use.
+            Mode::Warn if now.version > 1 => locked.missing = Some(Missing::Warning(message)),
+            Mode::Warn | Mode::Off => {}
         }
     }
+    // A lock of nothing but drafts has nothing to compare with.
+    let lock = lock.filter(|lock| lock.released > 0);
+    let mut told = Vec::new();
     if let Some(lock) = &lock {
         let verdict = compare::compare(&now, lock, silent);
-        for finding in verdict.findings.iter().filter(|finding| stands(task, finding.can_be_recorded)) {
+        for finding in verdict.findings {
             errors.at(tokens(finding.target, written, schema, &origins), &finding.message);
         }
-        let types = verdict.types.into_iter().filter(|check| stands(task, check.can_be_recorded));
-        locked.types = types.filter_map(|check| Some((origins.get(check.at)?.ty, check))).collect();
+        locked.types =
+            verdict.types.into_iter().filter_map(|check| Some((origins.get(check.at)?.ty, check))).collect();
+        told = verdict.told;
     }
-    let (text, shapes, tell) = match task {
-        Task::Update | Task::Release => {
-            let updated = cells::updated(&now, lock.as_ref(), *task == Task::Release);
-            let text = updated.render().split(ASKED).map(str::to_owned).collect();
-            let fields = schema.fields.iter().map(|field| field.ty).collect();
-            (text, asked(&updated, &now, &origins), fields)
-        }
-        Task::Check | Task::Unknown(_) => (Vec::new(), Vec::new(), unseen(lock.as_ref(), &now, &origins)),
-    };
-    let is_draft = lock.as_ref().is_none_or(|lock| lock.released < now.version);
-    let records = lock.into_iter().flat_map(|lock| lock.records).collect();
-    let (directory, task, oldest_record) = (directory.clone(), task.clone(), now.oldest_record);
-    locked.test = Some(Test { directory, task, is_draft, oldest_record, text, shapes, records, tell });
+    let updated = cells::updated(&now, lock.as_ref());
+    locked.test = Some(Test {
+        directory: directory.clone(),
+        found: around.path(&now.schema),
+        is_draft: updated.released < now.version,
+        oldest_record: now.oldest_record,
+        text: updated.render().split(ASKED).map(str::to_owned).collect(),
+        shapes: asked(&updated, &now, &origins),
+        records: updated.records.iter().copied().collect(),
+        types: schema.fields.iter().map(|field| field.ty).collect(),
+        told,
+    });
     locked
 }
 
@@ -199,27 +200,18 @@ fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a T
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
 }
 
-/// The types of fields that were opaque when they were released.
-fn unseen<'a>(lock: Option<&Lock>, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a Type> {
-    let released = lock.and_then(|lock| lock.versions.get(&lock.released));
-    let fields = now.cells.iter().zip(origins).filter(|(stored, _)| stored.role == cells::Role::Field);
-    let cell = |stored: &cells::Stored| {
-        released?.get(&stored.key).filter(|cell| structure::alike(&cell.ty, &stored.ty))
-    };
-    let unseen =
-        fields.filter(|(stored, _)| cell(stored).is_some_and(|cell| matches!(cell.shape, Shape::Opaque(_))));
-    unseen.map(|(_, origin)| origin.ty).collect()
-}
-
-fn missing(schema: &str, shown: &str) -> String {
+fn missing(now: &cells::Now, shown: &str, command: &str) -> String {
     format!(
-        "no lock for schema `{schema}` (expected {shown}); run `{UPDATE}` and commit it (with `--example NAME` for an example; the \
-         derive must be in a module). If cargo packaged this crate, `include` in its Cargo.toml must list it"
+        "no lock for schema `{}` (expected {shown}): a change of what {} stored passes unnoticed, and loses stored values; \
+         run `{command}` and commit the file. If this is a copy of the package, as in a container, it must have the file too. To do \
+         without, write `lock = off`",
+        now.schema,
+        if now.version > 2 { format!("versions 1 to {}", now.version - 1) } else { "version 1".to_owned() },
     )
 }
 
 fn broken_message(broken: &Broken, shown: &str) -> String {
-    let restore = format!("restore it from version control, then run `{UPDATE}`");
+    let restore = format!("restore it from version control, then run `{TEST}`");
     match broken {
         Broken::Conflict(version) => {
             let (what, then) = match version {
@@ -238,7 +230,7 @@ fn broken_message(broken: &Broken, shown: &str) -> String {
             format!(
                 "{shown} has unresolved git conflict markers: {what}; {then}. Take the side of the file whose `released` is higher, \
                  the other branch's if both are equal (`git checkout --theirs`; in a rebase that is your own branch's, and \
-                 `--ours` the other's), then run `{UPDATE}`"
+                 `--ours` the other's), then run `{TEST}`"
             )
         }
         Broken::Newer(format) => {
@@ -267,7 +259,6 @@ fn tokens(target: Target, written: &Written<'_>, schema: &Schema<'_>, origins: &
             Part::Key => origin.key.clone(),
             Part::Since => origin.since.clone().unwrap_or_else(|| origin.name.clone()),
             Part::Until => origin.until.clone().unwrap_or_else(|| origin.name.clone()),
-            Part::Default => origin.default.clone().unwrap_or_else(|| origin.name.clone()),
         }),
     }
 }

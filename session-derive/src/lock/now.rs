@@ -25,7 +25,6 @@ pub(super) struct Origin<'a> {
     pub(super) key: TokenStream,
     pub(super) since: Option<TokenStream>,
     pub(super) until: Option<TokenStream>,
-    pub(super) default: Option<TokenStream>,
 }
 
 pub(super) fn oldest_reader(written: &Written<'_>) -> Option<TokenStream> {
@@ -92,7 +91,6 @@ fn forms<'a>(
         key: field.key.at.clone(),
         since,
         until,
-        default: None,
     };
     for change in written.changed.iter().map(|change| &change.value) {
         let (Some(version), Some(until)) = (version_of(&change.since), &change.since) else { continue };
@@ -127,11 +125,7 @@ fn forms<'a>(
         action,
         marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },
     };
-    let expr = match &field.default {
-        Decided::Expr(expr) => Some(expr.to_token_stream()),
-        Decided::None | Decided::OfType => None,
-    };
-    cells.push((stored, Origin { default: expr, ..origin(field.ty, said, None) }));
+    cells.push((stored, origin(field.ty, said, None)));
 }
 
 /// A cell that is no longer a field.
@@ -157,7 +151,7 @@ fn gone<'a>(
         marks: Marks::default(),
     };
     let until = until.map(|until| until.value.to_token_stream());
-    (stored, Origin { ty, name: at.clone(), key: at, since: None, until, default: None })
+    (stored, Origin { ty, name: at.clone(), key: at, since: None, until })
 }
 
 /// The first step that writes this cell: its version and its action.

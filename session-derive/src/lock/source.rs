@@ -16,23 +16,15 @@ const DIRECTORY: &str = "session-schemas";
 
 /// The lock file and the environment of one use of the derive.
 pub(crate) struct Around {
-    pub(crate) task: Task,
     pub(super) file: File,
     /// The path for messages: `session-schemas/shop.lock`.
     pub(crate) shown: String,
     /// A constant expression for the folder of the lock files.
     pub(crate) directory: TokenStream,
+    /// The command that writes the lock file: `cargo test -p app --lib session_lock`.
+    pub(super) command: String,
     /// Whether the state belongs to a test, a bench, an example or a doctest.
     pub(super) is_beside_the_product: bool,
-}
-
-/// What `SESSION_LOCK` asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
-    Check,
-    Update,
-    Release,
-    Unknown(String),
 }
 
 pub(super) enum File {
@@ -47,12 +39,6 @@ pub(super) enum File {
 impl Around {
     /// Reads the environment and the lock file of a schema.
     pub(crate) fn look(schema: &str) -> Self {
-        let task = match env::var("SESSION_LOCK").as_deref() {
-            Err(_) | Ok("") => Task::Check,
-            Ok("update") => Task::Update,
-            Ok("release") => Task::Release,
-            Ok(other) => Task::Unknown(other.to_owned()),
-        };
         let chosen = env::var("SESSION_LOCK_DIR").ok().filter(|chosen| !chosen.is_empty());
         let below = chosen.as_deref().unwrap_or(DIRECTORY);
         let directory = if Path::new(below).is_absolute() {
@@ -72,50 +58,71 @@ impl Around {
             _ => File::Ignored,
         };
         let shown = format!("{below}/{name}");
-        Self { task, file, shown, directory, is_beside_the_product: is_beside_the_product() }
+        let is_beside_the_product = is_beside_the_product();
+        Self { file, shown, directory, command: command(), is_beside_the_product }
     }
 
     /// Surroundings in which nothing is compared.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Self {
         Self {
-            task: Task::Check,
             file: File::Ignored,
             shown: String::new(),
             directory: TokenStream::new(),
+            command: String::new(),
             is_beside_the_product: false,
         }
     }
 
-    /// Constants whose only effect is that cargo watches the lock file and the variables that chose it.
-    pub(crate) fn watch(&self, schema: &str) -> TokenStream {
-        let file = matches!(self.file, File::Text(_)).then(|| {
-            let (directory, name) = (&self.directory, format!("/{schema}.lock"));
+    /// The path of the lock file as a constant expression, if there is one.
+    pub(super) fn path(&self, schema: &str) -> Option<TokenStream> {
+        let (directory, name) = (&self.directory, format!("/{schema}.lock"));
+        matches!(self.file, File::Text(_)).then(|| quote!(::core::concat!(#directory, #name)))
+    }
+
+    /// Constants whose only effect is that cargo watches the lock file and the variable that chose its folder. Cargo cannot watch a file
+    /// that is not there; the generated test notices when it appears.
+    pub(super) fn watch(&self, schema: &str) -> TokenStream {
+        let file = self.path(schema).map(|path| {
             quote!(
-                const _: &[::core::primitive::u8] =
-                    ::core::include_bytes!(::core::concat!(#directory, #name));
+                const _: &[::core::primitive::u8] = ::core::include_bytes!(#path);
             )
         });
         quote! {
-            const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("SESSION_LOCK");
             const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!("SESSION_LOCK_DIR");
             #file
         }
     }
 }
 
+/// The command that runs the generated test, and compiles nothing else of the package: the rest may need the lock file.
+fn command() -> String {
+    let name = |variable| env::var(variable).unwrap_or_default();
+    let target = match env::var("CARGO_BIN_NAME") {
+        Ok(example) if is_example() => format!("--example {example}"),
+        Ok(binary) => format!("--bin {binary}"),
+        Err(_) if is_beside_the_product() => format!("--test {}", name("CARGO_CRATE_NAME")),
+        Err(_) => "--lib".to_owned(),
+    };
+    format!("cargo test -p {} {target} session_lock", name("CARGO_PKG_NAME"))
+}
+
+/// Whether the compiler works on an example: cargo puts programs in one folder and examples in another.
+fn is_example() -> bool {
+    let arguments: Vec<PathBuf> = env::args_os().map(PathBuf::from).collect();
+    arguments.windows(2).any(
+        |pair| matches!(pair, [flag, folder] if flag.as_os_str() == "--out-dir" && folder.ends_with("examples")),
+    )
+}
+
 /// Whether the compiler works on a test, a bench, an example or a doctest. A state there may have the name of one in the product, and no
 /// session outlives it.
 fn is_beside_the_product() -> bool {
-    let arguments: Vec<PathBuf> = env::args_os().map(PathBuf::from).collect();
-    // Cargo puts programs in one folder and examples in another.
-    let is_example =
-        arguments.windows(2).any(|pair| matches!(pair, [flag, folder] if flag.as_os_str() == "--out-dir" && folder.ends_with("examples")));
     // Rustdoc names one doctest in a variable; for several in one crate there is only the file with their flags.
     let is_doctest = env::var_os("UNSTABLE_RUSTDOC_TEST_PATH").is_some()
-        || arguments.iter().any(|argument| argument.ends_with("rustdoc-cfgs"));
+        || env::args_os().any(|argument| Path::new(&argument).ends_with("rustdoc-cfgs"));
     // Cargo sets it for tests and benches alone.
-    is_example || is_doctest || env::var_os("CARGO_TARGET_TMPDIR").is_some()
+    is_example() || is_doctest || env::var_os("CARGO_TARGET_TMPDIR").is_some()
 }
 
 /// Whether cargo unpacked the package from a registry or from git, or into a vendor folder. Its schemas were compared before it was

@@ -3,7 +3,7 @@
 //! Never touches a file and never looks at the user's struct.
 //!
 //! ```text
-//! # What session schema `shop` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.
+//! # What session schema `shop` stores. `cargo test` writes this file; commit it.
 //! format 1
 //! schema shop
 //! type Shop
@@ -63,7 +63,7 @@ impl Lock {
     /// The text of the file. If a shape is [`ASKED`], the hash is unknown too and is also written as `ASKED`.
     pub(crate) fn render(&self) -> String {
         let above = format!(
-            "# What session schema `{schema}` stores. `SESSION_LOCK=update cargo test session_lock` writes this file; commit it.\n\
+            "# What session schema `{schema}` stores. `cargo test` writes this file; commit it.\n\
              format {FORMAT}\nschema {schema}\ntype {state}\nreleased {released}\n",
             schema = self.schema,
             state = self.state,

@@ -4,7 +4,7 @@
 //! Never certain, since the derive sees one state at a time. Two schemas count as one if most of their wire keys are the same.
 
 use super::cells::{Now, updated};
-use super::compare::found::UPDATE;
+use super::compare::found::TEST;
 use super::data::Lock;
 use crate::ident;
 
@@ -26,7 +26,7 @@ pub(super) fn renamed(now: &Now, is_named: bool, others: &[Lock], shown: &str) -
              them. If it is meant to be new, delete {folder}{old}.lock, or, if both are in use, give one of the types another name"
         ));
     }
-    let mine = updated(now, None, false);
+    let mine = updated(now, None);
     let keys =
         |lock: &Lock| lock.versions.values().next_back().map(|view| view.keys().cloned().collect::<Vec<_>>());
     let other = others.iter().find(|other| !is_named && keys(other) == keys(&mine))?;
@@ -49,6 +49,6 @@ pub(super) fn taken(now: &Now, lock: &Lock, shown: &str) -> Option<String> {
     let name = name.as_deref().unwrap_or("..");
     Some(format!(
         "schema `{schema}` belongs to `{owner}` ({shown}), and two states need two names; write `name = \"{name}\"` for `{state}`. If \
-         `{owner}` was renamed to `{state}`, run `{UPDATE}` with no other change first"
+         `{owner}` was renamed to `{state}`, run `{TEST}` with no other change first"
     ))
 }

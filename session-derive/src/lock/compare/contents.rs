@@ -1,20 +1,18 @@
-//! In: cells that both the attributes and the lock have. Out: findings about their defaults and the draft, and checks of their types.
+//! In: cells that both the attributes and the lock have. Out: findings about their defaults, and checks of their types.
 //!
 //! Never decides whether two types are stored alike; the compiler does.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::cells::{Frozen, Role, Stored, view};
-use super::super::data::{Action, Cell, Default, Shape, View};
+use super::super::cells::{Frozen, Role, Stored};
+use super::super::data::{Cell, Default, Shape};
 use super::super::own;
-use super::found::{Found, Part, RELEASE, Target, TypeCheck, UPDATE};
+use super::found::{Found, TypeCheck};
 use crate::structure;
 
 impl Found<'_> {
     /// Asks the compiler to compare the type of every cell with the one in the lock.
     pub(super) fn types(&mut self) {
-        let draft = self.lock.versions.get(&self.now.version).filter(|_| self.is_bumped());
         for (at, stored) in self.now.cells.iter().enumerate() {
             let key = stored.key.as_str();
             if let Some(old) = self.frozen.get(key) {
@@ -28,12 +26,7 @@ impl Found<'_> {
                 }
                 self.verdict
                     .types
-                    .extend(type_check(at, stored, old.cell, false, || self.type_changed(stored, old)));
-            } else if let Some(cell) = draft.and_then(|draft| draft.get(key)) {
-                self.verdict.types.extend(type_check(at, stored, cell, true, || {
-                    let message = draft_differs(&self.now.schema, self.now.version, true);
-                    (message.clone(), message)
-                }));
+                    .extend(type_check(at, stored, old.cell, || self.type_changed(stored, old)));
             }
         }
     }
@@ -111,55 +104,18 @@ impl Found<'_> {
     /// Reports defaults that changed.
     pub(super) fn defaults(&mut self) {
         let now = self.now;
-        for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
+        for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             let differs = |cell: &&Cell| cell.default != stored.default;
             let Some(cell) = self.newest(&stored.key).filter(differs) else { continue };
             let was = cell.default.as_ref().map_or("None", Default::describe);
             let message = format!(
-                "the default of `{}` was `{was}`; sessions that never set it would change value. Keep it, or run `{UPDATE}`",
-                stored.name
+                "the default of `{}` was `{was}`; sessions that never set it change value{}",
+                stored.name,
+                self.or_release("keep it")
             );
-            self.recordable(Target::Cell(at, Part::Default), message);
+            self.verdict.told.push(message);
         }
     }
-
-    /// Reports a draft that differs from the one in the lock. Types and defaults have findings of their own.
-    pub(super) fn draft(&mut self) {
-        if !self.verdict.findings.is_empty() || self.silent {
-            return;
-        }
-        let strip = |view: View| -> BTreeMap<String, (u16, Action, bool)> {
-            let what = |cell: Cell| (cell.since, cell.action, cell.marks.principal);
-            view.into_iter().map(|(key, cell)| (key, what(cell))).collect()
-        };
-        let version = self.now.version;
-        if self.is_bumped() {
-            let recorded = self.lock.versions.get(&version).cloned().map(strip);
-            let is_recorded = recorded.is_some();
-            if recorded != Some(strip(view(self.now, Some(self.lock), version))) {
-                self.recordable(Target::Version, draft_differs(&self.now.schema, version, is_recorded));
-            }
-        } else if self.lock.head() > version {
-            let message = format!(
-                "the lock has a draft of version {}, found version {version}; to drop the draft run `{UPDATE}`",
-                self.lock.head()
-            );
-            self.recordable(Target::Version, message);
-        }
-    }
-}
-
-fn draft_differs(schema: &str, version: u16, is_recorded: bool) -> String {
-    let mut message =
-        format!("schema `{schema}`: version {version} is a draft; run `{UPDATE}` to record this change");
-    if is_recorded {
-        let next = version.saturating_add(1);
-        let _ = write!(
-            message,
-            ". If version {version} is deployed already, take the change back, run `{RELEASE}`, and make it in version {next}"
-        );
-    }
-    message
 }
 
 /// The check of one type. There is none if the lock has no shape to compare with, unless a field is spelled differently: then the
@@ -168,7 +124,6 @@ fn type_check(
     at: usize,
     stored: &Stored,
     locked: &Cell,
-    can_be_recorded: bool,
     messages: impl FnOnce() -> (String, String),
 ) -> Option<TypeCheck> {
     let same_words = structure::alike(&stored.ty, &locked.ty);
@@ -182,6 +137,6 @@ fn type_check(
     };
     (shape.is_some() || (!same_words && stored.role == Role::Field)).then(|| {
         let (message, unseen) = messages();
-        TypeCheck { at, locked: shape, by_name: unseen_names, same_words, message, unseen, can_be_recorded }
+        TypeCheck { at, locked: shape, by_name: unseen_names, same_words, message, unseen }
     })
 }

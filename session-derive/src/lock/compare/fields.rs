@@ -4,7 +4,7 @@
 
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
-use super::found::{Found, Part, Target, UPDATE, in_step};
+use super::found::{Found, Part, Target, in_step};
 use crate::structure;
 
 impl Found<'_> {
@@ -212,8 +212,8 @@ impl Found<'_> {
                 String::new()
             };
             format!(
-                "version {next} does not say what changes. Changed since released version {released}: {changes}. Say {fixes}, then \
-                 run `{UPDATE}`{alike}"
+                "version {next} does not say what changes. Changed since released version {released}: {changes}. Say \
+                 {fixes}{alike}"
             )
         } else {
             self.bump(&changes, &fixes)

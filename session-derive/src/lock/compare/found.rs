@@ -12,8 +12,6 @@ use super::super::data::Lock;
 pub(crate) struct Finding {
     pub(crate) target: Target,
     pub(crate) message: String,
-    /// Whether `SESSION_LOCK=update` records it instead.
-    pub(crate) can_be_recorded: bool,
 }
 
 /// What to underline.
@@ -34,7 +32,6 @@ pub(crate) enum Part {
     Key,
     Since,
     Until,
-    Default,
 }
 
 /// A check for the compiler: whether the type of a cell has the shape that the lock has.
@@ -51,7 +48,6 @@ pub(crate) struct TypeCheck {
     pub(crate) message: String,
     /// The message if the lock has a shape and the type is opaque.
     pub(crate) unseen: String,
-    pub(crate) can_be_recorded: bool,
 }
 
 /// The result of a comparison.
@@ -59,9 +55,11 @@ pub(crate) struct TypeCheck {
 pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     pub(crate) types: Vec<TypeCheck>,
+    /// Changes that a release may record, for the generated test to tell.
+    pub(crate) told: Vec<String>,
 }
 
-pub(crate) const UPDATE: &str = "SESSION_LOCK=update cargo test session_lock";
+pub(crate) const TEST: &str = "cargo test session_lock";
 
 pub(super) const RELEASE: &str = "SESSION_LOCK=release cargo test session_lock";
 
@@ -78,11 +76,7 @@ pub(super) struct Found<'a> {
 
 impl Found<'_> {
     pub(super) fn at(&mut self, target: Target, message: String) {
-        self.verdict.findings.push(Finding { target, message, can_be_recorded: false });
-    }
-
-    pub(super) fn recordable(&mut self, target: Target, message: String) {
-        self.verdict.findings.push(Finding { target, message, can_be_recorded: true });
+        self.verdict.findings.push(Finding { target, message });
     }
 
     /// The version that follows the released one, in which things may change.
@@ -94,11 +88,16 @@ impl Found<'_> {
         self.now.version > self.lock.released
     }
 
+    /// What to do about a change that is recorded in a released version. In a draft it is only told.
+    pub(super) fn or_release(&self, otherwise: &str) -> String {
+        if self.is_bumped() { String::new() } else { format!("; {otherwise}, or record it with `{RELEASE}`") }
+    }
+
     pub(super) fn bump(&self, changes: &str, fixes: &str) -> String {
         let (schema, released, next) = (&self.now.schema, self.lock.released, self.next());
         format!(
             "session schema `{schema}` changed but its version did not. Changed since released version {released}: {changes}. \
-             Bump to `version = {next}` and say {fixes}, then run `{UPDATE}`"
+             Bump to `version = {next}` and say {fixes}"
         )
     }
 }

@@ -4,7 +4,7 @@
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::{Action, Cell};
-use super::found::{Found, Part, Target, UPDATE};
+use super::found::{Found, Part, Target};
 
 impl<'a> Found<'a> {
     /// Reports a principal that changed: a field is the principal from its first version to its last, or never.
@@ -82,19 +82,21 @@ impl<'a> Found<'a> {
     /// Reports a `reset_on_sign_in` that changed, compared with the field or, if that is new, with the cells it is converted from.
     pub(super) fn resets(&mut self) {
         let now = self.now;
-        for (at, stored) in now.cells.iter().enumerate().filter(|(_, stored)| stored.role == Role::Field) {
+        for stored in now.cells.iter().filter(|stored| stored.role == Role::Field) {
             let name = &stored.name;
             let message = match (self.did_reset(stored), stored.marks.reset_on_sign_in) {
                 (Some(true), false) => format!(
                     "`{name}` was reset on sign-in; without `reset_on_sign_in`, its value outlives a sign-in, even that of another \
-                     user. Put it back, or run `{UPDATE}`"
+                     user{}",
+                    self.or_release("put it back")
                 ),
                 (Some(false), true) => format!(
-                    "`{name}` was kept on sign-in; with `reset_on_sign_in`, sessions lose its value when a user signs in. Remove it, or run `{UPDATE}`"
+                    "`{name}` was kept on sign-in; with `reset_on_sign_in`, sessions lose its value when a user signs in{}",
+                    self.or_release("remove it")
                 ),
                 _ => continue,
             };
-            self.recordable(Target::Cell(at, Part::Name), message);
+            self.verdict.told.push(message);
         }
     }
 
@@ -103,8 +105,8 @@ impl<'a> Found<'a> {
         resets(&stored.key).or_else(|| stored.action.origins().iter().filter_map(resets).max())
     }
 
-    /// The cell as the newest version up to the present one has it.
+    /// The cell as the newest released version with it has it.
     pub(super) fn newest(&self, key: &str) -> Option<&'a Cell> {
-        self.lock.versions.range(..=self.now.version).rev().find_map(|(_, view)| view.get(key))
+        self.lock.versions.range(..=self.lock.released).rev().find_map(|(_, view)| view.get(key))
     }
 }

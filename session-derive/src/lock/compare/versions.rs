@@ -17,15 +17,6 @@ impl Found<'_> {
                     self.now.schema
                 ),
             );
-        } else if version > next && released == 0 {
-            self.at(
-                Target::Version,
-                format!(
-                    "versions are consecutive: no version of schema `{}` is released, so this is still version 1, found \
-                     {version}; if an earlier one is in use, go back to it and run `{RELEASE}`",
-                    self.now.schema
-                ),
-            );
         } else if version > next {
             self.at(
                 Target::Version,

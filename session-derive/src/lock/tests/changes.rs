@@ -1,7 +1,6 @@
 //! The changes and steps of released versions must stay, even if the field is renamed.
 
-use super::super::source::Task;
-use super::ask::{ask, file, fine, refused, released};
+use super::ask::{ask, file, fine, frozen, refused, released};
 
 /// The lock covers what a step reads, what it writes, and its version.
 #[test]
@@ -9,12 +8,12 @@ fn steps_cannot_be_rewritten() {
     let first = "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] name: String }";
     let split = "#[session(name = \"shop\", version = 2, step(since = 2, from(name: String), to(first, last), up = up, down = down))]
         struct Shop { #[session(default, since = 2)] first: String, #[session(default, since = 2)] last: String }";
-    let lock = ask(first, &Task::Release, file("")).lock;
-    let split_lock = ask(split, &Task::Release, file(&lock));
+    let lock = frozen(&ask(first, file("")).lock);
+    let split_lock = ask(split, file(&lock));
     assert_eq!(split_lock.mistakes, [""; 0]);
-    let lock = split_lock.lock;
+    let lock = frozen(&split_lock.lock);
     assert!(lock.contains("first `String` shape 0000000000000004 step 2 from name default"), "{lock}");
-    assert_eq!(ask(split, &Task::Check, file(&lock)).mistakes, [""; 0]);
+    assert_eq!(ask(split, file(&lock)).mistakes, [""; 0]);
     for (what, by, says) in [
         ("from(name: String)", "from(name: u8)", "version 1 stored `String` as `name`"),
         ("from(name: String)", "from(nickname: String)", "`nickname` is in no version up to 2"),
@@ -31,7 +30,7 @@ fn steps_cannot_be_rewritten() {
         ),
     ] {
         let edited = split.replace(what, by);
-        let mistakes = ask(&edited, &Task::Check, file(&lock)).mistakes.join("\n");
+        let mistakes = ask(&edited, file(&lock)).mistakes.join("\n");
         assert!(mistakes.contains(says), "{edited}\n{mistakes}");
     }
 }
@@ -116,9 +115,9 @@ fn a_changed_field_keeps_its_key_under_another_name() {
         let lock = changed_cart(is_first);
         let text = cart(version, &field);
         refused(&text, &lock, says);
-        assert_eq!(ask(&text, &Task::Check, file(&lock)).mistakes.len(), 1, "{text}");
+        assert_eq!(ask(&text, file(&lock)).mistakes.len(), 1, "{text}");
         let kept = text.replacen("default,", "default, key = \"cart\",", 1);
-        assert_eq!(ask(&kept, &Task::Update, file(&lock)).mistakes, [""; 0], "{kept}");
+        assert_eq!(ask(&kept, file(&lock)).mistakes, [""; 0], "{kept}");
     }
     // Without its change, the message names both options.
     let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";

@@ -1,8 +1,7 @@
 //! What may leave the source with `oldest_record`, following the releases in the guide. P23 and P24 also cover it at random.
 
 use super::super::data::Lock;
-use super::super::source::Task;
-use super::ask::{ask, file, fine, refused, released};
+use super::ask::{ask, file, fine, frozen, refused, released};
 
 /// In version 2 a cart changes its type, a name is split and a theme is removed. `more` follows the version.
 fn shop(more: &str, cart: &str, since: &str, fields: &str) -> String {
@@ -29,7 +28,7 @@ const SIZE: &str = "#[session(default, since = 3)] size: u8,";
 /// The same as [`fine`], after the draft is recorded.
 #[track_caller]
 fn fine_draft(text: &str, lock: &str) {
-    let updated = ask(text, &Task::Update, file(lock));
+    let updated = ask(text, file(lock));
     assert_eq!(updated.mistakes, [""; 0], "{text}\n{lock}");
     fine(text, &updated.lock);
 }
@@ -58,7 +57,7 @@ fn the_old_side_leaves_release_by_release() {
         &lock,
         &format!("put that back, of which the wire keys are enough: `{KEYS}`"),
     );
-    let updated = ask(&third, &Task::Update, file(&lock));
+    let updated = ask(&third, file(&lock));
     assert_eq!(
         (updated.mistakes, updated.lock),
         (Vec::new(), lock.clone()),
@@ -209,7 +208,7 @@ fn a_default_beside_another_spelling() {
         )
     };
     let lock = released(&at("one()", "Vec<u32>"), "");
-    let asked = ask(&at("two()", "Numbers"), &Task::Check, file(&lock)).mistakes.join("\n");
+    let asked = ask(&at("two()", "Numbers"), file(&lock)).told.join("\n");
     assert!(asked.contains("the default of `n` was `one()`"), "{asked}");
 }
 
@@ -248,12 +247,12 @@ fn the_lock_remembers_what_the_source_forgets() {
     );
     let removed = "removed(key = \"theme\", ty = String, since = 2)";
     let second = format!("#[session(name = \"shop\", version = 2, {removed})] struct Shop {{ {fields} }}");
-    let lock = ask(&first, &Task::Release, file("")).lock;
-    let lock = ask(&second, &Task::Release, file(&lock)).lock;
+    let lock = frozen(&ask(&first, file("")).lock);
+    let lock = frozen(&ask(&second, file(&lock)).lock);
     let without = |more: &str, field: &str| {
         let text =
             format!("#[session(name = \"shop\", version = 2{more})] struct Shop {{ {fields}{field} }}");
-        ask(&text, &Task::Check, file(&lock)).mistakes.join("\n")
+        ask(&text, file(&lock)).mistakes.join("\n")
     };
     assert_eq!(without(", oldest_reader = 2, oldest_record = 2", ""), "");
     let early = without(", oldest_reader = 2, removed(key = \"b\", ty = u8, since = 2)", "");

@@ -1,15 +1,14 @@
 //! The marks of a field: `principal` and `reset_on_sign_in`.
 
-use super::super::source::Task;
-use super::ask::{ask, file, released};
+use super::ask::{ask, file, frozen, released};
 
 fn shop(version: &str, fields: &[&str]) -> String {
     let fields = fields.join(", ");
     format!("#[session(name = \"shop\", version = {version})] struct Shop {{ {fields} }}")
 }
 
-fn mistakes(text: &str, task: &Task, lock: &str) -> String {
-    ask(text, task, file(lock)).mistakes.join("\n")
+fn mistakes(text: &str, lock: &str) -> String {
+    ask(text, file(lock)).mistakes.join("\n")
 }
 
 const USER: &str = "#[session(principal)] user: Option<Numbers>";
@@ -33,10 +32,8 @@ fn who_is_signed_in_stays_who_is_signed_in() {
         (shop("2", &[user, ADMIN, NEW]), "it cannot hand that over to `account`"),
         (shop(REMOVED, &[admin]), "`admin` has been stored since version 1 without being the principal"),
     ] {
-        for task in [Task::Check, Task::Update] {
-            let told = mistakes(&text, &task, &lock);
-            assert!(told.contains(says) && told.lines().count() == 1, "{text}\n{told}");
-        }
+        let told = mistakes(&text, &lock);
+        assert!(told.contains(says) && told.lines().count() == 1, "{text}\n{told}");
     }
     for text in [
         // A renamed principal, one that is replaced by another field, and one that is removed.
@@ -44,15 +41,13 @@ fn who_is_signed_in_stays_who_is_signed_in() {
         shop(REMOVED, &[ADMIN, NEW]),
         shop(REMOVED, &[ADMIN]),
     ] {
-        assert_eq!(mistakes(&text, &Task::Update, &lock), "", "{text}");
+        assert_eq!(mistakes(&text, &lock), "", "{text}");
     }
 
     let unsigned = released(&shop("1", &[ADMIN]), "");
-    assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &Task::Update, &unsigned), "");
-    assert!(mistakes(&shop("1", &[admin]), &Task::Update, &unsigned).contains("without being the principal"));
-    assert!(
-        mistakes(&shop("2", &[admin, note]), &Task::Update, &unsigned).contains("`principal, since = 2`")
-    );
+    assert_eq!(mistakes(&shop("2", &[ADMIN, NEW]), &unsigned), "");
+    assert!(mistakes(&shop("1", &[admin]), &unsigned).contains("without being the principal"));
+    assert!(mistakes(&shop("2", &[admin, note]), &unsigned).contains("`principal, since = 2`"));
 }
 
 /// A conversion cannot end the principal either; only `removed` can.
@@ -71,26 +66,23 @@ fn who_is_signed_in_is_not_converted() {
         (shop(&step("uid"), &[uid, ADMIN]), "step"),
         (shop(&step("uid, tag"), &[uid, tag, ADMIN, NEW]), "step"),
     ] {
-        for task in [Task::Check, Task::Update] {
-            let told = mistakes(&text, &task, &lock);
-            let says = format!(
-                "`user` is the principal; its stored text identifies the user, so no `{word}` can convert it"
-            );
-            assert!(told.contains(&says) && told.lines().count() == 1, "{text}\n{told}");
-        }
+        let told = mistakes(&text, &lock);
+        let says = format!(
+            "`user` is the principal; its stored text identifies the user, so no `{word}` can convert it"
+        );
+        assert!(told.contains(&says) && told.lines().count() == 1, "{text}\n{told}");
     }
     // Other fields may be converted.
     let beside =
         "#[session(changed(since = 2, from = Option<Numbers>, up = up, down = down))] admin: Option<String>";
-    assert_eq!(mistakes(&shop("2", &[USER, beside]), &Task::Update, &lock), "");
+    assert_eq!(mistakes(&shop("2", &[USER, beside]), &lock), "");
 }
 
 #[test]
 fn a_draft_may_still_choose_who_is_signed_in() {
-    let draft = ask(&shop("1", &[USER, ADMIN]), &Task::Update, file("")).lock;
+    let draft = ask(&shop("1", &[USER, ADMIN]), file("")).lock;
     let other = shop("1", &["user: Option<Numbers>", ADMIN]);
-    assert!(mistakes(&other, &Task::Check, &draft).contains("version 1 is a draft"));
-    let updated = ask(&other, &Task::Update, file(&draft));
+    let updated = ask(&other, file(&draft));
     assert!(updated.mistakes.is_empty() && !updated.lock.contains("principal"), "{}", updated.lock);
 }
 
@@ -104,22 +96,24 @@ fn what_a_sign_in_resets_changes_only_on_purpose() {
     {
         let lock = released(&shop("1", &[before]), "");
         let bumped = shop("2", &[after, "#[session(since = 2)] note: Option<u8>"]);
-        for text in [shop("1", &[after]), bumped] {
-            let told = mistakes(&text, &Task::Check, &lock);
-            assert!(told.contains(says) && told.contains("SESSION_LOCK=update"), "{text}\n{told}");
-            let updated = ask(&text, &Task::Update, file(&lock));
-            assert_eq!(updated.mistakes, [""; 0], "{text}");
-            assert_eq!(mistakes(&text, &Task::Check, &updated.lock), "", "{text}\n{}", updated.lock);
+        for (text, is_draft) in [(shop("1", &[after]), false), (bumped, true)] {
+            let answer = ask(&text, file(&lock));
+            assert_eq!(answer.mistakes, [""; 0], "{text}");
+            let told = answer.told.join("\n");
+            assert!(
+                told.contains(says) && told.contains("SESSION_LOCK=release") != is_draft,
+                "{text}\n{told}"
+            );
+            let after = ask(&text, file(&frozen(&answer.lock)));
+            assert_eq!(after.told, [""; 0], "{text}\n{}", answer.lock);
         }
     }
     // The same for a field that changes its type.
     let lock = released(&shop("1", &[&reset]), "");
     let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] role: u16";
-    assert!(mistakes(&shop("2", &[changed]), &Task::Check, &lock).contains(was));
-    assert_eq!(mistakes(&shop("2", &[changed]), &Task::Update, &lock), "");
-    let changed = changed.replace("default,", "default, reset_on_sign_in,");
-    let told = mistakes(&shop("2", &[&changed]), &Task::Check, &lock);
-    assert!(told.contains("version 2 is a draft") && !told.contains("sign"), "{told}");
+    let told = |text: &str| ask(&shop("2", &[text]), file(&lock)).told.join("\n");
+    assert!(told(changed).contains(was));
+    assert_eq!(told(&changed.replace("default,", "default, reset_on_sign_in,")), "");
 }
 
 /// Options that only affect how this binary reads are not in the lock.
@@ -128,5 +122,5 @@ fn other_marks_are_left_alone() {
     let lock = released(&shop("1", &["notice: Option<String>", "#[session(default)] size: u8"]), "");
     let other =
         shop("1", &["#[session(flash)] notice: Option<String>", "#[session(default, lenient)] size: u8"]);
-    assert_eq!(mistakes(&other, &Task::Check, &lock), "");
+    assert_eq!(mistakes(&other, &lock), "");
 }

@@ -1,8 +1,8 @@
 //! A schema that gets another name, and two states with the same name.
 
 use super::super::data::Lock;
-use super::super::source::{File, Task};
-use super::ask::{ask, file};
+use super::super::source::File;
+use super::ask::{ask, file, frozen};
 
 fn state(name: &str, ident: &str, version: u16, fields: &str) -> String {
     format!("#[session({name}version = {version})] struct {ident} {{ {fields} }}")
@@ -11,13 +11,13 @@ fn state(name: &str, ident: &str, version: u16, fields: &str) -> String {
 const FIELDS: &str = "a: Option<u8>, b: Option<u8>, c: Option<u8>";
 
 fn lock(ident: &str) -> String {
-    ask(&state("name = \"shop\", ", ident, 1, FIELDS), &Task::Release, file("")).lock
+    frozen(&ask(&state("name = \"shop\", ", ident, 1, FIELDS), file("")).lock)
 }
 
 /// The mistakes of a state when the only lock is that of `shop`.
 #[track_caller]
-fn beside(shop: &str, text: &str, task: &Task) -> Vec<String> {
-    ask(text, task, File::Missing(vec![Lock::parse(shop).unwrap()])).mistakes
+fn beside(shop: &str, text: &str) -> Vec<String> {
+    ask(text, File::Missing(vec![Lock::parse(shop).unwrap()])).mistakes
 }
 
 #[test]
@@ -30,10 +30,8 @@ fn a_schema_keeps_its_name() {
         (state("name = \"shop2\", ", "Shop", 1, fewer), "delete shop.lock"),
         (state("", "Store", 1, FIELDS), "if `Shop` became `Store`, write `name = \"shop\"`"),
     ] {
-        for task in [Task::Check, Task::Update, Task::Release] {
-            let told = beside(&shop, &text, &task);
-            assert!(told.len() == 1 && told[0].contains(says), "{text}\n{told:?}");
-        }
+        let told = beside(&shop, &text);
+        assert!(told.len() == 1 && told[0].contains(says), "{text}\n{told:?}");
     }
     for text in [
         state("", "Store", 1, fewer),
@@ -41,7 +39,7 @@ fn a_schema_keeps_its_name() {
         state("name = \"other\", ", "Shop", 1, "other: Option<u8>, a: Option<u8>"),
         state("name = \"shop2\", lock = off, ", "Shop", 1, FIELDS),
     ] {
-        assert_eq!(beside(&shop, &text, &Task::Update), [""; 0], "{text}");
+        assert_eq!(beside(&shop, &text), [""; 0], "{text}");
     }
 }
 
@@ -50,7 +48,7 @@ fn two_states_need_two_names() {
     let first = lock("Shop");
     let second =
         state("name = \"shop\", ", "Shop", 2, &format!("{FIELDS}, #[session(since = 2)] d: Option<u8>"));
-    let shop = ask(&second, &Task::Release, file(&first)).lock;
+    let shop = frozen(&ask(&second, file(&first)).lock);
     let other = "items: Option<u8>";
     for (text, name) in [
         (state("name = \"shop\", ", "Basket", 1, other), "basket"),
@@ -58,15 +56,13 @@ fn two_states_need_two_names() {
         (state("name = \"shop\", ", "Basket", 1, FIELDS), "basket"),
         (state("name = \"shop\", ", "r#Shop2", 1, other), "shop2"),
     ] {
-        for task in [Task::Check, Task::Update] {
-            let told = ask(&text, &task, file(&shop)).mistakes;
-            let says = format!("two states need two names; write `name = \"{name}\"`");
-            assert!(told.len() == 1 && told[0].contains(&says), "{text}\n{told:?}");
-        }
+        let told = ask(&text, file(&shop)).mistakes;
+        let says = format!("two states need two names; write `name = \"{name}\"`");
+        assert!(told.len() == 1 && told[0].contains(&says), "{text}\n{told:?}");
     }
     // A renamed type is still the same state.
     let renamed = second.replace("struct Shop", "struct Store");
-    assert_eq!(ask(&renamed, &Task::Check, file(&shop)).mistakes, [""; 0]);
-    let updated = ask(&renamed, &Task::Update, file(&shop));
+    assert_eq!(ask(&renamed, file(&shop)).mistakes, [""; 0]);
+    let updated = ask(&renamed, file(&shop));
     assert!(updated.mistakes.is_empty() && updated.lock.contains("type Store"), "{}", updated.lock);
 }

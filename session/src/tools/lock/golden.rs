@@ -12,10 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{
-    alike::alike,
-    task::{Failure, Task},
-};
+use super::{alike::alike, task::Failure};
 use crate::{
     handle::state::SessionState,
     id::public::VerifierHash,
@@ -29,7 +26,7 @@ use crate::{
     section::view::View,
 };
 
-type Cells = BTreeMap<String, Box<RawValue>>;
+pub(super) type Cells = BTreeMap<String, Box<RawValue>>;
 
 /// A record as one version wrote it, and the values that were last read from it.
 #[derive(Serialize, Deserialize)]
@@ -43,11 +40,11 @@ pub(super) struct Golden {
 }
 
 /// The message for a golden record that does not exist; `now` is the present version.
-pub(super) fn missing(version: u16, now: u16, shown: &str) -> String {
+pub(super) fn missing(version: u16, now: u16, shown: &str, release: &str) -> String {
     let at = if version == now { "" } else { " in the source of that version" };
     format!(
         "{shown} is missing; it is a record of version {version}, which every later version must read: restore it from version \
-         control, or run `SESSION_LOCK=release cargo test session_lock`{at}"
+         control, or run `{release}`{at}"
     )
 }
 
@@ -58,7 +55,7 @@ const READINGS: usize = 8;
 /// read as another value each time; those cannot be compared.
 ///
 /// A cell that is still a field must read as it is stored. Every value must be what the version released last read.
-pub(super) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<Vec<String>, Failure> {
+pub(super) fn check<T: SessionState>(golden: &mut Golden, is_release: bool) -> Result<Vec<String>, Failure> {
     let schema = T::schema();
     let record = of_cells(&golden.cells);
     let mut values = values(&read::<T>(&golden.cells)?)?;
@@ -94,7 +91,7 @@ pub(super) fn check<T: SessionState>(golden: &mut Golden, task: Task) -> Result<
             }
         }
     }
-    if task == Task::Release {
+    if is_release {
         let before: BTreeMap<_, _> = std::mem::take(&mut golden.reads).into_values().flatten().collect();
         // Only the newest reading is kept: earlier versions read the same cells and were compared at their own release.
         let stored = schema.fields().iter().filter(|field| holds(view(&record), schema, field));

@@ -1,7 +1,7 @@
-//! The body of a generated `session_lock` test: reads all golden records, and writes the lock file when asked to.
+//! The body of a generated `session_lock` test: reads all golden records, keeps the draft in the lock file, and releases it on request.
 //!
-//! In: a [`Lock`], written by the derive. Out: files under `session-schemas` if `SESSION_LOCK` asked for them, or the reason why the
-//! test fails. Never: runs in an application; writes anything after a failure.
+//! In: a [`Lock`], written by the derive. Out: files under `session-schemas`, or the reason why the test fails. Never: runs in an
+//! application; writes anything after a failure.
 
 use std::{
     any::type_name,
@@ -11,33 +11,34 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use actix_typed_session_value::__private::shape;
-
 use super::{
     files::Files,
-    golden::{Golden, check, encode, fixtures, missing, read},
-    task::{Failure, Lock, Shape, Task},
+    golden::{Cells, Golden, check, encode, fixtures, missing, read},
+    task::{Failure, Lock, Task},
+    text::{Text, frozen, released},
     trial,
 };
-use crate::{handle::state::SessionState, schema::describe::Schema};
+use crate::{
+    handle::state::SessionState,
+    schema::describe::{Field, Schema},
+};
 
-/// Does what `lock.task` asks for the schema of `T`.
+/// Keeps the lock file of the schema of `T`, and its golden records.
 ///
 /// `sample` returns the state that a new golden record holds; without it the record holds the defaults.
 ///
 /// # Errors
-/// If a file cannot be read or written, a golden record is missing or reads differently than before, or a conversion fails on the
-/// sample. Nothing is written then, unless the failure is that of a write.
+/// If a file cannot be read or written, a golden record is missing or reads differently than before, a conversion fails on the sample, or
+/// the lock file says something else and may not be written. Nothing is written then, unless the failure is that of a write.
 pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(), Failure> {
     claim_lock_file::<T>(lock)?;
-    let mut keeping = Keeping::of(lock, T::schema());
+    let mut keeping = Keeping::of(lock, T::schema(), Task::asked()?);
     keeping.read_records()?;
-    if lock.task == Task::Release {
+    if keeping.task == Task::Release {
         keeping.release(sample)?;
     }
     keeping.check::<T>()?;
-    keeping.write()?;
-    keeping.tell();
+    keeping.lock_file(sample)?;
     keeping.files.done()
 }
 
@@ -45,6 +46,7 @@ pub fn keep<T: SessionState>(lock: &Lock, sample: Option<fn() -> T>) -> Result<(
 struct Keeping<'a> {
     lock: &'a Lock,
     schema: &'static Schema,
+    task: Task,
     lock_file: PathBuf,
     /// The golden records by path: those on disk that this version reads, and the one that this run adds.
     records: BTreeMap<PathBuf, Golden>,
@@ -52,9 +54,9 @@ struct Keeping<'a> {
 }
 
 impl<'a> Keeping<'a> {
-    fn of(lock: &'a Lock, schema: &'static Schema) -> Self {
+    fn of(lock: &'a Lock, schema: &'static Schema, task: Task) -> Self {
         let lock_file = Path::new(lock.directory).join(format!("{}.lock", schema.name()));
-        Self { lock, schema, lock_file, records: BTreeMap::new(), files: Files::of(lock) }
+        Self { lock, schema, task, lock_file, records: BTreeMap::new(), files: Files::of(lock) }
     }
 
     fn record_folder(&self) -> PathBuf {
@@ -108,12 +110,6 @@ impl<'a> Keeping<'a> {
         let path = self.record_path(version);
         // The record of a released version never changes.
         let Entry::Vacant(record) = self.records.entry(path) else { return Ok(()) };
-        if sample.is_none() {
-            self.files.say(&format!(
-                "schema `{name}`: no `sample`: the record that is kept of version {version} holds only defaults, so later \
-                 versions are tested with nothing else; name a function in `#[session(sample = full_{name})]`"
-            ));
-        }
         let (schema, cells) = (name.to_owned(), encode(&state)?);
         record.insert(Golden { schema, version, cells, reads: BTreeMap::new() });
         Ok(())
@@ -124,12 +120,17 @@ impl<'a> Keeping<'a> {
         for version in self.lock.records.iter().filter(|version| **version >= self.lock.oldest_record) {
             let path = self.record_path(*version);
             if !self.records.contains_key(&path) {
-                return Err(Failure(missing(*version, self.schema.version(), &self.lock.shown(&path))));
+                return Err(Failure(missing(
+                    *version,
+                    self.schema.version(),
+                    &self.lock.shown(&path),
+                    &self.lock.release(),
+                )));
             }
         }
         for (path, golden) in &mut self.records {
             let shown = self.lock.shown(path);
-            let vary = check::<T>(golden, self.lock.task)
+            let vary = check::<T>(golden, self.task == Task::Release)
                 .map_err(|Failure(why)| Failure(format!("{shown}: {why}")))?;
             for key in vary {
                 self.files.say(&format!(
@@ -141,43 +142,123 @@ impl<'a> Keeping<'a> {
         Ok(())
     }
 
-    /// Hands over the texts to write: a release writes the golden records, an update or a release the lock file.
-    fn write(&mut self) -> Result<(), Failure> {
-        if self.lock.task == Task::Release {
+    /// Hands over what to write, and tells what a release does not cover.
+    fn lock_file<T: SessionState>(&mut self, sample: Option<fn() -> T>) -> Result<(), Failure> {
+        let version = self.schema.version();
+        let mut text = Text::of(self.lock.text, self.lock.shapes);
+        if self.task == Task::Release {
+            text = text.released(version);
+        }
+        let now = fs::read_to_string(&self.lock_file).ok();
+        if !now.as_ref().is_some_and(|now| text.is(now)) {
+            let now = now.unwrap_or_default();
+            self.may_write(&now, &text)?;
+            self.tell(sample, &text.differs_from(&now, version))?;
+            let is_seen =
+                self.task == Task::Release || frozen(&now) != frozen(self.lock.found.unwrap_or_default());
+            self.files.write_lock_file(self.lock_file.clone(), text.into_string(), is_seen);
+        }
+        if self.task == Task::Release {
             for (path, golden) in std::mem::take(&mut self.records) {
                 let text =
                     serde_json::to_string_pretty(&golden).map_err(|error| Failure(error.to_string()))?;
                 self.files.write(path, format!("{text}\n"));
             }
         }
-        if self.lock.task != Task::Read {
-            self.files.write(self.lock_file.clone(), sealed(self.lock.text, self.lock.shapes));
+        Ok(())
+    }
+
+    /// Fails if the lock file, which says something else, must not be written by this run.
+    fn may_write(&self, now: &str, text: &Text) -> Result<(), Failure> {
+        let (name, version, shown) =
+            (self.schema.name(), self.schema.version(), self.lock.shown(&self.lock_file));
+        if released(now) > 0 && frozen(now) != frozen(self.lock.found.unwrap_or_default()) {
+            self.lock.touch_source();
+            return Err(Failure(format!(
+                "{shown} is not as it was when this test was compiled; run it again"
+            )));
+        }
+        if !self.lock.is_draft && !self.lock.told.is_empty() && self.task != Task::Release {
+            return Err(Failure(format!(
+                "schema `{name}` changed in version {version}, which is released: {}",
+                self.lock.told.join("; ")
+            )));
+        }
+        if self.task == Task::Check {
+            let differs = text.differs_from(now, version);
+            let differs =
+                if differs.is_empty() { String::new() } else { format!(": {}", differs.join(", ")) };
+            let what = if now.is_empty() { "does not exist" } else { "is not up to date" };
+            return Err(Failure(format!(
+                "{shown} {what}{differs}; run `cargo test -p {} session_lock` where `CI` is not set, and commit the file. To do without, \
+                 write `lock = off`",
+                self.lock.name
+            )));
         }
         Ok(())
     }
 
-    /// Tells what is left to do: release a draft, and derive `SessionValue` for types whose contents the lock file cannot see.
-    fn tell(&mut self) {
+    /// Tells what changed, what a release does not cover, and what is left to do.
+    fn tell<T: SessionState>(
+        &mut self,
+        sample: Option<fn() -> T>,
+        differs: &[String],
+    ) -> Result<(), Failure> {
         let (name, version) = (self.schema.name(), self.schema.version());
-        if self.lock.task == Task::Update && self.lock.is_draft {
-            self.files.remind(format!(
-                "schema `{name}`: version {version} is a draft: before it is deployed, run `SESSION_LOCK=release cargo test session_lock`"
+        if self.task != Task::Release && !differs.is_empty() {
+            self.files.say(&format!("schema `{name}`, version {version}: {}", differs.join(", ")));
+        }
+        for told in self.lock.told {
+            self.files.say(&format!("schema `{name}`: {told}"));
+        }
+        if self.lock.is_draft
+            && let Some(left_out) = left_out(sample)?
+        {
+            self.files.say(&format!("schema `{name}`: {left_out}"));
+        }
+        let opaque: BTreeSet<_> = self.lock.opaque.iter().filter(|(_, tell)| *tell).collect();
+        for (ty, _) in opaque {
+            self.files.say(&format!(
+                "schema `{name}`: changes inside `{ty}` are not seen; derive `SessionValue` for it if it is your own type, and run this \
+                 again"
             ));
         }
-        let types: BTreeSet<_> = self.lock.tell.iter().filter(|(_, tell)| *tell).collect();
-        for (ty, _) in types {
-            let what = if self.lock.task == Task::Read {
-                format!(
-                    "the lock can see inside `{ty}` now; run `SESSION_LOCK=update cargo test session_lock` to have changes there noticed"
-                )
-            } else {
-                format!(
-                    "changes inside `{ty}` are not seen; derive `SessionValue` for it if it is your own type, and run this again"
-                )
-            };
-            self.files.say(&format!("schema `{name}`: {what}"));
+        let (release, shown) = (self.lock.release(), self.lock.shown(&self.lock_file));
+        match self.task {
+            Task::Release if self.lock.is_draft => self.files.remind(format!(
+                "schema `{name}`: version {version} is released: commit it and deploy. Until it is deployed, it can be taken back: restore \
+                 {shown} from version control, and delete {}",
+                self.lock.shown(&self.record_path(version))
+            )),
+            Task::Draft if self.lock.is_draft => self.files.remind(format!(
+                "schema `{name}`: version {version} is a draft: before it is deployed, run `{release}`"
+            )),
+            _ => {}
         }
+        Ok(())
     }
+}
+
+/// What the golden record of a release does not cover.
+fn left_out<T: SessionState>(sample: Option<fn() -> T>) -> Result<Option<String>, Failure> {
+    let schema = T::schema();
+    let (name, version) = (schema.name(), schema.version());
+    let Some(sample) = sample else {
+        return Ok(Some(format!(
+            "no `sample`: the record that a release keeps of version {version} holds only defaults, so later versions are tested with \
+             nothing else; name a function in `#[session(sample = full_{name})]`"
+        )));
+    };
+    let (full, unset) = (encode(&sample())?, encode(&read::<T>(&BTreeMap::new())?)?);
+    let text = |cells: &Cells, field: &Field| cells.get(field.wire_key()).map(|json| json.get().to_owned());
+    let bare = schema.fields().iter().filter(|field| text(&full, field) == text(&unset, field));
+    let bare: Vec<_> = bare.map(|field| format!("`{}`", field.name())).collect();
+    Ok((!bare.is_empty()).then(|| {
+        format!(
+            "the `sample` leaves {} at the default, so the record that a release keeps of version {version} does not cover it",
+            bare.join(", ")
+        )
+    }))
 }
 
 /// Whether the lock file on disk lists that version as released.
@@ -202,18 +283,4 @@ fn claim_lock_file<T: SessionState>(lock: &Lock) -> Result<(), Failure> {
             "`{other}` and `{state}` both use the session schema name \"{name}\" and its lock file; give one of them another `name`"
         ))),
     }
-}
-
-/// The text of the lock file with the shapes filled in, and with the hash of its lines in `head`.
-fn sealed(text: &[&str], shapes: &[Shape]) -> String {
-    let [above, first, rest @ ..] = text else { return text.concat() };
-    let mut below = (*first).to_owned();
-    for (shape, after) in shapes.iter().zip(rest) {
-        below += &shape.to_string();
-        below += after;
-    }
-    let lines = above.lines().chain(below.lines());
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("head "));
-    let hashed: String = lines.flat_map(|line| [line, "\n"]).collect();
-    format!("{above}{:016x}{below}", shape::text(&hashed))
 }

@@ -2,7 +2,8 @@
 //!
 //! Read in this order:
 //!
-//! * `task`: the task that the derive hands to the test.
+//! * `task`: what the derive hands to the test, and what the environment asks of it.
+//! * `text`: the text of a lock file.
 //! * `alike`: compares values, some parts of which may have no order.
 //! * `golden`: golden records, which released versions wrote and later ones must read.
 //! * `trial`: runs every conversion once before a release.
@@ -12,6 +13,7 @@
 //! Never: runs in an application.
 
 pub(crate) mod task;
+mod text;
 mod alike;
 mod golden;
 mod trial;

@@ -1,33 +1,43 @@
 //! The input of a `session_lock` test.
 //!
-//! In: constants that the derive generated. Out: [`Lock`] and [`Task`]. Never: reads or writes a file.
+//! In: constants that the derive generated, and the environment. Out: [`Lock`] and [`Task`]. Never: reads or writes a file.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, env, fmt};
 
 /// What the derive knows about the lock file of a schema.
 #[derive(Debug)]
 pub struct Lock {
     /// The folder of lock files.
     pub directory: &'static str,
-    /// The task that `SESSION_LOCK` asked for.
-    pub task: Task,
+    /// The text of the lock file when the test was compiled.
+    pub found: Option<&'static str>,
     /// Whether the present version is a draft, not yet released.
     pub is_draft: bool,
     /// Golden records of versions before this one are no longer read.
     pub oldest_record: u16,
-    /// The new text of the file, split where numbers go: first the hash of the text, then the shapes. Empty for [`Task::Read`].
+    /// The text of the file with the present version as a draft, split where numbers go: first the hash of the text, then the shapes.
     pub text: &'static [&'static str],
     /// The shapes that go between the parts of `text`.
     pub shapes: &'static [Shape],
     /// The released versions whose golden records must exist.
     pub records: &'static [u16],
-    /// The types in the schema, each with whether to print a note about it: that the compiler cannot see inside it or, for
-    /// [`Task::Read`], that it can since the release.
-    pub tell: &'static [(&'static str, bool)],
-    /// The folder of the package that contains the schema.
+    /// The types in the schema, each with whether the compiler cannot see inside it.
+    pub opaque: &'static [(&'static str, bool)],
+    /// Changes of a released version that need no new version, and that only a release records. In a draft they are only told.
+    pub told: &'static [&'static str],
+    /// The name of the package that contains the schema.
+    pub name: &'static str,
+    /// The folder of that package.
     pub package: &'static str,
     /// The source file of the schema, relative to the package or to a folder above it.
     pub source: &'static str,
+}
+
+impl Lock {
+    /// The command that releases the present version.
+    pub(super) fn release(&self) -> String {
+        format!("SESSION_LOCK=release cargo test -p {} session_lock", self.name)
+    }
 }
 
 /// What the lock file says of a type.
@@ -53,15 +63,30 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The task that `SESSION_LOCK` named when the test was compiled.
+/// What the test does, apart from reading the golden records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Task {
-    /// No `SESSION_LOCK`: read the golden records.
-    Read,
-    /// `update`: also write the lock file.
-    Update,
-    /// `release`: also freeze the present version and write its golden record.
+pub(super) enum Task {
+    /// Writes the draft.
+    Draft,
+    /// Fails if the draft that is on file is another one.
+    Check,
+    /// Freezes the present version and writes its golden record.
     Release,
+}
+
+impl Task {
+    /// What the environment asks for.
+    pub(super) fn asked() -> Result<Self, Failure> {
+        let variable = |name| env::var(name).unwrap_or_default();
+        match variable("SESSION_LOCK").as_str() {
+            "release" => Ok(Self::Release),
+            "" if matches!(variable("CI").as_str(), "" | "0" | "false") => Ok(Self::Draft),
+            "" => Ok(Self::Check),
+            other => Err(Failure(format!(
+                "`SESSION_LOCK` is `{other}`; set it to `release`, or unset it: the draft is written without"
+            ))),
+        }
+    }
 }
 
 /// The reason why the test fails. `Debug` writes the plain message, because that is what the test harness prints.
