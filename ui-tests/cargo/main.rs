@@ -6,6 +6,7 @@
 mod contraction;
 mod draft;
 mod kit;
+mod nested;
 mod records;
 mod spelling;
 mod targets;

@@ -7,14 +7,14 @@ use quote::ToTokens;
 use syn::parse::ParseStream;
 use syn::{Expr, ExprPath, LitInt, LitStr, Token, Type};
 
-use super::forms::{function, integer, string, ty};
+use super::forms::{flag, function, integer, string, ty};
 use super::found::{Found, Slot};
 use super::list::{comma, listed, skip_to_comma};
 use crate::errors::Errors;
 use crate::ident;
 use crate::options::Place;
 
-/// `changed(since = 3, from = Vec<u32>, up = .., down = .., merge = ..)`
+/// `changed(since = 3, from = Vec<u32>, up = .., down = .., merge = ..)`, or `changed(since = 3, compatible)`
 #[derive(Default)]
 pub(crate) struct Changed {
     pub(crate) since: Slot<LitInt>,
@@ -22,6 +22,8 @@ pub(crate) struct Changed {
     pub(crate) up: Slot<ExprPath>,
     pub(crate) down: Slot<ExprPath>,
     pub(crate) merge: Slot<ExprPath>,
+    /// Fields were added inside of the type, and the wire key stays.
+    pub(crate) compatible: Slot<()>,
     pub(crate) damaged: bool,
 }
 
@@ -69,6 +71,7 @@ pub(super) fn changed(errors: &Errors, input: ParseStream<'_>) -> Changed {
         "up" => found.fill(&mut changed.up, input, function),
         "down" => found.fill(&mut changed.down, input, function),
         "merge" => found.fill(&mut changed.merge, input, function),
+        "compatible" => found.fill(&mut changed.compatible, input, flag),
         _ => found.forgotten(),
     });
     Changed { damaged, ..changed }

@@ -55,6 +55,13 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) damaged: bool,
 }
 
+impl WrittenField<'_> {
+    /// The changes that give the field a new wire key.
+    pub(crate) fn conversions(&self) -> impl DoubleEndedIterator<Item = &Given<Changed>> {
+        self.changed.iter().filter(|change| change.value.compatible.is_none())
+    }
+}
+
 pub(crate) fn read<'a>(errors: &Errors, item: &'a DeriveInput) -> Written<'a> {
     let (mut name, mut version, mut krate) = (None, None, None);
     let (mut lock, mut sample, mut handle) = (None, None, None);

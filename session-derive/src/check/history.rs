@@ -13,7 +13,7 @@ use crate::attr::history::Changed;
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
-use crate::lock::Past;
+use crate::lock::{Past, own};
 use crate::model::field::{Field, version_of};
 use crate::words::words;
 
@@ -122,12 +122,56 @@ pub(super) fn change_is_complete(
     }
 }
 
+/// Reports a `compatible` beside options of a conversion, and one of a type that has nothing inside.
+pub(super) fn compatible_stands_alone(
+    errors: &Errors,
+    written: &WrittenField<'_>,
+    field: &Field<'_>,
+    change: &Given<Changed>,
+) {
+    let Given { word, value } = change;
+    if value.damaged || written.principal.is_some() {
+        return;
+    }
+    let Changed { since, from, up, down, merge, compatible: _, damaged: _ } = value;
+    if since.is_none() {
+        errors.at(
+            word,
+            "`changed` needs `since = ..`: the version in which fields were added inside of the type",
+        );
+    }
+    let conversion = [from.is_some(), up.is_some(), down.is_some(), merge.is_some()];
+    if conversion.contains(&true) {
+        errors.at(
+            word,
+            "`compatible` says that nothing has to be converted; remove it, or `from`, `up`, `down` and `merge`",
+        );
+    }
+    // The type at that time: what the next conversion reads.
+    let mut later = written.changed.iter().skip_while(|other| !std::ptr::eq(*other, change)).skip(1);
+    let next = later.find(|other| other.value.compatible.is_none());
+    let spelled = match next.map(|next| &next.value.from) {
+        None => words(field.ty),
+        Some(Some(from)) => words(&from.value),
+        Some(None) => return,
+    };
+    if own::names(&spelled).is_empty() {
+        errors.at(
+            word,
+            format!(
+                "`compatible` is for fields that were added inside of a type of your own, and `{spelled}` has none; another type needs \
+                 `changed(since = .., from = .., up = .., down = ..)`"
+            ),
+        );
+    }
+}
+
 pub(super) fn change_changes(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>, at: usize) {
-    let from = |at: usize| written.changed.get(at).and_then(|change| change.value.from.as_ref());
+    let from = |at: usize| written.conversions().nth(at).and_then(|change| change.value.from.as_ref());
     let Some(Given { value: from_type, .. }) = from(at) else { return };
     let next = match from(at + 1) {
         Some(next) => &next.value,
-        None if at + 1 == written.changed.len() => field.ty,
+        None if at + 1 == written.conversions().count() => field.ty,
         None => return,
     };
     if words(from_type) == words(next) {

@@ -81,7 +81,10 @@ fn of_the_history_of_a_field(
     versions::since_of_a_field(errors, written, versions);
     history::principal_keeps_its_type(errors, written);
     history::changes_in_order(errors, written, field, past, versions);
-    for (at, change) in written.changed.iter().enumerate() {
+    for change in written.changed.iter().filter(|change| change.value.compatible.is_some()) {
+        history::compatible_stands_alone(errors, written, field, change);
+    }
+    for (at, change) in written.conversions().enumerate() {
         let value = &change.value;
         history::change_is_complete(errors, written, value, &change.word, versions);
         history::change_changes(errors, written, field, at);

@@ -70,7 +70,7 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
     }
     for (field, written) in schema.fields.iter().zip(&written.fields) {
         let name = ident::word(field.ident);
-        let older = written.changed.iter().filter_map(|change| version_of(&change.value.since));
+        let older = written.conversions().filter_map(|change| version_of(&change.value.since));
         let keys = older.map(|since| cell_since(&field.key.text, Some(since)));
         for (nth, key) in std::iter::once(field.key.text.clone()).chain(keys).enumerate() {
             let Some(ended) = ended.get(&key) else { continue };

@@ -96,8 +96,18 @@ fn hexadecimal(number: u64) -> TokenStream {
 /// }
 /// ```
 pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn::Path>) -> TokenStream {
-    let Some(Test { directory, found, is_draft, oldest_record, text, shapes, records, types, told }) =
-        &locked.test
+    let Some(Test {
+        directory,
+        found,
+        is_draft,
+        oldest_record,
+        text,
+        shapes,
+        records,
+        compatible,
+        types,
+        told,
+    }) = &locked.test
     else {
         return TokenStream::new();
     };
@@ -105,6 +115,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
     let name = format_ident!("session_lock_{}", ident::snake_case(&ident::word(state)));
     let found = option(found.as_ref().map(|path| quote!(::core::include_str!(#path))));
     let opaque = opaque(schema, types);
+    let compatible = compatible.iter().map(|(key, since)| quote!((#key, #since)));
     let shapes = shapes.iter().map(|ty| shape(krate, ty));
     let sample = option(sample);
     quote! {
@@ -124,6 +135,7 @@ pub(crate) fn test(schema: &Schema<'_>, locked: &Locked<'_>, sample: Option<&syn
                     text: &[#(#text),*],
                     shapes: const { &[#(#shapes),*] },
                     records: &[#(#records),*],
+                    compatible: &[#(#compatible),*],
                     opaque: const { &[#(#opaque),*] },
                     told: &[#(#told),*],
                     name: ::core::env!("CARGO_PKG_NAME"),

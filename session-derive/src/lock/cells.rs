@@ -34,6 +34,8 @@ pub(super) struct Stored {
     pub(crate) until: Option<u16>,
     pub(crate) action: Action,
     pub(crate) marks: Marks,
+    /// The versions in which fields were added inside of its type.
+    pub(crate) compatible: Vec<u16>,
 }
 
 /// What a cell is in the present version.

@@ -9,7 +9,7 @@ mod data;
 mod text;
 pub(crate) mod source;
 mod cells;
-mod own;
+pub(crate) mod own;
 mod now;
 pub(crate) mod compare;
 mod whose;
@@ -63,6 +63,8 @@ pub(crate) struct Test<'a> {
     pub(crate) shapes: Vec<&'a Type>,
     /// The versions whose golden records must exist.
     pub(crate) records: Vec<u16>,
+    /// The wire keys of fields inside of which fields were added, each with the version in which that was.
+    pub(crate) compatible: Vec<(String, u16)>,
     /// The types of the fields, some of which may be opaque.
     pub(crate) types: Vec<&'a Type>,
     /// Changes since the release that only a release records.
@@ -155,6 +157,7 @@ pub(crate) fn check<'a>(
         text: updated.render().split(ASKED).map(str::to_owned).collect(),
         shapes: asked(&updated, &now, &origins),
         records: updated.records.iter().copied().collect(),
+        compatible: compatible(schema, &now),
         types: schema.fields.iter().map(|field| field.ty).collect(),
         told,
     });
@@ -198,6 +201,15 @@ fn asked<'a>(lock: &Lock, now: &cells::Now, origins: &[Origin<'a>]) -> Vec<&'a T
     let cells = lock.versions.values().flatten().filter(|(_, cell)| cell.shape == Shape::Asked);
     let place = |key: &String| now.cells.iter().position(|stored| stored.key == *key);
     cells.filter_map(|(key, _)| Some(origins.get(place(key)?)?.ty)).collect()
+}
+
+fn compatible(schema: &Schema<'_>, now: &cells::Now) -> Vec<(String, u16)> {
+    let fields = now.cells.iter().filter(|stored| stored.role == cells::Role::Field);
+    let each = |stored: &cells::Stored| {
+        let key = schema.wire_key(&stored.key);
+        stored.compatible.clone().into_iter().map(move |since| (key.clone(), since))
+    };
+    fields.flat_map(each).collect()
 }
 
 fn missing(now: &cells::Now, shown: &str, command: &str) -> String {

@@ -92,8 +92,13 @@ fn forms<'a>(
         since,
         until,
     };
+    let mut compatible = Vec::new();
     for change in written.changed.iter().map(|change| &change.value) {
         let (Some(version), Some(until)) = (version_of(&change.since), &change.since) else { continue };
+        if change.compatible.is_some() {
+            compatible.push(version);
+            continue;
+        }
         let until = until.value.to_token_stream();
         let next = cell_since(&field.key.text, Some(version));
         // Without `from`, as `oldest_record` allows, the attributes only name the new wire key.
@@ -108,6 +113,7 @@ fn forms<'a>(
                 until: Some(version),
                 action,
                 marks: Marks::default(),
+                compatible: std::mem::take(&mut compatible),
             };
             cells.push((stored, origin(&from.value, said, Some(until.clone()))));
         }
@@ -124,6 +130,7 @@ fn forms<'a>(
         until: None,
         action,
         marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },
+        compatible,
     };
     cells.push((stored, origin(field.ty, said, None)));
 }
@@ -149,6 +156,7 @@ fn gone<'a>(
         until: until.and_then(|until| until.value.base10_parse().ok()),
         action,
         marks: Marks::default(),
+        compatible: Vec::new(),
     };
     let until = until.map(|until| until.value.to_token_stream());
     (stored, Origin { ty, name: at.clone(), key: at, since: None, until })

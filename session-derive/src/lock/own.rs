@@ -11,7 +11,7 @@ use crate::standard;
 use crate::words::words;
 
 /// The names of the user's types in `spelled`, each once.
-pub(super) fn names(spelled: &str) -> Vec<String> {
+pub(crate) fn names(spelled: &str) -> Vec<String> {
     let Ok(ty) = syn::parse_str::<Type>(spelled) else { return Vec::new() };
     let mut names: Vec<String> = Vec::new();
     for part in spelling::parts(&ty) {

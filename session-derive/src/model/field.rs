@@ -76,7 +76,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         lenient,
         // Read by `history` and `check`.
         since: _,
-        changed,
+        changed: _,
         damaged: _,
     } = written;
     let spelling = Spelling::of(&field.ty);
@@ -92,7 +92,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         spelling,
         cell: cell_since(
             &key.text,
-            changed.iter().filter_map(|change| version_of(&change.value.since)).next_back(),
+            written.conversions().filter_map(|change| version_of(&change.value.since)).next_back(),
         ),
         key,
         index: 0,

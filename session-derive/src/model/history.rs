@@ -8,7 +8,7 @@ use super::field::{Default, Field, cell_since, version_of};
 use super::spelling::Spelling;
 use crate::attr::found::{Given, Slot};
 use crate::attr::history::Changed;
-use crate::attr::{self, Written};
+use crate::attr::{self, Written, WrittenField};
 
 /// How the fields came to be stored as they are.
 pub(crate) struct History<'a> {
@@ -56,7 +56,7 @@ impl Conversion<'_> {
 pub(super) fn decide<'a>(written: &'a Written<'a>, fields: &[Field<'a>]) -> History<'a> {
     let mut history = History { cells: Vec::new(), conversions: Vec::new(), groups: Vec::new() };
     for (at, field) in fields.iter().enumerate() {
-        let changes = written.fields.get(at).map(|written| written.changed.as_slice()).unwrap_or_default();
+        let changes = written.fields.get(at).into_iter().flat_map(WrittenField::conversions);
         history.field(at, field, changes);
     }
     let old = written.steps.iter().flat_map(|step| step.value.from.iter().flat_map(|from| &from.value));
@@ -95,7 +95,7 @@ impl<'a> History<'a> {
     }
 
     /// Adds the forms of the field at index `at`, the oldest first.
-    fn field(&mut self, at: usize, field: &Field<'a>, changes: &'a [Given<Changed>]) {
+    fn field(&mut self, at: usize, field: &Field<'a>, changes: impl Iterator<Item = &'a Given<Changed>>) {
         let mut key = field.key.text.clone();
         let first = self.conversions.len();
         for Given { value: change, .. } in changes {

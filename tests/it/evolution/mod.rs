@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod kit;
 mod model;
+mod nested;
 mod overlap;
 mod place;
 mod principal;

@@ -21,7 +21,7 @@ impl Found<'_> {
                 let listed = self.lists_changes
                     && stored.role == Role::Field
                     && !structure::alike(&stored.ty, &old.cell.ty);
-                if listed || ended(stored.until) != old.until {
+                if listed || ended(stored.until) != old.until || self.grows(stored, old) {
                     continue;
                 }
                 self.verdict
@@ -29,6 +29,13 @@ impl Found<'_> {
                     .extend(type_check(at, stored, old.cell, || self.type_changed(stored, old)));
             }
         }
+    }
+
+    /// Whether the attributes say that fields were added inside of the type since. The golden records show whether that is all.
+    fn grows(&self, stored: &Stored, old: &Frozen<'_>) -> bool {
+        stored.role == Role::Field
+            && structure::alike(&stored.ty, &old.cell.ty)
+            && stored.compatible.iter().any(|since| *since > self.lock.released)
     }
 
     /// The message for a type whose shape differs, and the one for a type that no longer has a shape.
@@ -72,13 +79,16 @@ impl Found<'_> {
         if same_words {
             let changed =
                 format!("`changed(since = {next}, from = {}, up = .., down = ..)`", own::old(was, seen));
+            let added = "if fields were only added, each an `Option` or with `#[serde(default)]`,";
             let inside = if self.is_bumped() {
                 format!(
                     "something inside `{was}` of `{name}` changed since version {seen}; values already stored have the old \
-                     shape: keep {copy}, and add {changed}"
+                     shape: {added} add `changed(since = {next}, compatible)`; otherwise keep {copy}, and add {changed}"
                 )
             } else {
-                let fix = format!("{changed} on `{name}`, where `from` is {copy}");
+                let fix = format!(
+                    "on `{name}`, {added} `changed(since = {next}, compatible)`, and otherwise {changed}, where `from` is {copy}"
+                );
                 self.bump(&format!("~ `{name}`, inside `{was}`"), &fix)
             };
             return (inside, lost());

@@ -1,6 +1,6 @@
 //! The changes and steps of released versions must stay, even if the field is renamed.
 
-use super::ask::{ask, file, fine, frozen, refused, released};
+use super::ask::{ask, file, fine, frozen, refused, released, sealed};
 
 /// The lock covers what a step reads, what it writes, and its version.
 #[test]
@@ -123,4 +123,36 @@ fn a_changed_field_keeps_its_key_under_another_name() {
     let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";
     let removed = "2, removed(key = \"cart\", ty = u8, since = 2)";
     refused(&cart(removed, "#[session(default)] basket: u16,"), &lock, advice);
+}
+
+/// Fields that were added inside of a type need no other wire key. Only a version that is not released may say so.
+#[test]
+fn what_grows_inside_keeps_its_key() {
+    // The stand-in for the compiler gives `Numbers` another shape than `Lines`, so the type in the lock file is replaced.
+    let shop = |version: &str, more: &str| {
+        format!(
+            "#[session(name = \"shop\", version = {version})] struct Shop {{ #[session(default{more})] cart: Lines, #[session(default)] z: u8 }}"
+        )
+    };
+    let lock = released(&shop("1", ""), "").replace("shape 0000000000000005", "shape 0000000000000006");
+    let lock = sealed(&lock);
+    let says = "on `cart`, if fields were only added, each an `Option` or with `#[serde(default)]`, `changed(since = 2, compatible)`, and \
+        otherwise `changed(since = 2, from = LinesV1";
+    refused(&shop("1", ""), &lock, says);
+    let other = shop("2", "").replace("default)] z", "default, since = 2)] other: u8, #[session(default)] z");
+    refused(&other, &lock, "add `changed(since = 2, compatible)`; otherwise keep a copy of the old type");
+    let second = shop("2", ", changed(since = 2, compatible)");
+    let next = released(&second, &lock);
+    assert_eq!(next.matches("  cart `Lines`").count(), 2, "{next}");
+    assert!(next.contains("shape 0000000000000005") && !next.contains("cart@2"), "{next}");
+    // It cannot be said of what is released, and the mark may go once the lock has the new shape.
+    refused(&shop("1", ", changed(since = 2, compatible)"), &lock, "above the schema's version 1");
+    let moved = sealed(&next.replace("shape 0000000000000005", "shape 0000000000000007"));
+    refused(&second, &moved, "changed but its version did not");
+    fine(&shop("2", ""), &next);
+    // A conversion may follow, and another type needs one.
+    let third = "#[session(default, changed(since = 2, compatible), changed(since = 3, from = Lines, up = up, down = down))] cart: u8,";
+    let third = shop("3", "").replace("#[session(default)] cart: Lines,", third);
+    assert!(released(&third, &next).contains("  cart@3 `u8`"));
+    refused(&second.replace("cart: Lines", "cart: Numbers"), &lock, "`cart` was `Lines` in version 1");
 }

@@ -12,7 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{alike::alike, task::Failure};
+use super::{
+    alike::alike,
+    grown::{covers, with_an_unknown_field},
+    task::{Failure, Lock},
+};
 use crate::{
     handle::state::SessionState,
     id::public::VerifierHash,
@@ -55,7 +59,11 @@ const READINGS: usize = 8;
 /// read as another value each time; those cannot be compared.
 ///
 /// A cell that is still a field must read as it is stored. Every value must be what the version released last read.
-pub(super) fn check<T: SessionState>(golden: &mut Golden, is_release: bool) -> Result<Vec<String>, Failure> {
+pub(super) fn check<T: SessionState>(
+    golden: &mut Golden,
+    lock: &Lock,
+    is_release: bool,
+) -> Result<Vec<String>, Failure> {
     let schema = T::schema();
     let record = of_cells(&golden.cells);
     let mut values = values(&read::<T>(&golden.cells)?)?;
@@ -73,15 +81,29 @@ pub(super) fn check<T: SessionState>(golden: &mut Golden, is_release: bool) -> R
     }
     values.retain(|key, _| !vary.contains(key));
     for (key, json) in &golden.cells {
-        if let Some(now) = values.get(key)
-            && !alike(&value(json)?, now, |value| again::<T>(key, value))
-        {
-            return Err(Failure(format!("`{key}` is stored as {json}, but reads as {now}")));
+        let (Some(now), stored) = (values.get(key), value(json)?) else { continue };
+        if lock.grew(key, golden.version) {
+            still_fits::<T>(key, &stored, now)?;
+        } else if !alike(&stored, now, |value| again::<T>(key, value)) {
+            let only_more = if covers(now, &stored) {
+                format!(
+                    "; if fields were added inside of it, say `changed(since = .., compatible)` on `{key}`"
+                )
+            } else {
+                String::new()
+            };
+            return Err(Failure(format!("`{key}` is stored as {json}, but reads as {now}{only_more}")));
         }
     }
     for (version, reads) in golden.reads.range(..=schema.version()) {
         for (key, read) in reads {
-            let differs = |now: &&serde_json::Value| !alike(read, now, |value| again::<T>(key, value));
+            let differs = |now: &&serde_json::Value| {
+                if lock.grew(key, *version) {
+                    !covers(now, read)
+                } else {
+                    !alike(read, now, |value| again::<T>(key, value))
+                }
+            };
             if let Some(now) = values.get(key).filter(differs) {
                 return Err(Failure(format!(
                     "`{key}` read as {read} when version {version} was released, and does not now: it is {now}. If the old reading \
@@ -92,7 +114,12 @@ pub(super) fn check<T: SessionState>(golden: &mut Golden, is_release: bool) -> R
         }
     }
     if is_release {
-        let before: BTreeMap<_, _> = std::mem::take(&mut golden.reads).into_values().flatten().collect();
+        let before: BTreeMap<_, _> = std::mem::take(&mut golden.reads)
+            .into_iter()
+            .flat_map(|(version, reads)| reads.into_iter().map(move |(key, read)| (key, (version, read))))
+            .filter(|(key, (version, _))| !lock.grew(key, *version))
+            .map(|(key, (_, read))| (key, read))
+            .collect();
         // Only the newest reading is kept: earlier versions read the same cells and were compared at their own release.
         let stored = schema.fields().iter().filter(|field| holds(view(&record), schema, field));
         let stored = stored.filter_map(|field| values.get_key_value(field.wire_key()));
@@ -102,6 +129,30 @@ pub(super) fn check<T: SessionState>(golden: &mut Golden, is_release: bool) -> R
         golden.reads = BTreeMap::from([(schema.version(), reads)]);
     }
     Ok(vary.into_iter().collect())
+}
+
+/// Fails unless `now`, which was read from `stored`, is the same value with more fields, and a binary that does not know those would still
+/// read it.
+fn still_fits<T: SessionState>(
+    key: &str,
+    stored: &serde_json::Value,
+    now: &serde_json::Value,
+) -> Result<(), Failure> {
+    if !covers(now, stored) {
+        return Err(Failure(format!(
+            "`{key}` is stored as {stored}, but reads as {now}; that is more than added fields, so `compatible` is not enough: keep a copy of \
+             the old type, and say `changed(since = .., from = .., up = .., down = ..)`"
+        )));
+    }
+    let Some(later) = with_an_unknown_field(now, stored) else { return Ok(()) };
+    let ignored = again::<T>(key, &later).is_some_and(|again| covers(now, &again) && covers(&again, now));
+    if ignored {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "the type of `{key}` refuses a field that it does not know, so an older binary could not read what this one writes; remove \
+         `#[serde(deny_unknown_fields)]` there and release that first, or say `changed(since = .., from = .., up = .., down = ..)`"
+    )))
 }
 
 /// What `value` becomes when the field with this wire key reads it and writes it again.

@@ -130,7 +130,7 @@ impl<'a> Keeping<'a> {
         }
         for (path, golden) in &mut self.records {
             let shown = self.lock.shown(path);
-            let vary = check::<T>(golden, self.task == Task::Release)
+            let vary = check::<T>(golden, self.lock, self.task == Task::Release)
                 .map_err(|Failure(why)| Failure(format!("{shown}: {why}")))?;
             for key in vary {
                 self.files.say(&format!(
@@ -215,6 +215,17 @@ impl<'a> Keeping<'a> {
             && let Some(left_out) = left_out(sample)?
         {
             self.files.say(&format!("schema `{name}`: {left_out}"));
+        }
+        for (key, since) in self.lock.compatible {
+            let holds = |golden: &Golden| {
+                golden.version < *since && golden.cells.get(*key).is_some_and(|json| json.get() != "null")
+            };
+            if *since == version && self.lock.is_draft && !self.records.values().any(holds) {
+                self.files.say(&format!(
+                    "schema `{name}`: no golden record of an earlier version holds `{key}`, so nothing shows that version {since} is \
+                     `compatible` with what they stored"
+                ));
+            }
         }
         let opaque: BTreeSet<_> = self.lock.opaque.iter().filter(|(_, tell)| *tell).collect();
         for (ty, _) in opaque {

@@ -5,6 +5,7 @@
 //! * `task`: what the derive hands to the test, and what the environment asks of it.
 //! * `text`: the text of a lock file.
 //! * `alike`: compares values, some parts of which may have no order.
+//! * `grown`: compares values of a type inside of which fields were added.
 //! * `golden`: golden records, which released versions wrote and later ones must read.
 //! * `trial`: runs every conversion once before a release.
 //! * `files`: collects what the test writes and prints.
@@ -15,6 +16,7 @@
 pub(crate) mod task;
 mod text;
 mod alike;
+mod grown;
 mod golden;
 mod trial;
 mod files;

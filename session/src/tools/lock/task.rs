@@ -21,6 +21,8 @@ pub struct Lock {
     pub shapes: &'static [Shape],
     /// The released versions whose golden records must exist.
     pub records: &'static [u16],
+    /// The wire keys of fields inside of which fields were added, each with the version in which that was.
+    pub compatible: &'static [(&'static str, u16)],
     /// The types in the schema, each with whether the compiler cannot see inside it.
     pub opaque: &'static [(&'static str, bool)],
     /// Changes of a released version that need no new version, and that only a release records. In a draft they are only told.
@@ -34,6 +36,11 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Whether fields were added inside of the field with this wire key since `version`.
+    pub(super) fn grew(&self, key: &str, version: u16) -> bool {
+        self.compatible.iter().any(|(of, since)| *of == key && version < *since)
+    }
+
     /// The command that releases the present version.
     pub(super) fn release(&self) -> String {
         format!("SESSION_LOCK=release cargo test -p {} session_lock", self.name)
