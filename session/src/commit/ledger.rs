@@ -123,9 +123,10 @@ impl Ledger {
         }
     }
 
-    /// The id under which the session can be loaded again, if the request has one.
+    /// The id under which the session can be loaded again, if the request has one and has not left it.
     pub(crate) fn can_reload(&self) -> Option<SessionId> {
         match &self.standing {
+            _ if self.fold.has_left() => None,
             Standing::Stored { id, .. } | Standing::Known(Arrival::Live(id, _)) => Some(*id),
             Standing::Known(_) => None,
         }

@@ -139,6 +139,7 @@ impl Visit {
     }
 
     async fn look_again(self: Rc<Self>) -> Result<Done, Error> {
+        self.forget_acknowledged();
         let id = self.ledger.borrow().can_reload();
         if let Some(id) = id {
             self.load_again(id).await?;

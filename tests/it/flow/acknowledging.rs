@@ -251,6 +251,26 @@ async fn a_logout_that_is_owed_is_paid_by_a_request_that_fails() {
 
 /// A refused sign-in that is answered with the refusal is over: a session that ends meanwhile must not let it in after all.
 #[actix_web::test]
+async fn a_reload_does_not_repeat_an_error_that_was_acknowledged() {
+    let world = World::new().await;
+    let browser = world.browser_after("v1").await;
+    assert_eq!(browser.go("life:0:60:0,save,reload,v2").await.body, r#"ZeroLifetime | Ok | - [] 2 "" -"#);
+    assert_eq!(browser.state().await, r#"- [] 2 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_request_that_left_its_session_reloads_nothing() {
+    let world = World::new().await;
+    for leaves in ["all", "others,purge", "out"] {
+        let browser = world.browser_after("in4").await;
+        let answer = browser.go(&format!("{leaves},reload,v7,reload")).await;
+        assert_eq!((answer.status, answer.jar()), (200, Jar::Set), "{leaves}");
+        assert!(answer.body.ends_with(r#"Ok | Ok | - [] 7 "" -"#), "{leaves}: {answer:?}");
+        assert_eq!(browser.state().await, r#"- [] 7 "" -"#, "{leaves}");
+    }
+}
+
+#[actix_web::test]
 async fn a_refused_save_is_not_tried_again_after_its_error_has_answered() {
     let one = |builder: SessionMiddlewareBuilder| builder.max_sessions_per_user(1, WhenFull::RejectNew);
     for words in ["in4,saveq", "in4,savex", "v9,in4,saveq"] {

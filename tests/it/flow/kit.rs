@@ -195,6 +195,11 @@ impl Browser<'_> {
         })
     }
 
+    /// Takes over the cookie that another request of this browser got.
+    pub(super) fn adopt(&self, other: &Self) {
+        self.cookie.replace(other.cookie());
+    }
+
     pub(super) fn cookie(&self) -> Option<String> {
         self.cookie.borrow().clone()
     }

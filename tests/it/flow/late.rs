@@ -27,7 +27,13 @@ use super::{
 };
 
 /// A body whose only chunk is made when it is polled, after the head has been sent.
-struct Late(Option<Pin<Box<dyn Future<Output = String>>>>);
+pub(super) struct Late(Option<Pin<Box<dyn Future<Output = String>>>>);
+
+impl Late {
+    pub(super) fn new(chunk: impl Future<Output = String> + 'static) -> Self {
+        Self(Some(Box::pin(chunk)))
+    }
+}
 
 impl MessageBody for Late {
     type Error = std::convert::Infallible;
@@ -53,20 +59,20 @@ pub(super) fn streams(routes: &mut web::ServiceConfig) {
         let (early, late) = words.split_once('~').unwrap();
         act(&mut shop, early, &gate).await?;
         let late = late.to_owned();
-        let body = Late(Some(Box::pin(async move {
+        let body = Late::new(async move {
             act(&mut shop, &late, &gate)
                 .await
                 .map_or_else(|error| error.to_string(), |acted| acted.seen.join(" | "))
-        })));
+        });
         Ok::<_, actix_web::Error>(HttpResponse::Ok().body(body))
     };
     let lazy = |request: HttpRequest, words: web::Path<String>, gate: web::Data<Notify>| async move {
-        HttpResponse::Ok().body(Late(Some(Box::pin(async move {
+        HttpResponse::Ok().body(Late::new(async move {
             let mut shop = TypedSession::<Shop>::extract(&request).await.unwrap();
             act(&mut shop, &words, &gate)
                 .await
                 .map_or_else(|error| error.to_string(), |acted| acted.seen.join(" | "))
-        }))))
+        }))
     };
     routes.route("/late/{words:.*}", web::get().to(late)).route("/lazy/{words:.*}", web::get().to(lazy));
 }

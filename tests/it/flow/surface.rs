@@ -5,12 +5,15 @@
 
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
-use actix_typed_session::{Session, SessionState, TypedSession};
-use actix_web::{rt::System, web};
+use actix_typed_session::{Error, Session, SessionState, TypedSession};
+use actix_web::{HttpResponse, rt::System, web};
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tokio::sync::Notify;
 
-use super::kit::{Browser, Shop, World};
+use super::{
+    kit::{Browser, Shop, World},
+    late::Late,
+};
 
 #[derive(SessionState)]
 #[session(name = "look", version = 1, lock = off)]
@@ -18,10 +21,12 @@ struct Look {
     theme: Option<u32>,
     #[session(default)]
     views: u32,
+    #[session(default)]
+    scores: Vec<f64>,
 }
 
 /// One call. The first number is one of two handles of `Shop`.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 enum Op {
     SetVisits(usize, u32),
     AddVisits(usize, u32),
@@ -46,6 +51,14 @@ enum Op {
     Lifetime(bool),
     Label,
     Save,
+    /// A value that is refused; the handler acknowledges that.
+    SetUnreadable,
+    /// More than the session may hold. The handler acknowledges that, and so gives up what it has not saved.
+    SetHuge,
+    List,
+    RevokeOne,
+    RevokeOthers,
+    RevokeAll,
     Reload,
     ReloadHandle(usize),
     See(usize),
@@ -79,7 +92,28 @@ impl Values {
     }
 }
 
-/// The session that the store has.
+/// What the store has.
+#[derive(Default)]
+struct Store {
+    /// The session of the browser.
+    session: Option<Stored>,
+    /// The sessions of other browsers, by user.
+    others: BTreeMap<u64, usize>,
+}
+
+impl Store {
+    fn others(&mut self, user: u64) -> &mut usize {
+        self.others.entry(user).or_default()
+    }
+
+    /// How many sessions `user` has.
+    fn sessions_of(&mut self, user: u64) -> usize {
+        let own = self.session.as_ref().is_some_and(|session| session.values.user == Some(user));
+        *self.others(user) + usize::from(own)
+    }
+}
+
+/// A session that the store has.
 #[derive(Clone, Debug, Default)]
 struct Stored {
     values: Values,
@@ -108,8 +142,22 @@ impl Model {
         Self { base: stored.cloned(), values, ..Self::default() }
     }
 
-    fn perform(&mut self, op: &Op, stored: &mut Option<Stored>) {
+    fn perform(&mut self, op: &Op, store: &mut Store) {
         match op {
+            List | RevokeOne | RevokeOthers | RevokeAll => {
+                let said = self.manage(op, store);
+                self.seen.push(said);
+                return;
+            }
+            _ => {}
+        }
+        let stored = &mut store.session;
+        match op {
+            SetUnreadable => self.seen.push("NotReadable".into()),
+            SetHuge => {
+                *self = Self { seen: std::mem::take(&mut self.seen), ..Self::arrive(self.base.as_ref()) };
+                self.seen.push("TooLarge".into());
+            }
             Save => {
                 self.commit(stored);
                 self.seen.push("Ok".into());
@@ -132,7 +180,9 @@ impl Model {
                 let exists = self.base.is_some() && !self.left;
                 let is_new = !exists && self.wrote.values().any(|has_value| *has_value);
                 let user = self.values.user;
-                self.seen.push(format!("{exists} {is_new} {exists} {} {}", user.is_some(), user.is_some()));
+                let lives = exists || is_new;
+                let is_user = user.is_some();
+                self.seen.push(format!("{exists} {is_new} {exists} {exists} {lives} {is_user} {is_user}"));
             }
             Take(_) => {
                 self.seen.push(format!("{:?}", self.values.notice));
@@ -140,6 +190,37 @@ impl Model {
             }
             Gate => {}
             _ => self.record(op),
+        }
+    }
+
+    /// Looks at, or ends, the sessions of the user who is signed in. That happens at once.
+    fn manage(&mut self, op: &Op, store: &mut Store) -> String {
+        let Some(user) = self.values.user else { return "0".into() };
+        if self.base.is_some() && store.session.is_none() {
+            return "Gone".into();
+        }
+        let has_session = self.base.is_some() && !self.left;
+        let all = store.sessions_of(user);
+        let is_stored = all > *store.others(user);
+        match op {
+            List => all.to_string(),
+            RevokeOne => {
+                let one = usize::from(has_session && *store.others(user) > 0);
+                *store.others(user) -= one;
+                one.to_string()
+            }
+            RevokeOthers | RevokeAll => {
+                let is_spared = *op == RevokeOthers && has_session && is_stored;
+                store.others.remove(&user);
+                if is_stored && !is_spared {
+                    store.session = None;
+                }
+                if *op == RevokeAll {
+                    self.record(&Purge);
+                }
+                (all - usize::from(is_spared)).to_string()
+            }
+            _ => unreachable!(),
         }
     }
 
@@ -228,9 +309,8 @@ impl Model {
             }
             Purge => self.leave(),
             UpdateNothing(_) | Renew | Lifetime(_) | Label => {}
-            Discard | Save | Reload | ReloadHandle(_) | See(_) | SeeLook | SeeSession | Gate => {
-                unreachable!()
-            }
+            Discard | Save | Reload | ReloadHandle(_) | See(_) | SeeLook | SeeSession | Gate
+            | SetUnreadable | SetHuge | List | RevokeOne | RevokeOthers | RevokeAll => unreachable!(),
         }
     }
 
@@ -270,15 +350,20 @@ impl Model {
     }
 }
 
-/// A request, and the one that runs during it.
-#[derive(Clone, Debug)]
+/// A request, and what happens around it.
+#[derive(Clone, Debug, Default)]
 struct Sent {
+    /// A user signs in with another browser before.
+    other_browser: Option<u64>,
     ops: Vec<Op>,
+    /// The request that runs during it.
     during: Option<Vec<Op>>,
+    /// What its body does, after the head of the response.
+    late: Vec<Op>,
 }
 
-/// What a request does, and what it saw.
-type Script = (Vec<Op>, Vec<String>);
+/// What a request does in its handler and in its body, and what it saw.
+type Script = (Vec<Op>, Vec<Op>, Vec<String>);
 
 thread_local! {
     /// The requests, by their number.
@@ -291,14 +376,29 @@ async fn handler(
     mut look: TypedSession<Look>,
     session: Session,
     gate: web::Data<Notify>,
-) -> &'static str {
-    let ops = SCRIPT.with_borrow(|script| script[&number].0.clone());
+) -> HttpResponse {
+    let (ops, late) = SCRIPT.with_borrow(|script| (script[&number].0.clone(), script[&number].1.clone()));
     let mut shops = [shops.0, shops.1];
+    let number = *number;
+    act_all(number, ops, &mut shops, &mut look, &session, &gate).await;
+    HttpResponse::Ok().body(Late::new(async move {
+        act_all(number, late, &mut shops, &mut look, &session, &gate).await;
+        "done".to_owned()
+    }))
+}
+
+async fn act_all(
+    number: usize,
+    ops: Vec<Op>,
+    shops: &mut [TypedSession<Shop>; 2],
+    look: &mut TypedSession<Look>,
+    session: &Session,
+    gate: &Notify,
+) {
     for op in ops {
-        let seen = act(&op, &mut shops, &mut look, &session, &gate).await;
-        SCRIPT.with_borrow_mut(|script| script.get_mut(&number).unwrap().1.extend(seen));
+        let seen = act(&op, shops, look, session, gate).await;
+        SCRIPT.with_borrow_mut(|script| script.get_mut(&number).unwrap().2.extend(seen));
     }
-    "done"
 }
 
 async fn act(
@@ -308,9 +408,17 @@ async fn act(
     session: &Session,
     gate: &Notify,
 ) -> Option<String> {
-    let said = |result: Result<(), actix_typed_session::Error>| match result {
+    let said = |result: Result<(), Error>| match result {
         Ok(()) => Some("Ok".to_owned()),
         Err(error) => Some(error.to_string()),
+    };
+    let refused = |result: Result<(), Error>| {
+        let error = result.expect_err("it is refused");
+        error.acknowledge();
+        Some(format!("{:?}", error.kind()))
+    };
+    let counted = |result: Result<u64, Error>| {
+        Some(result.map_or_else(|error| format!("{:?}", error.kind()), |count| count.to_string()))
     };
     let hour = Duration::from_hours(1);
     match *op {
@@ -347,6 +455,25 @@ async fn act(
         Lifetime(persistent) => session.set_lifetime(hour, hour * 24, persistent),
         Label => session.set_label("a browser"),
         Save => return said(session.save().await),
+        SetUnreadable => {
+            look.set_scores(vec![f64::NAN]);
+            return refused(session.save().await);
+        }
+        SetHuge => {
+            shops[0].set_draft("x".repeat(100_000));
+            return refused(session.save().await);
+        }
+        List => return counted(session.sessions().await.map(|sessions| sessions.len() as u64)),
+        RevokeOne => {
+            let Ok(sessions) = session.sessions().await else { return Some("Gone".into()) };
+            let other = sessions.iter().find(|one| !one.is_current).filter(|_| session.public_id().is_some());
+            return match other {
+                Some(other) => counted(session.revoke(other.public_id).await.map(|()| 1)),
+                None => Some("0".into()),
+            };
+        }
+        RevokeOthers => return counted(session.revoke_others().await),
+        RevokeAll => return counted(session.revoke_all().await),
         Reload => return said(session.reload().await),
         ReloadHandle(at) => return said(shops[at].reload().await),
         See(at) => {
@@ -362,10 +489,12 @@ async fn act(
         SeeLook => return Some(format!("{:?} {}", look.theme(), look.views())),
         SeeSession => {
             return Some(format!(
-                "{} {} {} {} {}",
+                "{} {} {} {} {} {} {}",
                 session.exists(),
                 session.is_new(),
                 session.public_id().is_some(),
+                session.created().is_some(),
+                session.expires_in().is_some(),
                 session.principal().is_some(),
                 session.authenticated_within(hour)
             ));
@@ -376,8 +505,8 @@ async fn act(
 }
 
 /// Sends a request with these operations, and checks its status.
-async fn send(browser: &Browser<'_>, number: usize, ops: &[Op]) -> Result<(), String> {
-    SCRIPT.with_borrow_mut(|script| script.insert(number, (ops.to_vec(), Vec::new())));
+async fn send(browser: &Browser<'_>, number: usize, ops: &[Op], late: &[Op]) -> Result<(), String> {
+    SCRIPT.with_borrow_mut(|script| script.insert(number, (ops.to_vec(), late.to_vec(), Vec::new())));
     let answer = browser.get(&format!("/run/{number}")).await;
     if answer.status == 200 { Ok(()) } else { Err(format!("request {number} was answered {answer:?}")) }
 }
@@ -391,43 +520,60 @@ async fn run(sent: &[Sent]) -> Result<Vec<Compared>, String> {
     };
     let world = World::routed(|builder| builder, routes).await;
     let browser = world.browser();
-    let mut stored = None;
+    let mut store = Store::default();
     let mut compared = Vec::new();
-    for (nth, Sent { ops, during }) in sent.iter().enumerate() {
+    for (nth, Sent { other_browser, ops, during, late }) in sent.iter().enumerate() {
         let (outer, inner) = (2 * nth, 2 * nth + 1);
-        let mut model = Model::arrive(stored.as_ref());
-        let beside = during.as_ref().filter(|_| stored.is_some());
+        if let Some(user) = other_browser {
+            world.browser_after(&format!("in{user}")).await;
+            *store.others(*user) += 1;
+        }
+        let mut model = Model::arrive(store.session.as_ref());
+        let beside = during.as_ref().filter(|_| store.session.is_some());
         let ops: Vec<Op> = ops.iter().filter(|op| beside.is_some() || !matches!(op, Gate)).cloned().collect();
         let mut second = Model::default();
         for op in &ops {
             if let (Gate, Some(during)) = (op, beside) {
-                second = Model::arrive(stored.as_ref());
+                second = Model::arrive(store.session.as_ref());
                 for op in during {
-                    second.perform(op, &mut stored);
+                    second.perform(op, &mut store);
                 }
-                second.commit(&mut stored);
+                second.commit(&mut store.session);
             }
-            model.perform(op, &mut stored);
+            model.perform(op, &mut store);
         }
-        model.commit(&mut stored);
+        model.commit(&mut store.session);
+        // Without a session, a body cannot begin one.
+        let late = if store.session.is_some() { &late[..] } else { &[] };
+        for op in late {
+            model.perform(op, &mut store);
+        }
         match beside {
-            None => send(&browser, outer, &ops).await?,
+            None => send(&browser, outer, &ops, late).await?,
             Some(during) => {
                 let other = browser.clone();
-                let (sent, sent_during) = tokio::join!(biased; send(&browser, outer, &ops), async {
-                    let sent = send(&other, inner, during).await;
+                let (sent, sent_during) = tokio::join!(biased; send(&browser, outer, &ops, late), async {
+                    let sent = send(&other, inner, during, &[]).await;
                     world.gate.notify_one();
                     sent
                 });
                 sent.and(sent_during)?;
-                let saw = SCRIPT.with_borrow(|script| script[&inner].1.clone());
+                if during.iter().any(is_privileged) {
+                    browser.adopt(&other);
+                }
+                let saw = SCRIPT.with_borrow(|script| script[&inner].2.clone());
                 compared.push((second.seen, saw));
             }
         }
-        let saw = SCRIPT.with_borrow(|script| script[&outer].1.clone());
+        let saw = SCRIPT.with_borrow(|script| script[&outer].2.clone());
         compared.push((model.seen, saw));
     }
     Ok(compared)
+}
+
+/// What changes who may use the session.
+fn is_privileged(op: &Op) -> bool {
+    matches!(op, SignIn(..) | SignOut(_) | Renew | Purge)
 }
 
 fn handle() -> impl Strategy<Value = usize> {
@@ -470,6 +616,12 @@ fn any_op() -> impl Strategy<Value = Op> {
             (handle(), 1..3_u64).prop_map(|(at, user)| SignIn(at, user)),
             (handle(), 1..3_u64).prop_map(|(at, user)| SignIn(at, user)),
             handle().prop_map(SignOut),
+            Just(SetUnreadable),
+            Just(SetHuge),
+            Just(List),
+            Just(RevokeOne),
+            Just(RevokeOthers),
+            Just(RevokeAll),
             Just(Renew),
             Just(Purge),
             Just(Discard),
@@ -479,21 +631,53 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// `ops`, without a way back from the end of the session: it has ended in the store, and the model does not say what a write then comes to.
+fn without_regret(mut ops: Vec<Op>) -> Vec<Op> {
+    let mut has_ended = false;
+    ops.retain(|op| {
+        has_ended |= matches!(op, RevokeAll | RevokeOthers);
+        !has_ended || !matches!(op, Discard | SetHuge)
+    });
+    ops
+}
+
 fn seeing(ops: Vec<Op>) -> Vec<Op> {
     [ops, vec![See(0), See(1), SeeLook, SeeSession]].concat()
 }
 
-/// A request alone, or two that overlap. Those write plainly: of privileges the table and the model of the commit decide. A write that
-/// equals what was loaded counts as done then, so overlapping requests write numbers of their own.
+/// A request alone, or two that overlap. A write that equals what was loaded counts as done then, so overlapping requests write numbers
+/// of their own. Of a request that another one overtakes with a change of privileges, the table and the model of the commit tell what is
+/// stored; here it has saved, and goes on seeing what it had read.
 fn sent(nth: u32) -> impl Strategy<Value = Sent> {
-    let alone = vec(any_op(), 0..12).prop_map(|ops| Sent { ops: seeing(ops), during: None });
+    let alone = (
+        vec(any_op(), 0..12).prop_map(without_regret),
+        proptest::option::weighted(0.3, 1..3_u64),
+        vec(plain(0), 0..4),
+    )
+        .prop_map(|(ops, other_browser, late)| Sent {
+            other_browser,
+            ops: seeing(ops),
+            late: seeing(late),
+            ..Sent::default()
+        });
     let begin = vec(plain(1000 + 20 * nth), 0..6);
     let end = vec(plain(1004 + 20 * nth), 0..6);
     let overlap = (begin, vec(plain(1008 + 20 * nth), 0..6), end).prop_map(|(begin, during, end)| {
         let ops = [seeing(begin), vec![Gate], seeing(end)].concat();
-        Sent { ops, during: Some(seeing(during)) }
+        Sent { ops, during: Some(seeing(during)), ..Sent::default() }
     });
-    prop_oneof![2 => alone, 1 => overlap]
+    let privileged = prop_oneof![
+        (handle(), 1..3_u64).prop_map(|(at, user)| SignIn(at, user)),
+        handle().prop_map(SignOut),
+        Just(Renew),
+        Just(Purge),
+    ];
+    let overtaken =
+        (vec(plain(0), 0..6), privileged, vec(plain(0), 0..6)).prop_map(|(begin, privileged, during)| {
+            let ops = [seeing(begin), vec![Save, Gate], seeing(Vec::new())].concat();
+            Sent { ops, during: Some(seeing([vec![privileged], during].concat())), ..Sent::default() }
+        });
+    prop_oneof![2 => alone, 1 => overlap, 1 => overtaken]
 }
 
 #[test]
