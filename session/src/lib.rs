@@ -120,7 +120,7 @@ pub use self::{
     commit::arrival::Arrived,
     error::{Error, ErrorKind},
     handle::{
-        devices::SessionInfo,
+        devices::{SessionInfo, SessionsPage},
         into_field::IntoField,
         session::Session,
         state::{SessionState, TypedSession},

@@ -35,6 +35,19 @@ pub struct SessionInfo {
     pub is_current: bool,
 }
 
+/// Some of a user's sessions: the answer of [`Session::sessions_page`].
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[non_exhaustive]
+pub struct SessionsPage {
+    /// The sessions. There may be fewer than were asked for, even none, although more follow.
+    pub sessions: Vec<SessionInfo>,
+    /// The argument for the next page; `None` after the last one.
+    pub next: Option<PublicId>,
+}
+
+/// The most sessions of one page: more takes a store longer than a request has.
+const LARGEST_PAGE: u32 = 1000;
+
 /// The user's other sessions. These calls go to the store at once; they do not wait for the end of the request. They work only as long
 /// as the session of this request is what it was when the request loaded it.
 impl Session {
@@ -83,6 +96,66 @@ impl Session {
             visit.still_has_session().await?;
             let list = index.sessions_of(&principal).await?;
             Ok(list.into_iter().map(|listed| info(listed, current)).collect())
+        })
+    }
+
+    /// Some of the live sessions of the user who is signed in: up to `limit`, and at most 1,000, of those after `after`, which is
+    /// [`next`](SessionsPage::next) of the page before. For users with so many sessions that [`sessions`](Self::sessions) would take too long.
+    ///
+    /// The order is that of the store and says nothing about age. The pages together show every session that lives all the time, and none
+    /// twice. `after` may have ended meanwhile; a browser may keep it, and one that is made up only begins somewhere else.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, Session, id::PublicId};
+    /// use actix_web::{Responder, web};
+    ///
+    /// /// `GET /devices?after=..`; the page links to its `next`.
+    /// #[derive(serde::Deserialize)]
+    /// struct From {
+    ///     after: Option<PublicId>,
+    /// }
+    ///
+    /// async fn devices(session: Session, from: web::Query<From>) -> Result<impl Responder, Error> {
+    ///     Ok(web::Json(session.sessions_page(from.after, 50).await?))
+    /// }
+    /// # let _ = devices;
+    /// ```
+    ///
+    /// # Errors
+    /// As [`sessions`](Self::sessions).
+    pub fn sessions_page(
+        &self,
+        after: Option<PublicId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<SessionsPage, Error>> + use<> {
+        let (visit, signed_in, current) = (self.visit().clone(), self.principal(), self.public_id());
+        RunToEnd::of(self.visit().shared(), async move {
+            let index = index(&visit)?;
+            let Some(principal) = signed_in else {
+                return Ok(SessionsPage { sessions: Vec::new(), next: None });
+            };
+            visit.still_has_session().await?;
+            let after = after.map(PublicId::selector);
+            let page = index.sessions_page(&principal, after.as_ref(), limit.min(LARGEST_PAGE)).await?;
+            Ok(SessionsPage {
+                sessions: page.sessions.into_iter().map(|listed| info(listed, current)).collect(),
+                next: page.next.map(PublicId::of),
+            })
+        })
+    }
+
+    /// How many sessions the user who is signed in has: all that are live, and perhaps some that ended a while ago; 0 if nobody is signed
+    /// in. It costs little, however many there are.
+    ///
+    /// # Errors
+    /// As [`sessions`](Self::sessions).
+    pub fn session_count(&self) -> impl Future<Output = Result<u64, Error>> + use<> {
+        let (visit, signed_in) = (self.visit().clone(), self.principal());
+        RunToEnd::of(self.visit().shared(), async move {
+            let index = index(&visit)?;
+            let Some(principal) = signed_in else { return Ok(0) };
+            visit.still_has_session().await?;
+            Ok(index.count_of(&principal).await?)
         })
     }
 

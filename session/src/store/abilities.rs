@@ -7,7 +7,7 @@ use std::{fmt, pin::Pin};
 
 use super::{
     error::{StoreError, StoreErrorKind},
-    index::{Listed, PrincipalIndex},
+    index::{Listed, Page, PrincipalIndex},
     scan::{Cursor, Scan, Scanned},
 };
 use crate::{id::public::Selector, record::meta::Principal};
@@ -18,6 +18,13 @@ pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>
 /// [`PrincipalIndex`] in a form that a `dyn` can have.
 trait DynIndex: Send + Sync {
     fn dyn_sessions_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, Vec<Listed>>;
+    fn dyn_sessions_page<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<&'a Selector>,
+        limit: u32,
+    ) -> Boxed<'a, Page>;
+    fn dyn_count_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, u64>;
     fn dyn_delete_all<'a>(&'a self, principal: &'a Principal, except: Option<&'a Selector>)
     -> Boxed<'a, u64>;
 }
@@ -25,6 +32,19 @@ trait DynIndex: Send + Sync {
 impl<S: PrincipalIndex> DynIndex for S {
     fn dyn_sessions_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, Vec<Listed>> {
         Box::pin(self.sessions_of(principal))
+    }
+
+    fn dyn_sessions_page<'a>(
+        &'a self,
+        principal: &'a Principal,
+        after: Option<&'a Selector>,
+        limit: u32,
+    ) -> Boxed<'a, Page> {
+        Box::pin(self.sessions_page(principal, after, limit))
+    }
+
+    fn dyn_count_of<'a>(&'a self, principal: &'a Principal) -> Boxed<'a, u64> {
+        Box::pin(self.count_of(principal))
     }
 
     fn dyn_delete_all<'a>(
@@ -103,6 +123,27 @@ impl<'a> Abilities<'a> {
     /// As there, and [`StoreErrorKind::Unsupported`] if the store has no index.
     pub async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         self.index.ok_or_else(unsupported)?.dyn_sessions_of(principal).await
+    }
+
+    /// As [`PrincipalIndex::sessions_page`].
+    ///
+    /// # Errors
+    /// As there, and [`StoreErrorKind::Unsupported`] if the store has no index.
+    pub async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        self.index.ok_or_else(unsupported)?.dyn_sessions_page(principal, after, limit).await
+    }
+
+    /// As [`PrincipalIndex::count_of`].
+    ///
+    /// # Errors
+    /// As there, and [`StoreErrorKind::Unsupported`] if the store has no index.
+    pub async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        self.index.ok_or_else(unsupported)?.dyn_count_of(principal).await
     }
 
     /// As [`PrincipalIndex::delete_all`].

@@ -8,7 +8,7 @@ use super::{
     abilities::{Abilities, Boxed},
     contract::{Created, Loaded, SessionStore, Updated},
     error::StoreError,
-    index::{Listed, PrincipalIndex},
+    index::{Listed, Page, PrincipalIndex},
     scan::{Cursor, Scan, Scanned},
 };
 use crate::{
@@ -104,6 +104,19 @@ impl SessionStore for AnyStore {
 impl PrincipalIndex for AnyStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         self.abilities().sessions_of(principal).await
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        self.abilities().sessions_page(principal, after, limit).await
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        self.abilities().count_of(principal).await
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {

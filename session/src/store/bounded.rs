@@ -17,7 +17,7 @@ use super::{
     breaker::Breaker,
     contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
-    index::Listed,
+    index::{Listed, Page},
 };
 use crate::{
     id::public::Selector,
@@ -121,12 +121,30 @@ impl BoundedStore {
     }
 
     pub(crate) async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let (begun, abilities) = (Instant::now(), self.store.abilities());
-        let list = || {
-            let call = Box::pin(async move { abilities.sessions_of(principal).await });
-            within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
-        };
-        self.breakers.loads.ask(|| twice(begun, self.deadlines.load, list)).await
+        let abilities = self.store.abilities();
+        self.look(|| Box::pin(async move { abilities.sessions_of(principal).await })).await
+    }
+
+    pub(crate) async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let abilities = self.store.abilities();
+        self.look(|| Box::pin(async move { abilities.sessions_page(principal, after, limit).await })).await
+    }
+
+    pub(crate) async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let abilities = self.store.abilities();
+        self.look(|| Box::pin(async move { abilities.count_of(principal).await })).await
+    }
+
+    /// A call that reads the index.
+    async fn look<'a, T>(&'a self, call: impl Fn() -> Boxed<'a, T>) -> Result<T, StoreError> {
+        let begun = Instant::now();
+        let look = || within(begun, self.deadlines.load, call(), StoreErrorKind::Unavailable);
+        self.breakers.loads.ask(|| twice(begun, self.deadlines.load, look)).await
     }
 
     pub(crate) async fn delete_all(

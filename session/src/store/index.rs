@@ -1,6 +1,6 @@
 //! The ability to find sessions by their principal.
 //!
-//! In: a principal. Out: the principal's sessions, listed or ended. Never: how a store finds them.
+//! In: a principal. Out: the principal's sessions, listed, in pages, counted or ended. Never: how a store finds them.
 
 use std::sync::Arc;
 
@@ -36,6 +36,34 @@ impl Listed {
     }
 }
 
+/// Some of a principal's sessions: the answer of [`PrincipalIndex::sessions_page`].
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Page {
+    /// The sessions. There may be fewer than were asked for, even none, although more follow.
+    pub sessions: Vec<Listed>,
+    /// Where the next page begins: after this selector. `None`: this is the last page.
+    pub next: Option<Selector>,
+}
+
+impl Page {
+    /// These sessions, with more after `next`.
+    #[must_use]
+    pub const fn new(sessions: Vec<Listed>, next: Option<Selector>) -> Self {
+        Self { sessions, next }
+    }
+
+    /// What `limit` entries in the order of the index come to; there are more if they are as many.
+    pub(super) fn in_order<T>(
+        entries: &[T],
+        limit: usize,
+        selector: impl Fn(&T) -> Option<Selector>,
+        sessions: Vec<Listed>,
+    ) -> Self {
+        Self { sessions, next: entries.last().filter(|_| entries.len() >= limit).and_then(selector) }
+    }
+}
+
 /// A store that finds sessions by their principal.
 ///
 /// Such a store also enforces [`MaxSessions`](crate::change::MaxSessions), which other stores ignore. It announces the ability with
@@ -50,6 +78,42 @@ pub trait PrincipalIndex: Send + Sync {
         &self,
         principal: &Principal,
     ) -> impl Future<Output = Result<Vec<Listed>, StoreError>> + Send;
+
+    /// Some of the live sessions of `principal`: up to `limit` of those after the selector `after`, which is `next` of the page before. A
+    /// `limit` of 0 counts as 1.
+    ///
+    /// The order is the store's own. A session keeps its place in it as long as it lives, so the pages together show every session that
+    /// lives all the time, and none twice; a session that begins or ends meanwhile is shown or not. `after` may have ended: a selector has
+    /// its place whether or not there is a session.
+    ///
+    /// Where users may have thousands of sessions, a page is found without reading the others. The default reads all of them.
+    ///
+    /// # Errors
+    /// When the engine cannot be reached.
+    fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send {
+        async move {
+            let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+            let mut list = self.sessions_of(principal).await?;
+            list.retain(|listed| after.is_none_or(|after| listed.selector > *after));
+            list.sort_by_key(|listed| listed.selector);
+            let next = list.get(limit).and_then(|_| list.get(limit - 1)).map(|last| last.selector);
+            list.truncate(limit);
+            Ok(Page::new(list, next))
+        }
+    }
+
+    /// How many sessions `principal` has: all that are live, and perhaps some that ended a while ago. The default reads all of them.
+    ///
+    /// # Errors
+    /// When the engine cannot be reached.
+    fn count_of(&self, principal: &Principal) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async move { Ok(u64::try_from(self.sessions_of(principal).await?.len()).unwrap_or(u64::MAX)) }
+    }
 
     /// Deletes every session of `principal` except the one under `except`, and returns how many live sessions it ended.
     ///
@@ -85,6 +149,19 @@ pub trait PrincipalIndex: Send + Sync {
 impl<S: PrincipalIndex> PrincipalIndex for Arc<S> {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         (**self).sessions_of(principal).await
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        (**self).sessions_page(principal, after, limit).await
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        (**self).count_of(principal).await
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {

@@ -56,7 +56,7 @@ pub use self::{
     connect::{ConnectError, connect},
     contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
-    index::{Listed, PrincipalIndex},
+    index::{Listed, Page, PrincipalIndex},
     memory::MemoryStore,
     scan::{Cursor, Scan, Scanned},
     sweep::{Sweep, Sweeper},

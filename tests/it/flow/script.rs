@@ -7,7 +7,7 @@ use actix_typed_session::{
     id::Selector,
     record::{Json, Principal, Record, Unreadable, WireKey},
     store::{
-        Abilities, Created, Listed, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError,
+        Abilities, Created, Listed, Loaded, MemoryStore, Page, PrincipalIndex, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
@@ -223,6 +223,25 @@ impl PrincipalIndex for Script {
         match self.note("list", "list", &Selector::from_bytes([0; 16])) {
             Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
             _ => self.inner.sessions_of(principal).await,
+        }
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        match self.note("page", "page", &Selector::from_bytes([0; 16])) {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.sessions_page(principal, after, limit).await,
+        }
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        match self.note("count", "count", &Selector::from_bytes([0; 16])) {
+            Some(Fault::Fails(kind)) => Err(StoreError::new(kind)),
+            _ => self.inner.count_of(principal).await,
         }
     }
 

@@ -136,6 +136,24 @@ pub(super) async fn act(
                 });
                 seen.push(names.collect::<Vec<_>>().join("+"));
             }
+            // All pages of n sessions, in no particular order, and how many pages and sessions there are.
+            "pages" => {
+                let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
+                loop {
+                    let page = session.sessions_page(after, u32::try_from(number()).unwrap()).await?;
+                    names.extend(page.sessions.iter().map(|one| {
+                        let mark = if one.is_current { "*" } else { "" };
+                        format!("{}{mark}", one.label.as_deref().unwrap_or("-"))
+                    }));
+                    (after, pages) = (page.next, pages + 1);
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                names.sort_unstable();
+                let count = session.session_count().await?;
+                seen.push(format!("{} in {pages} of {count}", names.join("+")));
+            }
             // The n-th session in the list.
             "end" => {
                 let sessions = session.sessions().await?;

@@ -127,6 +127,9 @@ is_found! {
     others_listed: ListsByPrefix by a_list_holds_the_live_sessions_of_one_principal;
     newest_first: NewestFirst by a_session_is_listed_from_its_sign_in_to_its_end
         one_more_than_allowed_is_refused_or_ends_the_oldest;
+    paged_by_age: PagesByAge by pages_miss_no_session_while_others_come_and_go;
+    paged_from_the_start: PagesFromTheStart by pages_show_every_session_once;
+    counted_a_few: CountsAFew by pages_show_every_session_once;
     no_maximum: NoMaximum by one_more_than_allowed_is_refused_or_ends_the_oldest racing_sign_ins_keep_to_the_maximum;
     counted_again: CountsAgain by one_more_than_allowed_is_refused_or_ends_the_oldest;
     nobody_excepted: ExceptsNobody by delete_all_ends_the_sessions_of_one_principal;

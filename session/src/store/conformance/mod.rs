@@ -209,6 +209,8 @@ table! { $
     index:
         a_list_holds_the_live_sessions_of_one_principal
         a_session_is_listed_from_its_sign_in_to_its_end
+        pages_show_every_session_once
+        pages_miss_no_session_while_others_come_and_go
         delete_all_ends_the_sessions_of_one_principal
         one_more_than_allowed_is_refused_or_ends_the_oldest
         a_longer_life_does_not_make_a_session_younger

@@ -31,7 +31,7 @@ use crate::{
         clock::{Clock, SystemClock},
         contract::{Created, Loaded, SessionStore, Updated},
         error::StoreError,
-        index::{Listed, PrincipalIndex},
+        index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
     },
@@ -134,6 +134,22 @@ impl Scan for MemoryStore {
 impl PrincipalIndex for MemoryStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         Ok(self.0.listed(&self.0.owners.lock(), principal, None))
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+        let entries = self.0.owners.lock().page(principal, after, limit);
+        let sessions = entries.iter().filter_map(|selector| self.0.listed_as(principal, *selector)).collect();
+        Ok(Page::in_order(&entries, limit, |selector| Some(*selector), sessions))
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        Ok(u64::try_from(self.0.owners.lock().count(principal)).unwrap_or(u64::MAX))
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {

@@ -4,7 +4,8 @@
 //! shard; taking them in the other order could deadlock.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,7 +17,7 @@ use crate::{id::public::Selector, record::meta::Principal};
 pub(super) struct Owners(Mutex<Owned>);
 
 #[derive(Default)]
-pub(super) struct Owned(HashMap<Principal, HashSet<Selector>>);
+pub(super) struct Owned(HashMap<Principal, BTreeSet<Selector>>);
 
 impl Owners {
     pub(super) fn lock(&self) -> MutexGuard<'_, Owned> {
@@ -42,8 +43,23 @@ impl Owned {
         self.0.get(principal).into_iter().flatten().copied().collect()
     }
 
+    /// Up to `limit` of them, in their order, after `after`.
+    pub(super) fn page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: usize,
+    ) -> Vec<Selector> {
+        let from = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.0.get(principal).into_iter().flat_map(|all| all.range(from)).take(limit).copied().collect()
+    }
+
+    pub(super) fn count(&self, principal: &Principal) -> usize {
+        self.0.get(principal).map_or(0, BTreeSet::len)
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.values().map(HashSet::len).sum()
+        self.0.values().map(BTreeSet::len).sum()
     }
 }

@@ -67,15 +67,16 @@ impl Inner {
         principal: &Principal,
         except: Option<&Selector>,
     ) -> Vec<Listed> {
-        let mut list: Vec<_> = owned
-            .of(principal)
-            .into_iter()
-            .filter(|selector| Some(selector) != except)
-            .filter_map(|selector| Some(Listed::new(selector, self.load(&selector)?.record.meta().clone())))
-            .filter(|listed| listed.meta.principal.as_ref() == Some(principal))
-            .collect();
+        let others = owned.of(principal).into_iter().filter(|selector| Some(selector) != except);
+        let mut list: Vec<_> = others.filter_map(|selector| self.listed_as(principal, selector)).collect();
         Listed::sort_oldest_first(&mut list);
         list
+    }
+
+    /// The session under `selector`, if it is a live one of `principal`.
+    pub(super) fn listed_as(&self, principal: &Principal, selector: Selector) -> Option<Listed> {
+        let meta = self.load(&selector)?.record.meta().clone();
+        (meta.principal.as_ref() == Some(principal)).then(|| Listed::new(selector, meta))
     }
 
     /// The sessions that must end before `principal` may have one more; `None` if one more is refused.

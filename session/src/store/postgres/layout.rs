@@ -27,7 +27,8 @@ const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
 /// as it is (G5).
 ///
 /// A touch changes `expires`, which is indexed, so it writes to every index. Other writes change no indexed column, and the room that
-/// `fillfactor` leaves keeps them within one page. A hash index allows principals of any length.
+/// `fillfactor` leaves keeps them within one page. The index of principals has their hashes, which
+/// allows principals of any length, and the selectors, by which a list is divided into pages.
 const MIGRATIONS: [&str; 1] = [r#"
     CREATE TABLE {table} (
         selector bytea NOT NULL PRIMARY KEY,
@@ -49,7 +50,7 @@ const MIGRATIONS: [&str; 1] = [r#"
         expires bigint NOT NULL
     ) WITH (fillfactor = 80);
     CREATE INDEX {expires} ON {table} (expires);
-    CREATE INDEX {principal} ON {table} USING hash (principal) WHERE principal IS NOT NULL;
+    CREATE INDEX {principal} ON {table} (hashtextextended(principal, 0), selector) WHERE principal IS NOT NULL;
     CREATE TABLE {layout} (layout integer NOT NULL, readable_from integer NOT NULL);
     INSERT INTO {layout} VALUES (1, 1);
 "#];

@@ -27,7 +27,7 @@ use crate::{
         abilities::Abilities,
         contract::{Created, Loaded, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
-        index::{Listed, PrincipalIndex},
+        index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
     },
@@ -97,6 +97,23 @@ impl Scan for PostgresStore {
 impl PrincipalIndex for PostgresStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         Ok(rows::listed(&self.read(&self.0.statements.list, Values::of_principal(principal)).await?))
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.max(1);
+        let after = after.map(|selector| selector.as_bytes().to_vec()).unwrap_or_default();
+        let values = Values::of_principal(principal).and(after).and(i64::from(limit));
+        Ok(rows::page(&self.read(&self.0.statements.page, values).await?, limit))
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let rows = self.read(&self.0.statements.count, Values::of_principal(principal)).await?;
+        Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {

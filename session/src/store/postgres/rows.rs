@@ -22,7 +22,7 @@ use crate::{
     store::{
         contract::{Loaded, Updated},
         error::StoreError,
-        index::Listed,
+        index::{Listed, Page},
     },
 };
 
@@ -148,6 +148,16 @@ pub(super) fn listed(rows: &[PgRow]) -> Vec<Listed> {
     let mut list: Vec<_> = rows.iter().filter_map(one).collect();
     Listed::sort_oldest_first(&mut list);
     list
+}
+
+/// The answer of `PAGE`, without the sessions that have ended or cannot be read.
+pub(super) fn page(rows: &[PgRow], limit: u32) -> Page {
+    let one = |row: &PgRow| {
+        let live: bool = row.try_get(1).ok()?;
+        Some(Listed::new(selector(row)?, meta(row, 2).ok()?)).filter(|_| live)
+    };
+    let sessions = rows.iter().filter_map(one).collect();
+    Page::in_order(rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions)
 }
 
 /// The answer of `SCAN`.

@@ -24,6 +24,10 @@ pub(super) const META: &str = "format, verifier, generation, revision, created, 
 const READABLE: &str = r#"(format <= 1 AND octet_length(verifier) = 32
     AND jsonb_typeof(cells) = 'object'
     AND NOT cells @? 'strict $.* ? (@.type() != "string" || !(@ like_regex "^[0-9]{1,20}(@[0-9]{1,20})? "))')"#;
+/// The rows of one principal. Their index begins with the hash, because it has room for principals of any length only by their hash.
+const THEIRS: &str =
+    "hashtextextended(principal, 0) = hashtextextended($principal, 0) AND principal = $principal";
+
 /// The cells as text, or nothing if they are larger than any release writes.
 const CELLS: &str = "CASE WHEN octet_length(cells::text) <= 16777216 THEN cells::text END";
 
@@ -37,7 +41,7 @@ const LOAD: &str =
 /// and above make room for the new session.
 const OTHERS: &str =
     "SELECT selector, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, selector DESC) AS rank
-    FROM {table} WHERE $most IS NOT NULL AND principal = $principal AND selector <> $selector AND expires > {moment}";
+    FROM {table} WHERE $most IS NOT NULL AND {theirs} AND selector <> $selector AND expires > {moment}";
 
 /// Inserts a record, as `Record::create`.
 ///
@@ -156,15 +160,21 @@ const DELETE_OF: &str = "
     ended AS (DELETE FROM {table} t USING judged j WHERE t.selector = j.selector AND j.readable)
     SELECT readable FROM judged";
 
-const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE principal = $principal AND expires > {now}";
+const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE {theirs} AND expires > {now}";
 
+/// The index has the sessions of a principal in this order, so a page reads no others.
+const PAGE: &str =
+    "SELECT selector, expires > {now}, {meta} FROM {table} WHERE {theirs} AND selector > $after
+    ORDER BY selector LIMIT $limit";
+
+const COUNT: &str = "SELECT count(*) FROM {table} WHERE {theirs} AND expires > {now}";
 const SCAN: &str = "SELECT selector FROM {table} WHERE selector > $last ORDER BY selector LIMIT $limit";
 
 /// Takes the principal's lock, as sign-ins with a maximum do, because both lock several rows and could deadlock.
 const DELETE_ALL: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
     ended AS (
-        DELETE FROM {table} t USING turn WHERE t.principal = $principal AND ($except IS NULL OR t.selector <> $except)
+        DELETE FROM {table} t USING turn WHERE {theirs} AND ($except IS NULL OR t.selector <> $except)
         RETURNING t.expires > {now} AS live)
     SELECT count(*) FILTER (WHERE live) FROM ended";
 
@@ -223,6 +233,8 @@ pub(super) struct Statements {
     pub(super) delete: SqlStr,
     pub(super) delete_of: SqlStr,
     pub(super) list: SqlStr,
+    pub(super) page: SqlStr,
+    pub(super) count: SqlStr,
     pub(super) scan: SqlStr,
     pub(super) delete_all: SqlStr,
     pub(super) sweep: SqlStr,
@@ -234,6 +246,7 @@ impl Statements {
         let sql = |text: &str, takes: &[&str]| {
             let text = text
                 .replace("{others}", OTHERS)
+                .replace("{theirs}", THEIRS)
                 .replace("{ttl}", TTL)
                 .replace("{end}", END)
                 .replace("{meta}", META)
@@ -251,6 +264,8 @@ impl Statements {
             delete: sql(DELETE, &["selector"]),
             delete_of: sql(DELETE_OF, &["selector", "principal"]),
             list: sql(LIST, &["principal"]),
+            page: sql(PAGE, &["principal", "after", "limit"]),
+            count: sql(COUNT, &["principal"]),
             scan: sql(SCAN, &["last", "limit"]),
             delete_all: sql(DELETE_ALL, &["principal", "turn", "except"]),
             sweep: sql(SWEEP, &["limit"]),

@@ -14,7 +14,7 @@ use crate::{
     record::{change::MaxSessions, meta::Principal, time::Timestamp},
     store::{
         error::StoreError,
-        index::{Listed, PrincipalIndex},
+        index::{Listed, Page, PrincipalIndex},
     },
 };
 
@@ -43,6 +43,27 @@ impl PrincipalIndex for SqliteStore {
         let list = rows::of_principal(&mut lease, principal, now).await?;
         lease.give_back();
         Ok(list)
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let now = self.0.clock.now();
+        let mut lease = self.0.readers.lease().await?;
+        let page = rows::page(&mut lease, principal, after, limit, now).await?;
+        lease.give_back();
+        Ok(page)
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let now = self.0.clock.now();
+        let mut lease = self.0.readers.lease().await?;
+        let count = rows::count(&mut lease, principal, None, now).await?;
+        lease.give_back();
+        Ok(count)
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {

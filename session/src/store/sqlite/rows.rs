@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         error::{StoreError, StoreErrorKind},
-        index::Listed,
+        index::{Listed, Page},
     },
 };
 
@@ -33,6 +33,10 @@ const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) 
     SELECT wire_key, iif(octet_length(cell) > 16777216, NULL, cell) FROM cell WHERE session = ?1";
 
 const OF_PRINCIPAL: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
+
+/// The index of principals has the selectors in it, in order.
+const PAGE: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session \
+    WHERE principal = ?1 AND selector > ?2 ORDER BY selector LIMIT ?3";
 
 const SELECTORS: &str = "SELECT selector FROM session WHERE selector > ?1 ORDER BY selector LIMIT ?2";
 
@@ -191,6 +195,37 @@ pub(super) async fn of_principal(
     Ok(list)
 }
 
+/// Up to `limit` sessions of `principal` after `after`, without those that have ended or cannot be read.
+pub(super) async fn page(
+    connection: &mut SqliteConnection,
+    principal: &Principal,
+    after: Option<&Selector>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page, StoreError> {
+    let limit = limit.max(1);
+    let after = after.map(|selector| selector.as_bytes().to_vec()).unwrap_or_default();
+    let statement = sqlx::query(PAGE).bind(principal.as_str().to_owned()).bind(after).bind(i64::from(limit));
+    let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
+    let sessions = rows.iter().filter_map(listed).filter(|one| one.meta.expires() > now).collect();
+    Ok(Page::in_order(&rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
+}
+
+/// How many live sessions `principal` has.
+pub(super) async fn count(
+    connection: &mut SqliteConnection,
+    principal: &Principal,
+    except: Option<&Selector>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let except = except.map(|selector| selector.as_bytes().to_vec());
+    let statement =
+        sqlx::query(COUNT_ALL).bind(principal.as_str().to_owned()).bind(except).bind(integer(now));
+    let counted = statement.fetch_one(connection).await.map_err(before_commit)?;
+    let live: i64 = counted.try_get(0).map_err(before_commit)?;
+    Ok(u64::try_from(live).unwrap_or_default())
+}
+
 fn listed(row: &SqliteRow) -> Option<Listed> {
     let meta = Meta::from_text(row.try_get(1).ok()?).ok()?;
     Some(Listed::new(selector(row)?, meta))
@@ -208,13 +243,11 @@ pub(super) async fn delete_all(
     except: Option<&Selector>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    let live = count(connection, principal, except, now).await?;
     let except = except.map(|selector| selector.as_bytes().to_vec());
-    let theirs = |sql| sqlx::query(sql).bind(principal.as_str().to_owned()).bind(except.clone());
-    let counted =
-        theirs(COUNT_ALL).bind(integer(now)).fetch_one(&mut *connection).await.map_err(before_commit)?;
-    let live: i64 = counted.try_get(0).map_err(before_commit)?;
-    theirs(DELETE_ALL).execute(connection).await.map_err(before_commit)?;
-    Ok(u64::try_from(live).unwrap_or_default())
+    let delete = sqlx::query(DELETE_ALL).bind(principal.as_str().to_owned()).bind(except);
+    delete.execute(connection).await.map_err(before_commit)?;
+    Ok(live)
 }
 
 fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {

@@ -74,6 +74,9 @@ pub(super) enum Fault {
     /// `1` also finds the sessions of `11`.
     ListsByPrefix,
     NewestFirst,
+    PagesByAge,
+    PagesFromTheStart,
+    CountsAFew,
     NoMaximum,
     /// A user who signs in again is counted once more, beside the session that signs in.
     CountsAgain,

@@ -4,7 +4,7 @@ use actix_typed_session::{
     change::MaxSessions,
     id::Selector,
     record::Principal,
-    store::{Listed, PrincipalIndex, StoreError},
+    store::{Listed, Page, PrincipalIndex, StoreError},
 };
 
 use super::{Fault, Sketch, Stored};
@@ -48,6 +48,34 @@ impl Sketch {
 impl PrincipalIndex for Sketch {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         Ok(self.listed(principal, None))
+    }
+
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.max(1) as usize;
+        let mut list = self.listed(principal, None);
+        if !self.is(Fault::PagesByAge) {
+            list.sort_by_key(|listed| listed.selector);
+        }
+        let from = match after {
+            None => 0,
+            Some(after) if self.is(Fault::PagesByAge) || self.is(Fault::PagesFromTheStart) => {
+                list.iter().position(|listed| listed.selector == *after).map_or(0, |at| at + 1)
+            }
+            Some(after) => list.partition_point(|listed| listed.selector <= *after),
+        };
+        let page: Vec<_> = list.into_iter().skip(from).take(limit).collect();
+        let next = page.last().filter(|_| page.len() == limit).map(|last| last.selector);
+        Ok(Page::new(page, next))
+    }
+
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let count = self.listed(principal, None).len() as u64;
+        Ok(if self.is(Fault::CountsAFew) { count.min(10) } else { count })
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
