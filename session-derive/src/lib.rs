@@ -85,7 +85,7 @@ fn judge<'a>(
         lock::Locked::default()
     };
     // If the lock has something to say, its advice is more specific than "nothing changes".
-    if let Some(unused) = unused.filter(|_| !accepted || errors.is_empty()) {
+    if let Some(unused) = unused.filter(|_| !accepted || (errors.is_empty() && !locked.shows_a_change)) {
         errors.at(unused.at, unused.message);
     }
     (accepted, locked)

@@ -37,7 +37,7 @@ fn two_releases() {
 
     shop.state("version = 1", &format!("{NICK} pub size: Option<u8>,"));
     shop.build().fails("changed but its version did not").fails("+ field `size: Option<u8>`");
-    for fields in [COUPON.replace("u8", "u16"), COUPON.to_owned()] {
+    for fields in [COUPON.replace("u8", "u16"), COUPON.replace("#[session(since = 2)] ", "")] {
         shop.state("version = 2", &fields);
         shop.build().fine("Compiling").without("warning");
     }
@@ -47,6 +47,9 @@ fn two_releases() {
     shop.build().fine("Finished").without("Compiling");
     shop.session_lock("release").fine("version 2 is released").without("Compiling");
     assert!(shop.read(LOCK).contains("released 2"));
+    shop.session_lock("CI").fine("ok");
+    shop.state("version = 2", COUPON);
+    shop.session_lock("CI").fine("ok");
 }
 
 /// Continuous integration writes nothing, and fails if a draft was not committed.

@@ -232,7 +232,8 @@ pub(super) fn unused_version(written: &Written<'_>, past: &Past, versions: &Vers
     };
     let message = format!(
         "nothing changes in version {first}{more}: no field says `since = {first}` or `changed(since = {first}, ..)`, and there is no \
-         `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed"
+         `removed(since = {first}, ..)` or `step(since = {first}, ..)`; lower `version`, or say what changed{}",
+        if past.is_missing { " (a lock file knows of new fields, but there is none)" } else { "" }
     );
     Some(Unused { version: first, at: version.value.clone(), message })
 }

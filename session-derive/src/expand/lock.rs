@@ -16,7 +16,7 @@ use crate::words::words;
 
 /// The constants beside a schema, with mistakes or without.
 pub(crate) fn watch(schema: &Schema<'_>, locked: &Locked<'_>) -> TokenStream {
-    let Locked { watch, missing, types, test: _ } = locked;
+    let Locked { watch, missing, types, shows_a_change: _, test: _ } = locked;
     let missing = missing.as_ref().map(|missing| match missing {
         Missing::Warning(message) => warn(schema.ident, message),
         Missing::Error(message) => {

@@ -28,7 +28,7 @@ pub(super) struct Stored {
     pub(crate) key: String,
     pub(crate) ty: String,
     pub(crate) default: Option<Default>,
-    /// The version in which it began. `None` if the attributes do not say.
+    /// The version in which it began. `None` if the attributes do not say: what the lock does not know either is new.
     pub(crate) since: Option<u16>,
     /// The first version without it.
     pub(crate) until: Option<u16>,
@@ -92,7 +92,8 @@ pub(super) fn view(now: &Now, lock: Option<&Lock>, version: u16) -> View {
     let known = lock.map(frozen).unwrap_or_default();
     let cells = now.cells.iter().filter_map(|stored| {
         let old = known.get(stored.key.as_str());
-        let since = stored.since.or_else(|| old.map(|cell| cell.since)).unwrap_or(1);
+        let begins = if lock.is_some() { now.version } else { 1 };
+        let since = stored.since.or_else(|| old.map(|cell| cell.since)).unwrap_or(begins);
         let there = since <= version && stored.until.is_none_or(|until| version < until);
         let Stored { ty, action, default, marks, .. } = stored.clone();
         let action =

@@ -37,6 +37,8 @@ pub(crate) struct Locked<'a> {
     pub(crate) watch: TokenStream,
     pub(crate) missing: Option<Missing>,
     pub(crate) types: Vec<(&'a Type, TypeCheck)>,
+    /// Whether the lock shows a change in the present version that the attributes do not name.
+    pub(crate) shows_a_change: bool,
     pub(crate) test: Option<Test<'a>>,
 }
 
@@ -73,24 +75,33 @@ pub(crate) struct Test<'a> {
 
 /// What released versions stored, for messages about the attributes.
 #[derive(Default)]
-pub(crate) struct Past(Option<Lock>);
+pub(crate) struct Past {
+    lock: Option<Lock>,
+    /// Whether there may be released versions of which nothing is known here, as in a package that cargo has unpacked.
+    is_elsewhere: bool,
+    /// Whether there should be a lock file, and is none.
+    pub(crate) is_missing: bool,
+}
 
 impl Past {
     pub(crate) fn of(schema: &Schema<'_>, written: &Written<'_>, around: &Around) -> Self {
         let is_off = mode(written, around) == Mode::Off;
-        let File::Text(text) = &around.file else { return Self::default() };
+        let File::Text(text) = &around.file else {
+            let is_elsewhere = matches!(around.file, File::Ignored);
+            return Self { lock: None, is_elsewhere, is_missing: !is_elsewhere && !is_off };
+        };
         let lock = Lock::parse(text).ok().filter(|lock| lock.schema == schema.name.text && !is_off);
-        Self(lock)
+        Self { lock, ..Self::default() }
     }
 
     /// Whether a version is released. Something changed in it then, even if the attributes no longer say what.
     pub(crate) fn is_released(&self, version: u16) -> bool {
-        self.0.as_ref().is_some_and(|lock| version <= lock.released)
+        self.is_elsewhere || self.lock.as_ref().is_some_and(|lock| version <= lock.released)
     }
 
     /// The type that was last released under a wire key, and the version that stored it.
     pub(crate) fn stored(&self, key: &str) -> Option<(u16, &str)> {
-        let lock = self.0.as_ref()?;
+        let lock = self.lock.as_ref()?;
         let mut released = lock.versions.range(..=lock.released).rev();
         released.find_map(|(version, view)| Some((*version, view.get(key)?.ty.as_str())))
     }
@@ -147,6 +158,7 @@ pub(crate) fn check<'a>(
         locked.types =
             verdict.types.into_iter().filter_map(|check| Some((origins.get(check.at)?.ty, check))).collect();
         told = verdict.told;
+        locked.shows_a_change = verdict.adds_fields;
     }
     let updated = cells::updated(&now, lock.as_ref());
     locked.test = Some(Test {

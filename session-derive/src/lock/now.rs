@@ -82,7 +82,8 @@ fn forms<'a>(
 ) {
     let name = ident::word(field.ident);
     let mut key = field.key.text.clone();
-    let mut since = version_of(&written.since).unwrap_or(1);
+    // Without a `since`, the lock may know it.
+    let mut since = version_of(&written.since);
     let mut said = written.since.as_ref().map(|since| since.value.to_token_stream());
     let mut action = made_by(all, &key).map_or(Action::Added, |(_, action)| action);
     let origin = |ty, since, until| Origin {
@@ -109,7 +110,7 @@ fn forms<'a>(
                 key: key.clone(),
                 ty: words(spelling::peel(&from.value)),
                 default: None,
-                since: Some(since),
+                since,
                 until: Some(version),
                 action,
                 marks: Marks::default(),
@@ -117,7 +118,7 @@ fn forms<'a>(
             };
             cells.push((stored, origin(&from.value, said, Some(until.clone()))));
         }
-        (action, since, said) = (Action::Changed(key), version, Some(until));
+        (action, since, said) = (Action::Changed(key), Some(version), Some(until));
         key = next;
     }
     let stored = Stored {
@@ -126,7 +127,7 @@ fn forms<'a>(
         key,
         ty: words(spelling::peel(field.ty)),
         default: default(&field.default),
-        since: Some(since),
+        since,
         until: None,
         action,
         marks: Marks { principal: field.principal, reset_on_sign_in: field.reset_on_sign_in },

@@ -20,6 +20,7 @@ struct Inn {
     last: Option<String>,
     #[session(since = 3)]
     room: Option<u8>,
+    #[session(since = 2)]
     floor: Option<u8>,
 }
 

@@ -21,7 +21,8 @@ impl Found<'_> {
     ///    named one, it ended and no record holds it, or the step that read it has its own message.
     /// 5. An `unknown` cell may be a vanished one under its field's name, and takes that out of `gone`.
     /// 6. What remains in `added` and `gone` may be pairs with the same type: renamed fields.
-    /// 7. The rest is reported cell by cell if the version was raised, and otherwise in one message that lists every change.
+    /// 7. If the version was raised, new fields begin in it, unless one vanished: then each is reported. If it was not raised, one
+    ///    message lists every change.
     pub(super) fn cells(&mut self) {
         let now = self.now;
         let (mut added, mut gone, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -93,6 +94,13 @@ impl Found<'_> {
         }
         self.renamed(&mut added, &mut gone);
         let listed = self.silent && self.is_bumped() && self.is_any_respelled();
+        // A new field beside all others is new in this version, and need not say so.
+        let is_unsaid = |at: &usize| now.cells.get(*at).is_some_and(|stored| stored.since.is_none());
+        if self.is_bumped() && gone.is_empty() && !listed && !added.is_empty() && added.iter().all(is_unsaid)
+        {
+            self.verdict.adds_fields = true;
+            return;
+        }
         if self.is_bumped() && !self.silent {
             self.each(&added, &gone);
         } else if listed || !added.is_empty() || !gone.is_empty() {

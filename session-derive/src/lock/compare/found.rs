@@ -55,6 +55,8 @@ pub(crate) struct TypeCheck {
 pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     pub(crate) types: Vec<TypeCheck>,
+    /// Whether fields are new in the present version that do not say so themselves.
+    pub(crate) adds_fields: bool,
     /// Changes that a release may record, for the generated test to tell.
     pub(crate) told: Vec<String>,
 }

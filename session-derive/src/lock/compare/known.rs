@@ -131,13 +131,9 @@ impl<'a> Found<'a> {
     fn other_beginning(&self, stored: &Stored, old: &Frozen<'_>) -> Option<(Part, String)> {
         let Frozen { since, cell, .. } = old;
         let name = &stored.name;
+        // Of a cell that is gone, the attributes may not say how it began. Of a field they do, except for the version, which the lock knows.
+        let is_told = stored.since.is_some() || matches!(stored.role, Role::Field | Role::Before);
         match stored.since {
-            Some(1) if *since != 1 => Some((
-                Part::Since,
-                format!(
-                    "version {since} is released and cannot change: `since = {since}` was removed from `{name}`; put it back"
-                ),
-            )),
             Some(says) if says != *since => {
                 let released = self.lock.released;
                 let put_back = match since {
@@ -149,7 +145,7 @@ impl<'a> Found<'a> {
                 );
                 Some((Part::Since, message))
             }
-            Some(_) if let Some((was, is)) = moved(&cell.action, &stored.action) => {
+            _ if is_told && let Some((was, is)) = moved(&cell.action, &stored.action) => {
                 (*since > self.now.oldest_record).then(|| {
                     let message = format!(
                         "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
@@ -158,7 +154,7 @@ impl<'a> Found<'a> {
                     (Part::Name, message)
                 })
             }
-            Some(_) if cell.action != stored.action => Some((
+            _ if is_told && cell.action != stored.action => Some((
                 Part::Name,
                 format!(
                     "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",

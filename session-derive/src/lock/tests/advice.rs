@@ -95,10 +95,17 @@ fn a_since_that_moved_is_named() {
         &lock,
         "it began in version 2, so put `since = 2` back",
     );
+    // The lock knows it, so it need not be said.
+    fine(&shop("3", &format!("{}, {new}", locale(""))), &lock);
+    fine(&shop("2", &locale("")), &lock);
+    let next = released(&shop("3", &format!("{}, {new}", locale(""))), &lock);
+    assert_eq!(next.matches("  locale `String` shape 0000000000000004 added 2").count(), 2, "{next}");
+    let field = "#[session(default, changed(since = 3, from = String, up = up, down = down))] locale: u8";
+    assert!(released(&shop("3", field), &lock).contains("  locale@3 `u8`"));
     only(
-        &shop("3", &format!("{}, {new}", locale(""))),
+        &shop("2", &locale("").replace("locale", "language")),
         &lock,
-        "`since = 2` was removed from `locale`; put it back",
+        "to keep its data add `#[session(key = \"locale\")]`",
     );
     fine(&shop("3", &format!("{}, {new}", locale(", since = 2"))), &lock);
     // The source may be silent about a version that the lock has, but not about any other.
@@ -201,4 +208,23 @@ fn a_draft_is_nobodys_business() {
         );
     }
     only(&shop("1", "a: Option<u8>"), &draft, "changed but its version did not");
+}
+
+/// The version tells which fields are new, unless one of them may be a vanished one.
+#[test]
+fn a_new_field_need_not_say_so() {
+    let lock = released(&shop("1", "a: Option<u8>"), "");
+    let next = released(&shop("2", "a: Option<u8>, b: Option<u8>"), &lock);
+    assert!(next.contains("  b `Option<u8>` shape 0000000000000011 added 2\n"), "{next}");
+    let third = "a: Option<u8>, b: Option<u8>, #[session(since = 3)] c: Option<u8>, d: Option<u16>";
+    assert_eq!(released(&shop("3", third), &next).matches(" added 3\n").count(), 2);
+    only(&shop("1", "a: Option<u8>, b: Option<u8>"), &lock, "changed but its version did not");
+    only(&shop("2", "b: Option<u8>"), &lock, "to keep its data add `#[session(key = \"a\")]`");
+    assert_eq!(all_told(&shop("2", "b: Option<u16>"), &lock).len(), 1, "it may be what became of `a`");
+    only(&shop("3", "a: Option<u8>, b: Option<u8>"), &next, "nothing changes in version 3");
+    only(
+        &shop("2", "a: Option<u8>, b: Option<u8>"),
+        "",
+        "a lock file knows of new fields, but there is none",
+    );
 }
