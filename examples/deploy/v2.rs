@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Responder, delete, get, post, put, web};
 use serde::Serialize;
 
 #[derive(SessionState, Serialize)]
-#[session(name = "shop", version = 2, removed(key = "theme", ty = String, since = 2))]
+#[session(name = "shop", version = 2, removed(key = "theme", from = String, since = 2))]
 #[session(lock = off)] // four releases in one package cannot share the lock file that a project has
 struct Shop {
     #[session(principal)]

@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, Responder, delete, get, post, put, web};
 use serde::{Deserialize, Serialize};
 
 #[derive(SessionState, Serialize)]
-#[session(name = "shop", version = 3, oldest_reader = 3, removed(key = "theme", ty = String, since = 2))]
+#[session(name = "shop", version = 3, oldest_reader = 3, removed(key = "theme", from = String, since = 2))]
 #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split))]
 #[session(lock = off)] // four releases in one package cannot share the lock file that a project has
 struct Shop {

@@ -14,7 +14,7 @@ const UP: &str = "fn up(skus: Vec<u32>) -> Vec<Line> { skus.into_iter().map(|sku
 const DOWN: &str =
     "fn down(lines: Vec<Line>) -> Vec<u32> { lines.into_iter().map(|line| line.sku).collect() }
     fn join((first, _): (Option<String>, Option<String>)) -> Option<String> { first }\n";
-const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
+const REMOVED: &str = "removed(key = \"theme\", from = String, since = 2)";
 
 fn fields(cart: &str) -> String {
     format!(

@@ -24,7 +24,7 @@ const LOCK: &str = "session-schemas/shop.lock";
 fn the_derive_looks_again() {
     let shop = Folder::package(
         "looks_again",
-        "version = 2, oldest_reader = 1, removed(key = \"nick\", ty = u8, since = 2)",
+        "version = 2, oldest_reader = 1, removed(key = \"nick\", from = u8, since = 2)",
         "user: Option<u64>, #[session(default = u8::from(true))] size: u8",
     );
     shop.build().fine(MISSING);

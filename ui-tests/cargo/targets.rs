@@ -71,7 +71,7 @@ fn every_edition() {
             "{attribute}
             type Text = ::std::option::Option<::std::string::String>;
             #[derive(::actix_typed_session::SessionState)]
-            #[session(name = \"shop\", version = 2, lock = off, removed(key = \"gone\", ty = u8, since = 2))]
+            #[session(name = \"shop\", version = 2, lock = off, removed(key = \"gone\", from = u8, since = 2))]
             #[session(step(since = 2, from(name: ::std::option::Option<::std::string::String>), to(first, last), up = split, down = join))]
             pub struct Shop {{
                 #[session(principal)]

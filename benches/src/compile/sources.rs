@@ -101,7 +101,7 @@ fn ours(has_lock: bool) -> String {
         if words.is_empty() { String::new() } else { format!("#[session({})] ", words.join(", ")) }
     };
     let removed = (2..=VERSIONS).fold(String::new(), |mut text, version| {
-        let _ = write!(text, ", removed(key = \"gone_{version}\", ty = Option<String>, since = {version})");
+        let _ = write!(text, ", removed(key = \"gone_{version}\", from = Option<String>, since = {version})");
         text
     });
     let step = "step(since = 5, from(name: Option<String>), to(first, last), up = split, down = join)";

@@ -27,11 +27,11 @@ pub(crate) struct Changed {
     pub(crate) damaged: bool,
 }
 
-/// `removed(key = "theme", ty = String, since = 2)`
+/// `removed(key = "theme", from = String, since = 2)`
 #[derive(Default)]
 pub(crate) struct Removed {
     pub(crate) key: Slot<LitStr>,
-    pub(crate) ty: Slot<Type>,
+    pub(crate) from: Slot<Type>,
     pub(crate) since: Slot<LitInt>,
     pub(crate) damaged: bool,
 }
@@ -81,7 +81,7 @@ pub(super) fn removed(errors: &Errors, input: ParseStream<'_>) -> Removed {
     let mut removed = Removed::default();
     let damaged = listed(errors, Place::Removed, input, |found, input| match found.option.word {
         "key" => found.fill(&mut removed.key, input, string),
-        "ty" => found.fill(&mut removed.ty, input, ty),
+        "from" => found.fill(&mut removed.from, input, ty),
         "since" => found.fill(&mut removed.since, input, integer),
         _ => found.forgotten(),
     });

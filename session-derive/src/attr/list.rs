@@ -73,7 +73,7 @@ fn unnamed(input: ParseStream<'_>, place: Place) -> Option<String> {
         Place::Changed => {
             ("changed", "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)")
         }
-        Place::Removed => ("removed", "removed(key = \"theme\", ty = String, since = 2)"),
+        Place::Removed => ("removed", "removed(key = \"theme\", from = String, since = 2)"),
         Place::Step => {
             ("step", "step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join)")
         }

@@ -102,7 +102,7 @@ fn of_removed_and_steps(
 ) {
     for removed in &written.removed {
         steps::removed_is_complete(errors, removed, schema, past, versions);
-        types::old_type(errors, schema, &removed.value.ty);
+        types::old_type(errors, schema, &removed.value.from);
     }
     for step in &written.steps {
         let value = &step.value;

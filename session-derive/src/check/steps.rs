@@ -33,7 +33,7 @@ pub(super) fn removed_is_complete(
         if value.key.is_none() {
             errors.at(word, "`removed` needs `key = \"..\"`: the wire key of the removed field");
         }
-        if value.ty.is_none() {
+        if value.from.is_none() {
             let ty = value
                 .key
                 .as_ref()
@@ -42,7 +42,7 @@ pub(super) fn removed_is_complete(
             errors.at(
                 word,
                 format!(
-                    "`removed` needs `ty = {ty}`, so that old sessions can still be counted and converted"
+                    "`removed` needs `from = {ty}`, so that old sessions can still be counted and converted"
                 ),
             );
         }

@@ -38,7 +38,7 @@ pub(super) fn read<'a>(written: &'a Written<'a>, schema: &Schema<'a>) -> (Now, V
         forms(&mut cells, written, written_field, field);
     }
     for removed in written.removed.iter().map(|removed| &removed.value) {
-        if let (Some(key), Some(ty)) = (&removed.key, &removed.ty) {
+        if let (Some(key), Some(ty)) = (&removed.key, &removed.from) {
             let at = key.value.to_token_stream();
             cells.push(gone(
                 written,

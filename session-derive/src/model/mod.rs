@@ -85,7 +85,7 @@ pub(crate) fn decide<'a>(written: &'a Written<'a>) -> Schema<'a> {
             .removed
             .iter()
             .filter_map(|removed| {
-                let (key, ty) = (removed.value.key.as_ref()?, removed.value.ty.as_ref()?);
+                let (key, ty) = (removed.value.key.as_ref()?, removed.value.from.as_ref()?);
                 let since = version_of(&removed.value.since)?;
                 Some(Removed { key: key.value.value(), ty: &ty.value, since })
             })

@@ -93,7 +93,7 @@ mod constants {
     static assert_kept: usize = 2;
 
     #[derive(SessionState)]
-    #[session(version = 2, lock = off, removed(key = "gone", ty = [u8; SCHEMA], since = 2))]
+    #[session(version = 2, lock = off, removed(key = "gone", from = [u8; SCHEMA], since = 2))]
     pub(super) struct Constants {
         #[session(default = cells + at + state + values + made + before + old + tracked + request + formatter + SCHEMA)]
         pub(super) sum: usize,
@@ -123,7 +123,7 @@ async fn a_constant_of_any_name() {
 #[no_implicit_prelude]
 mod bare {
     #[derive(::actix_typed_session::SessionState)]
-    #[session(version = 2, lock = off, removed(key = "gone", ty = ::std::string::String, since = 2))]
+    #[session(version = 2, lock = off, removed(key = "gone", from = ::std::string::String, since = 2))]
     #[session(step(since = 2, from(name: ::std::option::Option<::std::string::String>), to(first, last), up = split, down = join))]
     pub(super) struct Bare {
         #[session(principal)]

@@ -368,7 +368,7 @@ mod patient {
 
     #[derive(SessionState)]
     #[session(name = "shop", version = 3, oldest_reader = 1, lock = off)]
-    #[session(removed(key = "theme", ty = String, since = 2))]
+    #[session(removed(key = "theme", from = String, since = 2))]
     pub(super) struct Shop {
         #[session(default, changed(since = 3, from = u8, up = u32::from, down = small))]
         hits: u32,

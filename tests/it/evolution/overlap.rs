@@ -266,7 +266,7 @@ mod sets {
     use super::super::shop::v2;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 3, lock = off, removed(key = "theme", ty = String, since = 2))]
+    #[session(name = "shop", version = 3, lock = off, removed(key = "theme", from = String, since = 2))]
     pub(super) struct Shop {
         #[session(default, changed(since = 3, from = Vec<u32>, up = to_set, down = to_list))]
         pub(super) cart: HashSet<u32>,

@@ -24,7 +24,7 @@ mod v2 {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 2, lock = off, removed(key = "user", ty = Option<u64>, since = 2))]
+    #[session(name = "shop", version = 2, lock = off, removed(key = "user", from = Option<u64>, since = 2))]
     pub(super) struct Shop {
         #[session(principal, since = 2)]
         pub(super) account: Option<String>,
@@ -38,7 +38,7 @@ mod without {
     use super::*;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 2, lock = off, removed(key = "user", ty = Option<u64>, since = 2))]
+    #[session(name = "shop", version = 2, lock = off, removed(key = "user", from = Option<u64>, since = 2))]
     pub(super) struct Shop {
         #[session(default)]
         pub(super) cart: Vec<u32>,

@@ -23,7 +23,7 @@ pub(super) mod v2 {
     use actix_typed_session::SessionState;
 
     #[derive(SessionState)]
-    #[session(name = "shop", version = 2, lock = off, removed(key = "theme", ty = String, since = 2))]
+    #[session(name = "shop", version = 2, lock = off, removed(key = "theme", from = String, since = 2))]
     pub(crate) struct Shop {
         #[session(principal)]
         pub(crate) user_id: Option<u64>,
@@ -43,7 +43,7 @@ macro_rules! third {
         use actix_typed_session::SessionState;
 
         #[derive(SessionState)]
-        #[session(name = "shop", version = 3, lock = off, removed(key = "theme", ty = String, since = 2) $($more)*)]
+        #[session(name = "shop", version = 3, lock = off, removed(key = "theme", from = String, since = 2) $($more)*)]
         #[session(step(since = 3, from(name: Option<String>), to(first, last), up = split, down = join))]
         pub(crate) struct Shop {
             #[session(principal)]

@@ -10,7 +10,7 @@ fn down(new: u16) -> u8 {
 }
 
 #[derive(SessionState)]
-#[session(version = 3, oldest_reader = 5, removed(ty = u8, since = 9))]
+#[session(version = 3, oldest_reader = 5, removed(from = u8, since = 9))]
 struct Shop {
     #[session(since = 1)]
     a: Option<u8>,

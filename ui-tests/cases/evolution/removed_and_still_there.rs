@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 2, removed(key = "theme", ty = String, since = 2))]
+#[session(version = 2, removed(key = "theme", from = String, since = 2))]
 struct Shop {
     #[session(default)]
     theme: String,

@@ -10,7 +10,7 @@ fn down(new: u16) -> u8 {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, removed(key = "hits@2", ty = u16, since = 2))]
+#[session(version = 2, removed(key = "hits@2", from = u16, since = 2))]
 struct Shop {
     #[session(default, changed(since = 2, from = u8, up = up, down = down))]
     hits: u16,

@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(version = 2, removed(key = "$shop", ty = u32, since = 2))]
+#[session(version = 2, removed(key = "$shop", from = u32, since = 2))]
 struct Shop {
     user: Option<u64>,
 }

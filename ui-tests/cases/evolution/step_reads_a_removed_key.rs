@@ -10,7 +10,7 @@ fn join((first, _): (Option<String>, Option<String>)) -> Option<String> {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, removed(key = "name", ty = String, since = 2))]
+#[session(version = 2, removed(key = "name", from = String, since = 2))]
 #[session(step(since = 2, from(name: Option<String>), to(first, last), up = split, down = join))]
 struct Shop {
     #[session(since = 2)]

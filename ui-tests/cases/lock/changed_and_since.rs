@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 3, removed(key = "theme", ty = String, since = 2))]
+#[session(name = "shop", version = 3, removed(key = "theme", from = String, since = 2))]
 struct Shop {
     #[session(since = 3, changed(since = 3, from = Option<u64>, up = name, down = number))]
     user: Option<String>,

@@ -11,7 +11,7 @@ struct Line {
 struct Foreign(u8);
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 2, oldest_reader = 2, removed(key = "theme", ty = String, since = 2))]
+#[session(name = "shop", version = 2, oldest_reader = 2, removed(key = "theme", from = String, since = 2))]
 struct Shop {
     user: Option<u64>,
     nick: Option<String>,

@@ -17,7 +17,7 @@ struct OldLine {
 struct Foreign(u8);
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2))]
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", from = String, since = 2))]
 struct Shop {
     user: Option<u64>,
     nick: Option<String>,

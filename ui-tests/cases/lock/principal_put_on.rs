@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(name = "club", version = 2, removed(key = "user", ty = Option<u64>, since = 2))]
+#[session(name = "club", version = 2, removed(key = "user", from = Option<u64>, since = 2))]
 struct Club {
     #[session(principal)]
     admin: Option<u64>,

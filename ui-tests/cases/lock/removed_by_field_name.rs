@@ -11,7 +11,7 @@ struct Line {
 struct Foreign(u8);
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2), removed(key = "display_name", ty = Option<String>, since = 3))]
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", from = String, since = 2), removed(key = "display_name", from = Option<String>, since = 3))]
 struct Shop {
     user: Option<u64>,
     #[session(key = "nick")]

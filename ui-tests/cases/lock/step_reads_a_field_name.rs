@@ -11,7 +11,7 @@ struct Line {
 struct Foreign(u8);
 
 #[derive(SessionState)]
-#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", ty = String, since = 2),
+#[session(name = "shop", version = 3, oldest_reader = 2, removed(key = "theme", from = String, since = 2),
     step(since = 3, from(display_name: Option<String>), to(first, last), up = split, down = join))]
 struct Shop {
     user: Option<u64>,

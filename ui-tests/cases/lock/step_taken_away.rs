@@ -2,7 +2,7 @@
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
-#[session(name = "inn", version = 2, removed(key = "name", ty = Option<String>, since = 2))]
+#[session(name = "inn", version = 2, removed(key = "name", from = Option<String>, since = 2))]
 struct Inn {
     #[session(since = 2)]
     first: Option<String>,

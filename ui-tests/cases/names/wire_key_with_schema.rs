@@ -10,7 +10,7 @@ fn join((first, _): (String, String)) -> String {
 }
 
 #[derive(SessionState)]
-#[session(version = 2, lock = off, removed(key = "shop.theme", ty = String, since = 2))]
+#[session(version = 2, lock = off, removed(key = "shop.theme", from = String, since = 2))]
 #[session(step(since = 2, from("shop.name": String), to("shop.first", last), up = split, down = join))]
 struct Shop {
     #[session(default, key = "shop.size")]

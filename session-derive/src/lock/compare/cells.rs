@@ -80,7 +80,7 @@ impl Found<'_> {
                 Some(until) => {
                     let message = format!(
                         "version {until} is released and cannot change: what it says about `{key}` must stay, such as \
-                         `#[session(removed(key = \"{key}\", ty = {}, since = {until}))]`, as long as records of version {} \
+                         `#[session(removed(key = \"{key}\", from = {}, since = {until}))]`, as long as records of version {} \
                          may be stored",
                         cell.ty,
                         until - 1

@@ -50,7 +50,7 @@ impl Found<'_> {
         }
         for key in gone {
             let Some(ty) = self.frozen.get(key).map(|old| &old.cell.ty) else { continue };
-            let removed = format!("`#[session(removed(key = \"{key}\", ty = {ty}, since = {next}))]`");
+            let removed = format!("`#[session(removed(key = \"{key}\", from = {ty}, since = {next}))]`");
             let ways = self.keeping(key, added, gone);
             let message = if ways.is_empty() {
                 format!("`{key}` was in version {released}; reserve its wire key with {removed}")
@@ -187,7 +187,7 @@ impl Found<'_> {
         }
         for (key, ty) in gone.iter().filter_map(|key| Some((key, &self.frozen.get(key)?.cell.ty))) {
             changes.push(format!("- field `{key}: {ty}`"));
-            let removed = format!("`removed(key = \"{key}\", ty = {ty}, since = {next})`");
+            let removed = format!("`removed(key = \"{key}\", from = {ty}, since = {next})`");
             let ways = self.keeping(key, added, gone);
             fixes.push(if ways.is_empty() {
                 removed

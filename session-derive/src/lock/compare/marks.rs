@@ -52,7 +52,7 @@ impl<'a> Found<'a> {
         };
         format!(
             "`{name}` has been the principal since version {}; its stored text identifies the user, so it cannot {what}. Put \
-             `principal` back on `{name}`, and add another field for another value. {otherwise} `removed(key = \"{key}\", ty = {ty}, \
+             `principal` back on `{name}`, and add another field for another value. {otherwise} `removed(key = \"{key}\", from = {ty}, \
              since = {next})`",
             old.since
         )
@@ -64,7 +64,7 @@ impl<'a> Found<'a> {
         format!(
             "`{key}` is the principal; its stored text identifies the user, so no `{word}` can convert it. Keep `principal` on a field with \
              wire key \"{key}\" and without `{word}`, and add another field for another value. To have all users sign in again, \
-             say `removed(key = \"{key}\", ty = {ty}, since = {})`",
+             say `removed(key = \"{key}\", from = {ty}, since = {})`",
             self.next()
         )
     }

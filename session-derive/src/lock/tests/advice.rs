@@ -31,7 +31,7 @@ fn written(advice: &str) -> String {
 fn what_keeps_the_data_comes_before_removed() {
     let lock = released(&shop("1", "name: Option<String>"), "");
     let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
-    let removed = "removed(key = \"name\", ty = Option<String>, since = 2)";
+    let removed = "removed(key = \"name\", from = Option<String>, since = 2)";
     let told = all_told(&shop("2", names), &lock).join("\n");
     let order = [
         "`#[session(key = \"name\")]` on `first` or `last`",
@@ -79,7 +79,7 @@ fn a_step_says_that_what_it_reads_goes() {
     let lock = released(&shop("1", "name: Option<String>"), "");
     let names = "#[session(since = 2)] first: Option<String>, #[session(since = 2)] last: Option<String>";
     let text = |more: &str| shop(&format!("2, {}{more}", written(SPLIT)), names);
-    let removed = ", removed(key = \"name\", ty = Option<String>, since = 2)";
+    let removed = ", removed(key = \"name\", from = Option<String>, since = 2)";
     only(&text(removed), &lock, "the `step` of version 2 already ends \"name\"; remove this `removed(..)`");
     fine(&text(""), &lock);
 }
@@ -116,7 +116,7 @@ fn a_since_that_moved_is_named() {
 #[test]
 fn an_oldest_record_that_is_lowered() {
     let lock = released(&shop("1", "theme: Option<u8>"), "");
-    let removed = ", removed(key = \"theme\", ty = Option<u8>, since = 2)";
+    let removed = ", removed(key = \"theme\", from = Option<u8>, since = 2)";
     let lock = released(&shop(&format!("2{removed}"), ""), &lock);
     let third =
         |more: &str| shop(&format!("3, oldest_reader = 2{more}"), "#[session(since = 3)] a: Option<u8>");

@@ -56,8 +56,8 @@ fn changed_cart(is_first: bool) -> String {
 #[test]
 fn a_changed_field_does_not_vanish() {
     let lock = changed_cart(false);
-    let old = "removed(key = \"cart\", ty = u8, since = 2)";
-    let new = "removed(key = \"cart@2\", ty = u16, since = 3)";
+    let old = "removed(key = \"cart\", from = u8, since = 2)";
+    let new = "removed(key = \"cart@2\", from = u16, since = 3)";
     let note = "note: Option<u8>,";
     refused(&cart(&format!("2, {old}"), ""), &lock, &format!("say `{new}`"));
     let third = format!("#[session(since = 3)] {note}");
@@ -91,7 +91,7 @@ fn a_change_that_the_first_lock_knows_stays() {
     fine(&cart(&format!("2, {from}"), kept), &lock);
 
     // The wire key of the older form is not free, though no version in the lock has it.
-    let gone = format!("3, {from}, removed(key = \"cart@2\", ty = u16, since = 3)");
+    let gone = format!("3, {from}, removed(key = \"cart@2\", from = u16, since = 3)");
     let lock = released(&cart(&gone, ""), &lock);
     let again = gone.replacen('3', "4", 1);
     refused(
@@ -121,7 +121,7 @@ fn a_changed_field_keeps_its_key_under_another_name() {
     }
     // Without its change, the message names both options.
     let advice = "to keep its data add `#[session(key = \"cart\")]`, and keep `changed(since = 2, ..)`";
-    let removed = "2, removed(key = \"cart\", ty = u8, since = 2)";
+    let removed = "2, removed(key = \"cart\", from = u8, since = 2)";
     refused(&cart(removed, "#[session(default)] basket: u16,"), &lock, advice);
 }
 

@@ -22,7 +22,7 @@ const FIRST: &str = "#[session(name = \"shop\", version = 1)] struct Shop {
 }";
 const STEP: &str = "step(since = 2, from(name: String), to(first, last), up = up";
 const KEYS: &str = "step(since = 2, from(name), to(first, last))";
-const REMOVED: &str = "removed(key = \"theme\", ty = String, since = 2)";
+const REMOVED: &str = "removed(key = \"theme\", from = String, since = 2)";
 const SIZE: &str = "#[session(default, since = 3)] size: u8,";
 
 /// The same as [`fine`], after the draft is recorded.
@@ -145,7 +145,7 @@ fn of_what_a_step_makes_nothing_is_removed_while_it_converts() {
     let both = ", changed(since = 2, from = Vec<u32>, up = up, down = down)";
     let lock = released(&shop(&format!("2, {STEP}, down = down), {REMOVED}"), both, "2", ""), &lock);
     let last = "#[session(default, since = 2)] last: String,";
-    let gone = "removed(key = \"last\", ty = String, since = 3)";
+    let gone = "removed(key = \"last\", from = String, since = 3)";
     let one = STEP.replace("first, last", "first");
     let up = ", changed(since = 2, from = Vec<u32>, up = up)";
     let third = |more: &str, cart: &str| {
@@ -176,7 +176,7 @@ fn the_middle_of_a_chain_does_not_leave_early() {
     let changed = "#[session(default, changed(since = 2, from = u8, up = up, down = down))] size: u16,";
     let lock = released(&at("2", changed), &lock);
     let (field, gone) =
-        ("#[session(default, since = 3)] width: u16,", "removed(key = \"size\", ty = u8, since = 2)");
+        ("#[session(default, since = 3)] width: u16,", "removed(key = \"size\", from = u8, since = 2)");
     let third = "step(since = 3, from(\"size@2\": u16), to(width), up = up, down = down)";
     let says = "so say `step(since = 2, from(size: ..), to(\"size@2\"), up = ..)`";
     refused(&at(&format!("3, {third}"), field), &lock, says);
@@ -245,7 +245,7 @@ fn the_lock_remembers_what_the_source_forgets() {
     let first = format!(
         "#[session(name = \"shop\", version = 1)] struct Shop {{ {fields}, #[session(default)] theme: String }}"
     );
-    let removed = "removed(key = \"theme\", ty = String, since = 2)";
+    let removed = "removed(key = \"theme\", from = String, since = 2)";
     let second = format!("#[session(name = \"shop\", version = 2, {removed})] struct Shop {{ {fields} }}");
     let lock = frozen(&ask(&first, file("")).lock);
     let lock = frozen(&ask(&second, file(&lock)).lock);
@@ -255,7 +255,7 @@ fn the_lock_remembers_what_the_source_forgets() {
         ask(&text, file(&lock)).mistakes.join("\n")
     };
     assert_eq!(without(", oldest_reader = 2, oldest_record = 2", ""), "");
-    let early = without(", oldest_reader = 2, removed(key = \"b\", ty = u8, since = 2)", "");
+    let early = without(", oldest_reader = 2, removed(key = \"b\", from = u8, since = 2)", "");
     assert!(early.contains("what it says about `theme` must stay"), "{early}");
     let reused = without(", oldest_reader = 2, oldest_record = 2", ", #[session(default)] theme: String");
     assert!(reused.contains("wire key \"theme\" was removed in version 2"), "{reused}");

@@ -14,7 +14,7 @@ fn mistakes(text: &str, lock: &str) -> String {
 const USER: &str = "#[session(principal)] user: Option<Numbers>";
 const ADMIN: &str = "admin: Option<Numbers>";
 const NEW: &str = "#[session(since = 2, principal)] account: Option<Numbers>";
-const REMOVED: &str = "2, removed(key = \"user\", ty = Option<Numbers>, since = 2)";
+const REMOVED: &str = "2, removed(key = \"user\", from = Option<Numbers>, since = 2)";
 
 #[test]
 fn who_is_signed_in_stays_who_is_signed_in() {

@@ -150,7 +150,7 @@ impl Spec {
             let _ = write!(text, ", oldest_reader = {0}, oldest_record = {0}", self.oldest);
         }
         for (key, ty, _, until) in self.removed.iter().filter(|(.., until)| *until > self.oldest) {
-            let _ = write!(text, ",{gap}removed(key = \"{key}\", ty = {ty}, since = {until})");
+            let _ = write!(text, ",{gap}removed(key = \"{key}\", from = {ty}, since = {until})");
         }
         text += ")]\nstruct Shop {\n";
         for field in &self.fields {
