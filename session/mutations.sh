@@ -199,6 +199,12 @@ mutate evolution "a failed up reads as absent" section/reader.rs \
 mutate evolution "what does not fit reads as its default" section/reader.rs \
   "Err(error) => Err(CellError::OfAnotherType { field: field.wire_key(), column: error.column() })," \
   "Err(_) => Ok(None),"
+mutate evolution "a section that cannot be read is read on" section/reader.rs \
+  "if self.failed.is_some() {" \
+  "if false {"
+mutate evolution "a field that cannot be read fails nothing" section/reader.rs \
+  "self.failed.map_or(Ok(section), Err)" \
+  "Ok(section)"
 mutate evolution "a panic of up escapes" schema/values.rs \
   "catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Failed::Conversion))" \
   "run()"
