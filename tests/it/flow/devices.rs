@@ -55,7 +55,7 @@ async fn pages_show_the_sessions_of_one_user() {
     world.browser_after("in5,label:theirs").await;
     for (size, pages) in [(1, 5), (2, 3), (3, 2), (5, 1)] {
         let seen = phone.go(&format!("pages{size}")).await.body;
-        assert_eq!(seen, format!(r#"a*+b+c+d in {pages} of 4 | 4 [] 0 "" -"#));
+        assert_eq!(seen, format!(r#"*a+b+c+d in {pages} of 4 | 4 [] 0 "" -"#));
     }
     assert_eq!(world.browser().go("pages3").await.body, format!(" in 1 of 0 | {EMPTY}"));
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_typed_session::{Error, SessionState, TypedSession, record::Timestamp};
+use actix_typed_session::{Error, Session, SessionInfo, SessionState, TypedSession, record::Timestamp};
 use actix_web::{
     HttpRequest, HttpResponse,
     dev::{Service, ServiceResponse},
@@ -108,7 +108,6 @@ pub(super) async fn act(
             "renew" => session.renew(),
             "discard" => session.discard(),
             "poll" => session.do_not_touch(),
-            "came" => seen.push(format!("{:?}", session.arrival())),
             // The handler acknowledges the error, so it does not decide the response.
             "save" => seen.push(said(session.save().await)),
             "why" => seen.push(session.save().await.inspect_err(Error::acknowledge).unwrap_err().to_string()),
@@ -125,26 +124,17 @@ pub(super) async fn act(
             "picky" => shop.update_cart(|cart| assert_eq!(cart[..], [1])),
             "crash" => shop.update_cart(|_| panic!("a closure panics")),
             "usurp" => shop.update(|shop| shop.user = Some(4)),
-            "is" => seen.push(format!("{}{}", u8::from(session.exists()), u8::from(session.is_new()))),
             "label" => session.set_label(&text()),
-            // `*` marks the current session.
             "list" => {
-                let sessions = session.sessions().await?;
-                let names = sessions.iter().map(|one| {
-                    let mark = if one.is_current { "*" } else { "" };
-                    format!("{mark}{}", one.label.as_deref().unwrap_or("-"))
-                });
-                seen.push(names.collect::<Vec<_>>().join("+"));
+                let names: Vec<_> = session.sessions().await?.iter().map(name).collect();
+                seen.push(names.join("+"));
             }
             // All pages of n sessions, in no particular order, and how many pages and sessions there are.
             "pages" => {
                 let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
                 loop {
-                    let page = session.sessions_page(after, u32::try_from(number()).unwrap()).await?;
-                    names.extend(page.sessions.iter().map(|one| {
-                        let mark = if one.is_current { "*" } else { "" };
-                        format!("{}{mark}", one.label.as_deref().unwrap_or("-"))
-                    }));
+                    let page = session.sessions_page(after, number()).await?;
+                    names.extend(page.sessions.iter().map(name));
                     (after, pages) = (page.next, pages + 1);
                     if after.is_none() {
                         break;
@@ -162,20 +152,31 @@ pub(super) async fn act(
             "endid" => session.revoke(text().parse().unwrap()).await?,
             "others" => seen.push(session.revoke_others().await?.to_string()),
             "all" => seen.push(session.revoke_all().await?.to_string()),
-            "id" => seen.push(session.public_id().map_or_else(|| "none".into(), |id| id.to_string())),
-            "left" => seen.push(format!("{:?}", session.expires_in().map(|left| left.as_secs()))),
-            "born" => seen.push(format!("{:?}", session.created().map(Timestamp::as_millis))),
-            "auth" => {
-                seen.push(session.authenticated_within(Duration::from_secs(number().into())).to_string());
-            }
-            "who" => {
-                seen.push(session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()));
-            }
-            other => panic!("no such word: {other}"),
+            other => seen.push(told(&session, other, rest)),
         }
     }
     seen.push(show(shop));
     Ok(acted)
+}
+
+/// What a list shows of a session; `*` marks the current one.
+fn name(one: &SessionInfo) -> String {
+    let mark = if one.is_current { "*" } else { "" };
+    format!("{mark}{}", one.label.as_deref().unwrap_or("-"))
+}
+
+/// What the session says of itself.
+fn told(session: &Session, verb: &str, rest: &str) -> String {
+    match verb {
+        "is" => format!("{}{}", u8::from(session.exists()), u8::from(session.is_new())),
+        "came" => format!("{:?}", session.arrival()),
+        "id" => session.public_id().map_or_else(|| "none".into(), |id| id.to_string()),
+        "left" => format!("{:?}", session.expires_in().map(|left| left.as_secs())),
+        "born" => format!("{:?}", session.created().map(Timestamp::as_millis)),
+        "auth" => session.authenticated_within(Duration::from_secs(rest.parse().unwrap())).to_string(),
+        "who" => session.principal().map_or_else(|| "nobody".into(), |who| who.as_str().into()),
+        other => panic!("no such word: {other}"),
+    }
 }
 
 /// Polls a future once, and drops it.
