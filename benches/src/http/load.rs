@@ -60,6 +60,10 @@ struct Running {
     kinds: &'static [&'static str],
 }
 
+/// How many sessions the requests belong to, in turn: requests that overlap in one of them would measure how writers wait for one
+/// another, which has a table of its own.
+const SESSIONS: usize = 64;
+
 const OURS: &[&str] = &["untouched", "read", "set", "update"];
 const THEIRS: &[&str] = &["untouched", "read", "set"];
 
@@ -129,11 +133,14 @@ async fn one(
     let (path, expected) = (format!("/{kind}"), answer(kind, size));
     let has_session = !matches!(app, App::BareActix | App::BareAxum) && kind != "create";
     let client = async || if has_session { server.client().await } else { server.stranger().await };
-    let mut before = client().await?;
-    let cookie = before.cookie.clone();
-    before.expect(&path, &expected).await?;
+    let mut cookies = Vec::new();
+    for _ in 0..if has_session { SESSIONS } else { 1 } {
+        let mut before = client().await?;
+        cookies.extend(Some(before.cookie.clone()).filter(|cookie| !cookie.is_empty()));
+        before.expect(&path, &expected).await?;
+    }
     let begun = server.cpu()?;
-    let load = wrk::load(server.port, &path, &cookie, time)?;
+    let load = wrk::load(server.port, &path, &cookies, time)?;
     let cpu = server.cpu()?.saturating_sub(begun);
     let mut after = client().await?;
     after.expect(&path, &expected).await?;

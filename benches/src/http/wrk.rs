@@ -3,7 +3,7 @@
 //! It shares its core with the databases, so the lightest one disturbs least: a thread of wrk sends several times as many requests as
 //! generators in Rust on hyper (oha, rewrk), which would wait for themselves here. Debian and Homebrew package it.
 
-use std::{error::Error, path::PathBuf, process::Command, time::Duration};
+use std::{error::Error, fmt::Write as _, fs, path::PathBuf, process::Command, time::Duration};
 
 use crate::servers::child::find;
 
@@ -20,15 +20,33 @@ pub(crate) struct Load {
     pub(crate) requests: f64,
 }
 
+/// Sends each of `cookies` in turn, as wrk's own `--header` cannot.
+fn script(cookies: &[String]) -> String {
+    let mut text = "local requests, at = {}, 0\nfunction init()\n".to_owned();
+    for cookie in cookies {
+        let _ = writeln!(text, "  requests[#requests + 1] = wrk.format(nil, nil, {{Cookie = {cookie:?}}})");
+    }
+    text.push_str("end\nfunction request()\n  at = at % #requests + 1\n  return requests[at]\nend\n");
+    text
+}
+
 /// Loads a server. One answer that is no success is an error.
-pub(crate) fn load(port: u16, path: &str, cookie: &str, time: Duration) -> Result<Load, Box<dyn Error>> {
+pub(crate) fn load(
+    port: u16,
+    path: &str,
+    cookies: &[String],
+    time: Duration,
+) -> Result<Load, Box<dyn Error>> {
     let wrk = program().ok_or("wrk is missing; run: apt-get install wrk")?;
     let mut command = Command::new(wrk);
     command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
     // wrk takes whole seconds.
     command.args(["--duration", &format!("{}s", time.as_secs().max(1))]);
-    if !cookie.is_empty() {
-        command.args(["--header", &format!("Cookie: {cookie}")]);
+    let folder = tempfile::tempdir()?;
+    if !cookies.is_empty() {
+        let file = folder.path().join("cookies.lua");
+        fs::write(&file, script(cookies))?;
+        command.arg("--script").arg(file);
     }
     let output = command.arg(format!("http://127.0.0.1:{port}{path}")).output()?;
     let told = String::from_utf8_lossy(&output.stdout);

@@ -8,6 +8,26 @@ use crate::servers::{
     postgres, redis,
 };
 
+/// The compared crates with the versions that were built.
+fn peers() -> String {
+    let lock = include_str!("../../peers/Cargo.lock");
+    let version = |name: &str| {
+        let package =
+            lock.split("[[package]]").find(|package| package.contains(&format!("\nname = \"{name}\"\n")))?;
+        package.lines().find_map(|line| Some(line.strip_prefix("version = \"")?.trim_end_matches('"')))
+    };
+    let compared = [
+        "actix-web",
+        "actix-session",
+        "axum",
+        // Its stores do not support a later one yet.
+        "tower-sessions",
+        "tower-sessions-redis-store",
+        "tower-sessions-sqlx-store",
+    ];
+    compared.map(|name| format!("{name} {}", version(name).unwrap_or("?"))).join(", ")
+}
+
 /// Lines of a Markdown list.
 pub(crate) fn describe(cores: &Cores) -> String {
     let field = |file: &str, name: &str| {
@@ -25,7 +45,7 @@ pub(crate) fn describe(cores: &Cores) -> String {
     let lines = [
         ("processor", format!("{}, {} cores", field("/proc/cpuinfo", "model name"), cores.count())),
         ("memory", format!("{} GiB", memory / 1024 / 1024)),
-        ("kernel", kernel.trim().to_owned()),
+        ("kernel", kernel.split(['-', '\n']).next().unwrap_or_default().to_owned()),
         ("Rust", rustc.unwrap_or_default()),
         ("Redis", of(redis::program(), "--version").split(" sha").next().unwrap_or_default().to_owned()),
         ("PostgreSQL", of(postgres::program().map(|initdb| initdb.with_file_name("postgres")), "--version")),
@@ -33,6 +53,7 @@ pub(crate) fn describe(cores: &Cores) -> String {
             "load generator",
             of(find("wrk", []), "-v").split(" Copyright").next().unwrap_or_default().to_owned(),
         ),
+        ("compared crates", peers()),
         ("valgrind", of(find("valgrind", []), "--version")),
     ];
     lines.iter().fold(String::new(), |mut text, (name, value)| {
