@@ -141,7 +141,8 @@ impl Session {
         !self.exists() && self.0.fold(|fold| fold.patch.writes_a_value())
     }
 
-    /// The name of the session in lists and logs. It cannot be used to open the session. `None` before the session exists.
+    /// The name of the session in lists and logs. It cannot be used to open the session, and stays when the session's id is renewed,
+    /// by any user's sign-in too. `None` before the session exists.
     #[must_use]
     pub fn public_id(&self) -> Option<PublicId> {
         self.0.public_id()
