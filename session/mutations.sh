@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r "$root"/{Cargo.toml,Cargo.lock,README.md,session,session-derive,session-value,tests,ui-tests,examples,benches} "$copy" 2>/dev/null || true
+cp -r "$root"/{Cargo.toml,Cargo.lock,README.md,docs,session,session-derive,session-value,tests,ui-tests,examples,benches} "$copy" 2>/dev/null || true
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target/mutations}"
 missed=0
 only=${1:-commit model evolution}
