@@ -24,6 +24,8 @@ mod report;
 #[cfg(feature = "servers")]
 mod compile;
 #[cfg(feature = "servers")]
+mod listed;
+#[cfg(feature = "servers")]
 mod sweep;
 #[cfg(feature = "servers")]
 mod whole;
@@ -39,6 +41,7 @@ session-bench --instructions [--write]  counts instructions and compares them wi
 session-bench --count <case> <who>      runs a case of bare, ours or theirs, to be counted:
   valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*instructions::counted*' target/release/session-bench --count read ours
 session-bench --client <url> <call>     makes calls of load or update on a session in an empty Redis, to be counted in the same way
+session-bench --listed <url> <n>        what the list, a page and the end of a user's n sessions take, in an empty store
 session-bench --sweep <url> <n>         what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
 
@@ -55,6 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["--serve", app, store, size, core] => system.block_on(serve::run(app, store, size, core)),
         #[cfg(feature = "servers")]
         ["--client", url, call] => client::count(&system, url, call),
+        #[cfg(feature = "servers")]
+        ["--listed", url, sessions] => system.block_on(listed::run(url, sessions.parse()?)),
         #[cfg(feature = "servers")]
         ["--sweep", url, expired] => system.block_on(sweep::run(url, expired.parse()?)),
         #[cfg(feature = "servers")]

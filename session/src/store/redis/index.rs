@@ -3,7 +3,7 @@
 //! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never changes two Redis keys
 //! atomically, because a cluster may keep them on two servers.
 //!
-//! The index of a principal is a hash from selector to a state and a time. No script can change an index and a record together, so
+//! The index of a principal is a sorted set of entries, each a selector, a state and a time, in the order of the selectors. No script can change an index and a record together, so
 //! both sides follow an order that leaves a trace whatever crashes in between:
 //!
 //! * A sign-in **reserves** an entry, writes the record, then **confirms** the entry.
@@ -39,7 +39,7 @@ use crate::{
     store::{
         contract::{Loaded, Updated},
         error::{StoreError, StoreErrorKind},
-        index::{Listed, PrincipalIndex},
+        index::{Listed, Page, PrincipalIndex},
     },
 };
 
@@ -49,8 +49,35 @@ const GRACE: &str = "60000";
 /// How many records are read or deleted at the same time.
 const TOGETHER: usize = 64;
 
-/// An entry as it was seen: the selector as text, and the value, which is a state and a time.
-type Entry = (String, String);
+/// How many entries one script dooms: it takes about a millisecond, in which the server answers nobody else.
+const DOOMED: usize = 128;
+
+/// An entry as it was seen: the selector as text, a colon, a state and a time.
+#[derive(Clone)]
+pub(super) struct Entry(String);
+
+impl Entry {
+    /// The entry that a script replied.
+    pub(super) fn of(reply: &Reply) -> Option<Self> {
+        layout::text(reply).map(|text| Self(text.to_owned()))
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
+    fn selector(&self) -> &str {
+        self.0.split_once(':').map_or(&*self.0, |(selector, _)| selector)
+    }
+
+    fn id(&self) -> Option<PublicId> {
+        self.selector().parse().ok()
+    }
+
+    fn is_doomed(&self) -> bool {
+        self.0.split_once(':').is_some_and(|(_, state)| state.starts_with(['x', 'y']))
+    }
+}
 
 /// What an entry refers to.
 enum Behind {
@@ -61,24 +88,12 @@ enum Behind {
     Nothing,
 }
 
-fn entries(values: &[Reply]) -> Vec<Entry> {
-    let pair = |pair: &[Reply]| match pair {
-        [selector, value] => Some((layout::text(selector)?.to_owned(), layout::text(value)?.to_owned())),
-        _ => None,
-    };
-    values.chunks(2).filter_map(pair).collect()
-}
-
 /// The entries in the array at `at` of a script's reply.
 pub(super) fn nested(values: &[Reply], at: usize) -> Vec<Entry> {
     match values.get(at) {
-        Some(Reply::Array(values)) => entries(values),
+        Some(Reply::Array(entries)) => entries.iter().filter_map(Entry::of).collect(),
         _ => Vec::new(),
     }
-}
-
-fn is_doomed((_, value): &Entry) -> bool {
-    value.starts_with(['x', 'y'])
 }
 
 /// The error of a call that failed before a sign-in was stored. Whatever it did to the index, no session has changed, so the
@@ -135,8 +150,7 @@ impl RedisStore {
     pub(super) async fn finish(&self, principal: &Principal, doomed: Vec<Entry>) -> Result<u64, StoreError> {
         let mut ended = 0;
         for some in doomed.chunks(TOGETHER) {
-            let ids = some.iter().filter_map(|(selector, _)| selector.parse::<PublicId>().ok());
-            let selectors = ids.map(PublicId::selector);
+            let selectors = some.iter().filter_map(Entry::id).map(PublicId::selector);
             // A replica has everything that came before what it has, so waiting for the last delete on each server is enough.
             let (others, last) = match self.driver.wait {
                 None => (selectors.collect(), Vec::new()),
@@ -190,7 +204,7 @@ impl RedisStore {
             return Ok(());
         }
         let mut arguments: Vec<Cow<'_, str>> = vec![GRACE.into()];
-        arguments.extend(entries.into_iter().flat_map(|(selector, value)| [selector.into(), value.into()]));
+        arguments.extend(entries.into_iter().map(|entry| entry.into_text().into()));
         self.on_index(&REMOVE, principal, arguments).await.map(|_| ())
     }
 
@@ -202,12 +216,15 @@ impl RedisStore {
     ) -> Result<Vec<(PublicId, Loaded)>, StoreError> {
         let (mut live, mut dead) = (Vec::new(), Vec::new());
         for some in entries.chunks(TOGETHER) {
-            let behind = join_all(some.iter().map(|(selector, _)| self.behind(principal, selector))).await;
+            let behind = join_all(some.iter().map(|entry| self.behind(principal, entry))).await;
             for (entry, behind) in some.iter().zip(behind) {
-                match (behind?, entry.0.parse()) {
-                    (Behind::Live(loaded), Ok(id)) => live.push((id, loaded)),
+                match (behind?, entry.id()) {
+                    (Behind::Live(loaded), Some(id)) => live.push((id, loaded)),
                     (Behind::Unreadable, _) => {
-                        tracing::debug!(session = %entry.0, "a session in a principal's index cannot be read; it is left out of the list");
+                        tracing::debug!(
+                            session = entry.selector(),
+                            "a session in a principal's index cannot be read; it is left out of the list"
+                        );
                     }
                     _ => dead.push(entry.clone()),
                 }
@@ -217,8 +234,8 @@ impl RedisStore {
         Ok(live)
     }
 
-    async fn behind(&self, principal: &Principal, selector: &str) -> Result<Behind, StoreError> {
-        let Ok(id) = selector.parse::<PublicId>() else { return Ok(Behind::Nothing) };
+    async fn behind(&self, principal: &Principal, entry: &Entry) -> Result<Behind, StoreError> {
+        let Some(id) = entry.id() else { return Ok(Behind::Nothing) };
         match self.load_record(&id.selector()).await {
             Ok(Some(loaded)) if loaded.record.meta().principal.as_ref() == Some(principal) => {
                 Ok(Behind::Live(loaded))
@@ -231,12 +248,11 @@ impl RedisStore {
 
     /// Removes the entry of a session that `principal` has left, unless the principal is signing in to it again.
     pub(super) fn left(&self, selector: &Selector, principal: &Principal) {
-        let (store, principal, id) = (self.clone(), principal.clone(), PublicId::of(*selector).to_string());
+        let (store, principal, id) = (self.clone(), principal.clone(), PublicId::of(*selector));
         in_background(async move {
-            let call = Call::command("HGET", store.index_key(&principal), vec![id.as_str().into()]);
-            let value = store.driver.call(&call).await.map_err(Failure::of_read)?;
-            let entry = layout::text(&value).map(|value| (id, value.to_owned()));
-            store.prune(&principal, entry.into_iter().collect()).await.map(|_| ())
+            let range = [format!("[{id}:"), format!("({id};")];
+            let entry = store.entries(&principal, "ZRANGEBYLEX", range.map(Cow::from).to_vec()).await?;
+            store.prune(&principal, entry).await.map(|_| ())
         });
     }
 
@@ -276,31 +292,85 @@ impl RedisStore {
     }
 }
 
-impl PrincipalIndex for RedisStore {
-    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let call = Call::command("HGETALL", self.index_key(principal), Vec::new());
-        let Reply::Array(all) = self.driver.call(&call).await.map_err(Failure::of_read)? else {
-            return Err(Unreadable::Garbage.into());
-        };
-        let (doomed, live): (Vec<_>, Vec<_>) = entries(&all).into_iter().partition(is_doomed);
+impl RedisStore {
+    /// The entries that a command on an index replies.
+    async fn entries(
+        &self,
+        principal: &Principal,
+        command: &'static str,
+        arguments: Vec<Cow<'_, str>>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let call = Call::command(command, self.index_key(principal), arguments);
+        match self.driver.call(&call).await.map_err(Failure::of_read)? {
+            Reply::Array(entries) => Ok(entries.iter().filter_map(Entry::of).collect()),
+            _ => Err(Unreadable::Garbage.into()),
+        }
+    }
+
+    /// The live sessions behind entries, in their order. Finishes what another call has left of them.
+    async fn listed(&self, principal: &Principal, entries: Vec<Entry>) -> Result<Vec<Listed>, StoreError> {
+        let (doomed, live): (Vec<_>, Vec<_>) = entries.into_iter().partition(Entry::is_doomed);
         if let Err(error) = self.finish_left(principal, doomed).await {
             tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
         }
         let live = self.prune(principal, live).await.map_err(nothing_done)?;
-        let mut list: Vec<_> = live
-            .into_iter()
-            .map(|(id, loaded)| Listed::new(id.selector(), loaded.record.meta().clone()))
-            .collect();
+        let listed =
+            |(id, loaded): (PublicId, Loaded)| Listed::new(id.selector(), loaded.record.meta().clone());
+        Ok(live.into_iter().map(listed).collect())
+    }
+
+    /// Ends all sessions of `principal` but one, some at a time. What is done is done: a call that is repeated begins with those that are left.
+    async fn end_all(&self, principal: &Principal, spared: &str) -> Result<u64, StoreError> {
+        let (mut ended, mut after) = (0, String::new());
+        loop {
+            let arguments = vec![after.into(), DOOMED.to_string().into(), spared.into()];
+            let (_, parts) = self.on_index(&DOOM, principal, arguments).await?;
+            ended += self.finish(principal, nested(&parts, 0)).await?;
+            after = parts.get(1).and_then(layout::text).unwrap_or_default().to_owned();
+            if after.is_empty() {
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+impl PrincipalIndex for RedisStore {
+    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
+        let entries = self.entries(principal, "ZRANGE", vec!["0".into(), "-1".into()]).await?;
+        let mut list = self.listed(principal, entries).await?;
         Listed::sort_oldest_first(&mut list);
         Ok(list)
     }
 
+    async fn sessions_page(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.max(1);
+        let from = after.map_or("-".to_owned(), |after| format!("({};", PublicId::of(*after)));
+        let range = vec![from.into(), "+".into(), "LIMIT".into(), "0".into(), limit.to_string().into()];
+        let entries = self.entries(principal, "ZRANGEBYLEX", range).await?;
+        let sessions = self.listed(principal, entries.clone()).await?;
+        let selector = |entry: &Entry| entry.id().map(PublicId::selector);
+        Ok(Page::in_order(&entries, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
+    }
+
+    /// Counts sessions that have expired until a list or a sign-in has looked for them.
+    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let call = Call::command("ZCARD", self.index_key(principal), Vec::new());
+        match self.driver.call(&call).await.map_err(Failure::of_read)? {
+            Reply::Integer(count) => Ok(u64::try_from(count).unwrap_or_default()),
+            _ => Err(Unreadable::Garbage.into()),
+        }
+    }
+
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let spared = except.map(|selector| PublicId::of(*selector).to_string()).unwrap_or_default();
-        let (_, parts) = self.on_index(&DOOM, principal, vec![spared.into()]).await?;
-        // From here on it goes on although the caller gives up, as at the deadline of a request.
+        // It goes on although the caller gives up, as at the deadline of a request.
         let (store, principal) = (self.clone(), principal.clone());
-        let finished = tokio::spawn(async move { store.finish(&principal, nested(&parts, 0)).await });
+        let finished = tokio::spawn(async move { store.end_all(&principal, &spared).await });
         finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
     }
 }

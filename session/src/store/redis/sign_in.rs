@@ -5,7 +5,7 @@
 //! a trace in the index, whatever fails in between. [`index`](super::index) explains the order.
 
 use super::{
-    index::{nested, nothing_done},
+    index::{Entry, nested, nothing_done},
     layout,
     reply::Status,
     resp::Reply,
@@ -44,8 +44,8 @@ const CONFIRMATIONS: usize = 4;
 struct Reservation {
     /// Whether the session had no live entry before.
     is_new: bool,
-    /// The entry's value. The entry is taken back only as long as it has this value.
-    value: String,
+    /// The entry. It is taken back only as long as it is this one.
+    entry: Entry,
 }
 
 /// For how many milliseconds an index must live for a session with these limits.
@@ -161,8 +161,8 @@ impl RedisStore {
             answer = reserve("f").await?;
         }
         let (Status::Done, parts) = answer else { return Ok(None) };
-        let value = parts.get(1).and_then(layout::text).ok_or(Unreadable::Garbage)?.to_owned();
-        let reservation = Reservation { is_new: parts.first() == Some(&Reply::Integer(1)), value };
+        let entry = parts.get(1).and_then(Entry::of).ok_or(Unreadable::Garbage)?;
+        let reservation = Reservation { is_new: parts.first() == Some(&Reply::Integer(1)), entry };
         let finished = match self.finish(principal, nested(&parts, 2)).await {
             Ok(_) => self.finish_left(principal, nested(&parts, 4)).await,
             Err(error) => Err(error),
@@ -197,8 +197,7 @@ impl RedisStore {
                 Status::Conflict => {
                     self.delete_record(selector, "r", Some(principal), true).await?;
                     let seen = parts.first().and_then(layout::text).unwrap_or_default();
-                    let arguments = vec!["".into(), id.as_str().into(), seen.into()];
-                    self.on_index(&REMOVE, principal, arguments).await?;
+                    self.on_index(&REMOVE, principal, vec!["".into(), seen.into()]).await?;
                     return Ok(true);
                 }
                 // The index has lost the entry. Reserve another one: the record exists by now, so dooming the entry finds it.
@@ -228,7 +227,7 @@ impl RedisStore {
             return;
         }
         let id = PublicId::of(*selector);
-        let arguments = vec!["".into(), id.to_string().into(), reservation.value.into()];
+        let arguments = vec!["".into(), reservation.entry.into_text().into()];
         if let Err(error) = self.on_index(&REMOVE, principal, arguments).await {
             tracing::debug!(%error, session = %id, "could not take back a reservation in a principal's index; it expires within a minute");
         }

@@ -51,7 +51,7 @@ use crate::{
 /// **Census.** A [`census`](crate::census()) goes through every Redis key of the database, including those of other applications.
 ///
 /// **Permissions.** The store needs `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
+/// +hdel +zadd +zrem +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
 /// `config` cannot be allowed, `+info` lets it check the settings all the same.
 ///
 /// Clones share the connections, of which there is one per runtime and server. Futures must run in a tokio runtime with time and I/O
@@ -89,9 +89,9 @@ impl RedisStore {
         [&*self.prefix, "s:"].concat()
     }
 
-    /// The Redis key of a principal's index. It is a hash, so that a list of Redis keys does not show who is signed in.
+    /// The Redis key of a principal's index. It has the principal's hash, so that a list of Redis keys does not show who is signed in.
     pub(super) fn index_key(&self, principal: &Principal) -> String {
-        format!("{}u:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
+        format!("{}i:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
     }
 }
 

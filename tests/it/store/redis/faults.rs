@@ -307,7 +307,7 @@ async fn a_wrong_password_is_an_error_without_the_password() {
 #[tokio::test]
 async fn the_documented_permissions_are_enough() {
     let Some(redis) = Redis::start().await else { return };
-    let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hsetnx +hdel +hlen +hrandfield +del +pexpire +pexpireat +pttl \
+    let may = "+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset +hdel +zadd +zrem +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl \
         +ping +select +wait +asking +cluster|slots +config|get";
     let mut words = vec!["ACL", "SETUSER", "shop", "on", ">s3cret", "~shop:*"];
     words.extend(may.split_whitespace());
@@ -320,6 +320,8 @@ async fn the_documented_permissions_are_enough() {
         assert_eq!(store.create(&selector(n), &new).await.unwrap(), Created::Created);
     }
     assert_eq!(store.sessions_of(&principal("1")).await.unwrap().len(), 1);
+    assert_eq!(store.sessions_page(&principal("1"), None, 5).await.unwrap().sessions.len(), 1);
+    assert_eq!(store.count_of(&principal("1")).await.unwrap(), 1);
     let mut change = write("shop.cart", "[]");
     change.touch = true;
     change.delete = vec!["shop.visits".into()];

@@ -12,7 +12,7 @@ pub(super) async fn listed(store: &RedisStore, name: &str) -> Vec<Selector> {
 
 /// The Redis key of the only index under this prefix.
 pub(super) async fn index_key(connection: &mut MultiplexedConnection, prefix: &str) -> String {
-    let keys = keys(connection, format!("{prefix}u:*")).await;
+    let keys = keys(connection, format!("{prefix}i:*")).await;
     assert_eq!(keys.len(), 1, "{keys:?}");
     keys[0].clone()
 }
@@ -30,7 +30,30 @@ async fn set(
     ago: u64,
 ) {
     let now: (u64, u64) = ::redis::cmd("TIME").query_async(connection).await.unwrap();
-    connection.hset(index, public_id(selector), format!("{state}{}", (now.0 - ago) * 1000)).await.unwrap();
+    // Added first: a set that is empty for a moment forgets when it expires.
+    let before = state_and_time(connection, index, selector).await;
+    let id = public_id(selector);
+    let after = format!("{state}{}", (now.0 - ago) * 1000);
+    connection.zadd(index, format!("{id}:{after}"), 0).await.unwrap();
+    if let Some(before) = before.filter(|before| *before != after) {
+        connection.zrem(index, format!("{id}:{before}")).await.unwrap();
+    }
+}
+
+/// The state and the time of the entry of `selector`.
+async fn state_and_time(
+    connection: &mut MultiplexedConnection,
+    index: &str,
+    selector: &Selector,
+) -> Option<String> {
+    let id = public_id(selector);
+    let entries: Vec<String> = ::redis::cmd("ZRANGEBYLEX")
+        .arg(&[index, &format!("[{id}:"), &format!("({id};")])
+        .query_async(connection)
+        .await
+        .unwrap();
+    assert!(entries.len() <= 1, "{entries:?}");
+    entries.first().map(|entry| entry[id.len() + 1..].to_owned())
 }
 
 pub(super) async fn entry(
@@ -38,7 +61,7 @@ pub(super) async fn entry(
     index: &str,
     selector: &Selector,
 ) -> Option<char> {
-    connection.hget(index, public_id(selector)).await.unwrap()?.chars().next()
+    state_and_time(connection, index, selector).await?.chars().next()
 }
 
 #[tokio::test]
@@ -167,7 +190,7 @@ async fn an_entry_that_was_lost_comes_back_when_its_session_is_seen() {
     tokio::time::sleep(Duration::from_millis(60)).await;
     store.update(&SELECTOR, &touch).await.unwrap();
     until("the index has its entry again", async || listed(&store, "1").await == [SELECTOR]).await;
-    let value = connection.hget(&index, public_id(&SELECTOR)).await.unwrap().unwrap();
+    let value = state_and_time(&mut connection, &index, &SELECTOR).await.unwrap();
     let at = Timestamp::from_millis(value[1..].parse().unwrap());
     assert_eq!((&value[..1], at), ("c", since), "in its place among the others");
     let ttl: i64 = ::redis::cmd("PTTL").arg(&index).query_async(&mut connection).await.unwrap();
@@ -200,7 +223,7 @@ async fn ordinary_writes_leave_the_index_alone() {
     for _ in 0..20 {
         store.update(&SELECTOR, &change).await.unwrap();
     }
-    assert_eq!(keys(&mut connection, format!("{prefix}u:*")).await, Vec::<String>::new());
+    assert_eq!(keys(&mut connection, format!("{prefix}i:*")).await, Vec::<String>::new());
     // A user who signs in again gets an entry again, and is never refused.
     store.create(&selector(1), &signed_in("1")).await.unwrap();
     let again = sign_in("1", Some(at_most(1, WhenFull::RejectNew)));
@@ -226,7 +249,7 @@ async fn a_sign_in_that_is_not_stored_takes_back_its_reservation() {
     stale.max_sessions = None;
     assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
     assert_eq!(store.update(&selector(9), &sign_in("1", None)).await.unwrap(), Updated::Gone);
-    assert_eq!(connection.hlen(&index).await.unwrap(), 1);
+    assert_eq!(connection.zcard(&index).await.unwrap(), 1);
     // A conflict does not remove the entry of a session that already had one.
     store.update(&selector(2), &sign_in("1", max)).await.unwrap();
     assert!(matches!(store.update(&selector(2), &stale).await.unwrap(), Updated::Conflict(_)));
@@ -268,4 +291,37 @@ async fn a_damaged_session_does_not_hide_the_others() {
     for n in 1..=3 {
         assert!(!lives(&store, &selector(n)).await);
     }
+}
+
+/// How often a server of the test's own has executed a command since the last `CONFIG RESETSTAT`.
+async fn calls(redis: &Redis, command: &str) -> usize {
+    let stats: String = redis.command(&["INFO", "commandstats"]).await.unwrap();
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+/// A server answers nobody else while a script runs, so none goes through all entries. And a page reads no more than it shows.
+#[tokio::test]
+async fn many_sessions_are_read_and_ended_some_at_a_time() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let many = |n: u16| {
+        let mut bytes = [7; 16];
+        bytes[..2].copy_from_slice(&n.to_le_bytes());
+        Selector::from_bytes(bytes)
+    };
+    for some in (0..600).collect::<Vec<_>>().chunks(50) {
+        let created = some.iter().map(|n| async { store.create(&many(*n), &signed_in("1")).await.unwrap() });
+        join_all(created).await;
+    }
+    redis.command::<()>(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    let page = store.sessions_page(&principal("1"), Some(&many(300)), 20).await.unwrap();
+    assert_eq!(page.sessions.len(), 20);
+    assert_eq!((calls(&redis, "zrangebylex").await, calls(&redis, "hgetall").await), (1, 20));
+    assert_eq!(store.count_of(&principal("1")).await.unwrap(), 600);
+
+    redis.command::<()>(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    assert_eq!(store.delete_all(&principal("1"), Some(&many(300))).await.unwrap(), 599);
+    assert_eq!(calls(&redis, "zrangebylex").await, 5, "128 entries at a time");
+    assert_eq!(listed(&store, "1").await, [many(300)]);
 }

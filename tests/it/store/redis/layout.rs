@@ -104,7 +104,7 @@ async fn every_redis_key_expires_and_has_the_prefix() {
     let end = store.load(&selector(1)).await.unwrap().unwrap().record.meta().expires();
     let (earliest, latest) = ends(&mut connection, &record_key("shop:", &selector(1))).await;
     assert!((earliest..=latest).contains(&end.as_millis()), "{earliest} {end:?} {latest}");
-    for index in keys(&mut connection, "shop:u:*".into()).await {
+    for index in keys(&mut connection, "shop:i:*".into()).await {
         let (earliest, _) = ends(&mut connection, &index).await;
         assert!(earliest > end.as_millis() + 3_000_000, "{earliest} {end:?}");
     }

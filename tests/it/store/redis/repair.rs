@@ -70,7 +70,7 @@ async fn sign_ins_clear_away_what_expired_sessions_left() {
         store.create(&selector(n), &new).await.unwrap();
     }
     let index = index_key(&mut connection, &prefix).await;
-    assert_eq!(connection.hlen(&index).await.unwrap(), 60, "those that live stay");
+    assert_eq!(connection.zcard(&index).await.unwrap(), 60, "those that live stay");
     let ended = async || {
         let (mut connection, prefix) = (connection.clone(), prefix.clone());
         keys(&mut connection, format!("{prefix}s:*")).await.is_empty()
@@ -82,7 +82,7 @@ async fn sign_ins_clear_away_what_expired_sessions_left() {
         let created = store.create(&selector(100 + live), &signed_in("1")).await.unwrap();
         assert_eq!(created, Created::Created);
     }
-    until("the index is small again", async || connection.clone().hlen(&index).await.unwrap() <= 40 + 8)
+    until("the index is small again", async || connection.clone().zcard(&index).await.unwrap() <= 40 + 8)
         .await;
     assert_eq!(listed(&store, "1").await.len(), 40);
 }
