@@ -25,6 +25,7 @@ pub(super) trait DynStore: Send + Sync {
     fn dyn_create<'a>(&'a self, selector: &'a Selector, record: &'a NewRecord) -> Boxed<'a, Created>;
     fn dyn_update<'a>(&'a self, selector: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, selector: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
+    fn dyn_health(&self) -> Boxed<'_, ()>;
     fn dyn_abilities(&self) -> Abilities<'_>;
 }
 
@@ -43,6 +44,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn dyn_delete<'a>(&'a self, selector: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()> {
         Box::pin(self.delete(selector, only_if))
+    }
+
+    fn dyn_health(&self) -> Boxed<'_, ()> {
+        Box::pin(self.health())
     }
 
     fn dyn_abilities(&self) -> Abilities<'_> {
@@ -93,6 +98,10 @@ impl SessionStore for AnyStore {
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.dyn_delete(selector, only_if).await
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        self.0.dyn_health().await
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -2,9 +2,14 @@
 //!
 //! In: a selector and a change. Out: [`SessionStore`] and its answers. Never: an engine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{abilities::Abilities, error::StoreError};
+use tokio::time::timeout;
+
+use super::{
+    abilities::Abilities,
+    error::{StoreError, StoreErrorKind},
+};
 use crate::{
     id::public::Selector,
     record::{
@@ -14,6 +19,9 @@ use crate::{
         time::Timestamp,
     },
 };
+
+/// How long [`SessionStore::health`] waits for an answer.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A record, and the time when it was read.
 #[derive(Clone, PartialEq, Debug)]
@@ -112,6 +120,38 @@ pub trait SessionStore: Send + Sync + 'static {
         only_if: Option<&Principal>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Whether the store answers, for a readiness probe: one read of a record that there is not, within a second. A cluster may answer
+    /// for one of its servers.
+    ///
+    /// ```
+    /// use actix_typed_session::store::{AnyStore, SessionStore};
+    /// use actix_web::{HttpResponse, web};
+    ///
+    /// /// `GET /ready`, for a load balancer. The error says what is wrong, so it goes to the log and not to the client.
+    /// async fn ready(store: web::Data<AnyStore>) -> HttpResponse {
+    ///     match store.health().await {
+    ///         Ok(()) => HttpResponse::Ok().finish(),
+    ///         Err(error) => {
+    ///             eprintln!("not ready: {error}");
+    ///             HttpResponse::ServiceUnavailable().finish()
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = ready;
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when there is no answer within a second.
+    fn health(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async {
+            let nobody = Selector::from_bytes([0; 16]);
+            match timeout(HEALTH_DEADLINE, self.load(&nobody)).await {
+                Ok(loaded) => loaded.map(drop),
+                Err(late) => Err(StoreError::new(StoreErrorKind::Unavailable).with_source(late)),
+            }
+        }
+    }
+
     /// What this store can do beyond the methods above. The default is nothing.
     ///
     /// A store that is a [`PrincipalIndex`](super::PrincipalIndex) and a [`Scan`](super::Scan) answers
@@ -136,6 +176,10 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         (**self).delete(selector, only_if).await
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        (**self).health().await
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use actix_typed_session::store::{self, AnyStore};
+
 use crate::{
     http::node::Node,
     servers::{Postgres, Redis, proxy::Proxy},
@@ -60,6 +62,12 @@ impl Behind {
             Server::Redis(_) => self.proxy.url(""),
             Server::Postgres(_, database) => self.proxy.url(database),
         }
+    }
+
+    /// Stores in this process: one at the server, and one behind the proxy.
+    pub(super) async fn stores(&self) -> (AnyStore, AnyStore) {
+        let connect = async |url: String| store::connect(&url).await.unwrap();
+        (connect(self.url()).await, connect(self.url_through_proxy()).await)
     }
 
     pub(super) fn node_within(&self, deadline: Duration) -> Node {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use actix_typed_session::store::{SessionStore, StoreErrorKind};
 use tokio::task::JoinSet;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
 use crate::servers::proxy::Mode;
 
 on_each_server! {
+    the_health_of_a_store_is_that_of_its_server
     pages_without_a_session_go_on_while_the_server_is_down_and_the_others_are_refused
     a_write_in_flight_when_the_server_is_killed_is_stored_whole_or_not_at_all
     a_logout_while_the_server_is_down_is_refused_and_closes_this_process_to_the_session
@@ -47,6 +49,26 @@ async fn pages_without_a_session_go_on_while_the_server_is_down_and_the_others_a
         assert_eq!((state.user, state.slots[0]), (Some(7), None));
     }
     answers_again(&mut stranger, "/in/9").await;
+}
+
+async fn the_health_of_a_store_is_that_of_its_server(server: Behind) {
+    let (straight, through) = server.stores().await;
+    for store in [&straight, &through] {
+        store.health().await.unwrap();
+    }
+    server.proxy.set(Mode::BlackHole);
+    let begun = Instant::now();
+    assert_eq!(through.health().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert!(begun.elapsed() < RECOVERY, "{:?}", begun.elapsed());
+    straight.health().await.unwrap();
+    server.proxy.heal();
+    server.kill().await;
+    for store in [&straight, &through] {
+        assert_eq!(store.health().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    server.restart().await;
+    until("both are well again", async || straight.health().await.is_ok() && through.health().await.is_ok())
+        .await;
 }
 
 /// Requests of different sessions have loaded them. Then the server is killed before or while they store.
