@@ -3,8 +3,8 @@
 //! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never changes two Redis keys
 //! atomically, because a cluster may keep them on two servers.
 //!
-//! The index of a principal is a sorted set of entries, each a selector, a state and a time, in the order of the selectors. No script can change an index and a record together, so
-//! both sides follow an order that leaves a trace whatever crashes in between:
+//! The index of a principal is a sorted set of entries, each a selector, a state and a time, in the order of the selectors. No script can
+//! change an index and a record together, so both sides follow an order that leaves a trace whatever crashes in between:
 //!
 //! * A sign-in **reserves** an entry, writes the record, then **confirms** the entry.
 //! * A removal **dooms** the entry, deletes the record, then **clears** the entry.
