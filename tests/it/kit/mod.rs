@@ -25,7 +25,7 @@ const SHORT: Duration = Duration::from_millis(100);
 async fn a_redis_is_frozen_thawed_killed_and_started_again() {
     let Some(redis) = Redis::start().await else { return };
     redis.command::<()>(&["SET", "key", "value"]).await.unwrap();
-    redis.freeze();
+    redis.freeze().await;
     assert!(timeout(SHORT, redis.command::<String>(&["GET", "key"])).await.is_err());
     redis.thaw();
     assert_eq!(redis.command::<String>(&["GET", "key"]).await.unwrap(), "value");
@@ -65,7 +65,7 @@ async fn a_postgres_is_frozen_stopped_killed_and_started_again() {
     let database = postgres.database().await;
     postgres.execute(&database, "CREATE TABLE numbers (number int)").await;
     let mut old = postgres.connection(&database).await;
-    postgres.freeze();
+    postgres.freeze().await;
     assert!(timeout(SHORT, old.ping()).await.is_err());
     assert!(timeout(SHORT, postgres.connection(&database)).await.is_err());
     postgres.thaw();
@@ -106,7 +106,7 @@ async fn a_process_with_servers() {
     let Ok(how) = env::var(FOLLOWED) else { return };
     let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
     let _open = postgres.connection("postgres").await;
-    postgres.freeze();
+    postgres.freeze().await;
     let mut out = io::stdout();
     for server in [redis.guarded(), postgres.guarded()] {
         for process in server.processes() {

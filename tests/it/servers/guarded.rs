@@ -22,7 +22,14 @@ const GUARDIAN: &str = r#"
 while read -r line; do :; done
 mv "$0" "$0.gone"
 if read -r server <"$0.gone/process"; then
-    # A frozen child of a dead server would stay for ever.
+    # A frozen child of a dead server would stay for ever. The server must not start another one while its children are listed.
+    kill -STOP "$server"
+    for attempt in 1 2 3 4 5 6 7 8 9; do
+        read -r line <"/proc/$server/stat" || break
+        set -- ${line##*) }
+        [ "$1" = T ] || [ "$1" = Z ] && break
+        sleep 0.02
+    done
     children=
     for process in /proc/[0-9]*; do
         read -r line <"$process/stat" || continue
@@ -136,12 +143,19 @@ impl Guarded {
         [vec![server], children_of(server)].concat()
     }
 
+    /// Stops the server's own process, so that it starts no further child, and returns the ids of all processes.
+    async fn hold(&self) -> Vec<u32> {
+        signal_to(self.process(), Signal::STOP);
+        let stands =
+            || state_and_parent(self.process()).is_none_or(|(state, _)| matches!(state, 'T' | 'Z' | 'X'));
+        until("the server stands still", || async { stands() }).await;
+        self.processes()
+    }
+
     /// Freezes the server and its children; the kernel still accepts connections for them.
-    pub(crate) fn freeze(&self) {
-        let server = self.process();
-        signal_to(server, Signal::STOP);
-        for child in children_of(server) {
-            signal_to(child, Signal::STOP);
+    pub(crate) async fn freeze(&self) {
+        for process in self.hold().await {
+            signal_to(process, Signal::STOP);
         }
     }
 
@@ -158,7 +172,7 @@ impl Guarded {
         if self.has_ended() {
             return;
         }
-        let processes = self.processes();
+        let processes = self.hold().await;
         for process in &processes {
             signal_to(*process, Signal::KILL);
         }
@@ -195,10 +209,12 @@ fn signal_to(process: u32, signal: Signal) {
     let _ = kill_process(process, signal);
 }
 
+/// The children that run; one that has ended stays listed until its parent waits for it.
 fn children_of(parent: u32) -> Vec<u32> {
     let processes =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    processes.filter(|process| state_and_parent(*process).is_some_and(|(_, of)| of == parent)).collect()
+    let is_child = |process: &u32| state_and_parent(*process).is_some_and(|(_, of)| of == parent);
+    processes.filter(is_child).filter(|process| lives(*process)).collect()
 }
 
 /// Whether a process runs. One that has ended and was not waited for does not.

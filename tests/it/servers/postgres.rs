@@ -181,8 +181,8 @@ impl Postgres {
     }
 
     /// Freezes all processes of the server: connections stay open, and nothing is answered.
-    pub(crate) fn freeze(&self) {
-        self.guarded.freeze();
+    pub(crate) async fn freeze(&self) {
+        self.guarded.freeze().await;
     }
 
     pub(crate) fn thaw(&self) {

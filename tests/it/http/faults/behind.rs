@@ -83,10 +83,10 @@ impl Behind {
         self.node_through_within(PATIENT)
     }
 
-    pub(super) fn freeze(&self) {
+    pub(super) async fn freeze(&self) {
         match &self.server {
-            Server::Redis(server) => server.freeze(),
-            Server::Postgres(server, _) => server.freeze(),
+            Server::Redis(server) => server.freeze().await,
+            Server::Postgres(server, _) => server.freeze().await,
         }
     }
 

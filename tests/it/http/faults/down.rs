@@ -1,13 +1,13 @@
 //! A server that is killed: pages without a session work, all others are refused in time, and no user is signed out.
 
-use std::time::Instant;
+use std::{slice, time::Instant};
 
 use actix_typed_session::store::{SessionStore, StoreErrorKind};
 use tokio::task::JoinSet;
 
 use super::{
-    Behind, Client, DEADLINE, Node, RECOVERY, answers_again, is_done, on_each_server, refused, signed_in,
-    state_of, until,
+    Behind, Client, DEADLINE, LONGEST, Node, RECOVERY, answers_again, assert_refused, is_done,
+    on_each_server, refused, signed_in, state_of, until, users,
 };
 use crate::servers::proxy::Mode;
 
@@ -71,20 +71,22 @@ async fn the_health_of_a_store_is_that_of_its_server(server: Behind) {
         .await;
 }
 
+/// What the requests do that the server does not survive.
+const WHAT: [&str; 4] = ["add", "set", "renew", "in"];
+
 /// Requests of different sessions have loaded them. Then the server is killed before or while they store.
 async fn a_write_in_flight_when_the_server_is_killed_is_stored_whole_or_not_at_all(server: Behind) {
-    const WHAT: [&str; 4] = ["add", "set", "renew", "in"];
     let node = server.node_through_within(DEADLINE * 2);
     for (round, mode) in [None, Some(Mode::BlackHole), Some(Mode::SwallowReply)].into_iter().enumerate() {
         let gate = format!("kill-{round}");
-        let (mut clients, mut requests) = (Vec::new(), JoinSet::new());
-        for what in WHAT {
-            let client = signed_in(&node).await;
+        let clients = users(slice::from_ref(&node), 4).await;
+        let mut requests = JoinSet::new();
+        for (what, (_, client)) in WHAT.iter().zip(&clients) {
             let (mut tab, path) = (client.twin(), format!("/slow/{gate}/{what}"));
-            requests.spawn(async move { refused(&mut tab, &path).await });
-            clients.push(client);
+            requests.spawn(async move { tab.ask(&path).await.unwrap() });
         }
         node.until_waiting_at(&gate, WHAT.len()).await;
+        let begun = Instant::now();
         if let Some(mode) = &mode {
             server.proxy.reset_counts();
             server.proxy.set(mode.clone());
@@ -93,30 +95,33 @@ async fn a_write_in_flight_when_the_server_is_killed_is_stored_whole_or_not_at_a
         }
         server.kill().await;
         node.open(&gate).await;
-        requests.join_all().await;
+        for reply in requests.join_all().await {
+            assert_refused(&reply);
+        }
+        assert!(begun.elapsed() < DEADLINE * 2 + LONGEST, "{:?}", begun.elapsed());
         server.proxy.heal();
         server.restart().await;
         let stored = stored_whole(&node, clients).await;
         assert!(
             stored == 0 || mode == Some(Mode::SwallowReply),
-            "{stored} writes that nobody forwarded are stored"
+            "{mode:?}: {stored} writes that nobody forwarded are stored"
         );
     }
 }
 
 /// Checks that each session is as it was before its request, or as the request left it. Returns the number of the latter.
-async fn stored_whole(node: &Node, clients: Vec<Client>) -> usize {
+async fn stored_whole(node: &Node, clients: Vec<(u64, Client)>) -> usize {
     let mut stored = 0;
-    for (mut client, what) in clients.into_iter().zip(["add", "set", "renew", "in"]) {
+    for ((user, mut client), what) in clients.into_iter().zip(WHAT) {
         let state = state_of(&mut client).await;
         let seen = (state.user, state.count, state.slots[0]);
         let after = match what {
-            "add" => (Some(7), 1, None),
-            "set" => (Some(7), 0, Some(1)),
+            "add" => (Some(user), 1, None),
+            "set" => (Some(user), 0, Some(1)),
             // The browser never received its new id, and the old one is dead.
             _ => (None, 0, None),
         };
-        assert!(seen == (Some(7), 0, None) || seen == after, "{what}: {seen:?}");
+        assert!(seen == (Some(user), 0, None) || seen == after, "{what}: {seen:?}");
         stored += usize::from(seen == after);
         // In either case the user can go on.
         let mut again = node.client_as(&client);

@@ -45,7 +45,7 @@ async fn no_request_waits_for_a_frozen_server_beyond_its_deadline_and_no_reply_i
         node.until_waiting_at("freeze", 5).await;
     }
     is_frozen.store(true, Ordering::SeqCst);
-    server.freeze();
+    server.freeze().await;
     let (frozen, connections) = (Instant::now(), server.proxy.connections());
     for node in &nodes {
         node.open("freeze").await;

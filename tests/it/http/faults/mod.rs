@@ -20,7 +20,7 @@ mod slow;
 use std::time::{Duration, Instant};
 
 use self::behind::{Behind, on_each_server};
-use super::{Client, Dice, Node, State, signed_in, until};
+use super::{Client, Dice, Node, State, client::Reply, signed_in, until};
 
 /// The deadline for store calls in tests whose store fails.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -41,9 +41,13 @@ async fn body_if_done(client: &mut Client, path: &str) -> Option<String> {
     if reply.status == 200 {
         return Some(reply.body);
     }
-    assert_eq!(reply.status, 503, "{path}: {reply:?}");
-    assert_eq!(reply.set_cookies, Vec::<String>::new(), "{path}");
+    assert_refused(&reply);
     None
+}
+
+/// The answer is that of an outage, and leaves the browser its cookie.
+fn assert_refused(reply: &Reply) {
+    assert_eq!((reply.status, &*reply.set_cookies), (503, &[][..]), "{reply:?}");
 }
 
 async fn refused(client: &mut Client, path: &str) {

@@ -192,7 +192,7 @@ async fn calls_to_a_frozen_server_end_in_time_and_its_return_is_noticed() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    redis.freeze();
+    redis.freeze().await;
     let begun = Instant::now();
     let many = join_all((0..50).map(|_| load(&store))).await;
     assert!(many.iter().all(|loaded| *loaded == Err(StoreErrorKind::Unavailable)));
@@ -380,7 +380,7 @@ async fn durable_writes_need_replicas() {
     assert_eq!(patient.update(&SELECTOR, &renew).await.unwrap(), Updated::Done { revision: 2 });
     patient.delete(&SELECTOR, None).await.unwrap();
     // The replica exists but no longer follows. A connection without writes of its own must not report success.
-    replica.freeze();
+    replica.freeze().await;
     let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).connect().await.unwrap();
     assert_eq!(kind(other.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);
     replica.thaw();

@@ -276,7 +276,7 @@ async fn a_cluster_without_a_master_is_unavailable_in_time() {
     let store = open(&cluster.url()).await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
     for node in 0..6 {
-        cluster.node(node).freeze();
+        cluster.node(node).freeze().await;
     }
     let begun = Instant::now();
     assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
