@@ -12,7 +12,7 @@ use syn::{
     Type, Variant,
 };
 
-use crate::errors::Errors;
+use crate::errors::{Errors, suggest};
 use crate::model::spelling;
 use crate::structure::Structure;
 use crate::words::words;
@@ -191,8 +191,9 @@ fn opaque(errors: &Errors, field: &Field) -> bool {
                 opaque = true;
                 return Ok(());
             }
-            Err(meta
-                .error("the only session option for a field of a `SessionValue` is `opaque`; remove this"))
+            let word = meta.path.get_ident().map(ident::word).unwrap_or_default();
+            let advice = suggest(&word, &["opaque"]);
+            Err(meta.error(format!("unknown option `{word}` of a field of a `SessionValue`; {advice}")))
         });
         if let Err(error) = read {
             errors.push(error);
@@ -210,7 +211,11 @@ fn krate_of(errors: &Errors, item: &DeriveInput) -> Option<Path> {
             if word != "crate" {
                 return Err(syn::Error::new(
                     word.span(),
-                    format!("unknown option `{word}` of a `SessionValue`; expected `crate = path`"),
+                    if word == "opaque" {
+                        "`opaque` is an option of a field; write it there".to_owned()
+                    } else {
+                        format!("unknown option `{word}` of a `SessionValue`; expected `crate = path`")
+                    },
                 ));
             }
             input.parse::<Token![=]>()?;

@@ -1,6 +1,6 @@
 //! What one request costs behind the server: on the wire to the database, and in the database.
 //!
-//! In: one request at a time, through a counting proxy. Out: round trips and bytes; for Redis the time in the server and the bytes
+//! In: requests through a counting proxy, one at a time; for what Redis takes, some at a time. Out: round trips and bytes; for Redis the time in the server and the bytes
 //! sent to a replica, for PostgreSQL the bytes of the write-ahead log.
 
 use std::error::Error;
@@ -11,6 +11,7 @@ use actix_typed_session::{
     record::{Json, Limits},
     store::{PostgresStore, RedisStore, SessionStore},
 };
+use actix_web::rt::spawn;
 use sqlx::PgConnection;
 
 use super::{client::Client, proxy::Proxy};
@@ -40,6 +41,9 @@ pub(crate) struct Behind {
     /// Bytes in the write-ahead log of PostgreSQL.
     pub(crate) logged: Option<f64>,
 }
+
+/// How many requests are under way while the time in Redis is taken: a server that waits between two commands takes longer for each.
+const AT_ONCE: u32 = 16;
 
 const REDIS: [Size; 3] = [USUAL, SIZES[3], SIZES[5]];
 const POSTGRES: [Size; 2] = [USUAL, SIZES[5]];
@@ -112,6 +116,18 @@ async fn get(client: &mut Client, path: &str, times: u32) -> Result<(), Box<dyn 
     Ok(())
 }
 
+/// About as many requests, one of each client under way at any time; returns how many.
+async fn at_once(clients: Vec<Client>, path: &'static str, requests: u32) -> Result<u32, Box<dyn Error>> {
+    let each = requests.div_ceil(AT_ONCE);
+    let ask = |mut client: Client| {
+        spawn(async move { get(&mut client, path, each).await.map_err(|error| error.to_string()) })
+    };
+    for asked in clients.into_iter().map(ask).collect::<Vec<_>>() {
+        asked.await??;
+    }
+    Ok(each * AT_ONCE)
+}
+
 /// The requests on the wire, one at a time.
 async fn on_wire(
     server: &Server,
@@ -144,13 +160,16 @@ async fn on_redis(
     let proxy = Proxy::to(port)?;
     let server = databases.serve(peers, app, &format!("redis://127.0.0.1:{}", proxy.port), size)?;
     let Some(redis) = &mut databases.redis else { return Ok(()) };
-    for kind in ["read", "set"] {
+    for (kind, path) in [("read", "/read"), ("set", "/set")] {
         // Twice: the warm-up of the wire would be counted in the server.
         let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
-        let (path, mut client) = (format!("/{kind}"), server.client().await?);
+        let mut clients = Vec::new();
+        for _ in 0..AT_ONCE {
+            clients.push(server.client().await?);
+        }
         redis.reset()?;
         let before = redis.replicated()?;
-        get(&mut client, &path, requests).await?;
+        let requests = at_once(clients, path, requests).await?;
         let busy = if kind == "read" { redis.busy()? } else { redis.busy_writing()? };
         all.push(Behind {
             round_trips,

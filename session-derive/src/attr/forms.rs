@@ -2,6 +2,7 @@
 //!
 //! Never fills in a default.
 
+use quote::ToTokens;
 use syn::parse::ParseStream;
 use syn::token::{Brace, Bracket, Paren};
 use syn::{Expr, ExprLit, ExprPath, Lit, LitInt, LitStr, Path, Token, Type};
@@ -62,10 +63,18 @@ pub(super) fn string(found: &Found, input: ParseStream<'_>) -> syn::Result<LitSt
 pub(super) fn integer(found: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
     match bare(found, input)? {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
-        other => Err(syn::Error::new_spanned(
-            other,
-            "a schema version must be an integer literal such as `3`, because the derive runs before constants are evaluated",
-        )),
+        other => {
+            let message = match &other {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().parse::<u16>().is_ok() => {
+                    let Definition { word, .. } = found.option;
+                    format!("`{word}` takes a number, without quotes: `{word} = {}`", text.value())
+                }
+                _ => "a schema version must be an integer literal such as `3`, because the derive runs before constants are \
+                      evaluated"
+                    .to_owned(),
+            };
+            Err(syn::Error::new_spanned(other, message))
+        }
     }
 }
 
@@ -86,9 +95,19 @@ pub(super) fn function(found: &Found, input: ParseStream<'_>) -> syn::Result<Exp
     let message = match bare(found, input)? {
         Expr::Path(path) if path.attrs.is_empty() => return Ok(path),
         other @ Expr::Closure(_) => {
-            (other, format!("`{word}` takes the path of a function, not a closure; write `{example}`"))
+            let message = format!(
+                "`{word}` takes the path of a function, not a closure; write a function, and its name here, as in `{example}`"
+            );
+            (other.into_token_stream(), message)
         }
-        other => (other, format!("`{word}` takes the path of a function, without quotes: `{example}`")),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.parse::<Path>().is_ok() => {
+            let message =
+                format!("`{word}` takes the path of a function, without quotes: `{word} = {}`", text.value());
+            (text.to_token_stream(), message)
+        }
+        other => {
+            (other.into_token_stream(), format!("`{word}` takes the path of a function, such as `{example}`"))
+        }
     };
     Err(syn::Error::new_spanned(message.0, message.1))
 }
@@ -112,6 +131,12 @@ pub(super) fn mode(found: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
         Expr::Path(path) if path.path.is_ident("required") => Ok(Mode::Required),
         Expr::Path(path) if path.path.is_ident("warn") => Ok(Mode::Warn),
         Expr::Path(path) if path.path.is_ident("off") => Ok(Mode::Off),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. })
+            if matches!(text.value().as_str(), "required" | "warn" | "off") =>
+        {
+            let message = format!("`lock` takes a word, without quotes: `lock = {}`", text.value());
+            Err(syn::Error::new_spanned(&written, message))
+        }
         _ => Err(syn::Error::new_spanned(
             written,
             "`lock` says what to do without a lock file, and must be `required`, `warn` or `off`; write `lock = required`",

@@ -2,7 +2,7 @@
 //!
 //! Never stops at a mistake: it resumes after the next comma, so that one compilation shows all of them.
 
-use proc_macro2::{Ident, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Meta, Token};
@@ -11,6 +11,7 @@ use super::found::Found;
 use crate::errors::{Errors, suggest};
 use crate::ident;
 use crate::options::{self, Place};
+use crate::words::words;
 
 /// Reads every `#[session(..)]` in `attrs` and passes each known option to `take`. Returns whether anything could not be parsed.
 pub(super) fn options(
@@ -105,7 +106,11 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
     let elsewhere = |other| place != other && options::find(&text, other).is_some();
     let message = match options::find(&text, place) {
         Some(option) if is_colon(input) => {
-            format!("an option takes `=`, and not `:`; write `{}`", option.example)
+            let _: Token![:] = input.parse()?;
+            let value = words(value(input));
+            let meant =
+                if value.is_empty() { option.example.to_owned() } else { format!("{text} = {value}") };
+            format!("an option takes `=`, and not `:`; write `{meant}`")
         }
         Some(option) if option.available => return Ok(Found { option, word }),
         Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
@@ -125,6 +130,12 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
         }
     };
     Err(syn::Error::new(word.span(), message))
+}
+
+/// The tokens up to the next comma.
+fn value(input: ParseStream<'_>) -> TokenStream {
+    let next = || if input.peek(Token![,]) { None } else { input.parse::<TokenTree>().ok() };
+    std::iter::from_fn(next).collect()
 }
 
 /// Whether a colon follows, and no path.

@@ -2,7 +2,7 @@
 //!
 //! Never looks at names or versions.
 
-use syn::Type;
+use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use super::types::is_owned;
 use crate::attr::found::{Given, Slot};
@@ -10,7 +10,7 @@ use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
 use crate::model::field::Field;
-use crate::model::spelling;
+use crate::model::spelling::{self, Spelling};
 use crate::standard;
 use crate::words::words;
 
@@ -30,11 +30,23 @@ pub(super) fn default_where_needed(errors: &Errors, written: &WrittenField<'_>, 
     }
 }
 
+/// Reports the path of a function in quotes, as serde takes it, for a list. Elsewhere a text may be meant, and the compiler says if not.
+pub(super) fn no_default_in_quotes(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
+    let Some(Given { value: Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })), .. }) = &written.default
+    else {
+        return;
+    };
+    if matches!(field.spelling, Spelling::Vec(_)) && text.parse::<Path>().is_ok() {
+        let call = format!("`default = {}()`", text.value());
+        errors.at(text, format!("`default` takes an expression; to call a function, write {call}"));
+    }
+}
+
 pub(super) fn no_default_on_option(errors: &Errors, written: &WrittenField<'_>, field: &Field<'_>) {
     if let (Some(default), true) = (&written.default, field.is_option()) {
         errors.at(
             &default.word,
-            "an `Option` field is `None` until it is set, and a default would hide that it was cleared; remove it",
+            "an `Option` field is `None` until it is set, and a default would hide that it was cleared; remove `default`, or the `Option`",
         );
     }
 }
@@ -47,24 +59,29 @@ pub(super) fn principal_and_flash_are_options(
     if field.is_option() || !is_owned(field.ty) {
         return;
     }
-    let alias = if may_be_an_alias(field.ty) {
-        ". If that is an alias of an `Option`, write the `Option` out: the derive sees only how a type is spelled"
-    } else {
-        ""
-    };
     let ty = words(field.ty);
+    let alias = if may_be_an_alias(field.ty) {
+        format!(
+            ", or, if `{ty}` is an alias of an `Option`, what it stands for: the derive sees only how a type is spelled"
+        )
+    } else {
+        String::new()
+    };
+    let default = if written.default.is_some() { ", without `default`" } else { "" };
     if written.principal.is_some() {
         errors.at(
             field.ty,
             format!(
                 "a principal field must be an `Option`, since a session starts signed out; write \
-                 `Option<{ty}>`{alias}"
+                 `Option<{ty}>`{default}{alias}"
             ),
         );
     } else if written.flash.is_some() {
         errors.at(
             field.ty,
-            format!("a flash field must be an `Option`, since taking it leaves `None`; write `Option<{ty}>`{alias}"),
+            format!(
+                "a flash field must be an `Option`, since taking it leaves `None`; write `Option<{ty}>`{default}{alias}"
+            ),
         );
     }
 }
@@ -100,7 +117,7 @@ pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {
             &second.word,
             format!(
                 "`{first}` is already the principal of this schema: one session belongs to one user; remove \
-                 one of the two"
+                 `principal` from one of the two"
             ),
         );
     }

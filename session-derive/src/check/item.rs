@@ -3,7 +3,7 @@
 //! Never looks at what a field stores.
 
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Data, Fields, Meta, Token};
+use syn::{Attribute, Data, Fields, GenericParam, Meta, Token};
 
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
@@ -41,6 +41,13 @@ pub(super) fn not_generic(errors: &Errors, written: &Written<'_>) {
                    write the types out";
     let generics = &written.item.generics;
     match (generics.params.first(), &generics.where_clause) {
+        (Some(GenericParam::Lifetime(lifetime)), _) => {
+            let name = &lifetime.lifetime;
+            errors.at(
+                lifetime,
+                format!("a session outlives its requests, so a state cannot borrow; remove `{name}`, and own what it borrows"),
+            );
+        }
         (Some(parameter), _) => errors.at(parameter, message),
         (None, Some(clause)) => errors.at(clause, message),
         (None, None) => {}
@@ -87,7 +94,10 @@ fn no_serde(errors: &Errors, attrs: &[Attribute], fix: fn(&str) -> Option<&'stat
         for meta in list(attr).into_iter().flatten() {
             let word = meta.path().get_ident().map(ident::word).unwrap_or_default();
             if let Some(fix) = fix(&word) {
-                errors.at(attr, format!("`#[serde({word})]` has no effect on session fields; {fix}"));
+                errors.at(
+                    meta.path(),
+                    format!("`#[serde({word})]` does not change what a session stores; {fix}"),
+                );
             }
         }
     }

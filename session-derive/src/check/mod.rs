@@ -63,6 +63,7 @@ fn of_a_field(errors: &Errors, written: &WrittenField<'_>, schema: &Schema<'_>, 
     types::string_keys_in_maps(errors, field);
     fields::default_where_needed(errors, written, field);
     fields::no_default_on_option(errors, written, field);
+    fields::no_default_in_quotes(errors, written, field);
     fields::principal_and_flash_are_options(errors, written, field);
     fields::no_contradiction(errors, written);
     names::wire_key(errors, written, schema, field);

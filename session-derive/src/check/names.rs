@@ -15,8 +15,13 @@ use crate::options::{self, Owner};
 
 pub(super) fn schema_name(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     let name = schema.name.text.as_str();
-    let fix =
-        if written.name.is_some() { "pick another" } else { "name it with `#[session(name = \"..\")]`" };
+    let fix = if written.name.is_some() {
+        "pick another".to_owned()
+    } else {
+        format!(
+            "it comes from the struct's name, so give another, such as `#[session(name = \"my_{name}\")]`"
+        )
+    };
     if name.starts_with('$') || options::RESERVED_SCHEMAS.contains(&name) {
         errors.at(&schema.name.at, format!("schema name {name:?} is used by the library; {fix}"));
         return;
@@ -136,8 +141,8 @@ pub(super) fn getter_is_free(errors: &Errors, written: &WrittenField<'_>, field:
         Owner::Trait(method) => format!("would be hidden by `{method}`"),
     };
     let message = format!(
-        "a getter named `{name}` {trouble}; add `#[session(getter = \"..\")]` or rename the field and keep its data with \
-         `#[session(key = {:?})]`",
+        "a getter named `{name}` {trouble}; rename it with `#[session(getter = \"..\")]`, or rename the field; \
+         `#[session(key = {:?})]` then keeps values that are already stored",
         field.key.text
     );
     match &written.getter {

@@ -84,7 +84,8 @@ pub(super) fn keys_end_once(errors: &Errors, written: &Written<'_>, schema: &Sch
                     &field.key.at,
                     format!(
                         "wire key \"{key}\" was {}; sessions may still hold its old values, so pick a new key with \
-                         `#[session(key = \"..\")]`, or remove this field if it is the one that was removed",
+                         `#[session(key = \"..\")]`, remove this field if it is the one that was removed, or remove `removed(..)` if it comes back \
+                         with the type that it had",
                         ended.by
                     ),
                 );

@@ -4,9 +4,9 @@
 //! over `&Shop` have them too, and so that a method of the user's with the same name is an error instead of being hidden.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
-use super::method::{Method, docs, tracked};
+use super::method::{Method, docs, place, tracked};
 use crate::ident;
 use crate::model::Schema;
 use crate::model::field::{Default, Field};
@@ -64,7 +64,7 @@ fn getter(schema: &Schema<'_>, field: &Field<'_>, state: &TokenStream) -> Method
         },
     };
     let docs = docs(field, &line(field));
-    let head = quote! {
+    let head = quote_spanned! {place(field)=>
         #docs
         #[must_use]
         #vis fn #getter(&self) -> #returns

@@ -2,7 +2,7 @@
 //!
 //! Never decides which methods there are; `handle` does.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue};
 
@@ -39,6 +39,11 @@ impl ToTokens for Method {
         let Self { name: _, head, body } = self;
         tokens.extend(quote!(#head { #body }));
     }
+}
+
+/// The span of the head of a method: an error about the method, or its definition, is shown at the field.
+pub(super) fn place(field: &Field<'_>) -> Span {
+    Span::call_site().located_at(field.ident.span())
 }
 
 /// The docs of the field without their examples, followed by `line`, which says what the method does.

@@ -3,9 +3,9 @@
 //! Never touches the value itself: each calls one method of the tracked state, which records the operation.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
-use super::method::{Method, docs, literal, tracked_mut};
+use super::method::{Method, docs, literal, place, tracked_mut};
 use crate::ident::{self, local, parameter};
 use crate::model::Schema;
 use crate::model::field::Field;
@@ -66,7 +66,7 @@ fn set(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         field,
         field.setter(),
         &line,
-        &quote!((&mut self, #value: #accepts)),
+        &quote_spanned!(place(field)=> (&mut self, #value: #accepts)),
         quote!(#krate::__private::Tracked::#set(#tracked, #index, #given, #access);),
     )
 }
@@ -90,7 +90,7 @@ fn update(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
         field,
         name,
         &line,
-        &quote!((&mut self, #update: impl ::core::ops::Fn(&mut #ty) + 'static)),
+        &quote_spanned!(place(field)=> (&mut self, #update: impl ::core::ops::Fn(&mut #ty) + 'static)),
         quote!(#krate::__private::Tracked::update_field(#tracked, #index, #access, #update);),
     )
 }
@@ -114,7 +114,7 @@ fn clear(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
         field,
         name,
         &line,
-        &quote!((&mut self)),
+        &quote_spanned!(place(field)=> (&mut self)),
         quote!(#krate::__private::Tracked::#set(#tracked, #index, ::core::option::Option::None, #access);),
     )
 }
@@ -134,7 +134,7 @@ fn take(schema: &Schema<'_>, field: &Field<'_>, name: Ident) -> Method {
         field,
         name,
         &line,
-        &quote!((&mut self) -> #ty),
+        &quote_spanned!(place(field)=> (&mut self) -> #ty),
         quote!(#krate::__private::Tracked::take(#tracked, #index, #access)),
     )
 }
@@ -153,7 +153,7 @@ fn principal_of(schema: &Schema<'_>, field: &Field<'_>) -> Method {
         " The principal for this `{}`, for looking up sessions in a `PrincipalIndex`.",
         ident::word(ident)
     );
-    let head = quote! {
+    let head = quote_spanned! {place(field)=>
         #[doc = #line]
         ///
         /// # Errors
@@ -188,7 +188,7 @@ fn no_update(schema: &Schema<'_>, field: &Field<'_>) -> Option<Method> {
         return None;
     }
     let ty = field.ty;
-    let head = quote! {
+    let head = quote_spanned! {place(field)=>
         #[doc(hidden)]
         #vis fn #name(&mut self, _: impl ::core::ops::Fn(&mut #ty) + #krate::__private::UpdatesPrincipal)
     };
@@ -205,7 +205,7 @@ fn method(field: &Field<'_>, name: Ident, line: &str, signature: &TokenStream, b
     let vis = field.vis;
     let docs = docs(field, line);
     // With `track_caller`, a write that comes too late is reported with its location in the handler.
-    let head = quote! {
+    let head = quote_spanned! {place(field)=>
         #docs
         #[track_caller]
         #vis fn #name #signature

@@ -57,8 +57,20 @@ texts!(&str, &mut str, &String, Box<str>, Cow<'_, str>, char);
 )]
 pub trait UpdatesPrincipal {}
 
+/// A type that `copy` can be said of.
+#[diagnostic::on_unimplemented(
+    message = "a getter cannot copy a `{Self}`",
+    label = "not `Copy`",
+    note = "`copy` makes the getter return the value: derive `Clone` and `Copy` for the type, or remove `copy`, and the getter returns a \
+            reference"
+)]
+pub trait CopiedByGetter: Copy {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Copy> CopiedByGetter for V {}
+
 /// The value of a field that is marked `copy`.
 #[must_use]
-pub const fn copied<V: Copy>(value: &V) -> V {
+pub const fn copied<V: CopiedByGetter>(value: &V) -> V {
     *value
 }

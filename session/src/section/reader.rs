@@ -302,9 +302,10 @@ impl CellError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a session",
     label = "cannot be written as JSON and read back",
-    note = "derive both for every type of yours in it: `#[derive(serde::Serialize, serde::Deserialize)]`",
-    note = "if they are there: a key of a `HashMap` or `HashSet` also needs `Eq` and `Hash`, that of a `BTreeMap` or `BTreeSet` needs `Ord`, \
-            and serde knows arrays of up to 32 elements; store a longer one as a `Vec`"
+    note = "every type of your own in it needs both of `#[derive(serde::Serialize, serde::Deserialize)]`; for a type of another crate, turn \
+            on that crate's feature `serde`",
+    note = "the key of a `HashMap` or `HashSet` also needs `#[derive(PartialEq, Eq, Hash)]`, that of a `BTreeMap` or `BTreeSet` needs `Ord`",
+    note = "serde knows arrays of up to 32 elements; store a longer one as a `Vec`"
 )]
 pub trait FieldValue {
     /// Reads the next field of the section.

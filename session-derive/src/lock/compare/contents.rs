@@ -21,7 +21,8 @@ impl Found<'_> {
                 let listed = self.lists_changes
                     && stored.role == Role::Field
                     && !structure::alike(&stored.ty, &old.cell.ty);
-                if listed || ended(stored.until) != old.until || self.grows(stored, old) {
+                let returns = self.returns(stored, old);
+                if listed || !returns && ended(stored.until) != old.until || self.grows(stored, old) {
                     continue;
                 }
                 self.verdict
@@ -76,6 +77,13 @@ impl Found<'_> {
             };
             return (other, unseen);
         }
+        if self.returns(stored, old) {
+            let other = format!(
+                "wire key \"{key}\" held `{was}` up to version {seen}, and sessions may still hold it; a field comes back only with the \
+                 type that it had, so say that, or pick a new key with `#[session(key = \"..\")]`"
+            );
+            return (other, lost());
+        }
         if same_words {
             let changed =
                 format!("`changed(since = {next}, from = {}, up = .., down = ..)`", own::old(was, seen));
@@ -87,9 +95,9 @@ impl Found<'_> {
                 )
             } else {
                 let fix = format!(
-                    "on `{name}`, {added} `changed(since = {next}, compatible)`, and otherwise {changed}, where `from` is {copy}"
+                    "{added} `changed(since = {next}, compatible)`; otherwise {changed}, where `from` is {copy}"
                 );
-                self.bump(&format!("~ `{name}`, inside `{was}`"), &fix)
+                self.bump(&[(format!("~ `{name}`, inside `{was}`"), fix)])
             };
             return (inside, lost());
         }
@@ -99,7 +107,7 @@ impl Found<'_> {
                 "`{name}` was `{was}` in version {seen}; values already stored have that shape: add {changed}"
             )
         } else {
-            self.bump(&format!("~ `{name}: {was}` → `{ty}`"), &format!("{changed} on `{name}`"))
+            self.bump(&[(format!("~ `{name}: {was}` → `{ty}`"), changed)])
         };
         if matches!(old.cell.shape, Shape::Opaque(_)) {
             let _ = write!(

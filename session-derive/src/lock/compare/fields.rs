@@ -4,7 +4,7 @@
 
 use super::super::cells::{Role, Stored};
 use super::super::data::{Action, Cell, Default};
-use super::found::{Found, Part, Target, in_step};
+use super::found::{Found, Part, Target, in_step, lines};
 use crate::structure;
 
 impl Found<'_> {
@@ -165,7 +165,10 @@ impl Found<'_> {
 
     /// Fields whose type is spelled differently than in the lock, each with the old spelling.
     fn respelled(&self) -> impl Iterator<Item = (&Stored, &str)> {
-        let old = |stored: &Stored| self.frozen.get(stored.key.as_str()).map(|old| old.cell.ty.as_str());
+        let old = |stored: &Stored| {
+            let old = self.frozen.get(stored.key.as_str()).filter(|old| !self.returns(stored, old));
+            old.map(|old| old.cell.ty.as_str())
+        };
         let fields = self.now.cells.iter().filter(|stored| stored.role == Role::Field);
         fields
             .filter_map(move |stored| Some((stored, old(stored)?)))
@@ -178,45 +181,39 @@ impl Found<'_> {
 
     /// Reports everything in one message, if no attribute says that anything changes.
     pub(super) fn list(&mut self, added: &[usize], gone: &[&str]) {
-        let (mut changes, mut fixes) = (Vec::new(), Vec::new());
+        let mut changes = Vec::new();
         let (released, next) = (self.lock.released, self.next());
         for stored in added.iter().filter_map(|at| self.now.cells.get(*at)) {
-            changes.push(format!("+ field `{}: {}`", stored.name, stored.ty));
             let new = if gone.is_empty() { "" } else { " if it is new" };
-            fixes.push(format!("`since = {next}` on `{}`{new}", stored.name));
+            changes.push((format!("+ `{}: {}`", stored.name, stored.ty), format!("`since = {next}`{new}")));
         }
         for (key, ty) in gone.iter().filter_map(|key| Some((key, &self.frozen.get(key)?.cell.ty))) {
-            changes.push(format!("- field `{key}: {ty}`"));
-            let removed = format!("`removed(key = \"{key}\", from = {ty}, since = {next})`");
+            let removed = format!("`removed(key = \"{key}\", from = {ty}, since = {next})` on the struct");
             let ways = self.keeping(key, added, gone);
-            fixes.push(if ways.is_empty() {
+            let says = if ways.is_empty() {
                 removed
             } else {
-                let ways = ways.join(", or ");
-                format!("for `{key}` what keeps its values ({ways}) or, to give them up, {removed}")
-            });
+                format!("{}; to give its values up, {removed}", ways.join(", or "))
+            };
+            changes.push((format!("- `{key}: {ty}`"), says));
         }
         for (stored, was) in self.respelled() {
-            changes.push(format!("~ `{}: {was}` → `{}`", stored.name, stored.ty));
-            fixes.push(format!(
-                "`changed(since = {next}, from = {was}, up = .., down = ..)` on `{}`",
-                stored.name
-            ));
+            let says = format!("`changed(since = {next}, from = {was}, up = .., down = ..)`");
+            changes.push((format!("~ `{}: {was}` → `{}`", stored.name, stored.ty), says));
         }
-        let (changes, fixes) = (changes.join("; "), fixes.join(", "));
         let message = if self.is_bumped() {
             // Two spellings may be the same type, and then nothing changed.
             let alike = if added.is_empty() && gone.is_empty() {
-                format!(". If both types are stored alike, write `version = {released}`")
+                format!("\nIf both types are stored alike, write `version = {released}`")
             } else {
                 String::new()
             };
             format!(
-                "version {next} does not say what changes. Changed since released version {released}: {changes}. Say \
-                 {fixes}{alike}"
+                "version {next} does not say what changed since version {released}, the released one:{}{alike}",
+                lines(&changes)
             )
         } else {
-            self.bump(&changes, &fixes)
+            self.bump(&changes)
         };
         self.lists_changes = true;
         self.at(Target::Version, message);

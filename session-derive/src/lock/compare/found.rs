@@ -95,13 +95,21 @@ impl Found<'_> {
         if self.is_bumped() { String::new() } else { format!("; {otherwise}, or record it with `{RELEASE}`") }
     }
 
-    pub(super) fn bump(&self, changes: &str, fixes: &str) -> String {
-        let (schema, released, next) = (&self.now.schema, self.lock.released, self.next());
+    /// The message for changes without a new version: a line for each, with what to say about it.
+    pub(super) fn bump(&self, changes: &[(String, String)]) -> String {
+        let (schema, next) = (&self.now.schema, self.next());
         format!(
-            "session schema `{schema}` changed but its version did not. Changed since released version {released}: {changes}. \
-             Bump to `version = {next}` and say {fixes}"
+            "session schema `{schema}` changed but its version did not. Bump to `version = {next}`, and say what changed since \
+             version {}, the released one:{}",
+            self.lock.released,
+            lines(changes)
         )
     }
+}
+
+/// A line for each change, with what to say about it.
+pub(super) fn lines(changes: &[(String, String)]) -> String {
+    changes.iter().fold(String::new(), |lines, (change, says)| lines + "\n  " + change + ": " + says)
 }
 
 /// A wire key as a step names it: in quotes unless it is an identifier.

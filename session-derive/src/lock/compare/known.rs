@@ -38,6 +38,23 @@ impl<'a> Found<'a> {
         )
     }
 
+    /// Whether a field that was removed comes back under its wire key, which is safe with the type that it had: sessions that still hold
+    /// its values show them again, and older binaries have carried them along. Not if its values live on elsewhere, and not for the
+    /// principal, which decides who is signed in.
+    pub(super) fn returns(&self, stored: &Stored, old: &Frozen<'_>) -> bool {
+        let key = &stored.key;
+        let is_plain = |action: &Action| *action == Action::Added;
+        let was_read =
+            |other: &Frozen<'_>| matches!(&other.cell.action, Action::Step(from, _) if from.contains(key));
+        self.is_bumped()
+            && stored.role == Role::Field
+            && (stored.until.is_none() && old.until.is_some())
+            && (is_plain(&stored.action) && is_plain(&old.cell.action))
+            && !(stored.marks.principal || old.cell.marks.principal)
+            && self.became(key).is_none()
+            && !self.frozen.values().any(was_read)
+    }
+
     /// Reports a cell if the attributes contradict the released versions.
     ///
     /// One message is enough. The end of the cell comes first: a cell that ended differently is not the one that was released, and
@@ -51,13 +68,17 @@ impl<'a> Found<'a> {
             .or_else(|| self.other_beginning(stored, old));
         if let Some((part, message)) = problem {
             self.at(Target::Cell(at, part), message);
+        } else if self.returns(stored, old) {
+            self.verdict.adds_fields = true;
         }
     }
 
     /// The message for a cell that ends in another version than it did, or does not end although it did.
     fn other_end(&self, stored: &Stored, old: &Frozen<'_>) -> Option<(Part, String)> {
         let (name, key, released, next) = (&stored.name, &stored.key, self.lock.released, self.next());
+        let back = format!(", or bring the field back as it was with `version = {next}`");
         match (old.until, stored.until) {
+            (Some(_), None) if self.returns(stored, old) => None,
             (Some(until), None) => {
                 let became = self.became(key).filter(|_| self.lives_on(key) && stored.role == Role::Field);
                 Some(match became {
@@ -74,7 +95,8 @@ impl<'a> Found<'a> {
                         Part::Key,
                         format!(
                             "wire key \"{key}\" was removed in version {until}; sessions may still hold its old values, so pick a \
-                             new key with `#[session(key = \"..\")]`"
+                             new key with `#[session(key = \"..\")]`{}",
+                            if self.is_bumped() { "" } else { &back }
                         ),
                     ),
                 })
@@ -134,6 +156,14 @@ impl<'a> Found<'a> {
         // Of a cell that is gone, the attributes may not say how it began. Of a field they do, except for the version, which the lock knows.
         let is_told = stored.since.is_some() || matches!(stored.role, Role::Field | Role::Before);
         match stored.since {
+            Some(_) if self.returns(stored, old) => {
+                let message = format!(
+                    "`{name}` was in version {} and comes back, perhaps with old values; leave out `since`, or pick a new key with \
+                     `#[session(key = \"..\")]`",
+                    old.seen
+                );
+                Some((Part::Since, message))
+            }
             Some(says) if says != *since => {
                 let released = self.lock.released;
                 let put_back = match since {

@@ -59,7 +59,7 @@ fn a_changed_field_does_not_vanish() {
     let old = "removed(key = \"cart\", from = u8, since = 2)";
     let new = "removed(key = \"cart@2\", from = u16, since = 3)";
     let note = "note: Option<u8>,";
-    refused(&cart(&format!("2, {old}"), ""), &lock, &format!("say `{new}`"));
+    refused(&cart(&format!("2, {old}"), ""), &lock, &format!("- `cart@2: u16`: `{new}`"));
     let third = format!("#[session(since = 3)] {note}");
     refused(
         &cart(&format!("3, {old}"), &third),
@@ -70,6 +70,51 @@ fn a_changed_field_does_not_vanish() {
     let lock = released(&cart(&format!("3, {old}, {new}"), ""), &lock);
     let again = cart("4, oldest_reader = 3, oldest_record = 3", "#[session(default, since = 4)] cart: u8,");
     refused(&again, &lock, "wire key \"cart\" was removed in version 2");
+}
+
+/// A removed field comes back as it was, in a later version.
+#[test]
+fn a_removed_field_comes_back_with_its_type() {
+    let state = |more: &str, theme: &str| {
+        format!("#[session(name = \"shop\", version = {more})] struct Shop {{ {theme} z: Option<u8> }}")
+    };
+    let removed = "removed(key = \"theme\", from = String, since = 2)";
+    let theme = "#[session(default)] theme: String,";
+    let first = released(&state("1", theme), "");
+    let lock = released(&state(&format!("2, {removed}"), ""), &first);
+    refused(&state(&format!("3, {removed}"), theme), &lock, "or remove `removed(..)` if it comes back");
+    refused(&state("2", theme), &lock, "or bring the field back as it was with `version = 3`");
+    refused(&state("3", "#[session(default, since = 3)] theme: String,"), &lock, "leave out `since`");
+    refused(
+        &state("3", "#[session(default)] theme: u16,"),
+        &lock,
+        "a field comes back only with the type that it had",
+    );
+    refused(&state("3", "#[session(principal)] theme: Option<String>,"), &lock, "theme");
+    fine(&state("3", theme), &lock);
+
+    let back = released(&state("3", theme), &lock);
+    assert!(back.contains("version 3 record\n"), "{back}");
+    fine(&state("3", theme), &back);
+    refused(&state("3", ""), &back, "- `theme: String`");
+    let again = "removed(key = \"theme\", from = String, since = 4)";
+    fine(&state(&format!("4, {again}"), ""), &back);
+}
+
+/// What was converted lives on elsewhere, so the old values do not come back.
+#[test]
+fn a_field_that_a_step_read_does_not_come_back() {
+    let first = "#[session(name = \"shop\", version = 1)] struct Shop { #[session(default)] name: String }";
+    let second = "#[session(name = \"shop\", version = 2, step(since = 2, from(name: String), to(first), up = up, down = down))]
+        struct Shop { #[session(default, since = 2)] first: String }";
+    let lock = released(second, &released(first, ""));
+    let third = second.replace("version = 2", "version = 3, oldest_reader = 2, oldest_record = 2");
+    let third = third.replace(
+        "step(since = 2, from(name: String), to(first), up = up, down = down)",
+        "step(since = 2, from(name), to(first))",
+    );
+    let third = third.replace("first: String", "first: String, #[session(default)] name: String");
+    refused(&third, &lock, "wire key \"name\"");
 }
 
 /// The lock may begin after the first form of a field.
@@ -136,8 +181,8 @@ fn what_grows_inside_keeps_its_key() {
     };
     let lock = released(&shop("1", ""), "").replace("shape 0000000000000005", "shape 0000000000000006");
     let lock = sealed(&lock);
-    let says = "on `cart`, if fields were only added, each an `Option` or with `#[serde(default)]`, `changed(since = 2, compatible)`, and \
-        otherwise `changed(since = 2, from = LinesV1";
+    let says = "~ `cart`, inside `Lines`: if fields were only added, each an `Option` or with `#[serde(default)]`, \
+        `changed(since = 2, compatible)`; otherwise `changed(since = 2, from = LinesV1";
     refused(&shop("1", ""), &lock, says);
     let other = shop("2", "").replace("default)] z", "default, since = 2)] other: u8, #[session(default)] z");
     refused(&other, &lock, "add `changed(since = 2, compatible)`; otherwise keep a copy of the old type");
