@@ -36,7 +36,7 @@ fn two_releases() {
         .fine("wrote session-schemas/fixtures/shop.v1.json");
 
     shop.state("version = 1", &format!("{NICK} pub size: Option<u8>,"));
-    shop.build().fails("changed but its version did not").fails("+ field `size: Option<u8>`");
+    shop.build().fails("changed but its version did not").fails("+ `size: Option<u8>`");
     for fields in [COUPON.replace("u8", "u16"), COUPON.replace("#[session(since = 2)] ", "")] {
         shop.state("version = 2", &fields);
         shop.build().fine("Compiling").without("warning");
