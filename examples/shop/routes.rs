@@ -1,4 +1,5 @@
-//! The handlers of the shop. Every form is answered with a redirect, so that reloading a page never sends a form again.
+//! The handlers of the shop. Every form is answered with a redirect, so that reloading a page never sends a form again. The session's
+//! middleware refuses forms that other sites send, so they need no token.
 //!
 //! In: requests, with the session as `TypedSession<Shop>`. Out: pages and redirects. Never: trusts a price or a name from a form.
 
@@ -7,12 +8,9 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        Method,
-        header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION,
-            ORIGIN, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
-        },
+    http::header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT,
+        X_CONTENT_TYPE_OPTIONS,
     },
     middleware::Next,
     web,
@@ -198,33 +196,6 @@ fn home() -> HttpResponse {
 
 fn to(page: &'static str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, page)).finish()
-}
-
-/// Refuses forms that another site made a visitor's browser send (cross-site request forgery).
-///
-/// The cookie is `SameSite=Lax`, so browsers do not send it with the forms of another *site*. Two gaps remain: a sibling host such as
-/// `blog.example.org` is the same site as `shop.example.org`, and an old browser may not know the attribute. The shop therefore also
-/// checks where the form came from. Every current browser sends `Sec-Fetch-Site` or `Origin`, and no page can change these headers. A
-/// client that sends neither is not a browser and has no visitor's cookie. So the forms need no token.
-pub(crate) async fn refuse_other_sites(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && !is_from_here(request.headers()) {
-        let refused = HttpResponse::Forbidden().body("This form came from another site.\n");
-        return Ok(request.into_response(refused).map_into_right_body());
-    }
-    next.call(request).await.map(ServiceResponse::map_into_left_body)
-}
-
-fn is_from_here(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
-    }
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    origin.is_some_and(|(_, host)| headers.get(HOST).is_some_and(|ours| ours == host))
 }
 
 /// Adds security headers to every page: the browser loads nothing from other servers, and no other site can show the page in a frame.

@@ -57,6 +57,10 @@ pub enum ErrorKind {
     MissingMiddleware,
     /// A `SessionMiddleware` wraps another one with the same cookie, so that both would set it. 500.
     NestedMiddleware,
+    /// A page of another site sent a request that may change something. 403.
+    ///
+    /// See [`trusted_origin`](crate::SessionMiddlewareBuilder::trusted_origin).
+    CrossOrigin,
     /// The session was read in a place where it is not loaded yet; see [`eager`](crate::SessionMiddlewareBuilder::eager). 500.
     NotLoaded,
     /// Two types use the same schema name. 500.
@@ -111,6 +115,9 @@ impl ErrorKind {
             }
             Self::NestedMiddleware => {
                 "one session middleware wraps another one with the same cookie; remove one of the two `.wrap(..)`, or give one another `cookie_name`"
+            }
+            Self::CrossOrigin => {
+                "a page of another site sent a request that may change something; if that is meant, name the site with `SessionMiddlewareBuilder::trusted_origin`"
             }
             Self::NotLoaded => {
                 "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"

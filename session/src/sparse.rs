@@ -61,6 +61,8 @@ pub(crate) struct Lines {
     pub(crate) answers: Sparse,
     /// The same where they are no news: mistakes of clients, and what an outage does.
     pub(crate) expected: Sparse,
+    /// Requests of other sites' pages.
+    pub(crate) cross_origin: Sparse,
     /// Logouts that the store did not confirm.
     pub(crate) unconfirmed: Sparse,
 }

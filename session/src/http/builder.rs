@@ -2,11 +2,14 @@
 //!
 //! In: settings. Out: a [`SessionMiddleware`], or what is wrong and how to fix it. Never: a default without a reason.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+
+use actix_web::dev::RequestHead;
 
 use super::{
     cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
     middleware::SessionMiddleware,
+    origin::Origins,
     site::Site,
 };
 use crate::{
@@ -66,6 +69,7 @@ pub struct SessionMiddlewareBuilder {
     cookie: CookieOptions,
     retired_domains: Vec<String>,
     retired_paths: Vec<String>,
+    origins: Origins,
     limits: Limits,
     anonymous: Option<Limits>,
     persistent: bool,
@@ -84,6 +88,11 @@ pub enum ConfigError {
     /// The cookie cannot be as configured.
     #[error(transparent)]
     Cookie(#[from] CookieError),
+    /// A trusted origin is not one.
+    #[error(
+        "{0:?} is not an origin; write it as browsers send it: `https://app.example.com`, in lower case, with a port only if it is not the usual one, and nothing after it"
+    )]
+    NotAnOrigin(String),
     /// A duration is zero.
     #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
     Zero(&'static str),
@@ -113,6 +122,7 @@ impl SessionMiddlewareBuilder {
             cookie: CookieOptions::default(),
             retired_domains: Vec::new(),
             retired_paths: Vec::new(),
+            origins: Origins::default(),
             limits: Limits { idle: IDLE, absolute: ABSOLUTE },
             anonymous: None,
             persistent: false,
@@ -179,6 +189,58 @@ impl SessionMiddlewareBuilder {
     /// follows a link to your site arrives signed out.
     pub fn cookie_same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
+        self
+    }
+
+    /// Accepts requests of pages of `origin` that change something, such as `https://app.example.com`. Call it once for each.
+    ///
+    /// By default such a request is answered with 403 ([`ErrorKind::CrossOrigin`](crate::ErrorKind::CrossOrigin)) unless a page of the
+    /// same origin sent it, so that no other site can act with a visitor's cookie (cross-site request forgery, OWASP ASVS 5.0 3.5.1).
+    /// `SameSite` alone leaves out what hosts of the same site send, such as `blog.example.com`. What counts is `Sec-Fetch-Site`, or
+    /// `Origin` compared with the host, which browsers send and pages cannot change; a client that sends neither is not a browser.
+    /// `GET`, `HEAD` and `OPTIONS` always pass, so they must not change anything (ASVS 3.5.3); WebSocket handshakes are checked.
+    ///
+    /// Behind a proxy that changes `Host`, let it send `X-Forwarded-Host`; only old browsers and plain HTTP need it. Nothing is to be
+    /// trusted for CORS that a page only reads; for more than that, configure a CORS middleware too, wrapped around this one.
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .trusted_origin("https://app.example.com")
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.trusted.push(origin.into());
+        self
+    }
+
+    /// Accepts requests of pages of every site if `exempt` says so, for routes that prove in another way whom they serve: where an
+    /// identity provider posts its answer (SAML, OIDC with `form_post`), or a bank the outcome of a payment.
+    ///
+    /// Such a request carries the session's cookie only with [`SameSite::None`]. Compare whole paths: a prefix may serve more than it
+    /// was meant to.
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .dangerous_cross_origin(|request| request.uri.path() == "/saml/acs")
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn dangerous_cross_origin(
+        mut self,
+        exempt: impl Fn(&RequestHead) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.origins.exempt = Some(Arc::new(exempt));
         self
     }
 
@@ -297,6 +359,9 @@ impl SessionMiddlewareBuilder {
         if let Some((name, _)) = durations.into_iter().find(|(_, duration)| duration.as_millis() == 0) {
             return Err(ConfigError::Zero(name));
         }
+        if let Some(mistake) = self.origins.mistake() {
+            return Err(ConfigError::NotAnOrigin(mistake.into()));
+        }
         let cookie = CookieSpec::new(&self.cookie)?;
         let retired = self.retired_cookies()?;
         let max_sessions = match self.max_sessions {
@@ -354,7 +419,14 @@ impl SessionMiddlewareBuilder {
         };
         let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, self.schemas);
         let keys = KeyRing::new(cookie.name(), &self.key, &self.retired);
-        let site = Site { cookie, retired, keys, eager: self.eager, lines: shared.lines.clone() };
+        let site = Site {
+            cookie,
+            retired,
+            keys,
+            origins: self.origins,
+            eager: self.eager,
+            lines: shared.lines.clone(),
+        };
         SessionMiddleware::over(site, shared)
     }
 }

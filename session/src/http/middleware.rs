@@ -127,6 +127,9 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        if !self.site.origins.allow(&request) {
+            return Box::pin(ready(Err(self.site.refuse(&request).into())));
+        }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
         if let Err(error) = Attached::attach(&request, visit.clone(), site.clone()) {
             static LINES: Sparse = Sparse::new();

@@ -3,6 +3,7 @@
 //! Read in this order:
 //!
 //! * `cookie`: reads and writes the session's cookie.
+//! * `origin`: refuses what pages of other sites send.
 //! * `site`: what the edge knows of an application: its cookie and its keys.
 //! * `extract`: how handlers, guards and other middleware get the session.
 //! * `respond`: errors as responses.
@@ -12,6 +13,7 @@
 //! Never: a rule about sessions.
 
 pub(crate) mod cookie;
+pub(crate) mod origin;
 pub(crate) mod site;
 pub(crate) mod extract;
 mod respond;

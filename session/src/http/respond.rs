@@ -16,7 +16,7 @@ impl ErrorKind {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Superseded | Self::Gone => StatusCode::CONFLICT,
-            Self::TooManySessions => StatusCode::FORBIDDEN,
+            Self::TooManySessions | Self::CrossOrigin => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -1,15 +1,22 @@
-//! What the edge knows of an application: its cookie and its keys.
+//! What the edge knows of an application: its cookie, its keys, and whom it trusts.
 //!
 //! In: a request's headers, or what a commit says about the cookie. Out: the session id that the browser sent, the `Set-Cookie`
 //! header to answer with. Never: a store.
 
 use std::sync::Arc;
 
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::{
+    dev::ServiceRequest,
+    http::header::{HeaderMap, HeaderValue, ORIGIN},
+};
 
-use super::cookie::{self, CookieSpec};
+use super::{
+    cookie::{self, CookieSpec},
+    origin::Origins,
+};
 use crate::{
     commit::exchange::CookieAction,
+    error::{Error, ErrorKind},
     id::{keys::KeyRing, session_id::SessionId},
     sparse::Lines,
 };
@@ -20,6 +27,7 @@ pub(crate) struct Site {
     /// The cookies that browsers may still have from before the domain or the path was changed.
     pub(crate) retired: Vec<CookieSpec>,
     pub(crate) keys: KeyRing,
+    pub(crate) origins: Origins,
     /// Whether the session is loaded before guards and inner middleware run.
     pub(crate) eager: bool,
     pub(crate) lines: Arc<Lines>,
@@ -38,6 +46,16 @@ impl Site {
             );
         }
         reading.ids
+    }
+
+    /// The error for a request that a page of another site sent.
+    pub(crate) fn refuse(&self, request: &ServiceRequest) -> Error {
+        let error = Error::new(ErrorKind::CrossOrigin);
+        if let Some(left_out) = self.lines.cross_origin.due() {
+            let origin = request.headers().get(ORIGIN);
+            tracing::warn!(%error, left_out, path = request.path(), ?origin, "a request is refused");
+        }
+        error
     }
 
     /// The `Set-Cookie` headers that carry out `action`. Whenever the browser's cookie changes, those that it may still have for a

@@ -14,6 +14,7 @@ mod late;
 mod layers;
 mod lifetime;
 pub(crate) mod logged;
+mod origin;
 mod outcomes;
 mod privilege;
 mod rows;
