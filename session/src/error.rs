@@ -61,6 +61,10 @@ pub enum ErrorKind {
     ///
     /// See [`trusted_origin`](crate::SessionMiddlewareBuilder::trusted_origin).
     CrossOrigin,
+    /// A form or a header lacks the token of the session's pages, or has one from before a sign-in or a renewal. 403.
+    ///
+    /// See [`CsrfForm`](crate::CsrfForm).
+    CsrfToken,
     /// The session was read in a place where it is not loaded yet; see [`eager`](crate::SessionMiddlewareBuilder::eager). 500.
     NotLoaded,
     /// Two types use the same schema name. 500.
@@ -118,6 +122,9 @@ impl ErrorKind {
             }
             Self::CrossOrigin => {
                 "a page of another site sent a request that may change something; if that is meant, name the site with `SessionMiddlewareBuilder::trusted_origin`"
+            }
+            Self::CsrfToken => {
+                "the token of the form is missing, or not of this session; load the page again, or put what `Session::csrf_token` returns into its field `csrf_token` or the header `X-CSRF-Token`"
             }
             Self::NotLoaded => {
                 "the session is not loaded here; add `.eager()` to `SessionMiddleware::builder(..)`, or load it first: `TypedSession::<YourState>::extract(&request).await`, in middleware `request.extract::<TypedSession<YourState>>().await`"

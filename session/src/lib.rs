@@ -57,6 +57,7 @@
 //! | renew, purge or save a session, or ask for its age | [`Session`] |
 //! | set up the middleware | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
+//! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, and [`CsrfForm`] |
 //! | handle errors | [`ErrorKind`] |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
@@ -128,6 +129,7 @@ pub use self::{
     http::{
         builder::{ConfigError, SessionMiddlewareBuilder},
         cookie::{CookieError, SameSite},
+        csrf::{CsrfForm, CsrfHeader},
         extract::{ExtractSession, SessionExt},
         middleware::{SessionMiddleware, SessionService},
     },

@@ -40,6 +40,8 @@ pub(crate) struct Ledger {
     granted: Option<Lifetime>,
     /// What the request's cookie opened.
     arrived: Arrived,
+    /// The id of the live session that the request came with.
+    came_with: Option<SessionId>,
     /// Whether the request counts as activity of its visitor.
     touches: bool,
     response: Response,
@@ -92,6 +94,7 @@ impl Ledger {
             since: Since::Load,
             granted: None,
             arrived: Arrived::Nothing,
+            came_with: None,
             touches: true,
             response: Response::Open(CookieAction::Keep),
             faults: Vec::new(),
@@ -108,7 +111,15 @@ impl Ledger {
     pub(crate) fn arrive(&mut self, arrival: Arrival) {
         self.fold = Fold::on(arrival.base().record);
         self.arrived = arrival.opened();
+        if let Arrival::Live(id, _) = &arrival {
+            self.came_with = Some(*id);
+        }
         self.standing = Standing::Known(arrival);
+    }
+
+    /// The id of the live session that the request came with.
+    pub(crate) const fn came_with(&self) -> Option<SessionId> {
+        self.came_with
     }
 
     pub(crate) const fn arrived(&self) -> Arrived {
@@ -231,13 +242,23 @@ impl Ledger {
 
     /// What lists and logs call the session by.
     pub(crate) fn public_id(&self) -> Option<PublicId> {
-        let id = match &self.standing {
+        self.id().map(|id| PublicId::of(id.selector))
+    }
+
+    /// The id that opens the session, as far as it is stored.
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        match &self.standing {
             Standing::Stored { id, .. } | Standing::Known(Arrival::Live(id, _)) if !self.fold.has_left() => {
-                id
+                Some(*id)
             }
-            Standing::Stored { .. } | Standing::Known(_) => return None,
-        };
-        Some(PublicId::of(id.selector))
+            Standing::Stored { .. } | Standing::Known(_) => None,
+        }
+    }
+
+    /// Whether the next commit gives the browser another id, unless it fails.
+    pub(crate) fn changes_id(&self) -> bool {
+        let begins = self.id().is_none() && self.fold.patch.writes_a_value();
+        begins || self.fold.renews || self.fold.signed_in.is_some() || self.fold.lifetime.is_some()
     }
 
     // ── what handlers do ──

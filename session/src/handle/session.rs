@@ -111,6 +111,25 @@ impl Session {
         async move { loading.await.map(drop) }
     }
 
+    /// A token for the forms and scripts of the session's pages, for [`CsrfForm`](crate::CsrfForm) and [`CsrfHeader`](crate::CsrfHeader):
+    /// 43 characters that mean the same each time and never look the same. `None` if the visitor has no session and this request begins
+    /// none, and after a purge; a page without a session needs no token.
+    ///
+    /// It is valid until the session's id is renewed, as by a sign-in. If this request has begun or renewed the session, it is saved first,
+    /// because only then the id is known; so call it after everything that does that.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save), and [`ErrorKind::NoRandomness`].
+    pub fn csrf_token(&self) -> impl Future<Output = Result<Option<String>, Error>> + use<> {
+        let (visit, saving) = (self.0.clone(), self.0.changes_id().then(|| self.0.save()));
+        async move {
+            if let Some(saving) = saving {
+                saving.await?;
+            }
+            visit.csrf_token()
+        }
+    }
+
     /// Sets how long the session lives from now on, and whether its cookie outlives the browser ("remember me").
     ///
     /// The id is renewed too, because the browser needs another cookie. Call it in the request that signs in, before or after: a

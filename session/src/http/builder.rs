@@ -417,7 +417,8 @@ impl SessionMiddlewareBuilder {
             random: self.random,
             succession: Succession::new(&self.key),
         };
-        let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, self.schemas);
+        let csrf = KeyRing::for_csrf(cookie.name(), &self.key, &self.retired);
+        let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
         let keys = KeyRing::new(cookie.name(), &self.key, &self.retired);
         let site = Site {
             cookie,

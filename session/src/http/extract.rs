@@ -147,7 +147,7 @@ fn typed<T: SessionState>(visit: &Rc<Visit>, loaded: Result<(), Error>) -> Resul
 
 /// The error for one extraction. Every extraction of a session that cannot be loaded fails, and each is acknowledged by itself:
 /// a middleware that does without the session does not speak for the handler.
-fn refused(visit: &Visit, error: &Error) -> Error {
+pub(super) fn refused(visit: &Visit, error: &Error) -> Error {
     let error = error.for_another();
     visit.refuse(&error);
     error

@@ -16,7 +16,7 @@ impl ErrorKind {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Superseded | Self::Gone => StatusCode::CONFLICT,
-            Self::TooManySessions | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::TooManySessions | Self::CrossOrigin | Self::CsrfToken => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

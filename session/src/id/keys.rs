@@ -121,7 +121,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The keys that tag the cookies of one name. The first one tags, and every one verifies.
+/// The keys that tag for one purpose under one name. The first one tags, and every one verifies.
 #[derive(Clone)]
 pub(crate) struct KeyRing {
     first: Hmac<Sha256>,
@@ -131,7 +131,16 @@ pub(crate) struct KeyRing {
 impl KeyRing {
     /// The keys for the cookie called `name`. They depend on the name, so a tag need not cover it.
     pub(crate) fn new(name: &str, first: &Key, retired: &[Key]) -> Self {
-        let tagging = |key: &Key| derived(key, &[b"actix-typed-session 1 cookie tag ", name.as_bytes()]);
+        Self::tagging(b"actix-typed-session 1 cookie tag ", name, first, retired)
+    }
+
+    /// The keys for the tokens of pages whose session lives in the cookie called `name`.
+    pub(crate) fn for_csrf(name: &str, first: &Key, retired: &[Key]) -> Self {
+        Self::tagging(b"actix-typed-session 1 csrf token ", name, first, retired)
+    }
+
+    fn tagging(purpose: &[u8], name: &str, first: &Key, retired: &[Key]) -> Self {
+        let tagging = |key: &Key| derived(key, &[purpose, name.as_bytes()]);
         Self { first: tagging(first), retired: retired.iter().map(tagging).collect() }
     }
 

@@ -6,6 +6,7 @@
 //! * `random`: the source of random bytes.
 //! * `keys`: the secret keys that tag cookies.
 //! * `session_id`: selector and verifier together, as the cookie carries them.
+//! * `csrf_token`: a token that proves to know the id, for the pages of the session.
 //!
 //! Never: uses actix or does I/O.
 
@@ -13,5 +14,6 @@ pub(crate) mod public;
 pub(crate) mod random;
 pub(crate) mod keys;
 pub(crate) mod session_id;
+pub(crate) mod csrf_token;
 
 pub use self::public::{NotAPublicId, PublicId, Selector, VerifierHash};

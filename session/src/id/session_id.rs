@@ -70,6 +70,11 @@ impl SessionId {
         Self { verifier, ..self }
     }
 
+    /// What identifies it, each part of a fixed length. The verifier is a secret.
+    pub(super) const fn parts(&self) -> [&[u8]; 2] {
+        [&self.selector.0, &self.verifier]
+    }
+
     pub(crate) fn verifier_hash(&self) -> VerifierHash {
         VerifierHash(Sha256::digest(self.verifier).into())
     }

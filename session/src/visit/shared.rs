@@ -11,6 +11,7 @@ use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Uncon
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
+    id::keys::KeyRing,
     record::meta::Principal,
     schema::schemas::{Named, SchemaError, Schemas},
     sparse::Lines,
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
     pub(crate) rules: Rules,
+    pub(crate) csrf: KeyRing,
     pub(crate) known: Arc<Known>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
@@ -30,10 +32,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(store: BoundedStore, rules: Rules, schemas: Schemas) -> Self {
+    pub(crate) fn new(store: BoundedStore, rules: Rules, csrf: KeyRing, schemas: Schemas) -> Self {
         Self {
             store,
             rules,
+            csrf,
             known: Arc::new(Known(RwLock::new(schemas))),
             turns: Arc::default(),
             unconfirmed: Arc::default(),
@@ -47,7 +50,9 @@ impl Shared {
     /// that meets an outage, of which the breaker tells.
     pub(crate) fn tell(&self, error: &Error, what: &'static str) {
         let is_news = match error.kind() {
-            ErrorKind::Superseded | ErrorKind::Gone | ErrorKind::TooManySessions => false,
+            ErrorKind::Superseded | ErrorKind::Gone | ErrorKind::TooManySessions | ErrorKind::CsrfToken => {
+                false
+            }
             ErrorKind::StoreUnavailable => !self.store.is_down(),
             _ => true,
         };

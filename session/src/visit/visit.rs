@@ -25,8 +25,12 @@ use crate::{
         ledger::Ledger,
         operation::{Affects, Operation, Ran, Replay},
     },
-    error::Error,
-    id::public::PublicId,
+    error::{Error, ErrorKind},
+    id::{
+        csrf_token::{csrf_token, is_csrf_token},
+        public::PublicId,
+        random::NoRandomness,
+    },
     record::{apply::Record, time::Timestamp},
     schema::{describe::Schema, schemas::Named},
     section::patch::{Place, Seen},
@@ -133,6 +137,24 @@ impl Visit {
     pub(crate) fn public_id(&self) -> Option<PublicId> {
         self.show_no_refused();
         self.ledger.borrow().public_id()
+    }
+
+    /// Whether the next commit gives the browser another id.
+    pub(crate) fn changes_id(&self) -> bool {
+        self.ledger.borrow().changes_id()
+    }
+
+    /// A token for the pages of the session, if there is one.
+    pub(crate) fn csrf_token(&self) -> Result<Option<String>, Error> {
+        let Some(id) = self.ledger.borrow().id() else { return Ok(None) };
+        let token = csrf_token(&id, &self.shared.csrf, self.shared.rules.random);
+        token.map(Some).map_err(|NoRandomness| Error::new(ErrorKind::NoRandomness))
+    }
+
+    /// Whether `text` is a token of the session that the request came with. Without a session there is nothing to protect.
+    pub(crate) fn accepts_csrf_token(&self, text: &str) -> bool {
+        let id = self.ledger.borrow().came_with();
+        id.is_none_or(|id| is_csrf_token(text, &id, &self.shared.csrf))
     }
 
     // ── what handles do ──

@@ -3,6 +3,7 @@
 mod acknowledging;
 mod bad_input;
 mod corners;
+mod csrf;
 pub(crate) mod devices;
 mod double_sign_in;
 mod extract;
