@@ -55,6 +55,7 @@
 //! | describe what a session holds | [`SessionState`](derive@SessionState), the derive, and its options |
 //! | read and write fields in a handler | [`TypedSession`] |
 //! | renew, purge or save a session, or ask for its age | [`Session`] |
+//! | let only users in who are signed in | [`SignedIn`], [`signed_in()`], [`Session::signed_in_within`] |
 //! | set up the middleware | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
 //! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, and [`CsrfForm`] |
@@ -123,6 +124,7 @@ pub use self::{
     handle::{
         devices::{SessionInfo, SessionsPage},
         into_field::IntoField,
+        principal::{HasPrincipal, NotSignedIn},
         session::Session,
         state::{SessionState, TypedSession},
     },
@@ -132,6 +134,7 @@ pub use self::{
         csrf::{CsrfForm, CsrfHeader},
         extract::{ExtractSession, SessionExt},
         middleware::{SessionMiddleware, SessionService},
+        signed_in::{SignedIn, signed_in},
     },
     id::keys::{Key, KeyError},
     record::change::WhenFull,

@@ -1,8 +1,8 @@
 //! In: the schema. Out: the code beside the user's struct.
 //!
 //! Never decides anything: each file prints one part of the schema, and the comment above each function shows the output. In reading
-//! order: `method`, `assert`, `getters` and `setters` are about one field, `handle`, `history` and `schema` about all of them, `stub`
-//! replaces them if there are mistakes, and `lock` adds what the lock file needs.
+//! order: `method`, `assert`, `getters` and `setters` are about one field, `handle`, `history`, `schema` and
+//! `principal` about all of them, `stub` replaces them if there are mistakes, and `lock` adds what the lock file needs.
 
 mod method;
 mod assert;
@@ -11,6 +11,7 @@ mod setters;
 mod handle;
 pub(crate) mod history;
 mod schema;
+mod principal;
 mod stub;
 pub(crate) mod lock;
 
@@ -27,7 +28,8 @@ pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let getters = handle::getters(schema, getters);
     let methods = schema.fields.iter().flat_map(|field| handle::of_a_field(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
-    quote!(#state #getters #handle #methods)
+    let principal = principal::implementation(schema);
+    quote!(#state #principal #getters #handle #methods)
 }
 
 /// The code beside a struct with mistakes. It type-checks, so that handlers using the state cause no further errors.
@@ -37,8 +39,9 @@ pub(crate) fn stub(schema: &Schema<'_>) -> TokenStream {
         return TokenStream::new();
     }
     let state = stub::implementation(schema);
+    let principal = principal::implementation(schema);
     let handle = handle::handle(schema);
     let getters = handle::getters(schema, stub::getters(schema));
     let methods = handle::methods(schema, stub::methods(schema));
-    quote!(#state #getters #handle #methods)
+    quote!(#state #principal #getters #handle #methods)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Ledger {
     since: Since,
     /// The lifetime that the request has set, stored or not: it holds for a later sign-in too.
     granted: Option<Lifetime>,
+    /// How long the session may last at most, whatever the lifetime.
+    longest: Option<Duration>,
     /// What the request's cookie opened.
     arrived: Arrived,
     /// The id of the live session that the request came with.
@@ -93,6 +95,7 @@ impl Ledger {
             fold: Fold::default(),
             since: Since::Load,
             granted: None,
+            longest: None,
             arrived: Arrived::Nothing,
             came_with: None,
             touches: true,
@@ -268,6 +271,7 @@ impl Ledger {
         let Self { standing: Standing::Known(arrival) | Standing::Stored { shown: arrival, .. }, .. } = self;
         let operation = match operation {
             Operation::SignOut(_) if arrival.hides_sessions() => Operation::Purge,
+            Operation::Lifetime(lifetime) => Operation::Lifetime(lifetime.within(self.longest)),
             operation => operation,
         };
         match self.fold.record(operation, arrival.base()) {
@@ -279,6 +283,18 @@ impl Ledger {
             }
             Err(error) => self.fail(error),
         }
+    }
+
+    /// Bounds the lifetime of the session that the request signs in to, which is that of `rules` unless the request sets another one.
+    pub(crate) fn set_longest(
+        &mut self,
+        longest: Duration,
+        rules: &Rules,
+        caller: &'static Location<'static>,
+    ) {
+        self.longest = Some(longest);
+        let usual = Lifetime { limits: rules.limits, persistent: rules.persistent };
+        self.perform(Operation::Lifetime(self.granted.unwrap_or(usual)), caller);
     }
 
     /// Records that the flash field `place` was taken.

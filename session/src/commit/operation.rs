@@ -3,7 +3,7 @@
 //! In: calls of setters, closures and life-cycle methods. Out: an [`Operation`], which can be played again on another record.
 //! Never: what a list of operations comes to.
 
-use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc};
+use std::{cell::OnceCell, panic::Location, rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
@@ -82,6 +82,15 @@ pub(crate) struct Lifetime {
     pub(crate) limits: Limits,
     /// Whether the cookie outlives the browser.
     pub(crate) persistent: bool,
+}
+
+impl Lifetime {
+    /// The same, but no longer than `longest`.
+    pub(super) fn within(mut self, longest: Option<Duration>) -> Self {
+        self.limits.absolute =
+            longest.map_or(self.limits.absolute, |longest| longest.min(self.limits.absolute));
+        self
+    }
 }
 
 /// An operation that was performed.

@@ -8,6 +8,7 @@
 //! * `states`: the states that a handle has shown, kept as long as references to them may be alive.
 //! * `state`: a user's struct as an extractor, and the tracked value behind its getters and setters.
 //! * `inside`: the same value without methods, as generated handles hold it.
+//! * `principal`: who is signed in, and the error that nobody is.
 //!
 //! Never: a decision about what to save, HTTP.
 
@@ -17,3 +18,4 @@ pub(crate) mod into_field;
 mod states;
 pub(crate) mod state;
 pub(crate) mod inside;
+pub(crate) mod principal;

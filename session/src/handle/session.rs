@@ -2,7 +2,13 @@
 //!
 //! In: calls of a handler. Out: recorded operations, and what is known about the session. Never: a field; those belong to the states.
 
-use std::{fmt, future::Future, panic::Location, rc::Rc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    panic::Location,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     commit::{
@@ -146,6 +152,43 @@ impl Session {
             Operation::Lifetime(Lifetime { limits: Limits { idle, absolute }, persistent }),
             Location::caller(),
         );
+    }
+
+    /// Lets the session end at `end`, by this machine's clock, at the latest: a renewal, activity and [`set_lifetime`](Self::set_lifetime)
+    /// in this request do not extend it. Call it in the request that signs in, before or after, with the time at which the identity
+    /// provider's own session ends (`exp` of an ID token, `SessionNotOnOrAfter` of SAML; OWASP ASVS 5.0 7.6.1). A sign-in of later on
+    /// begins anew, and must set the end anew. The end is kept to within the time that storing the session takes.
+    ///
+    /// A time that has passed answers the request with [`ErrorKind::ZeroLifetime`].
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use actix_typed_session::{SessionState, TypedSession};
+    ///
+    /// # #[derive(SessionState)]
+    /// # #[session(version = 1)]
+    /// # struct Shop {
+    /// #     #[session(principal)]
+    /// #     user: Option<u64>,
+    /// # }
+    /// async fn callback(mut shop: TypedSession<Shop>) -> &'static str {
+    ///     let (user, exp) = (42, 4_102_444_800); // from the identity provider
+    ///     shop.set_user(user);
+    ///     shop.session().set_end(UNIX_EPOCH + Duration::from_secs(exp));
+    ///     "welcome"
+    /// }
+    /// # let _ = callback;
+    /// ```
+    #[track_caller]
+    pub fn set_end(&self, end: SystemTime) {
+        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        if left.as_millis() == 0 {
+            let error = Error::new(ErrorKind::ZeroLifetime);
+            return self.0.fail(error.because(
+                "`set_end` was given a time that has passed, so the session would be over at once",
+            ));
+        }
+        self.0.set_longest(left, Location::caller());
     }
 
     /// Whether the browser came with a live session, and this request has not ended it.

@@ -77,6 +77,7 @@ pub struct SessionMiddlewareBuilder {
     max_record: usize,
     deadlines: Deadlines,
     eager: bool,
+    sign_in_page: Option<String>,
     random: Randomness,
     schemas: Schemas,
 }
@@ -93,6 +94,11 @@ pub enum ConfigError {
         "{0:?} is not an origin; write it as browsers send it: `https://app.example.com`, in lower case, with a port only if it is not the usual one, and nothing after it"
     )]
     NotAnOrigin(String),
+    /// The page for signing in cannot be the target of a redirect.
+    #[error(
+        "the sign-in page {0:?} is not a path; write `/sign-in`, with letters beyond ASCII percent-encoded"
+    )]
+    SignInPage(String),
     /// A duration is zero.
     #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
     Zero(&'static str),
@@ -130,6 +136,7 @@ impl SessionMiddlewareBuilder {
             max_record: MAX_RECORD_BYTES,
             deadlines: Deadlines { load: LOAD, save: SAVE },
             eager: false,
+            sign_in_page: None,
             random: Randomness::System,
             schemas: Schemas::default(),
         }
@@ -334,6 +341,15 @@ impl SessionMiddlewareBuilder {
         self
     }
 
+    /// Sends browsers to `page`, a path such as `/sign-in`, where [`SignedIn`](crate::SignedIn) or
+    /// [`Session::signed_in_within`](crate::Session::signed_in_within) fails. By default they are answered with 401.
+    ///
+    /// The page is not told where the visitor came from: an address in a query is what attackers put there. Keep it in the session.
+    pub fn sign_in_page(mut self, page: impl Into<String>) -> Self {
+        self.sign_in_page = Some(page.into());
+        self
+    }
+
     /// Makes ids from chosen bytes, for tests of what happens when they repeat.
     #[cfg(feature = "testing")]
     pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
@@ -361,6 +377,9 @@ impl SessionMiddlewareBuilder {
         }
         if let Some(mistake) = self.origins.mistake() {
             return Err(ConfigError::NotAnOrigin(mistake.into()));
+        }
+        if let Some(page) = self.sign_in_page.as_ref().filter(|page| !is_path(page)) {
+            return Err(ConfigError::SignInPage(page.clone()));
         }
         let cookie = CookieSpec::new(&self.cookie)?;
         let retired = self.retired_cookies()?;
@@ -418,7 +437,9 @@ impl SessionMiddlewareBuilder {
             succession: Succession::new(&self.key),
         };
         let csrf = KeyRing::for_csrf(cookie.name(), &self.key, &self.retired);
-        let shared = Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
+        let mut shared =
+            Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
+        shared.sign_in_page = self.sign_in_page.map(Into::into);
         let keys = KeyRing::new(cookie.name(), &self.key, &self.retired);
         let site = Site {
             cookie,
@@ -430,6 +451,12 @@ impl SessionMiddlewareBuilder {
         };
         SessionMiddleware::over(site, shared)
     }
+}
+
+/// Whether browsers stay on this host if they are sent to `page`: `//` begins the name of another one, and so does `/\\`.
+fn is_path(page: &str) -> bool {
+    let is_relative = page.starts_with('/') && !page.starts_with("//") && !page.contains('\\');
+    is_relative && page.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl SessionMiddleware {

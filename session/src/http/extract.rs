@@ -65,6 +65,18 @@ fn missing<T>(place: &str) -> Error {
     error
 }
 
+/// A guard can only answer "no", so the log must tell why.
+#[cold]
+fn not_loaded<T>(place: &str) -> Error {
+    static LINES: Sparse = Sparse::new();
+    let error = Error::new(ErrorKind::NotLoaded);
+    if let Some(left_out) = LINES.due() {
+        let asked = short(type_name::<T>());
+        tracing::error!(%error, left_out, asked, path = place, "a session was read where it is not loaded");
+    }
+    error
+}
+
 /// The last segment of a path: the author of `shop::Shop` calls it `Shop`.
 fn short(name: &str) -> &str {
     name.rsplit("::").next().unwrap_or(name)
@@ -198,8 +210,8 @@ impl FromRequest for Session {
 /// use actix_typed_session::SessionExt;
 /// use actix_web::guard;
 ///
-/// let signed_in = guard::fn_guard(|context| context.get_session().is_ok_and(|session| session.principal().is_some()));
-/// # let _ = signed_in;
+/// let members = guard::fn_guard(|context| context.get_session().is_ok_and(|session| session.exists()));
+/// # let _ = members;
 /// ```
 pub trait SessionExt: sealed::Request {
     /// The session as a whole.
@@ -208,7 +220,7 @@ pub trait SessionExt: sealed::Request {
     /// [`ErrorKind::MissingMiddleware`], [`ErrorKind::NotLoaded`], or the error of the load.
     fn get_session(&self) -> Result<Session, Error> {
         let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<Session>(&self.place()))?;
-        let loaded = visit.loaded().ok_or_else(|| Error::new(ErrorKind::NotLoaded))?;
+        let loaded = visit.loaded().ok_or_else(|| not_loaded::<Session>(&self.place()))?;
         whole(visit, loaded)
     }
 
@@ -218,7 +230,7 @@ pub trait SessionExt: sealed::Request {
     /// As [`get_session`](Self::get_session), and when the section cannot be read.
     fn typed_session<T: SessionState>(&self) -> Result<T::Handle, Error> {
         let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<T>(&self.place()))?;
-        let loaded = visit.loaded().ok_or_else(|| Error::new(ErrorKind::NotLoaded))?;
+        let loaded = visit.loaded().ok_or_else(|| not_loaded::<T>(&self.place()))?;
         typed::<T>(&visit, loaded)
     }
 }

@@ -6,6 +6,7 @@
 //! * `origin`: refuses what pages of other sites send.
 //! * `site`: what the edge knows of an application: its cookie and its keys.
 //! * `extract`: how handlers, guards and other middleware get the session.
+//! * `signed_in`: handlers and routes for users who are signed in.
 //! * `csrf`: takes the token of a session's pages back.
 //! * `respond`: errors as responses.
 //! * `middleware`: carries the request in and the commit out.
@@ -17,6 +18,7 @@ pub(crate) mod cookie;
 pub(crate) mod origin;
 pub(crate) mod site;
 pub(crate) mod extract;
+pub(crate) mod signed_in;
 pub(crate) mod csrf;
 mod respond;
 pub(crate) mod middleware;

@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
     pub(crate) rules: Rules,
     pub(crate) csrf: KeyRing,
+    /// Where browsers are sent to sign in.
+    pub(crate) sign_in_page: Option<Arc<str>>,
     pub(crate) known: Arc<Known>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
@@ -37,6 +39,7 @@ impl Shared {
             store,
             rules,
             csrf,
+            sign_in_page: None,
             known: Arc::new(Known(RwLock::new(schemas))),
             turns: Arc::default(),
             unconfirmed: Arc::default(),

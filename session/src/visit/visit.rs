@@ -164,6 +164,11 @@ impl Visit {
         self.record(operation.affects(), |ledger| ledger.perform(operation, caller));
     }
 
+    /// Bounds the lifetime of the session that the request signs in to.
+    pub(crate) fn set_longest(&self, longest: Duration, caller: &'static Location<'static>) {
+        self.record(Affects::Nothing, |ledger| ledger.set_longest(longest, &self.shared.rules, caller));
+    }
+
     /// Records that the flash field `place` was taken.
     pub(crate) fn take(&self, place: Place, caller: &'static Location<'static>) {
         self.record(Affects::Section(place.schema), |ledger| ledger.take(place, caller));

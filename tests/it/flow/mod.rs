@@ -25,6 +25,7 @@ mod rows_signing;
 mod saves;
 mod script;
 mod several_cookies;
+mod signed_in;
 mod surface;
 mod unreadable;
 mod values;
