@@ -1,6 +1,6 @@
 //! In: the schema. Out: `impl HasPrincipal for Shop`, for the extractor `SignedIn<Shop>`.
 //!
-//! Never for a principal that is less visible than its struct: everybody who sees the struct could read it, and its type may be private.
+//! Never for a principal whose type may be less visible than the struct, which is an error in a trait.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -23,9 +23,10 @@ pub(super) fn implementation(schema: &Schema<'_>) -> Option<TokenStream> {
     let mut principals = schema.fields.iter().filter(|field| field.principal);
     let (field, another) = (principals.next()?, principals.next());
     let Spelling::Option(ty) = field.spelling else { return None };
-    let is_as_visible = matches!(field.vis, Visibility::Public(_))
+    let is_visible = matches!(field.vis, Visibility::Public(_))
+        || matches!(Spelling::of(ty), Spelling::Scalar | Spelling::String)
         || field.vis.to_token_stream().to_string() == vis.to_token_stream().to_string();
-    if another.is_some() || !is_as_visible || !check::types::is_owned(ty) {
+    if another.is_some() || !is_visible || !check::types::is_owned(ty) {
         return None;
     }
     let ident = field.ident;

@@ -88,6 +88,14 @@ impl ::actix_typed_session::SessionState for Shop {
     }
 }
 #[automatically_derived]
+#[allow(deprecated)]
+impl ::actix_typed_session::HasPrincipal for Shop {
+    type Principal = u64;
+    fn principal(&self) -> ::core::option::Option<&u64> {
+        ::core::option::Option::as_ref(&self.user)
+    }
+}
+#[automatically_derived]
 #[allow(dead_code)]
 #[allow(deprecated, non_snake_case)]
 impl Shop {

@@ -6,11 +6,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{session::Session, state::SessionState};
 
-/// A state with a principal field. The derive implements it if the field is as visible as the struct.
+/// A state with a principal field. The derive implements it if the field holds a number or a text, or is as
+/// visible as the struct.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell who is signed in",
-    label = "no principal field that is as visible as the struct",
-    note = "mark the field that says who is signed in with `#[session(principal)]`, and give it the visibility of the struct"
+    label = "no principal field, or one of a type that may be less visible than the struct",
+    note = "mark the field that says who is signed in with `#[session(principal)]`; unless it is a number or a text, give it the visibility of the struct"
 )]
 pub trait HasPrincipal: SessionState {
     /// The type of the principal field without its `Option`.
