@@ -115,7 +115,7 @@ impl ErrorKind {
     const fn message(self) -> &'static str {
         match self {
             Self::MissingMiddleware => {
-                "no session middleware wraps this route; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
+                "no session middleware wraps this route; add `.wrap(SessionMiddleware::new(store, key))` to the `App`, after the `.wrap(..)` of any middleware that uses the session: what is wrapped last runs first"
             }
             Self::NestedMiddleware => {
                 "one session middleware wraps another one with the same cookie; remove one of the two `.wrap(..)`, or give one another `cookie_name`"

@@ -129,7 +129,8 @@ pub use self::{
         state::{SessionState, TypedSession},
     },
     http::{
-        builder::{ConfigError, SessionMiddlewareBuilder},
+        build::ConfigError,
+        builder::SessionMiddlewareBuilder,
         cookie::{CookieError, SameSite},
         csrf::{CsrfForm, CsrfHeader},
         extract::{ExtractSession, SessionExt},

@@ -5,7 +5,7 @@
 use std::{
     sync::{
         LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -63,6 +63,8 @@ pub(crate) struct Lines {
     pub(crate) expected: Sparse,
     /// Requests of other sites' pages.
     pub(crate) cross_origin: Sparse,
+    /// Whether it was told that a `Secure` cookie went out over plain HTTP.
+    pub(crate) plain_http: AtomicBool,
     /// Logouts that the store did not confirm.
     pub(crate) unconfirmed: Sparse,
 }

@@ -42,6 +42,8 @@ pub(crate) struct Ledger {
     longest: Option<Duration>,
     /// What the request's cookie opened.
     arrived: Arrived,
+    /// Whether a commit has carried out that the request ends its session.
+    has_ended: bool,
     /// The id of the live session that the request came with.
     came_with: Option<SessionId>,
     /// Whether the request counts as activity of its visitor.
@@ -97,6 +99,7 @@ impl Ledger {
             granted: None,
             longest: None,
             arrived: Arrived::Nothing,
+            has_ended: false,
             came_with: None,
             touches: true,
             response: Response::Open(CookieAction::Keep),
@@ -118,6 +121,11 @@ impl Ledger {
             self.came_with = Some(*id);
         }
         self.standing = Standing::Known(arrival);
+    }
+
+    /// Whether the request has ended its session, or whatever there was of one, and the store has confirmed it.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// The id of the live session that the request came with.
@@ -343,6 +351,15 @@ impl Ledger {
         others
     }
 
+    /// Forgets that flash fields were taken. The operations are returned, as by [`discard`](Self::discard); those that are left must be
+    /// played again.
+    pub(crate) fn forget_takes(&mut self) -> Vec<Rc<Recorded>> {
+        let is_take = |recorded: &Rc<Recorded>| matches!(recorded.operation, Operation::Take(..));
+        let (takes, others) = std::mem::take(&mut self.operations).into_iter().partition(is_take);
+        self.operations = others;
+        takes
+    }
+
     /// Keeps a failure in mind, until it is acknowledged. Once the response has begun, it cannot answer the request any more.
     pub(crate) fn refuse(&mut self, error: &Error) {
         self.is_locked_out |= locks_out(error);
@@ -451,6 +468,7 @@ impl Ledger {
         finish: Finish,
     ) -> (Result<Done, Error>, Fresh) {
         let Finish { result, cookie, after } = finish;
+        self.has_ended |= result.is_ok() && covered.iter().any(|recorded| recorded.operation.ends());
         match &result {
             Err(error) if !is_final(error.kind()) && matches!(after, After::Same) => {
                 self.rejected = Some((error.clone(), covered.to_vec()));

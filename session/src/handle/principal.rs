@@ -34,9 +34,10 @@ pub struct NotSignedIn {
 
 impl fmt::Display for NotSignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.is_stale {
-            true => "the user signed in too long ago for this; ask for the password again",
-            false => "nobody is signed in",
+        f.write_str(if self.is_stale {
+            "the user signed in too long ago for this; ask for the password again"
+        } else {
+            "nobody is signed in"
         })
     }
 }

@@ -1,38 +1,25 @@
 //! What an application can configure, and why the defaults are what they are.
 //!
-//! In: settings. Out: a [`SessionMiddleware`], or what is wrong and how to fix it. Never: a default without a reason.
+//! In: settings. Out: the same for `build`, which checks them. Never: a default without a reason.
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::dev::RequestHead;
 
 use super::{
-    cookie::{CookieError, CookieOptions, CookieSpec, SameSite},
-    middleware::SessionMiddleware,
+    cookie::{CookieOptions, SameSite},
     origin::Origins,
-    site::Site,
+    site::Manners,
 };
 use crate::{
-    commit::exchange::Rules,
-    id::{
-        keys::{Key, KeyRing, Succession},
-        random::Randomness,
-    },
-    record::{
-        change::{MaxSessions, WhenFull},
-        time::Limits,
-    },
+    id::{keys::Key, random::Randomness},
+    record::{change::WhenFull, time::Limits},
     schema::schemas::Schemas,
-    store::{
-        any::AnyStore,
-        bounded::{BoundedStore, Deadlines},
-        contract::SessionStore,
-    },
-    visit::shared::Shared,
+    store::{any::AnyStore, bounded::Deadlines, contract::SessionStore},
 };
 
 /// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
-const IDLE: Duration = Duration::from_mins(30);
+pub(super) const IDLE: Duration = Duration::from_mins(30);
 
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
 const ABSOLUTE: Duration = Duration::from_hours(12);
@@ -46,7 +33,7 @@ const LOAD: Duration = Duration::from_secs(1);
 /// A write may also meet other writers.
 const SAVE: Duration = Duration::from_secs(2);
 
-/// Configures a [`SessionMiddleware`]. Every default is the safe choice.
+/// Configures a [`SessionMiddleware`](crate::SessionMiddleware). Every default is the safe choice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,60 +50,25 @@ const SAVE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SessionMiddlewareBuilder {
-    store: AnyStore,
-    key: Key,
-    retired: Vec<Key>,
-    cookie: CookieOptions,
-    retired_domains: Vec<String>,
-    retired_paths: Vec<String>,
-    origins: Origins,
-    limits: Limits,
-    anonymous: Option<Limits>,
-    persistent: bool,
-    max_sessions: Option<(u32, WhenFull)>,
-    max_record: usize,
-    deadlines: Deadlines,
-    eager: bool,
-    sign_in_page: Option<String>,
-    random: Randomness,
-    schemas: Schemas,
-}
-
-/// Why a configuration is refused.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The cookie cannot be as configured.
-    #[error(transparent)]
-    Cookie(#[from] CookieError),
-    /// A trusted origin is not one.
-    #[error(
-        "{0:?} is not an origin; write it as browsers send it: `https://app.example.com`, in lower case, with a port only if it is not the usual one, and nothing after it"
-    )]
-    NotAnOrigin(String),
-    /// The page for signing in cannot be the target of a redirect.
-    #[error(
-        "the sign-in page {0:?} is not a path; write `/sign-in`, with letters beyond ASCII percent-encoded"
-    )]
-    SignInPage(String),
-    /// A duration is zero.
-    #[error("`{0}` is zero, so no session would live or no store would answer in time; choose a longer one")]
-    Zero(&'static str),
-    /// Users may have no sessions at all.
-    #[error("`max_sessions_per_user` is zero, so nobody could sign in; allow at least one")]
-    NoSessions,
-    /// A maximum per user needs a store that finds sessions by their user.
-    #[error(
-        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or leave `max_sessions_per_user` out"
-    )]
-    NoIndex,
-}
-
-/// The message: `main` prints this form of what it returns.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+    pub(super) store: AnyStore,
+    pub(super) key: Key,
+    pub(super) retired: Vec<Key>,
+    pub(super) cookie: CookieOptions,
+    pub(super) id_header: Option<String>,
+    pub(super) retired_domains: Vec<String>,
+    pub(super) retired_paths: Vec<String>,
+    pub(super) origins: Origins,
+    pub(super) manners: Manners,
+    pub(super) limits: Limits,
+    pub(super) anonymous: Option<Limits>,
+    pub(super) persistent: bool,
+    pub(super) max_sessions: Option<(u32, WhenFull)>,
+    pub(super) max_record: usize,
+    pub(super) deadlines: Deadlines,
+    pub(super) eager: bool,
+    pub(super) sign_in_page: Option<String>,
+    pub(super) random: Randomness,
+    pub(super) schemas: Schemas,
 }
 
 impl SessionMiddlewareBuilder {
@@ -126,9 +78,11 @@ impl SessionMiddlewareBuilder {
             key,
             retired: Vec::new(),
             cookie: CookieOptions::default(),
+            id_header: None,
             retired_domains: Vec::new(),
             retired_paths: Vec::new(),
             origins: Origins::default(),
+            manners: Manners::default(),
             limits: Limits { idle: IDLE, absolute: ABSOLUTE },
             anonymous: None,
             persistent: false,
@@ -161,6 +115,10 @@ impl SessionMiddlewareBuilder {
     }
 
     /// Shares the session with the subdomains of `domain`. By default only this host gets the cookie, so that no sibling can plant one.
+    ///
+    /// The domain does not depend on the request. Without one, each tenant's host has a cookie of its own already. A domain that
+    /// is made from the request's `Host` would let whoever chooses that choose who gets the cookie. For a few domains that are known, build a
+    /// middleware for each over the same store, and wrap a `web::scope` with `guard::Host` in each.
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
@@ -248,6 +206,52 @@ impl SessionMiddlewareBuilder {
         exempt: impl Fn(&RequestHead) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.origins.exempt = Some(Arc::new(exempt));
+        self
+    }
+
+    /// Gives each site that embeds this one a cookie of its own (`Partitioned`, CHIPS), which browsers keep even if they block
+    /// third-party cookies. It needs [`SameSite::None`] too.
+    pub fn cookie_partitioned(mut self) -> Self {
+        self.cookie.partitioned = true;
+        self
+    }
+
+    /// Takes the id from the request header `name`, and answers with a new id in the response header of that name, for clients without
+    /// cookies, such as mobile applications. An empty header in a response tells the client to forget its id.
+    ///
+    /// No cookie is read or set then, so the settings of the cookie have no effect, and responses vary by this header. An id of a cookie
+    /// does not count in the header. No page of another site can make a browser send the header without asking first (CORS), so requests
+    /// are not checked for where they come from. Keep the id as safe as a password; a script of a page should not have it. To serve
+    /// browsers as well, wrap another scope in another middleware over the same store.
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+    /// let browsers = SessionMiddleware::new(store.clone(), key.clone());
+    /// let applications = SessionMiddleware::builder(store, key).id_header("x-session-id").build()?;
+    /// # let _ = (browsers, applications);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn id_header(mut self, name: impl Into<String>) -> Self {
+        self.id_header = Some(name.into());
+        self
+    }
+
+    /// Lets no cache, not even the browser's, store a response that used the session of a user who is signed in, so that the "back" button
+    /// shows nothing after a sign-out (OWASP ASVS 5.0 14.2.2, 14.3.2). By default only shared caches are kept from it, and responses that set the
+    /// cookie are stored nowhere. With [`eager`](Self::eager) it is every response.
+    pub fn no_store_when_signed_in(mut self) -> Self {
+        self.manners.no_store = true;
+        self
+    }
+
+    /// Lets browsers clear what they have stored of the site, but for cookies, when a session is signed out or purged
+    /// (`Clear-Site-Data: "cache", "storage"`; OWASP ASVS 5.0 14.3.1). By default they keep it: clearing may take seconds.
+    pub fn clear_site_data(mut self) -> Self {
+        self.manners.clear_site_data = true;
         self
     }
 
@@ -355,118 +359,5 @@ impl SessionMiddlewareBuilder {
     pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
         self.random = Randomness::Chosen(fill);
         self
-    }
-
-    /// Builds the middleware.
-    ///
-    /// # Errors
-    /// When settings contradict each other, or browsers would refuse the cookie; the message says which, and what to do.
-    pub fn build(self) -> Result<SessionMiddleware, ConfigError> {
-        let durations = [
-            ("idle_timeout", self.limits.idle),
-            ("absolute_timeout", self.limits.absolute),
-            (
-                "anonymous_timeouts",
-                self.anonymous.map_or(IDLE, |anonymous| anonymous.idle.min(anonymous.absolute)),
-            ),
-            ("load_deadline", self.deadlines.load),
-            ("save_deadline", self.deadlines.save),
-        ];
-        if let Some((name, _)) = durations.into_iter().find(|(_, duration)| duration.as_millis() == 0) {
-            return Err(ConfigError::Zero(name));
-        }
-        if let Some(mistake) = self.origins.mistake() {
-            return Err(ConfigError::NotAnOrigin(mistake.into()));
-        }
-        if let Some(page) = self.sign_in_page.as_ref().filter(|page| !is_path(page)) {
-            return Err(ConfigError::SignInPage(page.clone()));
-        }
-        let cookie = CookieSpec::new(&self.cookie)?;
-        let retired = self.retired_cookies()?;
-        let max_sessions = match self.max_sessions {
-            None => None,
-            Some(_) if !self.store.abilities().has_index() => return Err(ConfigError::NoIndex),
-            Some((most, when_full)) => {
-                let most = NonZeroU32::new(most).ok_or(ConfigError::NoSessions)?;
-                Some(MaxSessions::new(most, when_full))
-            }
-        };
-        Ok(self.with(cookie, retired, max_sessions))
-    }
-
-    pub(crate) fn finish_with_defaults(self) -> SessionMiddleware {
-        self.with(CookieSpec::standard(), Vec::new(), None)
-    }
-
-    /// Every cookie that a browser may have from before, but not the one of today.
-    fn retired_cookies(&self) -> Result<Vec<CookieSpec>, CookieError> {
-        let now = &self.cookie;
-        let domains =
-            self.retired_domains.iter().map(|domain| Some(domain.clone()).filter(|it| !it.is_empty()));
-        let domains: Vec<_> = domains.chain([now.domain.clone()]).collect();
-        let paths: Vec<_> = self.retired_paths.iter().chain([&now.path]).collect();
-        let lower = |domain: &Option<String>| domain.as_deref().map(str::to_ascii_lowercase);
-        let mut retired = Vec::new();
-        for (domain, path) in domains.iter().flat_map(|domain| paths.iter().map(move |path| (domain, *path)))
-        {
-            if lower(domain) != lower(&now.domain) || *path != now.path {
-                let (domain, path) = (domain.clone(), path.clone());
-                let cookie = CookieSpec::new(&CookieOptions { domain, path, ..now.clone() })?;
-                if !retired.contains(&cookie) {
-                    retired.push(cookie);
-                }
-            }
-        }
-        Ok(retired)
-    }
-
-    fn with(
-        self,
-        cookie: CookieSpec,
-        retired: Vec<CookieSpec>,
-        max_sessions: Option<MaxSessions>,
-    ) -> SessionMiddleware {
-        let rules = Rules {
-            limits: self.limits,
-            anonymous: self.anonymous.unwrap_or(self.limits),
-            persistent: self.persistent,
-            max_sessions,
-            max_record: self.max_record,
-            deadline: self.deadlines.save,
-            random: self.random,
-            succession: Succession::new(&self.key),
-        };
-        let csrf = KeyRing::for_csrf(cookie.name(), &self.key, &self.retired);
-        let mut shared =
-            Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
-        shared.sign_in_page = self.sign_in_page.map(Into::into);
-        let keys = KeyRing::new(cookie.name(), &self.key, &self.retired);
-        let site = Site {
-            cookie,
-            retired,
-            keys,
-            origins: self.origins,
-            eager: self.eager,
-            lines: shared.lines.clone(),
-        };
-        SessionMiddleware::over(site, shared)
-    }
-}
-
-/// Whether browsers stay on this host if they are sent to `page`: `//` begins the name of another one, and so does `/\\`.
-fn is_path(page: &str) -> bool {
-    let is_relative = page.starts_with('/') && !page.starts_with("//") && !page.contains('\\');
-    is_relative && page.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-impl SessionMiddleware {
-    /// Makes the middleware with every default; see [`SessionMiddlewareBuilder`] for what they are and why.
-    pub fn new(store: impl SessionStore, key: Key) -> Self {
-        SessionMiddlewareBuilder::of(store, key).finish_with_defaults()
-    }
-
-    /// Begins a configuration that changes some of the defaults.
-    pub fn builder(store: impl SessionStore, key: Key) -> SessionMiddlewareBuilder {
-        SessionMiddlewareBuilder::of(store, key)
     }
 }

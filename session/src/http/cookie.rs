@@ -1,14 +1,13 @@
 //! The session's cookie: read byte-exactly, written with the attributes that its name promises.
 //!
-//! In: the `Cookie` header, a [`CookieSpec`], a value. Out: a [`Reading`], a `Set-Cookie` header, the headers that keep caches
-//! away. Never: a store, a guess at what a client meant.
+//! In: the `Cookie` header, a [`CookieSpec`], a value. Out: a [`Reading`], a `Set-Cookie` header. Never: a store, a guess at what a client meant.
 //!
 //! Browsers do not let another host set a `__Host-` cookie. That protects only a server that reads names as browsers do, so a name
 //! is compared byte by byte: nothing is decoded, and only spaces and tabs are trimmed.
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, EXPIRES, HeaderMap, HeaderName, HeaderValue, VARY};
+use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue};
 
 use crate::id::{
     keys::KeyRing,
@@ -57,7 +56,8 @@ pub enum SameSite {
     Lax,
     /// None. A visitor who follows a link to your site arrives signed out.
     Strict,
-    /// All, for a site that others embed. Every form then needs a CSRF token, and the cookie needs `Secure`.
+    /// All, for a site that others embed. The cookie needs `Secure`, and forms that do much had better have a token, as in
+    /// [`CsrfForm`](crate::CsrfForm): what is left is the check of where a request comes from.
     None,
 }
 
@@ -119,6 +119,11 @@ pub enum CookieError {
         "browsers refuse `SameSite=None` without `Secure`; turn the insecure development mode off, or use `SameSite::Lax` while it is on"
     )]
     NoneNeedsSecure,
+    /// `Partitioned` on a cookie that other sites' pages do not get.
+    #[error(
+        "a partitioned cookie is for pages that other sites embed, and they get it only with `Secure` and `SameSite=None`; add `.cookie_same_site(SameSite::None)`, or leave `cookie_partitioned` out"
+    )]
+    PartitionedNeedsNone,
 }
 
 /// How an application configures its cookie.
@@ -129,6 +134,7 @@ pub(crate) struct CookieOptions {
     pub(crate) domain: Option<String>,
     pub(crate) path: String,
     pub(crate) same_site: SameSite,
+    pub(crate) partitioned: bool,
     /// For development over plain HTTP: no `Secure`, and another name.
     pub(crate) insecure: bool,
 }
@@ -140,6 +146,7 @@ impl Default for CookieOptions {
             domain: None,
             path: "/".into(),
             same_site: SameSite::default(),
+            partitioned: false,
             insecure: false,
         }
     }
@@ -156,12 +163,15 @@ pub(crate) struct CookieSpec {
 
 impl CookieSpec {
     pub(crate) fn new(options: &CookieOptions) -> Result<Self, CookieError> {
-        let CookieOptions { name, domain, path, same_site, insecure } = options;
+        let CookieOptions { name, domain, path, same_site, partitioned, insecure } = options;
         check_name(name)?;
         check_path(path)?;
         domain.as_deref().map_or(Ok(()), check_domain)?;
         if *insecure && *same_site == SameSite::None {
             return Err(CookieError::NoneNeedsSecure);
+        }
+        if *partitioned && *same_site != SameSite::None {
+            return Err(CookieError::PartitionedNeedsNone);
         }
         let prefix = match domain {
             _ if *insecure => INSECURE,
@@ -179,6 +189,9 @@ impl CookieSpec {
         }
         attributes.push_str("; HttpOnly; SameSite=");
         attributes.push_str(same_site.as_str());
+        if *partitioned {
+            attributes.push_str("; Partitioned");
+        }
         // Every part is header text by now; if it were not, then the freest of them is to blame.
         let removal = HeaderValue::try_from(format!("{name}={attributes}; Max-Age=0"))
             .map_err(|_| CookieError::PathCharacter(path.clone()))?;
@@ -199,6 +212,10 @@ impl CookieSpec {
     /// The full name with its prefix. The keys that tag an id depend on it.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        !self.name.starts_with(INSECURE)
     }
 }
 
@@ -274,7 +291,8 @@ fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     })
 }
 
-fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, keys: &KeyRing) -> Reading {
+/// The ids among these values of a request's cookies or headers.
+pub(super) fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, keys: &KeyRing) -> Reading {
     let mut reading = Reading::default();
     // Another length is nobody's guess at an id, so it must not use up the guesses.
     for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
@@ -333,52 +351,4 @@ pub(crate) fn set(
 /// The `Set-Cookie` header that makes the browser forget the cookie.
 pub(crate) fn remove(spec: &CookieSpec) -> HeaderValue {
     spec.removal.clone()
-}
-
-/// A CDN obeys these rather than `Cache-Control` (RFC 9213 section 2.2).
-static FOR_CDNS: [HeaderName; 2] =
-    [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("surrogate-control")];
-
-/// Keeps shared caches from giving a response to another visitor, as it depends on the session or sets its cookie.
-pub(crate) fn protect(headers: &mut HeaderMap, set_cookie: bool) {
-    let varies = headers
-        .get_all(VARY)
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(trim)
-        .any(|member| member == b"*" || member.eq_ignore_ascii_case(b"cookie"));
-    if !varies {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
-    for name in &FOR_CDNS {
-        headers.remove(name);
-    }
-    if set_cookie {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {
-        let directives = private(headers);
-        headers.insert(CACHE_CONTROL, directives);
-    }
-}
-
-/// The directives of a response's `Cache-Control` without those that let a shared cache store it (RFC 9111 section 5.2.2), and with
-/// the one that forbids it.
-fn private(headers: &HeaderMap) -> HeaderValue {
-    let lines = || headers.get_all(CACHE_CONTROL).map(|line| line.to_str().unwrap_or_default());
-    if lines().any(|line| line.contains('"')) {
-        // A directive about single fields; browsers treat it as one about the whole response.
-        return HeaderValue::from_static("private, no-cache");
-    }
-    let directives = lines().flat_map(|line| line.split(',')).map(str::trim);
-    let kept: Vec<_> = directives
-        .filter(|directive| {
-            let name = directive.split('=').next().unwrap_or_default().trim_end();
-            !["", "public", "s-maxage", "private"].iter().any(|other| name.eq_ignore_ascii_case(other))
-        })
-        .collect();
-    let text = if kept.iter().any(|directive| directive.eq_ignore_ascii_case("no-store")) {
-        kept.join(", ")
-    } else {
-        ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
-    };
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
 }

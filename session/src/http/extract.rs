@@ -44,7 +44,7 @@ impl Attached {
         let mut extensions = request.extensions_mut();
         let outer = extensions.get::<Self>().cloned().map(Rc::new);
         let mut around = std::iter::successors(outer.as_deref(), |attached| attached.outer.as_deref());
-        if around.any(|outer| outer.site.cookie.name() == site.cookie.name()) {
+        if around.any(|outer| outer.site.carrier.name() == site.carrier.name()) {
             return Err(Error::new(ErrorKind::NestedMiddleware));
         }
         extensions.insert(Self { visit, site, outer });
@@ -57,7 +57,7 @@ fn missing<T>(place: &str) -> Error {
     static LINES: Sparse = Sparse::new();
     let asked = short(type_name::<T>());
     let error = Error::new(ErrorKind::MissingMiddleware).because(format!(
-        "`{asked}` was asked for on `{place}`, but no session middleware wraps it; add `.wrap(SessionMiddleware::new(store, key))` to the `App`"
+        "`{asked}` was asked for on `{place}`, but no session middleware wraps it; add `.wrap(SessionMiddleware::new(store, key))` to the `App`, after the `.wrap(..)` of any middleware that uses the session: what is wrapped last runs first"
     ));
     if let Some(left_out) = LINES.due() {
         tracing::error!(%error, left_out, "a handler asked for a session where there is none");

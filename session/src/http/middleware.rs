@@ -4,6 +4,7 @@
 //! the error response of a commit that failed. Never: a decision; those are made in `commit`.
 
 use std::{
+    cell::Cell,
     fmt,
     future::{Future, Ready, ready},
     pin::Pin,
@@ -14,10 +15,13 @@ use actix_web::{
     HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::header::{HeaderMap, HeaderValue, RETRY_AFTER, SET_COOKIE},
+    http::{
+        Method,
+        header::{HeaderMap, RETRY_AFTER},
+    },
 };
 
-use super::{cookie::protect, extract::Attached, site::Site};
+use super::{extract::Attached, site::Site};
 use crate::{
     error::Error,
     sparse::Sparse,
@@ -78,7 +82,7 @@ impl SessionMiddleware {
 
 impl fmt::Debug for SessionMiddleware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionMiddleware").field("cookie", &self.site.cookie.name()).finish_non_exhaustive()
+        f.debug_struct("SessionMiddleware").field("id", &self.site.carrier.name()).finish_non_exhaustive()
     }
 }
 
@@ -94,10 +98,12 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
+        self.site.serves();
         ready(Ok(SessionService {
             service: Rc::new(service),
             site: Rc::new(self.site.clone()),
             shared: Rc::new(self.shared.clone()),
+            has_served: Cell::new(false),
         }))
     }
 }
@@ -107,6 +113,7 @@ pub struct SessionService<S> {
     service: Rc<S>,
     site: Rc<Site>,
     shared: Rc<Shared>,
+    has_served: Cell<bool>,
 }
 
 impl<S> fmt::Debug for SessionService<S> {
@@ -127,10 +134,16 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if !self.site.origins.allow(&request) {
-            return Box::pin(ready(Err(self.site.refuse(&request).into())));
+        if !self.has_served.replace(true) {
+            self.site.tell_of_workers();
+        }
+        if let Err(error) = self.site.check(&request) {
+            return Box::pin(ready(Err(error.into())));
         }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
+        if is_for_later(&request) {
+            visit.keep_flashes();
+        }
         if let Err(error) = Attached::attach(&request, visit.clone(), site.clone()) {
             static LINES: Sparse = Sparse::new();
             if let Some(left_out) = LINES.due() {
@@ -188,8 +201,17 @@ type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
 
 /// Commits, and adds to the answer what the commit requires.
 async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer<EitherBody<B>> {
+    if is_failure(&answer) {
+        visit.put_flashes_back();
+    }
+    let is_signed_in = visit.fold(|fold| fold.principal.is_some());
     let failed = commit(&visit, session_error(&answer)).await;
-    let set_cookie = site.set_cookie(&visit.send_head());
+    let said = site.say(&visit, is_signed_in);
+    if said.sets_id()
+        && let Ok(response) = &answer
+    {
+        site.tell_of_plain_http(response.request());
+    }
     if let Some(error) = &failed {
         // The error answers for the operations that are left.
         visit.discard();
@@ -201,7 +223,7 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
         if is_final {
             headers.remove(RETRY_AFTER);
         }
-        decorate(headers, &set_cookie);
+        said.write(headers);
     };
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {
@@ -246,15 +268,23 @@ async fn commit(visit: &Rc<Visit>, answered: Option<Error>) -> Option<Error> {
     failed
 }
 
+/// Whether the browser asks for the head alone, or for a page that the visitor may never look at.
+fn is_for_later(request: &ServiceRequest) -> bool {
+    let prefetches =
+        |name| request.headers().get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch"));
+    request.method() == Method::HEAD || prefetches("sec-purpose") || prefetches("purpose")
+}
+
+/// Whether the handler has failed, so that what it was about to show is not shown.
+fn is_failure<B>(answer: &Answer<B>) -> bool {
+    let shows = |response: &ServiceResponse<B>| {
+        !response.status().is_server_error() && response.response().error().is_none()
+    };
+    !answer.as_ref().is_ok_and(shows)
+}
+
 /// The session error that a handler or a middleware has answered with.
 fn session_error<B>(answer: &Answer<B>) -> Option<Error> {
     let error = answer.as_ref().map_or_else(Some, |response| response.response().error());
     error.and_then(|error| error.as_error::<Error>()).cloned()
-}
-
-fn decorate(headers: &mut HeaderMap, set_cookie: &[HeaderValue]) {
-    protect(headers, !set_cookie.is_empty());
-    for value in set_cookie {
-        headers.append(SET_COOKIE, value.clone());
-    }
 }

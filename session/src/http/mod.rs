@@ -3,7 +3,10 @@
 //! Read in this order:
 //!
 //! * `cookie`: reads and writes the session's cookie.
+//! * `carrier`: the id travels in a cookie, or in a header.
+//! * `caching`: keeps caches from giving a response to another visitor.
 //! * `origin`: refuses what pages of other sites send.
+//! * `workers`: notices a middleware that was made once for each worker.
 //! * `site`: what the edge knows of an application: its cookie and its keys.
 //! * `extract`: how handlers, guards and other middleware get the session.
 //! * `signed_in`: handlers and routes for users who are signed in.
@@ -11,11 +14,15 @@
 //! * `respond`: errors as responses.
 //! * `middleware`: carries the request in and the commit out.
 //! * `builder`: what an application may choose.
+//! * `build`: checks that, and makes the middleware.
 //!
 //! Never: a rule about sessions.
 
 pub(crate) mod cookie;
+pub(crate) mod carrier;
+pub(crate) mod caching;
 pub(crate) mod origin;
+mod workers;
 pub(crate) mod site;
 pub(crate) mod extract;
 pub(crate) mod signed_in;
@@ -23,3 +30,4 @@ pub(crate) mod csrf;
 mod respond;
 pub(crate) mod middleware;
 pub(crate) mod builder;
+pub(crate) mod build;

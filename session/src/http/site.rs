@@ -1,42 +1,65 @@
-//! What the edge knows of an application: its cookie, its keys, and whom it trusts.
+//! What the edge knows of an application: where its ids travel, its keys, whom it trusts, and what its responses must say.
 //!
-//! In: a request's headers, or what a commit says about the cookie. Out: the session id that the browser sent, the `Set-Cookie`
-//! header to answer with. Never: a store.
+//! In: a request's head, or what a request did to its session. Out: the session ids that the client sent, the headers to answer with.
+//! Never: a store.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use actix_web::{
+    HttpRequest,
     dev::ServiceRequest,
-    http::header::{HeaderMap, HeaderValue, ORIGIN},
+    http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN},
 };
 
 use super::{
-    cookie::{self, CookieSpec},
+    caching::{Storage, protect},
+    carrier::Carrier,
     origin::Origins,
+    workers::Made,
 };
 use crate::{
     commit::exchange::CookieAction,
     error::{Error, ErrorKind},
     id::{keys::KeyRing, session_id::SessionId},
     sparse::Lines,
+    visit::visit::Visit,
 };
+
+static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
-    pub(crate) cookie: CookieSpec,
-    /// The cookies that browsers may still have from before the domain or the path was changed.
-    pub(crate) retired: Vec<CookieSpec>,
+    pub(crate) carrier: Carrier,
     pub(crate) keys: KeyRing,
     pub(crate) origins: Origins,
     /// Whether the session is loaded before guards and inner middleware run.
     pub(crate) eager: bool,
+    pub(crate) manners: Manners,
+    pub(crate) made: Made,
     pub(crate) lines: Arc<Lines>,
 }
 
+/// What responses say that they need not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    /// Nothing of a user who is signed in is stored anywhere.
+    pub(crate) no_store: bool,
+    /// A browser whose session has ended clears what it has of the site.
+    pub(crate) clear_site_data: bool,
+}
+
+/// What a response must say of the session.
+pub(crate) struct Said {
+    varies_by: (HeaderName, HeaderValue),
+    storage: Storage,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    sets_id: bool,
+}
+
 impl Site {
-    /// The ids in the request's cookies that our keys made, in the browser's order.
+    /// The ids of the request that our keys made, in the client's order.
     pub(crate) fn session_ids(&self, headers: &HeaderMap) -> Vec<SessionId> {
-        let reading = cookie::read(headers, self.cookie.name(), &self.keys);
+        let reading = self.carrier.read(headers, &self.keys);
         if reading.is_flooded
             && let Some(left_out) = self.lines.too_many.due()
         {
@@ -48,33 +71,82 @@ impl Site {
         reading.ids
     }
 
-    /// The error for a request that a page of another site sent.
-    pub(crate) fn refuse(&self, request: &ServiceRequest) -> Error {
+    /// Fails if a page of another site sent the request and it may change something. Pages can make a browser send its cookies along,
+    /// but no id in a header.
+    pub(crate) fn check(&self, request: &ServiceRequest) -> Result<(), Error> {
+        if !self.carrier.is_ambient() || self.origins.allow(request) {
+            return Ok(());
+        }
         let error = Error::new(ErrorKind::CrossOrigin);
         if let Some(left_out) = self.lines.cross_origin.due() {
             let origin = request.headers().get(ORIGIN);
             tracing::warn!(%error, left_out, path = request.path(), ?origin, "a request is refused");
         }
-        error
+        Err(error)
     }
 
-    /// The `Set-Cookie` headers that carry out `action`. Whenever the browser's cookie changes, those that it may still have for a
-    /// retired domain or path go, because it would send them along.
-    pub(crate) fn set_cookie(&self, action: &CookieAction) -> Vec<HeaderValue> {
-        let cookie = match action {
-            CookieAction::Keep => return Vec::new(),
-            CookieAction::Remove => cookie::remove(&self.cookie),
-            CookieAction::Set { id, max_age } => {
-                let value = id.to_cookie(&self.keys);
-                match cookie::set(&self.cookie, &value, *max_age) {
-                    Ok(cookie) => cookie,
-                    Err(error) => {
-                        tracing::error!(%error, "the session cookie could not be written");
-                        return Vec::new();
-                    }
-                }
-            }
-        };
-        self.retired.iter().map(cookie::remove).chain([cookie]).collect()
+    /// This thread begins to serve requests.
+    pub(crate) fn serves(&self) {
+        self.made.serves(self.carrier.name());
+    }
+
+    /// Tells of a middleware that each worker has one of its own of; called with the first request of a worker.
+    pub(crate) fn tell_of_workers(&self) {
+        if self.made.is_of_one_worker() {
+            tracing::warn!(
+                "a session middleware was made for each worker, so with a `MemoryStore` each worker has sessions of its own, and a visitor's comes and goes; make it before `HttpServer::new`, and `.wrap(sessions.clone())` in the closure"
+            );
+        }
+    }
+
+    /// Tells of a `Secure` cookie that goes out over plain HTTP, once.
+    pub(crate) fn tell_of_plain_http(&self, request: &HttpRequest) {
+        let Carrier::Cookie { cookie, .. } = &self.carrier else { return };
+        if cookie.is_secure() && is_plain(request) && !self.lines.plain_http.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a `Secure` session cookie was sent over plain HTTP, where browsers drop it, some even on localhost; serve HTTPS, let the proxy in front send `X-Forwarded-Proto`, or call `dangerous_insecure_cookie` for development"
+            );
+        }
+    }
+
+    /// What the response must say of the session of `visit`, whose head is sent now.
+    pub(crate) fn say(&self, visit: &Visit, is_signed_in: bool) -> Said {
+        let (name, value) = self.carrier.varies_by();
+        let action = visit.send_head();
+        let mut headers = self.carrier.write(&action, &self.keys);
+        let is_kept_nowhere = !headers.is_empty() || (is_signed_in && self.manners.no_store);
+        if self.manners.clear_site_data && visit.has_ended() {
+            // Not "cookies", which would end the sessions of sibling hosts too.
+            headers.push((CLEAR_SITE_DATA.clone(), HeaderValue::from_static("\"cache\", \"storage\"")));
+        }
+        Said {
+            varies_by: (name.clone(), value),
+            storage: if is_kept_nowhere { Storage::Nobody } else { Storage::Browser },
+            headers,
+            sets_id: matches!(action, CookieAction::Set { .. }),
+        }
+    }
+}
+
+/// Whether a request has come over the network without TLS, and no proxy says that it ended it.
+fn is_plain(request: &HttpRequest) -> bool {
+    let forwarded = ["forwarded", "x-forwarded-proto", "x-forwarded-for", "via"];
+    let is_forwarded = forwarded.iter().any(|name| request.headers().contains_key(*name));
+    request.peer_addr().is_some() && !is_forwarded && request.connection_info().scheme() == "http"
+}
+
+impl Said {
+    /// Whether the client gets another id.
+    pub(crate) fn sets_id(&self) -> bool {
+        self.sets_id
+    }
+
+    /// Puts it into the headers of the response.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let (name, value) = &self.varies_by;
+        protect(headers, (name, value.clone()), self.storage);
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
     }
 }

@@ -4,8 +4,8 @@
 //! token is kept.
 //!
 //! The secret of a session is a MAC of its id under a key of the application. The id has another verifier after a sign-in or a renewal,
-//! and then no token of before is valid (OWASP ASVS 5.0 3.5.1, 7.2.4). Each token is that secret XORed with random bytes and those bytes
-//! before it, so no two are alike, and the length of compressed responses tells nothing about the secret (BREACH).
+//! and then no token of before is valid (OWASP ASVS 5.0 3.5.1, 7.2.4). Each token is random bytes, and that secret with those bytes
+//! mixed in by XOR, so no two are alike, and the length of compressed responses tells nothing about the secret (BREACH).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 

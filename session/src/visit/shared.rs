@@ -22,7 +22,8 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
     pub(crate) rules: Rules,
-    pub(crate) csrf: KeyRing,
+    /// For the tokens of pages; `None` if no page of another site can make a client send its id.
+    pub(crate) csrf: Option<KeyRing>,
     /// Where browsers are sent to sign in.
     pub(crate) sign_in_page: Option<Arc<str>>,
     pub(crate) known: Arc<Known>,
@@ -34,7 +35,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(store: BoundedStore, rules: Rules, csrf: KeyRing, schemas: Schemas) -> Self {
+    pub(crate) fn new(store: BoundedStore, rules: Rules, csrf: Option<KeyRing>, schemas: Schemas) -> Self {
         Self {
             store,
             rules,

@@ -43,6 +43,8 @@ pub(crate) struct Visit {
     pub(super) loading: RefCell<Loading>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
     last: RefCell<Option<WeakBegun<Done>>>,
+    /// Nobody sees the response, so flash fields are read and not cleared.
+    keeps_flashes: Cell<bool>,
     /// Closures are running again. What they do to the session was recorded the first time.
     replaying: Cell<bool>,
     pub(super) ledger: RefCell<Ledger>,
@@ -55,6 +57,7 @@ impl Visit {
             stamps: Stamps::default(),
             loading: RefCell::default(),
             last: RefCell::new(None),
+            keeps_flashes: Cell::new(false),
             replaying: Cell::new(false),
             ledger: RefCell::new(Ledger::new()),
         })
@@ -139,6 +142,11 @@ impl Visit {
         self.ledger.borrow().public_id()
     }
 
+    /// Whether the request has ended its session.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ledger.borrow().has_ended()
+    }
+
     /// Whether the next commit gives the browser another id.
     pub(crate) fn changes_id(&self) -> bool {
         self.ledger.borrow().changes_id()
@@ -146,15 +154,16 @@ impl Visit {
 
     /// A token for the pages of the session, if there is one.
     pub(crate) fn csrf_token(&self) -> Result<Option<String>, Error> {
-        let Some(id) = self.ledger.borrow().id() else { return Ok(None) };
-        let token = csrf_token(&id, &self.shared.csrf, self.shared.rules.random);
+        let (Some(id), Some(keys)) = (self.ledger.borrow().id(), &self.shared.csrf) else { return Ok(None) };
+        let token = csrf_token(&id, keys, self.shared.rules.random);
         token.map(Some).map_err(|NoRandomness| Error::new(ErrorKind::NoRandomness))
     }
 
     /// Whether `text` is a token of the session that the request came with. Without a session there is nothing to protect.
     pub(crate) fn accepts_csrf_token(&self, text: &str) -> bool {
         let id = self.ledger.borrow().came_with();
-        id.is_none_or(|id| is_csrf_token(text, &id, &self.shared.csrf))
+        let Some(keys) = &self.shared.csrf else { return true };
+        id.is_none_or(|id| is_csrf_token(text, &id, keys))
     }
 
     // ── what handles do ──
@@ -171,7 +180,23 @@ impl Visit {
 
     /// Records that the flash field `place` was taken.
     pub(crate) fn take(&self, place: Place, caller: &'static Location<'static>) {
-        self.record(Affects::Section(place.schema), |ledger| ledger.take(place, caller));
+        if !self.keeps_flashes.get() {
+            self.record(Affects::Section(place.schema), |ledger| ledger.take(place, caller));
+        }
+    }
+
+    /// Nobody will see the response, so what is taken from here on stays.
+    pub(crate) fn keep_flashes(&self) {
+        self.keeps_flashes.set(true);
+    }
+
+    /// Nobody sees what was taken, so what is not stored of that stays.
+    pub(crate) fn put_flashes_back(&self) {
+        let forgotten = self.ledger.borrow_mut().forget_takes();
+        if !forgotten.is_empty() {
+            drop(forgotten);
+            self.replay();
+        }
     }
 
     /// Records a closure that has run on the handle's own value.

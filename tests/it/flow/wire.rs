@@ -117,9 +117,10 @@ impl Drop for Server {
     }
 }
 
+/// A request as a proxy passes it on that ends TLS.
 pub(super) fn request(path: &str, lines: &[&[u8]], connection: &str) -> Vec<u8> {
-    let mut bytes =
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n").into_bytes();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n");
+    let mut bytes = [head.as_bytes(), b"X-Forwarded-Proto: https\r\n"].concat();
     for line in lines {
         bytes.extend_from_slice(line);
         bytes.extend_from_slice(b"\r\n");

@@ -3,6 +3,7 @@
 //! No test depends on a sleep: handlers wait at gates, store calls wait at a switch, and everything else is polled until a deadline that
 //! only a broken library reaches.
 
+mod caching;
 mod client;
 mod disconnect;
 mod expiry;
@@ -15,6 +16,7 @@ mod overlap;
 pub(crate) mod place;
 mod renewal;
 mod stream;
+mod warnings;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@
 
 mod cluster;
 pub(crate) mod guarded;
+mod nginx;
 mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
     cluster::{RedisCluster, shared_cluster},
+    nginx::Nginx,
     postgres::{Postgres, shared_postgres},
     redis::{Redis, shared_redis},
     replicated::{Replicated, shared_replicated},

@@ -4,8 +4,6 @@
 
 use super::*;
 
-use actix_web::http::header::HeaderName;
-
 use crate::id::{keys::Key, random::Randomness};
 
 mod reading;
@@ -89,6 +87,16 @@ fn mistakes() -> Vec<(CookieOptions, CookieError, &'static str)> {
     let mut all = vec![
         (
             CookieOptions { same_site: SameSite::None, insecure: true, ..options() },
+            CookieError::NoneNeedsSecure,
+            "use `SameSite::Lax`",
+        ),
+        (
+            CookieOptions { partitioned: true, ..options() },
+            CookieError::PartitionedNeedsNone,
+            "add `.cookie_same_site(SameSite::None)`",
+        ),
+        (
+            CookieOptions { partitioned: true, same_site: SameSite::None, insecure: true, ..options() },
             CookieError::NoneNeedsSecure,
             "use `SameSite::Lax`",
         ),
@@ -211,67 +219,17 @@ fn max_age_is_at_least_a_second_and_at_most_400_days() {
 }
 
 #[test]
+fn a_partitioned_cookie_is_removed_as_it_was_set() {
+    let spec = spec(&CookieOptions { partitioned: true, same_site: SameSite::None, ..options() });
+    let attributes = "Path=/; Secure; HttpOnly; SameSite=None; Partitioned";
+    assert_eq!(text(&set(&spec, "v", None).unwrap()), format!("__Host-sid=v; {attributes}"));
+    assert_eq!(text(&remove(&spec)), format!("__Host-sid=; {attributes}; Max-Age=0"));
+}
+
+#[test]
 fn debug_shows_no_part_of_the_value() {
     let header = set(&spec(&options()), "secret", None).unwrap();
     assert!(!format!("{header:?}").contains("secret"));
-}
-
-#[test]
-fn vary_names_the_cookie_once() {
-    let cases: [(&[&str], &[&str]); 8] = [
-        (&[], &["Cookie"]),
-        (&["Cookie"], &["Cookie"]),
-        (&["cOOKIE"], &["cOOKIE"]),
-        (&["*"], &["*"]),
-        (&["Accept"], &["Accept", "Cookie"]),
-        (&["Accept,\tcookie , Origin"], &["Accept,\tcookie , Origin"]),
-        (&["Accept", "Origin, Cookie"], &["Accept", "Origin, Cookie"]),
-        (&["Cookie2, X-Cookie"], &["Cookie2, X-Cookie", "Cookie"]),
-    ];
-    for (before, after) in cases {
-        let mut headers = HeaderMap::new();
-        for line in before {
-            headers.append(VARY, HeaderValue::from_static(line));
-        }
-        for _ in 0..2 {
-            protect(&mut headers, false);
-            assert_eq!(headers.get_all(VARY).map(text).collect::<Vec<_>>(), after);
-        }
-        assert!(!headers.contains_key(CACHE_CONTROL));
-    }
-}
-
-#[test]
-fn no_shared_cache_stores_what_depends_on_a_session() {
-    for (before, after) in [
-        (&[][..], &[][..]),
-        (&["no-store"], &["no-store"]),
-        (&["private"], &["private"]),
-        (&["No-Cache"], &["private, No-Cache"]),
-        (&["max-age=60"], &["private, max-age=60"]),
-        (&["public, max-age=3600"], &["private, max-age=3600"]),
-        (&["PUBLIC", "max-age=3600, S-MaxAge = 10"], &["private, max-age=3600"]),
-        (&["private=\"set-cookie, x\", immutable"], &["private, no-cache"]),
-        (&["public"], &["private"]),
-        (&["public,,"], &["private"]),
-    ] {
-        let mut headers = HeaderMap::new();
-        for line in before {
-            headers.append(CACHE_CONTROL, HeaderValue::from_static(line));
-        }
-        protect(&mut headers, false);
-        assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), after, "{before:?}");
-        protect(&mut headers, true);
-        assert_eq!(headers.get_all(CACHE_CONTROL).map(text).collect::<Vec<_>>(), ["no-store"]);
-    }
-    // Other fields that let a cache store it.
-    for name in ["cdn-cache-control", "surrogate-control", "expires"] {
-        let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("max-age=60"));
-        protect(&mut headers, false);
-        assert_eq!(headers.get(CACHE_CONTROL).map(text), (name == "expires").then_some("private"), "{name}");
-        assert_eq!(headers.contains_key(name), name == "expires");
-    }
 }
 
 #[test]

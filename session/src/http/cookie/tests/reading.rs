@@ -1,5 +1,7 @@
 //! What a `Cookie` header says, whatever it says.
 
+use actix_web::http::header::VARY;
+
 use super::*;
 use proptest::{collection::vec, prelude::*};
 
