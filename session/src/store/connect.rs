@@ -10,7 +10,7 @@ use super::{any::AnyStore, memory::MemoryStore};
 const MOST_IN_MEMORY: usize = 100_000;
 
 /// The forms of a URL, their schemes, and the feature that each needs.
-const FORMS: [(&str, &[&str], Option<&str>); 7] = [
+const FORMS: [(&str, &[&str], Option<&str>); 8] = [
     ("memory:", &["memory"], None),
     ("sqlite:PATH", &["sqlite"], Some("sqlite")),
     ("postgres://USER:PASSWORD@HOST/DATABASE", &["postgres", "postgresql"], Some("postgres")),
@@ -18,6 +18,7 @@ const FORMS: [(&str, &[&str], Option<&str>); 7] = [
     ("rediss://HOST (TLS)", &["rediss"], Some("redis")),
     ("redis-sentinel://HOST,HOST/SERVICE", &["redis-sentinel", "rediss-sentinel"], Some("redis")),
     ("redis-cluster://HOST,HOST", &["redis-cluster", "rediss-cluster"], Some("redis")),
+    ("redis+unix:///PATH", &["redis+unix", "unix"], Some("redis")),
 ];
 
 /// Opens the store that `url` names.
@@ -30,6 +31,7 @@ const FORMS: [(&str, &[&str], Option<&str>); 7] = [
 /// | `redis://..`, `rediss://..` (TLS) | `RedisStore`, one server | `redis` |
 /// | `redis-sentinel://HOST,HOST/SERVICE` | `RedisStore`, the primary that Sentinels name | `redis` |
 /// | `redis-cluster://HOST,HOST` | `RedisStore`, a Cluster | `redis` |
+/// | `redis+unix:///PATH` | `RedisStore`, one server behind a Unix socket | `redis` |
 ///
 /// ```
 /// use actix_typed_session::{Key, SessionMiddleware, store};

@@ -14,6 +14,7 @@
 //! | `index`, `scan`, `abilities` | optional abilities: a principal's sessions, all selectors; announcing them |
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 //! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
+//! | `tls` | certificates for the engines that connect to a server |
 //! | `memory`, `sqlite`, `postgres`, `redis` | one folder per engine; each opens with its own map |
 //! | `connect` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
@@ -30,6 +31,8 @@ pub(crate) mod any;
 pub(crate) mod sweep;
 pub(crate) mod breaker;
 pub(crate) mod bounded;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) mod tls;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -49,6 +52,8 @@ pub use self::postgres::PostgresStore;
 pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use self::tls::TlsFileError;
 pub use self::{
     abilities::Abilities,
     any::AnyStore,

@@ -26,7 +26,7 @@ pub(crate) async fn shared_cluster() -> Option<&'static RedisCluster> {
 }
 
 /// The nodes talk to each other on a port that is 10000 higher.
-fn free_ports() -> u16 {
+pub(crate) fn free_ports() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -7,6 +7,7 @@
 //! the environment has `CI`, it fails. In `conformance_tests!`, the harness can be
 //! `match harness() { Some(harness) => harness, None => return }`.
 
+mod certificates;
 mod cluster;
 pub(crate) mod guarded;
 mod nginx;
@@ -28,7 +29,8 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
-    cluster::{RedisCluster, shared_cluster},
+    certificates::Certificates,
+    cluster::{RedisCluster, free_ports, shared_cluster},
     nginx::Nginx,
     postgres::{Postgres, shared_postgres},
     redis::{Redis, shared_redis},
@@ -51,7 +53,7 @@ pub(crate) fn unique_name() -> String {
 }
 
 /// A port on which nothing listens at the moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 

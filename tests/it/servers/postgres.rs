@@ -1,7 +1,7 @@
 //! A PostgreSQL server.
 //!
 //! In: `postgres` and `initdb`. Out: URLs of databases, and control of its processes. Never runs as root (PostgreSQL refuses to), never uses a
-//! Unix socket, and never waits for the disk, because no test is about a crash of the machine.
+//! Unix socket outside of its folder, and never waits for the disk, because no test is about a crash of the machine.
 
 use std::{
     fs,
@@ -106,10 +106,11 @@ impl Postgres {
     fn spawn(&self) {
         let data = self.data().to_str().unwrap().to_owned();
         let port = format!("port={}", self.port);
+        let sockets = format!("unix_socket_directories={}", self.socket_folder().display());
         let settings = [
             port.as_str(),
             "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
+            &sockets,
             "max_connections=300",
             "shared_buffers=16MB",
             // `synchronous_commit` stays on: what was acknowledged must survive the end of the processes.
@@ -123,6 +124,11 @@ impl Postgres {
 
     fn data(&self) -> PathBuf {
         self.guarded.folder().join("data")
+    }
+
+    /// The folder with its Unix socket.
+    pub(crate) fn socket_folder(&self) -> &Path {
+        self.guarded.folder()
     }
 
     /// Waits until the server answers or has ended. A foreign server on this port would answer with another folder.

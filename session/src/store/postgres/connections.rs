@@ -4,7 +4,9 @@
 //! statement on a connection that has ended, and never sends one again that may have been executed.
 
 use std::{
+    fs,
     future::{Future, poll_fn},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Poll,
     time::Duration,
@@ -81,15 +83,23 @@ impl Connections {
     /// Checks that something listens at the address. A pool would wait for it, and then not say why it failed.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
         let (host, port) = (self.options.get_host(), self.options.get_port());
-        if self.options.get_socket().is_some() || host.starts_with('/') {
-            return Ok(());
-        }
-        let why = match timeout(self.wait, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => return Ok(()),
+        let socket = self.options.get_socket().map(PathBuf::as_path);
+        let folder = socket.or_else(|| host.starts_with('/').then(|| Path::new(host)));
+        let socket = folder.map(|folder| folder.join(format!(".s.PGSQL.{port}")));
+        let address =
+            socket.as_ref().map_or_else(|| format!("{host}:{port}"), |path| path.display().to_string());
+        let connect = async {
+            match socket {
+                Some(path) => fs::metadata(path).map(|_| ()),
+                None => TcpStream::connect((host, port)).await.map(|_| ()),
+            }
+        };
+        let why = match timeout(self.wait, connect).await {
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
-        Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{host}:{port}: {why}")))
+        Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{address}: {why}")))
     }
 
     pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(PgListener, Instant)>> {

@@ -7,7 +7,18 @@ use std::borrow::Cow;
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::{
+    error::{StoreError, StoreErrorKind},
+    tls::{Words, advice},
+};
+
+/// How the settings for TLS are called.
+const WORDS: Words = Words {
+    ca: "sslrootcert",
+    client: "`sslcert` and `sslkey`",
+    lone: "make one with `basicConstraints=critical,CA:FALSE`",
+    plain: "check the address and `sslmode`",
+};
 
 /// Why a statement has no result.
 #[derive(Debug)]
@@ -108,6 +119,9 @@ pub(super) fn refused(error: sqlx::Error) -> StoreError {
 
 /// Adds PostgreSQL's message, but neither its details nor its messages about data (classes 22 and 23), because these quote values.
 fn said(kind: StoreErrorKind, error: sqlx::Error) -> StoreError {
+    if let Some(advice) = advice(&error, WORDS) {
+        return StoreError::new(kind).with_source(format!("{error}; {advice}"));
+    }
     StoreError::new(kind).with_source(match (&error, code(&error)) {
         (sqlx::Error::Database(said), Some(code)) if !code.starts_with("22") && !code.starts_with("23") => {
             format!("PostgreSQL: {} ({code})", said.message()).into()

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `failure`, `connections` | the meaning of errors; connections, and whether a statement was executed |
 //! | `rows`, `statements` | values and records; the SQL, which agrees with `Record::apply` |
-//! | `names`, `url`, `open_error`, `options` | the names of the tables; the settings, and what can be wrong with them |
+//! | `names`, `open_error`, `url`, `options` | the names of the tables; the settings, and what can be wrong with them |
 //! | `layout` | creating and migrating the tables |
 //! | `home`, `store` | the thread that owns the connections; the store |
 //! | this file | the store contract |
@@ -40,8 +40,8 @@ mod connections;
 mod rows;
 mod statements;
 mod names;
-mod url;
 mod open_error;
+mod url;
 mod options;
 mod layout;
 mod home;

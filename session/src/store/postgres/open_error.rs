@@ -4,8 +4,28 @@
 
 use std::io;
 
-use super::{names::LONGEST_NAME, url::PARAMETERS};
-use crate::store::error::StoreError;
+use super::names::LONGEST_NAME;
+use crate::store::{error::StoreError, tls::TlsFileError};
+
+/// The parameters that a URL may have.
+pub(super) const PARAMETERS: [&str; 16] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
 
 /// Why a PostgreSQL store could not be opened. No message shows a password.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +45,17 @@ pub enum OpenError {
     /// A parameter of the URL has an invalid value.
     #[error("invalid value for `{0}` in the PostgreSQL URL{hint}", hint = hint(.0))]
     Value(String),
+    /// The URL names certificates to verify the server with, and a mode that does not verify it.
+    #[error(
+        "`sslrootcert` names certificates to verify the server with, and `sslmode` says not to; write sslmode=verify-full, or neither"
+    )]
+    Unverified,
+    /// The certificate of the client is named without its key, or the key without the certificate.
+    #[error("`sslcert` and `sslkey` belong together; write both, or neither")]
+    ClientCertificate,
+    /// A file for TLS cannot be used.
+    #[error("TLS is not possible: {0}")]
+    Tls(#[from] TlsFileError),
     /// The name of the schema or the table is not valid.
     #[error(
         "{0:?} is not valid as the name of a schema or a table; use at most {LONGEST_NAME} ASCII letters, digits and _, not beginning with a digit"

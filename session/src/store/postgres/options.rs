@@ -2,20 +2,15 @@
 //!
 //! In: a URL and settings. Out: [`PostgresOptions`], or what is wrong with the URL. Never: I/O.
 
-use std::{fmt, str::FromStr as _, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
-
-use super::{
-    names::Names,
-    open_error::OpenError,
-    url::{invalid_value, unknown_parameter},
-};
+use super::{names::Names, open_error::OpenError, url::Target};
+use crate::store::tls::ClientFiles;
 
 /// How to open a [`PostgresStore`](crate::store::PostgresStore); every setting but the URL has a default.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    pub(super) connect: PgConnectOptions,
+    pub(super) target: Target,
     pub(super) names: Names,
     pub(super) max_connections: u32,
     pub(super) connect_timeout: Duration,
@@ -25,21 +20,8 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The default settings for the database at `url`.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
-        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(OpenError::Url);
-        }
-        // Otherwise a part of the password would be looked up as a host.
-        if url.split('?').next().unwrap_or_default().matches('@').count() > 1 {
-            return Err(OpenError::AtSign);
-        }
-        if let Some(unknown) = unknown_parameter(url) {
-            return Err(OpenError::Parameter(unknown));
-        }
-        // The error of sqlx may quote the URL, so it is dropped.
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| invalid_value(url).map_or(OpenError::Url, OpenError::Value))?;
         Ok(Self {
-            connect: connect.disable_statement_logging(),
+            target: Target::parse(url)?,
             names: Names { schema: None, table: "typed_session".to_owned() },
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
@@ -58,6 +40,32 @@ impl PostgresOptions {
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.names.table = name.into();
+        self
+    }
+
+    /// Trusts the certificates in this PEM file, in addition to those of the operating system; as `?sslrootcert=` in the URL.
+    ///
+    /// The file has the certificate of the authority that signed the server's certificate, or the certificate of the server itself if that is
+    /// signed by nobody else; then it must not be marked as one of an authority. It is read again for each connection. Without `sslmode` in
+    /// the URL, the mode is then `verify-full`.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::PostgresStore;
+    /// let options = PostgresStore::options("postgres://shop@db.example/shop")?.ca_file("/etc/postgresql/ca.crt");
+    /// # Ok::<(), actix_typed_session::store::postgres::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn ca_file(mut self, certificates: impl Into<PathBuf>) -> Self {
+        self.target.tls.files.ca = Some(certificates.into());
+        self
+    }
+
+    /// Shows the server the certificate in one PEM file, whose key is in the other, as `?sslcert=` and `&sslkey=` in the URL do. The files
+    /// are read again for each connection, so a certificate can be renewed while the process runs.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let (certificate, key) = (certificate.into(), key.into());
+        self.target.tls.files.client = Some(ClientFiles { certificate, key });
         self
     }
 

@@ -81,7 +81,8 @@ impl PostgresOptions {
     /// When a name is not valid, the server cannot be reached, or the tables cannot be used or created; the message says what to do.
     pub async fn open(self) -> Result<PostgresStore, OpenError> {
         self.names.check().map_err(OpenError::Name)?;
-        let connections = Connections::new(self.connect, self.max_connections, self.connect_timeout);
+        let server = self.target.tls.apply(self.target.server)?;
+        let connections = Connections::new(server, self.max_connections, self.connect_timeout);
         let home = Home::start(connections).await.map_err(OpenError::Thread)?;
         let tables = home.prepare(self.names).await?;
         let statements = Arc::new(Statements::on(&tables.table));
@@ -109,8 +110,12 @@ impl PostgresStore {
     }
 
     /// The settings for the database at `url`, `postgres://user:password@host:port/database`. Parts that the URL leaves out are taken from
-    /// libpq's environment variables (`PGHOST`, `PGPASSWORD`, ..). `?sslmode=verify-full` encrypts the connection and verifies the
-    /// server's certificate against those of the operating system, or against `&sslrootcert=file`.
+    /// libpq's environment variables (`PGHOST`, `PGPASSWORD`, ..). `postgres:///database?host=/run/postgresql` connects to a Unix socket.
+    ///
+    /// `?sslmode=verify-full` encrypts the connection and verifies the server: its name, and its certificate against those of the operating
+    /// system. `?sslrootcert=/etc/postgresql/ca.crt` alone does the same, and also trusts the certificates in that file.
+    /// `&sslcert=..&sslkey=..` name the certificate of the client. As in libpq, the default mode encrypts if the server can and verifies
+    /// nothing, and `require` verifies only with an `sslrootcert`.
     ///
     /// # Errors
     /// When the URL is not valid or has an unknown parameter; the message says what to write.

@@ -39,7 +39,9 @@ pub(super) enum Ended {
     Closed,
     #[error("the Redis server did not answer in time")]
     Silent,
-    #[error("what came is not a reply of Redis; see whether the address is that of a Redis server")]
+    #[error(
+        "what came is not a reply of Redis; see whether the address is that of a Redis server, and whether it expects TLS (`rediss`)"
+    )]
     Malformed,
     #[error("the connection to the Redis server broke: {0}")]
     Broken(#[source] Arc<IoError>),

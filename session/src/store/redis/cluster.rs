@@ -8,7 +8,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use super::{resp::Reply, url::Endpoint};
+use super::{endpoint::Endpoint, resp::Reply};
 
 const SLOTS: u16 = 16384;
 
@@ -70,12 +70,12 @@ fn parse(range: &Reply, from: &Endpoint) -> Option<(u16, u16, Endpoint)> {
         return None;
     };
     let [host, Reply::Integer(port), ..] = master.as_slice() else { return None };
-    let host = match host {
-        Reply::BulkString(name) if !name.is_empty() => std::str::from_utf8(name).ok()?.into(),
+    let port = u16::try_from(*port).ok()?;
+    let endpoint = match host {
+        Reply::BulkString(name) if !name.is_empty() => Endpoint::tcp(std::str::from_utf8(name).ok()?, port),
         // The server does not know its own name, which is the name that was asked.
-        _ => from.host.clone(),
+        _ => from.beside(port)?,
     };
-    let endpoint = Endpoint { host, port: u16::try_from(*port).ok()? };
     Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, endpoint))
 }
 
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_over_and_a_redirection_corrects_it() {
-        let (slots, from) = (Slots::unknown(), Endpoint { host: "a".into(), port: 7 });
+        let (slots, from) = (Slots::unknown(), Endpoint::tcp("a", 7));
         let master = |host: &str, port| {
             Reply::Array(vec![
                 Reply::BulkString(Bytes::copy_from_slice(host.as_bytes())),
@@ -107,7 +107,7 @@ mod tests {
         assert!(!slots.learn(&Reply::SimpleString("OK".into()), &from));
         let answer = Reply::Array(vec![range(0, 99, master("", 7)), range(100, 16383, master("b", 8))]);
         assert!(slots.learn(&answer, &from));
-        let (a, b) = (from.clone(), Endpoint { host: "b".into(), port: 8 });
+        let (a, b) = (from.clone(), Endpoint::tcp("b", 8));
         assert_eq!(
             [0, 99, 100, 16383].map(|slot| slots.master(slot)),
             [&a, &a, &b, &b].map(|e| Some(e.clone()))

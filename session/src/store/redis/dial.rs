@@ -6,25 +6,26 @@
 use std::{
     error::Error,
     io::{Error as IoError, ErrorKind as IoErrorKind},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::spawn_blocking,
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
-};
+use tokio_rustls::TlsConnector;
 
 use super::{
     connection::Connection,
+    endpoint::{Credentials, Endpoint},
     resp::{Commands, Reply, ServerError},
-    url::{Credentials, Endpoint},
 };
+use crate::store::tls::{TlsFileError, TlsFiles, Words, advice};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -42,24 +43,38 @@ impl NoConnection {
     }
 }
 
-/// The system's certificates cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the system has no root certificates")]
-pub(super) struct NoCertificates;
+/// How the settings for TLS are called.
+const WORDS: Words = Words {
+    ca: "cacert",
+    client: "`cert` and `key`",
+    lone: "name the file with it in `cacert`",
+    plain: "write the port for TLS, or `redis` in place of `rediss`",
+};
 
-/// TLS with the system's root certificates. The crypto provider is named, because the application may have installed another one.
-pub(super) fn tls() -> Result<TlsConnector, NoCertificates> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(NoCertificates);
+/// TLS with every server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    files: TlsFiles,
+    connector: TlsConnector,
+}
+
+impl Tls {
+    pub(super) fn with(files: TlsFiles) -> Result<Self, TlsFileError> {
+        Ok(Self { connector: connector(&files)?, files })
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| NoCertificates)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+
+    /// Reads named files again for each connection, because certificates are replaced while a process runs.
+    async fn connector(&self) -> Result<TlsConnector, Source> {
+        if self.files == TlsFiles::default() {
+            return Ok(self.connector.clone());
+        }
+        let files = self.files.clone();
+        Ok(spawn_blocking(move || connector(&files)).await??)
+    }
+}
+
+fn connector(files: &TlsFiles) -> Result<TlsConnector, TlsFileError> {
+    Ok(TlsConnector::from(Arc::new(files.config()?)))
 }
 
 /// The settings for connecting to any of the servers.
@@ -67,7 +82,7 @@ pub(super) fn tls() -> Result<TlsConnector, NoCertificates> {
 pub(super) struct Dialer {
     pub(super) credentials: Credentials,
     pub(super) database: i64,
-    pub(super) tls: Option<TlsConnector>,
+    pub(super) tls: Option<Tls>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     pub(super) serves: Serves,
@@ -104,21 +119,31 @@ const OLDEST: (u32, u32) = (6, 2);
 
 impl Dialer {
     pub(super) async fn dial(&self, endpoint: &Endpoint) -> Result<Connection, NoConnection> {
-        let late = || IoError::from(IoErrorKind::TimedOut).into();
+        // A server without TLS waits for the end of what it takes for a command.
+        let late = || match self.tls {
+            None => IoError::from(IoErrorKind::TimedOut).into(),
+            Some(_) => {
+                format!("timed out; if the server does not speak TLS at this address, {}", WORDS.plain).into()
+            }
+        };
         timeout(self.connect_timeout, self.connect(endpoint))
             .await
             .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| NoConnection::new(endpoint, error))
+            .map_err(|error| NoConnection::new(endpoint, explained(error)))
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Source> {
-        let stream = TcpStream::connect((&*endpoint.host, endpoint.port)).await?;
+        let (host, port) = match endpoint {
+            Endpoint::Tcp { host, port } => (host, *port),
+            Endpoint::Unix(path) => return self.greet(unix(path).await?).await,
+        };
+        let stream = TcpStream::connect((&**host, port)).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.greet(stream).await,
             Some(tls) => {
-                let name = ServerName::try_from(endpoint.host.to_string())?;
-                self.greet(tls.connect(name, stream).await?).await
+                let name = ServerName::try_from(host.to_string())?;
+                self.greet(tls.connector().await?.connect(name, stream).await?).await
             }
         }
     }
@@ -165,6 +190,24 @@ impl Dialer {
             _ => error.clone().into(),
         }
     }
+}
+
+/// The same error; if a handshake caused it, with what to do.
+fn explained(error: Source) -> Source {
+    match advice(&*error, WORDS) {
+        Some(advice) => format!("{error}; {advice}").into(),
+        None => error,
+    }
+}
+
+#[cfg(unix)]
+async fn unix(path: &Path) -> Result<tokio::net::UnixStream, Source> {
+    Ok(tokio::net::UnixStream::connect(path).await?)
+}
+
+#[cfg(not(unix))]
+async fn unix(_: &Path) -> Result<TcpStream, Source> {
+    Err(IoError::from(IoErrorKind::Unsupported).into())
 }
 
 impl Serves {

@@ -9,12 +9,12 @@ use tokio::time::sleep;
 
 use super::{
     connection::{Connection, Fault},
+    endpoint::Endpoint,
     failure::{Failure, Refusal},
     links::{Links, Purpose},
     resp::{Commands, Reply},
     script::{Call, Form},
     topology::Topology,
-    url::Endpoint,
 };
 
 /// How long a call is repeated while servers refuse it for the moment. Shorter than the deadlines of a request, so that the result is

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use super::{resp::ServerError, url::Endpoint};
+use super::{endpoint::Endpoint, resp::ServerError};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 type Source = Box<dyn Error + Send + Sync>;
@@ -99,8 +99,8 @@ impl Refusal {
 /// Parses `<code> <slot> <host>:<port>`. A server that does not know its own name leaves out the host.
 fn endpoint(text: &str, from: &Endpoint) -> Option<Endpoint> {
     let (host, port) = text.split_ascii_whitespace().nth(2)?.rsplit_once(':')?;
-    let host = if host.is_empty() { from.host.clone() } else { host.into() };
-    Some(Endpoint { host, port: port.parse().ok()? })
+    let port = port.parse().ok()?;
+    if host.is_empty() { from.beside(port) } else { Some(Endpoint::tcp(host, port)) }
 }
 
 #[cfg(test)]
@@ -108,12 +108,12 @@ mod tests {
     use super::*;
 
     fn said(reply: &str) -> Refusal {
-        Refusal::of(&ServerError::new(reply), &Endpoint { host: "asked".into(), port: 1 })
+        Refusal::of(&ServerError::new(reply), &Endpoint::tcp("asked", 1))
     }
 
     #[test]
     fn replies_of_servers_say_what_to_do() {
-        let at = |host: &str, port| Some(Endpoint { host: host.into(), port });
+        let at = |host: &str, port| Some(Endpoint::tcp(host, port));
         let cases = [
             ("NOSCRIPT No matching script.", Refusal::NoScript),
             ("READONLY You can't write against a read only replica.", Refusal::ReadOnly),

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     connection::Connection,
     dial::{Dialer, NoConnection},
-    url::Endpoint,
+    endpoint::Endpoint,
 };
 
 #[cfg(test)]

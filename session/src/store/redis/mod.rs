@@ -6,7 +6,7 @@
 //!
 //! | Files | What they hold |
 //! |---|---|
-//! | `url` | servers, credentials and prefix from a URL |
+//! | `url_error`, `endpoint`, `url` | servers, credentials, files for TLS and prefix from a URL |
 //! | `resp`, `carrier`, `connection` | commands and replies as bytes; the task that carries them; one connection for many callers |
 //! | `dial`, `links` | connecting; the connections of each runtime to each server |
 //! | `cluster`, `topology` | which server has a Redis key: single, Sentinel, Cluster |
@@ -34,9 +34,11 @@ use crate::{
 pub use self::{
     options::{ConnectError, RedisOptions},
     store::RedisStore,
-    url::{PrefixError, UrlError},
+    url_error::{PrefixError, UrlError},
 };
 
+mod url_error;
+mod endpoint;
 mod url;
 mod resp;
 mod carrier;

@@ -2,16 +2,19 @@
 //!
 //! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never shows a password in `Debug` or in an error.
 
-use std::{sync::Mutex, time::Duration};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 
 use super::{
     cluster::Slots,
-    dial::{self, Dialer, Serves},
+    dial::{Dialer, Serves, Tls},
     driver::{Driver, Wait},
+    endpoint::Endpoint,
     links::Links,
     topology::{self, Topology},
-    url::{Endpoint, Kind, PrefixError, Target, UrlError},
+    url::{Kind, Target},
+    url_error::{PrefixError, UrlError},
 };
+use crate::store::tls::{ClientFiles, TlsFileError, TlsFiles};
 
 /// The prefix of Redis keys, unless the URL or [`RedisOptions::prefix`] sets another one.
 const PREFIX: &str = "session:";
@@ -29,11 +32,12 @@ pub enum ConnectError {
     /// The prefix is not valid.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
-    /// The URL asks for TLS, and the system has no root certificates.
-    #[error(
-        "the system has no root certificates; install them, or name a file with certificates in `SSL_CERT_FILE`"
-    )]
-    Certificates,
+    /// A file for TLS cannot be used.
+    #[error("TLS is not possible: {0}")]
+    Tls(#[from] TlsFileError),
+    /// Files for TLS are named, and the URL does not ask for it.
+    #[error("there are files for TLS, which the URL does not ask for; write `rediss` in place of `redis`")]
+    WithoutTls,
     /// No server answers, or none accepts the connection.
     #[error("no Redis server accepts a connection; check the address, the credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -81,6 +85,33 @@ impl RedisOptions {
         self
     }
 
+    /// Trusts the certificates in this PEM file, and not those of the operating system; as `?cacert=` in the URL.
+    ///
+    /// The file has the certificate of the authority that signed the servers' certificates, or the certificate of the server itself if that
+    /// is signed by nobody else. The URL must ask for TLS with `rediss`. The file is read again for each connection.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::RedisStore;
+    /// let options = RedisStore::options("rediss://sessions.example")?.ca_file("/etc/redis/ca.crt");
+    /// # Ok::<(), actix_typed_session::store::redis::UrlError>(())
+    /// ```
+    #[must_use]
+    pub fn ca_file(mut self, certificates: impl Into<PathBuf>) -> Self {
+        self.target.files.ca = Some(certificates.into());
+        self
+    }
+
+    /// Shows servers the certificate in one PEM file, whose key is in the other, as `?cert=` and `&key=` in the URL do.
+    ///
+    /// Servers with `tls-auth-clients yes`, which is the default of Redis, ask for it. The files are read again for each connection, so
+    /// a certificate can be renewed while the process runs.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let (certificate, key) = (certificate.into(), key.into());
+        self.target.files.client = Some(ClientFiles { certificate, key });
+        self
+    }
+
     /// How long connecting to a server may take, including TLS and authentication; the default is one second. A server that missed a
     /// deadline has the same time to answer a PING before its connection is replaced.
     #[must_use]
@@ -108,7 +139,11 @@ impl RedisOptions {
 
     pub(super) fn driver(&self) -> Result<Driver, ConnectError> {
         let target = &self.target;
-        let tls = target.tls.then(dial::tls).transpose().map_err(|_| ConnectError::Certificates)?;
+        let files = target.files.clone();
+        if !target.tls && files != TlsFiles::default() {
+            return Err(ConnectError::WithoutTls);
+        }
+        let tls = target.tls.then(|| Tls::with(files)).transpose()?;
         let dialer = Dialer {
             credentials: target.credentials.clone(),
             database: target.database,

@@ -2,7 +2,7 @@
 //!
 //! In: the servers' answers to CONFIG GET and INFO. Out: log messages. Never changes a setting.
 
-use super::{driver::Driver, resp::Reply, url::Endpoint};
+use super::{driver::Driver, endpoint::Endpoint, resp::Reply};
 
 impl Driver {
     /// Checks every server for two settings that break promises.

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use super::{
     driver::Driver,
     options::{ConnectError, RedisOptions},
-    url::{UrlError, check_prefix},
+    url::check_prefix,
+    url_error::UrlError,
 };
 use crate::{
     id::public::{PublicId, Selector},
@@ -34,9 +35,12 @@ use crate::{
 /// | `redis://[user:password@]host[:port][/database]` | one server |
 /// | `redis-sentinel://[user:password@]host[:port],host[:port]/service[/database]` | the primary that the Sentinels name |
 /// | `redis-cluster://[user:password@]host[:port],host[:port]` | a cluster; naming some of its servers is enough |
+/// | `redis+unix://[user:password@]/path/of/socket[?db=database]` | one server on this machine |
 ///
-/// With `rediss` in place of `redis`, every connection uses TLS and verifies the server against the system's root certificates, or
-/// against those in the file that `SSL_CERT_FILE` names. `?prefix=shop:` sets the prefix of all Redis keys; the default is
+/// With `rediss` in place of `redis`, every connection uses TLS and verifies the server: its name, and its certificate against the system's
+/// root certificates, or against those in the PEM file that `?cacert=` names. `?cert=` and `&key=` name the certificate of the client. So
+/// `rediss://db.example?cacert=/etc/redis/ca.crt&cert=/etc/redis/shop.crt&key=/etc/redis/shop.key` says what
+/// `redis-cli --tls --cacert .. --cert .. --key ..` does. Nothing switches verification off. `?prefix=shop:` sets the prefix of all Redis keys; the default is
 /// `session:`. `?sentinel_password=` is the password of the Sentinels.
 ///
 /// **Server settings.** Set `maxmemory-policy noeviction`, because any other policy logs users out when memory is full. Set

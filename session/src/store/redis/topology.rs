@@ -16,9 +16,9 @@ use futures_util::future::select_ok;
 use super::{
     cluster::{Slots, slot},
     dial::NoConnection,
+    endpoint::Endpoint,
     links::{Links, Purpose},
     resp::Reply,
-    url::Endpoint,
 };
 
 /// How long an answer counts as fresh. While slots move there are many redirections, and one answer serves them all.
@@ -142,7 +142,7 @@ impl Topology {
 }
 
 fn no_servers() -> NoConnection {
-    let none = Endpoint { host: "".into(), port: 0 };
+    let none = Endpoint::tcp("", 0);
     NoConnection::new(&none, "no servers")
 }
 
@@ -174,6 +174,6 @@ async fn first_answer<T>(
 fn named(answer: &Reply) -> Option<Endpoint> {
     let Reply::Array(parts) = answer else { return None };
     let [Reply::BulkString(host), Reply::BulkString(port)] = parts.as_slice() else { return None };
-    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    Some(Endpoint { host: text(host)?.into(), port: text(port)?.parse().ok()? })
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    Some(Endpoint::tcp(text(host)?, text(port)?.parse().ok()?))
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::store::redis::{connection::LONGEST_IDLE, dial::Serves, url::Credentials};
+use crate::store::redis::{connection::LONGEST_IDLE, dial::Serves, endpoint::Credentials};
 
 async fn pong(mut client: TcpStream) {
     while client.read(&mut [0; 256]).await.is_ok_and(|length| length > 0) {
@@ -22,7 +22,7 @@ async fn pong(mut client: TcpStream) {
 /// The links to a server, and where it listens.
 async fn links() -> (Links, Endpoint) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let endpoint = Endpoint { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+    let endpoint = Endpoint::tcp("127.0.0.1", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             tokio::spawn(pong(client));
