@@ -11,6 +11,7 @@ mod certificates;
 mod cluster;
 pub(crate) mod guarded;
 mod nginx;
+mod pgbouncer;
 mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod redis;
@@ -32,6 +33,7 @@ pub(crate) use self::{
     certificates::Certificates,
     cluster::{RedisCluster, free_ports, shared_cluster},
     nginx::Nginx,
+    pgbouncer::PgBouncer,
     postgres::{Postgres, shared_postgres},
     redis::{Redis, shared_redis},
     replicated::{Replicated, shared_replicated},

@@ -51,7 +51,7 @@ async fn template(programs: &Path) -> &'static Path {
 }
 
 /// The user that runs the server, because PostgreSQL does not run as root.
-fn user() -> Option<User> {
+pub(super) fn user() -> Option<User> {
     if !geteuid().is_root() {
         return None;
     }

@@ -16,7 +16,7 @@ use actix_typed_session::{
 use sqlx::{Connection as _, PgConnection};
 
 use crate::servers::{
-    Postgres,
+    PgBouncer, Postgres,
     proxy::{Command, Mode, Proxy},
     shared_postgres, until,
 };
@@ -24,6 +24,7 @@ use crate::servers::{
 mod contract;
 mod faults;
 mod layout;
+mod pooled;
 mod restart;
 mod runtimes;
 mod sweep;

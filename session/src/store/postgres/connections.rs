@@ -7,13 +7,16 @@ use std::{
     fs,
     future::{Future, poll_fn},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
 use sqlx::{
-    Executor, Row, SqlStr,
+    AssertSqlSafe, Executor, Row, SqlSafeStr as _, SqlStr,
     pool::PoolOptions,
     postgres::{PgArguments, PgConnectOptions, PgListener, PgRow},
 };
@@ -39,11 +42,25 @@ pub(super) const AGAIN: Duration = Duration::from_millis(20);
 /// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
 const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
-/// The first statements on a connection: whether the server is a standby, and which schema new tables would be in.
+/// The first statements on a connection: whether the server is a standby, which schema new tables would be in, and whether the settings
+/// of [`direct`] have arrived.
 ///
 /// From then on functions and operators are found only where PostgreSQL's own are. Otherwise whoever may create one in a schema of the
-/// search path, which was everybody up to version 14, could overload one of these and run as the application (CVE-2018-1058).
-const FIRST: &str = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_schema(); SET search_path = pg_catalog, pg_temp";
+/// search path, which was everybody up to version 14, could overload one of these and run as the application (CVE-2018-1058). Behind a
+/// pooler this lasts to the end of these statements: what stayed set on a server's connection would be set for its next client.
+const FIRST: &str = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_schema(), \
+    pg_catalog.current_setting('typed_session.direct', true) IS NOT NULL; \
+    SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', \
+    pg_catalog.current_setting('typed_session.direct', true) IS NULL)";
+
+/// Whom a connection reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reaches {
+    /// One server's process, which keeps settings and prepared statements.
+    Server,
+    /// A pooler, which may send each transaction to another process.
+    Pooler,
+}
 
 /// One statement with its values.
 #[derive(Clone)]
@@ -52,11 +69,19 @@ pub(super) struct Call {
     pub(super) arguments: PgArguments,
 }
 
+/// An open connection.
+pub(super) struct Open {
+    listener: PgListener,
+    reaches: Reaches,
+}
+
 pub(super) struct Connections {
-    options: PgConnectOptions,
+    server: PgConnectOptions,
+    /// Whether something at the address has refused the settings of [`direct`].
+    refuses_settings: AtomicBool,
     /// One permit per connection; waiters are served in order.
     permits: Arc<Semaphore>,
-    shelf: Mutex<Vec<(PgListener, Instant)>>,
+    shelf: Mutex<Vec<(Open, Instant)>>,
     /// The schema in which the user's new tables would be; `None` if there is none.
     pub(super) schema: OnceLock<Option<String>>,
     /// How long a call waits for a connection.
@@ -64,15 +89,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(options: PgConnectOptions, most: u32, wait: Duration) -> Self {
-        let settings = [
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("statement_timeout", ON_SERVER.as_millis().to_string()),
-            ("idle_in_transaction_session_timeout", ON_SERVER.as_millis().to_string()),
-        ];
+    pub(super) fn new(server: PgConnectOptions, most: u32, wait: Duration) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            options: options.options(settings),
+            // PgBouncer refuses this setting, and no value here is a fraction.
+            server: server.extra_float_digits(None),
+            refuses_settings: AtomicBool::new(false),
             permits: Arc::new(Semaphore::new(most)),
             shelf: Mutex::default(),
             schema: OnceLock::new(),
@@ -82,8 +104,8 @@ impl Connections {
 
     /// Checks that something listens at the address. A pool would wait for it, and then not say why it failed.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
-        let (host, port) = (self.options.get_host(), self.options.get_port());
-        let socket = self.options.get_socket().map(PathBuf::as_path);
+        let (host, port) = (self.server.get_host(), self.server.get_port());
+        let socket = self.server.get_socket().map(PathBuf::as_path);
         let folder = socket.or_else(|| host.starts_with('/').then(|| Path::new(host)));
         let socket = folder.map(|folder| folder.join(format!(".s.PGSQL.{port}")));
         let address =
@@ -102,7 +124,7 @@ impl Connections {
         Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{address}: {why}")))
     }
 
-    pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(PgListener, Instant)>> {
+    pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(Open, Instant)>> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,16 +137,29 @@ impl Connections {
             .map_err(|_| unavailable("closed"))?;
         loop {
             let shelved = self.shelf().pop();
-            let Some((mut connection, since)) = shelved else { break };
-            if since.elapsed() < LONGEST_IDLE && is_silent(&mut connection).await {
-                return Ok(Lease { connection, home: Arc::clone(self), permit });
+            let Some((mut open, since)) = shelved else { break };
+            if since.elapsed() < LONGEST_IDLE && is_silent(&mut open.listener).await {
+                return Ok(Lease { open, home: Arc::clone(self), permit });
             }
         }
-        let connection = self.connect(deadline).await.map_err(refused)?;
-        Ok(Lease { connection, home: Arc::clone(self), permit })
+        let open = self.connect(deadline).await.map_err(refused)?;
+        Ok(Lease { open, home: Arc::clone(self), permit })
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<PgListener, sqlx::Error> {
+    /// Opens a connection. Whether a pooler is in between is found out here, because nobody who writes a URL needs to know.
+    async fn connect(&self, deadline: Instant) -> Result<Open, sqlx::Error> {
+        if !self.refuses_settings.load(Ordering::Relaxed) {
+            match self.open(direct(&self.server), deadline).await {
+                Err(error) if is_about_settings(&error) => {
+                    self.refuses_settings.store(true, Ordering::Relaxed);
+                }
+                result => return result,
+            }
+        }
+        self.open(self.server.clone(), deadline).await
+    }
+
+    async fn open(&self, server: PgConnectOptions, deadline: Instant) -> Result<Open, sqlx::Error> {
         // Of sqlx's types, only a listener can check whether an idle connection has received something, and a listener needs a pool. The
         // pool also waits for a server that is starting.
         let pool = PoolOptions::new()
@@ -133,7 +168,7 @@ impl Connections {
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
-            .connect_lazy_with(self.options.clone());
+            .connect_lazy_with(server);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
         listener.eager_reconnect(false);
@@ -146,8 +181,26 @@ impl Connections {
         }
         let schema = first.try_get(1)?;
         self.schema.get_or_init(|| schema);
-        Ok(listener)
+        Ok(Open { listener, reaches: if first.try_get(2)? { Reaches::Server } else { Reaches::Pooler } })
     }
+}
+
+/// The settings of a connection on which nobody else is. The last one has no meaning but that these have arrived: a pooler may also ignore them.
+fn direct(server: &PgConnectOptions) -> PgConnectOptions {
+    server.clone().options([
+        ("default_transaction_isolation", "read committed".to_owned()),
+        ("statement_timeout", ON_SERVER.as_millis().to_string()),
+        ("idle_in_transaction_session_timeout", ON_SERVER.as_millis().to_string()),
+        ("typed_session.direct", "on".to_owned()),
+    ])
+}
+
+/// Whether a pooler refuses settings in the first message. PgBouncer has this code, RDS Proxy the other one.
+fn is_about_settings(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    let is_meant =
+        ["startup parameter", "command-line options"].iter().any(|words| error.message().contains(words));
+    is_meant && error.code().is_some_and(|code| ["08P01", "0A000"].contains(&&*code))
 }
 
 /// The server is a standby.
@@ -165,7 +218,7 @@ async fn is_silent(connection: &mut PgListener) -> bool {
 /// A connection for one caller. Only [`give_back`](Self::give_back) puts it back on the shelf; in every other case it is closed, and the
 /// server rolls back what was open.
 pub(super) struct Lease {
-    connection: PgListener,
+    open: Open,
     home: Arc<Connections>,
     permit: OwnedSemaphorePermit,
 }
@@ -173,8 +226,8 @@ pub(super) struct Lease {
 impl Lease {
     /// Puts the connection back. It must have no open transaction, and every answer must have been read to its end.
     pub(super) fn give_back(self) {
-        let Self { connection, home, permit } = self;
-        home.shelf().push((connection, Instant::now()));
+        let Self { open, home, permit } = self;
+        home.shelf().push((open, Instant::now()));
         drop(permit);
     }
 
@@ -184,16 +237,58 @@ impl Lease {
     }
 
     /// Runs one statement that is its own transaction, gives the connection back, and returns the rows.
+    ///
+    /// Behind a pooler this takes four round trips, because the settings of a connection last as long as a transaction there.
     pub(super) async fn run_alone(mut self, call: Call) -> Result<Vec<PgRow>, Failure> {
-        let rows = self.run(call, STATEMENT).await?;
+        match self.open.reaches {
+            Reaches::Server => {
+                let rows = self.run(call, STATEMENT).await?;
+                self.give_back();
+                Ok(rows)
+            }
+            Reaches::Pooler => {
+                self.begin("", STATEMENT).await?;
+                self.finish(call).await
+            }
+        }
+    }
+
+    /// Begins a transaction, and runs `more` in it, which begins with a semicolon or is empty. Nothing that fails here has changed anything.
+    pub(super) async fn begin(&mut self, more: &str, longest: Duration) -> Result<(), Failure> {
+        let ms = ON_SERVER.as_millis();
+        let sql = match self.open.reaches {
+            Reaches::Server => format!("BEGIN{more}"),
+            // It asks again, because a pooler may have turned to a standby.
+            Reaches::Pooler => format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = pg_catalog, pg_temp; \
+                 SET LOCAL statement_timeout = {ms}; SET LOCAL idle_in_transaction_session_timeout = {ms}; \
+                 SELECT pg_is_in_recovery(){more}"
+            ),
+        };
+        let begun = self.run_plain(AssertSqlSafe(sql).into_sql_str(), longest).await;
+        let rows = begun.map_err(Failure::of_read)?;
+        let is_primary = || rows.first().is_some_and(|row| matches!(row.try_get(0), Ok(false)));
+        if self.open.reaches == Reaches::Pooler && !is_primary() {
+            return Err(Failure::Refused(sqlx::Error::Configuration(Box::new(Standby))));
+        }
+        Ok(())
+    }
+
+    /// Runs the last statement of a transaction, commits it, and gives the connection back. What is not committed is rolled back.
+    pub(super) async fn finish(mut self, call: Call) -> Result<Vec<PgRow>, Failure> {
+        let rows = self.run(call, STATEMENT).await.map_err(Failure::of_read)?;
+        self.run_plain("COMMIT".into_sql_str(), STATEMENT).await.map_err(Failure::of_commit)?;
         self.give_back();
         Ok(rows)
     }
 
-    /// Runs one statement, and keeps the connection.
+    /// Runs one statement, and keeps the connection. Behind a pooler there must be a transaction, or the statement may be prepared on one
+    /// server's connection and run on another.
     pub(super) async fn run(&mut self, call: Call, longest: Duration) -> Result<Vec<PgRow>, Failure> {
         let Call { sql, arguments } = call;
-        self.drain(sqlx::query_with(sql, arguments), longest).await
+        // A name that was given to a statement would be there for other clients too.
+        let is_named = self.open.reaches == Reaches::Server;
+        self.drain(sqlx::query_with(sql, arguments).persistent(is_named), longest).await
     }
 
     /// Runs statements without values, and keeps the connection.
@@ -207,7 +302,7 @@ impl Lease {
     {
         // Read to the very end, because the transaction of a statement ends after its rows.
         let (mut rows, mut began) = (Vec::new(), false);
-        let mut results = self.connection.fetch_many(query);
+        let mut results = self.open.listener.fetch_many(query);
         let all = async {
             while let Some(result) = poll_fn(|context| results.as_mut().poll_next(context)).await {
                 rows.extend(result?.right());

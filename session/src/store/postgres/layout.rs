@@ -64,21 +64,23 @@ enum Found {
 
 /// Creates or migrates the tables if needed. Processes that do so at the same time take turns.
 pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, OpenError> {
+    begin(&mut lease, "").await?;
     let tables = resolve(&mut lease, names).await?;
-    if let Ok(Found::Layout { layout: LAYOUT.., readable_from: ..=LAYOUT }) = look(&mut lease, &tables).await
-    {
+    let found = look(&mut lease, &tables).await;
+    if let Ok(Found::Layout { layout: LAYOUT.., readable_from: ..=LAYOUT }) = found {
         check(&mut lease, &tables).await?;
+        run(&mut lease, "COMMIT").await?;
         lease.give_back();
         return Ok(tables);
     }
-    // Anything else is inspected again under a lock, when no other process changes it. An error above is not final either: the transaction
-    // begins anew.
-    let begin = format!(
-        "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+    // Anything else is inspected again under a lock, when no other process changes it. An error above is not final either.
+    run(&mut lease, "ROLLBACK").await?;
+    let alone = format!(
+        "; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
          SELECT pg_advisory_xact_lock({})",
         tables.lock(&["layout"])
     );
-    run(&mut lease, begin).await.map_err(OpenError::Engine)?;
+    begin(&mut lease, &alone).await?;
     let from = match look(&mut lease, &tables).await {
         Ok(Found::Nothing) => 0,
         Ok(Found::Layout { layout, readable_from }) if readable_from > LAYOUT => {
@@ -106,13 +108,18 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
             });
         }
     }
-    run(&mut lease, "COMMIT".to_owned()).await.map_err(OpenError::Engine)?;
+    run(&mut lease, "COMMIT").await?;
     lease.give_back();
     Ok(tables)
 }
 
-async fn run(lease: &mut Lease, sql: String) -> Result<Vec<PgRow>, StoreError> {
-    Ok(lease.run_plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_MIGRATION).await?)
+async fn begin(lease: &mut Lease, more: &str) -> Result<(), OpenError> {
+    lease.begin(more, LONGEST_MIGRATION).await.map_err(|failure| OpenError::Engine(failure.into()))
+}
+
+async fn run(lease: &mut Lease, sql: &'static str) -> Result<(), OpenError> {
+    let done = lease.run_plain(sql.into_sql_str(), LONGEST_MIGRATION).await;
+    done.map(|_| ()).map_err(|failure| OpenError::Engine(failure.into()))
 }
 
 /// Checks the server, and finds the schema of the tables.

@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr, postgres::PgRow};
+use sqlx::{SqlStr, postgres::PgRow};
 use tokio::time::Instant;
 
 use super::{
@@ -37,7 +37,7 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Every call is one statement and one round trip, except a sign-in with a maximum of sessions, which takes a short transaction. No
+/// Without a pooler, every call is one statement and one round trip, except a sign-in with a maximum of sessions, which takes a short transaction. No
 /// transaction is open while a handler runs. Sessions expire by the database's clock. A task of the store removes expired sessions;
 /// see [`sweep_every`](PostgresOptions::sweep_every).
 ///
@@ -53,9 +53,9 @@ use crate::{
 /// [`UnknownOutcome`](StoreErrorKind::UnknownOutcome). Standbys are refused, because a session that was signed out on the primary may
 /// still be live there.
 ///
-/// **Poolers.** Settings are sent as the startup parameter `options`, and statements are prepared, so a pooler must keep a client on one
-/// server connection. With PgBouncer, set `pool_mode = session`, list the parameters that it does not know in
-/// `ignore_startup_parameters`, and set their values on the role instead: `ALTER ROLE .. SET statement_timeout = '3s'`.
+/// **Poolers.** A pooler such as PgBouncer may be in between, with any `pool_mode` that keeps transactions whole, and needs no setting. The
+/// store finds out whether what it sets when it connects has arrived. If not, every call is a transaction that sets it again, and nothing
+/// is left on a server's connection for its next client; a call is then four round trips to the pooler instead of one.
 ///
 /// **Search path.** It is `pg_catalog, pg_temp` on every connection, so nobody who may create functions in a schema can overload one that
 /// the store calls. A trigger on the tables must qualify the names that it uses, or set a search path of its own.
@@ -148,21 +148,17 @@ impl PostgresStore {
     ) -> Result<Vec<PgRow>, StoreError> {
         let Some(principal) = alone else { return self.write(sql, values).await };
         let call = Call { sql: sql.clone(), arguments: values.done()? };
-        let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({})", self.0.turn(principal));
-        let begin = AssertSqlSafe(begin).into_sql_str();
+        let lock = format!("; SELECT pg_advisory_xact_lock({})", self.0.turn(principal));
         let work = move |mut lease: Lease| {
-            let (begin, call) = (begin.clone(), call.clone());
+            let (lock, call) = (lock.clone(), call.clone());
             async move {
                 // The lock is a statement of its own, because the statement that counts sessions must take its snapshot after the lock was
                 // granted; otherwise it would miss a sign-in that was committed while it waited.
                 //
                 // Deadlocks: a principal's lock is taken before any row, and no transaction holds two of them. A circle is possible only
                 // when two users swap sessions; PostgreSQL then ends one of the transactions, and it is repeated.
-                lease.run_plain(begin, STATEMENT).await.map_err(Failure::of_read)?;
-                let rows = lease.run(call, STATEMENT).await.map_err(Failure::of_read)?;
-                lease.run_plain("COMMIT".into_sql_str(), STATEMENT).await.map_err(Failure::of_commit)?;
-                lease.give_back();
-                Ok(rows)
+                lease.begin(&lock, STATEMENT).await?;
+                lease.finish(call).await
             }
         };
         self.0.home.run(StoreErrorKind::UnknownOutcome, work).await

@@ -9,19 +9,33 @@ use super::*;
 struct Shared {
     runtime: tokio::runtime::Runtime,
     server: &'static Postgres,
+    /// In front of the server, or of a pooler before it.
     proxy: Proxy,
+    pooler: Option<PgBouncer>,
     /// The database of the store under test.
     database: Mutex<String>,
 }
 
 impl Shared {
     /// `None` without PostgreSQL.
-    fn new() -> Option<Self> {
+    fn direct() -> Option<Self> {
+        Self::with(|_, _| Some(None))
+    }
+
+    /// `None` without PostgreSQL or PgBouncer.
+    fn behind_a_pooler() -> Option<Self> {
+        Self::with(|runtime, server| runtime.block_on(PgBouncer::before(server, "")).map(Some))
+    }
+
+    fn with(
+        pooler: impl FnOnce(&tokio::runtime::Runtime, &Postgres) -> Option<Option<PgBouncer>>,
+    ) -> Option<Self> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(shared_postgres())?;
-        let proxy = Proxy::postgres(server.port());
-        Some(Self { runtime, server, proxy, database: Mutex::default() })
+        let pooler = pooler(&runtime, server)?;
+        let proxy = Proxy::postgres(pooler.as_ref().map_or(server.port(), PgBouncer::port));
+        Some(Self { runtime, server, proxy, pooler, database: Mutex::default() })
     }
 
     fn database(&self) -> String {
@@ -104,21 +118,34 @@ impl Harness for Shared {
     }
 
     async fn cut_reply(&self, _: &PostgresStore) -> bool {
-        let is_run = |command: &Command| {
-            command.name.contains("typed_session") && !command.name.starts_with("prepare ")
+        // Behind a pooler, a statement is not done before its transaction is.
+        let pooled = self.pooler.is_some();
+        let is_run = move |command: &Command| match pooled {
+            true => command.name == "COMMIT",
+            false => command.name.contains("typed_session") && !command.name.starts_with("prepare "),
         };
         self.proxy.on_command(0, is_run, Mode::CutAfterForward);
         true
     }
 }
 
-actix_typed_session::conformance_tests!(match Shared::new() {
+actix_typed_session::conformance_tests!(match Shared::direct() {
     Some(shared) => shared,
     None => return,
 });
 
+mod behind_a_pooler {
+    use super::Shared;
+
+    actix_typed_session::conformance_tests!(match Shared::behind_a_pooler() {
+        Some(shared) => shared,
+        None => return,
+    });
+}
+
 #[test]
 fn every_rule_is_checked() {
-    let Some(shared) = Shared::new() else { return };
-    assert_eq!(check_all(&shared), [""; 0]);
+    for shared in [Shared::direct(), Shared::behind_a_pooler()].into_iter().flatten() {
+        assert_eq!(check_all(&shared), [""; 0]);
+    }
 }
