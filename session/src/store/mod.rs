@@ -14,7 +14,7 @@
 //! | `index`, `scan`, `abilities` | optional abilities: a principal's sessions, all selectors; announcing them |
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 //! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
-//! | `tls` | certificates for the engines that connect to a server |
+//! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
 //! | `memory`, `sqlite`, `postgres`, `redis` | one folder per engine; each opens with its own map |
 //! | `connect` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
@@ -33,6 +33,10 @@ pub(crate) mod breaker;
 pub(crate) mod bounded;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod tls;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) mod passwords;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) mod patience;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -23,6 +23,7 @@ use crate::servers::{
 
 mod contract;
 mod faults;
+mod hosts;
 mod layout;
 mod pooled;
 mod restart;

@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Duration,
 };
 
+use futures_util::{TryFutureExt as _, future::select_ok};
 use sqlx::{
     AssertSqlSafe, Executor, Row, SqlSafeStr as _, SqlStr,
     pool::PoolOptions,
@@ -26,8 +27,13 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::failure::{Failure, refused};
-use crate::store::error::{StoreError, StoreErrorKind};
+use super::{
+    failure::{Failure, code, is_handshake, refused},
+};
+use crate::store::{
+    error::{StoreError, StoreErrorKind},
+    passwords::Passwords,
+};
 
 /// How long the server may work on one statement. Longer than a request waits, but not much, so that no statement runs long after its caller
 /// has given up.
@@ -75,10 +81,18 @@ pub(super) struct Open {
     reaches: Reaches,
 }
 
-pub(super) struct Connections {
-    server: PgConnectOptions,
+/// One of the addresses at which the database may be.
+struct Server {
+    options: PgConnectOptions,
     /// Whether something at the address has refused the settings of [`direct`].
     refuses_settings: AtomicBool,
+}
+
+pub(super) struct Connections {
+    servers: Vec<Server>,
+    /// Which of them was the primary last.
+    primary: AtomicUsize,
+    passwords: Option<Passwords>,
     /// One permit per connection; waiters are served in order.
     permits: Arc<Semaphore>,
     shelf: Mutex<Vec<(Open, Instant)>>,
@@ -89,12 +103,21 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(server: PgConnectOptions, most: u32, wait: Duration) -> Self {
+    pub(super) fn new(
+        servers: Vec<PgConnectOptions>,
+        passwords: Option<Passwords>,
+        most: u32,
+        wait: Duration,
+    ) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        // PgBouncer refuses this setting, and no value here is a fraction.
+        let servers = servers.into_iter().map(|server| server.extra_float_digits(None));
+        let servers =
+            servers.map(|options| Server { options, refuses_settings: AtomicBool::new(false) }).collect();
         Self {
-            // PgBouncer refuses this setting, and no value here is a fraction.
-            server: server.extra_float_digits(None),
-            refuses_settings: AtomicBool::new(false),
+            servers,
+            primary: AtomicUsize::new(0),
+            passwords,
             permits: Arc::new(Semaphore::new(most)),
             shelf: Mutex::default(),
             schema: OnceLock::new(),
@@ -102,10 +125,11 @@ impl Connections {
         }
     }
 
-    /// Checks that something listens at the address. A pool would wait for it, and then not say why it failed.
-    pub(super) async fn reach(&self) -> Result<(), StoreError> {
-        let (host, port) = (self.server.get_host(), self.server.get_port());
-        let socket = self.server.get_socket().map(PathBuf::as_path);
+    /// Checks that something listens at the only address. A pool would wait for it, and then not say why it failed.
+    pub(super) async fn reach(&self) -> Result<(), NoLease> {
+        let [Server { options, .. }] = &*self.servers else { return Ok(()) };
+        let (host, port) = (options.get_host(), options.get_port());
+        let socket = options.get_socket().map(PathBuf::as_path);
         let folder = socket.or_else(|| host.starts_with('/').then(|| Path::new(host)));
         let socket = folder.map(|folder| folder.join(format!(".s.PGSQL.{port}")));
         let address =
@@ -121,7 +145,7 @@ impl Connections {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
-        Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{address}: {why}")))
+        Err(NoLease::Unreachable(format!("{address}: {why}")))
     }
 
     pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(Open, Instant)>> {
@@ -129,12 +153,9 @@ impl Connections {
     }
 
     /// Waits for a free connection.
-    pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, StoreError> {
-        let unavailable = |why: &'static str| StoreError::new(StoreErrorKind::Unavailable).with_source(why);
-        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| unavailable("every connection is busy"))?
-            .map_err(|_| unavailable("closed"))?;
+    pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, NoLease> {
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or(NoLease::Busy)?;
         loop {
             let shelved = self.shelf().pop();
             let Some((mut open, since)) = shelved else { break };
@@ -142,21 +163,57 @@ impl Connections {
                 return Ok(Lease { open, home: Arc::clone(self), permit });
             }
         }
-        let open = self.connect(deadline).await.map_err(refused)?;
+        let open = self.connect(deadline).await.map_err(NoLease::Refused)?;
         Ok(Lease { open, home: Arc::clone(self), permit })
     }
 
-    /// Opens a connection. Whether a pooler is in between is found out here, because nobody who writes a URL needs to know.
+    /// Opens a connection to the primary.
+    ///
+    /// The server that was it last is asked alone at first. All of them at once are asked only when another one may be it, because each
+    /// of them has to let us in before it can say that it is not.
     async fn connect(&self, deadline: Instant) -> Result<Open, sqlx::Error> {
-        if !self.refuses_settings.load(Ordering::Relaxed) {
-            match self.open(direct(&self.server), deadline).await {
+        let password = match &self.passwords {
+            None => None,
+            Some(passwords) => {
+                let asked = timeout_at(deadline, passwords.ask()).await;
+                Some(asked.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(sqlx::Error::Configuration)?)
+            }
+        };
+        let password = password.as_deref();
+        let last = self.servers.get(self.primary.load(Ordering::Relaxed)).ok_or(sqlx::Error::PoolTimedOut)?;
+        if self.servers.len() == 1 {
+            return self.connect_to(last, password, deadline).await;
+        }
+        let alone = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 3;
+        if let Ok(open) = self.connect_to(last, password, alone).await {
+            return Ok(open);
+        }
+        let ask = |(at, server)| {
+            Box::pin(self.connect_to(server, password, deadline).map_ok(move |open| (at, open)))
+        };
+        let ((at, open), _) = select_ok(self.servers.iter().enumerate().map(ask)).await?;
+        self.primary.store(at, Ordering::Relaxed);
+        Ok(open)
+    }
+
+    /// Opens a connection to one server. Whether a pooler is in between is found out here, because nobody who writes a URL needs to know.
+    async fn connect_to(
+        &self,
+        server: &Server,
+        password: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Open, sqlx::Error> {
+        let options = server.options.clone();
+        let options = password.map_or(options.clone(), |password| options.password(password));
+        if !server.refuses_settings.load(Ordering::Relaxed) {
+            match self.open(direct(&options), deadline).await {
                 Err(error) if is_about_settings(&error) => {
-                    self.refuses_settings.store(true, Ordering::Relaxed);
+                    server.refuses_settings.store(true, Ordering::Relaxed);
                 }
                 result => return result,
             }
         }
-        self.open(self.server.clone(), deadline).await
+        self.open(options, deadline).await
     }
 
     async fn open(&self, server: PgConnectOptions, deadline: Instant) -> Result<Open, sqlx::Error> {
@@ -185,6 +242,42 @@ impl Connections {
     }
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NoLease {
+    /// All that there may be are in use.
+    Busy,
+    /// Nothing listens at the address.
+    Unreachable(String),
+    Refused(sqlx::Error),
+}
+
+impl NoLease {
+    /// Whether the server may only not be there yet.
+    pub(super) fn is_for_the_moment(&self) -> bool {
+        match self {
+            Self::Busy | Self::Unreachable(_) | Self::Refused(sqlx::Error::PoolTimedOut) => true,
+            Self::Refused(error) if is_standby(error) => true,
+            // Starting, ending; too many connections.
+            Self::Refused(error @ sqlx::Error::Database(_)) => {
+                code(error).is_some_and(|code| code.starts_with("57P") || code.starts_with("53"))
+            }
+            Self::Refused(error) => matches!(error, sqlx::Error::Io(_)) && !is_handshake(error),
+        }
+    }
+}
+
+impl From<NoLease> for StoreError {
+    fn from(none: NoLease) -> Self {
+        let unavailable = Self::new(StoreErrorKind::Unavailable);
+        match none {
+            NoLease::Busy => unavailable.with_source("every connection is busy"),
+            NoLease::Unreachable(why) => unavailable.with_source(why),
+            NoLease::Refused(error) => refused(error),
+        }
+    }
+}
+
 /// The settings of a connection on which nobody else is. The last one has no meaning but that these have arrived: a pooler may also ignore them.
 fn direct(server: &PgConnectOptions) -> PgConnectOptions {
     server.clone().options([
@@ -206,7 +299,11 @@ fn is_about_settings(error: &sqlx::Error) -> bool {
 /// The server is a standby.
 #[derive(Debug, thiserror::Error)]
 #[error("the server is a standby; sessions need the primary")]
-pub(super) struct Standby;
+struct Standby;
+
+pub(super) fn is_standby(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Configuration(reason) if reason.is::<Standby>())
+}
 
 /// Whether an idle connection has received nothing. A server that ends a connection says so, and a statement must not be sent then: without
 /// an answer, its outcome would be unknown. This only looks at what has arrived; it does not wait or send.

@@ -117,6 +117,11 @@ pub(super) fn refused(error: sqlx::Error) -> StoreError {
     said(kind, error)
 }
 
+/// Whether a handshake of TLS failed.
+pub(super) fn is_handshake(error: &sqlx::Error) -> bool {
+    advice(error, WORDS).is_some()
+}
+
 /// Adds PostgreSQL's message, but neither its details nor its messages about data (classes 22 and 23), because these quote values.
 fn said(kind: StoreErrorKind, error: sqlx::Error) -> StoreError {
     if let Some(advice) = advice(&error, WORDS) {

@@ -6,7 +6,7 @@
 //! one thread with one runtime, and callers in any runtime wait for its results. A caller that leaves does no harm: its statement runs
 //! to its end on the thread, and the connection stays in order.
 
-use std::{future::Future, io, sync::Arc, thread};
+use std::{future::Future, io, sync::Arc, thread, time::Duration};
 
 use tokio::{
     runtime::{Builder, Handle},
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    connections::{AGAIN, Connections, Lease},
+    connections::{AGAIN, Connections, Lease, NoLease},
     failure::Failure,
     layout,
     names::{Names, Tables},
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::store::{
     error::{StoreError, StoreErrorKind},
+    patience::patiently,
     sweep::jittered,
 };
 
@@ -77,7 +78,7 @@ impl Home {
                 let lease = match connections.lease(deadline).await {
                     Ok(lease) => lease,
                     // The reason for the repetition says more than that there was no time left.
-                    Err(error) => break Err(earlier.map_or(error, Failure::into)),
+                    Err(error) => break Err(earlier.map_or_else(|| error.into(), Failure::into)),
                 };
                 if answer.is_closed() {
                     lease.give_back();
@@ -99,16 +100,16 @@ impl Home {
         })
     }
 
-    /// Creates or migrates the tables. Once started, this runs to its end even if the caller leaves.
-    pub(super) async fn prepare(&self, names: Names) -> Result<Tables, OpenError> {
+    /// Creates or migrates the tables; a server that is not there yet is waited for. Once started, this runs to its end even if the caller leaves.
+    pub(super) async fn prepare(&self, names: Names, patience: Duration) -> Result<Tables, OpenError> {
         let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
         self.runtime.spawn(async move {
-            let lease = async {
+            let lease = || async {
                 connections.reach().await?;
                 connections.lease(Instant::now() + connections.wait).await
             };
-            let tables = match lease.await {
+            let tables = match patiently(patience, NoLease::is_for_the_moment, lease).await {
                 Ok(lease) => layout::prepare(lease, names).await,
                 Err(error) => Err(layout::no_connection(error)),
             };

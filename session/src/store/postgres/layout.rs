@@ -8,13 +8,12 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, postgres::PgRow};
 
 use super::{
-    connections::{Call, Lease, STATEMENT, Standby},
+    connections::{Call, Lease, NoLease, STATEMENT, is_standby},
     failure::{Failure, code},
     names::{Names, Tables},
     open_error::OpenError,
     rows::Values,
 };
-use crate::store::error::StoreError;
 
 /// The layout of the tables below.
 const LAYOUT: i32 = 1;
@@ -217,10 +216,9 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
 }
 
 /// The meaning of a failure to get the first connection.
-pub(super) fn no_connection(error: StoreError) -> OpenError {
-    let standby = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
-    match standby {
-        Some(sqlx::Error::Configuration(reason)) if reason.is::<Standby>() => OpenError::Standby,
-        _ => OpenError::Unreachable(error),
+pub(super) fn no_connection(none: NoLease) -> OpenError {
+    match none {
+        NoLease::Refused(error) if is_standby(&error) => OpenError::Standby,
+        none => OpenError::Unreachable(none.into()),
     }
 }

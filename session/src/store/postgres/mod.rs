@@ -128,6 +128,9 @@ impl PrincipalIndex for PostgresStore {
 impl Sweep for PostgresStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
         let sql = self.0.statements.sweep.clone();
-        self.0.home.run(StoreErrorKind::Unavailable, move |lease| swept(lease, sql.clone(), limit)).await
+        self.0
+            .home
+            .run(StoreErrorKind::Unavailable, move |lease| swept(lease, sql.clone(), limit))
+            .await
     }
 }

@@ -8,7 +8,7 @@ use super::names::LONGEST_NAME;
 use crate::store::{error::StoreError, tls::TlsFileError};
 
 /// The parameters that a URL may have.
-pub(super) const PARAMETERS: [&str; 16] = [
+pub(super) const PARAMETERS: [&str; 17] = [
     "application_name",
     "dbname",
     "host",
@@ -24,6 +24,7 @@ pub(super) const PARAMETERS: [&str; 16] = [
     "sslkey",
     "sslmode",
     "sslrootcert",
+    "target_session_attrs",
     "user",
 ];
 
@@ -53,6 +54,11 @@ pub enum OpenError {
     /// The certificate of the client is named without its key, or the key without the certificate.
     #[error("`sslcert` and `sslkey` belong together; write both, or neither")]
     ClientCertificate,
+    /// The URL asks for a standby, or for any server.
+    #[error(
+        "sessions need the primary, which a standby lags behind; write target_session_attrs=read-write, or leave it out"
+    )]
+    Standbys,
     /// A file for TLS cannot be used.
     #[error("TLS is not possible: {0}")]
     Tls(#[from] TlsFileError),

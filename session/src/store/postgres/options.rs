@@ -2,18 +2,20 @@
 //!
 //! In: a URL and settings. Out: [`PostgresOptions`], or what is wrong with the URL. Never: I/O.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{error::Error, fmt, future::Future, path::PathBuf, time::Duration};
 
 use super::{names::Names, open_error::OpenError, url::Target};
-use crate::store::tls::ClientFiles;
+use crate::store::{passwords::Passwords, tls::ClientFiles};
 
 /// How to open a [`PostgresStore`](crate::store::PostgresStore); every setting but the URL has a default.
 #[derive(Clone)]
 pub struct PostgresOptions {
     pub(super) target: Target,
     pub(super) names: Names,
+    pub(super) passwords: Option<Passwords>,
     pub(super) max_connections: u32,
     pub(super) connect_timeout: Duration,
+    pub(super) startup_timeout: Duration,
     pub(super) sweep_every: Option<Duration>,
 }
 
@@ -23,8 +25,10 @@ impl PostgresOptions {
         Ok(Self {
             target: Target::parse(url)?,
             names: Names { schema: None, table: "typed_session".to_owned() },
+            passwords: None,
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
+            startup_timeout: Duration::ZERO,
             sweep_every: Some(Duration::from_mins(1)),
         })
     }
@@ -66,6 +70,35 @@ impl PostgresOptions {
     pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let (certificate, key) = (certificate.into(), key.into());
         self.target.tls.files.client = Some(ClientFiles { certificate, key });
+        self
+    }
+
+    /// Asks for the password before each new connection, in place of the password in the URL: for tokens that expire, and for passwords that
+    /// are changed while the process runs. Connections that are open stay open.
+    ///
+    /// It is asked on the thread of the store, and has [`connect_timeout`](Self::connect_timeout) together with connecting.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::PostgresStore;
+    /// let options = PostgresStore::options("postgres://shop@db.example/shop?sslmode=verify-full")?
+    ///     .password_with(|| async { std::fs::read_to_string("/run/secrets/db").map(|text| text.trim_end().to_owned()) });
+    /// # Ok::<(), actix_typed_session::store::postgres::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn password_with<F, E>(mut self, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.passwords = Some(Passwords::with(ask));
+        self
+    }
+
+    /// Sets how long [`open`](Self::open) goes on trying while no server is there yet, or only standbys; the default is not to try again.
+    /// A server that is there and refuses the user is an error at once.
+    #[must_use]
+    pub const fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup_timeout = timeout;
         self
     }
 

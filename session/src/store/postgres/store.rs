@@ -16,6 +16,7 @@ use super::{
     options::PostgresOptions,
     rows::{self, Values},
     statements::Statements,
+    url::Target,
 };
 use crate::{
     record::meta::Principal,
@@ -81,10 +82,12 @@ impl PostgresOptions {
     /// When a name is not valid, the server cannot be reached, or the tables cannot be used or created; the message says what to do.
     pub async fn open(self) -> Result<PostgresStore, OpenError> {
         self.names.check().map_err(OpenError::Name)?;
-        let server = self.target.tls.apply(self.target.server)?;
-        let connections = Connections::new(server, self.max_connections, self.connect_timeout);
+        let Target { servers, tls } = self.target;
+        let servers = servers.into_iter().map(|server| tls.apply(server)).collect::<Result<_, _>>()?;
+        let connections =
+            Connections::new(servers, self.passwords, self.max_connections, self.connect_timeout);
         let home = Home::start(connections).await.map_err(OpenError::Thread)?;
-        let tables = home.prepare(self.names).await?;
+        let tables = home.prepare(self.names, self.startup_timeout).await?;
         let statements = Arc::new(Statements::on(&tables.table));
         if let Some(every) = self.sweep_every {
             let (connections, sql) = (Arc::clone(&home.connections), statements.sweep.clone());
@@ -111,6 +114,9 @@ impl PostgresStore {
 
     /// The settings for the database at `url`, `postgres://user:password@host:port/database`. Parts that the URL leaves out are taken from
     /// libpq's environment variables (`PGHOST`, `PGPASSWORD`, ..). `postgres:///database?host=/run/postgresql` connects to a Unix socket.
+    ///
+    /// With several hosts, `postgres://user:password@host1,host2:port/database`, each connection is to the one that is the primary, as with
+    /// `target_session_attrs=read-write` in libpq.
     ///
     /// `?sslmode=verify-full` encrypts the connection and verifies the server: its name, and its certificate against those of the operating
     /// system. `?sslrootcert=/etc/postgresql/ca.crt` alone does the same, and also trusts the certificates in that file.
@@ -148,7 +154,8 @@ impl PostgresStore {
     ) -> Result<Vec<PgRow>, StoreError> {
         let Some(principal) = alone else { return self.write(sql, values).await };
         let call = Call { sql: sql.clone(), arguments: values.done()? };
-        let lock = format!("; SELECT pg_advisory_xact_lock({})", self.0.turn(principal));
+        let turn = self.0.turn(principal);
+        let lock = format!("; SELECT pg_advisory_xact_lock({turn})");
         let work = move |mut lease: Lease| {
             let (lock, call) = (lock.clone(), call.clone());
             async move {

@@ -6,10 +6,7 @@
 use std::{env, path::PathBuf, str::FromStr as _};
 
 use percent_encoding::percent_decode_str;
-use sqlx::{
-    ConnectOptions as _,
-    postgres::{PgConnectOptions, PgSslMode},
-};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::open_error::{OpenError, PARAMETERS};
 use crate::store::tls::{ClientFiles, TlsFiles};
@@ -17,7 +14,8 @@ use crate::store::tls::{ClientFiles, TlsFiles};
 /// The parts of a URL.
 #[derive(Clone)]
 pub(super) struct Target {
-    pub(super) server: PgConnectOptions,
+    /// The same but for the address, in the order in which they were named.
+    pub(super) servers: Vec<PgConnectOptions>,
     pub(super) tls: Tls,
 }
 
@@ -43,7 +41,12 @@ impl Target {
         }
         let mut parameters = Parameters::parse(query)?;
         // The error of sqlx may quote the URL, so it is dropped.
-        let server = PgConnectOptions::from_str(&format!("{address}?{}", parameters.others))
+        let server = |address: String| {
+            let server = PgConnectOptions::from_str(&format!("{address}?{}", parameters.others));
+            server.map(sqlx::ConnectOptions::disable_statement_logging)
+        };
+        let servers = addresses(address).into_iter().map(server).collect::<Result<Vec<_>, _>>();
+        let servers = servers
             .map_err(|_| invalid_value(&parameters.others).map_or(OpenError::Url, OpenError::Value))?;
         parameters.complete_from_environment()?;
         let Parameters { mode, root, certificate, key, .. } = parameters;
@@ -55,7 +58,7 @@ impl Target {
         // As libpq has it since version 16.
         let system = root.as_ref().is_some_and(|root| root.as_os_str() == "system");
         let files = TlsFiles { ca: root.filter(|_| !system), client };
-        Ok(Self { server: server.disable_statement_logging(), tls: Tls { mode, files, system } })
+        Ok(Self { servers, tls: Tls { mode, files, system } })
     }
 }
 
@@ -126,6 +129,11 @@ impl Parameters {
                 "sslrootcert" | "ssl-ca" => parameters.root = file()?,
                 "sslcert" | "ssl-cert" => parameters.certificate = file()?,
                 "sslkey" | "ssl-key" => parameters.key = file()?,
+                "target_session_attrs" => match value {
+                    "read-write" | "primary" => {}
+                    "any" | "read-only" | "standby" | "prefer-standby" => return Err(OpenError::Standbys),
+                    _ => return Err(invalid()),
+                },
                 _ => {
                     parameters.others.push_str(pair);
                     parameters.others.push('&');
@@ -148,6 +156,14 @@ impl Parameters {
         self.key = self.key.take().or_else(|| file("PGSSLKEY"));
         Ok(())
     }
+}
+
+/// One URL for each of the hosts, which libpq separates by commas.
+fn addresses(address: &str) -> Vec<String> {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
 }
 
 /// The first parameter with an invalid value: sqlx refuses it even in a URL that has nothing else.
@@ -189,6 +205,25 @@ mod tests {
         ] {
             assert!(mode(refused).is_none(), "{refused}");
         }
+    }
+
+    #[test]
+    fn several_hosts_are_one_server_each_and_only_the_primary_will_do() {
+        let target =
+            Target::parse("postgres://u:p@a,b:7,[::1]:8/shop?target_session_attrs=read-write").unwrap();
+        let seen: Vec<_> = target
+            .servers
+            .iter()
+            .map(|server| {
+                (server.get_host(), server.get_port(), server.get_username(), server.get_database())
+            })
+            .collect();
+        let is = |host, port| (host, port, "u", Some("shop"));
+        assert_eq!(seen, [is("a", 5432), is("b", 7), is("[::1]", 8)]);
+        let standbys = Target::parse("postgres://a,b/shop?target_session_attrs=prefer-standby");
+        assert!(matches!(standbys, Err(OpenError::Standbys)));
+        let misspelt = Target::parse("postgres://a,b/shop?target_session_attrs=master");
+        assert!(matches!(misspelt, Err(OpenError::Value(name)) if name == "target_session_attrs"));
     }
 
     #[test]

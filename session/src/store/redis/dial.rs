@@ -25,7 +25,10 @@ use super::{
     endpoint::{Credentials, Endpoint},
     resp::{Commands, Reply, ServerError},
 };
-use crate::store::tls::{TlsFileError, TlsFiles, Words, advice};
+use crate::store::{
+    passwords::Passwords,
+    tls::{TlsFileError, TlsFiles, Words, advice},
+};
 
 type Source = Box<dyn Error + Send + Sync>;
 
@@ -35,11 +38,29 @@ type Source = Box<dyn Error + Send + Sync>;
 pub(super) struct NoConnection {
     endpoint: Endpoint,
     source: Arc<dyn Error + Send + Sync>,
+    is_final: bool,
 }
 
 impl NoConnection {
     pub(super) fn new(endpoint: &Endpoint, source: impl Into<Source>) -> Self {
-        Self { endpoint: endpoint.clone(), source: source.into().into() }
+        let source = source.into();
+        // A replica may be promoted, and a server that is starting says so.
+        let unfit = source.downcast_ref::<Unfit>().is_some_and(|unfit| *unfit != Unfit::Replica);
+        let refused = source.downcast_ref::<ServerError>().is_some_and(|error| error.code() != "LOADING");
+        let advice = advice(&*source, WORDS);
+        Self {
+            endpoint: endpoint.clone(),
+            is_final: unfit || refused || advice.is_some() || source.is::<TlsFileError>(),
+            source: match advice {
+                Some(advice) => Source::from(format!("{source}; {advice}")).into(),
+                None => source.into(),
+            },
+        }
+    }
+
+    /// Whether there may be a connection soon, without anything else being changed.
+    pub(super) const fn is_for_the_moment(&self) -> bool {
+        !self.is_final
     }
 }
 
@@ -81,6 +102,8 @@ fn connector(files: &TlsFiles) -> Result<TlsConnector, TlsFileError> {
 #[derive(Clone)]
 pub(super) struct Dialer {
     pub(super) credentials: Credentials,
+    /// In place of the password in the credentials.
+    pub(super) passwords: Option<Passwords>,
     pub(super) database: i64,
     pub(super) tls: Option<Tls>,
     pub(super) connect_timeout: Duration,
@@ -99,7 +122,7 @@ pub(super) enum Serves {
     Watch,
 }
 
-/// Why a server that answers cannot hold the sessions.
+/// Why a server that answers cannot hold our sessions.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("the server is a replica, which may show sessions that have ended; connect to the primary")]
@@ -110,6 +133,8 @@ pub(super) enum Unfit {
     ClusterNode,
     #[error("the server does not tell its version; Redis 6.2 or later is needed, or Valkey")]
     NoVersion,
+    #[error("the Redis server refused the credentials: {0}")]
+    Credentials(String),
     #[error("Redis {0} is too old; version 6.2 or later is needed, or Valkey")]
     TooOld(String),
 }
@@ -129,7 +154,7 @@ impl Dialer {
         timeout(self.connect_timeout, self.connect(endpoint))
             .await
             .unwrap_or_else(|_| Err(late()))
-            .map_err(|error| NoConnection::new(endpoint, explained(error)))
+            .map_err(|error| NoConnection::new(endpoint, error))
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Source> {
@@ -156,7 +181,11 @@ impl Dialer {
     ) -> Result<Connection, Source> {
         let connection = Connection::open(stream, self.response_timeout, self.connect_timeout);
         let mut commands = Commands::default();
-        match (&self.credentials.username, &self.credentials.password) {
+        let password = match &self.passwords {
+            Some(passwords) => Some(passwords.ask().await?),
+            None => self.credentials.password.clone(),
+        };
+        match (&self.credentials.username, &password) {
             (Some(username), Some(password)) => commands.add(&["AUTH", username, password], &[]),
             (None, Some(password)) => commands.add(&["AUTH", password], &[]),
             (_, None) => {}
@@ -172,31 +201,23 @@ impl Dialer {
             .iter()
             .find_map(|answer| if let Reply::Error(error) = answer { Some(error) } else { None });
         if let Some(error) = error {
-            return Err(self.refused(error));
+            return Err(refused(error, password.as_deref()));
         }
         if checks {
             self.serves.check(answers.last())?;
         }
         Ok(connection)
     }
-
-    /// A server that does not know AUTH repeats its arguments in the error.
-    fn refused(&self, error: &ServerError) -> Source {
-        match &self.credentials.password {
-            _ if error.text().starts_with("ERR unknown command") => Unfit::NoVersion.into(),
-            Some(password) if error.text().contains(password) => {
-                format!("the Redis server refused the credentials: {}", error.code()).into()
-            }
-            _ => error.clone().into(),
-        }
-    }
 }
 
-/// The same error; if a handshake caused it, with what to do.
-fn explained(error: Source) -> Source {
-    match advice(&*error, WORDS) {
-        Some(advice) => format!("{error}; {advice}").into(),
-        None => error,
+/// A server that does not know AUTH repeats its arguments in the error.
+fn refused(error: &ServerError, password: Option<&str>) -> Source {
+    match password {
+        _ if error.text().starts_with("ERR unknown command") => Unfit::NoVersion.into(),
+        Some(password) if error.text().contains(password) => {
+            Unfit::Credentials(error.code().to_owned()).into()
+        }
+        _ => error.clone().into(),
     }
 }
 

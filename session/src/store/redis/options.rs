@@ -2,7 +2,7 @@
 //!
 //! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never shows a password in `Debug` or in an error.
 
-use std::{path::PathBuf, sync::Mutex, time::Duration};
+use std::{error::Error, future::Future, path::PathBuf, sync::Mutex, time::Duration};
 
 use super::{
     cluster::Slots,
@@ -14,7 +14,10 @@ use super::{
     url::{Kind, Target},
     url_error::{PrefixError, UrlError},
 };
-use crate::store::tls::{ClientFiles, TlsFileError, TlsFiles};
+use crate::store::{
+    passwords::Passwords,
+    tls::{ClientFiles, TlsFileError, TlsFiles},
+};
 
 /// The prefix of Redis keys, unless the URL or [`RedisOptions::prefix`] sets another one.
 const PREFIX: &str = "session:";
@@ -64,7 +67,9 @@ pub enum ConnectError {
 pub struct RedisOptions {
     target: Target,
     pub(super) prefix: String,
+    passwords: Option<Passwords>,
     connect_timeout: Duration,
+    pub(super) startup_timeout: Duration,
     wait: Option<Wait>,
 }
 
@@ -72,7 +77,14 @@ impl RedisOptions {
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
         let mut target = Target::parse(url)?;
         let prefix = target.prefix.take().unwrap_or_else(|| PREFIX.to_owned());
-        Ok(Self { target, prefix, connect_timeout: Duration::from_secs(1), wait: None })
+        Ok(Self {
+            target,
+            prefix,
+            passwords: None,
+            connect_timeout: Duration::from_secs(1),
+            startup_timeout: Duration::ZERO,
+            wait: None,
+        })
     }
 
     /// The prefix of all Redis keys; the default is `session:`.
@@ -112,6 +124,35 @@ impl RedisOptions {
         self
     }
 
+    /// Asks for the password before each new connection to a server that holds sessions, in place of the password in the URL: for tokens
+    /// that expire, and for passwords that are changed while the process runs. Connections that are open stay open.
+    ///
+    /// It has [`connect_timeout`](Self::connect_timeout) together with connecting. Sentinels are asked with the password in the URL.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::RedisStore;
+    /// let options = RedisStore::options("rediss://sessions.example")?
+    ///     .password_with(|| async { std::fs::read_to_string("/run/secrets/redis").map(|text| text.trim_end().to_owned()) });
+    /// # Ok::<(), actix_typed_session::store::redis::UrlError>(())
+    /// ```
+    #[must_use]
+    pub fn password_with<F, E>(mut self, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.passwords = Some(Passwords::with(ask));
+        self
+    }
+
+    /// How long [`connect`](Self::connect) goes on trying while no server is there yet, or none that takes writes; the default is not to
+    /// try again. A server that is there and refuses the user is an error at once.
+    #[must_use]
+    pub const fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup_timeout = timeout;
+        self
+    }
+
     /// How long connecting to a server may take, including TLS and authentication; the default is one second. A server that missed a
     /// deadline has the same time to answer a PING before its connection is replaced.
     #[must_use]
@@ -146,6 +187,7 @@ impl RedisOptions {
         let tls = target.tls.then(|| Tls::with(files)).transpose()?;
         let dialer = Dialer {
             credentials: target.credentials.clone(),
+            passwords: self.passwords.clone(),
             database: target.database,
             tls,
             connect_timeout: self.connect_timeout,
@@ -157,7 +199,13 @@ impl RedisOptions {
             Kind::Cluster => topology::Kind::Cluster(Slots::unknown()),
             Kind::Sentinel { service, credentials } => {
                 let credentials = credentials.clone();
-                let dialer = Dialer { credentials, database: 0, serves: Serves::Watch, ..dialer.clone() };
+                let dialer = Dialer {
+                    credentials,
+                    passwords: None,
+                    database: 0,
+                    serves: Serves::Watch,
+                    ..dialer.clone()
+                };
                 let sentinels = Box::new(Links::new(dialer));
                 topology::Kind::Sentinel { service: service.clone(), sentinels, master: Mutex::default() }
             }

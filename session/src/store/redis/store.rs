@@ -2,20 +2,23 @@
 //!
 //! In: [`RedisOptions`]. Out: [`RedisStore`], connected to its servers. Never reads or writes a session.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
+    dial::NoConnection,
     driver::Driver,
     options::{ConnectError, RedisOptions},
+    resp::ServerError,
     url::check_prefix,
     url_error::UrlError,
 };
 use crate::{
     id::public::{PublicId, Selector},
     record::meta::Principal,
+    store::patience::patiently,
 };
 
 /// Sessions in Redis 6.2 or later, or in Valkey, shared by any number of machines.
@@ -109,9 +112,20 @@ impl RedisOptions {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
-        store.driver.reach(&store.prefix).await.map_err(ConnectError::Unreachable)?;
+        let reach = || store.driver.reach(&store.prefix);
+        let reached = patiently(self.startup_timeout, is_for_the_moment, reach).await;
+        reached.map_err(ConnectError::Unreachable)?;
         store.driver.check_settings().await;
         Ok(store)
+    }
+}
+
+/// Whether the servers may only not be there yet.
+fn is_for_the_moment(error: &Box<dyn Error + Send + Sync>) -> bool {
+    match (error.downcast_ref::<NoConnection>(), error.downcast_ref::<ServerError>()) {
+        (Some(none), _) => none.is_for_the_moment(),
+        (_, Some(refused)) => ["LOADING", "MASTERDOWN", "READONLY"].contains(&refused.code()),
+        _ => true,
     }
 }
 

@@ -24,6 +24,7 @@ mod index;
 mod layout;
 mod repair;
 mod roles;
+mod startup;
 mod tls;
 
 const SELECTOR: Selector = Selector::from_bytes([7; 16]);

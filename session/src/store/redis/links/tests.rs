@@ -30,6 +30,7 @@ async fn links() -> (Links, Endpoint) {
     });
     let dialer = Dialer {
         credentials: Credentials::default(),
+        passwords: None,
         database: 0,
         tls: None,
         connect_timeout: Duration::from_mins(10),
