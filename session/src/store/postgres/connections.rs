@@ -29,6 +29,7 @@ use tokio::{
 
 use super::{
     failure::{Failure, code, is_handshake, refused},
+    turns::Turns,
 };
 use crate::store::{
     error::{StoreError, StoreErrorKind},
@@ -95,6 +96,8 @@ pub(super) struct Connections {
     passwords: Option<Passwords>,
     /// One permit per connection; waiters are served in order.
     permits: Arc<Semaphore>,
+    /// Those that take the lock of a principal wait here before they take a connection.
+    pub(super) turns: Turns,
     shelf: Mutex<Vec<(Open, Instant)>>,
     /// The schema in which the user's new tables would be; `None` if there is none.
     pub(super) schema: OnceLock<Option<String>>,
@@ -119,6 +122,7 @@ impl Connections {
             primary: AtomicUsize::new(0),
             passwords,
             permits: Arc::new(Semaphore::new(most)),
+            turns: Turns::new(most),
             shelf: Mutex::default(),
             schema: OnceLock::new(),
             wait,

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    connections::{AGAIN, Connections, Lease, NoLease},
+    connections::{AGAIN, Connections, Lease, NoLease, STATEMENT},
     failure::Failure,
     layout,
     names::{Names, Tables},
@@ -59,11 +59,17 @@ impl Home {
         Ok(Self { runtime, connections, _ends: ends })
     }
 
-    /// Runs `work` on a connection. `silent` is the kind of error if the thread ends without an answer.
+    /// Runs `work` on a connection. `silent` is the kind of error if the thread ends without an answer. With the number of a lock that the
+    /// work takes, it waits for its turn first.
     ///
     /// Work whose caller leaves while it waits for a connection is not started. Work that has started runs to its end. Work that was
     /// certainly rolled back is repeated until the deadline for a connection.
-    pub(super) async fn run<T, W, F>(&self, silent: StoreErrorKind, work: W) -> Result<T, StoreError>
+    pub(super) async fn run<T, W, F>(
+        &self,
+        silent: StoreErrorKind,
+        lock: Option<i64>,
+        work: W,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: Fn(Lease) -> F + Send + 'static,
@@ -72,6 +78,14 @@ impl Home {
         let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
         self.runtime.spawn(async move {
+            let turn = match lock {
+                Some(lock) => connections.turns.take(lock, Instant::now() + STATEMENT).await.map(Some),
+                None => Ok(None),
+            };
+            let _turn = match turn {
+                Ok(turn) => turn,
+                Err(error) => return drop(answer.send(Err(error))),
+            };
             let deadline = Instant::now() + connections.wait;
             let mut earlier = None;
             let result = loop {

@@ -7,7 +7,7 @@
 //!
 //! | Files | What they hold |
 //! |---|---|
-//! | `failure`, `connections` | the meaning of errors; connections, and whether a statement was executed |
+//! | `failure`, `turns`, `connections` | the meaning of errors; who may wait for locks; connections, and whether a statement was executed |
 //! | `rows`, `statements` | values and records; the SQL, which agrees with `Record::apply` |
 //! | `names`, `open_error`, `url`, `options` | the names of the tables; the settings, and what can be wrong with them |
 //! | `layout` | creating and migrating the tables |
@@ -36,6 +36,7 @@ use crate::{
 pub use self::{open_error::OpenError, options::PostgresOptions, store::PostgresStore};
 
 mod failure;
+mod turns;
 mod connections;
 mod rows;
 mod statements;
@@ -120,7 +121,8 @@ impl PrincipalIndex for PostgresStore {
         let values = Values::of_principal(principal)
             .and(self.0.turn(principal))
             .and(except.map(|selector| selector.as_bytes().to_vec()));
-        let rows = self.write(&self.0.statements.delete_all, values).await?;
+        let sql = &self.0.statements.delete_all;
+        let rows = self.run(Some(self.0.turn(principal)), sql, values).await?;
         Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
     }
 }
@@ -130,7 +132,7 @@ impl Sweep for PostgresStore {
         let sql = self.0.statements.sweep.clone();
         self.0
             .home
-            .run(StoreErrorKind::Unavailable, move |lease| swept(lease, sql.clone(), limit))
+            .run(StoreErrorKind::Unavailable, None, move |lease| swept(lease, sql.clone(), limit))
             .await
     }
 }

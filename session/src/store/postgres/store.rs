@@ -136,13 +136,24 @@ impl PostgresStore {
             let call = call.clone();
             async { lease.run_alone(call).await.map_err(Failure::of_read) }
         };
-        self.0.home.run(StoreErrorKind::Unavailable, read).await
+        self.0.home.run(StoreErrorKind::Unavailable, None, read).await
     }
 
     /// Runs one statement that is its own transaction.
     pub(super) async fn write(&self, sql: &SqlStr, values: Values) -> Result<Vec<PgRow>, StoreError> {
+        self.run(None, sql, values).await
+    }
+
+    /// Runs one statement that is its own transaction, and that takes this lock.
+    pub(super) async fn run(
+        &self,
+        lock: Option<i64>,
+        sql: &SqlStr,
+        values: Values,
+    ) -> Result<Vec<PgRow>, StoreError> {
         let call = Call { sql: sql.clone(), arguments: values.done()? };
-        self.0.home.run(StoreErrorKind::UnknownOutcome, move |lease| lease.run_alone(call.clone())).await
+        let work = move |lease: Lease| lease.run_alone(call.clone());
+        self.0.home.run(StoreErrorKind::UnknownOutcome, lock, work).await
     }
 
     /// Runs one statement, if `alone` is given in a transaction that is the only one of this principal.
@@ -168,7 +179,7 @@ impl PostgresStore {
                 lease.finish(call).await
             }
         };
-        self.0.home.run(StoreErrorKind::UnknownOutcome, work).await
+        self.0.home.run(StoreErrorKind::UnknownOutcome, Some(turn), work).await
     }
 }
 

@@ -103,6 +103,8 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
 #[tokio::test]
 async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     let Some((server, database, store)) = fresh().await else { return };
+    // The calls of one process wait for each other without a connection.
+    let elsewhere = open(&server.url(&database)).await;
     let max = Some(at_most(1, WhenFull::EvictOldest));
     store.create(&SELECTOR, &signed_in("7", None)).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
@@ -114,8 +116,8 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     });
     until_is(&mut watch, ask_for("transactionid"), 1).await;
     let deletes = tokio::spawn({
-        let store = store.clone();
-        async move { store.delete_all(&principal("7"), None).await }
+        let elsewhere = elsewhere.clone();
+        async move { elsewhere.delete_all(&principal("7"), None).await }
     });
     until_is(&mut watch, ask_for("advisory"), 1).await;
     // This does not delay another user.
@@ -125,6 +127,46 @@ async fn delete_all_waits_for_its_turn_and_not_for_a_row() {
     assert_eq!(evicts.await.unwrap().unwrap(), Created::Created);
     deletes.await.unwrap().unwrap();
     assert!(store.load(&SELECTOR).await.unwrap().is_none());
+}
+
+/// A sign-in that waits for a lock holds a connection. Those that wait behind it must not hold the others: nobody could read.
+#[tokio::test]
+async fn sign_ins_that_wait_leave_connections_to_everybody_else() {
+    let Some((server, database, _)) = fresh().await else { return };
+    let options =
+        PostgresStore::options(&server.url(&database)).unwrap().sweep_every(None).max_connections(4);
+    let store = options.open().await.unwrap();
+    let max = Some(at_most(1, WhenFull::EvictOldest));
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    for n in 0..10 {
+        store.create(&selector(n), &signed_in(&n.to_string(), None)).await.unwrap();
+    }
+    // To sign in, each of ten users has to end a session that somebody else has locked.
+    sqlx::query("SELECT 1 FROM typed_session FOR UPDATE").fetch_all(&mut other).await.unwrap();
+    let signs_in = |n: u16| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store.create(&selector(1000 + n), &signed_in(&(n % 10).to_string(), max)).await
+        })
+    };
+    let first = signs_in(0);
+    until_is(&mut watch, BLOCKED, 1).await;
+    let same: Vec<_> = (100..150).map(|n| signs_in(n * 10)).collect();
+    let others: Vec<_> = (1..50).map(signs_in).collect();
+    until_is(&mut watch, BLOCKED, 2).await;
+    for _ in 0..20 {
+        assert!(store.load(&SELECTOR).await.unwrap().is_none());
+    }
+    assert_eq!(ask::<i64>(&mut watch, BLOCKED).await, 2, "half of the connections");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), Created::Created);
+    for sign_in in same.into_iter().chain(others) {
+        sign_in.await.unwrap().unwrap();
+    }
+    for n in 0..10 {
+        assert_eq!(store.count_of(&principal(&n.to_string())).await.unwrap(), 1);
+    }
 }
 
 /// Two sessions that swap their users each want to end the other: a deadlock, which PostgreSQL detects and the store repeats.
