@@ -83,16 +83,19 @@ mod tests {
     use super::*;
 
     /// Whether each of these, which serve one thread each, is of one worker.
-    fn on_threads(threads: Vec<Vec<Made>>, name: &'static str) -> Vec<bool> {
+    fn on_threads(threads: &[Vec<Made>], name: &'static str) -> Vec<bool> {
         let start = std::sync::Barrier::new(threads.len());
         thread::scope(|scope| {
             let started: Vec<_> = threads
                 .iter()
-                .map(|made| {
-                    scope.spawn(|| {
-                        made.iter().for_each(|made| made.serves(name));
+                .map(|thread| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        for made in thread {
+                            made.serves(name);
+                        }
                         start.wait();
-                        let all: Vec<_> = made.iter().map(Made::is_of_one_worker).collect();
+                        let all: Vec<_> = thread.iter().map(Made::is_of_one_worker).collect();
                         start.wait();
                         all
                     })
@@ -105,23 +108,23 @@ mod tests {
     #[test]
     fn one_middleware_in_all_workers_is_right_and_one_in_each_is_not() {
         let made = Made::default();
-        assert_eq!(on_threads(vec![vec![made.clone()], vec![made]], "shared"), [false, false]);
-        let told = on_threads(vec![vec![Made::default()], vec![Made::default()]], "of each");
+        assert_eq!(on_threads(&[vec![made.clone()], vec![made]], "shared"), [false, false]);
+        let told = on_threads(&[vec![Made::default()], vec![Made::default()]], "of each");
         assert_eq!(told.iter().filter(|told| **told).count(), 1, "once");
     }
 
     #[test]
     fn several_of_one_name_in_each_worker_are_right() {
         let hosts = vec![Made::default(), Made::default()];
-        assert_eq!(on_threads(vec![hosts.clone(), hosts], "hosts"), [false; 4]);
+        assert_eq!(on_threads(&[hosts.clone(), hosts], "hosts"), [false; 4]);
         let (alone, other) = (Made::default(), Made::default());
-        assert_eq!(on_threads(vec![vec![alone, other]], "one worker"), [false, false]);
+        assert_eq!(on_threads(&[vec![alone, other]], "one worker"), [false, false]);
     }
 
     #[test]
     fn what_has_ended_does_not_count() {
         Made::default().serves("ended");
         let made = Made::default();
-        assert_eq!(on_threads(vec![vec![made]], "ended"), [false]);
+        assert_eq!(on_threads(&[vec![made]], "ended"), [false]);
     }
 }

@@ -43,9 +43,9 @@ async fn left_after(method: Method, then: &str, header: Option<(&str, &str)>) ->
     };
     let app = App::new().wrap(sessions).route("/begin", web::to(begin)).route("/{then}", web::to(take));
     let app = init_service(app).await;
-    let begun = app.call(TestRequest::get().uri("/begin").to_request()).await.unwrap();
+    let answer = app.call(TestRequest::get().uri("/begin").to_request()).await.unwrap();
     let cookie =
-        begun.headers().get(SET_COOKIE).unwrap().to_str().unwrap().split(';').next().unwrap().to_owned();
+        answer.headers().get(SET_COOKIE).unwrap().to_str().unwrap().split(';').next().unwrap().to_owned();
     let request = |method, path: &str| {
         TestRequest::default().method(method).uri(path).insert_header((COOKIE, cookie.as_str()))
     };

@@ -7,7 +7,6 @@
 //! the environment has `CI`, it fails. In `conformance_tests!`, the harness can be
 //! `match harness() { Some(harness) => harness, None => return }`.
 
-mod certificates;
 mod cluster;
 pub(crate) mod guarded;
 mod nginx;
@@ -30,7 +29,6 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
-    certificates::Certificates,
     cluster::{RedisCluster, free_ports, shared_cluster},
     nginx::Nginx,
     pgbouncer::PgBouncer,

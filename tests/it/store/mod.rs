@@ -1,6 +1,7 @@
 //! Tests of the stores.
 
 mod broken;
+mod certificates;
 mod conformance;
 mod memory;
 mod postgres;

@@ -113,7 +113,7 @@ impl RedisOptions {
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
         let reach = || store.driver.reach(&store.prefix);
-        let reached = patiently(self.startup_timeout, is_for_the_moment, reach).await;
+        let reached = patiently(self.startup_timeout, |error| is_for_the_moment(&**error), reach).await;
         reached.map_err(ConnectError::Unreachable)?;
         store.driver.check_settings().await;
         Ok(store)
@@ -121,7 +121,7 @@ impl RedisOptions {
 }
 
 /// Whether the servers may only not be there yet.
-fn is_for_the_moment(error: &Box<dyn Error + Send + Sync>) -> bool {
+fn is_for_the_moment(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     match (error.downcast_ref::<NoConnection>(), error.downcast_ref::<ServerError>()) {
         (Some(none), _) => none.is_for_the_moment(),
         (_, Some(refused)) => ["LOADING", "MASTERDOWN", "READONLY"].contains(&refused.code()),

@@ -120,9 +120,11 @@ impl Harness for Shared {
     async fn cut_reply(&self, _: &PostgresStore) -> bool {
         // Behind a pooler, a statement is not done before its transaction is.
         let pooled = self.pooler.is_some();
-        let is_run = move |command: &Command| match pooled {
-            true => command.name == "COMMIT",
-            false => command.name.contains("typed_session") && !command.name.starts_with("prepare "),
+        let is_run = move |command: &Command| {
+            if pooled {
+                return command.name == "COMMIT";
+            }
+            command.name.contains("typed_session") && !command.name.starts_with("prepare ")
         };
         self.proxy.on_command(0, is_run, Mode::CutAfterForward);
         true

@@ -49,7 +49,7 @@ async fn of_several_hosts_the_primary_is_used_also_after_another_one_has_become_
     until("the other one is found", || async { store.create(&SELECTOR, &new_record()).await.is_ok() }).await;
     assert_eq!(rows(&one).await, 1);
     // One that does not answer at all is passed over.
-    two.freeze();
+    two.freeze().await;
     drop(store);
     let store = PostgresStore::options(&url).unwrap().connect_timeout(BOUND).open().await.unwrap();
     assert!(store.load(&SELECTOR).await.unwrap().is_some());

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use actix_typed_session::store::postgres::OpenError;
 
 use super::*;
-use crate::servers::Certificates;
+use crate::store::certificates::Certificates;
 
 /// Lets the server show the certificate `name`, and ask clients for one of the authority.
 async fn certify(server: &Postgres, certificates: &Certificates, name: &str) {

@@ -9,7 +9,10 @@ use std::{
 use actix_typed_session::store::redis::ConnectError;
 
 use super::*;
-use crate::servers::{Certificates, free_port, free_ports, redis::usual};
+use crate::{
+    servers::{free_port, free_ports, redis::usual},
+    store::certificates::Certificates,
+};
 
 const URL: &str = "SESSION_TESTS_REDISS";
 
@@ -167,8 +170,10 @@ async fn sentinels_and_the_primary_that_they_name_are_verified() {
     let sentinel_port = free_port();
     let configure = |folder: &Path, port_without: u16| {
         let file = folder.join("sentinel.conf");
-        let mut lines = format!("port {port_without}\nbind 127.0.0.1\ndir {}\n", folder.display());
-        lines += &format!("sentinel monitor sessions 127.0.0.1 {port} 1\ntls-replication yes\n");
+        let lines = format!(
+            "port {port_without}\nbind 127.0.0.1\ndir {}\nsentinel monitor sessions 127.0.0.1 {port} 1\ntls-replication yes\n",
+            folder.display()
+        );
         fs::write(&file, lines).unwrap();
         let mut arguments = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
         arguments.extend(tls(&certificates, sentinel_port, "server", "yes"));
