@@ -7,6 +7,7 @@ mod corners;
 mod deploy;
 mod events;
 mod forms;
+mod kinds;
 mod kit;
 mod model;
 mod nested;
