@@ -2,7 +2,7 @@
 //!
 //! In: wire keys and the texts of cells, in any order. Out: a [`Record`] whose texts are parts of one allocation. Never: I/O.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     apply::Record,
@@ -52,6 +52,14 @@ impl<'a> StoredCells<'a> {
         }
         Ok(if unique { Record::from_sorted(meta, cells) } else { Record::from_parts(meta, cells) })
     }
+}
+
+/// The record of these cells as one JSON object, whose values are what [`Cell::to_text`] wrote.
+pub(crate) fn record_of_object(meta: Meta, cells: &str) -> Result<Record, Unreadable> {
+    let cells: BTreeMap<String, String> = serde_json::from_str(cells).map_err(|_| Unreadable::Garbage)?;
+    let cell = |(key, cell): (String, String)| Some((WireKey::from(key), Cell::from_text(&cell)?));
+    let cells = cells.into_iter().map(cell).collect::<Option<_>>().ok_or(Unreadable::Garbage)?;
+    Ok(Record::from_parts(meta, cells))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 //! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
 //! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
+//! | `names`, `thread` | for engines with a server: names of tables; a thread that owns connections |
 //! | `memory`, `sqlite`, `postgres`, `redis` | one folder per engine; each opens with its own map |
 //! | `connect` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
@@ -37,6 +38,10 @@ pub(crate) mod tls;
 pub(crate) mod passwords;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod patience;
+#[cfg(feature = "postgres")]
+pub(crate) mod names;
+#[cfg(feature = "postgres")]
+pub(crate) mod thread;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

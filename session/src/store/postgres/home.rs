@@ -1,18 +1,10 @@
 //! The thread that owns the connections.
 //!
 //! In: work from any runtime. Out: its result. Never repeats work that may have changed something.
-//!
-//! Every actix worker has its own runtime, and a socket lives only as long as the runtime that opened it. All sockets therefore belong to
-//! one thread with one runtime, and callers in any runtime wait for its results. A caller that leaves does no harm: its statement runs
-//! to its end on the thread, and the connection stays in order.
 
-use std::{future::Future, io, sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::{
-    runtime::{Builder, Handle},
-    sync::oneshot,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use super::{
     connections::{AGAIN, Connections, Lease, NoLease, STATEMENT},
@@ -25,38 +17,22 @@ use crate::store::{
     error::{StoreError, StoreErrorKind},
     patience::patiently,
     sweep::jittered,
+    thread::Thread,
 };
 
 /// The thread. Dropping this ends it, with its connections and tasks.
 pub(super) struct Home {
-    runtime: Handle,
+    thread: Thread,
     pub(super) connections: Arc<Connections>,
-    _ends: oneshot::Sender<()>,
 }
 
 impl Home {
     pub(super) async fn start(connections: Connections) -> io::Result<Self> {
         let connections = Arc::new(connections);
-        let (ends, ended) = oneshot::channel::<()>();
-        let (start, started) = oneshot::channel();
         let shelved = Arc::clone(&connections);
-        thread::Builder::new().name("session-postgres".into()).spawn(move || {
-            // Built here, because a runtime must not be dropped inside of another one.
-            let runtime = match Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(start.send(Err(error))),
-            };
-            let _ = start.send(Ok(runtime.handle().clone()));
-            runtime.block_on(async {
-                let _ = ended.await;
-                // Listeners must be dropped inside of a runtime.
-                shelved.shelf().clear();
-            });
-            drop(runtime);
-            drop(shelved);
-        })?;
-        let runtime = started.await.map_err(io::Error::other)??;
-        Ok(Self { runtime, connections, _ends: ends })
+        // Listeners must be dropped inside of a runtime.
+        let thread = Thread::start("session-postgres", move || shelved.shelf().clear()).await?;
+        Ok(Self { thread, connections })
     }
 
     /// Runs `work` on a connection. `silent` is the kind of error if the thread ends without an answer. With the number of a lock that the
@@ -75,9 +51,8 @@ impl Home {
         W: Fn(Lease) -> F + Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send,
     {
-        let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
-        self.runtime.spawn(async move {
+        let asked = self.thread.ask(|answer| async move {
             let turn = match lock {
                 Some(lock) => connections.turns.take(lock, Instant::now() + STATEMENT).await.map(Some),
                 None => Ok(None),
@@ -95,8 +70,7 @@ impl Home {
                     Err(error) => break Err(earlier.map_or_else(|| error.into(), Failure::into)),
                 };
                 if answer.is_closed() {
-                    lease.give_back();
-                    return;
+                    return lease.give_back();
                 }
                 match work(lease).await {
                     Ok(done) => break Ok(done),
@@ -109,16 +83,15 @@ impl Home {
             };
             let _ = answer.send(result);
         });
-        answered.await.unwrap_or_else(|_| {
+        asked.await.unwrap_or_else(|| {
             Err(StoreError::new(silent).with_source("the thread of the PostgreSQL store has ended"))
         })
     }
 
     /// Creates or migrates the tables; a server that is not there yet is waited for. Once started, this runs to its end even if the caller leaves.
     pub(super) async fn prepare(&self, names: Names, patience: Duration) -> Result<Tables, OpenError> {
-        let (answer, answered) = oneshot::channel();
         let connections = Arc::clone(&self.connections);
-        self.runtime.spawn(async move {
+        let asked = self.thread.ask(|answer| async move {
             let lease = || async {
                 connections.reach().await?;
                 connections.lease(Instant::now() + connections.wait).await
@@ -129,13 +102,11 @@ impl Home {
             };
             let _ = answer.send(tables);
         });
-        answered
-            .await
-            .unwrap_or_else(|_| Err(OpenError::Engine(StoreError::new(StoreErrorKind::Unavailable))))
+        asked.await.unwrap_or_else(|| Err(OpenError::Engine(StoreError::new(StoreErrorKind::Unavailable))))
     }
 
     /// Runs a task that ends with the thread.
     pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
+        self.thread.keep(task);
     }
 }

@@ -4,8 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-/// PostgreSQL cuts names at 63 bytes, and an index is called `<table>_principal`.
-pub(super) const LONGEST_NAME: usize = 50;
+use crate::store::names::is_valid;
 
 /// The names that the user chose.
 #[derive(Clone, Debug)]
@@ -18,9 +17,7 @@ impl Names {
     /// Checks the names; the error is the name that is not valid.
     pub(super) fn check(&self) -> Result<(), String> {
         for name in [&self.table].into_iter().chain(&self.schema) {
-            let fits = (1..=LONGEST_NAME).contains(&name.len());
-            let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !fits || !letters || name.starts_with(|first: char| first.is_ascii_digit()) {
+            if !is_valid(name) {
                 return Err(name.clone());
             }
         }

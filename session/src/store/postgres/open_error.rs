@@ -4,8 +4,7 @@
 
 use std::io;
 
-use super::names::LONGEST_NAME;
-use crate::store::{error::StoreError, tls::TlsFileError};
+use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
 
 /// The parameters that a URL may have.
 pub(super) const PARAMETERS: [&str; 17] = [

@@ -2,7 +2,7 @@
 //!
 //! In: the arguments of the store contract, or rows. Out: values in the order of `statements`, or records. Never: I/O.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     Arguments as _, Encode, Postgres, Row as _, Type,
@@ -14,9 +14,9 @@ use crate::{
     id::public::{Selector, VerifierHash},
     record::{
         apply::Record,
-        cell::{Cell, WireKey},
         change::{CellWrite, Change, MaxSessions, NewRecord, WhenFull},
         meta::{FORMAT, Meta, Principal, Unreadable},
+        stored::record_of_object,
         time::{Limits, Timestamp},
     },
     store::{
@@ -182,11 +182,7 @@ where
 fn record(row: &PgRow, first: usize) -> Result<Record, StoreError> {
     let meta = meta(row, first)?;
     let cells: Option<&str> = row.try_get(first + META_COLUMNS).map_err(refused)?;
-    let cells: BTreeMap<String, String> =
-        serde_json::from_str(cells.ok_or(Unreadable::Garbage)?).map_err(|_| Unreadable::Garbage)?;
-    let cell = |(key, cell): (String, String)| Some((WireKey::from(key), Cell::from_text(&cell)?));
-    let cells = cells.into_iter().map(cell).collect::<Option<_>>().ok_or(Unreadable::Garbage)?;
-    Ok(Record::from_parts(meta, cells))
+    Ok(record_of_object(meta, cells.ok_or(Unreadable::Garbage)?)?)
 }
 
 fn meta(row: &PgRow, first: usize) -> Result<Meta, StoreError> {
