@@ -14,7 +14,7 @@ only=${1:-commit model evolution}
 
 commit() { cargo test -q -p actix-typed-session --lib commit::; }
 model() { cargo test -q -p actix-typed-session --lib commit::model::; }
-evolution() { cargo test -q -p session-tests --all-features --test it -- evolution:: --skip sqlite --skip redis --skip postgres --skip cluster; }
+evolution() { cargo test -q -p session-tests --all-features --test it -- evolution:: --skip sqlite --skip redis --skip postgres --skip mariadb --skip cluster; }
 
 # mutate SUITE NAME FILE OLD NEW: replaces the one occurrence of OLD in FILE.
 mutate() {

@@ -13,7 +13,7 @@ Usage: shop [--store STORE] [--port PORT]
 
   --store sqlite:PATH   sessions in this SQLite file (default: sqlite:shop.db)
   --store memory:       sessions in memory; they end with the program
-  --store postgres://USER:PASSWORD@HOST/DATABASE
+  --store postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE
   --store redis://HOST, redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST
   --port PORT           the port on 127.0.0.1 (default: 8080; 0: any free one)
   --help                print this help

@@ -87,6 +87,7 @@
 //!
 //! * `sqlite`: `SqliteStore`, one file for all processes of one machine. It compiles SQLite, which needs a C compiler.
 //! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
+//! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: the conformance suite for stores, a clock that tests can move, and chosen random bytes. For `[dev-dependencies]`.

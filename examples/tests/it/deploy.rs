@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::servers::{shared_postgres, shared_redis};
+use crate::servers::{shared_mariadb, shared_postgres, shared_redis};
 
 const CLIENTS: u64 = 30;
 
@@ -48,6 +48,12 @@ async fn on_redis() {
 #[tokio::test]
 async fn on_postgres() {
     let Some(server) = shared_postgres().await else { return };
+    no_session_is_left_over(&nothing_is_lost(&["--store", &server.url(&server.database().await)]));
+}
+
+#[tokio::test]
+async fn on_mariadb() {
+    let Some(server) = shared_mariadb().await else { return };
     no_session_is_left_over(&nothing_is_lost(&["--store", &server.url(&server.database().await)]));
 }
 

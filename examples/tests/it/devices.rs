@@ -3,7 +3,7 @@
 use crate::{
     browser::Browser,
     program::Program,
-    servers::{shared_cluster, shared_postgres, shared_redis, shared_replicated},
+    servers::{shared_cluster, shared_mariadb, shared_postgres, shared_redis, shared_replicated},
 };
 
 const SIGN_IN: &[(&str, &str)] = &[("name", "Ada"), ("password", "oolong")];
@@ -87,5 +87,11 @@ async fn on_a_redis_cluster() {
 #[tokio::test]
 async fn on_postgres() {
     let Some(server) = shared_postgres().await else { return };
+    list_and_end(&server.url(&server.database().await));
+}
+
+#[tokio::test]
+async fn on_mariadb() {
+    let Some(server) = shared_mariadb().await else { return };
     list_and_end(&server.url(&server.database().await));
 }

@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// How many sessions the user who is signed in has: all that are live, and perhaps some that ended a while ago; 0 if nobody is signed
-    /// in. Redis and memory know the number; PostgreSQL and SQLite count, which takes about a millisecond for each thousand sessions.
+    /// in. Redis and memory know the number; the databases count, which takes about a millisecond for each thousand sessions.
     ///
     /// # Errors
     /// As [`sessions`](Self::sessions).

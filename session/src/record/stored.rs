@@ -62,6 +62,13 @@ pub(crate) fn record_of_object(meta: Meta, cells: &str) -> Result<Record, Unread
     Ok(Record::from_parts(meta, cells))
 }
 
+/// What [`record_of_object`] reads.
+pub(crate) fn cells_to_object(record: &Record) -> Result<String, serde_json::Error> {
+    let cells = record.cells().iter();
+    let texts: BTreeMap<_, _> = cells.map(|(key, cell)| (key.as_str(), cell.to_text())).collect();
+    serde_json::to_string(&texts)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // a test that cannot go on fails

@@ -14,6 +14,7 @@ const FORMS: [(&str, &[&str], Option<&str>); 8] = [
     ("memory:", &["memory"], None),
     ("sqlite:PATH", &["sqlite"], Some("sqlite")),
     ("postgres://USER:PASSWORD@HOST/DATABASE", &["postgres", "postgresql"], Some("postgres")),
+    ("mysql://USER:PASSWORD@HOST/DATABASE", &["mysql", "mariadb"], Some("mysql")),
     ("redis://HOST", &["redis"], Some("redis")),
     ("rediss://HOST (TLS)", &["rediss"], Some("redis")),
     ("redis-sentinel://HOST,HOST/SERVICE", &["redis-sentinel", "rediss-sentinel"], Some("redis")),
@@ -28,6 +29,7 @@ const FORMS: [(&str, &[&str], Option<&str>); 8] = [
 /// | `memory:` | [`MemoryStore`], at most 100,000 sessions | |
 /// | `sqlite:PATH` | `SqliteStore`, one file | `sqlite` |
 /// | `postgres://..` | `PostgresStore` | `postgres` |
+/// | `mysql://..`, `mariadb://..` | `MySqlStore` | `mysql` |
 /// | `redis://..`, `rediss://..` (TLS) | `RedisStore`, one server | `redis` |
 /// | `redis-sentinel://HOST,HOST/SERVICE` | `RedisStore`, the primary that Sentinels name | `redis` |
 /// | `redis-cluster://HOST,HOST` | `RedisStore`, a Cluster | `redis` |
@@ -67,6 +69,8 @@ pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
         },
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => opened(super::postgres::PostgresStore::connect(url).await),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => opened(super::mysql::MySqlStore::connect(url).await),
         #[cfg(feature = "redis")]
         scheme if feature_of(scheme) == Some("redis") => opened(super::redis::RedisStore::connect(url).await),
         scheme => Err(match feature_of(scheme) {
@@ -88,7 +92,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
 fn opened<S: super::contract::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
 ) -> Result<AnyStore, ConnectError> {

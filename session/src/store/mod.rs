@@ -15,8 +15,8 @@
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 //! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
 //! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
-//! | `names`, `thread` | for engines with a server: names of tables; a thread that owns connections |
-//! | `memory`, `sqlite`, `postgres`, `redis` | one folder per engine; each opens with its own map |
+//! | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
+//! | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
 //! | `connect` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
 //!
@@ -38,15 +38,19 @@ pub(crate) mod tls;
 pub(crate) mod passwords;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod patience;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod names;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod thread;
+#[cfg(feature = "mysql")]
+pub(crate) mod shelf;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub(crate) mod connect;
@@ -55,6 +59,8 @@ pub mod conformance;
 
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
+#[cfg(feature = "mysql")]
+pub use self::mysql::MySqlStore;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]

@@ -86,6 +86,32 @@ async fn a_postgres_is_frozen_stopped_killed_and_started_again() {
 }
 
 #[tokio::test]
+async fn a_mariadb_is_frozen_stopped_killed_and_started_again() {
+    let Some(server) = MariaDb::start().await else { return };
+    let database = server.database().await;
+    server.execute(&database, "CREATE TABLE numbers (number int)").await;
+    let mut old = server.connection(&database).await;
+    server.freeze();
+    assert!(timeout(SHORT, old.ping()).await.is_err());
+    server.thaw();
+    for round in 0..2 {
+        let mut open = server.connection(&database).await;
+        server.execute(&database, "INSERT INTO numbers VALUES (1)").await;
+        if round == 0 {
+            server.stop().await;
+        } else {
+            server.kill().await;
+        }
+        open.ping().await.unwrap_err();
+        server.restart().await;
+        let mut connection = server.connection(&database).await;
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT count(*) FROM numbers").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(count, round + 1);
+    }
+}
+
+#[tokio::test]
 async fn all_tests_share_the_servers_and_have_names_of_their_own() {
     let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
     assert_eq!(redis.port(), shared_redis().await.unwrap().port());
@@ -104,11 +130,15 @@ const FOLLOWED: &str = "SESSION_TESTS_FOLLOWED";
 #[tokio::test]
 async fn a_process_with_servers() {
     let Ok(how) = env::var(FOLLOWED) else { return };
-    let (Some(redis), Some(postgres)) = tokio::join!(shared_redis(), shared_postgres()) else { return };
+    let (Some(redis), Some(postgres), Some(mariadb)) =
+        tokio::join!(shared_redis(), shared_postgres(), shared_mariadb())
+    else {
+        return;
+    };
     let _open = postgres.connection("postgres").await;
     postgres.freeze().await;
     let mut out = io::stdout();
-    for server in [redis.guarded(), postgres.guarded()] {
+    for server in [redis.guarded(), postgres.guarded(), mariadb.guarded()] {
         for process in server.processes() {
             writeln!(out, "follow {process} {}", server.folder().display()).unwrap();
         }

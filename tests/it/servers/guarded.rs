@@ -12,7 +12,7 @@ use std::{
     sync::Mutex,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::until;
 
@@ -53,6 +53,21 @@ pub(crate) const SERVER: &str = r#"echo $$ >process && [ -e "$0" ] && exec "$@""
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+}
+
+/// The user that runs a server, because databases do not run as root: the one of its package, or else `nobody`.
+pub(crate) fn user_for(package: &str) -> Option<User> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let find = |name: &str| {
+        let mut fields =
+            users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
+        Some(User { uid: fields.nth(2)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    };
+    let user = find(package).or_else(|| find("nobody"));
+    Some(user.unwrap_or_else(|| panic!("root needs a user to run a server: {package} or nobody")))
 }
 
 pub(crate) struct Guarded {

@@ -9,6 +9,7 @@
 
 mod cluster;
 pub(crate) mod guarded;
+mod mariadb;
 mod nginx;
 mod pgbouncer;
 mod postgres;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
     cluster::{RedisCluster, free_ports, shared_cluster},
+    mariadb::{MariaDb, shared_mariadb},
     nginx::Nginx,
     pgbouncer::PgBouncer,
     postgres::{Postgres, shared_postgres},

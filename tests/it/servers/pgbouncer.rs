@@ -6,7 +6,11 @@ use std::{fs, path::Path};
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use super::{Postgres, find, free_port, guarded::Guarded, postgres::user, until};
+use super::{
+    Postgres, find, free_port,
+    guarded::{Guarded, user_for},
+    until,
+};
 
 pub(crate) struct PgBouncer {
     guarded: Guarded,
@@ -17,7 +21,7 @@ impl PgBouncer {
     /// A pooler for this test alone, with these lines in its configuration.
     pub(crate) async fn before(server: &Postgres, lines: &str) -> Option<Self> {
         let program = find("pgbouncer", "pgbouncer", [Path::new("/usr/sbin").to_owned()])?;
-        let (guarded, port) = (Guarded::new(user()), free_port());
+        let (guarded, port) = (Guarded::new(user_for("postgres")), free_port());
         let file = guarded.folder().join("pgbouncer.ini");
         let configuration = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\

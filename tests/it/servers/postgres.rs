@@ -8,13 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::Signal;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use super::{
     find, free_port,
-    guarded::{Guarded, User},
+    guarded::{Guarded, user_for},
     unique_name, until,
 };
 
@@ -38,7 +38,7 @@ async fn template(programs: &Path) -> &'static Path {
     let make = || async {
         let initdb = programs.join("initdb");
         let make = move || {
-            let guarded = Guarded::new(user());
+            let guarded = Guarded::new(user_for("postgres"));
             let data = guarded.folder().join("data");
             let arguments =
                 ["--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres"];
@@ -48,24 +48,6 @@ async fn template(programs: &Path) -> &'static Path {
         spawn_blocking(make).await.unwrap()
     };
     TEMPLATE.get_or_init(make).await.folder()
-}
-
-/// The user that runs the server, because PostgreSQL does not run as root.
-pub(super) fn user() -> Option<User> {
-    if !geteuid().is_root() {
-        return None;
-    }
-    let users = fs::read_to_string("/etc/passwd").unwrap();
-    let find = |name: &str| {
-        let mut fields =
-            users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
-        Some(User { uid: fields.nth(2)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
-    };
-    Some(
-        find("postgres")
-            .or_else(|| find("nobody"))
-            .expect("root needs a user to run PostgreSQL: postgres or nobody"),
-    )
 }
 
 /// The folders in which Debian installs the programs, the newest first; they are not on the path.
@@ -87,7 +69,7 @@ impl Postgres {
         for _ in 0..ATTEMPTS {
             let template = template.clone();
             let copy = move || {
-                let guarded = Guarded::new(user());
+                let guarded = Guarded::new(user_for("postgres"));
                 guarded.run(Path::new("cp"), &["-a", template.to_str().unwrap(), "data"]);
                 guarded
             };

@@ -4,6 +4,7 @@ mod broken;
 mod certificates;
 mod conformance;
 mod memory;
+mod mysql;
 mod postgres;
 mod redis;
 mod sqlite;

@@ -1,10 +1,12 @@
 //! Tests of each mode of the proxy, against the real servers and with the drivers that the stores use.
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, MySqlConnection, PgConnection};
 use tokio::time::timeout;
 
 use super::*;
-use crate::servers::{Postgres, redis::connect, shared_postgres, shared_redis, unique_name, until};
+use crate::servers::{
+    Postgres, redis::connect, shared_mariadb, shared_postgres, shared_redis, unique_name, until,
+};
 
 #[derive(PartialEq, Debug)]
 enum Told {
@@ -122,4 +124,35 @@ async fn postgres_restarts_behind_the_proxy_and_round_trips_are_counted() {
     postgres_through(&proxy, "postgres").await.unwrap_err();
     postgres.restart().await;
     until("the proxy passes again", async || postgres_through(&proxy, "postgres").await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn each_mode_works_with_mariadb_and_round_trips_are_counted() {
+    let Some(server) = shared_mariadb().await else { return };
+    let database = server.database().await;
+    let create = "CREATE TABLE counter (value int NOT NULL); INSERT INTO counter VALUES (0)";
+    server.execute(&database, create).await;
+    let proxy = Proxy::mariadb(server.port());
+    let through = async || MySqlConnection::connect(&proxy.url(&database)).await.unwrap();
+    let counted = async || -> i32 {
+        let mut connection = server.connection(&database).await;
+        sqlx::query_scalar("SELECT value FROM counter").fetch_one(&mut connection).await.unwrap()
+    };
+    let mut expected = 0;
+    // An empty packet.
+    for (mode, tells, does) in modes(b"\0\0\0\x01") {
+        let mut connection = through().await;
+        proxy.on_command(0, |command| command.name == ADD, mode.clone());
+        assert_eq!(told(sqlx::raw_sql(ADD).execute(&mut connection), &tells).await, tells, "{mode:?}");
+        expected += i32::from(does);
+        until("mariadb has done as it should", async || counted().await == expected).await;
+    }
+    let mut connection = through().await;
+    proxy.reset_counts();
+    for sql in ["SELECT 1", "SELECT 2; SELECT 3; COMMIT"] {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    let names: Vec<_> = proxy.commands().into_iter().map(|command| command.name).collect();
+    assert_eq!(names, ["SELECT 1", "SELECT 2; SELECT 3; COMMIT"]);
+    assert_eq!(proxy.round_trips(), 2);
 }

@@ -47,7 +47,8 @@ pub(crate) enum Mode {
 pub(crate) struct Command {
     /// The number of the connection; the first one is 0.
     pub(crate) connection: usize,
-    /// With Redis, the first word in capitals. With PostgreSQL, the SQL, or `prepare ` and the SQL if it is not run yet, or `startup`.
+    /// With Redis, the first word in capitals. With PostgreSQL, the SQL, or `prepare ` and the SQL if it is not run yet, or `startup`. With
+    /// MySQL, the SQL or `startup`.
     pub(crate) name: String,
     pub(crate) bytes: usize,
     /// How many bytes of its reply have come from the server.
@@ -112,15 +113,23 @@ struct Shared {
     plan: Mutex<Plan>,
     /// Increased when the open connections are to be reset.
     resets: watch::Sender<u64>,
-    postgres: bool,
+    protocol: Protocol,
+}
+
+/// What the client and the server speak.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Redis,
+    Postgres,
+    MySql,
 }
 
 impl Shared {
     fn requests(&self) -> Requests {
-        if self.postgres {
-            Requests::Postgres { started: false, statements: HashMap::new() }
-        } else {
-            Requests::Redis
+        match self.protocol {
+            Protocol::Redis => Requests::Redis,
+            Protocol::Postgres => Requests::Postgres { started: false, statements: HashMap::new() },
+            Protocol::MySql => Requests::MySql { started: false },
         }
     }
 }
@@ -135,15 +144,20 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy for the Redis server on this port.
     pub(crate) fn redis(upstream: u16) -> Self {
-        Self::start(upstream, false)
+        Self::start(upstream, Protocol::Redis)
     }
 
     /// A proxy for the PostgreSQL server on this port.
     pub(crate) fn postgres(upstream: u16) -> Self {
-        Self::start(upstream, true)
+        Self::start(upstream, Protocol::Postgres)
     }
 
-    fn start(upstream: u16, postgres: bool) -> Self {
+    /// A proxy for the MariaDB server on this port.
+    pub(crate) fn mariadb(upstream: u16) -> Self {
+        Self::start(upstream, Protocol::MySql)
+    }
+
+    fn start(upstream: u16, protocol: Protocol) -> Self {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -157,7 +171,7 @@ impl Proxy {
             forgotten: 0,
             connections: 0,
         };
-        let shared = Arc::new(Shared { plan: Mutex::new(plan), resets: watch::Sender::new(0), postgres });
+        let shared = Arc::new(Shared { plan: Mutex::new(plan), resets: watch::Sender::new(0), protocol });
         let (end, ended) = watch::channel(());
         let with_thread = shared.clone();
         let thread = thread::spawn(move || {
@@ -177,9 +191,13 @@ impl Proxy {
         self.port
     }
 
-    /// The URL for a store; `database` is the number of a Redis database or nothing, or the name of a PostgreSQL database.
+    /// The URL for a store; `database` is the number of a Redis database or nothing, or the name of another database.
     pub(crate) fn url(&self, database: &str) -> String {
-        let scheme = if self.shared.postgres { "postgres://postgres@" } else { "redis://" };
+        let scheme = match self.shared.protocol {
+            Protocol::Redis => "redis://",
+            Protocol::Postgres => "postgres://postgres@",
+            Protocol::MySql => "mysql://root@",
+        };
         format!("{scheme}127.0.0.1:{}/{database}", self.port)
     }
 

@@ -1,4 +1,4 @@
-//! The borders of commands and replies, in RESP and in version 3 of PostgreSQL's protocol.
+//! The borders of commands and replies, in RESP, in version 3 of PostgreSQL's protocol, and in MySQL's without prepared statements.
 //!
 //! In: the bytes so far, however the network split them. Out: the next command and a name for it, and the next piece of a reply. Never interprets
 //! either.
@@ -16,6 +16,10 @@ pub(crate) enum Reply {
     Byte,
     /// The reply ends with `ReadyForQuery`.
     Ready,
+    /// The reply is one packet of MySQL's.
+    Packet,
+    /// The reply is the results of one or more statements of MySQL's.
+    Results,
 }
 
 /// One command of the client.
@@ -34,6 +38,9 @@ pub(crate) enum Requests {
         /// The text of each prepared statement, by name.
         statements: HashMap<Vec<u8>, String>,
     },
+    MySql {
+        started: bool,
+    },
 }
 
 impl Requests {
@@ -46,6 +53,7 @@ impl Requests {
             }
             Self::Postgres { started: false, .. } => self.first(buffer),
             Self::Postgres { statements, .. } => typed(buffer, statements),
+            Self::MySql { started } => packet(buffer, started),
         }
     }
 
@@ -73,8 +81,25 @@ impl Requests {
         match self {
             Self::Redis => Reply::Value,
             Self::Postgres { .. } => Reply::Ready,
+            // The server speaks first.
+            Self::MySql { .. } => Reply::Packet,
         }
     }
+}
+
+/// Takes one packet. The first one begins the connection; one with a sequence number belongs to what the server asks then.
+fn packet(buffer: &mut Vec<u8>, started: &mut bool) -> Option<Request> {
+    const QUIT: u8 = 1;
+    const QUERY: u8 = 3;
+    let bytes: Vec<u8> = buffer.drain(..packet_end(buffer, 0)?).collect();
+    let (name, reply) = match (std::mem::replace(started, true), bytes[3], bytes.get(4)) {
+        (false, ..) => ("startup".into(), Reply::Packet),
+        (true, 1.., _) => ("login".into(), Reply::Packet),
+        (true, 0, Some(&QUIT)) => (String::new(), Reply::None),
+        (true, 0, Some(&QUERY)) => (String::from_utf8_lossy(&bytes[5..]).into_owned(), Reply::Results),
+        (true, 0, other) => panic!("the proxy does not know the command {other:?}"),
+    };
+    Some(Request { name, bytes, reply })
 }
 
 /// Takes everything up to a message that makes the server act.
@@ -119,9 +144,53 @@ pub(crate) fn piece(reply: Reply, buffer: &[u8]) -> Option<(usize, bool)> {
         Reply::Byte => (!buffer.is_empty()).then_some((1, true)),
         // A push belongs to no command.
         Reply::Value => value_end(buffer, 0).map(|end| (end, buffer[0] != b'>')),
+        Reply::Packet => packet_end(buffer, 0).map(|end| (end, true)),
+        Reply::Results => results_end(buffer).map(|end| (end, true)),
         Reply::Ready | Reply::None => {
             let end = 1 + number(buffer, 1)?;
             (end <= buffer.len()).then(|| (end, buffer[0] == b'Z'))
+        }
+    }
+}
+
+/// The end of the packet of MySQL's that begins at `at`, once it is complete.
+fn packet_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let [a, b, c, _] = *bytes.get(at..at + 4)? else { return None };
+    let end = at + 4 + usize::try_from(u32::from_le_bytes([a, b, c, 0])).unwrap();
+    (end <= bytes.len()).then_some(end)
+}
+
+/// The end of the results of all statements of one command, once they are complete.
+fn results_end(bytes: &[u8]) -> Option<usize> {
+    const MORE_RESULTS: u8 = 8;
+    let mut at = 0;
+    loop {
+        let end = packet_end(bytes, at)?;
+        let body = &bytes[at + 4..end];
+        at = end;
+        let status = match body.first() {
+            Some(0xff) | None => return Some(at),
+            // `OK`: two numbers, both small in tests, and the status.
+            Some(0) => body.get(3),
+            // The number of columns; then a packet for each of them, rows, and a packet that ends the rows.
+            Some(columns) => {
+                for _ in 0..*columns {
+                    at = packet_end(bytes, at)?;
+                }
+                loop {
+                    let end = packet_end(bytes, at)?;
+                    let body = &bytes[at + 4..end];
+                    at = end;
+                    match body.first() {
+                        Some(0xff) => return Some(at),
+                        Some(0xfe) => break body.get(3),
+                        _ => {}
+                    }
+                }
+            }
+        };
+        if status.is_none_or(|status| status & MORE_RESULTS == 0) {
+            return Some(at);
         }
     }
 }
@@ -218,6 +287,47 @@ mod tests {
             ("", Reply::None),
         ];
         assert_eq!(found, expected.map(|(name, reply)| (name.to_owned(), reply)));
+    }
+
+    fn numbered(number: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+        [&length[..3], &[number], body].concat()
+    }
+
+    #[test]
+    fn mysql_commands_are_packets_and_their_replies_end_with_the_last_result() {
+        let all = [
+            numbered(1, b"hello"),
+            numbered(3, b"password"),
+            numbered(0, b"\x03SELECT 1"),
+            numbered(0, b"\x01"),
+        ];
+        let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+        let found = cut(Requests::MySql { started: false }, &all);
+        let expected = [
+            ("startup", Reply::Packet),
+            ("login", Reply::Packet),
+            ("SELECT 1", Reply::Results),
+            ("", Reply::None),
+        ];
+        assert_eq!(found, expected.map(|(name, reply)| (name.to_owned(), reply)));
+
+        let one = [
+            numbered(1, b"\0\0\0\x0a\0\0\0"),
+            numbered(2, b"\x02"),
+            numbered(3, b"\x03def a"),
+            numbered(4, b"\x03def b"),
+            numbered(5, b"\x011\x012"),
+            numbered(6, b"\xfe\0\0\x0a\0\0\0"),
+            numbered(7, b"\0\x01\0\x02\0\0\0"),
+        ]
+        .concat();
+        for length in 0..one.len() {
+            assert_eq!(piece(Reply::Results, &one[..length]), None, "{length}");
+        }
+        assert_eq!(piece(Reply::Results, &[&one[..], b"more"].concat()), Some((one.len(), true)));
+        let refused = [numbered(1, b"\0\0\0\x0a\0\0\0"), numbered(2, b"\xff\x50\x04no")].concat();
+        assert_eq!(piece(Reply::Results, &refused), Some((refused.len(), true)));
     }
 
     #[test]

@@ -1,0 +1,193 @@
+//! The store: its thread, its connections, and running statements on them.
+//!
+//! In: [`MySqlOptions`], then work on a connection. Out: [`MySqlStore`], then the result of the work. Never interprets a row.
+
+use std::{fmt, sync::Arc};
+
+use sqlx::mysql::MySqlRow;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    connections::{AGAIN, Connections, Lease},
+    failure::Failure,
+    layout,
+    open_error::OpenError,
+    options::MySqlOptions,
+    rows,
+    statements::Statements,
+};
+use crate::store::{
+    error::{StoreError, StoreErrorKind},
+    names,
+    sweep::{jittered, keep_sweeping},
+    thread::Thread,
+};
+
+/// Sessions in a MySQL database, version 8.0 or later, or a MariaDB database, version 10.6 or later, shared by any number of machines.
+///
+/// ```no_run
+/// use actix_typed_session::store::MySqlStore;
+///
+/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MySqlStore::connect("mysql://shop:secret@db.example.com/shop?ssl-mode=verify_identity").await?;
+/// # let _ = store.clone();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A read is one round trip. A write is two: the first one locks and reads the row, the second one writes and commits. No transaction is
+/// open while a handler runs. Sessions expire by the server's clock. A task of the store removes expired sessions; see
+/// [`sweep_every`](MySqlOptions::sweep_every).
+///
+/// **Table.** The store uses the table `typed_session` in the database of the URL; the name can be [set](MySqlOptions::table). It creates the
+/// table, and migrates that of an earlier release, which needs `CREATE`. Afterwards, the user needs `SELECT, INSERT, UPDATE, DELETE` on
+/// it. The comment of the table says which layout it has, so it must stay.
+///
+/// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. A statement
+/// may take at most 3 s. The isolation level, the SQL mode, the character set and the time zone are set on each connection, so the server's
+/// defaults do not matter. When the server ends an idle connection, no request fails. When it ends while a write is being committed,
+/// the result is [`UnknownOutcome`](StoreErrorKind::UnknownOutcome). A server that is read-only is refused, because a session that was
+/// signed out on the primary may still be live on a replica.
+///
+/// **Passwords.** Without TLS, an account with `caching_sha2_password`, which is MySQL's default, cannot log in to MySQL unless the server
+/// remembers the password. MySQL speaks TLS unless it was told not to, and the store asks for it by default (`ssl-mode=preferred`).
+///
+/// **Clusters.** A maximum of sessions per user holds among the connections to one server. With Galera or group replication, let all
+/// processes write to one node.
+///
+/// **Durability.** It is the server's. With `innodb_flush_log_at_trx_commit` other than 1, a crash may lose the last sign-outs, and so may a
+/// failover to a replica that is not synchronous.
+///
+/// Clones share the connections. The connections and the task end with the last clone. The table holds only hashes of verifiers, so
+/// reading it does not let anyone use a session.
+#[derive(Clone)]
+pub struct MySqlStore(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    thread: Thread,
+    connections: Arc<Connections>,
+    pub(super) statements: Arc<Statements>,
+}
+
+impl MySqlOptions {
+    /// Connects, and creates or migrates the table if needed.
+    ///
+    /// # Errors
+    /// When the name is not valid, the server cannot be reached, or the table cannot be used or created; the message says what to do.
+    pub async fn open(self) -> Result<MySqlStore, OpenError> {
+        if !names::is_valid(&self.table) {
+            return Err(OpenError::Name(self.table));
+        }
+        let connections =
+            Arc::new(Connections::new(self.connect, self.max_connections, self.connect_timeout));
+        let shelved = Arc::clone(&connections);
+        let thread =
+            Thread::start("session-mysql", move || shelved.close_idle()).await.map_err(OpenError::Thread)?;
+        let (on_thread, name) = (Arc::clone(&connections), self.table);
+        let table = thread
+            .ask(|answer| async move { drop(answer.send(layout::open(&on_thread, &name).await)) })
+            .await
+            .unwrap_or_else(|| Err(OpenError::Engine(ended(StoreErrorKind::Unavailable))))?;
+        let statements = Arc::new(Statements::on(table));
+        if let Some(every) = self.sweep_every {
+            let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
+            thread.keep(keep_sweeping(every, move |limit| {
+                let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
+                async move {
+                    let lease = connections.lease(Instant::now() + connections.wait).await?;
+                    Ok(swept(lease, statements, limit).await?)
+                }
+            }));
+        }
+        Ok(MySqlStore(Arc::new(Inner { thread, connections, statements })))
+    }
+}
+
+impl MySqlStore {
+    /// Connects with the default settings, and creates or migrates the table if needed.
+    ///
+    /// # Errors
+    /// As [`options`](Self::options) and [`MySqlOptions::open`].
+    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+        Self::options(url)?.open().await
+    }
+
+    /// The settings for the database at `url`, `mysql://user:password@host:port/database`, or the same with `mariadb:`.
+    /// `?ssl-mode=verify_identity` encrypts the connection and verifies the server's certificate against those of the operating system,
+    /// or against `&ssl-ca=file`. `?socket=path` connects to a Unix socket.
+    ///
+    /// # Errors
+    /// When the URL is not valid, names no database, or has an unknown parameter; the message says what to write.
+    pub fn options(url: &str) -> Result<MySqlOptions, OpenError> {
+        MySqlOptions::parse(url)
+    }
+
+    /// Runs one statement that changes nothing, or nothing more the second time.
+    pub(super) async fn run_one(&self, sql: String) -> Result<Vec<MySqlRow>, StoreError> {
+        let statement = Arc::new([sql]);
+        let work = move |lease: Lease| {
+            let statement = Arc::clone(&statement);
+            async move { Ok(lease.run(&*statement).await?.pop().unwrap_or_default()) }
+        };
+        self.run(work).await
+    }
+
+    /// Runs `work` on a connection of the store's thread.
+    ///
+    /// Work whose caller leaves while it waits for a connection is not started. Work that has started runs to its end. Work that has
+    /// certainly changed nothing is repeated until the deadline for a connection.
+    pub(super) async fn run<T, W, F>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: Fn(Lease) -> F + Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let connections = Arc::clone(&self.0.connections);
+        let asked = self.0.thread.ask(|answer| async move {
+            let deadline = Instant::now() + connections.wait;
+            let mut earlier = None;
+            let result = loop {
+                let lease = match connections.lease(deadline).await {
+                    Ok(lease) => lease,
+                    // The reason for the repetition says more than that there was no time left.
+                    Err(error) => break Err(earlier.map_or(error, Failure::into)),
+                };
+                if answer.is_closed() {
+                    return lease.give_back();
+                }
+                match work(lease).await {
+                    Ok(done) => break Ok(done),
+                    Err(failure) if failure.may_try_again() && Instant::now() < deadline => {
+                        earlier = Some(failure);
+                        sleep(jittered(AGAIN)).await;
+                    }
+                    Err(failure) => break Err(failure.into()),
+                }
+            };
+            let _ = answer.send(result);
+        });
+        asked.await.unwrap_or_else(|| Err(ended(StoreErrorKind::UnknownOutcome)))
+    }
+}
+
+fn ended(kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind).with_source("the thread of the MySQL store has ended")
+}
+
+/// Deletes up to `limit` expired rows, and returns how many.
+pub(super) async fn swept(lease: Lease, statements: Arc<Statements>, limit: u32) -> Result<u32, Failure> {
+    let (transaction, mut answers) = lease.begin(None, vec![statements.hold_dead(limit)]).await?;
+    let dead = rows::selectors(&answers.pop().unwrap_or_default());
+    if dead.is_empty() {
+        transaction.roll_back().await;
+        return Ok(0);
+    }
+    transaction.commit(statements.delete_each(&dead)).await?;
+    Ok(u32::try_from(dead.len()).unwrap_or(u32::MAX))
+}
+
+impl fmt::Debug for MySqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MySqlStore").field("table", &self.0.statements.table()).finish_non_exhaustive()
+    }
+}
