@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     flow::devices::Plain,
-    servers::{shared_cluster, shared_postgres, shared_redis, unique_name},
+    servers::{shared_cluster, shared_mariadb, shared_postgres, shared_redis, unique_name},
 };
 
 /// A store that panics on every write.
@@ -275,6 +275,14 @@ fn totals_on_a_cluster() {
 fn totals_on_postgres() {
     totals(8, 40, async || {
         let server = shared_postgres().await?;
+        Some(connect(&server.url(&server.database().await)).await.unwrap())
+    });
+}
+
+#[test]
+fn totals_on_mariadb() {
+    totals(8, 40, async || {
+        let server = shared_mariadb().await?;
         Some(connect(&server.url(&server.database().await)).await.unwrap())
     });
 }

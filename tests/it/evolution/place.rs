@@ -30,6 +30,10 @@ impl Place {
         Self::on(Kept::postgres().await?).await
     }
 
+    pub(super) async fn mariadb() -> Option<Self> {
+        Self::on(Kept::mariadb().await?).await
+    }
+
     async fn on(kept: Kept) -> Option<Self> {
         Some(Self { store: connect(&kept.url()).await.unwrap(), kept: Some(kept) })
     }
@@ -72,6 +76,7 @@ macro_rules! on_every_store {
         $crate::evolution::place::on_every_store! { @sqlite $($tests)+ }
         $crate::evolution::place::on_every_store! { @redis $($tests)+ }
         $crate::evolution::place::on_every_store! { @postgres $($tests)+ }
+        $crate::evolution::place::on_every_store! { @mariadb $($tests)+ }
     };
 }
 pub(super) use on_every_store;

@@ -33,6 +33,10 @@ async fn stored(place: &Place) -> BTreeSet<String> {
             let mut connection = server.connection(database).await;
             sqlx::query_scalar("SELECT selector FROM typed_session").fetch_all(&mut connection).await.unwrap()
         }
+        Place::MariaDb { server, database } => {
+            let mut connection = server.connection(database).await;
+            sqlx::query_scalar("SELECT selector FROM typed_session").fetch_all(&mut connection).await.unwrap()
+        }
         Place::Sqlite(_) => sqlx::query_scalar("SELECT selector FROM session")
             .fetch_all(&mut place.file().await)
             .await

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use super::node::{Node, Runtime};
-use crate::servers::{Postgres, shared_postgres, shared_redis, unique_name};
+use crate::servers::{MariaDb, Postgres, shared_mariadb, shared_postgres, shared_redis, unique_name};
 
 /// A deadline that no server reaches under load.
 pub(super) const PATIENT: Duration = Duration::from_secs(20);
@@ -17,9 +17,19 @@ pub(crate) enum Place {
     /// A file, in a folder that is deleted when the test ends.
     Sqlite(TempDir),
     /// A key prefix on a shared server.
-    Redis { url: String, prefix: String },
+    Redis {
+        url: String,
+        prefix: String,
+    },
     /// A database on a shared server.
-    Postgres { server: &'static Postgres, database: String },
+    Postgres {
+        server: &'static Postgres,
+        database: String,
+    },
+    MariaDb {
+        server: &'static MariaDb,
+        database: String,
+    },
 }
 
 impl Place {
@@ -38,9 +48,15 @@ impl Place {
         Some(Self::Postgres { server, database: server.database().await })
     }
 
+    pub(crate) async fn mariadb() -> Option<Self> {
+        let server = shared_mariadb().await?;
+        Some(Self::MariaDb { server, database: server.database().await })
+    }
+
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Postgres { server, database } => server.url(database),
+            Self::MariaDb { server, database } => server.url(database),
             Self::Redis { url, prefix } => format!("{url}?prefix={prefix}:"),
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("sessions.db").display()),
         }
@@ -64,6 +80,11 @@ impl Place {
     pub(super) async fn sessions(&self) -> usize {
         let count: i64 = match self {
             Self::Postgres { server, database } => {
+                let mut connection = server.connection(database).await;
+                let all = "SELECT count(*) FROM typed_session";
+                sqlx::query_scalar(all).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::MariaDb { server, database } => {
                 let mut connection = server.connection(database).await;
                 let all = "SELECT count(*) FROM typed_session";
                 sqlx::query_scalar(all).fetch_one(&mut connection).await.unwrap()
@@ -98,6 +119,7 @@ macro_rules! on_every_store {
         $crate::http::place::on_every_store! { @sqlite $($test)+ }
         $crate::http::place::on_every_store! { @redis $($test)+ }
         $crate::http::place::on_every_store! { @postgres $($test)+ }
+        $crate::http::place::on_every_store! { @mariadb $($test)+ }
     };
     (@$kind:ident $($test:ident)+) => {
         mod $kind {

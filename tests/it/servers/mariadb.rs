@@ -192,8 +192,8 @@ impl MariaDb {
     }
 
     /// Freezes the server: connections stay open, and nothing is answered.
-    pub(crate) fn freeze(&self) {
-        self.guarded.freeze();
+    pub(crate) async fn freeze(&self) {
+        self.guarded.freeze().await;
     }
 
     pub(crate) fn thaw(&self) {

@@ -8,7 +8,7 @@ use actix_typed_session::store::{self, AnyStore};
 
 use crate::{
     http::node::Node,
-    servers::{Postgres, Redis, proxy::Proxy},
+    servers::{MariaDb, Postgres, Redis, proxy::Proxy},
 };
 
 /// Longer than any fault in a test that sets no deadline.
@@ -18,6 +18,7 @@ enum Server {
     /// A Redis server that keeps everything it acknowledged.
     Redis(Redis),
     Postgres(Postgres, String),
+    MariaDb(MariaDb, String),
 }
 
 pub(super) struct Behind {
@@ -32,7 +33,7 @@ pub(super) enum End {
     Kill,
     /// Stops the server as an operator does. It tells its clients.
     Stop,
-    /// Stops PostgreSQL in the mode `immediate`. Redis has no such mode and is stopped.
+    /// Stops PostgreSQL in the mode `immediate`. The others have no such mode and are stopped.
     Immediate,
 }
 
@@ -50,17 +51,25 @@ impl Behind {
         Some(Self { server: Server::Postgres(server, database), proxy })
     }
 
+    pub(super) async fn mariadb() -> Option<Self> {
+        let server = MariaDb::start().await?;
+        let database = server.database().await;
+        let proxy = Proxy::mariadb(server.port());
+        Some(Self { server: Server::MariaDb(server, database), proxy })
+    }
+
     pub(super) fn url(&self) -> String {
         match &self.server {
             Server::Redis(server) => server.url(),
             Server::Postgres(server, database) => server.url(database),
+            Server::MariaDb(server, database) => server.url(database),
         }
     }
 
     fn url_through_proxy(&self) -> String {
         match &self.server {
             Server::Redis(_) => self.proxy.url(""),
-            Server::Postgres(_, database) => self.proxy.url(database),
+            Server::Postgres(_, database) | Server::MariaDb(_, database) => self.proxy.url(database),
         }
     }
 
@@ -87,6 +96,7 @@ impl Behind {
         match &self.server {
             Server::Redis(server) => server.freeze().await,
             Server::Postgres(server, _) => server.freeze().await,
+            Server::MariaDb(server, _) => server.freeze().await,
         }
     }
 
@@ -94,6 +104,7 @@ impl Behind {
         match &self.server {
             Server::Redis(server) => server.thaw(),
             Server::Postgres(server, _) => server.thaw(),
+            Server::MariaDb(server, _) => server.thaw(),
         }
     }
 
@@ -104,6 +115,8 @@ impl Behind {
             (Server::Postgres(server, _), End::Kill) => server.kill().await,
             (Server::Postgres(server, _), End::Stop) => server.stop_fast().await,
             (Server::Postgres(server, _), End::Immediate) => server.stop_immediate().await,
+            (Server::MariaDb(server, _), End::Kill) => server.kill().await,
+            (Server::MariaDb(server, _), End::Stop | End::Immediate) => server.stop().await,
         }
     }
 
@@ -115,13 +128,40 @@ impl Behind {
         match &self.server {
             Server::Redis(server) => server.restart().await,
             Server::Postgres(server, _) => server.restart().await,
+            Server::MariaDb(server, _) => server.restart().await,
         }
     }
 
-    async fn number(server: &Postgres, database: &str, sql: &'static str) -> usize {
-        let mut connection = server.connection(database).await;
-        let number: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    /// The answer of a database to this statement.
+    async fn number(&self, sql: &'static str) -> usize {
+        let number: i64 = match &self.server {
+            Server::Redis(_) => panic!("Redis speaks no SQL"),
+            Server::Postgres(server, database) => {
+                sqlx::query_scalar(sql).fetch_one(&mut server.connection(database).await).await.unwrap()
+            }
+            Server::MariaDb(server, database) => {
+                sqlx::query_scalar(sql).fetch_one(&mut server.connection(database).await).await.unwrap()
+            }
+        };
         usize::try_from(number).unwrap()
+    }
+
+    /// How many round trips a store call that writes takes.
+    pub(super) fn trips_of_a_write(&self) -> usize {
+        match &self.server {
+            Server::Redis(_) | Server::Postgres(..) => 1,
+            Server::MariaDb(..) => 2,
+        }
+    }
+
+    /// Replies that are none.
+    pub(super) fn garbage(&self) -> [&'static [u8]; 3] {
+        match &self.server {
+            // A message of a type that neither protocol has; a wrong reply for Redis, which is none for PostgreSQL; random bytes.
+            Server::Redis(_) | Server::Postgres(..) => [b"?\0\0\0\x04\r\n", b"+OK\r\n", b"\xff\xfe\0\0\0\0"],
+            // Packets: an empty one, and two that end too early. The client would wait for the rest of anything else.
+            Server::MariaDb(..) => [b"\0\0\0\x01", b"\x01\0\0\x01\0", b"\x01\0\0\x01\xfe"],
+        }
     }
 
     /// The number of stored sessions.
@@ -130,8 +170,8 @@ impl Behind {
             Server::Redis(server) => {
                 server.command::<Vec<String>>(&["KEYS", "session:s:*"]).await.unwrap().len()
             }
-            Server::Postgres(server, database) => {
-                Self::number(server, database, "SELECT count(*) FROM typed_session").await
+            Server::Postgres(..) | Server::MariaDb(..) => {
+                self.number("SELECT count(*) FROM typed_session").await
             }
         }
     }
@@ -141,6 +181,7 @@ impl Behind {
         match &self.server {
             Server::Redis(server) => server.command::<()>(&["FLUSHALL"]).await.unwrap(),
             Server::Postgres(server, database) => server.execute(database, "TRUNCATE typed_session").await,
+            Server::MariaDb(server, database) => server.execute(database, "TRUNCATE typed_session").await,
         }
     }
 
@@ -151,10 +192,15 @@ impl Behind {
                 let clients: String = server.command(&["CLIENT", "LIST"]).await.unwrap();
                 clients.lines().count() - 1
             }
-            Server::Postgres(server, database) => {
+            Server::Postgres(..) => {
                 let others = "SELECT count(*) FROM pg_stat_activity \
                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
-                Self::number(server, database, others).await
+                self.number(others).await
+            }
+            Server::MariaDb(..) => {
+                let others = "SELECT count(*) FROM information_schema.processlist \
+                    WHERE db = database() AND id <> connection_id()";
+                self.number(others).await
             }
         }
     }
@@ -165,6 +211,7 @@ macro_rules! on_each_server {
     ($($test:ident)+) => {
         $crate::http::faults::behind::on_each_server! { @redis $($test)+ }
         $crate::http::faults::behind::on_each_server! { @postgres $($test)+ }
+        $crate::http::faults::behind::on_each_server! { @mariadb $($test)+ }
     };
     (@$kind:ident $($test:ident)+) => {
         mod $kind {

@@ -59,7 +59,7 @@ async fn later_writes_are_not_affected(server: Behind) {
     server.proxy.set(Mode::BlackHole);
     node.open("gate").await;
     cut(&server, &node).await;
-    // With PostgreSQL, some of the writes had no connection yet, and were made later.
+    // With a database, some of the writes had no connection yet, and were made later.
     assert!(writers.join_all().await.iter().all(|status| [200, 503].contains(status)));
     let next = statuses(&client, |slot| format!("/set/{slot}/2"));
     assert_eq!(next.join_all().await, [200; TABS]);

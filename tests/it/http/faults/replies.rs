@@ -23,8 +23,7 @@ async fn increments_count_once_whichever_command_is_lost(server: Behind) {
 }
 
 async fn increments_count_once_whichever_reply_is_garbage(server: Behind) {
-    // A message of a type that neither protocol has; a wrong reply for Redis, which is none for PostgreSQL; random bytes.
-    let garbage: [&[u8]; 3] = [b"?\0\0\0\x04\r\n", b"+OK\r\n", b"\xff\xfe\0\0\0\0"];
+    let garbage = server.garbage();
     count_for_every_n(&server, |nth| Mode::Garbage(garbage[nth % 3].to_vec())).await;
 }
 
