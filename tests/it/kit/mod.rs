@@ -91,7 +91,7 @@ async fn a_mariadb_is_frozen_stopped_killed_and_started_again() {
     let database = server.database().await;
     server.execute(&database, "CREATE TABLE numbers (number int)").await;
     let mut old = server.connection(&database).await;
-    server.freeze();
+    server.freeze().await;
     assert!(timeout(SHORT, old.ping()).await.is_err());
     server.thaw();
     for round in 0..2 {

@@ -162,7 +162,7 @@ async fn a_server_that_is_down_is_an_error_in_time() {
 async fn a_server_that_does_not_answer_is_an_error_in_time() {
     let Some((server, _, store)) = own().await else { return };
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    server.freeze();
+    server.freeze().await;
     let begun = Instant::now();
     let (load, update) = tokio::join!(async { store.load(&SELECTOR).await }, async {
         store.update(&SELECTOR, &touch()).await
