@@ -10,7 +10,7 @@ use super::{any::AnyStore, memory::MemoryStore};
 const MOST_IN_MEMORY: usize = 100_000;
 
 /// The forms of a URL, their schemes, and the feature that each needs.
-const FORMS: [(&str, &[&str], Option<&str>); 8] = [
+const FORMS: [(&str, &[&str], Option<&str>); 9] = [
     ("memory:", &["memory"], None),
     ("sqlite:PATH", &["sqlite"], Some("sqlite")),
     ("postgres://USER:PASSWORD@HOST/DATABASE", &["postgres", "postgresql"], Some("postgres")),

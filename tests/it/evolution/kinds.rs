@@ -56,12 +56,15 @@ mod v2 {
         lengths.into_keys().collect()
     }
 
-    fn grams(weight: f64) -> f64 {
-        weight * 1000.0
+    #[derive(Clone, Copy, Default, Serialize, Deserialize)]
+    pub(super) struct Grams(pub(super) f64);
+
+    fn grams(kilograms: f64) -> Grams {
+        Grams(kilograms * 1000.0)
     }
 
-    fn kilograms(weight: f64) -> f64 {
-        weight / 1000.0
+    fn kilograms(grams: Grams) -> f64 {
+        grams.0 / 1000.0
     }
 
     #[derive(SessionState)]
@@ -70,7 +73,7 @@ mod v2 {
         #[session(default, changed(since = 2, from = HashSet<String>, up = lengths, down = names))]
         pub(super) names: HashMap<String, usize>,
         #[session(default, changed(since = 2, from = f64, up = grams, down = kilograms))]
-        pub(super) weight: f64,
+        pub(super) weight: Grams,
         #[session(changed(since = 2, compatible))]
         pub(super) line: Option<Line>,
         #[session(default)]
@@ -127,7 +130,9 @@ async fn run(world: &World, by: Binary, op: Op) -> Result<Said, Refused> {
                 .visit::<v1::Kinds, _>(async move |kinds| {
                     match op {
                         Op::Names(names) => kinds.set_names(names.into_iter().collect()),
-                        Op::Add(name) => kinds.update_names(move |names| drop(names.insert(name.clone()))),
+                        Op::Add(name) => kinds.update_names(move |names| {
+                            names.insert(name.clone());
+                        }),
                         Op::Weight(weight) => kinds.set_weight(weight),
                         Op::Line(sku, _) => kinds.set_line(v1::Line { sku }),
                         Op::Sku => {
@@ -150,9 +155,11 @@ async fn run(world: &World, by: Binary, op: Op) -> Result<Said, Refused> {
                     match op {
                         Op::Names(names) => kinds.set_names(v2::lengths(names.into_iter().collect())),
                         Op::Add(name) => {
-                            kinds.update_names(move |names| drop(names.insert(name.clone(), name.len())));
+                            kinds.update_names(move |names| {
+                                names.insert(name.clone(), name.len());
+                            });
                         }
-                        Op::Weight(weight) => kinds.set_weight(weight * 1000.0),
+                        Op::Weight(weight) => kinds.set_weight(v2::Grams(weight * 1000.0)),
                         Op::Line(sku, note) => kinds.set_line(v2::Line { sku, note }),
                         Op::Sku => {
                             kinds.update_line(|line| line.iter_mut().for_each(|line| line.sku += 1));
@@ -162,7 +169,7 @@ async fn run(world: &World, by: Binary, op: Op) -> Result<Said, Refused> {
                     assert!(kinds.names().iter().all(|(name, length)| name.len() == *length));
                     Said {
                         names: kinds.names().keys().cloned().collect(),
-                        weight: kinds.weight() / 1000.0,
+                        weight: kinds.weight().0 / 1000.0,
                         line: kinds.line().map(|line| (line.sku, line.note.clone())),
                         count: kinds.count(),
                     }

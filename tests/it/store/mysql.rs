@@ -49,8 +49,8 @@ fn principal(name: &str) -> Principal {
     Principal::new("shop.user", &Json::from_store(name))
 }
 
-fn at_most(n: u32, when_full: WhenFull) -> Option<MaxSessions> {
-    Some(MaxSessions::new(NonZeroU32::new(n).unwrap(), when_full))
+fn at_most(n: u32, when_full: WhenFull) -> MaxSessions {
+    MaxSessions::new(NonZeroU32::new(n).unwrap(), when_full)
 }
 
 fn signed_in(name: &str, max: Option<MaxSessions>) -> NewRecord {

@@ -122,7 +122,7 @@ async fn a_sign_in_with_a_lost_reply_is_done_or_not() {
     for (n, expected) in [Ok(Created::Created), Err(StoreErrorKind::UnknownOutcome)].into_iter().enumerate() {
         let proxy = Proxy::mariadb(server.port());
         let store = open(&proxy.url(&server.database().await)).await;
-        let new = signed_in("7", at_most(1, WhenFull::EvictOldest));
+        let new = signed_in("7", Some(at_most(1, WhenFull::EvictOldest)));
         store.create(&selector(1), &new).await.unwrap();
         proxy.on_command(n, |_| true, Mode::CutAfterForward);
         let answer = store.create(&selector(2), &new).await;

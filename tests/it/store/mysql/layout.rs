@@ -126,7 +126,7 @@ async fn a_user_without_the_rights_learns_which_are_missing() {
         options().open().await.unwrap();
     }
     let store = options().open().await.unwrap();
-    let max = at_most(1, WhenFull::EvictOldest);
+    let max = Some(at_most(1, WhenFull::EvictOldest));
     store.create(&SELECTOR, &signed_in("7", max)).await.unwrap();
     store.create(&selector(1), &signed_in("7", max)).await.unwrap();
     count(&store, &selector(1)).await.unwrap();

@@ -72,7 +72,7 @@ async fn terminated_connections_fail_no_request() {
     }
     use_all(&server, &database, &store, 4).await;
     let mut connection = server.connection(&database).await;
-    let others = format!("{}", OTHERS.replace("count(*)", "id"));
+    let others = OTHERS.replace("count(*)", "id");
     let others: Vec<i64> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(others)).fetch_all(&mut connection).await.unwrap();
     assert!(others.len() >= 4);

@@ -27,7 +27,7 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
         count(&store, &SELECTOR).await.unwrap();
         store.delete(&SELECTOR, None).await.unwrap();
         // An account that may only connect with TLS.
-        let (user, as_user) = (format!("'tls'@'127.0.0.1'"), url.replace("root@", "tls@"));
+        let (user, as_user) = ("'tls'@'127.0.0.1'", url.replace("root@", "tls@"));
         let grant = format!("CREATE OR REPLACE USER {user} REQUIRE SSL; GRANT ALL ON {database}.* TO {user}");
         server.execute(&database, &grant).await;
         open(&format!("{as_user}{mode}")).await.load(&SELECTOR).await.unwrap();

@@ -28,7 +28,7 @@ where
 async fn twenty_sign_ins_from_two_nodes_leave_three() {
     let Some(nodes) = nodes().await else { return };
     for (round, when_full) in (0..).zip([WhenFull::RejectNew, WhenFull::EvictOldest, WhenFull::RejectNew]) {
-        let (name, max) = (round.to_string(), at_most(3, when_full));
+        let (name, max) = (round.to_string(), Some(at_most(3, when_full)));
         let keyed = move |n: u16| selector(round * 100 + n);
         // A third of the calls create a session, and the others sign in to an existing one.
         for n in (0..20).filter(|n: &u16| !n.is_multiple_of(3)) {
@@ -59,7 +59,7 @@ async fn twenty_sign_ins_from_two_nodes_leave_three() {
 #[tokio::test]
 async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
     let Some(nodes) = nodes().await else { return };
-    let max = at_most(2, WhenFull::EvictOldest);
+    let max = Some(at_most(2, WhenFull::EvictOldest));
     for round in 0..10 {
         // Far more sessions than a sign-in with a maximum leaves.
         race(&nodes, 60, |store, n| async move {
@@ -83,7 +83,7 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
 #[tokio::test]
 async fn a_turn_comes_before_any_row_and_delays_no_other_user() {
     let Some((server, database, store)) = fresh().await else { return };
-    let max = at_most(1, WhenFull::EvictOldest);
+    let max = Some(at_most(1, WhenFull::EvictOldest));
     store.create(&SELECTOR, &signed_in("7", None)).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
     hold(&mut other, &SELECTOR).await;
@@ -108,7 +108,7 @@ async fn a_turn_comes_before_any_row_and_delays_no_other_user() {
 #[tokio::test]
 async fn no_turn_is_kept() {
     let Some((server, database, store)) = fresh().await else { return };
-    let max = at_most(1, WhenFull::RejectNew);
+    let max = Some(at_most(1, WhenFull::RejectNew));
     store.create(&selector(1), &signed_in("7", max)).await.unwrap();
     assert_eq!(store.create(&selector(1), &signed_in("7", max)).await.unwrap(), Created::Exists);
     assert_eq!(store.create(&selector(2), &signed_in("7", max)).await.unwrap(), Created::TooMany);
@@ -121,7 +121,7 @@ async fn no_turn_is_kept() {
 #[tokio::test]
 async fn a_call_that_met_a_deadlock_is_repeated() {
     let Some(nodes) = nodes().await else { return };
-    let max = at_most(1, WhenFull::EvictOldest);
+    let max = Some(at_most(1, WhenFull::EvictOldest));
     for round in 0..20 {
         let (left, right) = (selector(round * 2), selector(round * 2 + 1));
         nodes[0].create(&left, &signed_in("1", None)).await.unwrap();

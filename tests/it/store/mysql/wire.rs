@@ -16,7 +16,7 @@ async fn a_read_is_one_round_trip_and_a_write_two() {
     let Some(server) = shared_mariadb().await else { return };
     let proxy = Proxy::mariadb(server.port());
     let store = open(&proxy.url(&server.database().await)).await;
-    let (most, connections) = (at_most(1, WhenFull::EvictOldest), proxy.connections());
+    let (most, connections) = (Some(at_most(1, WhenFull::EvictOldest)), proxy.connections());
     let seen = [
         trips(&proxy, store.create(&SELECTOR, &new_record())).await,
         trips(&proxy, store.load(&SELECTOR)).await,
@@ -39,7 +39,7 @@ async fn a_read_is_one_round_trip_and_a_write_two() {
 #[tokio::test]
 async fn nothing_is_open_between_calls() {
     let Some((server, database, store)) = fresh().await else { return };
-    let most = at_most(1, WhenFull::RejectNew);
+    let most = Some(at_most(1, WhenFull::RejectNew));
     store.create(&SELECTOR, &new_record()).await.unwrap();
     store.create(&selector(1), &new_record()).await.unwrap();
     assert!(matches!(store.update(&SELECTOR, &sign_in("7", most)).await.unwrap(), Updated::Done { .. }));
@@ -110,7 +110,7 @@ async fn no_call_reads_the_whole_table() {
         ANALYZE TABLE typed_session";
     server.execute(&database, many).await;
     let mut connection = server.connection(&database).await;
-    let most = at_most(1, WhenFull::EvictOldest);
+    let most = Some(at_most(1, WhenFull::EvictOldest));
     // From now on, the server counts the rows that it reads.
     run(&mut connection, "SET GLOBAL userstat = 1").await;
     let read = "SELECT CAST(COALESCE(SUM(rows_read), 0) AS SIGNED) FROM information_schema.table_statistics \
