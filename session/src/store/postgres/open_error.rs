@@ -7,7 +7,7 @@ use std::io;
 use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
 
 /// The parameters that a URL may have.
-pub(super) const PARAMETERS: [&str; 17] = [
+pub(super) const PARAMETERS: [&str; 18] = [
     "application_name",
     "dbname",
     "host",
@@ -23,6 +23,7 @@ pub(super) const PARAMETERS: [&str; 17] = [
     "sslkey",
     "sslmode",
     "sslrootcert",
+    "startup_timeout",
     "target_session_attrs",
     "user",
 ];
@@ -132,6 +133,7 @@ pub enum OpenError {
 
 fn hint(parameter: &str) -> &'static str {
     match parameter {
+        "startup_timeout" => "; write a number of seconds",
         "sslmode" | "ssl-mode" => "; use one of disable, allow, prefer, require, verify-ca, verify-full",
         _ => "",
     }

@@ -22,13 +22,14 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The default settings for the database at `url`.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
+        let target = Target::parse(url)?;
         Ok(Self {
-            target: Target::parse(url)?,
+            startup_timeout: target.startup_timeout,
+            target,
             names: Names { schema: None, table: "typed_session".to_owned() },
             passwords: None,
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
-            startup_timeout: Duration::ZERO,
             sweep_every: Some(Duration::from_mins(1)),
         })
     }
@@ -94,7 +95,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how long [`open`](Self::open) goes on trying while no server is there yet, or only standbys; the default is not to try again.
+    /// Sets how long [`open`](Self::open) goes on trying while no server is there yet, or only standbys; in seconds, as `?startup_timeout=`
+    /// in the URL. The default is not to try again.
     /// A server that is there and refuses the user is an error at once.
     #[must_use]
     pub const fn startup_timeout(mut self, timeout: Duration) -> Self {

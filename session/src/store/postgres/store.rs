@@ -82,7 +82,7 @@ impl PostgresOptions {
     /// When a name is not valid, the server cannot be reached, or the tables cannot be used or created; the message says what to do.
     pub async fn open(self) -> Result<PostgresStore, OpenError> {
         self.names.check().map_err(OpenError::Name)?;
-        let Target { servers, tls } = self.target;
+        let Target { servers, tls, .. } = self.target;
         let servers = servers.into_iter().map(|server| tls.apply(server)).collect::<Result<_, _>>()?;
         let connections =
             Connections::new(servers, self.passwords, self.max_connections, self.connect_timeout);

@@ -3,7 +3,7 @@
 //! In: text, and libpq's environment variables. Out: [`Target`], with the address, the credentials and the files for TLS, or [`OpenError`].
 //! Never returns a value in an error, because it may be a password.
 
-use std::{env, path::PathBuf, str::FromStr as _};
+use std::{env, path::PathBuf, str::FromStr as _, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -17,6 +17,7 @@ pub(super) struct Target {
     /// The same but for the address, in the order in which they were named.
     pub(super) servers: Vec<PgConnectOptions>,
     pub(super) tls: Tls,
+    pub(super) startup_timeout: Duration,
 }
 
 /// How connections are encrypted. Not [`PgConnectOptions`], which verifies nothing in some modes although a file for it is named.
@@ -49,7 +50,7 @@ impl Target {
         let servers = servers
             .map_err(|_| invalid_value(&parameters.others).map_or(OpenError::Url, OpenError::Value))?;
         parameters.complete_from_environment()?;
-        let Parameters { mode, root, certificate, key, .. } = parameters;
+        let Parameters { mode, root, certificate, key, startup_timeout, .. } = parameters;
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
             (None, None) => None,
@@ -58,7 +59,7 @@ impl Target {
         // As libpq has it since version 16.
         let system = root.as_ref().is_some_and(|root| root.as_os_str() == "system");
         let files = TlsFiles { ca: root.filter(|_| !system), client };
-        Ok(Self { servers, tls: Tls { mode, files, system } })
+        Ok(Self { servers, tls: Tls { mode, files, system }, startup_timeout })
     }
 }
 
@@ -107,6 +108,7 @@ struct Parameters {
     root: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    startup_timeout: Duration,
     /// Those that sqlx reads, as they were written.
     others: String,
 }
@@ -129,6 +131,10 @@ impl Parameters {
                 "sslrootcert" | "ssl-ca" => parameters.root = file()?,
                 "sslcert" | "ssl-cert" => parameters.certificate = file()?,
                 "sslkey" | "ssl-key" => parameters.key = file()?,
+                "startup_timeout" => {
+                    let seconds = value.parse().map_err(|_| invalid())?;
+                    parameters.startup_timeout = Duration::from_secs(seconds);
+                }
                 "target_session_attrs" => match value {
                     "read-write" | "primary" => {}
                     "any" | "read-only" | "standby" | "prefer-standby" => return Err(OpenError::Standbys),

@@ -76,13 +76,14 @@ pub struct RedisOptions {
 impl RedisOptions {
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
         let mut target = Target::parse(url)?;
+        let startup_timeout = target.startup_timeout;
         let prefix = target.prefix.take().unwrap_or_else(|| PREFIX.to_owned());
         Ok(Self {
             target,
             prefix,
             passwords: None,
             connect_timeout: Duration::from_secs(1),
-            startup_timeout: Duration::ZERO,
+            startup_timeout,
             wait: None,
         })
     }
@@ -145,8 +146,8 @@ impl RedisOptions {
         self
     }
 
-    /// How long [`connect`](Self::connect) goes on trying while no server is there yet, or none that takes writes; the default is not to
-    /// try again. A server that is there and refuses the user is an error at once.
+    /// How long [`connect`](Self::connect) goes on trying while no server is there yet, or none that takes writes; in seconds, as
+    /// `?startup_timeout=` in the URL. The default is not to try again. A server that is there and refuses the user is an error at once.
     #[must_use]
     pub const fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.startup_timeout = timeout;

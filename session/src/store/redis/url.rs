@@ -2,7 +2,10 @@
 //!
 //! In: text. Out: [`Target`], with servers, credentials, prefix and files for TLS, or [`UrlError`]. Never: I/O.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use percent_encoding::percent_decode_str;
 
@@ -33,6 +36,7 @@ pub(super) struct Target {
     pub(super) credentials: Credentials,
     pub(super) database: i64,
     pub(super) prefix: Option<String>,
+    pub(super) startup_timeout: Duration,
 }
 
 /// Checks a prefix. Braces would choose the slots of Redis keys, and white space is easily overlooked.
@@ -105,14 +109,15 @@ impl Target {
         if kind == Kind::Cluster && database != 0 {
             return Err(UrlError::ClusterDatabase);
         }
-        let Parameters { prefix, files, .. } = parameters;
-        Ok(Self { kind, servers, tls, files, credentials, database, prefix })
+        let Parameters { prefix, startup_timeout, files, .. } = parameters;
+        Ok(Self { kind, servers, tls, files, credentials, database, prefix, startup_timeout })
     }
 }
 
 #[derive(Default)]
 struct Parameters {
     prefix: Option<String>,
+    startup_timeout: Duration,
     sentinel: Credentials,
     database: Option<String>,
     files: TlsFiles,
@@ -129,6 +134,10 @@ impl Parameters {
                 ("prefix", _) => {
                     check_prefix(&value)?;
                     parameters.prefix = Some(value);
+                }
+                ("startup_timeout", _) => {
+                    let seconds = value.parse().map_err(|_| UrlError::StartupTimeout)?;
+                    parameters.startup_timeout = Duration::from_secs(seconds);
                 }
                 ("sentinel_username", Form::Sentinel) => parameters.sentinel.username = Some(value),
                 ("sentinel_password", Form::Sentinel) => parameters.sentinel.password = Some(value),

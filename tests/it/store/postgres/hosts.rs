@@ -102,7 +102,7 @@ async fn a_server_that_comes_up_later_is_waited_for() {
     let url = server.url("postgres");
     server.stop_fast().await;
     assert!(matches!(PostgresStore::connect(&url).await, Err(OpenError::Unreachable(_))));
-    let open = PostgresStore::options(&url).unwrap().startup_timeout(BOUND).open();
-    let (store, ()) = tokio::join!(open, server.restart());
+    let url = format!("{url}?startup_timeout=30");
+    let (store, ()) = tokio::join!(PostgresStore::connect(&url), server.restart());
     store.unwrap().create(&SELECTOR, &new_record()).await.unwrap();
 }

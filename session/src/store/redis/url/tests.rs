@@ -27,7 +27,8 @@ fn every_form_of_a_url_is_read() {
 
 #[test]
 fn credentials_and_prefix_are_decoded() {
-    let target = Target::parse("redis://u%3A:p%40%2F@db?prefix=shop%3Aa:").unwrap();
+    let target = Target::parse("redis://u%3A:p%40%2F@db?prefix=shop%3Aa:&startup_timeout=30").unwrap();
+    assert_eq!(target.startup_timeout, std::time::Duration::from_secs(30));
     assert_eq!(target.credentials.username.as_deref(), Some("u:"));
     assert_eq!(target.credentials.password.as_deref(), Some("p@/"));
     assert_eq!(target.prefix.as_deref(), Some("shop:a:"));
@@ -69,6 +70,7 @@ fn every_error_says_what_to_write_and_shows_no_password() {
         ("redis://db/x", UrlError::Database),
         ("redis-cluster://a/1", UrlError::ClusterDatabase),
         ("redis://db?timeout=3", UrlError::Parameter("timeout".into())),
+        ("redis://db?startup_timeout=s3cret", UrlError::StartupTimeout),
         ("redis://db?cacert=s3cret", UrlError::WithoutTls("cacert")),
         ("redis+unix:///r.sock?key=s3cret", UrlError::WithoutTls("key")),
         ("rediss://db?cert=s3cret", UrlError::ClientCertificate),
