@@ -40,7 +40,7 @@ pub(crate) mod passwords;
 pub(crate) mod patience;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod names;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod thread;
 #[cfg(feature = "mysql")]
 pub(crate) mod shelf;

@@ -51,6 +51,7 @@ impl Thread {
     }
 
     /// Runs a task that ends with the thread.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
     }

@@ -61,7 +61,7 @@ use crate::{
 /// +hdel +zadd +zrem +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
 /// `config` cannot be allowed, `+info` lets it check the settings all the same.
 ///
-/// Clones share the connections, of which there is one per runtime and server. Futures must run in a tokio runtime with time and I/O
+/// Clones share the connections, of which there are at most [`max_connections`](RedisOptions::max_connections) to each server. Futures must run in a tokio runtime with time and I/O
 /// enabled, as actix-web's are. The server holds only hashes of verifiers, so reading it does not let anyone use a session.
 #[derive(Clone)]
 pub struct RedisStore {

@@ -15,6 +15,7 @@ use actix_typed_session::{
 
 use crate::servers::{Redis, shared_redis, unique_name, until};
 
+mod connections;
 mod contract;
 mod durable;
 mod faults;

@@ -1,6 +1,6 @@
 //! Connections to a server of the test's own, which answers every command alike.
 
-#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that cannot go on fails
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -37,7 +37,7 @@ async fn links() -> (Links, Endpoint) {
         response_timeout: Duration::from_mins(10),
         serves: Serves::Watch,
     };
-    (Links::new(dialer), endpoint)
+    (Links::new(dialer, NonZeroUsize::MIN.saturating_add(1)), endpoint)
 }
 
 /// A firewall forgets a connection that was idle, and tells neither side: what is sent on it is lost.
@@ -64,4 +64,32 @@ async fn a_connection_that_a_firewall_may_have_forgotten_is_not_used_again() {
     assert_ne!(second.opened(), first.opened());
     second.ask(&["PING"]).await.unwrap();
     assert_eq!(connection().await.unwrap().opened(), second.opened());
+}
+
+/// The links that as many runtimes get, by whether they are their own.
+fn links_of(group: &mut Group, runtimes: &[tokio::runtime::Runtime], most: usize) -> Vec<(Arc<Link>, bool)> {
+    let links = runtimes.iter().map(|runtime| group.link(runtime.handle().id(), most));
+    links.map(|(link, owner)| (link, owner == Owner::Runtime)).collect()
+}
+
+#[test]
+fn few_runtimes_have_a_connection_each_and_more_share_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtimes: Vec<_> = (0..5).map(|_| runtime()).collect();
+    let different = |links: &[(Arc<Link>, bool)]| {
+        let links: std::collections::HashSet<_> = links.iter().map(|(link, _)| Arc::as_ptr(link)).collect();
+        links.len()
+    };
+    let mut group = Group::default();
+    let three = links_of(&mut group, &runtimes[..3], 3);
+    assert!(three.iter().all(|(_, own)| *own), "as many as the maximum share none");
+    assert_eq!(different(&three), 3);
+    links_of(&mut group, &runtimes, 3);
+    let all = links_of(&mut group, &runtimes, 3);
+    assert_eq!(different(&all), 3, "more do not have more");
+    assert_eq!(all.iter().filter(|(_, own)| *own).count(), 2);
+    assert!(Arc::ptr_eq(&all[0].0, &three[0].0), "those that came first keep theirs");
+    let mut group = Group::default();
+    let all = (links_of(&mut group, &runtimes, 1), links_of(&mut group, &runtimes, 1)).1;
+    assert_eq!((different(&all), all.iter().any(|(_, own)| *own)), (1, false));
 }
