@@ -26,13 +26,13 @@ use super::{
     records::{IndexNews, Seen},
     reply::{Status, status},
     resp::Reply,
-    script::{Call, DOOM, ENSURE, REMOVE, Script},
+    script::{Call, DOOM, DOOM_THESE, ENSURE, REMOVE, Script},
     store::RedisStore,
 };
 use crate::{
     id::public::{PublicId, Selector},
     record::{
-        change::Change,
+        change::{Change, MaxSessions, WhenFull},
         meta::{Principal, Unreadable},
         time::Limits,
     },
@@ -76,6 +76,12 @@ impl Entry {
 
     fn is_doomed(&self) -> bool {
         self.0.split_once(':').is_some_and(|(_, state)| state.starts_with(['x', 'y']))
+    }
+
+    /// When its session signed in, in milliseconds.
+    fn since(&self) -> u64 {
+        let time = self.0.split_once(':').and_then(|(_, state)| state.get(1..)?.parse().ok());
+        time.unwrap_or_default()
     }
 }
 
@@ -334,6 +340,67 @@ impl RedisStore {
     }
 }
 
+impl RedisStore {
+    /// Entries in the order of their selectors, and the selector to go on after, if there may be more.
+    async fn some_entries(
+        &self,
+        principal: &Principal,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<String>), StoreError> {
+        let from = after.map_or("-".to_owned(), |after| format!("({after};"));
+        let range = vec![from.into(), "+".into(), "LIMIT".into(), "0".into(), limit.to_string().into()];
+        let entries = self.entries(principal, "ZRANGEBYLEX", range).await?;
+        let last = entries.last().filter(|_| entries.len() >= limit).map(|last| last.selector().to_owned());
+        Ok((entries, last))
+    }
+
+    /// Makes room for one session in an index that is too large for one script; `false` if the maximum forbids it.
+    ///
+    /// What it does in pieces is decided by the script in the end, which then finds few entries.
+    pub(super) async fn make_room(
+        &self,
+        principal: &Principal,
+        max: MaxSessions,
+    ) -> Result<bool, StoreError> {
+        let most = usize::try_from(max.per_user.get()).unwrap_or(usize::MAX);
+        // Entries of sessions that have ended first: they are no reason to end others.
+        let (mut live, mut after) = (0, None);
+        loop {
+            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
+            live += self.listed(principal, some).await?.len();
+            if max.when_full == WhenFull::RejectNew && live >= most {
+                return Ok(false);
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let (mut left, mut after) = (Vec::new(), None);
+        loop {
+            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
+            left.extend(some.into_iter().filter(|entry| !entry.is_doomed()));
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let surplus = (left.len() + 1).saturating_sub(most);
+        if max.when_full == WhenFull::RejectNew {
+            return Ok(surplus == 0);
+        }
+        left.sort_by(|a, b| (a.since(), a.selector()).cmp(&(b.since(), b.selector())));
+        left.truncate(surplus);
+        for some in left.chunks(DOOMED) {
+            let arguments = some.iter().map(|entry| Cow::from(entry.clone().into_text())).collect();
+            let (_, parts) = self.on_index(&DOOM_THESE, principal, arguments).await?;
+            self.finish(principal, nested(&parts, 0)).await?;
+        }
+        Ok(true)
+    }
+}
+
 impl PrincipalIndex for RedisStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
         let entries = self.entries(principal, "ZRANGE", vec!["0".into(), "-1".into()]).await?;
@@ -349,12 +416,12 @@ impl PrincipalIndex for RedisStore {
         limit: u32,
     ) -> Result<Page, StoreError> {
         let limit = limit.max(1);
-        let from = after.map_or("-".to_owned(), |after| format!("({};", PublicId::of(*after)));
-        let range = vec![from.into(), "+".into(), "LIMIT".into(), "0".into(), limit.to_string().into()];
-        let entries = self.entries(principal, "ZRANGEBYLEX", range).await?;
+        let after = after.map(|after| PublicId::of(*after).to_string());
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (entries, _) = self.some_entries(principal, after.as_deref(), limit).await?;
         let sessions = self.listed(principal, entries.clone()).await?;
         let selector = |entry: &Entry| entry.id().map(PublicId::selector);
-        Ok(Page::in_order(&entries, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
+        Ok(Page::in_order(&entries, limit, selector, sessions))
     }
 
     /// Counts sessions that have expired until a list or a sign-in has looked for them.

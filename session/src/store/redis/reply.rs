@@ -15,6 +15,8 @@ pub(super) enum Status {
     Done,
     Conflict,
     Exists,
+    /// There is more than the script may read.
+    TooMuch,
 }
 
 /// The error of a reply that none of the scripts gives. What became of the call is not known.
@@ -37,6 +39,7 @@ pub(super) fn status(answer: Reply) -> Result<(Status, Vec<Reply>), StoreError> 
             return Err(Unreadable::Newer(format.unwrap_or(u16::MAX)).into());
         }
         Some(Reply::Integer(5)) => Status::Exists,
+        Some(Reply::Integer(6)) => Status::TooMuch,
         _ => return Err(unexpected()),
     };
     Ok((status, rest))

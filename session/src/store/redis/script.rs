@@ -29,6 +29,7 @@ scripts! {
     RESERVE = "lua/begin.lua" "lua/index.lua" "lua/reserve.lua";
     CONFIRM = "lua/begin.lua" "lua/index.lua" "lua/confirm.lua";
     REMOVE = "lua/begin.lua" "lua/index.lua" "lua/remove.lua";
+    DOOM_THESE = "lua/begin.lua" "lua/index.lua" "lua/doom_these.lua";
     DOOM = "lua/begin.lua" "lua/index.lua" "lua/doom.lua";
     ENSURE = "lua/begin.lua" "lua/index.lua" "lua/ensure.lua";
 }

@@ -325,3 +325,46 @@ async fn many_sessions_are_read_and_ended_some_at_a_time() {
     assert_eq!(calls(&redis, "zrangebylex").await, 5, "128 entries at a time");
     assert_eq!(listed(&store, "1").await, [many(300)]);
 }
+
+/// While a script runs, the server answers nobody else. So none reads an index that has grown without a maximum, whatever is asked of it.
+#[tokio::test]
+async fn no_script_reads_a_large_index() {
+    let Some(redis) = Redis::start().await else { return };
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let mut connection = redis.connection().await;
+    let most = |n| Some(at_most(n, WhenFull::EvictOldest));
+    store.create(&selector(1), &signed_in("7")).await.unwrap();
+    let key = keys(&mut connection, "session:i:*".into()).await.remove(0);
+    // Entries as sign-ins leave them whose sessions have expired.
+    let fill = "for n = 1, 100000 do redis.call('ZADD', KEYS[1], 0, string.format('%022d:c%d', n, n)) end";
+    let fill = ::redis::Script::new(fill);
+    fill.key(&key).invoke_async::<()>(&mut connection).await.unwrap();
+    redis.command::<()>(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    let read = async |connection: &mut MultiplexedConnection| {
+        // Per call of a command, as the server counts them: what a script calls is counted too.
+        let info: String = ::redis::cmd("INFO").arg("commandstats").query_async(connection).await.unwrap();
+        info.lines().filter(|line| line.starts_with("cmdstat_zrange:")).count()
+    };
+
+    // With a maximum that leaves room, without one, and for a session that is signed in already.
+    let mut new = signed_in("7");
+    new.max_sessions = most(200_000);
+    assert_eq!(store.create(&selector(2), &new).await.unwrap(), Created::Created);
+    store.create(&selector(3), &signed_in("7")).await.unwrap();
+    store.update(&selector(3), &sign_in("7", most(200_000))).await.unwrap();
+    assert_eq!(read(&mut connection).await, 0, "no script reads all entries");
+
+    // With one that does not, the oldest sessions are ended in pieces first.
+    new.max_sessions = most(2);
+    assert_eq!(store.create(&selector(4), &new).await.unwrap(), Created::Created);
+    assert_eq!(store.sessions_of(&principal("7")).await.unwrap().len(), 2);
+    assert!(lives(&store, &selector(3)).await && lives(&store, &selector(4)).await);
+    assert!(!lives(&store, &selector(1)).await);
+
+    fill.key(&key).invoke_async::<()>(&mut connection).await.unwrap();
+    new.max_sessions = Some(at_most(2, WhenFull::RejectNew));
+    assert_eq!(store.create(&selector(5), &new).await.unwrap(), Created::TooMany);
+    new.max_sessions = Some(at_most(3, WhenFull::RejectNew));
+    assert_eq!(store.create(&selector(5), &new).await.unwrap(), Created::Created);
+    assert_eq!(store.sessions_of(&principal("7")).await.unwrap().len(), 3);
+}
