@@ -9,7 +9,9 @@ use actix_typed_session::{
     change::{CellWrite, Change, NewRecord},
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal, Timestamp},
-    store::{Clock, Created, ManualClock, MemoryStore, SessionStore, StoreErrorKind, Updated},
+    store::{
+        Clock, Created, ManualClock, MemoryStore, PrincipalIndex, SessionStore, StoreErrorKind, Updated,
+    },
 };
 
 use super::conformance::{BEGIN, block_on};
@@ -225,4 +227,28 @@ fn debug_shows_no_session() {
     let store = MemoryStore::bounded(5);
     create(&store, 1, MINUTE).unwrap();
     assert_eq!(format!("{store:?}"), "MemoryStore { len: 1, limit: 5, .. }");
+}
+
+/// While the many sessions of one user end, others sign in.
+#[test]
+fn delete_all_lets_others_in_between() {
+    let store = MemoryStore::unbounded();
+    let principal = |name: &str| Principal::new("shop.user", &Json::from_store(name));
+    block_on(async {
+        let seven = principal("7");
+        let mut new = new_record(10 * MINUTE);
+        new.principal = Some(seven.clone());
+        for n in 0..2000 {
+            store.create(&selector(n), &new).await.unwrap();
+        }
+        let mut all = std::pin::pin!(store.delete_all(&seven, None));
+        let begun =
+            std::future::poll_fn(|context| std::task::Poll::Ready(all.as_mut().poll(context).is_pending()));
+        assert!(begun.await, "it ends some, and goes on later");
+        assert!((1..2000).contains(&store.len()));
+        new.principal = Some(principal("8"));
+        assert_eq!(store.create(&selector(3000), &new).await.unwrap(), Created::Created);
+        assert_eq!(all.await.unwrap(), 2000);
+        assert_eq!(store.len(), 1);
+    });
 }

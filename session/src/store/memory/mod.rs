@@ -15,6 +15,8 @@
 
 use std::{fmt, sync::Arc};
 
+use tokio::task::yield_now;
+
 use self::{
     owners::Owners,
     shards::{SHARDS, Shards},
@@ -152,11 +154,18 @@ impl PrincipalIndex for MemoryStore {
         Ok(u64::try_from(self.0.owners.lock().count(principal)).unwrap_or(u64::MAX))
     }
 
+    /// Ends some at a time, because nobody can sign in meanwhile. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let mut owned = self.0.owners.lock();
-        let mut selectors = owned.of(principal);
-        selectors.retain(|selector| Some(selector) != except);
-        Ok(self.0.end(&mut owned, principal, &selectors))
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let (some, last) = self.0.end_some(principal, after.as_ref(), except);
+            ended += some;
+            if last.is_none() {
+                return Ok(ended);
+            }
+            after = last;
+            yield_now().await;
+        }
     }
 }
 
