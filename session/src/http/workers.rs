@@ -84,18 +84,17 @@ mod tests {
 
     /// Whether each of these, which serve one thread each, is of one worker.
     fn on_threads(threads: &[Vec<Made>], name: &'static str) -> Vec<bool> {
-        let start = std::sync::Barrier::new(threads.len());
+        let start = &std::sync::Barrier::new(threads.len());
         thread::scope(|scope| {
             let started: Vec<_> = threads
                 .iter()
-                .map(|thread| {
-                    let start = &start;
+                .map(|made| {
                     scope.spawn(move || {
-                        for made in thread {
+                        for made in made {
                             made.serves(name);
                         }
                         start.wait();
-                        let all: Vec<_> = thread.iter().map(Made::is_of_one_worker).collect();
+                        let all: Vec<_> = made.iter().map(Made::is_of_one_worker).collect();
                         start.wait();
                         all
                     })

@@ -37,11 +37,11 @@ async fn take(mut shop: TypedSession<Shop>, then: web::Path<String>) -> actix_we
 /// The notice that a second request still shows after this one.
 async fn left_after(method: Method, then: &str, header: Option<(&str, &str)>) -> String {
     let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
-    let begin = |mut shop: TypedSession<Shop>| async move {
+    let greet = |mut shop: TypedSession<Shop>| async move {
         shop.set_notice("hello");
         Ok::<_, Error>("begun")
     };
-    let app = App::new().wrap(sessions).route("/begin", web::to(begin)).route("/{then}", web::to(take));
+    let app = App::new().wrap(sessions).route("/begin", web::to(greet)).route("/{then}", web::to(take));
     let app = init_service(app).await;
     let answer = app.call(TestRequest::get().uri("/begin").to_request()).await.unwrap();
     let cookie =
