@@ -75,7 +75,10 @@ fn the_old_side_leaves_the_source() {
     assert_eq!(text.matches("step 2 from name").count(), 4, "two fields in two versions: {text}");
 
     for (key, says) in [
-        ("theme", "`theme` was in version 1 and comes back, perhaps with old values; leave out `since`"),
+        (
+            "theme",
+            "`theme` was stored up to version 1, and sessions may still hold those values; if the field comes back, leave out",
+        ),
         ("name", "wire key \"name\" still belongs to field `name`, but a step"),
     ] {
         let again = format!("{third} #[session(since = 4)] pub {key}: Option<String>,");

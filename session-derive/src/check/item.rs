@@ -64,7 +64,7 @@ pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
 pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
     no_serde(errors, attrs, |word| {
         Some(match word {
-            "default" => "use `#[session(default)]`",
+            "default" => "use `#[session(default)]`, or nothing on an `Option`",
             "rename" | "alias" => "use `#[session(key = \"..\")]`",
             "with" | "serialize_with" | "deserialize_with" => {
                 "remove it, or give the field a type that serializes this way"
@@ -81,7 +81,7 @@ pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
 pub(super) fn no_serde_on_struct(errors: &Errors, attrs: &[Attribute]) {
     no_serde(errors, attrs, |word| {
         Some(match word {
-            "default" => "use `#[session(default)]` on each field",
+            "default" => "use `#[session(default)]` on each field that is no `Option`",
             "rename" => "use `#[session(name = \"..\")]`",
             _ => return None,
         })

@@ -302,8 +302,10 @@ impl CellError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a session",
     label = "cannot be written as JSON and read back",
-    note = "every type of your own in it needs both of `#[derive(serde::Serialize, serde::Deserialize)]`; for a type of another crate, turn \
-            on that crate's feature `serde`",
+    note = "every type of your own in it needs both of `#[derive(serde::Serialize, serde::Deserialize)]`; a type inside of a state may derive \
+            `SessionValue`, and never `SessionState`",
+    note = "for a type of another crate, turn on that crate's feature `serde`; where there is none, store what serde knows, such as a \
+            `SystemTime` for an `Instant`",
     note = "the key of a `HashMap` or `HashSet` also needs `#[derive(PartialEq, Eq, Hash)]`, that of a `BTreeMap` or `BTreeSet` needs `Ord`",
     note = "serde knows arrays of up to 32 elements; store a longer one as a `Vec`"
 )]

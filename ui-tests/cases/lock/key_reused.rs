@@ -1,4 +1,4 @@
-// Underlined: `theme`.
+// Underlined: the version from which the field is said to be there.
 use actix_typed_session::{SessionState, SessionValue};
 use serde::{Deserialize, Serialize};
 

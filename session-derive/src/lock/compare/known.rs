@@ -158,8 +158,8 @@ impl<'a> Found<'a> {
         match stored.since {
             Some(_) if self.returns(stored, old) => {
                 let message = format!(
-                    "`{name}` was in version {} and comes back, perhaps with old values; leave out `since`, or pick a new key with \
-                     `#[session(key = \"..\")]`",
+                    "`{name}` was stored up to version {}, and sessions may still hold those values; if the field comes back, leave out \
+                     `since`; if it is a new one, give it another wire key with `#[session(key = \"..\")]`",
                     old.seen
                 );
                 Some((Part::Since, message))

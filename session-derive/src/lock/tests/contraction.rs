@@ -89,7 +89,10 @@ fn the_old_side_leaves_release_by_release() {
         )
     };
     for (key, says) in [
-        ("theme", "`theme` was in version 1 and comes back, perhaps with old values; leave out `since`"),
+        (
+            "theme",
+            "`theme` was stored up to version 1, and sessions may still hold those values; if the field comes back, leave out",
+        ),
         ("name", "wire key \"name\" still belongs to field `name`, but a step"),
     ] {
         let again = fifth(&format!("#[session(default, since = 5)] {key}: String"));
