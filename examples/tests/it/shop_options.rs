@@ -12,7 +12,7 @@ fn a_mistake_is_reported_with_the_valid_choices() {
         (&["8080"], "unknown argument `8080`; there are --store, --port and --help"),
         (
             &["--store", "redi://localhost"],
-            "there is no session store `redi:`; write one of memory:, sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE, redis://HOST, rediss://HOST (TLS), redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST",
+            "there is no session store `redi:`; write one of memory:, sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE, redis://HOST, rediss://HOST (TLS), redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST, redis+unix:///PATH",
         ),
         (&["--store", "sqlite:"], "`sqlite:` needs the path of a file; write for example sqlite:sessions.db"),
         (&["--store"], "--store needs a value; see --help"),
