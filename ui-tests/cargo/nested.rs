@@ -32,7 +32,7 @@ fn a_field_is_added_inside_of_a_type() {
 
     // No copy of the old type, no `up` and no other wire key.
     write(first, "pub address: Option<Address>", after, new);
-    shop.build().fails("`changed(since = 2, compatible)`, and otherwise");
+    shop.build().fails("`changed(since = 2, compatible)`; otherwise");
     write(second, COMPATIBLE, after, new);
     shop.session_lock("").fine("version 2: ~ `address`, inside `Option<Address>`").without("nothing shows");
 

@@ -8,6 +8,7 @@ use syn::{Attribute, Data, Fields, GenericParam, Meta, Token};
 use crate::attr::{Written, WrittenField};
 use crate::errors::Errors;
 use crate::ident;
+use crate::words::words;
 
 pub(super) fn is_struct_with_named_fields(errors: &Errors, written: &Written<'_>) -> bool {
     let item = written.item;
@@ -62,15 +63,18 @@ pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
 
 /// Reports serde's attributes that seem to change what is stored. The others may be there for a template or an API.
 pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
-    no_serde(errors, attrs, |word| {
+    no_serde(errors, attrs, |word, value| {
         Some(match word {
-            "default" => "use `#[session(default)]`, or nothing on an `Option`",
-            "rename" | "alias" => "use `#[session(key = \"..\")]`",
+            "default" => "remove it; a field that is no `Option` has `#[session(default)]`".to_owned(),
+            "rename" => format!("remove it, and write `#[session(key = {value})]`"),
+            "alias" => {
+                format!("remove it; a field is stored under one name, which `#[session(key = {value})]` sets")
+            }
             "with" | "serialize_with" | "deserialize_with" => {
-                "remove it, or give the field a type that serializes this way"
+                "remove it, and give the field a type that serializes this way".to_owned()
             }
             "flatten" => {
-                "each one is stored under its own wire key; move the inner fields here, or keep them as one field"
+                "remove it, and the field is stored as one value; or write its inner fields here".to_owned()
             }
             _ => return None,
         })
@@ -79,24 +83,29 @@ pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
 
 /// The same on the struct.
 pub(super) fn no_serde_on_struct(errors: &Errors, attrs: &[Attribute]) {
-    no_serde(errors, attrs, |word| {
+    no_serde(errors, attrs, |word, value| {
         Some(match word {
-            "default" => "use `#[session(default)]` on each field that is no `Option`",
-            "rename" => "use `#[session(name = \"..\")]`",
+            "default" => "remove it; each field that is no `Option` has `#[session(default)]`".to_owned(),
+            "rename" => format!("remove it, and write `#[session(name = {value})]`"),
             _ => return None,
         })
     });
 }
 
-fn no_serde(errors: &Errors, attrs: &[Attribute], fix: fn(&str) -> Option<&'static str>) {
+/// `fix` gets the word and the value that is given to it.
+fn no_serde(errors: &Errors, attrs: &[Attribute], fix: fn(&str, &str) -> Option<String>) {
     let list = |attr: &Attribute| attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
         for meta in list(attr).into_iter().flatten() {
             let word = meta.path().get_ident().map(ident::word).unwrap_or_default();
-            if let Some(fix) = fix(&word) {
+            let (value, written) = match &meta {
+                Meta::NameValue(meta) => (words(&meta.value), format!("{word} = {}", words(&meta.value))),
+                Meta::Path(_) | Meta::List(_) => ("\"..\"".to_owned(), word.clone()),
+            };
+            if let Some(fix) = fix(&word, &value) {
                 errors.at(
                     meta.path(),
-                    format!("`#[serde({word})]` does not change what a session stores; {fix}"),
+                    format!("`#[serde({written})]` does not change what a session stores; {fix}"),
                 );
             }
         }
