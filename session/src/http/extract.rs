@@ -15,6 +15,10 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{Payload, ServiceRequest, ServiceResponse},
     guard::GuardContext,
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
 };
 
 use super::site::Site;
@@ -87,6 +91,30 @@ type Opened = (Rc<Visit>, Result<(), Error>);
 
 type Loading = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
+/// Loads the session that the request has, once it is polled.
+pub(super) fn load(
+    visit: &Rc<Visit>,
+    site: &Site,
+    request: &HttpRequest,
+) -> impl Future<Output = Result<(), Error>> + use<> {
+    if is_for_later(request) {
+        visit.keep_flashes();
+    }
+    let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
+    async move { visit.load(ids).await }
+}
+
+/// Whether the browser asks for the head alone, or for a page that the visitor may never look at.
+fn is_for_later(request: &HttpRequest) -> bool {
+    static NAMES: [HeaderName; 2] =
+        [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose")];
+    let prefetches = |name| {
+        let value: Option<&HeaderValue> = request.headers().get(name);
+        value.is_some_and(|value| value.as_bytes().starts_with(b"prefetch"))
+    };
+    request.method() == Method::HEAD || NAMES.iter().any(prefetches)
+}
+
 /// A visit that is loaded when this is first polled.
 struct Opening {
     visit: Result<Rc<Visit>, Error>,
@@ -101,8 +129,7 @@ impl Opening {
         };
         let mut loading = None;
         if visit.loaded().is_none() {
-            let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
-            loading = Some(Box::pin(async move { visit.load(ids).await }) as Loading);
+            loading = Some(Box::pin(load(&visit, &site, request)) as Loading);
         }
         Self { visit: Ok(visit), loading }
     }

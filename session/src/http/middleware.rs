@@ -15,13 +15,13 @@ use actix_web::{
     HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::{
-        Method,
-        header::{HeaderMap, RETRY_AFTER},
-    },
+    http::header::{HeaderMap, RETRY_AFTER},
 };
 
-use super::{extract::Attached, site::Site};
+use super::{
+    extract::{Attached, load},
+    site::Site,
+};
 use crate::{
     error::Error,
     sparse::Sparse,
@@ -141,9 +141,6 @@ where
             return Box::pin(ready(Err(error.into())));
         }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
-        if is_for_later(&request) {
-            visit.keep_flashes();
-        }
         if let Err(error) = Attached::attach(&request, visit.clone(), site.clone()) {
             static LINES: Sparse = Sparse::new();
             if let Some(left_out) = LINES.due() {
@@ -156,7 +153,7 @@ where
             return Box::pin(async move {
                 let open = Open(Some(visit.clone()));
                 // A handler that needs the session gets the error from its extractor; the others do without.
-                let _ = visit.load(site.session_ids(request.headers())).await;
+                let _ = load(&visit, &site, request.request()).await;
                 let answer = service.call(request).await;
                 let answer = conclude(visit, &site, answer).await;
                 open.answered();
@@ -266,13 +263,6 @@ async fn commit(visit: &Rc<Visit>, answered: Option<Error>) -> Option<Error> {
         }
     }
     failed
-}
-
-/// Whether the browser asks for the head alone, or for a page that the visitor may never look at.
-fn is_for_later(request: &ServiceRequest) -> bool {
-    let prefetches =
-        |name| request.headers().get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch"));
-    request.method() == Method::HEAD || prefetches("sec-purpose") || prefetches("purpose")
 }
 
 /// Whether the handler has failed, so that what it was about to show is not shown.
