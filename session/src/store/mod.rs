@@ -42,7 +42,7 @@ pub(crate) mod patience;
 pub(crate) mod names;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod thread;
-#[cfg(feature = "mysql")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod shelf;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]

@@ -8,7 +8,7 @@ use std::{
     future::{Future, poll_fn},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
@@ -23,7 +23,7 @@ use sqlx::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     time::{Instant, timeout, timeout_at},
 };
 
@@ -34,6 +34,7 @@ use super::{
 use crate::store::{
     error::{StoreError, StoreErrorKind},
     passwords::Passwords,
+    shelf::Shelf,
 };
 
 /// How long the server may work on one statement. Longer than a request waits, but not much, so that no statement runs long after its caller
@@ -45,9 +46,6 @@ pub(super) const STATEMENT: Duration = Duration::from_secs(4);
 
 /// The pause before a statement that was rolled back is sent again.
 pub(super) const AGAIN: Duration = Duration::from_millis(20);
-
-/// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
-const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
 /// The first statements on a connection: whether the server is a standby, which schema new tables would be in, and whether the settings
 /// of [`direct`] have arrived.
@@ -94,11 +92,9 @@ pub(super) struct Connections {
     /// Which of them was the primary last.
     primary: AtomicUsize,
     passwords: Option<Passwords>,
-    /// One permit per connection; waiters are served in order.
-    permits: Arc<Semaphore>,
     /// Those that take the lock of a principal wait here before they take a connection.
     pub(super) turns: Turns,
-    shelf: Mutex<Vec<(Open, Instant)>>,
+    pub(super) shelf: Shelf<Open>,
     /// The schema in which the user's new tables would be; `None` if there is none.
     pub(super) schema: OnceLock<Option<String>>,
     /// How long a call waits for a connection.
@@ -112,7 +108,6 @@ impl Connections {
         most: u32,
         wait: Duration,
     ) -> Self {
-        let most = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
         // PgBouncer refuses this setting, and no value here is a fraction.
         let servers = servers.into_iter().map(|server| server.extra_float_digits(None));
         let servers =
@@ -121,9 +116,8 @@ impl Connections {
             servers,
             primary: AtomicUsize::new(0),
             passwords,
-            permits: Arc::new(Semaphore::new(most)),
+            shelf: Shelf::new(most),
             turns: Turns::new(most),
-            shelf: Mutex::default(),
             schema: OnceLock::new(),
             wait,
         }
@@ -152,18 +146,11 @@ impl Connections {
         Err(NoLease::Unreachable(format!("{address}: {why}")))
     }
 
-    pub(super) fn shelf(&self) -> MutexGuard<'_, Vec<(Open, Instant)>> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for a free connection.
     pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, NoLease> {
-        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
-        let permit = permit.ok().and_then(Result::ok).ok_or(NoLease::Busy)?;
-        loop {
-            let shelved = self.shelf().pop();
-            let Some((mut open, since)) = shelved else { break };
-            if since.elapsed() < LONGEST_IDLE && is_silent(&mut open.listener).await {
+        let permit = self.shelf.permit(deadline).await.map_err(|_| NoLease::Busy)?;
+        while let Some(mut open) = self.shelf.take() {
+            if is_silent(&mut open.listener).await {
                 return Ok(Lease { open, home: Arc::clone(self), permit });
             }
         }
@@ -328,7 +315,7 @@ impl Lease {
     /// Puts the connection back. It must have no open transaction, and every answer must have been read to its end.
     pub(super) fn give_back(self) {
         let Self { open, home, permit } = self;
-        home.shelf().push((open, Instant::now()));
+        home.shelf.put_back(open);
         drop(permit);
     }
 
@@ -422,7 +409,7 @@ impl Lease {
             Some(failure) => {
                 if failure.ends_connections() {
                     // The server may be gone, and then the idle connections are dead too.
-                    self.home.shelf().clear();
+                    self.home.shelf.clear();
                 }
                 Err(failure)
             }

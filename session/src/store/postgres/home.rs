@@ -31,7 +31,7 @@ impl Home {
         let connections = Arc::new(connections);
         let shelved = Arc::clone(&connections);
         // Listeners must be dropped inside of a runtime.
-        let thread = Thread::start("session-postgres", move || shelved.shelf().clear()).await?;
+        let thread = Thread::start("session-postgres", move || shelved.shelf.clear()).await?;
         Ok(Self { thread, connections })
     }
 

@@ -29,8 +29,9 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    pub(super) fn new(connections: usize) -> Self {
-        Self { queues: Mutex::default(), at_once: Arc::new(Semaphore::new((connections / 2).max(1))) }
+    pub(super) fn new(connections: u32) -> Self {
+        let half = usize::try_from(connections / 2).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        Self { queues: Mutex::default(), at_once: Arc::new(Semaphore::new(half)) }
     }
 
     pub(super) async fn take(&self, lock: i64, deadline: Instant) -> Result<Turn, StoreError> {
