@@ -2,7 +2,7 @@
 //!
 //! Never resolves a name: a user's own `Option` is indistinguishable from the standard library's.
 
-use syn::Path;
+use syn::{Path, Type};
 
 use crate::ident;
 
@@ -82,6 +82,16 @@ pub(crate) fn kind(path: &Path) -> Option<Kind> {
         inside.is_none_or(|inside| inside == *module) && names.contains(&name)
     };
     TABLE.iter().find(is_it).map(|(kind, ..)| *kind)
+}
+
+/// The last word of a type that the derive knows.
+pub(crate) fn name(ty: &Type) -> Option<String> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() && kind(&path.path).is_some() => {
+            path.path.segments.last().map(|last| ident::word(&last.ident))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a known type of the standard library has this name.

@@ -18,7 +18,7 @@ pub use crate::{
     },
     section::{
         convert::{Converts, Merges, encode, removed},
-        reader::{CellError, FieldValue, SectionReader},
+        reader::{CellError, FieldValue, HashKey, OrdKey, SectionReader},
     },
 };
 

@@ -5,9 +5,12 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::Type;
 
 use crate::model::Schema;
 use crate::model::field::Field;
+use crate::model::spelling;
+use crate::standard;
 
 /// `<Vec<Line> as FieldValue>`
 pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
@@ -19,4 +22,27 @@ pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
 pub(super) fn with_default(field: &Field<'_>) -> TokenStream {
     let ty = field.ty;
     quote!(<#ty as ::core::default::Default>)
+}
+
+/// `const _: () = <Sku as HashKey>::HOLDS;` for every key of a map and every item of a set. An error about the field would name the whole
+/// map, and not the key.
+pub(super) fn keys(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
+    let krate = &schema.krate;
+    let mut keys = Vec::new();
+    find_keys(field.ty, &mut keys);
+    let keys = keys.iter().map(|(key, of)| quote!(const _: () = <#key as #krate::__private::#of>::HOLDS;));
+    quote!(#(#keys)*)
+}
+
+fn find_keys<'a>(ty: &'a Type, keys: &mut Vec<(&'a Type, TokenStream)>) {
+    let inside = spelling::arguments_of(ty);
+    let of = match standard::name(spelling::peel(ty)).as_deref() {
+        Some("HashMap" | "HashSet") => Some(quote!(HashKey)),
+        Some("BTreeMap" | "BTreeSet" | "BinaryHeap") => Some(quote!(OrdKey)),
+        _ => None,
+    };
+    keys.extend(inside.first().copied().zip(of));
+    for inner in inside {
+        find_keys(inner, keys);
+    }
 }
