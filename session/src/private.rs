@@ -18,7 +18,8 @@ pub use crate::{
     },
     section::{
         convert::{Converts, Merges, encode, removed},
-        reader::{CellError, FieldValue, HashKey, OrdKey, SectionReader},
+        parts::{OfHashKey, OfOrdKey, OfPart},
+        reader::{CellError, FieldValue, SectionReader},
     },
 };
 

@@ -65,16 +65,21 @@ pub(super) fn some_field(errors: &Errors, written: &Written<'_>) {
 pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
     no_serde(errors, attrs, |word, value| {
         Some(match word {
-            "default" => "remove it; a field that is no `Option` has `#[session(default)]`".to_owned(),
-            "rename" => format!("remove it, and write `#[session(key = {value})]`"),
-            "alias" => {
-                format!("remove it; a field is stored under one name, which `#[session(key = {value})]` sets")
+            "default" => {
+                "remove it, and write `#[session(default)]`, unless the field is an `Option`".to_owned()
             }
+            "rename" => format!("remove it, and write `#[session(key = {value})]`"),
+            "alias" => format!(
+                "remove it; a field is read and written under one name; if sessions are already stored under \
+                 {value}, keep that name with `#[session(key = {value})]`"
+            ),
             "with" | "serialize_with" | "deserialize_with" => {
                 "remove it, and give the field a type that serializes this way".to_owned()
             }
             "flatten" => {
-                "remove it, and the field is stored as one value; or write its inner fields here".to_owned()
+                "remove it, and the field is stored as one value; to store its fields one by one, write them \
+                 here instead of it"
+                    .to_owned()
             }
             _ => return None,
         })
@@ -85,7 +90,9 @@ pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
 pub(super) fn no_serde_on_struct(errors: &Errors, attrs: &[Attribute]) {
     no_serde(errors, attrs, |word, value| {
         Some(match word {
-            "default" => "remove it; each field that is no `Option` has `#[session(default)]`".to_owned(),
+            "default" => {
+                "remove it, and write `#[session(default)]` on each field that is not an `Option`".to_owned()
+            }
             "rename" => format!("remove it, and write `#[session(name = {value})]`"),
             _ => return None,
         })

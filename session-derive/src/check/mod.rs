@@ -60,6 +60,7 @@ fn of_a_field(errors: &Errors, written: &WrittenField<'_>, schema: &Schema<'_>, 
     item::no_cfg(errors, written);
     types::owned_type(errors, schema, field);
     types::one_null(errors, field.ty);
+    types::long_arrays(errors, field.ty);
     types::string_keys_in_maps(errors, field);
     fields::default_where_needed(errors, written, field);
     fields::no_default_on_option(errors, written, field);

@@ -3,7 +3,7 @@
 //! Never checks traits; the generated code asserts that a type implements what it needs.
 #![allow(clippy::ref_option)] // a slot is one thing, given or not
 
-use syn::Type;
+use syn::{Expr, ExprLit, Lit, Type};
 
 use crate::attr::found::Slot;
 use crate::errors::Errors;
@@ -11,6 +11,7 @@ use crate::ident;
 use crate::model::Schema;
 use crate::model::field::Field;
 use crate::model::spelling::{self, Spelling};
+use crate::structure::Structure;
 use crate::words::words;
 
 /// Whether getters and setters can name the type. If not, [`owned_type`] reports it.
@@ -105,4 +106,29 @@ pub(super) fn stored_type(errors: &Errors, schema: &Schema<'_>, ty: &Type) {
         }
     }
     one_null(errors, ty);
+    long_arrays(errors, ty);
+}
+
+/// Reports arrays that serde does not know. Inside of a type of the user's there may be any.
+pub(super) fn long_arrays(errors: &Errors, ty: &Type) {
+    report_long_arrays(errors, &Structure::of(ty));
+}
+
+fn report_long_arrays(errors: &Errors, structure: &Structure<'_>) {
+    match structure {
+        Structure::Container(_, parts) => {
+            for part in parts {
+                report_long_arrays(errors, part);
+            }
+        }
+        Structure::Array(item, length) => {
+            if let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = length
+                && number.base10_parse::<u64>().is_ok_and(|number| number > 32)
+            {
+                errors.at(number, "serde supports arrays of at most 32 elements; use a `Vec`");
+            }
+            report_long_arrays(errors, item);
+        }
+        Structure::Leaf(..) => {}
+    }
 }

@@ -4,7 +4,7 @@
 //! a missing `Serialize` or `Deserialize` causes two equal errors, of which the compiler shows one.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
 use crate::model::Schema;
@@ -12,37 +12,51 @@ use crate::model::field::Field;
 use crate::model::spelling;
 use crate::standard;
 
-/// `<Vec<Line> as FieldValue>`
+/// `<<Line as OfPart>::Of<Vec<Line>> as FieldValue>`
 pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
-    let (krate, ty) = (&schema.krate, field.ty);
+    let (krate, ty) = (&schema.krate, of_parts(schema, field));
     quote!(<#ty as #krate::__private::FieldValue>)
 }
 
-/// `<Vec<Line> as Default>`
-pub(super) fn with_default(field: &Field<'_>) -> TokenStream {
-    let ty = field.ty;
+/// `<<Line as OfPart>::Of<Vec<Line>> as Default>`
+pub(super) fn with_default(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
+    let ty = of_parts(schema, field);
     quote!(<#ty as ::core::default::Default>)
 }
 
-/// `const _: () = <Sku as HashKey>::HOLDS;` for every key of a map and every item of a set. An error about the field would name the whole
-/// map, and not the key.
-pub(super) fn keys(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
+/// The field's type, by way of each type in it that may lack something: `<Line as OfPart>::Of<Vec<Line>>`. An error about the field would
+/// name the whole type, and the compiler says nothing about a type that has such an error inside.
+fn of_parts(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
     let krate = &schema.krate;
-    let mut keys = Vec::new();
-    find_keys(field.ty, &mut keys);
-    let keys = keys.iter().map(|(key, of)| quote!(const _: () = <#key as #krate::__private::#of>::HOLDS;));
-    quote!(#(#keys)*)
+    let mut parts = Vec::new();
+    find_parts(field.ty, &mut parts);
+    parts.iter().rev().fold(field.ty.to_token_stream(), |all, (part, required)| {
+        // The span of a type reaches from its first token to its last one.
+        let (first, last) = spelling::ends(part);
+        let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >));
+        quote!(#open #part as #krate::__private::#required>::Of<#all #close)
+    })
 }
 
-fn find_keys<'a>(ty: &'a Type, keys: &mut Vec<(&'a Type, TokenStream)>) {
+/// The types inside `ty` that the derive does not know, and the keys of maps, with what is required of them.
+fn find_parts<'a>(ty: &'a Type, parts: &mut Vec<(&'a Type, TokenStream)>) {
+    let ty = spelling::peel(ty);
+    let Some(name) = standard::name(ty) else {
+        return match ty {
+            Type::Tuple(tuple) => tuple.elems.iter().for_each(|item| find_parts(item, parts)),
+            Type::Array(array) => find_parts(&array.elem, parts),
+            Type::Slice(slice) => find_parts(&slice.elem, parts),
+            _ => parts.push((ty, quote!(OfPart))),
+        };
+    };
     let inside = spelling::arguments_of(ty);
-    let of = match standard::name(spelling::peel(ty)).as_deref() {
-        Some("HashMap" | "HashSet") => Some(quote!(HashKey)),
-        Some("BTreeMap" | "BTreeSet" | "BinaryHeap") => Some(quote!(OrdKey)),
+    let of_keys = match name.as_str() {
+        "HashMap" | "HashSet" => Some(quote!(OfHashKey)),
+        "BTreeMap" | "BTreeSet" | "BinaryHeap" => Some(quote!(OfOrdKey)),
         _ => None,
     };
-    keys.extend(inside.first().copied().zip(of));
+    parts.extend(inside.first().copied().zip(of_keys));
     for inner in inside {
-        find_keys(inner, keys);
+        find_parts(inner, parts);
     }
 }

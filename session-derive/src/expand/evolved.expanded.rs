@@ -139,11 +139,13 @@ impl ::actix_typed_session::SessionState for Shop {
         __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
         let __section = Self {
-            cart: <Vec<
-                Line,
+            cart: <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                Vec<Line>,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
-                || <Vec<Line> as ::core::default::Default>::default(),
+                || <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                    Vec<Line>,
+                > as ::core::default::Default>::default(),
             ),
             first: <Option<
                 String,
@@ -164,8 +166,8 @@ impl ::actix_typed_session::SessionState for Shop {
     ) -> &dyn ::actix_typed_session::__private::FieldValue {
         match __at {
             0 => {
-                <Vec<
-                    Line,
+                <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                    Vec<Line>,
                 > as ::actix_typed_session::__private::FieldValue>::erased(&self.cart)
             }
             1 => {

@@ -2,7 +2,7 @@
 //!
 //! Never generates code that a release build runs.
 
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
@@ -53,7 +53,7 @@ fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
         quote!(#krate::__private::shape::Probe::<#ty>::SHAPE)
     };
     let locked = option(locked.map(hexadecimal));
-    let (first, last) = ends(ty);
+    let (first, last) = spelling::ends(ty);
     // The span of a call reaches from its first token to its closing parenthesis.
     let mut arguments = Group::new(
         proc_macro2::Delimiter::Parenthesis,
@@ -68,12 +68,6 @@ fn keep(schema: &Schema<'_>, ty: &Type, check: &TypeCheck) -> TokenStream {
             #function #arguments
         };
     }
-}
-
-fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut tokens = tokens.to_token_stream().into_iter();
-    let first = tokens.next().as_ref().map_or_else(Span::call_site, TokenTree::span);
-    (first, tokens.last().as_ref().map_or(first, TokenTree::span))
 }
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {

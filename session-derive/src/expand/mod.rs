@@ -22,7 +22,6 @@ use crate::model::Schema;
 
 /// The expansion of a schema without mistakes. See `shop.expanded.rs`.
 pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
-    let keys = schema.fields.iter().map(|field| assert::keys(schema, field));
     let state = schema::implementation(schema);
     let handle = handle::handle(schema);
     let getters = schema.fields.iter().map(|field| getters::of_state(schema, field).into_token_stream());
@@ -30,7 +29,7 @@ pub(crate) fn all(schema: &Schema<'_>) -> TokenStream {
     let methods = schema.fields.iter().flat_map(|field| handle::of_a_field(schema, field));
     let methods = handle::methods(schema, methods.map(ToTokens::into_token_stream));
     let principal = principal::implementation(schema);
-    quote!(#(#keys)* #state #principal #getters #handle #methods)
+    quote!(#state #principal #getters #handle #methods)
 }
 
 /// The code beside a struct with mistakes. It type-checks, so that handlers using the state cause no further errors.

@@ -25,13 +25,17 @@ impl ::actix_typed_session::SessionState for Shop {
         __cells: &mut ::actix_typed_session::__private::SectionReader<'_>,
     ) -> ::core::result::Result<Self, ::actix_typed_session::__private::CellError> {
         let __section = Self {
-            cart: <Vec<
-                Line,
+            cart: <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                Vec<Line>,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
-                || <Vec<Line> as ::core::default::Default>::default(),
+                || <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                    Vec<Line>,
+                > as ::core::default::Default>::default(),
             ),
-            theme: <Theme as ::actix_typed_session::__private::FieldValue>::read(
+            theme: <<Theme as ::actix_typed_session::__private::OfPart>::Of<
+                Theme,
+            > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
                 || Theme::Light,
             ),
@@ -60,14 +64,14 @@ impl ::actix_typed_session::SessionState for Shop {
     ) -> &dyn ::actix_typed_session::__private::FieldValue {
         match __at {
             0 => {
-                <Vec<
-                    Line,
+                <<Line as ::actix_typed_session::__private::OfPart>::Of<
+                    Vec<Line>,
                 > as ::actix_typed_session::__private::FieldValue>::erased(&self.cart)
             }
             1 => {
-                <Theme as ::actix_typed_session::__private::FieldValue>::erased(
-                    &self.theme,
-                )
+                <<Theme as ::actix_typed_session::__private::OfPart>::Of<
+                    Theme,
+                > as ::actix_typed_session::__private::FieldValue>::erased(&self.theme)
             }
             2 => {
                 <Option<

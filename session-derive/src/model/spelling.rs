@@ -3,6 +3,8 @@
 //! Never resolves a name, since the compiler has not done so when the derive runs. A type that is spelled like one of the standard
 //! library counts as that type.
 
+use proc_macro2::{Span, TokenTree};
+use quote::ToTokens;
 use syn::{GenericArgument, Path, PathArguments, ReturnType, Type, TypePath};
 
 use crate::standard::{self, Kind};
@@ -108,6 +110,13 @@ fn arguments(arguments: &PathArguments) -> Vec<&Type> {
             list.inputs.iter().chain(output).collect()
         }
     }
+}
+
+/// Where it begins and where it ends.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    let first = tokens.next().as_ref().map_or_else(Span::call_site, TokenTree::span);
+    (first, tokens.last().as_ref().map_or(first, TokenTree::span))
 }
 
 #[cfg(test)]

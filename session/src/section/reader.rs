@@ -5,7 +5,7 @@
 //!
 //! [`SessionState::decode_section`]: crate::SessionState::decode_section
 
-use std::{borrow::Cow, cmp::Ordering, fmt, hash::Hash};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -298,43 +298,15 @@ impl CellError {
     }
 }
 
-/// What a hash map asks of its keys; without it, the error would be about the whole map.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the key of a `HashMap` or stand in a `HashSet`",
-    label = "cannot be hashed and compared",
-    note = "add `#[derive(PartialEq, Eq, Hash)]` to it, beside serde's `Serialize` and `Deserialize`"
-)]
-pub trait HashKey {
-    /// What generated code names.
-    const HOLDS: () = ();
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Eq + Hash> HashKey for T {}
-
-/// What a map or a heap in order asks of its keys.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the key of a `BTreeMap` or stand in a `BTreeSet` or `BinaryHeap`",
-    label = "has no order",
-    note = "add `#[derive(PartialEq, Eq, PartialOrd, Ord)]` to it, beside serde's `Serialize` and `Deserialize`"
-)]
-pub trait OrdKey {
-    /// What generated code names.
-    const HOLDS: () = ();
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Ord> OrdKey for T {}
-
 /// A value that a session can store: what the derive asks of every field.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a session",
     label = "cannot be written as JSON and read back",
-    note = "derive both `serde::Serialize` and `serde::Deserialize` for every type of your own in it",
-    note = "a type that derives `SessionState` cannot stand inside of another state; derive serde's two for it in place of `SessionState`",
-    note = "for a type of another crate, turn on that crate's feature `serde`; where there is none, store what serde knows, such as a \
-            `SystemTime` for an `Instant`",
-    note = "serde knows arrays of up to 32 elements; store a longer one as a `Vec`"
+    note = "if the type is yours: it needs `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "if it derives `SessionState`: a state cannot be a field of another one; derive `Serialize` and `Deserialize` in its place, and \
+            remove each `#[session(..)]` inside",
+    note = "if it is of another crate: turn on the feature `serde` of that crate; if it has none, store a type that serde supports, such as \
+            `SystemTime` in place of `Instant`"
 )]
 pub trait FieldValue {
     /// Reads the next field of the section.
