@@ -70,15 +70,18 @@ pub(super) fn no_serde_on_field(errors: &Errors, attrs: &[Attribute]) {
             }
             "rename" => format!("remove it, and write `#[session(key = {value})]`"),
             "alias" => format!(
-                "remove it; a field is read and written under one name; if sessions are already stored under \
-                 {value}, keep that name with `#[session(key = {value})]`"
+                "a field has one name; remove it, or, if sessions are already stored under {value}, write \
+                 `#[session(key = {value})]`"
             ),
             "with" | "serialize_with" | "deserialize_with" => {
-                "remove it, and give the field a type that serializes this way".to_owned()
+                "remove it, and give the field a type of your own whose `Serialize` and `Deserialize` write and read \
+                 this form; if it is there for another use of this struct, such as a response, make a second struct \
+                 for that"
+                    .to_owned()
             }
             "flatten" => {
-                "remove it, and the field is stored as one value; to store its fields one by one, write them \
-                 here instead of it"
+                "remove it, and the field is stored as one value; to store the fields of its type one by one, \
+                 declare them here in place of this field"
                     .to_owned()
             }
             _ => return None,

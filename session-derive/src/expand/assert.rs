@@ -18,9 +18,9 @@ pub(super) fn value(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
     quote!(<#ty as #krate::__private::FieldValue>)
 }
 
-/// `<<Line as OfPart>::Of<Vec<Line>> as Default>`
-pub(super) fn with_default(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
-    let ty = of_parts(schema, field);
+/// `<Vec<Line> as Default>`
+pub(super) fn with_default(field: &Field<'_>) -> TokenStream {
+    let ty = field.ty;
     quote!(<#ty as ::core::default::Default>)
 }
 
@@ -50,13 +50,16 @@ fn find_parts<'a>(ty: &'a Type, parts: &mut Vec<(&'a Type, TokenStream)>) {
         };
     };
     let inside = spelling::arguments_of(ty);
-    let of_keys = match name.as_str() {
-        "HashMap" | "HashSet" => Some(quote!(OfHashKey)),
-        "BTreeMap" | "BTreeSet" | "BinaryHeap" => Some(quote!(OfOrdKey)),
-        _ => None,
+    // A pointer may lead to what cannot be stored without it. After the key and the value of a map stands what hashes them.
+    let (key, stored) = match name.as_str() {
+        "Box" | "Rc" | "Arc" | "Cow" => return parts.push((ty, quote!(OfPart))),
+        "HashMap" => (Some(quote!(OfHashKey)), 2),
+        "HashSet" => (Some(quote!(OfHashKey)), 1),
+        "BTreeMap" | "BTreeSet" | "BinaryHeap" => (Some(quote!(OfOrdKey)), inside.len()),
+        _ => (None, inside.len()),
     };
-    parts.extend(inside.first().copied().zip(of_keys));
-    for inner in inside {
+    parts.extend(inside.first().copied().zip(key));
+    for inner in inside.into_iter().take(stored) {
         find_parts(inner, parts);
     }
 }

@@ -76,7 +76,7 @@ fn decode(schema: &Schema<'_>) -> TokenStream {
         let default = match field.default {
             Default::None => quote!(::core::option::Option::None),
             Default::OfType => {
-                let ty = assert::with_default(schema, field);
+                let ty = assert::with_default(field);
                 quote!(#ty::default())
             }
             Default::Expr(expr) => expr.to_token_stream(),

@@ -302,11 +302,12 @@ impl CellError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a session",
     label = "cannot be written as JSON and read back",
-    note = "if the type is yours: it needs `#[derive(serde::Serialize, serde::Deserialize)]`",
-    note = "if it derives `SessionState`: a state cannot be a field of another one; derive `Serialize` and `Deserialize` in its place, and \
-            remove each `#[session(..)]` inside",
-    note = "if it is of another crate: turn on the feature `serde` of that crate; if it has none, store a type that serde supports, such as \
-            `SystemTime` in place of `Instant`"
+    note = "if it derives `SessionState`: a state cannot be a field of another state; replace that derive by \
+            `#[derive(Default, serde::Serialize, serde::Deserialize)]`, remove the `#[session(..)]` above the struct, and write \
+            `#[serde(default)]` for each `#[session(default)]` on its fields",
+    note = "if it is another type of yours: derive those of `serde::Serialize` and `serde::Deserialize` that it does not have yet",
+    note = "if it is of another crate: turn on that crate's feature `serde`; if it has none, or the type is of `std`, store another type, \
+            such as `SystemTime` for `Instant`"
 )]
 pub trait FieldValue {
     /// Reads the next field of the section.

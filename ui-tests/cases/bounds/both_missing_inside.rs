@@ -1,4 +1,4 @@
-// Underlined: `Vec<Line>`, once, with what `Line` needs.
+// Underlined: `Line`, once, with what `Line` needs.
 use actix_typed_session::SessionState;
 
 struct Line;
