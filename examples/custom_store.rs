@@ -327,8 +327,7 @@ mod tests {
         let harness = Folder::new();
         harness.block_on(async {
             let store = harness.store().await;
-            let limits =
-                |idle| actix_typed_session::record::Limits { idle, absolute: Duration::from_hours(1) };
+            let limits = |idle| actix_typed_session::record::Limits::new(idle, Duration::from_hours(1));
             let new = |idle| {
                 let verifier = actix_typed_session::id::VerifierHash::from_bytes([7; 32]);
                 NewRecord::new(verifier, limits(idle))

@@ -59,7 +59,7 @@ pub(crate) async fn run(url: &str, sessions: u32) -> Result<(), Box<dyn Error>> 
 
 async fn sign_in(store: &AnyStore, principal: &Principal, n: u32) {
     let day = std::time::Duration::from_hours(24);
-    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: day, absolute: day });
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(day, day));
     (new.principal, new.authenticated) = (Some(principal.clone()), true);
     let mut bytes = [7; 16];
     // Like random selectors, these do not come in their order.

@@ -33,7 +33,7 @@ pub(crate) async fn run(url: &str, expired: i64) -> Result<(), Box<dyn Error>> {
     sqlx::query("ANALYZE typed_session").execute(&mut outside).await?;
     let day = Duration::from_hours(24);
     for n in 0..SESSIONS {
-        let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: day, absolute: day });
+        let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(day, day));
         new.cells = (0..20).map(|cell| write(cell, &"x".repeat(90))).collect();
         store.create(&selector(n), &new).await?;
     }

@@ -22,6 +22,9 @@ use crate::{
     state::{self, Shop},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The password of every account. The page shows it, because this is a demonstration.
 pub(crate) const PASSWORD: &str = "oolong";
 

@@ -63,6 +63,7 @@
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | choose a store | [`store`], [`store::connect`] |
+//! | test an application | `testing` (feature `testing`) |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!
 //! # How a request flows
@@ -90,7 +91,8 @@
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
-//! * `testing`: the conformance suite for stores, a clock that tests can move, and chosen random bytes. For `[dev-dependencies]`.
+//! * `testing`: for `[dev-dependencies]`: requests that carry a session, handlers without middleware, a clock that tests move, a store that
+//!   fails when it is told to, and the conformance suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod id;
@@ -105,6 +107,8 @@ mod visit;
 mod handle;
 mod http;
 mod tools;
+#[cfg(feature = "testing")]
+pub mod testing;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail

@@ -9,3 +9,4 @@ mod http;
 mod kit;
 mod servers;
 mod store;
+mod testing;

@@ -218,7 +218,7 @@ async fn on_postgres(
 /// A record of this size, made without a request: a request touches only when a touch is due.
 async fn new_record(store: &impl SessionStore, size: Size) -> Result<Selector, Box<dyn Error>> {
     let (selector, day) = (Selector::from_bytes([9; 16]), std::time::Duration::from_hours(24));
-    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: day, absolute: day });
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(day, day));
     let json = || Json::from_store(&format!("\"{}\"", text(size.bytes)));
     new.cells = (0..size.fields).map(|field| CellWrite::new(format!("of.f{field}").into(), json())).collect();
     store.create(&selector, &new).await?;

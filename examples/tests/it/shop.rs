@@ -117,27 +117,3 @@ fn the_key_file_is_for_its_owner_only() {
     let mode = std::fs::metadata(folder.path().join("shop.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
-
-#[test]
-fn forms_of_other_sites_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let shop = Program::start(folder.path(), &["--store", "memory:"], None);
-    let mut browser = Browser::at(shop.address());
-    browser.submit("/cart/add", &[("sku", "11")]);
-    let ours = shop.address().to_owned();
-    let cases: [(&[(&str, &str)], u16); 8] = [
-        (&[("sec-fetch-site", "cross-site")], 403),
-        (&[("sec-fetch-site", "same-site")], 403),
-        (&[("sec-fetch-site", "cross-site"), ("origin", &ours)], 403),
-        (&[("origin", "http://example.org")], 403),
-        (&[("origin", "null")], 403),
-        (&[("sec-fetch-site", "same-origin")], 303),
-        (&[("origin", &ours)], 303),
-        (&[], 303),
-    ];
-    for (headers, status) in cases {
-        let answer = browser.post_with("/cart/add", &[("sku", "11")], headers);
-        assert_eq!(answer.status, status, "{headers:?}");
-    }
-    assert!(browser.home().contains("<span class=\"count\">4</span>"));
-}

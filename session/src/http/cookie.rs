@@ -50,6 +50,7 @@ const _: () = assert!(SECURE.len() + NAME_MAX + COOKIE_CHARS <= PAIR_MAX);
 
 /// Which requests from other sites carry the session cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
 pub enum SameSite {
     /// Only navigations with a safe method, such as following a link.
     #[default]

@@ -56,6 +56,14 @@ impl Attached {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Attached {
+    /// Attaches a session to a request that no middleware has seen.
+    pub(crate) fn put(request: &HttpRequest, visit: Rc<Visit>, site: &Site) {
+        request.extensions_mut().insert(Self { visit, site: Rc::new(site.clone()), outer: None });
+    }
+}
+
 #[cold]
 fn missing<T>(place: &str) -> Error {
     static LINES: Sparse = Sparse::new();
@@ -274,7 +282,7 @@ mod sealed {
 
 impl SessionExt for HttpRequest {}
 impl SessionExt for ServiceRequest {}
-impl SessionExt for ServiceResponse {}
+impl<B> SessionExt for ServiceResponse<B> {}
 impl SessionExt for GuardContext<'_> {}
 
 impl sealed::Request for HttpRequest {
@@ -297,7 +305,7 @@ impl sealed::Request for ServiceRequest {
     }
 }
 
-impl sealed::Request for ServiceResponse {
+impl<B> sealed::Request for ServiceResponse<B> {
     fn attached(&self) -> Option<Attached> {
         self.request().attached()
     }

@@ -57,6 +57,17 @@ impl SessionMiddleware {
         Self { site, shared }
     }
 
+    /// What a request's session shares with all others, for sessions of no request.
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared(&self) -> Rc<Shared> {
+        Rc::new(self.shared.clone())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) const fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// Waits until everything that requests have begun to store is stored.
     ///
     /// A graceful stop of the server waits for the requests of clients that are still there. Await this after it, so that the process

@@ -58,6 +58,18 @@ impl PublicId {
     }
 }
 
+impl From<Selector> for PublicId {
+    fn from(selector: Selector) -> Self {
+        Self(selector)
+    }
+}
+
+impl From<PublicId> for Selector {
+    fn from(id: PublicId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0.0))
@@ -133,19 +145,6 @@ impl Eq for VerifierHash {}
 impl fmt::Debug for VerifierHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifierHash(..)")
-    }
-}
-
-impl Serialize for VerifierHash {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.to_text())
-    }
-}
-
-impl<'de> Deserialize<'de> for VerifierHash {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Self::from_text(&text).ok_or_else(|| de::Error::custom("not a verifier hash"))
     }
 }
 

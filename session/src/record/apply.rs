@@ -18,7 +18,7 @@ pub struct Record {
     cells: Vec<(WireKey, Cell)>,
 }
 
-/// What [`Record::apply`] says.
+/// What [`Record::apply`] says. It is complete: a store has to carry out each of them.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
     /// The change holds; this is the record from now on.

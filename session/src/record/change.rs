@@ -77,6 +77,7 @@ pub struct MaxSessions {
 
 /// What becomes of a sign-in when the user already has as many sessions as allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum WhenFull {
     /// It is refused.
     RejectNew,

@@ -2,13 +2,13 @@
 //!
 //! In: what a store kept. Out: [`Meta`], [`Principal`]. Never: a value of a user's field.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     json::Json,
-    time::{Limits, Timestamp},
+    time::{Limits, Timestamp, millis},
 };
 use crate::id::public::VerifierHash;
 
@@ -18,8 +18,7 @@ pub const FORMAT: u16 = 1;
 /// Who is signed in: the wire key of the principal field and its JSON text, as one text.
 ///
 /// Two sessions belong to the same user exactly when their principals are equal. `Debug` is redacted.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Principal(Arc<str>);
 
 impl Principal {
@@ -55,7 +54,7 @@ impl fmt::Debug for Principal {
 }
 
 /// All of a record but its cells.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Meta {
     /// The layout's number, [`FORMAT`].
@@ -73,24 +72,18 @@ pub struct Meta {
     /// When the verifier was last replaced.
     pub renewed: Timestamp,
     /// When who is signed in was last proven.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<Timestamp>,
     /// The revision at which somebody signed in; a `reset_on_sign_in` field written before it reads as its default.
-    #[serde(default)]
     pub signed_in: u64,
     /// How long it lives.
     pub limits: Limits,
     /// Whether the cookie outlives the browser ("remember me").
-    #[serde(default)]
     pub persistent: bool,
     /// Who is signed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// What a list of sessions shows, such as the user agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,
     /// What a later release of this library added to the layout; carried along unread.
-    #[serde(flatten)]
     pub(super) unknown: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -108,7 +101,7 @@ impl Meta {
     /// # Errors
     /// None in practice; serialising a number or a string does not fail.
     pub fn to_text(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        serde_json::to_string(&Layout::of(self))
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote.
@@ -117,14 +110,92 @@ impl Meta {
     /// [`Unreadable::Newer`] for a layout of a later release, [`Unreadable::Garbage`] for anything else.
     pub fn from_text(text: &str) -> Result<Self, Unreadable> {
         #[derive(Deserialize)]
-        struct Layout {
+        struct Number {
             format: u16,
         }
-        let layout: Layout = serde_json::from_str(text).map_err(|_| Unreadable::Garbage)?;
-        if layout.format > FORMAT {
-            return Err(Unreadable::Newer(layout.format));
+        let number: Number = serde_json::from_str(text).map_err(|_| Unreadable::Garbage)?;
+        if number.format > FORMAT {
+            return Err(Unreadable::Newer(number.format));
         }
-        serde_json::from_str(text).map_err(|_| Unreadable::Garbage)
+        let layout: Layout<'_> = serde_json::from_str(text).map_err(|_| Unreadable::Garbage)?;
+        layout.meta().ok_or(Unreadable::Garbage)
+    }
+}
+
+/// [`Meta`] as JSON. It is apart from `Meta`, so that nobody outside of this file depends on how it is stored.
+#[derive(Serialize, Deserialize)]
+struct Layout<'a> {
+    format: u16,
+    #[serde(borrow)]
+    verifier: Cow<'a, str>,
+    generation: u64,
+    revision: u64,
+    created: u64,
+    touched: u64,
+    renewed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authenticated: Option<u64>,
+    #[serde(default)]
+    signed_in: u64,
+    limits: Millis,
+    #[serde(default)]
+    persistent: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<Arc<str>>,
+    #[serde(flatten)]
+    unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// [`Limits`] as JSON, in milliseconds.
+#[derive(Serialize, Deserialize)]
+struct Millis {
+    idle: u64,
+    absolute: u64,
+}
+
+impl Layout<'_> {
+    fn of(meta: &Meta) -> Self {
+        Self {
+            format: meta.format,
+            verifier: meta.verifier.to_text().into(),
+            generation: meta.generation,
+            revision: meta.revision,
+            created: meta.created.as_millis(),
+            touched: meta.touched.as_millis(),
+            renewed: meta.renewed.as_millis(),
+            authenticated: meta.authenticated.map(Timestamp::as_millis),
+            signed_in: meta.signed_in,
+            limits: Millis { idle: millis(meta.limits.idle), absolute: millis(meta.limits.absolute) },
+            persistent: meta.persistent,
+            principal: meta.principal.as_ref().map(|principal| principal.0.clone()),
+            label: meta.label.clone(),
+            unknown: meta.unknown.clone(),
+        }
+    }
+
+    /// `None` if the verifier is not one.
+    fn meta(self) -> Option<Meta> {
+        Some(Meta {
+            format: self.format,
+            verifier: VerifierHash::from_text(&self.verifier)?,
+            generation: self.generation,
+            revision: self.revision,
+            created: Timestamp::from_millis(self.created),
+            touched: Timestamp::from_millis(self.touched),
+            renewed: Timestamp::from_millis(self.renewed),
+            authenticated: self.authenticated.map(Timestamp::from_millis),
+            signed_in: self.signed_in,
+            limits: Limits::new(
+                Duration::from_millis(self.limits.idle),
+                Duration::from_millis(self.limits.absolute),
+            ),
+            persistent: self.persistent,
+            principal: self.principal.map(Principal),
+            label: self.label,
+            unknown: self.unknown,
+        })
     }
 }
 

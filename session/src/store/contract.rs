@@ -42,6 +42,7 @@ impl Loaded {
 
 /// The answer to [`SessionStore::create`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Created {
     /// The record is stored.
     Created,
@@ -53,6 +54,7 @@ pub enum Created {
 
 /// The answer to [`SessionStore::update`].
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub enum Updated {
     /// The change is stored.
     Done {

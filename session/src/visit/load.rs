@@ -55,6 +55,12 @@ impl Visit {
         self.has_loaded(done)
     }
 
+    /// The request comes without an id.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_no_id(&self) {
+        let _ = self.has_loaded((None, Ok(()))); // as it was told
+    }
+
     fn has_loaded(&self, (arrival, loaded): LookedUp) -> Result<(), Error> {
         let is_first = !self.is_consulted();
         if is_first {

@@ -91,7 +91,7 @@ struct Stored {
 impl Stored {
     async fn put(&self, store: &AnyStore) -> Selector {
         let key = next_key();
-        let limits = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(1) };
+        let limits = Limits::new(Duration::from_hours(1), Duration::from_hours(1));
         let mut new = NewRecord::new(VerifierHash::from_bytes([7; 32]), limits);
         new.cells = writes(&self.first);
         assert_eq!(store.create(&key, &new).await.unwrap(), Created::Created);

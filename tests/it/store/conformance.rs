@@ -99,7 +99,7 @@ fn a_record_is_the_same_after_a_store_kept_it() {
         record::{Limits, Meta, Outcome, Record},
     };
     for odd in [Duration::MAX, Duration::from_nanos(1_000_999_999), Duration::from_millis(u64::MAX)] {
-        let limits = Limits { idle: odd, absolute: odd };
+        let limits = Limits::new(odd, odd);
         let record = Record::create(&NewRecord::new(VerifierHash::from_bytes([1; 32]), limits), BEGIN);
         assert_eq!(Meta::from_text(&record.meta().to_text().unwrap()).as_ref(), Ok(record.meta()));
         let mut change = Change::default();

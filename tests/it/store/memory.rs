@@ -17,7 +17,7 @@ use actix_typed_session::{
 use super::conformance::{BEGIN, block_on};
 
 fn new_record(idle: Duration) -> NewRecord {
-    NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle, absolute: Duration::from_hours(24) })
+    NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(idle, Duration::from_hours(24)))
 }
 
 fn selector(n: u32) -> Selector {

@@ -45,7 +45,7 @@ fn selector(n: u16) -> Selector {
 }
 
 fn new_record() -> NewRecord {
-    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(DAY, DAY));
     new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
     new
 }

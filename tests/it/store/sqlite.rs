@@ -30,7 +30,7 @@ const SELECTOR: Selector = Selector::from_bytes([7; 16]);
 const DAY: Duration = Duration::from_hours(24);
 
 fn new_record() -> NewRecord {
-    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(DAY, DAY));
     new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
     new
 }

@@ -4,6 +4,7 @@
 //! a later release wrote.
 
 use std::{
+    error::Error,
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -72,7 +73,12 @@ pub enum OpenError {
     Io(PathBuf, #[source] io::Error),
     /// SQLite refused to open the file, or other processes held it for longer than the busy timeout.
     #[error("the session file {path} cannot be opened: {1}", path = .0.display())]
-    Engine(PathBuf, #[source] sqlx::Error),
+    Engine(PathBuf, #[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The error of SQLite about the file at `path`. That it is sqlx's own type is nobody's business.
+fn engine(path: &Path) -> impl Fn(sqlx::Error) -> OpenError {
+    |error| OpenError::Engine(path.to_path_buf(), error.into())
 }
 
 /// Opens the file; returns the connections for writing and for reading.
@@ -130,15 +136,17 @@ async fn prepare(options: &SqliteConnectOptions, path: &Path, wait: Duration) ->
         let failure = match options.connect().await {
             Ok(mut connection) => match migrate(&mut connection, path).await {
                 Ok(()) => {
-                    return connection.close().await.map_err(|e| OpenError::Engine(path.to_path_buf(), e));
+                    return connection.close().await.map_err(engine(path));
                 }
                 Err(failure) => failure,
             },
-            Err(error) => OpenError::Engine(path.to_path_buf(), error),
+            Err(error) => engine(path)(error),
         };
         // Turning on WAL and migrating need the file exclusively, and SQLite does not wait for the former.
         match failure {
-            OpenError::Engine(_, error) if is_busy(&error) && Instant::now() < deadline => {
+            OpenError::Engine(_, error)
+                if error.downcast_ref().is_some_and(is_busy) && Instant::now() < deadline =>
+            {
                 sleep(Duration::from_millis(5)).await;
             }
             failure => return Err(failure),
@@ -151,19 +159,19 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     // This changes the file, so only do it once the file is known to hold sessions. With WAL, readers and writers do not wait for each
     // other.
     let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
-    wal.map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
+    wal.map_err(engine(path))?;
     if found >= LAYOUT { Ok(()) } else { upgrade(connection, path).await }
 }
 
 async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let engine = |error| OpenError::Engine(path.to_path_buf(), error);
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(engine)?;
+    let engine = engine(path);
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(&engine)?;
     // Look again under the lock, because another process may have been faster.
     let from = layout(connection, path).await?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
-        sqlx::raw_sql(*migration).execute(&mut *connection).await.map_err(engine)?;
+        sqlx::raw_sql(*migration).execute(&mut *connection).await.map_err(&engine)?;
     }
-    sqlx::query("COMMIT").execute(&mut *connection).await.map_err(engine)?;
+    sqlx::query("COMMIT").execute(&mut *connection).await.map_err(&engine)?;
     Ok(())
 }
 
@@ -171,10 +179,8 @@ async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
 async fn layout(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
     const IDENTITY: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
         (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
-    let identity: (i64, i64, i64) = sqlx::query_as(IDENTITY)
-        .fetch_one(connection)
-        .await
-        .map_err(|error| OpenError::Engine(path.to_path_buf(), error))?;
+    let identity: (i64, i64, i64) =
+        sqlx::query_as(IDENTITY).fetch_one(connection).await.map_err(engine(path))?;
     match identity {
         (0, 0, 0) => Ok(0),
         (APPLICATION, version, _) if version > 0 => {

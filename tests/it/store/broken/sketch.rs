@@ -146,7 +146,7 @@ impl Sketch {
             None => Ok(None),
             Some(Stored::Good(record)) => Ok(Some(*record)),
             Some(Stored::Bad(Unreadable::Newer(_))) if self.is(Fault::ReadsNewer) => {
-                let limits = Limits { idle: Duration::from_secs(9), absolute: Duration::from_secs(9) };
+                let limits = Limits::new(Duration::from_secs(9), Duration::from_secs(9));
                 let new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
                 Ok(Some(Record::create(&new, self.now())))
             }
@@ -250,7 +250,7 @@ impl Sketch {
         }
         let Some(record) = self.get(selector)? else {
             if self.is(Fault::Upserts) {
-                let limits = Limits { idle: Duration::from_secs(9), absolute: Duration::from_secs(9) };
+                let limits = Limits::new(Duration::from_secs(9), Duration::from_secs(9));
                 let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
                 new.cells = change.write;
                 self.put(selector, &Record::create(&new, self.now()));

@@ -80,8 +80,8 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
 async fn every_redis_key_expires_and_has_the_prefix() {
     let Some(redis) = Redis::start().await else { return };
     let store = RedisStore::options(&redis.url()).unwrap().prefix("shop:").connect().await.unwrap();
-    let endless = Limits { idle: Duration::MAX, absolute: Duration::MAX };
-    for (n, limits) in (1..).zip([Limits { idle: DAY, absolute: DAY }, endless]) {
+    let endless = Limits::new(Duration::MAX, Duration::MAX);
+    for (n, limits) in (1..).zip([Limits::new(DAY, DAY), endless]) {
         let mut new = signed_in(&n.to_string());
         new.limits = limits;
         store.create(&selector(n), &new).await.unwrap();
@@ -184,7 +184,7 @@ async fn numbers_are_exact_up_to_the_largest() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let ttls = [1, 9_999_999_999, 1 << 53, (1 << 53) + 1, 1 << 60, u64::MAX - 2_000_000_000_000, u64::MAX];
     let mut new = new_record();
-    new.limits = Limits { idle: Duration::MAX, absolute: Duration::from_millis((1 << 60) + 1) };
+    new.limits = Limits::new(Duration::MAX, Duration::from_millis((1 << 60) + 1));
     new.cells = ttls
         .map(|ttl| {
             let mut cell = CellWrite::new(format!("c{ttl}").into(), Json::null());

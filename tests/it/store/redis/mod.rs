@@ -36,7 +36,7 @@ fn selector(n: u8) -> Selector {
 }
 
 fn new_record() -> NewRecord {
-    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits { idle: DAY, absolute: DAY });
+    let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(DAY, DAY));
     new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
     new
 }
@@ -62,7 +62,7 @@ fn sign_in(name: &str, max: Option<MaxSessions>) -> Change {
     let mut change = Change::default();
     change.principal = Some(Some(principal(name)));
     change.authenticated = true;
-    change.limits = Some(Limits { idle: DAY, absolute: DAY });
+    change.limits = Some(Limits::new(DAY, DAY));
     change.touch = true;
     change.max_sessions = max;
     change

@@ -50,7 +50,7 @@ async fn a_late_second_sign_in_evicts_no_session() {
 async fn an_index_expires_even_if_its_sessions_never_do() {
     let Some((store, prefix, mut connection)) = shared().await else { return };
     let mut new = signed_in("1");
-    new.limits = Limits { idle: Duration::from_millis(400), absolute: Duration::MAX };
+    new.limits = Limits::new(Duration::from_millis(400), Duration::MAX);
     store.create(&SELECTOR, &new).await.unwrap();
     let index = index_key(&mut connection, &prefix).await;
     connection.del(&index).await.unwrap();
