@@ -8,14 +8,14 @@
 use std::{env, error::Error, time::Duration};
 
 use actix_typed_session::{
-    Key, SessionMiddleware,
+    Keys, SessionMiddleware,
     store::{self, AnyStore},
 };
 use actix_web::{App, HttpServer, web::ServiceConfig};
 
 pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Error>> {
-    let key: Key = variable("SESSION_KEY")?.parse()?;
-    let sessions = SessionMiddleware::builder(store().await?, key)
+    let keys = Keys::from_env("SESSION_KEY")?;
+    let sessions = SessionMiddleware::builder(store().await?, keys)
         .dangerous_insecure_cookie() // for plain HTTP on this machine; leave it out behind TLS
         // The clients never pause and everything runs on one machine, so an answer may be late without being lost.
         .load_deadline(Duration::from_secs(20))

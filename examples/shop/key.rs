@@ -1,16 +1,16 @@
 //! The source of the secret key.
 //!
-//! In: the environment, or a file beside the sessions. Out: the [`Key`], and a text that says where it came from. Never: prints the key.
+//! In: the environment, or a file beside the sessions. Out: the [`Keys`], and a text that says where it came from. Never: prints the key.
 
 use std::{
     env,
     error::Error,
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{ErrorKind, Write},
     path::Path,
 };
 
-use actix_typed_session::Key;
+use actix_typed_session::{Key, Keys};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rand::{TryRng, rngs::SysRng};
 
@@ -18,36 +18,25 @@ use crate::options::StoreUrl;
 
 const VARIABLE: &str = "SESSION_KEY";
 
-pub(crate) fn obtain(store: &StoreUrl) -> Result<(Key, String), Box<dyn Error>> {
-    match env::var(VARIABLE) {
-        Ok(text) => {
-            let key = text.parse().map_err(|error| format!("{VARIABLE}: {error}"))?;
-            Ok((key, format!("from {VARIABLE}")))
-        }
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(format!("{VARIABLE} is not UTF-8; make a key with `openssl rand -base64 32`").into())
-        }
-        // Sessions in memory end with the program, so their key need not outlive it either.
-        Err(_) if store.is_memory() => Ok((Key::generate()?, "made for this run".into())),
-        Err(_) => beside(&store.file().unwrap_or(Path::new("shop")).with_extension("key")),
+pub(crate) fn obtain(store: &StoreUrl) -> Result<(Keys, String), Box<dyn Error>> {
+    if env::var_os(VARIABLE).is_some() {
+        return Ok((Keys::from_env(VARIABLE)?, format!("from {VARIABLE}")));
     }
+    // Sessions in memory end with the program, so their key need not outlive it either.
+    if store.is_memory() {
+        return Ok((Key::generate()?.into(), "made for this run".into()));
+    }
+    beside(&store.file().unwrap_or(Path::new("shop")).with_extension("key"))
 }
 
 /// Reads the key in the file `path`, and makes the file first if it does not exist.
-fn beside(path: &Path) -> Result<(Key, String), Box<dyn Error>> {
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    match create(path) {
-        Ok(()) => Ok((read(path)?, format!("made, and kept in {}", path.display()))),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Ok((read(path)?, format!("read from {}", path.display())))
-        }
-        Err(error) => Err(named(&error).into()),
-    }
-}
-
-fn read(path: &Path) -> Result<Key, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    text.trim().parse().map_err(|error| format!("{}: {error}", path.display()))
+fn beside(path: &Path) -> Result<(Keys, String), Box<dyn Error>> {
+    let origin = match create(path) {
+        Ok(()) => "made, and kept in",
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => "read from",
+        Err(error) => return Err(format!("{}: {error}", path.display()).into()),
+    };
+    Ok((Keys::from_file(path)?, format!("{origin} {}", path.display())))
 }
 
 /// Writes a new key into the file `path`. Fails if the file exists, so that a key is never overwritten.

@@ -142,7 +142,10 @@ pub use self::{
         middleware::{SessionMiddleware, SessionService},
         signed_in::{SignedIn, signed_in},
     },
-    id::keys::{Key, KeyError},
+    id::{
+        key::{Key, KeyError},
+        keys::Keys,
+    },
     record::change::WhenFull,
     schema::{
         describe::{Field, Removed, Schema},

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    id::{keys::Succession, public::Selector, random::Randomness, session_id::SessionId},
+    id::{public::Selector, random::Randomness, session_id::SessionId, tags::Succession},
     record::{
         change::{Change, MaxSessions, NewRecord},
         time::{Limits, Timestamp},

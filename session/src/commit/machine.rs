@@ -284,9 +284,10 @@ impl<'a> Commit<'a> {
     fn successor(&self, id: SessionId, current: &Loaded) -> Option<SessionId> {
         let signed_in = self.request.local.signed_in.as_ref()?;
         let meta = current.record.meta();
-        let id = id.after_sign_in(signed_in.principal.as_str(), &self.rules.succession);
         let same_user = meta.principal.as_ref() == Some(&signed_in.principal);
-        (same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)
+        let mut ids = id.successors(signed_in.principal.as_str(), &self.rules.succession);
+        let is_recent = same_user && is_just_renewed(current);
+        is_recent.then(|| ids.find(|id| !has_other_verifier(id, current)))?
     }
 
     /// Goes on in the session that another request of this browser has just signed in to, and sends the cookie that it sent: of two

@@ -13,12 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    id::{
-        keys::{Key, Succession},
-        public::VerifierHash,
-        random::Randomness,
-        session_id::SessionId,
-    },
+    id::{key::Key, public::VerifierHash, random::Randomness, session_id::SessionId, tags::Succession},
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -65,7 +60,7 @@ fn rules() -> Rules {
         max_record: 1000,
         deadline: Duration::from_secs(2),
         random: Randomness::System,
-        succession: Succession::new(&Key::generate().unwrap()),
+        succession: Succession::new(&Key::generate().unwrap().into()),
     }
 }
 

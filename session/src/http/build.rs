@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     commit::exchange::Rules,
-    id::keys::{Key, KeyRing, Succession},
+    id::{
+        keys::Keys,
+        tags::{KeyRing, Succession},
+    },
     record::change::MaxSessions,
     store::{bounded::BoundedStore, contract::SessionStore},
     visit::shared::Shared,
@@ -145,13 +148,13 @@ impl SessionMiddlewareBuilder {
             max_record: self.max_record,
             deadline: self.deadlines.save,
             random: self.random,
-            succession: Succession::new(&self.key),
+            succession: Succession::new(&self.keys),
         };
-        let csrf = carrier.is_ambient().then(|| KeyRing::for_csrf(carrier.name(), &self.key, &self.retired));
+        let csrf = carrier.is_ambient().then(|| KeyRing::for_csrf(carrier.name(), &self.keys));
         let mut shared =
             Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
-        let keys = KeyRing::new(&carrier.purpose(), &self.key, &self.retired);
+        let keys = KeyRing::new(&carrier.purpose(), &self.keys);
         let site = Site {
             carrier,
             keys,
@@ -173,12 +176,14 @@ fn is_path(page: &str) -> bool {
 
 impl SessionMiddleware {
     /// Makes the middleware with every default; see [`SessionMiddlewareBuilder`] for what they are and why.
-    pub fn new(store: impl SessionStore, key: Key) -> Self {
-        SessionMiddlewareBuilder::of(store, key).finish_with_defaults()
+    ///
+    /// `keys` are [`Keys`], or a [`Key`](crate::Key) alone.
+    pub fn new(store: impl SessionStore, keys: impl Into<Keys>) -> Self {
+        SessionMiddlewareBuilder::of(store, keys.into()).finish_with_defaults()
     }
 
     /// Begins a configuration that changes some of the defaults.
-    pub fn builder(store: impl SessionStore, key: Key) -> SessionMiddlewareBuilder {
-        SessionMiddlewareBuilder::of(store, key)
+    pub fn builder(store: impl SessionStore, keys: impl Into<Keys>) -> SessionMiddlewareBuilder {
+        SessionMiddlewareBuilder::of(store, keys.into())
     }
 }

@@ -12,7 +12,7 @@ use super::{
     site::Manners,
 };
 use crate::{
-    id::{keys::Key, random::Randomness},
+    id::{keys::Keys, random::Randomness},
     record::{change::WhenFull, time::Limits},
     schema::schemas::Schemas,
     store::{any::AnyStore, bounded::Deadlines, contract::SessionStore},
@@ -51,8 +51,7 @@ const SAVE: Duration = Duration::from_secs(2);
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SessionMiddlewareBuilder {
     pub(super) store: AnyStore,
-    pub(super) key: Key,
-    pub(super) retired: Vec<Key>,
+    pub(super) keys: Keys,
     pub(super) cookie: CookieOptions,
     pub(super) id_header: Option<String>,
     pub(super) retired_domains: Vec<String>,
@@ -72,11 +71,10 @@ pub struct SessionMiddlewareBuilder {
 }
 
 impl SessionMiddlewareBuilder {
-    pub(crate) fn of(store: impl SessionStore, key: Key) -> Self {
+    pub(crate) fn of(store: impl SessionStore, keys: Keys) -> Self {
         Self {
             store: AnyStore::new(store),
-            key,
-            retired: Vec::new(),
+            keys,
             cookie: CookieOptions::default(),
             id_header: None,
             retired_domains: Vec::new(),
@@ -94,15 +92,6 @@ impl SessionMiddlewareBuilder {
             random: Randomness::System,
             schemas: Schemas::default(),
         }
-    }
-
-    /// Adds an old key, which still opens the cookies that it signed. The new key goes to `new` or `builder`.
-    ///
-    /// To change keys on a fleet without signing anybody out, first deploy the new key here, then swap the two, and remove the old
-    /// one after the absolute timeout.
-    pub fn retired_key(mut self, key: Key) -> Self {
-        self.retired.push(key);
-        self
     }
 
     /// Sets the cookie's name, without its prefix. The default is `sid`.

@@ -8,7 +8,7 @@ use actix_web::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_CO
 use super::cookie::{self, CookieSpec, Reading};
 use crate::{
     commit::exchange::CookieAction,
-    id::{keys::KeyRing, session_id::SessionId},
+    id::{session_id::SessionId, tags::KeyRing},
 };
 
 #[derive(Clone, Debug)]

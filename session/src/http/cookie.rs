@@ -10,8 +10,8 @@ use std::time::Duration;
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue};
 
 use crate::id::{
-    keys::KeyRing,
     session_id::{COOKIE_CHARS, SessionId},
+    tags::KeyRing,
 };
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     commit::exchange::CookieAction,
     error::{Error, ErrorKind},
-    id::{keys::KeyRing, session_id::SessionId},
+    id::{session_id::SessionId, tags::KeyRing},
     sparse::Lines,
     visit::visit::Visit,
 };

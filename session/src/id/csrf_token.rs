@@ -10,10 +10,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    keys::{KeyRing, TAG_BYTES, Tag},
     public::decode,
     random::{NoRandomness, Randomness},
     session_id::SessionId,
+    tags::{KeyRing, TAG_BYTES, Tag},
 };
 
 /// A new token for the session with this id: 43 characters of base64url.
@@ -31,7 +31,7 @@ pub(crate) fn is_csrf_token(text: &str, id: &SessionId, keys: &KeyRing) -> bool 
     let (first, rest) = bytes.split_at(TAG_BYTES);
     pad.copy_from_slice(first);
     masked.copy_from_slice(rest);
-    keys.verify(&id.parts(), &xor(pad, masked))
+    keys.verify_any(&id.parts(), &xor(pad, masked))
 }
 
 fn xor(mut one: Tag, other: Tag) -> Tag {
@@ -44,11 +44,11 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
     use super::*;
-    use crate::id::keys::Key;
+    use crate::id::{key::Key, keys::Keys};
 
     fn ring(first: u8, retired: &[u8]) -> KeyRing {
         let key = |first: u8| Key::try_from([[first; 16], [7; 16]].concat().as_slice()).unwrap();
-        KeyRing::for_csrf("sid", &key(first), &retired.iter().map(|byte| key(*byte)).collect::<Vec<_>>())
+        KeyRing::for_csrf("sid", &Keys::new(key(first), retired.iter().map(|byte| key(*byte))))
     }
 
     fn token(id: &SessionId, keys: &KeyRing) -> String {

@@ -4,7 +4,9 @@
 //!
 //! * `public`: the parts that identify a session but cannot open it.
 //! * `random`: the source of random bytes.
-//! * `keys`: the secret keys that tag cookies.
+//! * `key`: one secret key.
+//! * `ring`, `keys`: the keys of an application, and how they change.
+//! * `tags`: what tags cookies.
 //! * `session_id`: selector and verifier together, as the cookie carries them.
 //! * `csrf_token`: a token that proves to know the id, for the pages of the session.
 //!
@@ -12,8 +14,14 @@
 
 pub(crate) mod public;
 pub(crate) mod random;
+pub(crate) mod key;
+mod ring;
 pub(crate) mod keys;
+pub(crate) mod tags;
 pub(crate) mod session_id;
 pub(crate) mod csrf_token;
 
-pub use self::public::{NotAPublicId, PublicId, Selector, VerifierHash};
+pub use self::{
+    key::KeyId,
+    public::{NotAPublicId, PublicId, Selector, VerifierHash},
+};

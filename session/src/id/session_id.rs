@@ -2,8 +2,8 @@
 //!
 //! In: random bytes, or the value of a cookie. Out: a `SessionId` and its parts. Never: uses actix or does I/O.
 //!
-//! The value of the cookie is `1.selector.verifier.tag` in base64url. The tag is checked before the record is looked up, so a forged
-//! cookie costs no store call. The record holds only the SHA-256 of the verifier, so a copy of the store opens no session.
+//! The value of the cookie is `1.key.selector.verifier.tag` in base64url; `key` is the id of the key that made the tag. The tag is checked
+//! before the record is looked up, so a forged cookie costs no store call. The record holds only the SHA-256 of the verifier, so a copy of the store opens no session.
 
 use std::fmt;
 
@@ -11,9 +11,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    keys::{KeyRing, Succession, TAG_BYTES, Tag},
+    key::{ID_CHARS, KeyId},
     public::{PublicId, SELECTOR_BYTES, Selector, VerifierHash, decode},
     random::{NoRandomness, Randomness},
+    tags::{KeyRing, Succession, TAG_BYTES, Tag},
 };
 
 #[cfg(test)]
@@ -30,7 +31,8 @@ const TAG_CHARS: usize = 22;
 const VERSION: &str = "1";
 
 /// The length of a cookie's value in characters. A value of another length is rejected without a closer look.
-pub(crate) const COOKIE_CHARS: usize = VERSION.len() + SELECTOR_CHARS + VERIFIER_CHARS + TAG_CHARS + 3;
+pub(crate) const COOKIE_CHARS: usize =
+    VERSION.len() + ID_CHARS + SELECTOR_CHARS + VERIFIER_CHARS + TAG_CHARS + 4;
 
 /// The id that a cookie carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,16 @@ impl SessionId {
         Self { verifier, ..self }
     }
 
+    /// The same, and the ids that an instance gives it whose active key is another one.
+    pub(crate) fn successors(
+        self,
+        user: &str,
+        succession: &Succession,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let verifiers = succession.verifiers(user, &[&self.selector.0, &self.verifier]);
+        verifiers.into_iter().map(move |verifier| Self { verifier, ..self })
+    }
+
     /// What identifies it, each part of a fixed length. The verifier is a secret.
     pub(super) const fn parts(&self) -> [&[u8]; 2] {
         [&self.selector.0, &self.verifier]
@@ -84,24 +96,25 @@ impl SessionId {
         let tag = keys.tag(&[VERSION.as_bytes(), &self.selector.0, &self.verifier]);
         let mut text = String::with_capacity(COOKIE_CHARS);
         text.push_str(VERSION);
-        for part in [&self.selector.0[..], &self.verifier, &tag] {
+        for part in [keys.id().as_bytes(), &self.selector.0[..], &self.verifier, &tag] {
             text.push('.');
             URL_SAFE_NO_PAD.encode_string(part, &mut text);
         }
         text
     }
 
-    /// Reads the id from the value of a cookie; `None` unless one of `keys` tagged it.
+    /// Reads the id from the value of a cookie; `None` unless the one of `keys` that it names tagged it.
     pub(crate) fn from_cookie(value: &[u8], keys: &KeyRing) -> Option<Self> {
         if value.len() != COOKIE_CHARS {
             return None;
         }
         let mut parts = std::str::from_utf8(value).ok()?.split('.');
         let version = parts.next().filter(|version| *version == VERSION)?;
+        let key: KeyId = parts.next()?.parse().ok()?;
         let selector = Selector(decode(parts.next()?)?);
         let verifier: [u8; VERIFIER_BYTES] = decode(parts.next()?)?;
         let tag: Tag = decode(parts.next()?)?;
-        let authentic = keys.verify(&[version.as_bytes(), &selector.0, &verifier], &tag);
+        let authentic = keys.verify(key, &[version.as_bytes(), &selector.0, &verifier], &tag);
         (authentic && parts.next().is_none()).then_some(Self { selector, verifier })
     }
 }

@@ -11,7 +11,7 @@ use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Uncon
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
-    id::keys::KeyRing,
+    id::tags::KeyRing,
     record::meta::Principal,
     schema::schemas::{Named, SchemaError, Schemas},
     sparse::Lines,

@@ -1,7 +1,7 @@
 //! The token of a session's pages.
 
 use actix_typed_session::{
-    CsrfForm, CsrfHeader, Error, Key, Session, SessionMiddleware, TypedSession, store::MemoryStore,
+    CsrfForm, CsrfHeader, Error, Key, Keys, Session, SessionMiddleware, TypedSession, store::MemoryStore,
 };
 use actix_web::{
     App, HttpResponse,
@@ -59,12 +59,9 @@ async fn send(
     jar: &mut Option<String>,
     request: TestRequest,
 ) -> (u16, String) {
-    let mut sessions = SessionMiddleware::builder(store.clone(), keys[0].clone());
-    for key in &keys[1..] {
-        sessions = sessions.retired_key(key.clone());
-    }
+    let keys = Keys::new(keys[0].clone(), keys[1..].iter().cloned());
     let app = App::new()
-        .wrap(sessions.build().unwrap())
+        .wrap(SessionMiddleware::new(store.clone(), keys))
         .route("/page/{what}", web::get().to(page))
         .route("/form", web::post().to(form))
         .route("/json", web::post().to(|_: CsrfHeader| async { "done" }))

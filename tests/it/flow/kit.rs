@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
 
 use actix_typed_session::{
-    Key, SessionMiddleware, SessionMiddlewareBuilder,
+    Key, Keys, SessionMiddleware, SessionMiddlewareBuilder,
     record::Timestamp,
     store::{ManualClock, MemoryStore},
 };
@@ -86,15 +86,12 @@ impl World {
     pub(super) async fn with(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
     ) -> Self {
-        Self::built(key(), choose, |_| ()).await
+        Self::routed(choose, |_| ()).await
     }
 
-    /// A world with another key.
-    pub(super) async fn keyed(
-        key: Key,
-        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
-    ) -> Self {
-        Self::built(key, choose, |_| ()).await
+    /// Another instance of the application over the same store, with these keys.
+    pub(super) async fn beside(&self, keys: impl Into<Keys>) -> Self {
+        Self::over(self.store.clone(), self.clock.clone(), keys.into(), |builder| builder, |_| ()).await
     }
 
     /// A world with additional routes.
@@ -102,18 +99,20 @@ impl World {
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
         routes: impl FnOnce(&mut web::ServiceConfig),
     ) -> Self {
-        Self::built(key(), choose, routes).await
+        let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+        let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
+        Self::over(store, clock, key().into(), choose, routes).await
     }
 
-    async fn built(
-        key: Key,
+    async fn over(
+        store: Script,
+        clock: ManualClock,
+        keys: Keys,
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
         routes: impl FnOnce(&mut web::ServiceConfig),
     ) -> Self {
-        let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
-        let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
         let gate = web::Data::new(Notify::new());
-        let middleware = choose(SessionMiddleware::builder(store.clone(), key)).build().unwrap();
+        let middleware = choose(SessionMiddleware::builder(store.clone(), keys)).build().unwrap();
         let app =
             App::new().app_data(gate.clone()).wrap(middleware).configure(routes).configure(words::routes);
         let app = Rc::new(init_service(app).await);
@@ -168,8 +167,17 @@ impl Browser<'_> {
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
+        self.get_at(self.world, path).await
+    }
+
+    /// [`go`](Self::go) to another instance.
+    pub(super) async fn go_at(&self, world: &World, words: &str) -> Answer {
+        self.get_at(world, &format!("/do/{words}")).await
+    }
+
+    async fn get_at(&self, world: &World, path: &str) -> Answer {
         let cookie = self.cookie();
-        let answer = self.world.request(path, cookie.as_deref()).await;
+        let answer = world.request(path, cookie.as_deref()).await;
         match answer.jar() {
             Jar::Kept => {}
             Jar::Removed => drop(self.cookie.take()),

@@ -11,6 +11,7 @@ mod extract;
 mod floods;
 mod handles;
 mod kept;
+mod keys;
 mod kit;
 mod late;
 mod layers;

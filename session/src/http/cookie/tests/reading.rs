@@ -24,7 +24,7 @@ fn one(id: SessionId) -> Reading {
 
 /// A value of the right form and length that no key of ours made.
 fn forged() -> String {
-    mint().to_cookie(&KeyRing::new(NAME, &key(200), &[]))
+    mint().to_cookie(&KeyRing::new(NAME, &key(200).into()))
 }
 
 fn join(pairs: &[String]) -> String {
@@ -49,7 +49,7 @@ fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
 fn what_is_written_is_read() {
     for name in ["__Host-sid", "__Secure-sid", "insecure-sid"] {
         let id = mint();
-        let keys = KeyRing::new(name, &key(1), &[]);
+        let keys = KeyRing::new(name, &key(1).into());
         let value = id.to_cookie(&keys);
         let headers = request(&[format!("{name}={value}").into_bytes()]);
         assert_eq!(read(&headers, name, &keys), one(id));
@@ -179,7 +179,7 @@ fn junk_in_other_cookies_is_theirs() {
 #[test]
 fn values_that_are_no_ids() {
     let v = forged();
-    let zero_tag = format!("1.{}.{}.{}", "A".repeat(22), "A".repeat(43), "A".repeat(22));
+    let zero_tag = format!("1.{}.{}.{}.{}", key(1).id(), "A".repeat(22), "A".repeat(43), "A".repeat(22));
     assert_eq!(zero_tag.len(), COOKIE_CHARS);
     for value in [
         String::new(),
@@ -212,8 +212,8 @@ fn one_of_ours_among_others_wins_in_every_order() {
 #[test]
 fn the_same_id_twice_is_one() {
     let id = mint();
-    let old = KeyRing::new(NAME, &key(9), &[]);
-    let both = KeyRing::new(NAME, &key(1), &[key(9)]);
+    let old = KeyRing::new(NAME, &key(9).into());
+    let both = KeyRing::new(NAME, &Keys::new(key(1), [key(9)]));
     // Once under each key: two texts, one id.
     let pairs = [
         format!("{NAME}={}", id.to_cookie(&both)),
