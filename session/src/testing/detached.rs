@@ -13,7 +13,7 @@ use crate::{
         state::{SessionState, Tracked},
     },
     http::{extract::Attached, middleware::SessionMiddleware},
-    id::keys::Key,
+    id::key::Key,
     store::memory::MemoryStore,
     visit::visit::Visit,
 };

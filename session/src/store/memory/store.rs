@@ -12,6 +12,7 @@ use super::{
     shards::{Ended, Shards},
 };
 use crate::{
+    events::Events,
     id::public::Selector,
     record::{
         apply::{Outcome, Record},
@@ -34,6 +35,7 @@ pub(super) struct Inner {
     pub(super) owners: Owners,
     pub(super) limit: usize,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) events: Events,
 }
 
 impl Inner {
@@ -41,6 +43,7 @@ impl Inner {
     pub(super) fn sweep(&self) -> usize {
         let swept = self.shards.sweep_all(self.clock.now());
         self.forget(&swept);
+        self.events.swept(u64::try_from(swept.len()).unwrap_or(u64::MAX));
         swept.len()
     }
 

@@ -16,8 +16,11 @@
 //!
 //! What never goes in here: a decision that [`Record::apply`] makes, sqlx's pool and transactions.
 
+use std::sync::Arc;
+
 use self::{index::make_room, rows::Rows};
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         apply::{Outcome, Record},
@@ -132,6 +135,10 @@ impl SessionStore for SqliteStore {
         }
         rows.delete().await?;
         lease.commit().await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.events.observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {
