@@ -41,9 +41,11 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     // The public id cannot be used as a cookie.
     let id = laptop.go("id").await.body;
     let id = id.split(' ').next().unwrap();
-    for forged in
-        [format!("__Host-sid={id}"), format!("__Host-sid=1.{id}"), format!("__Host-sid=1.{id}.{id}.{id}")]
-    {
+    for forged in [
+        format!("__Host-sid={id}"),
+        format!("__Host-sid=1.{id}"),
+        format!("__Host-sid=1.AAAA.{id}.{id}.{id}"),
+    ] {
         assert_eq!(world.request("/do/", Some(&forged)).await.body, EMPTY);
     }
 }

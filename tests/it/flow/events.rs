@@ -155,7 +155,10 @@ async fn ending_other_sessions_is_told() {
     let (world, told) = world().await;
     let (browser, other) = (world.browser_after("in4").await, world.browser_after("in4").await);
     let third = world.browser_after("in4").await;
-    assert_eq!(after(&told, &browser, "end1").await, "loaded revoked");
+    let id = other.go("id").await.body;
+    let _ = told.take();
+    let words = format!("endid{}", id.split(' ').next().unwrap());
+    assert_eq!(after(&told, &browser, &words).await, "loaded revoked");
     assert_eq!(after(&told, &browser, "others").await, "loaded revoked_all=1");
     assert_eq!(after(&told, &browser, "all").await, "loaded revoked_all=1 signed_out purged");
     for browser in [other, third] {
