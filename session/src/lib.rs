@@ -62,6 +62,7 @@
 //! | handle errors | [`ErrorKind`] |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
+//! | keep sessions in their cookies, without a store | [`SealedCookie`] |
 //! | choose a store | [`store`], [`store::connect`] |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!
@@ -135,6 +136,7 @@ pub use self::{
         cookie::{CookieError, SameSite},
         csrf::{CsrfForm, CsrfHeader},
         extract::{ExtractSession, SessionExt},
+        home::SessionHome,
         middleware::{SessionMiddleware, SessionService},
         signed_in::{SignedIn, signed_in},
     },
@@ -148,6 +150,7 @@ pub use self::{
         schemas::{SchemaError, Schemas, SchemasBuilder},
     },
     tools::census::{CellCount, Census, Form, Problem, census},
+    visit::sealed_cookie::{Logout, LogoutNotChosen, Revocations, SealedCookie},
 };
 
 /// The code blocks of the README are doctests.

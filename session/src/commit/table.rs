@@ -6,7 +6,7 @@ use std::{cell::Cell, panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, SUPERSEDED_WINDOW},
-    exchange::{After, Answer, CookieAction, Done, Finish, Head, Next, Request, Rules, Since},
+    exchange::{After, Answer, CookieAction, Done, Finish, Head, Lives, Next, Request, Rules, Since},
     ledger::Ledger,
     machine::Commit,
     operation::{self, Lifetime, Operation, Replay},
@@ -53,6 +53,7 @@ const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn rules() -> Rules {
     Rules {
+        lives: Lives::InStore,
         limits: LIMITS,
         anonymous: LIMITS,
         persistent: false,

@@ -100,7 +100,7 @@ pub(super) fn load(
     if is_for_later(request) {
         visit.keep_flashes();
     }
-    let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
+    let (visit, ids) = (visit.clone(), site.session_ids(request.headers(), visit));
     async move { visit.load(ids).await }
 }
 

@@ -80,6 +80,7 @@ impl Visit {
     async fn drive(&self, mut commit: Commit<'_>) -> Finish {
         let shared = &*self.shared;
         let begun = Instant::now();
+        let attempted = self.records.begin();
         let mut next = self.replaying(|| commit.begin());
         let mut turn = None;
         loop {
@@ -88,7 +89,7 @@ impl Visit {
                     if let After::Unconfirmed(id) = finish.after {
                         shared.unconfirmed.add(id.selector, &shared.lines.unconfirmed);
                     }
-                    return finish;
+                    return attempted.finish(finish);
                 }
                 Next::Wait(longest) => {
                     tokio::time::sleep(shared.jitter(longest)).await;
@@ -96,11 +97,11 @@ impl Visit {
                     continue;
                 }
                 Next::Create(selector, new) => {
-                    let created = shared.store.create(begun, &selector, &new).await;
+                    let created = self.records.create(begun, &selector, &new).await;
                     created.map(|created| Answer::Created(created, SystemTime::now().into()))
                 }
                 Next::Delete(selector) => {
-                    let deleted = shared.store.delete(begun, &selector, None).await;
+                    let deleted = self.records.delete(begun, &selector).await;
                     if deleted.is_ok() {
                         shared.unconfirmed.confirm(&selector);
                     }
@@ -114,7 +115,7 @@ impl Visit {
                     if turn.is_none() && commit.is_guarded() {
                         turn = shared.turns.turn(&selector, shared.rules.deadline / 2).await;
                     }
-                    let updated = shared.store.update(begun, &selector, &change).await;
+                    let updated = self.records.update(begun, &selector, &change).await;
                     if touched.is_some() && updated.is_err() {
                         shared.touches.give_back(&selector);
                     }
@@ -126,7 +127,7 @@ impl Visit {
     }
 
     async fn load_again(&self, id: SessionId) -> Result<(), Error> {
-        let found = self.shared.store.load(Instant::now(), &id.selector).await?;
+        let found = self.records.load(Instant::now(), &id.selector).await?;
         self.ledger.borrow_mut().reloaded(found);
         self.replay();
         Ok(())

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use actix_typed_session::Key;
-
 use super::{
-    kit::{EMPTY, Jar, World, key},
+    kit::{EMPTY, Jar, World},
     script::Fault,
 };
 
