@@ -1,6 +1,7 @@
 //! Sessions that live in their cookies: what such an application promises, and what it says that it does not.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,16 +14,23 @@ use actix_typed_session::{
     store::{Listed, StoreError, StoreErrorKind},
 };
 use actix_web::{
-    HttpResponse,
+    App, HttpResponse, HttpServer,
+    dev::ServerHandle,
     http::header::{HeaderMap, HeaderValue},
+    rt,
     web::{self, Bytes},
 };
 use futures_util::stream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+};
 
 use super::{
     kit::{Answer, Browser, EMPTY, Jar, World, key},
     logged::Logged,
-    words::{Shop, said},
+    words::{self, Shop, said},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -361,6 +369,55 @@ async fn the_last_of_two_overlapping_responses_counts() {
     let (slow, fast) = browser.overlap("gate,c2", "c3").await;
     assert_eq!((slow.status, fast.status, slow.jar(), fast.jar()), (200, 200, Jar::Set, Jar::Set));
     assert_eq!(state(&browser).await, r#"- [1, 2] 0 "" -"#);
+}
+
+/// A server on a port of its own.
+fn serve() -> (SocketAddr, ServerHandle) {
+    let sessions = SessionMiddleware::new(home(), key());
+    let gate = web::Data::new(Notify::new());
+    let app = move || App::new().app_data(gate.clone()).wrap(sessions.clone()).configure(words::routes);
+    let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
+    let address = server.addrs()[0];
+    let running = server.run();
+    let handle = running.handle();
+    rt::spawn(running);
+    (address, handle)
+}
+
+/// The status, the cookie that is set, and the body of an answer that comes over a socket.
+async fn get(address: SocketAddr, words: &str, cookie: Option<&str>) -> (u16, Option<String>, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
+    let request = format!("GET /do/{words} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{cookie}\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let set = head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    let set = set.map(|line| line.split(';').next().unwrap().to_owned());
+    (head[9..12].parse().unwrap(), set, body.to_owned())
+}
+
+#[actix_web::test]
+async fn instances_that_share_nothing_but_their_keys_serve_one_session_over_http() {
+    let (nodes, handles): (Vec<_>, Vec<_>) = [serve(), serve()].into_iter().unzip();
+    let mut cookie = None;
+    let long = text(3600);
+    let draft = format!("d:{long}");
+    for (turn, words) in ["v1", "c7", "in4", "c8", &draft, "v2", "renew", "c9"].into_iter().enumerate() {
+        let (status, set, _) = get(nodes[turn % 2], words, cookie.as_deref()).await;
+        assert_eq!(status, 200, "{words}");
+        cookie = Some(set.unwrap());
+    }
+    let (_, set, body) = get(nodes[0], "", cookie.as_deref()).await;
+    assert_eq!((set, body), (None, format!(r#"4 [7, 8, 9] 2 "{long}" -"#)));
+    let (_, removed, _) = get(nodes[1], "purge", cookie.as_deref()).await;
+    assert_eq!(removed.as_deref(), Some("__Host-sid="));
+    let cut = cookie.map(|cookie| cookie[..cookie.len() - 1].to_owned());
+    assert_eq!(get(nodes[0], "", cut.as_deref()).await, (200, None, EMPTY.to_owned()));
+    for handle in handles {
+        handle.stop(false).await;
+    }
 }
 
 #[actix_web::test]
