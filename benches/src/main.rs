@@ -9,6 +9,7 @@ mod size;
 mod requests;
 mod in_process;
 mod instructions;
+mod fits;
 #[cfg(feature = "servers")]
 mod client;
 #[cfg(feature = "servers")]
@@ -41,6 +42,7 @@ session-bench --instructions [--write]  counts instructions and compares them wi
 session-bench --count <case> <who>      runs a case of bare, ours or theirs, to be counted:
   valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*instructions::counted*' target/release/session-bench --count read ours
 session-bench --client <url> <call>     makes calls of load or update on a session in an empty Redis, to be counted in the same way
+session-bench --fits                    how much state fits into a cookie, beside actix-session
 session-bench --listed <url> <n>        what the list, a page and the end of a user's n sessions take, in an empty store
 session-bench --sweep <url> <n>         what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
@@ -54,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["--instructions"] => instructions::run(&system.block_on(in_process::cases())?, false),
         ["--instructions", "--write"] => instructions::run(&system.block_on(in_process::cases())?, true),
+        ["--fits"] => Ok(system.block_on(fits::run())?),
         #[cfg(feature = "servers")]
         ["--serve", app, store, size, core] => system.block_on(serve::run(app, store, size, core)),
         #[cfg(feature = "servers")]

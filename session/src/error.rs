@@ -244,7 +244,11 @@ impl std::error::Error for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let kind = if error.is_unreadable() { ErrorKind::Unreadable } else { ErrorKind::StoreUnavailable };
+        let kind = match error.kind() {
+            StoreErrorKind::Unreadable | StoreErrorKind::TooNew => ErrorKind::Unreadable,
+            StoreErrorKind::Unsupported => ErrorKind::NoIndex,
+            _ => ErrorKind::StoreUnavailable,
+        };
         Self::build(kind, None, Some(error))
     }
 }

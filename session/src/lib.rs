@@ -63,6 +63,7 @@
 //! | be told of sign-ins, ends and failures, and count them | [`Event`], [`Observer`], feature `metrics` |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
+//! | keep sessions in their cookies, without a store | [`SealedCookie`] |
 //! | choose a store | [`store`], [`store::connect`] |
 //! | test an application | `testing` (feature `testing`) |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
@@ -143,6 +144,7 @@ pub use self::{
         cookie::{CookieError, SameSite},
         csrf::{CsrfForm, CsrfHeader},
         extract::{ExtractSession, SessionExt},
+        home::SessionHome,
         middleware::{SessionMiddleware, SessionService},
         signed_in::{SignedIn, signed_in},
     },
@@ -156,6 +158,7 @@ pub use self::{
         schemas::{SchemaError, Schemas, SchemasBuilder},
     },
     tools::census::{CellCount, Census, Form, Problem, census},
+    visit::sealed_cookie::{Logout, LogoutNotChosen, Revocations, SealedCookie},
 };
 
 /// The code blocks of the README are doctests.

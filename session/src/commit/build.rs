@@ -6,7 +6,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     arrival::{Arrival, Base, touch_is_due},
-    exchange::{After, CookieAction, Head, Request, Rules, Stored},
+    exchange::{After, CookieAction, Head, Lives, Request, Rules, Stored},
     fold::Fold,
     operation::Lifetime,
 };
@@ -90,7 +90,7 @@ impl Attempt {
         if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels {
             return Ok(None);
         }
-        let sends_cookie = renews || target.by == By::Joined;
+        let sends_cookie = renews || target.by == By::Joined || rules.lives == Lives::InCookie;
         if sends_cookie && request.head == Head::Sent {
             return Err(Error::new(ErrorKind::TooLate));
         }

@@ -20,9 +20,18 @@ use crate::{
     store::contract::{Created, Loaded, Updated},
 };
 
+/// Where the records of an application live, as far as a commit must know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lives {
+    InStore,
+    /// The cookie has all of the record, so every change of it is another cookie.
+    InCookie,
+}
+
 /// What is the same for every commit of an application.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
+    pub(crate) lives: Lives,
     /// Those of a session in which a user is signed in.
     pub(crate) limits: Limits,
     /// Those of a session in which nobody is.

@@ -8,7 +8,7 @@ use std::{rc::Rc, time::Duration};
 use super::{
     arrival::{Arrival, Base, has_other_sign_in, has_other_verifier, is_just_renewed, touch_is_due},
     build::{Attempt, By, Target, as_overtaken, authenticates, cookie_for, mint, new_record, relabels},
-    exchange::{After, Answer, CookieAction, Finish, Next, Request, Rules, Since, Stored},
+    exchange::{After, Answer, CookieAction, Done, Finish, Head, Lives, Next, Request, Rules, Since, Stored},
     fold::Fold,
     operation::{Recorded, since_leaving},
 };
@@ -133,6 +133,10 @@ impl<'a> Commit<'a> {
         match self.request.arrival.clone() {
             // An earlier logout is owed to its user; this request pays it, whatever else it does (G3).
             Arrival::Unconfirmed(id) => self.delete(&[id]),
+            // A copy of the cookie would open the session that it leaves, unless that has an id of its own to be revoked by.
+            Arrival::Live(id, _) if local.has_left() && self.rules.lives == Lives::InCookie => {
+                self.delete(&[id])
+            }
             // The session of the user who signs in begins in the place of the one that the request leaves, in one step.
             Arrival::Live(id, loaded) if local.begins_in_place() => self.begin_update(id, loaded),
             Arrival::Displaced { id, ref found, .. } | Arrival::Superseded(id, ref found)
@@ -174,8 +178,9 @@ impl<'a> Commit<'a> {
             (Stage::Touch, Answer::Updated(updated)) => {
                 if !matches!(updated, Updated::Done { .. }) {
                     tracing::debug!("a session ended before it could be touched");
+                    return Ok(Next::nothing());
                 }
-                Ok(Next::nothing())
+                Ok(self.touched())
             }
             (Stage::Update(attempt), Answer::Updated(updated)) => self.updated(*attempt, updated, elapsed),
             (Stage::End { id, purged, because }, Answer::Updated(updated)) => {
@@ -239,6 +244,9 @@ impl<'a> Commit<'a> {
     /// Ends the sessions that the request met. What comes after is prepared first, so that a session which cannot be created does
     /// not leave the request half done.
     fn delete(&mut self, ids: &[SessionId]) -> Result<Next, Error> {
+        if self.is_too_late() {
+            return Err(Error::new(ErrorKind::TooLate));
+        }
         let mut next = Next::nothing();
         let mut then = None;
         if self.request.local.patch.writes_a_value() {
@@ -346,11 +354,27 @@ impl<'a> Commit<'a> {
     }
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Next {
-        if !self.request.touches || !touch_is_due(loaded.record.meta(), loaded.now) {
+        let is_due = self.request.touches && touch_is_due(loaded.record.meta(), loaded.now);
+        if !is_due || self.is_too_late() {
             return Next::nothing();
         }
         self.stage = Stage::Touch;
         Next::Update(id.selector, Rc::new(Change { touch: true, ..Change::default() }))
+    }
+
+    fn touched(&self) -> Next {
+        match &self.request.arrival {
+            Arrival::Live(id, loaded) if self.rules.lives == Lives::InCookie => {
+                let cookie = cookie_for(*id, loaded.record.meta(), &Change::default());
+                Next::Finish(Finish { cookie, ..Finish::unchanged(Ok(Done::Nothing)) })
+            }
+            _ => Next::nothing(),
+        }
+    }
+
+    /// Whether nothing can be stored any more, because the cookie that it would be stored in is sent.
+    fn is_too_late(&self) -> bool {
+        self.rules.lives == Lives::InCookie && self.request.head == Head::Sent
     }
 
     /// Sends `fold` as a change of `target`, if it changes anything there.

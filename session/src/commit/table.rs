@@ -6,7 +6,7 @@ use std::{cell::Cell, panic::Location, rc::Rc, time::Duration};
 
 use super::{
     arrival::{Arrival, SUPERSEDED_WINDOW},
-    exchange::{After, Answer, CookieAction, Done, Finish, Head, Next, Request, Rules, Since},
+    exchange::{After, Answer, CookieAction, Done, Finish, Head, Lives, Next, Request, Rules, Since},
     ledger::Ledger,
     machine::Commit,
     operation::{self, Lifetime, Operation, Replay},
@@ -53,6 +53,7 @@ const BEGUN: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn rules() -> Rules {
     Rules {
+        lives: Lives::InStore,
         limits: LIMITS,
         anonymous: LIMITS,
         persistent: false,
@@ -288,6 +289,37 @@ fn keys(writes: &[CellWrite]) -> Vec<&str> {
 fn nothing_changed() {
     Case::new(Arrival::Nobody, vec![]).ok().is(&[], "keep");
     Case::new(live(None), vec![]).ok().is(&[], "keep");
+}
+
+/// The record is in the cookie, so what changes it sends another one.
+#[test]
+fn a_record_that_lives_in_its_cookie() {
+    let case = |arrival, operations, head| {
+        let mut case = Case::new(arrival, operations);
+        (case.rules.lives, case.request.head) = (Lives::InCookie, head);
+        case
+    };
+    let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
+    let seen_late =
+        || Arrival::Live(id, Loaded::new(loaded.record.clone(), BEGUN.saturating_add(LIMITS.idle / 5)));
+    let rows: [(Arrival, Vec<Operation>, &[&str], &str); 7] = [
+        (live(None), vec![], &[], "keep"),
+        (seen_late(), vec![], &["update"], "set"),
+        (live(None), vec![set(CART, "[2]")], &["update"], "set"),
+        (live(None), vec![sign_in("1")], &["update"], "set"),
+        (live(Some("1")), vec![Operation::Purge], &["delete"], "remove"),
+        // Another session, so that whoever revokes the one before does not revoke this one.
+        (live(Some("1")), vec![sign_in("2")], &["delete", "create"], "set"),
+        (live(Some("1")), vec![Operation::Purge, sign_in("1")], &["delete", "create"], "set"),
+    ];
+    for (arrival, operations, asked, cookie) in rows {
+        case(arrival, operations, Head::Open).ok().is(asked, cookie);
+    }
+    case(seen_late(), vec![], Head::Sent).ok().is(&[], "keep");
+    for operations in [vec![set(CART, "[2]")], vec![Operation::Purge], vec![sign_in("2")]] {
+        let ran = case(live(Some("1")), operations, Head::Sent).run(|_, asked| Ok(done(asked)));
+        assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLate, 0));
+    }
 }
 
 #[test]

@@ -10,20 +10,23 @@ use super::{
     builder::{IDLE, SessionMiddlewareBuilder},
     carrier::Carrier,
     cookie::{CookieError, CookieOptions, CookieSpec},
+    home::{Home, NoStore, SessionHome},
     middleware::SessionMiddleware,
     site::Site,
+    token::Token,
     workers::Made,
 };
 use crate::{
-    commit::exchange::Rules,
+    commit::exchange::{Lives, Rules},
     events::Events,
     id::{
         keys::Keys,
+        seal::Sealer,
         tags::{KeyRing, Succession},
     },
     record::change::MaxSessions,
-    store::{bounded::BoundedStore, contract::SessionStore},
-    visit::shared::Shared,
+    store::{any::AnyStore, bounded::BoundedStore, contract::SessionStore},
+    visit::{carried::InCookie, shared::Shared},
 };
 
 /// Why a configuration is refused.
@@ -94,7 +97,7 @@ impl SessionMiddlewareBuilder {
         let carrier = self.carrier()?;
         let max_sessions = match self.max_sessions {
             None => None,
-            Some(_) if !self.store.abilities().has_index() => return Err(ConfigError::NoIndex),
+            Some(_) if !self.home.has_index() => return Err(ConfigError::NoIndex),
             Some((most, when_full)) => {
                 let most = NonZeroU32::new(most).ok_or(ConfigError::NoSessions)?;
                 Some(MaxSessions::new(most, when_full))
@@ -141,7 +144,12 @@ impl SessionMiddlewareBuilder {
     }
 
     fn with(self, carrier: Carrier, max_sessions: Option<MaxSessions>) -> SessionMiddleware {
+        let lives = match self.home {
+            Home::Store(_) => Lives::InStore,
+            Home::Cookie(_) => Lives::InCookie,
+        };
         let rules = Rules {
+            lives,
             limits: self.limits,
             anonymous: self.anonymous.unwrap_or(self.limits),
             persistent: self.persistent,
@@ -152,18 +160,35 @@ impl SessionMiddlewareBuilder {
             succession: Succession::new(&self.keys),
         };
         let csrf = carrier.is_ambient().then(|| KeyRing::for_csrf(carrier.name(), &self.keys));
+        let purpose = carrier.purpose();
         let events = Events::default();
+        let (store, token) = match self.home {
+            Home::Store(store) => (store, Token::Id(KeyRing::new(&purpose, &self.keys))),
+            Home::Cookie(sealed) => {
+                let in_cookie = InCookie {
+                    sealer: Sealer::new(&purpose, &sealed.application, &self.keys),
+                    around: carrier.around(),
+                    clock: sealed.clock,
+                    revocations: sealed.revocations,
+                    deadline: self.deadlines.load,
+                    random: self.random,
+                };
+                (AnyStore::new(NoStore), Token::Sealed(in_cookie.into()))
+            }
+        };
         if let Some(observer) = self.observer {
-            self.store.observed_by(observer.clone());
+            store.observed_by(observer.clone());
             events.observed_by(observer);
         }
-        let store = BoundedStore::new(self.store, self.deadlines, events.clone());
+        let store = BoundedStore::new(store, self.deadlines, events.clone());
         let mut shared = Shared::new(store, rules, csrf, self.schemas, events);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
-        let keys = KeyRing::new(&carrier.purpose(), &self.keys);
+        if let Token::Sealed(in_cookie) = &token {
+            shared.in_cookie = Some(in_cookie.clone());
+        }
         let site = Site {
             carrier,
-            keys,
+            token,
             origins: self.origins,
             eager: self.eager,
             manners: self.manners,
@@ -183,13 +208,14 @@ fn is_path(page: &str) -> bool {
 impl SessionMiddleware {
     /// Makes the middleware with every default; see [`SessionMiddlewareBuilder`] for what they are and why.
     ///
-    /// `keys` are [`Keys`], or a [`Key`](crate::Key) alone.
-    pub fn new(store: impl SessionStore, keys: impl Into<Keys>) -> Self {
-        SessionMiddlewareBuilder::of(store, keys.into()).finish_with_defaults()
+    /// `home` is a [`SessionStore`](crate::store::SessionStore), or a [`SealedCookie`](crate::SealedCookie). `keys` are [`Keys`], or a
+    /// [`Key`](crate::Key) alone.
+    pub fn new(home: impl SessionHome, keys: impl Into<Keys>) -> Self {
+        SessionMiddlewareBuilder::of(home, keys.into()).finish_with_defaults()
     }
 
     /// Begins a configuration that changes some of the defaults.
-    pub fn builder(store: impl SessionStore, keys: impl Into<Keys>) -> SessionMiddlewareBuilder {
-        SessionMiddlewareBuilder::of(store, keys.into())
+    pub fn builder(home: impl SessionHome, keys: impl Into<Keys>) -> SessionMiddlewareBuilder {
+        SessionMiddlewareBuilder::of(home, keys.into())
     }
 }

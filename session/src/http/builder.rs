@@ -8,6 +8,7 @@ use actix_web::dev::RequestHead;
 
 use super::{
     cookie::{CookieOptions, SameSite},
+    home::{Home, SessionHome},
     origin::Origins,
     site::Manners,
 };
@@ -16,7 +17,7 @@ use crate::{
     id::{keys::Keys, random::Randomness},
     record::{change::WhenFull, time::Limits},
     schema::schemas::Schemas,
-    store::{any::AnyStore, bounded::Deadlines, contract::SessionStore},
+    store::bounded::Deadlines,
 };
 
 /// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
@@ -51,7 +52,7 @@ const SAVE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SessionMiddlewareBuilder {
-    pub(super) store: AnyStore,
+    pub(super) home: Home,
     pub(super) keys: Keys,
     pub(super) cookie: CookieOptions,
     pub(super) id_header: Option<String>,
@@ -73,9 +74,9 @@ pub struct SessionMiddlewareBuilder {
 }
 
 impl SessionMiddlewareBuilder {
-    pub(crate) fn of(store: impl SessionStore, keys: Keys) -> Self {
+    pub(crate) fn of(home: impl SessionHome, keys: Keys) -> Self {
         Self {
-            store: AnyStore::new(store),
+            home: home.into_home(),
             keys,
             cookie: CookieOptions::default(),
             id_header: None,

@@ -5,11 +5,11 @@
 
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 
-use super::cookie::{self, CookieSpec, Reading};
-use crate::{
-    commit::exchange::CookieAction,
-    id::{session_id::SessionId, tags::KeyRing},
+use super::{
+    cookie::{self, CookieSpec, Reading},
+    token::Token,
 };
+use crate::{commit::exchange::CookieAction, visit::carried::Sealed};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Carrier {
@@ -52,30 +52,36 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn read(&self, headers: &HeaderMap, keys: &KeyRing) -> Reading {
+    /// What a header of a response has beside the value, at most.
+    pub(crate) fn around(&self) -> usize {
         match self {
-            Self::Cookie { cookie, .. } => cookie::read(headers, cookie.name(), keys),
-            Self::Header(name) => cookie::decide(headers.get_all(name).map(HeaderValue::as_bytes), keys),
+            Self::Cookie { cookie, .. } => cookie.around(),
+            Self::Header(name) => name.as_str().len(),
         }
     }
 
-    /// The headers that carry out `action`. Whenever a browser's cookie changes, those that it may still have for a retired domain or
+    pub(crate) fn read(&self, headers: &HeaderMap, token: &Token) -> (Reading, Vec<Sealed>) {
+        match self {
+            Self::Cookie { cookie, .. } => token.read(cookie::candidates(headers, cookie.name())),
+            Self::Header(name) => token.read(headers.get_all(name).map(HeaderValue::as_bytes)),
+        }
+    }
+
+    /// The headers that carry out `action`; `value` opens the session. Whenever a browser's cookie changes, those that it may still have for a retired domain or
     /// path go, because it would send them along.
-    pub(crate) fn write(&self, action: &CookieAction, keys: &KeyRing) -> Vec<(HeaderName, HeaderValue)> {
+    pub(crate) fn write(&self, action: &CookieAction, value: &str) -> Vec<(HeaderName, HeaderValue)> {
         match self {
             Self::Cookie { cookie, retired } => {
                 let value = match action {
                     CookieAction::Keep => return Vec::new(),
                     CookieAction::Remove => cookie::remove(cookie),
-                    CookieAction::Set { id, max_age } => {
-                        match cookie::set(cookie, &id.to_cookie(keys), *max_age) {
-                            Ok(cookie) => cookie,
-                            Err(error) => {
-                                tracing::error!(%error, "the session cookie could not be written");
-                                return Vec::new();
-                            }
+                    CookieAction::Set { max_age, .. } => match cookie::set(cookie, value, *max_age) {
+                        Ok(cookie) => cookie,
+                        Err(error) => {
+                            tracing::error!(%error, "the session cookie could not be written");
+                            return Vec::new();
                         }
-                    }
+                    },
                 };
                 let values = retired.iter().map(cookie::remove).chain([value]);
                 values.map(|value| (SET_COOKIE, value)).collect()
@@ -84,7 +90,7 @@ impl Carrier {
                 let value = match action {
                     CookieAction::Keep => return Vec::new(),
                     CookieAction::Remove => HeaderValue::from_static(""),
-                    CookieAction::Set { id, .. } => secret(id, keys),
+                    CookieAction::Set { .. } => secret(value),
                 };
                 vec![(name.clone(), value)]
             }
@@ -92,9 +98,9 @@ impl Carrier {
     }
 }
 
-/// The id as a header's value. It is text, so making the header cannot fail.
-fn secret(id: &SessionId, keys: &KeyRing) -> HeaderValue {
-    let mut value = HeaderValue::try_from(id.to_cookie(keys)).unwrap_or(HeaderValue::from_static(""));
+/// What opens a session as a header's value. It is text, so making the header cannot fail.
+fn secret(value: &str) -> HeaderValue {
+    let mut value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""));
     // Its Debug shows nothing, and HTTP/2 keeps it out of the compression table.
     value.set_sensitive(true);
     value

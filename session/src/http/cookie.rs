@@ -215,6 +215,12 @@ impl CookieSpec {
         &self.name
     }
 
+    /// The length of a `Set-Cookie` without the value, at most.
+    pub(crate) fn around(&self) -> usize {
+        let max_age = format!("=; Max-Age={MAX_AGE_CAP}");
+        self.name.len() + self.attributes.len() + max_age.len()
+    }
+
     pub(crate) fn is_secure(&self) -> bool {
         !self.name.starts_with(INSECURE)
     }
@@ -275,11 +281,6 @@ pub(crate) struct Reading {
     pub(crate) tampered: u64,
 }
 
-/// Reads the session ids of a request.
-pub(crate) fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
-    decide(candidates(headers, name), keys)
-}
-
 /// Every value that the request's cookie headers give to `name`.
 pub(crate) fn candidates<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(COOKIE).flat_map(move |line| values(line.as_bytes(), name))
@@ -296,20 +297,34 @@ fn values<'a>(line: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
 
 /// The ids among these values of a request's cookies or headers.
 pub(super) fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, keys: &KeyRing) -> Reading {
-    let mut reading = Reading::default();
+    let (mut ids, mut tampered) = (Vec::new(), 0);
     // Another length is nobody's guess at an id, so it must not use up the guesses.
-    for (count, value) in values.filter(|value| value.len() == COOKIE_CHARS).enumerate() {
-        reading.is_flooded |= count == IDS_MAX;
-        if count == CANDIDATES_MAX || reading.ids.len() == IDS_MAX {
+    let is_flooded = examine(values.filter(|value| value.len() == COOKIE_CHARS), |value| {
+        match SessionId::from_cookie(value, keys) {
+            Some(id) if !ids.contains(&id) => ids.push(id),
+            Some(_) => {}
+            None => tampered += 1,
+        }
+        ids.len()
+    });
+    Reading { ids, is_flooded, tampered }
+}
+
+/// Passes these values to `take` until enough are examined, or it has as many ids as are looked up. Whether there were more than a browser
+/// has reason to send.
+pub(super) fn examine<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+    mut take: impl FnMut(&'a [u8]) -> usize,
+) -> bool {
+    let (mut is_flooded, mut found) = (false, 0);
+    for (count, value) in values.enumerate() {
+        is_flooded |= count == IDS_MAX;
+        if count == CANDIDATES_MAX || found == IDS_MAX {
             break;
         }
-        match SessionId::from_cookie(value, keys) {
-            Some(id) if !reading.ids.contains(&id) => reading.ids.push(id),
-            Some(_) => {}
-            None => reading.tampered += 1,
-        }
+        found = take(value);
     }
-    reading
+    is_flooded
 }
 
 /// Trims spaces and tabs (RFC 6265bis section 5.6). `str::trim` would also remove characters that browsers keep.
@@ -329,7 +344,7 @@ pub(crate) enum SetError {
     NotCookieText,
 }
 
-/// The `Set-Cookie` header with `value`, which lasts for `max_age` or until the browser closes. It never fails for the value of an id.
+/// The `Set-Cookie` header with `value`, which lasts for `max_age` or until the browser closes. It never fails for the value of an id, nor for that of a sealed session.
 pub(crate) fn set(
     spec: &CookieSpec,
     value: &str,

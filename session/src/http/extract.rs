@@ -108,7 +108,7 @@ pub(super) fn load(
     if is_for_later(request) {
         visit.keep_flashes();
     }
-    let (visit, brought) = (visit.clone(), site.brought(request.headers()));
+    let (visit, brought) = (visit.clone(), site.brought(request.headers(), visit));
     async move { visit.load(brought).await }
 }
 

@@ -3,6 +3,7 @@
 //! Read in this order:
 //!
 //! * `cookie`: reads and writes the session's cookie.
+//! * `token`: what a client carries, an id or a whole session.
 //! * `carrier`: the id travels in a cookie, or in a header.
 //! * `caching`: keeps caches from giving a response to another visitor.
 //! * `origin`: refuses what pages of other sites send.
@@ -13,12 +14,14 @@
 //! * `csrf`: takes the token of a session's pages back.
 //! * `respond`: errors as responses.
 //! * `middleware`: carries the request in and the commit out.
+//! * `home`: where sessions live, a store or their cookies.
 //! * `builder`: what an application may choose.
 //! * `build`: checks that, and makes the middleware.
 //!
 //! Never: a rule about sessions.
 
 pub(crate) mod cookie;
+pub(crate) mod token;
 pub(crate) mod carrier;
 pub(crate) mod caching;
 pub(crate) mod origin;
@@ -29,5 +32,6 @@ pub(crate) mod signed_in;
 pub(crate) mod csrf;
 mod respond;
 pub(crate) mod middleware;
+pub(crate) mod home;
 pub(crate) mod builder;
 pub(crate) mod build;

@@ -15,12 +15,12 @@ use super::{
     caching::{Storage, protect},
     carrier::Carrier,
     origin::Origins,
+    token::Token,
     workers::Made,
 };
 use crate::{
     commit::exchange::CookieAction,
     error::{Error, ErrorKind},
-    id::tags::KeyRing,
     sparse::Lines,
     visit::{lookup::Brought, visit::Visit},
 };
@@ -30,7 +30,7 @@ static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) carrier: Carrier,
-    pub(crate) keys: KeyRing,
+    pub(crate) token: Token,
     pub(crate) origins: Origins,
     /// Whether the session is loaded before guards and inner middleware run.
     pub(crate) eager: bool,
@@ -57,9 +57,10 @@ pub(crate) struct Said {
 }
 
 impl Site {
-    /// What the request brings: the ids that our keys made, in the client's order.
-    pub(crate) fn brought(&self, headers: &HeaderMap) -> Brought {
-        let reading = self.carrier.read(headers, &self.keys);
+    /// What the request brings: the ids that our keys made, in the client's order. What it seals goes to `visit`.
+    pub(crate) fn brought(&self, headers: &HeaderMap, visit: &Visit) -> Brought {
+        let (reading, sealed) = self.carrier.read(headers, &self.token);
+        visit.bring(sealed);
         if reading.is_flooded
             && let Some(left_out) = self.lines.too_many.due()
         {
@@ -113,7 +114,11 @@ impl Site {
     pub(crate) fn say(&self, visit: &Visit, is_signed_in: bool) -> Said {
         let (name, value) = self.carrier.varies_by();
         let action = visit.send_head();
-        let mut headers = self.carrier.write(&action, &self.keys);
+        let text = match action {
+            CookieAction::Set { id, .. } => self.token.value(id, visit),
+            CookieAction::Keep | CookieAction::Remove => String::new(),
+        };
+        let mut headers = self.carrier.write(&action, &text);
         let is_kept_nowhere = !headers.is_empty() || (is_signed_in && self.manners.no_store);
         if self.manners.clear_site_data && visit.has_ended() {
             // Not "cookies", which would end the sessions of sibling hosts too.

@@ -8,6 +8,7 @@
 //! * `ring`, `keys`: the keys of an application, and how they change.
 //! * `tags`: what tags cookies.
 //! * `session_id`: selector and verifier together, as the cookie carries them.
+//! * `seal`: what seals a whole session into a cookie.
 //! * `csrf_token`: a token that proves to know the id, for the pages of the session.
 //!
 //! Never: uses actix or does I/O.
@@ -19,6 +20,7 @@ mod ring;
 pub(crate) mod keys;
 pub(crate) mod tags;
 pub(crate) mod session_id;
+pub(crate) mod seal;
 pub(crate) mod csrf_token;
 
 pub use self::{

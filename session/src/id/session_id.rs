@@ -22,6 +22,8 @@ mod tests;
 
 const VERIFIER_BYTES: usize = 32;
 
+const ID_BYTES: usize = SELECTOR_BYTES + VERIFIER_BYTES;
+
 const SELECTOR_CHARS: usize = 22;
 
 const VERIFIER_CHARS: usize = 43;
@@ -51,13 +53,26 @@ impl SessionId {
     /// Makes a new id with a new selector and a new verifier.
     pub(crate) fn mint(random: Randomness) -> Result<Self, NoRandomness> {
         // One call for both, because each is a system call.
-        let mut bytes = [0; SELECTOR_BYTES + VERIFIER_BYTES];
+        let mut bytes = [0; ID_BYTES];
         random.fill(&mut bytes)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// The selector and the verifier, as [`from_bytes`](Self::from_bytes) reads them. They open the session.
+    pub(crate) fn to_bytes(self) -> [u8; ID_BYTES] {
+        let mut bytes = [0; ID_BYTES];
+        let (selector, verifier) = bytes.split_at_mut(SELECTOR_BYTES);
+        selector.copy_from_slice(&self.selector.0);
+        verifier.copy_from_slice(&self.verifier);
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; ID_BYTES]) -> Self {
         let (mut selector, mut verifier) = ([0; SELECTOR_BYTES], [0; VERIFIER_BYTES]);
         let (first, rest) = bytes.split_at(SELECTOR_BYTES);
         selector.copy_from_slice(first);
         verifier.copy_from_slice(rest);
-        Ok(Self { selector: Selector(selector), verifier })
+        Self { selector: Selector(selector), verifier }
     }
 
     /// Renews the id: the same selector with a new verifier.

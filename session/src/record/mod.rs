@@ -11,6 +11,7 @@
 //! * `change`: what goes to the store.
 //! * `apply`: a record, and what a change makes of it; the store contract.
 //! * `stored`: a record of the cells that a store returned.
+//! * `packed`: a record in few bytes, for a cookie.
 //!
 //! Never: I/O, a clock of its own, a decision about what to save.
 
@@ -25,6 +26,7 @@ pub mod change;
 pub(crate) mod apply;
 #[cfg_attr(not(any(feature = "redis", feature = "sqlite")), allow(dead_code))] // other stores have each text by itself
 pub(crate) mod stored;
+pub(crate) mod packed;
 
 pub use self::{
     apply::{Outcome, Record},

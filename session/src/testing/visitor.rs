@@ -134,7 +134,7 @@ impl<T: SessionState> TestSession<T> {
     pub async fn state(&self) -> Result<T::Handle, Error> {
         let visit = Visit::new(self.sessions.shared());
         let headers: HeaderMap = self.id.clone().into_iter().collect();
-        visit.load(self.sessions.site().brought(&headers)).await?;
+        visit.load(self.sessions.site().brought(&headers, &visit)).await?;
         Tracked::open(visit).map(T::Handle::from)
     }
 }

@@ -7,7 +7,9 @@ use std::time::Instant;
 use futures_util::future::FutureExt;
 
 use super::{
+    carried::Sealed,
     lookup::{Brought, Loading, LookedUp, look_up},
+    records::Records,
     run_to_end::spawn,
     visit::Visit,
 };
@@ -27,6 +29,13 @@ impl Visit {
         }
     }
 
+    /// Takes the sessions that the request's cookies sealed; [`load`](Self::load) then finds them by their ids.
+    pub(crate) fn bring(&self, sealed: Vec<Sealed>) {
+        if let Records::Carried(carried) = &self.records {
+            carried.bring(sealed);
+        }
+    }
+
     /// Loads the session that one of the ids opens. All callers of one request share one load, and whoever waits for it drives it.
     pub(crate) async fn load(&self, brought: Brought) -> Result<(), Error> {
         let begun = match &*self.loading.borrow() {
@@ -43,7 +52,7 @@ impl Visit {
             None if ids.is_empty() => return self.has_loaded((None, Ok(()))),
             None => {
                 // It does not own the visit, which would then own itself.
-                let mut load = look_up(self.shared.clone(), ids).boxed_local();
+                let mut load = look_up(self.shared.clone(), self.records.clone(), ids).boxed_local();
                 // A store in memory answers at once, and then there is nothing to share.
                 if let Some(done) = (&mut load).now_or_never() {
                     return self.has_loaded(done);
@@ -80,7 +89,7 @@ impl Visit {
     pub(crate) async fn still_has_session(&self) -> Result<(), Error> {
         let met = self.ledger.borrow().met();
         let Some(met) = met else { return Ok(()) };
-        let found = self.shared.store.load(Instant::now(), &met.0.selector).await?;
+        let found = self.records.load(Instant::now(), &met.0.selector).await?;
         still_has(&met, found.as_ref()).map_err(Error::new)
     }
 }

@@ -6,7 +6,7 @@ use std::{rc::Rc, time::Instant};
 
 use futures_util::future::{LocalBoxFuture, Shared as Common};
 
-use super::shared::Shared;
+use super::{records::Records, shared::Shared};
 use crate::{
     commit::arrival::Arrival,
     error::{Error, ErrorKind},
@@ -34,14 +34,14 @@ pub(super) enum Loading {
 pub(super) type LookedUp = (Option<Arrival>, Result<(), Error>);
 
 /// Looks up each of `ids`; all share one deadline.
-pub(super) async fn look_up(shared: Rc<Shared>, ids: Vec<SessionId>) -> LookedUp {
+pub(super) async fn look_up(shared: Rc<Shared>, records: Records, ids: Vec<SessionId>) -> LookedUp {
     let (begun, mut met, mut damage) = (Instant::now(), Vec::with_capacity(ids.len()), None);
     for id in ids.iter().copied() {
         if shared.unconfirmed.holds(&id.selector) {
             met.push(Arrival::Unconfirmed(id));
             continue;
         }
-        match shared.store.load(begun, &id.selector).await.map_err(Error::from) {
+        match records.load(begun, &id.selector).await.map_err(Error::from) {
             Ok(found) => met.push(Arrival::of(id, found)),
             // It cannot be read, but it can be deleted.
             Err(error) if error.kind() == ErrorKind::Unreadable => {

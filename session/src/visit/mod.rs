@@ -6,7 +6,10 @@
 //! * `turns`: commits of one session take turns.
 //! * `touches`: requests that overlap touch their session once.
 //! * `ongoing`: what workers have begun and a server that stops waits for.
+//! * `sealed_cookie`: what an application without a store chooses.
+//! * `carried`: the records that a request's cookies carry.
 //! * `shared`: what all requests of an application share.
+//! * `records`: those of the store or of the cookies.
 //! * `lookup`: what the store has for a cookie.
 //! * `run_to_end`: work that has begun goes on, whoever waits for it.
 //! * `visit`: the request's session, as its handles use it.
@@ -18,7 +21,10 @@ pub(crate) mod unconfirmed;
 pub(crate) mod turns;
 pub(crate) mod touches;
 mod ongoing;
+pub(crate) mod sealed_cookie;
+pub(crate) mod carried;
 pub(crate) mod shared;
+mod records;
 pub(crate) mod lookup;
 pub(crate) mod run_to_end;
 #[allow(clippy::module_inception)] // named by the type that the folder is about

@@ -81,6 +81,7 @@ impl Visit {
     async fn drive(&self, mut commit: Commit<'_>) -> Finish {
         let shared = &*self.shared;
         let begun = Instant::now();
+        let attempted = self.records.begin();
         let mut next = self.replaying(|| commit.begin());
         let mut turn = None;
         loop {
@@ -91,7 +92,7 @@ impl Visit {
                     {
                         shared.events.tell(Event::Unconfirmed { id: PublicId::of(id.selector) });
                     }
-                    return finish;
+                    return attempted.finish(finish);
                 }
                 Next::Wait(longest) => {
                     tokio::time::sleep(shared.jitter(longest)).await;
@@ -100,11 +101,11 @@ impl Visit {
                     continue;
                 }
                 Next::Create(selector, new) => {
-                    let created = shared.store.create(begun, &selector, &new).await;
+                    let created = self.records.create(begun, &selector, &new).await;
                     created.map(|created| Answer::Created(created, SystemTime::now().into()))
                 }
                 Next::Delete(selector) => {
-                    let deleted = shared.store.delete(begun, &selector, None).await;
+                    let deleted = self.records.delete(begun, &selector).await;
                     if deleted.is_ok() {
                         shared.unconfirmed.confirm(&selector);
                     }
@@ -118,7 +119,7 @@ impl Visit {
                     if turn.is_none() && commit.is_guarded() {
                         turn = shared.turns.turn(&selector, shared.rules.deadline / 2).await;
                     }
-                    let updated = shared.store.update(begun, &selector, &change).await;
+                    let updated = self.records.update(begun, &selector, &change).await;
                     if touched.is_some() && updated.is_err() {
                         shared.touches.give_back(&selector);
                     }
@@ -131,7 +132,7 @@ impl Visit {
     }
 
     async fn load_again(&self, id: SessionId) -> Result<(), Error> {
-        let found = self.shared.store.load(Instant::now(), &id.selector).await?;
+        let found = self.records.load(Instant::now(), &id.selector).await?;
         self.ledger.borrow_mut().reloaded(found);
         self.replay();
         Ok(())

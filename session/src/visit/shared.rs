@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
+use super::{carried::InCookie, ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
+    /// Where sessions live if not in the store.
+    pub(crate) in_cookie: Option<Arc<InCookie>>,
     pub(crate) rules: Rules,
     /// For the tokens of pages; `None` if no page of another site can make a client send its id.
     pub(crate) csrf: Option<KeyRing>,
@@ -46,6 +48,7 @@ impl Shared {
     ) -> Self {
         Self {
             store,
+            in_cookie: None,
             rules,
             csrf,
             sign_in_page: None,

@@ -14,6 +14,7 @@ use futures_util::future::FutureExt;
 
 use super::{
     lookup::Loading,
+    records::Records,
     run_to_end::{Begun, WeakBegun, spawn},
     shared::Shared,
 };
@@ -39,6 +40,7 @@ use crate::{
 /// One request's session.
 pub(crate) struct Visit {
     pub(super) shared: Rc<Shared>,
+    pub(super) records: Records,
     stamps: Stamps,
     pub(super) loading: RefCell<Loading>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
@@ -53,6 +55,7 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn new(shared: Rc<Shared>) -> Rc<Self> {
         Rc::new(Self {
+            records: Records::of(&shared),
             shared,
             stamps: Stamps::default(),
             loading: RefCell::default(),
@@ -318,6 +321,14 @@ impl Visit {
     /// The head of the response is sent now; what it must do to the browser's cookie. From here on no cookie can be set.
     pub(crate) fn send_head(&self) -> CookieAction {
         self.ledger.borrow_mut().send_head()
+    }
+
+    /// The value of the cookie that carries the session, as the last commit sealed it.
+    pub(crate) fn sealed(&self) -> Option<String> {
+        match &self.records {
+            Records::OfStore(_) => None,
+            Records::Carried(carried) => Some(carried.text()),
+        }
     }
 }
 

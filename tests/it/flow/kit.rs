@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
 
 use actix_typed_session::{
-    Key, Keys, SessionMiddleware, SessionMiddlewareBuilder,
+    Key, Keys, SealedCookie, SessionHome, SessionMiddleware, SessionMiddlewareBuilder,
     record::Timestamp,
     store::{ManualClock, MemoryStore},
 };
@@ -11,7 +11,7 @@ use actix_web::{
     App,
     body::to_bytes,
     dev::Service,
-    http::header::{COOKIE, HeaderMap, SET_COOKIE},
+    http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
     test::{TestRequest, init_service},
     web,
 };
@@ -91,7 +91,21 @@ impl World {
 
     /// Another instance of the application over the same store, with these keys.
     pub(super) async fn beside(&self, keys: impl Into<Keys>) -> Self {
-        Self::over(self.store.clone(), self.clock.clone(), keys.into(), |builder| builder, |_| ()).await
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Self::over(store.clone(), store, clock, keys.into(), |builder| builder, |_| ()).await
+    }
+
+    /// An application that keeps sessions in their cookies, and no store.
+    pub(super) async fn sealed(
+        home: SealedCookie,
+        keys: impl Into<Keys>,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+        let home = home.with_clock(clock.clone());
+        let unused = Script::over(MemoryStore::unbounded());
+        Self::over(home, unused, clock, keys.into(), choose, routes).await
     }
 
     /// A world with additional routes.
@@ -101,10 +115,11 @@ impl World {
     ) -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
         let store = Script::over(MemoryStore::unbounded().with_clock(clock.clone()));
-        Self::over(store, clock, key().into(), choose, routes).await
+        Self::over(store.clone(), store, clock, key().into(), choose, routes).await
     }
 
     async fn over(
+        home: impl SessionHome,
         store: Script,
         clock: ManualClock,
         keys: Keys,
@@ -112,7 +127,7 @@ impl World {
         routes: impl FnOnce(&mut web::ServiceConfig),
     ) -> Self {
         let gate = web::Data::new(Notify::new());
-        let middleware = choose(SessionMiddleware::builder(store.clone(), keys)).build().unwrap();
+        let middleware = choose(SessionMiddleware::builder(home, keys)).build().unwrap();
         let app =
             App::new().app_data(gate.clone()).wrap(middleware).configure(routes).configure(words::routes);
         let app = Rc::new(init_service(app).await);
@@ -132,6 +147,10 @@ impl World {
     }
 
     pub(super) fn request(&self, path: &str, cookie: Option<&str>) -> Answering {
+        self.send(path, cookie.map(|cookie| HeaderValue::try_from(cookie).unwrap()))
+    }
+
+    pub(super) fn send(&self, path: &str, cookie: Option<HeaderValue>) -> Answering {
         let mut request = TestRequest::get().uri(path);
         if let Some(cookie) = cookie {
             request = request.insert_header((COOKIE, cookie));

@@ -27,6 +27,7 @@ mod rows_races;
 mod rows_signing;
 mod saves;
 mod script;
+mod sealed;
 mod several_cookies;
 mod signed_in;
 mod surface;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     commit::{
         arrival::Arrival,
-        exchange::{Answer, CookieAction, Next, Rules},
+        exchange::{Answer, CookieAction, Lives, Next, Rules},
         fold::Fold,
         ledger::{Fresh, Ledger},
         machine::Commit,
@@ -148,6 +148,7 @@ pub(super) struct World {
 
 fn rules() -> &'static Rules {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules {
+        lives: Lives::InStore,
         limits: LONG,
         anonymous: LONG,
         persistent: false,

@@ -14,6 +14,10 @@ fn request(lines: &[Vec<u8>]) -> HeaderMap {
     headers
 }
 
+fn read(headers: &HeaderMap, name: &str, keys: &KeyRing) -> Reading {
+    decide(candidates(headers, name), keys)
+}
+
 fn read_line(line: impl AsRef<[u8]>) -> Reading {
     ours(read(&request(&[line.as_ref().to_vec()]), NAME, &ring()))
 }
