@@ -157,7 +157,7 @@ async fn ending_other_sessions_is_told() {
     let third = world.browser_after("in4").await;
     let id = other.go("id").await.body;
     let _ = told.take();
-    let words = format!("endid{}", id.split(' ').next().unwrap());
+    let words = format!("endid:{}", id.split(' ').next().unwrap());
     assert_eq!(after(&told, &browser, &words).await, "loaded revoked");
     assert_eq!(after(&told, &browser, "others").await, "loaded revoked_all=1");
     assert_eq!(after(&told, &browser, "all").await, "loaded revoked_all=1 signed_out purged");

@@ -462,7 +462,6 @@ async fn nothing_of_a_sealed_session_is_logged() {
     let browser = world.browser_after("v1,d:hunter2").await;
     let cookie = browser.cookie().unwrap();
     world.request("/do/", Some(&cookie[..cookie.len() - 1])).await;
-    assert_eq!(logged.take(), "", "a forged cookie is no news");
     let answer = browser.go(&format!("d:{}", ["hunter2", &text(6000)].concat())).await;
     assert_eq!((answer.status, answer.body.as_str()), (500, "Internal Server Error"));
     let log = logged.text();
