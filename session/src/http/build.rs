@@ -20,7 +20,7 @@ use crate::{
     commit::exchange::{Lives, Rules},
     id::{
         keys::Keys,
-        seal::Sealer,
+        seal::{CellSealer, Sealer},
         tags::{KeyRing, Succession},
     },
     record::change::MaxSessions,
@@ -174,7 +174,8 @@ impl SessionMiddlewareBuilder {
                 (AnyStore::new(NoStore), Token::Sealed(in_cookie.into()))
             }
         };
-        let mut shared = Shared::new(BoundedStore::new(store, self.deadlines), rules, csrf, self.schemas);
+        let (store, sealer) = (BoundedStore::new(store, self.deadlines), CellSealer::new(&self.keys));
+        let mut shared = Shared::new(store, rules, csrf, sealer, self.schemas);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
         if let Token::Sealed(in_cookie) = &token {
             shared.in_cookie = Some(in_cookie.clone());
