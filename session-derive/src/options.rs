@@ -93,6 +93,7 @@ pub(crate) static OPTIONS: &[Definition] = &[
     Definition::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
     Definition::new("flash", Place::Field, Form::Flag, "flash"),
     Definition::new("lenient", Place::Field, Form::Flag, "lenient"),
+    Definition::new("secret", Place::Field, Form::Flag, "secret"),
     Definition::new("since", Place::Field, Form::Value, "since = 2"),
     Definition::new(
         "changed",
@@ -101,7 +102,6 @@ pub(crate) static OPTIONS: &[Definition] = &[
         "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)",
     ),
     Definition::later("expires_after", Place::Field, Form::Value),
-    Definition::later("secret", Place::Field, Form::Flag),
     Definition::new("since", Place::Changed, Form::Value, "since = 3"),
     Definition::new("from", Place::Changed, Form::Value, "from = Vec<u32>"),
     Definition::new("up", Place::Changed, Form::Value, "up = to_lines"),

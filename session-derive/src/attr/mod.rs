@@ -49,6 +49,7 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) reset_on_sign_in: Slot<()>,
     pub(crate) flash: Slot<()>,
     pub(crate) lenient: Slot<()>,
+    pub(crate) secret: Slot<()>,
     pub(crate) since: Slot<LitInt>,
     pub(crate) changed: Vec<Given<Changed>>,
     /// Whether something could not be parsed and was reported. An option that seems to be missing may be the one.
@@ -118,6 +119,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         reset_on_sign_in: None,
         flash: None,
         lenient: None,
+        secret: None,
         since: None,
         changed: Vec::new(),
         damaged: false,
@@ -131,6 +133,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         "reset_on_sign_in" => found.fill(&mut written.reset_on_sign_in, input, flag),
         "flash" => found.fill(&mut written.flash, input, flag),
         "lenient" => found.fill(&mut written.lenient, input, flag),
+        "secret" => found.fill(&mut written.secret, input, flag),
         "since" => found.fill(&mut written.since, input, integer),
         "changed" => found.push(errors, &mut written.changed, input, history::changed),
         _ => found.forgotten(),

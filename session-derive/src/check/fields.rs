@@ -105,6 +105,7 @@ pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
     at(&written.flash, "taking it would sign the user out");
     at(&written.lenient, "an unreadable value would look like a session that is signed out");
     at(&written.reset_on_sign_in, "signing in is what sets it");
+    at(&written.secret, "the store finds a user's sessions by it, so it is stored in the clear");
 }
 
 pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {

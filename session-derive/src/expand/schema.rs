@@ -45,12 +45,13 @@ fn table(schema: &Schema<'_>) -> TokenStream {
         let reset = field.reset_on_sign_in.then(|| quote!(.reset_on_sign_in()));
         let flash = field.flash.then(|| quote!(.flash()));
         let lenient = field.lenient.then(|| quote!(.lenient()));
+        let secret = field.secret.then(|| quote!(.secret()));
         let place = schema.fields.iter().position(|other| std::ptr::eq(other, field));
         let group = place.and_then(|place| schema.history.group_of(place)).map(|group| {
             let group = literal(group);
             quote!(.of_group(#group))
         });
-        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #group)
+        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #secret #group)
     });
     // A static is not hygienic, and an array length of the user's may be a constant of the usual name.
     quote! {

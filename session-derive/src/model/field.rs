@@ -41,6 +41,7 @@ pub(crate) struct Field<'a> {
     pub(crate) reset_on_sign_in: bool,
     pub(crate) flash: bool,
     pub(crate) lenient: bool,
+    pub(crate) secret: bool,
 }
 
 /// The value of a field until it is first set.
@@ -74,6 +75,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         reset_on_sign_in,
         flash,
         lenient,
+        secret,
         // Read by `history` and `check`.
         since: _,
         changed: _,
@@ -106,6 +108,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         reset_on_sign_in: reset_on_sign_in.is_some(),
         flash: flash.is_some(),
         lenient: lenient.is_some(),
+        secret: secret.is_some(),
     }
 }
 

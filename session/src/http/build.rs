@@ -21,7 +21,7 @@ use crate::{
     events::Events,
     id::{
         keys::Keys,
-        seal::Sealer,
+        seal::{CellSealer, Sealer},
         tags::{KeyRing, Succession},
     },
     record::change::MaxSessions,
@@ -181,7 +181,8 @@ impl SessionMiddlewareBuilder {
             events.observed_by(observer);
         }
         let store = BoundedStore::new(store, self.deadlines, events.clone());
-        let mut shared = Shared::new(store, rules, csrf, self.schemas, events);
+        let sealer = CellSealer::new(&self.keys);
+        let mut shared = Shared::new(store, rules, csrf, sealer, self.schemas, events);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
         if let Token::Sealed(in_cookie) = &token {
             shared.in_cookie = Some(in_cookie.clone());

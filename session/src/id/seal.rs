@@ -1,4 +1,4 @@
-//! Seals a session into the text of a cookie, and opens it again.
+//! Seals a session into the text of a cookie, or a value into that of a cell, and opens it again.
 //!
 //! In: keys, bytes. Out: text that only those keys open, and that nobody can change. Never: an older form, or one without a seal.
 //!
@@ -16,6 +16,7 @@ use chacha20poly1305::{
 use super::{
     key::{ID_CHARS, Key, KeyId},
     keys::Keys,
+    public::Selector,
     random::{NoRandomness, Randomness},
     ring::Ring,
 };
@@ -43,50 +44,105 @@ pub(crate) struct Sealer(Ring<Sealing>);
 struct Sealing {
     id: KeyId,
     cipher: XChaCha20Poly1305,
-    /// What is authenticated along with each text.
+    /// What is authenticated along with each text: format version, purpose, what it is for, and key.
     belongs: Vec<u8>,
 }
 
 impl Sealer {
     /// Seals for the cookie, or the header, called `name` of `application`.
     pub(crate) fn new(name: &str, application: &str, keys: &Keys) -> Self {
-        let sealing = |key: &Key| Sealing {
-            id: key.id(),
-            cipher: cipher(key),
-            belongs: belongs(name, application, key.id()),
-        };
-        Self(keys.ring.map(sealing))
+        let belongs = [b"sealed session", name.as_bytes(), application.as_bytes()];
+        Self(keys.ring.map(|key| Sealing::new(key, b"actix-typed-session 1 sealed session", &belongs)))
     }
 
     pub(crate) fn seal(&self, plain: &[u8], random: Randomness) -> Result<String, NoRandomness> {
-        let Sealing { id, cipher, belongs } = &self.0.active;
-        let mut nonce = [0; NONCE_BYTES];
-        random.fill(&mut nonce)?;
-        // It fails for texts of gigabytes alone.
-        let sealed = cipher
-            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: belongs })
-            .map_err(|_| NoRandomness)?;
-        let mut text = format!("{VERSION}.{id}.");
-        URL_SAFE_NO_PAD.encode_string([&nonce[..], &sealed].concat(), &mut text);
-        Ok(text)
+        self.0.active.seal(plain, &[], random)
     }
 
     /// What `text` seals; `None` unless the key that it names sealed it for the same application and name. The id of a key that is not in
     /// the ring costs nothing.
     pub(crate) fn open(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut parts = std::str::from_utf8(text).ok()?.splitn(3, '.');
-        parts.next().filter(|version| *version == VERSION)?;
-        let id: KeyId = parts.next()?.parse().ok()?;
-        let sealed = parts.next()?;
-        self.0.all().filter(|key| key.id == id).find_map(|key| key.open(sealed))
+        open(&self.0, std::str::from_utf8(text).ok()?, &[])
     }
 }
 
+/// The keys that seal single values in the store. Each value belongs to one cell of one record.
+#[derive(Clone)]
+pub(crate) struct CellSealer(Ring<Sealing>);
+
+impl CellSealer {
+    pub(crate) fn new(keys: &Keys) -> Self {
+        let purpose = b"actix-typed-session 1 secret field";
+        Self(keys.ring.map(|key| Sealing::new(key, purpose, &[b"secret field"])))
+    }
+
+    pub(crate) fn seal(
+        &self,
+        value: &str,
+        selector: &Selector,
+        wire_key: &str,
+        random: Randomness,
+    ) -> Result<String, NoRandomness> {
+        self.0.active.seal(value.as_bytes(), &[selector.as_bytes(), wire_key.as_bytes()], random)
+    }
+
+    /// What `text` seals; `None` unless one of the keys sealed it for this cell.
+    pub(crate) fn open(&self, text: &str, selector: &Selector, wire_key: &str) -> Option<String> {
+        let value = open(&self.0, text, &[selector.as_bytes(), wire_key.as_bytes()])?;
+        String::from_utf8(value).ok()
+    }
+}
+
+/// What one of the keys sealed as `text` for what it belongs to.
+fn open(keys: &Ring<Sealing>, text: &str, belongs: &[&[u8]]) -> Option<Vec<u8>> {
+    let (id, sealed) = split(text)?;
+    keys.all().filter(|key| key.id == id).find_map(|key| key.open(sealed, belongs))
+}
+
+/// The id of a key, and what it sealed.
+fn split(text: &str) -> Option<(KeyId, &str)> {
+    let mut parts = text.splitn(3, '.');
+    parts.next().filter(|version| *version == VERSION)?;
+    Some((parts.next()?.parse().ok()?, parts.next()?))
+}
+
 impl Sealing {
-    fn open(&self, sealed: &str) -> Option<Vec<u8>> {
+    #[allow(clippy::expect_used)] // it cannot fail
+    fn new(key: &Key, purpose: &[u8], belongs: &[&[u8]]) -> Self {
+        let (id, derived) = (key.id(), key.derive::<32>(&[purpose]));
+        let cipher = XChaCha20Poly1305::new_from_slice(&*derived).expect("the key has 32 bytes");
+        let belongs = with_lengths(&[&[VERSION.as_bytes()], belongs, &[id.as_bytes()]].concat());
+        Self { id, cipher, belongs }
+    }
+
+    fn seal(&self, plain: &[u8], belongs: &[&[u8]], random: Randomness) -> Result<String, NoRandomness> {
+        let mut nonce = [0; NONCE_BYTES];
+        random.fill(&mut nonce)?;
+        let aad = [&*self.belongs, &with_lengths(belongs)].concat();
+        let payload = Payload { msg: plain, aad: &aad };
+        // It fails for texts of gigabytes alone.
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| NoRandomness)?;
+        let mut text = format!("{VERSION}.{}.", self.id);
+        URL_SAFE_NO_PAD.encode_string([&nonce[..], &sealed].concat(), &mut text);
+        Ok(text)
+    }
+
+    fn open(&self, sealed: &str, belongs: &[&[u8]]) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-        self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &self.belongs }).ok()
+        let aad = [&*self.belongs, &with_lengths(belongs)].concat();
+        self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad }).ok()
+    }
+}
+
+/// Each part after its length, so that no two lists of parts have the same bytes.
+fn with_lengths(parts: &[&[u8]]) -> Vec<u8> {
+    parts.iter().flat_map(|part| [&part.len().to_le_bytes()[..], part].concat()).collect()
+}
+
+impl fmt::Debug for CellSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CellSealer({} keys)", self.0.all().count())
     }
 }
 
@@ -94,17 +150,4 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealer({} keys)", self.0.all().count())
     }
-}
-
-#[allow(clippy::expect_used)] // it cannot fail
-fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    let derived = key.derive::<32>(&[b"actix-typed-session 1 sealed session"]);
-    XChaCha20Poly1305::new_from_slice(&*derived).expect("the key has 32 bytes")
-}
-
-/// Format version, purpose, name, application and key, each with its length, so that no two lists of them have the same bytes.
-fn belongs(name: &str, application: &str, key: KeyId) -> Vec<u8> {
-    let parts =
-        [VERSION.as_bytes(), b"sealed session", name.as_bytes(), application.as_bytes(), key.as_bytes()];
-    parts.iter().flat_map(|part| [&part.len().to_le_bytes()[..], part].concat()).collect()
 }

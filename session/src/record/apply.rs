@@ -6,6 +6,7 @@
 use super::{
     cell::{Cell, WireKey},
     change::{CellWrite, Change, NewRecord},
+    json::Json,
     meta::{FORMAT, Meta},
     time::Timestamp,
 };
@@ -82,6 +83,17 @@ impl Record {
     #[must_use]
     pub fn cells(&self) -> &[(WireKey, Cell)] {
         &self.cells
+    }
+
+    /// This record with another text in some cells: where `other` answers one.
+    pub(crate) fn with_texts(&self, mut other: impl FnMut(&WireKey, &Cell) -> Option<Json>) -> Self {
+        let mut record = self.clone();
+        for (key, cell) in &mut record.cells {
+            if let Some(json) = other(key, cell) {
+                cell.json = json;
+            }
+        }
+        record
     }
 
     /// The cell `key`, expired or not.

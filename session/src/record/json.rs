@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 
 use super::{nulls::Nulls, text::Text};
 
+/// What a sealed value begins with, and no JSON does.
+const SEALED: &str = "sealed:";
+
 /// The JSON text of one value, kept byte for byte. `Debug` shows its length only: values are the visitor's secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json(Text);
@@ -49,6 +52,16 @@ impl Json {
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.as_str() == "null"
+    }
+
+    /// A secret value as it is stored: no JSON, so that it never passes for a value of any type.
+    pub(crate) fn of_sealed(sealed: &str) -> Self {
+        Self([SEALED, sealed].concat().into())
+    }
+
+    /// What [`of_sealed`](Self::of_sealed) was given, if this is a secret value as it is stored.
+    pub(crate) fn sealed(&self) -> Option<&str> {
+        self.as_str().strip_prefix(SEALED)
     }
 
     /// The text.

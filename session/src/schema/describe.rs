@@ -18,7 +18,7 @@ pub struct Schema {
 
 /// One field of a [`Schema`].
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools)] // four independent marks, each an option that the user wrote
+#[allow(clippy::struct_excessive_bools)] // independent marks, each an option that the user wrote
 pub struct Field {
     name: &'static str,
     key: &'static str,
@@ -26,6 +26,7 @@ pub struct Field {
     flash: bool,
     reset_on_sign_in: bool,
     lenient: bool,
+    secret: bool,
     /// The index of its group in the schema; `None` if it was always one cell of one type.
     group: Option<usize>,
 }
@@ -140,6 +141,18 @@ impl Schema {
         self.fields.get(index)
     }
 
+    /// Whether the cell with this wire key holds a secret field, or a form of one.
+    pub(crate) fn is_secret(&self, wire_key: &str) -> bool {
+        let holds = |field: &Field| {
+            field.key == wire_key || self.group_of(field).is_some_and(|group| group.has(wire_key))
+        };
+        self.fields.iter().any(|field| field.secret && holds(field))
+    }
+
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.fields.iter().any(|field| field.secret)
+    }
+
     pub(crate) fn principal(&self) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.principal)
     }
@@ -156,6 +169,7 @@ impl Field {
             flash: false,
             reset_on_sign_in: false,
             lenient: false,
+            secret: false,
             group: None,
         }
     }
@@ -192,6 +206,13 @@ impl Field {
     #[must_use]
     pub const fn lenient(mut self) -> Self {
         self.lenient = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 

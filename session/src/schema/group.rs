@@ -180,6 +180,11 @@ impl Group {
     }
 
     /// The indices of its fields in the schema.
+    /// Whether it has the cell with this wire key.
+    pub(crate) fn has(&self, wire_key: &str) -> bool {
+        self.cells.iter().any(|(key, _)| *key == wire_key)
+    }
+
     pub(crate) fn fields(&self) -> impl Iterator<Item = usize> {
         self.cells.iter().filter_map(|(_, field)| *field)
     }

@@ -201,6 +201,7 @@ impl<'a> SectionReader<'a> {
         match json.decode() {
             Ok(value) => Ok(Some(value)),
             Err(_) if json.is_null() => Ok(None),
+            Err(_) if json.sealed().is_some() => Err(CellError::Sealed { field: field.wire_key() }),
             Err(error) => Err(CellError::OfAnotherType { field: field.wire_key(), column: error.column() }),
         }
     }
@@ -257,6 +258,14 @@ pub enum CellError {
         /// Where in the text, counted from 1.
         column: usize,
     },
+    /// It is sealed, and none of the application's keys opens it.
+    #[error(
+        "the stored session field `{field}` is sealed by a key that is not among the `Keys`, or was moved there from another session or field"
+    )]
+    Sealed {
+        /// The wire key.
+        field: &'static str,
+    },
     /// An older version stored it, and its `up` or `merge` failed.
     #[error("the stored session field `{field}` could not be converted from its older form")]
     NotConverted {
@@ -281,6 +290,7 @@ impl CellError {
     pub(crate) const fn wire_key(&self) -> &'static str {
         match self {
             Self::OfAnotherType { field, .. }
+            | Self::Sealed { field }
             | Self::NotConverted { field }
             | Self::Forgotten { field, .. } => field,
         }

@@ -122,6 +122,8 @@ pub struct Census {
     /// Sections that still need a change, by the version of the change (its `since`). A section needs it if a value is stored only in
     /// its older form or was last edited there, or if it still has the cell of a field that the version removed.
     pub needs: BTreeMap<u16, u64>,
+    /// Values that are sealed (`#[session(secret)]`). A census has no keys, so it counts them and does not try them out.
+    pub sealed: u64,
     /// Values that this binary cannot read, or cannot write for the oldest binary that may run. Only the first hundred are listed.
     pub problems: Vec<Problem>,
     /// The number of problems, including those that are not listed.
@@ -179,6 +181,7 @@ impl Census {
             too_new: 0,
             cells: BTreeMap::new(),
             needs: BTreeMap::new(),
+            sealed: 0,
             problems: Vec::new(),
             problem_count: 0,
             oldest_reader: schema.oldest_reader(),
@@ -226,8 +229,16 @@ impl Census {
         if view.check_gate(schema).is_err() {
             self.too_new += 1;
         } else {
-            self.try_out::<T>(session, view);
+            let in_the_clear = self.without_sealed(record);
+            self.try_out::<T>(session, View::of(&in_the_clear, loaded.now));
         }
+    }
+
+    fn without_sealed(&mut self, record: &Record) -> Record {
+        let (sealed, others): (Vec<_>, Vec<_>) =
+            record.cells().iter().cloned().partition(|(_, cell)| cell.json.sealed().is_some());
+        self.sealed += u64::try_from(sealed.len()).unwrap_or(u64::MAX);
+        Record::from_parts(record.meta().clone(), others)
     }
 
     /// Counts the record's cells of this schema, and returns whether there are any.
@@ -343,6 +354,7 @@ impl fmt::Display for Census {
             (self.damaged, "damaged"),
             (self.of_later_releases, "written by a later release of actix-typed-session"),
             (self.too_new, "too new for this binary"),
+            (self.sealed, "sealed values, which were not tried out"),
         ] {
             if count > 0 {
                 writeln!(f, "  {count} {what}")?;

@@ -9,7 +9,6 @@ use futures_util::future::FutureExt;
 use super::{
     carried::Sealed,
     lookup::{Brought, Loading, LookedUp, look_up},
-    records::Records,
     run_to_end::spawn,
     visit::Visit,
 };
@@ -31,7 +30,7 @@ impl Visit {
 
     /// Takes the sessions that the request's cookies sealed; [`load`](Self::load) then finds them by their ids.
     pub(crate) fn bring(&self, sealed: Vec<Sealed>) {
-        if let Records::Carried(carried) = &self.records {
+        if let Some(carried) = self.records.carried() {
             carried.bring(sealed);
         }
     }

@@ -8,6 +8,8 @@
 //! * `ongoing`: what workers have begun and a server that stops waits for.
 //! * `sealed_cookie`: what an application without a store chooses.
 //! * `carried`: the records that a request's cookies carry.
+//! * `known`: the schemas in use.
+//! * `secrets`: seals and opens secret fields.
 //! * `shared`: what all requests of an application share.
 //! * `records`: those of the store or of the cookies.
 //! * `lookup`: what the store has for a cookie.
@@ -23,6 +25,8 @@ pub(crate) mod touches;
 mod ongoing;
 pub(crate) mod sealed_cookie;
 pub(crate) mod carried;
+mod known;
+mod secrets;
 pub(crate) mod shared;
 mod records;
 pub(crate) mod lookup;

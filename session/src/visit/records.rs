@@ -1,6 +1,6 @@
 //! The records that one request reaches: those of the store, or those that its own cookies carry.
 //!
-//! In: what a store is asked. Out: what a store answers, whichever of the two it is. Never: a rule.
+//! In: what a store is asked. Out: what a store answers, whichever of the two it is, with secret values opened. Never: a rule.
 
 use std::{rc::Rc, time::Instant};
 
@@ -20,17 +20,21 @@ use crate::{
 
 /// Clones reach the same records.
 #[derive(Clone)]
-pub(super) enum Records {
-    OfStore(Rc<Shared>),
-    Carried(Rc<Carried>),
+pub(super) struct Records {
+    shared: Rc<Shared>,
+    /// `None`: they are in the store.
+    carried: Option<Rc<Carried>>,
 }
 
 impl Records {
-    pub(super) fn of(shared: &Rc<Shared>) -> Self {
-        match &shared.in_cookie {
-            None => Self::OfStore(shared.clone()),
-            Some(in_cookie) => Self::Carried(Rc::new(Carried::new(in_cookie.clone()))),
-        }
+    pub(super) fn of(shared: Rc<Shared>) -> Self {
+        let carried = shared.in_cookie.clone().map(|in_cookie| Rc::new(Carried::new(in_cookie)));
+        Self { shared, carried }
+    }
+
+    /// What the request's cookies carry, if sessions live there.
+    pub(super) fn carried(&self) -> Option<&Carried> {
+        self.carried.as_deref()
     }
 
     pub(super) async fn load(
@@ -38,10 +42,11 @@ impl Records {
         begun: Instant,
         selector: &Selector,
     ) -> Result<Option<Loaded>, StoreError> {
-        match self {
-            Self::OfStore(shared) => shared.store.load(begun, selector).await,
-            Self::Carried(carried) => carried.load(selector).await,
-        }
+        let loaded = match &self.carried {
+            None => self.shared.store.load(begun, selector).await,
+            Some(carried) => carried.load(selector).await,
+        };
+        Ok(loaded?.map(|loaded| self.shared.secrets.open(selector, loaded)))
     }
 
     pub(super) async fn create(
@@ -50,9 +55,12 @@ impl Records {
         selector: &Selector,
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
-        match self {
-            Self::OfStore(shared) => shared.store.create(begun, selector, new).await,
-            Self::Carried(carried) => Ok(carried.create(selector, new)),
+        let sealed = self.shared.secrets.seal(selector, &new.cells)?;
+        let sealed = sealed.map(|cells| NewRecord { cells, ..new.clone() });
+        let new = sealed.as_ref().unwrap_or(new);
+        match &self.carried {
+            None => self.shared.store.create(begun, selector, new).await,
+            Some(carried) => Ok(carried.create(selector, new)),
         }
     }
 
@@ -62,25 +70,26 @@ impl Records {
         selector: &Selector,
         change: &Change,
     ) -> Result<Updated, StoreError> {
-        match self {
-            Self::OfStore(shared) => shared.store.update(begun, selector, change).await,
-            Self::Carried(carried) => carried.update(selector, change),
-        }
+        let sealed = self.shared.secrets.seal(selector, &change.write)?;
+        let sealed = sealed.map(|write| Change { write, ..change.clone() });
+        let change = sealed.as_ref().unwrap_or(change);
+        let updated = match &self.carried {
+            None => self.shared.store.update(begun, selector, change).await,
+            Some(carried) => carried.update(selector, change),
+        };
+        updated.map(|updated| self.shared.secrets.open_answer(selector, updated))
     }
 
     pub(super) async fn delete(&self, begun: Instant, selector: &Selector) -> Result<(), StoreError> {
-        match self {
-            Self::OfStore(shared) => shared.store.delete(begun, selector, None).await,
-            Self::Carried(carried) => carried.delete(selector).await,
+        match &self.carried {
+            None => self.shared.store.delete(begun, selector, None).await,
+            Some(carried) => carried.delete(selector).await,
         }
     }
 
     /// A commit begins.
     pub(super) fn begin(&self) -> Attempted<'_> {
-        match self {
-            Self::OfStore(_) => Attempted(None),
-            Self::Carried(carried) => Attempted(Some((carried, carried.snapshot()))),
-        }
+        Attempted(self.carried().map(|carried| (carried, carried.snapshot())))
     }
 }
 

@@ -2,19 +2,18 @@
 //!
 //! In: a finished configuration. Out: the store, the rules of a commit, the schemas in use. Never: anything of one request.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use super::{carried::InCookie, ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Unconfirmed};
+use super::{
+    carried::InCookie, known::Known, ongoing::Ongoing, secrets::Secrets, touches::Touches, turns::Turns,
+    unconfirmed::Unconfirmed,
+};
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
     events::Events,
-    id::tags::KeyRing,
-    record::meta::Principal,
-    schema::schemas::{Named, SchemaError, Schemas},
+    id::{seal::CellSealer, tags::KeyRing},
+    schema::schemas::Schemas,
     sparse::Lines,
     store::bounded::BoundedStore,
 };
@@ -30,6 +29,7 @@ pub(crate) struct Shared {
     /// Where browsers are sent to sign in.
     pub(crate) sign_in_page: Option<Arc<str>>,
     pub(crate) known: Arc<Known>,
+    pub(crate) secrets: Secrets,
     pub(crate) turns: Arc<Turns>,
     pub(crate) unconfirmed: Arc<Unconfirmed>,
     pub(crate) touches: Arc<Touches>,
@@ -43,16 +43,20 @@ impl Shared {
         store: BoundedStore,
         rules: Rules,
         csrf: Option<KeyRing>,
+        sealer: CellSealer,
         schemas: Schemas,
         events: Events,
     ) -> Self {
+        let known = Arc::new(Known::new(schemas));
+        let secrets = Secrets { sealer, known: known.clone(), random: rules.random };
         Self {
             store,
             in_cookie: None,
             rules,
             csrf,
             sign_in_page: None,
-            known: Arc::new(Known(RwLock::new(schemas))),
+            known,
+            secrets,
             turns: Arc::default(),
             unconfirmed: Arc::default(),
             touches: Arc::default(),
@@ -88,25 +92,5 @@ impl Shared {
             return longest;
         }
         longest.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
-    }
-}
-
-/// Every schema that this process has used.
-#[derive(Debug)]
-pub(crate) struct Known(RwLock<Schemas>);
-
-impl Known {
-    /// Whether a principal was stored by another version of a schema that this process uses.
-    pub(crate) fn disowns(&self, principal: &Principal) -> bool {
-        let schemas = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        schemas.iter().any(|schema| schema.disowns(principal.wire_key()))
-    }
-
-    /// Adds a state; fails if another type already uses its schema name.
-    pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
-            return Ok(());
-        }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).add(state)
     }
 }

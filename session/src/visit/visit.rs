@@ -13,6 +13,7 @@ use std::{
 use futures_util::future::FutureExt;
 
 use super::{
+    carried::Carried,
     lookup::Loading,
     records::Records,
     run_to_end::{Begun, WeakBegun, spawn},
@@ -55,7 +56,7 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn new(shared: Rc<Shared>) -> Rc<Self> {
         Rc::new(Self {
-            records: Records::of(&shared),
+            records: Records::of(shared.clone()),
             shared,
             stamps: Stamps::default(),
             loading: RefCell::default(),
@@ -325,10 +326,7 @@ impl Visit {
 
     /// The value of the cookie that carries the session, as the last commit sealed it.
     pub(crate) fn sealed(&self) -> Option<String> {
-        match &self.records {
-            Records::OfStore(_) => None,
-            Records::Carried(carried) => Some(carried.text()),
-        }
+        self.records.carried().map(Carried::text)
     }
 }
 

@@ -28,6 +28,7 @@ mod rows_signing;
 mod saves;
 mod script;
 mod sealed;
+mod secrets;
 mod several_cookies;
 mod signed_in;
 mod surface;

@@ -1,10 +1,10 @@
-// Underlined: `secret`.
+// Underlined: `expires_after`.
 use actix_typed_session::SessionState;
 
 #[derive(SessionState)]
 #[session(version = 1)]
 struct Shop {
-    #[session(secret)]
+    #[session(expires_after = "1 h")]
     user: Option<u64>,
 }
 

@@ -1,6 +1,7 @@
 //! In: fields that both the attributes and the lock have. Out: findings about `principal` and `reset_on_sign_in` where they changed.
 //!
-//! Never looks at `flash` and `lenient`, which may change with any deploy: they say how this binary reads what is stored.
+//! Never looks at `flash`, `lenient` and `secret`, which may change with any deploy: the first two say how this binary reads what is
+//! stored, and a sealed value says so itself.
 
 use super::super::cells::{Frozen, Role, Stored};
 use super::super::data::{Action, Cell};

@@ -85,3 +85,19 @@ fn the_active_key_seals_and_every_key_opens_what_names_it() {
     let renamed = old.replacen(&key(1).id().to_string(), &key(2).id().to_string(), 1);
     assert_eq!(both.open(renamed.as_bytes()), None);
 }
+
+#[test]
+fn a_sealed_value_opens_in_its_own_cell_alone() {
+    let (one, other) = (Selector::from_bytes([1; 16]), Selector::from_bytes([2; 16]));
+    let cells = |first| CellSealer::new(&key(first).into());
+    let text = cells(1).seal("\"token\"", &one, "shop.token", Randomness::System).unwrap();
+    assert_eq!(cells(1).open(&text, &one, "shop.token").as_deref(), Some("\"token\""));
+    for (first, selector, wire_key) in
+        [(1, other, "shop.token"), (1, one, "shop.toke"), (1, one, "shop.token@2"), (2, one, "shop.token")]
+    {
+        assert_eq!(cells(first).open(&text, &selector, wire_key), None, "{first} {wire_key}");
+    }
+    // Nor does it pass for a session, or a session for it.
+    assert_eq!(sealer().open(text.as_bytes()), None);
+    assert_eq!(super::CellSealer::new(&key(1).into()).open(&sealed(), &one, "shop.token"), None);
+}

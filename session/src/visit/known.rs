@@ -1,0 +1,61 @@
+//! The schemas that this process has used.
+//!
+//! In: states, as handlers use them. Out: what all of them together say of a wire key. Never: a stored value.
+
+use std::sync::{
+    PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    record::{cell::WireKey, meta::Principal},
+    schema::{
+        describe::Schema,
+        schemas::{Named, SchemaError, Schemas},
+    },
+};
+
+/// Every schema that this process has used.
+#[derive(Debug)]
+pub(crate) struct Known {
+    schemas: RwLock<Schemas>,
+    /// Whether one of them has a secret field, so that those who have none do not wait for the lock.
+    has_secrets: AtomicBool,
+}
+
+impl Known {
+    pub(super) fn new(schemas: Schemas) -> Self {
+        let has_secrets = schemas.iter().any(Schema::has_secrets).into();
+        Self { schemas: RwLock::new(schemas), has_secrets }
+    }
+
+    fn any(&self, holds: impl Fn(&Schema) -> bool) -> bool {
+        let schemas = self.schemas.read().unwrap_or_else(PoisonError::into_inner);
+        schemas.iter().any(holds)
+    }
+
+    /// Whether a principal was stored by another version of a schema that this process uses.
+    pub(crate) fn disowns(&self, principal: &Principal) -> bool {
+        self.any(|schema| schema.disowns(principal.wire_key()))
+    }
+
+    /// Whether some field is secret.
+    pub(super) fn has_secrets(&self) -> bool {
+        self.has_secrets.load(Ordering::Relaxed)
+    }
+
+    /// Whether the cell `key` holds a secret field.
+    pub(super) fn is_secret(&self, key: &WireKey) -> bool {
+        self.any(|schema| schema.is_secret(key.as_str()))
+    }
+
+    /// Adds a state; fails if another type already uses its schema name.
+    pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
+        if self.schemas.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
+            return Ok(());
+        }
+        self.schemas.write().unwrap_or_else(PoisonError::into_inner).add(state)?;
+        self.has_secrets.fetch_or(state.schema.has_secrets(), Ordering::Relaxed);
+        Ok(())
+    }
+}
