@@ -112,7 +112,8 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     for (kind, what) in [("cart", "lines of a cart"), ("text", "bytes of text"), ("ids", "random ids")] {
         let (ours, theirs) = (most(&our_app, kind).await, most(&their_app, kind).await);
         #[allow(clippy::cast_precision_loss)] // sizes of cookies
-        println!("{what:<28} {ours:>8} {theirs:>14} {:>6.2}", ours as f64 / theirs as f64);
+        let times = ours as f64 / theirs as f64;
+        println!("{what:<28} {ours:>8} {theirs:>14} {times:>6.2}");
     }
     Ok(())
 }

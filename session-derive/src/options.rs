@@ -49,17 +49,11 @@ pub(crate) struct Definition {
     pub(crate) form: Form,
     /// An example for messages.
     pub(crate) example: &'static str,
-    /// False for options of later releases: they are refused, but not called misspelt.
-    pub(crate) available: bool,
 }
 
 impl Definition {
     const fn new(word: &'static str, place: Place, form: Form, example: &'static str) -> Self {
-        Self { word, place, form, example, available: true }
-    }
-
-    const fn later(word: &'static str, place: Place, form: Form) -> Self {
-        Self { word, place, form, example: "", available: false }
+        Self { word, place, form, example }
     }
 }
 
@@ -91,6 +85,7 @@ pub(crate) static OPTIONS: &[Definition] = &[
     Definition::new("copy", Place::Field, Form::Flag, "copy"),
     Definition::new("principal", Place::Field, Form::Flag, "principal"),
     Definition::new("reset_on_sign_in", Place::Field, Form::Flag, "reset_on_sign_in"),
+    Definition::new("expires_after", Place::Field, Form::Value, "expires_after = \"15m\""),
     Definition::new("flash", Place::Field, Form::Flag, "flash"),
     Definition::new("lenient", Place::Field, Form::Flag, "lenient"),
     Definition::new("secret", Place::Field, Form::Flag, "secret"),
@@ -101,7 +96,6 @@ pub(crate) static OPTIONS: &[Definition] = &[
         Form::List,
         "changed(since = 3, from = Vec<u32>, up = to_lines, down = to_numbers)",
     ),
-    Definition::later("expires_after", Place::Field, Form::Value),
     Definition::new("since", Place::Changed, Form::Value, "since = 3"),
     Definition::new("from", Place::Changed, Form::Value, "from = Vec<u32>"),
     Definition::new("up", Place::Changed, Form::Value, "up = to_lines"),
@@ -126,11 +120,7 @@ pub(crate) fn find(word: &str, place: Place) -> Option<&'static Definition> {
 
 /// The options that may be written in `place`, in the order of the table.
 pub(crate) fn words(place: Place) -> Vec<&'static str> {
-    OPTIONS
-        .iter()
-        .filter(|option| option.place == place && option.available)
-        .map(|option| option.word)
-        .collect()
+    OPTIONS.iter().filter(|option| option.place == place).map(|option| option.word).collect()
 }
 
 /// Words that are often written instead of an option, and the option.
@@ -142,6 +132,7 @@ static SYNONYMS: &[(Place, &[&str], &str)] = &[
     (Place::Field, &["default_value", "or", "init", "initial"], "default"),
     (Place::Field, &["user", "login", "identity"], "principal"),
     (Place::Field, &["once"], "flash"),
+    (Place::Field, &["ttl", "expires", "expires_in", "max_age", "lifetime"], "expires_after"),
     (Place::Field, &["by_value", "copied"], "copy"),
     (Place::Field, &["version", "added"], "since"),
     (Place::Changed, &["ty", "type", "old", "was", "before"], "from"),
@@ -187,6 +178,7 @@ pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("update", Owner::Handle),
     ("try_update", Owner::Handle),
     ("reload", Owner::Handle),
+    ("clear", Owner::Handle),
     ("principal_of", Owner::Handle),
     // These two come from the prelude for every type, and method lookup finds them on the handle before the getter.
     ("into", Owner::Trait("Into::into")),

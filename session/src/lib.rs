@@ -113,6 +113,9 @@ mod http;
 mod tools;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail
+mod fuzz;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail

@@ -112,8 +112,7 @@ pub(super) fn find(input: ParseStream<'_>, place: Place) -> syn::Result<Found> {
                 if value.is_empty() { option.example.to_owned() } else { format!("{text} = {value}") };
             format!("an option takes `=`, and not `:`; write `{meant}`")
         }
-        Some(option) if option.available => return Ok(Found { option, word }),
-        Some(_) => format!("{} is not available in this release; remove it", place.option(&text)),
+        Some(option) => return Ok(Found { option, word }),
         None if place == Place::Struct && elsewhere(Place::Field) => {
             format!("`{text}` is an option of a field; write it there")
         }

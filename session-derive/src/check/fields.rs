@@ -1,6 +1,7 @@
 //! In: the options of each field. Out: a message for each option that contradicts the type of its field or another option.
 //!
 //! Never looks at names or versions.
+#![allow(clippy::ref_option)] // a slot is one thing, given or not
 
 use syn::{Expr, ExprLit, Lit, Path, Type};
 
@@ -94,18 +95,23 @@ fn may_be_an_alias(ty: &Type) -> bool {
 }
 
 pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
-    if written.principal.is_none() {
-        return;
-    }
-    let at = |flag: &Slot<()>, why: &str| {
+    fn at<T>(errors: &Errors, flag: &Slot<T>, why: &str) {
         if let Some(Given { word, .. }) = flag {
             errors.at(word, format!("a principal field cannot be `{word}`: {why}; remove one of the two"));
         }
-    };
-    at(&written.flash, "taking it would sign the user out");
-    at(&written.lenient, "an unreadable value would look like a session that is signed out");
-    at(&written.reset_on_sign_in, "signing in is what sets it");
-    at(&written.secret, "the store finds a user's sessions by it, so it is stored in the clear");
+    }
+    if written.principal.is_none() {
+        return;
+    }
+    at(errors, &written.flash, "taking it would sign the user out");
+    at(errors, &written.lenient, "an unreadable value would look like a session that is signed out");
+    at(errors, &written.reset_on_sign_in, "signing in is what sets it");
+    at(errors, &written.secret, "the store finds a user's sessions by it, so it is stored in the clear");
+    at(
+        errors,
+        &written.expires_after,
+        "the session would still be the user's; bound its life with `Session::set_lifetime`",
+    );
 }
 
 pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {

@@ -143,9 +143,7 @@ impl ::actix_typed_session::SessionState for Shop {
                 Vec<Line>,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
-                || <<Line as ::actix_typed_session::__private::OfPart>::Of<
-                    Vec<Line>,
-                > as ::core::default::Default>::default(),
+                || <Vec<Line> as ::core::default::Default>::default(),
             ),
             first: <Option<
                 String,
@@ -376,6 +374,15 @@ impl ShopHandle {
             ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
             update,
         )
+    }
+    /// Sets every field but the principal to its default, and keeps the session. Its closure runs again if another request commits
+    /// first, so that nothing is left of what that one wrote. To end the session, call `session().purge()`.
+    #[track_caller]
+    fn clear(&mut self) {
+        ::actix_typed_session::__private::Tracked::clear(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            |__state, __empty| {},
+        );
     }
     /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
     ///

@@ -27,6 +27,8 @@ pub(crate) mod apply;
 #[cfg_attr(not(any(feature = "redis", feature = "sqlite")), allow(dead_code))] // other stores have each text by itself
 pub(crate) mod stored;
 pub(crate) mod packed;
+#[cfg(test)]
+mod fuzzed;
 
 pub use self::{
     apply::{Outcome, Record},

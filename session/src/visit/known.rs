@@ -1,10 +1,13 @@
-//! The schemas that this process has used.
+//! The states of an application.
 //!
 //! In: states, as handlers use them. Out: what all of them together say of a wire key. Never: a stored value.
 
-use std::sync::{
-    PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    any::TypeId,
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{
@@ -15,10 +18,13 @@ use crate::{
     },
 };
 
-/// Every schema that this process has used.
+/// The states of an application.
 #[derive(Debug)]
 pub(crate) struct Known {
-    schemas: RwLock<Schemas>,
+    /// Those that the builder names.
+    named: Schemas,
+    /// Those, and every other one that this process has used.
+    used: RwLock<Schemas>,
     /// Whether one of them has a secret field, so that those who have none do not wait for the lock.
     has_secrets: AtomicBool,
 }
@@ -26,17 +32,22 @@ pub(crate) struct Known {
 impl Known {
     pub(super) fn new(schemas: Schemas) -> Self {
         let has_secrets = schemas.iter().any(Schema::has_secrets).into();
-        Self { schemas: RwLock::new(schemas), has_secrets }
+        Self { named: schemas.clone(), used: RwLock::new(schemas), has_secrets }
     }
 
     fn any(&self, holds: impl Fn(&Schema) -> bool) -> bool {
-        let schemas = self.schemas.read().unwrap_or_else(PoisonError::into_inner);
+        let schemas = self.used.read().unwrap_or_else(PoisonError::into_inner);
         schemas.iter().any(holds)
     }
 
     /// Whether a principal was stored by another version of a schema that this process uses.
     pub(crate) fn disowns(&self, principal: &Principal) -> bool {
         self.any(|schema| schema.disowns(principal.wire_key()))
+    }
+
+    /// Whether the builder names the state `id`.
+    pub(crate) fn names(&self, id: TypeId) -> bool {
+        self.named.knows(id)
     }
 
     /// Whether some field is secret.
@@ -51,10 +62,10 @@ impl Known {
 
     /// Adds a state; fails if another type already uses its schema name.
     pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
-        if self.schemas.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
+        if self.used.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
             return Ok(());
         }
-        self.schemas.write().unwrap_or_else(PoisonError::into_inner).add(state)?;
+        self.used.write().unwrap_or_else(PoisonError::into_inner).add(state)?;
         self.has_secrets.fetch_or(state.schema.has_secrets(), Ordering::Relaxed);
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! The flow from cookie to store and back, in this process.
 
 mod acknowledging;
+mod alone;
 mod bad_input;
+mod canaries;
+mod beginning;
 mod corners;
 mod csrf;
 pub(crate) mod devices;
@@ -10,6 +13,7 @@ mod edge;
 mod events;
 mod extract;
 mod floods;
+mod forged;
 mod handles;
 mod kept;
 mod keys;

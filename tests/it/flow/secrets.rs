@@ -139,7 +139,7 @@ async fn a_secret_is_sealed_in_the_store_and_plain_to_handlers() {
     assert_eq!(send(store.clone(), key(), ours, &mut jar, "").await.1, said.1);
     let stored = async || {
         let cells = records(&store).await[0].1.cells().to_vec();
-        cells.iter().map(|(key, cell)| format!("{key} {}\n", cell.to_text())).collect::<String>()
+        cells.iter().map(|(key, cell)| format!("{key} {}", cell.to_text())).collect::<Vec<_>>().join("\n")
     };
     let first = stored().await;
     assert!(first.contains("plain") && !first.contains("canary") && !first.contains("777001"), "{first}");
@@ -238,7 +238,7 @@ async fn a_field_becomes_secret_and_stops_being_so_with_any_deploy() {
         let (status, body) = send(store.clone(), key(), routes, &mut jar, words).await;
         assert_eq!(status, 200, "{words}");
         assert_eq!((is_sealed("vault.token").await, is_sealed("vault.note").await), (token, note), "{words}");
-        assert!(body.contains(if words == "" { "one" } else { "Some" }), "{body}");
+        assert!(body.contains(if words.is_empty() { "one" } else { "Some" }), "{body}");
     }
     let said = send(store.clone(), key(), others, &mut jar, "").await.1;
     assert_eq!(said, r#"None Some("three") [777001, 777001] "open""#);

@@ -6,6 +6,7 @@ use super::*;
 
 use crate::id::{key::Key, keys::Keys, random::Randomness};
 
+mod fuzzed;
 mod reading;
 
 const NAME: &str = "__Host-sid";

@@ -4,7 +4,7 @@ use actix_typed_session::SessionState;
 #[derive(SessionState)]
 #[session(version = 1)]
 struct Shop {
-    #[session(expires_after = "1 h")]
+    #[session(principal, expires_after = "12h")]
     user: Option<u64>,
 }
 
