@@ -4,6 +4,8 @@
 //! replay the corpora and a fixed number of changes; `FUZZ_SECONDS=600 cargo test --release --lib fuzz` goes on for that long with each
 //! target, from another seed, and puts what it finds into the corpus.
 
+#![allow(clippy::print_stderr)] // in a test this is how to tell
+
 use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -79,9 +81,12 @@ pub(crate) fn fuzz(name: &str, words: &[&[u8]], target: impl Fn(&[u8])) {
             std::panic::resume_unwind(panic);
         }
     };
-    inputs.iter().for_each(|input| run(input));
+    for input in &inputs {
+        run(input);
+    }
     let begun = Instant::now();
-    let seed = seconds.map_or(0, |_: u64| begun.elapsed().as_nanos() as u64 ^ u64::from(std::process::id()));
+    let seed = seconds
+        .map_or(0, |_: u64| u64::from(begun.elapsed().subsec_nanos()) << 32 | u64::from(std::process::id()));
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
     for nth in 0.. {
         let is_over =

@@ -1,8 +1,8 @@
 //! In: the options of each field. Out: a message for each option that contradicts the type of its field or another option.
 //!
 //! Never looks at names or versions.
-#![allow(clippy::ref_option)] // a slot is one thing, given or not
 
+use proc_macro2::Ident;
 use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use super::types::is_owned;
@@ -95,23 +95,25 @@ fn may_be_an_alias(ty: &Type) -> bool {
 }
 
 pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
-    fn at<T>(errors: &Errors, flag: &Slot<T>, why: &str) {
-        if let Some(Given { word, .. }) = flag {
-            errors.at(word, format!("a principal field cannot be `{word}`: {why}; remove one of the two"));
-        }
-    }
     if written.principal.is_none() {
         return;
     }
-    at(errors, &written.flash, "taking it would sign the user out");
-    at(errors, &written.lenient, "an unreadable value would look like a session that is signed out");
-    at(errors, &written.reset_on_sign_in, "signing in is what sets it");
-    at(errors, &written.secret, "the store finds a user's sessions by it, so it is stored in the clear");
-    at(
-        errors,
-        &written.expires_after,
-        "the session would still be the user's; bound its life with `Session::set_lifetime`",
-    );
+    let at = |word: Option<&Ident>, why: &str| {
+        if let Some(word) = word {
+            errors.at(word, format!("a principal field cannot be `{word}`: {why}; remove one of the two"));
+        }
+    };
+    at(word(&written.flash), "taking it would sign the user out");
+    at(word(&written.lenient), "an unreadable value would look like a session that is signed out");
+    at(word(&written.reset_on_sign_in), "signing in is what sets it");
+    at(word(&written.secret), "the store finds a user's sessions by it, so it is stored in the clear");
+    let why = "the session would still be the user's; bound its life with `Session::set_lifetime`";
+    at(word(&written.expires_after), why);
+}
+
+#[allow(clippy::ref_option)] // a `Slot` is passed as one thing
+fn word<T>(slot: &Slot<T>) -> Option<&Ident> {
+    slot.as_ref().map(|given| &given.word)
 }
 
 pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {

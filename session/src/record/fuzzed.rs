@@ -39,7 +39,9 @@ fn fuzz_records() {
         let cells: Vec<(&[u8], &[u8])> =
             parts.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
         let mut stored = StoredCells::with_capacity(cells.len());
-        cells.iter().for_each(|(key, cell)| stored.push(key, cell));
+        for (key, cell) in &cells {
+            stored.push(key, cell);
+        }
         let of_rows = stored.into_record(meta.clone());
         if let Ok(record) = &of_rows {
             check(record, &meta);

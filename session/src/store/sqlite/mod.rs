@@ -68,7 +68,7 @@ impl SessionStore for SqliteStore {
         let mut lease = self.0.writer.begin().await?;
         // Under the lock, as in `update`: waiting for it may have taken a while.
         let now = self.0.clock.now();
-        rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
+        let swept = rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
         let record = Record::create(new, now);
         let answer = if Rows::of(&mut lease, selector).any().await? {
             Created::Exists
@@ -81,6 +81,7 @@ impl SessionStore for SqliteStore {
             Created::TooMany
         };
         lease.commit().await?;
+        self.0.events.swept(swept);
         Ok(answer)
     }
 

@@ -33,7 +33,7 @@ fn fuzz_cookie_headers() {
         for (at, id) in reading.ids.iter().enumerate() {
             let text = id.to_cookie(&keys).into_bytes();
             assert!(input.windows(text.len()).any(|window| window == text), "an id that nobody sent");
-            assert!(!reading.ids[..at].contains(id), "an id twice");
+            assert!(!reading.ids.iter().take(at).any(|other| other == id), "an id twice");
         }
     });
 }
