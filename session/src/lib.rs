@@ -60,6 +60,7 @@
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
 //! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, and [`CsrfForm`] |
 //! | handle errors | [`ErrorKind`] |
+//! | be told of sign-ins, ends and failures, and count them | [`Event`], [`Observer`], feature `metrics` |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | choose a store | [`store`], [`store::connect`] |
@@ -89,6 +90,7 @@
 //! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: the conformance suite for stores, a clock that tests can move, and chosen random bytes. For `[dev-dependencies]`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -96,6 +98,7 @@
 pub mod id;
 pub mod record;
 mod sparse;
+mod events;
 pub mod store;
 mod error;
 mod schema;
@@ -122,6 +125,7 @@ pub use actix_typed_session_value::SessionShape;
 pub use self::{
     commit::arrival::Arrived,
     error::{Error, ErrorKind},
+    events::event::{Event, Observer, StoreCall},
     handle::{
         devices::{SessionInfo, SessionsPage},
         into_field::IntoField,
@@ -156,3 +160,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/changing-a-schema.md")]
 struct Guide;
+
+/// The code blocks of the page on events are doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/events.md")]
+struct Page;

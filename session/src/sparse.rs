@@ -51,10 +51,7 @@ impl Sparse {
 /// The kinds of lines that requests to one application can cause.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    pub(crate) ambiguous: Sparse,
     pub(crate) too_many: Sparse,
-    /// Cells and sections that cannot be read.
-    pub(crate) unreadable: Sparse,
     /// What a handler did that cannot be saved.
     pub(crate) unsaved: Sparse,
     /// Responses that are errors of the session.
@@ -65,8 +62,6 @@ pub(crate) struct Lines {
     pub(crate) cross_origin: Sparse,
     /// Whether it was told that a `Secure` cookie went out over plain HTTP.
     pub(crate) plain_http: AtomicBool,
-    /// Logouts that the store did not confirm.
-    pub(crate) unconfirmed: Sparse,
 }
 
 #[cfg(test)]

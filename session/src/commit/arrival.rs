@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::{
     error::ErrorKind,
-    id::session_id::SessionId,
+    events::event::Event,
+    id::{public::PublicId, session_id::SessionId},
     record::{apply::Record, meta::Meta, time::Timestamp},
     section::{patch::Place, view::View},
     store::contract::Loaded,
@@ -66,6 +67,20 @@ impl Arrival {
             Self::Live(..) | Self::Displaced { .. } => Arrived::Live,
             Self::Superseded(..) => Arrived::Superseded,
             Self::Unreadable(_) => Arrived::Unreadable,
+        }
+    }
+
+    /// What to tell of it. A record that cannot be read has been told of by whoever read it, and so has a logout that is owed.
+    pub(crate) fn event(&self, ids: &[SessionId]) -> Option<Event<'static>> {
+        let public = |id: &SessionId| PublicId::of(id.selector);
+        match self {
+            Self::Nobody | Self::Ended => ids.first().map(|id| Event::Expired { id: public(id) }),
+            Self::Ambiguous(ids) => {
+                Some(Event::Ambiguous { count: ids.len().try_into().unwrap_or(u64::MAX) })
+            }
+            Self::Live(id, _) | Self::Displaced { id, .. } => Some(Event::Loaded { id: public(id) }),
+            Self::Superseded(id, _) => Some(Event::Superseded { id: public(id) }),
+            Self::Unconfirmed(_) | Self::Unreadable(_) => None,
         }
     }
 

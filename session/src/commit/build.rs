@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    events::event::Event,
     id::{
+        public::PublicId,
         random::{NoRandomness, Randomness},
         session_id::SessionId,
     },
@@ -139,6 +141,20 @@ impl Attempt {
             self.change = Rc::new(change);
             self.upgraded.extend(upgrades.upgraded);
         }
+    }
+
+    /// What to tell once the change is stored; `purged` if the request asked for the end of the session that it was made for.
+    pub(super) fn events(&self, purged: bool) -> impl Iterator<Item = Event<'static>> + use<> {
+        let (id, change) = (PublicId::of(self.id.selector), &*self.change);
+        let leaves_user = change.anew && self.on.record.meta().principal.is_some();
+        [
+            (leaves_user, Event::SignedOut { id }),
+            (purged, Event::Purged { id }),
+            (change.renewal.is_some(), Event::Renewed { id }),
+            (change.authenticated, Event::SignedIn { id }),
+        ]
+        .into_iter()
+        .filter_map(|(happened, event)| happened.then_some(event))
     }
 
     /// What the session is after the change was stored as `revision`.

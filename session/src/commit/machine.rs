@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    id::session_id::SessionId,
+    events::event::Event,
+    id::{public::PublicId, session_id::SessionId},
     record::{
         apply::Record,
         change::{Change, NewRecord},
@@ -40,6 +41,8 @@ pub(crate) struct Commit<'a> {
     rules: &'a Rules,
     stage: Stage,
     conflicts: u32,
+    /// What has happened and was not told yet.
+    events: Vec<Event<'static>>,
     /// The session that the request met has been deleted, and another one is being created.
     has_ended: bool,
 }
@@ -69,7 +72,7 @@ enum Stage {
 
 impl<'a> Commit<'a> {
     pub(crate) fn new(request: Request, rules: &'a Rules) -> Self {
-        Self { request, rules, stage: Stage::Idle, conflicts: 0, has_ended: false }
+        Self { request, rules, stage: Stage::Idle, conflicts: 0, events: Vec::new(), has_ended: false }
     }
 
     /// Whether the commit depends on cells that were read. Such commits of one session had better take turns.
@@ -83,6 +86,11 @@ impl<'a> Commit<'a> {
             (Stage::Touch, Arrival::Live(_, loaded)) => Some(loaded.record.meta().touched),
             _ => None,
         }
+    }
+
+    /// What has happened since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<Event<'static>> {
+        std::mem::take(&mut self.events)
     }
 
     /// The first thing to do.
@@ -109,8 +117,9 @@ impl<'a> Commit<'a> {
     /// What to do after [`Next::Wait`]: send the update that it held back.
     pub(crate) fn waited(&mut self, elapsed: Duration) -> Next {
         match &self.stage {
-            Stage::Update(_) if elapsed >= self.rules.deadline => {
-                Next::fail(Error::new(ErrorKind::Contended))
+            Stage::Update(attempt) if elapsed >= self.rules.deadline => {
+                let id = attempt.id;
+                Next::fail(self.contended(id))
             }
             Stage::Update(attempt) => Next::Update(attempt.id.selector, attempt.change.clone()),
             _ => Next::fail(Error::new(ErrorKind::StoreUnavailable)),
@@ -173,7 +182,7 @@ impl<'a> Commit<'a> {
                 Ok(self.ended(id, &purged, because, &updated))
             }
             (Stage::Create { id, new, .. }, Answer::Created(Created::Created, now)) => {
-                Ok(Self::created(id, &new, now))
+                Ok(self.created(id, &new, now))
             }
             (Stage::Create { new, mints, .. }, Answer::Created(Created::Exists, _)) => {
                 self.create_again(new, mints)
@@ -181,12 +190,14 @@ impl<'a> Commit<'a> {
             (Stage::Create { .. }, Answer::Created(Created::TooMany, _)) => {
                 Err(Error::new(ErrorKind::TooManySessions))
             }
-            (Stage::Delete { then: Some(then), .. }, Answer::Deleted) => {
+            (Stage::Delete { id, then: Some(then) }, Answer::Deleted) => {
+                self.tell_of_end(id);
                 let (stage, next) = *then;
                 (self.stage, self.has_ended) = (stage, true);
                 Ok(next)
             }
-            (Stage::Delete { then: None, .. }, Answer::Deleted) => {
+            (Stage::Delete { id, then: None }, Answer::Deleted) => {
+                self.tell_of_end(id);
                 Ok(Next::Finish(Finish::stored(CookieAction::Remove, After::Nobody)))
             }
             // An answer to another question: the shell is broken, and nothing more must be written.
@@ -210,6 +221,17 @@ impl<'a> Commit<'a> {
         };
         // The cookie stays: without it the browser could not ask again.
         Next::Finish(Finish { result: Err(error.into()), cookie: CookieAction::Keep, after })
+    }
+
+    /// The store has confirmed the end of a session that the request met.
+    fn tell_of_end(&mut self, id: SessionId) {
+        let public = PublicId::of(id.selector);
+        let had_user =
+            self.request.arrival.base().record.is_some_and(|record| record.meta().principal.is_some());
+        if had_user {
+            self.events.push(Event::SignedOut { id: public });
+        }
+        self.events.push(Event::Purged { id: public });
     }
 
     // ── deleting ──
@@ -263,6 +285,7 @@ impl<'a> Commit<'a> {
             }
             Updated::Done { .. } | Updated::Gone | Updated::TooMany => {
                 self.has_ended = true;
+                self.tell_of_end(id);
                 Next::fail(because)
             }
         }
@@ -351,10 +374,18 @@ impl<'a> Commit<'a> {
         Ok(update)
     }
 
+    /// Other requests were faster until the deadline.
+    fn contended(&mut self, id: SessionId) -> Error {
+        self.events.push(Event::Contended { id: PublicId::of(id.selector) });
+        Error::new(ErrorKind::Contended)
+    }
+
     fn updated(&mut self, attempt: Attempt, updated: Updated, elapsed: Duration) -> Result<Next, Error> {
         match updated {
             Updated::Done { revision } => {
                 attempt.upgraded.iter().for_each(Upgraded::tell);
+                let ended = self.ends(&attempt);
+                self.events.extend(attempt.events(ended));
                 let cookie = attempt.cookie.clone();
                 let after = attempt.stored_as(revision, &self.request);
                 Ok(Next::Finish(Finish::stored(cookie, after)))
@@ -362,7 +393,10 @@ impl<'a> Commit<'a> {
             // A sign-in never fails because of a race: it opens a session of its own.
             Updated::Gone if self.request.local.signs_in_from_nobody() => self.create_from_replay(),
             Updated::Gone => Ok(Next::Finish(Finish::gone())),
-            Updated::Conflict(current) => self.rebase(current, elapsed),
+            Updated::Conflict(current) => {
+                self.events.push(Event::Conflict { id: PublicId::of(attempt.id.selector) });
+                self.rebase(attempt.id, current, elapsed)
+            }
             Updated::TooMany if self.ends(&attempt) => {
                 Ok(self.end(attempt.id, attempt.on, Error::new(ErrorKind::TooManySessions)))
             }
@@ -371,7 +405,7 @@ impl<'a> Commit<'a> {
     }
 
     /// Another request was faster: plays the operations on the record that the store answered with.
-    fn rebase(&mut self, current: Loaded, elapsed: Duration) -> Result<Next, Error> {
+    fn rebase(&mut self, tried: SessionId, current: Loaded, elapsed: Duration) -> Result<Next, Error> {
         if let Arrival::Live(id, _) = self.request.arrival
             && self.request.local.purges()
             && self.successor(id, &current).is_none()
@@ -379,7 +413,7 @@ impl<'a> Commit<'a> {
             return self.delete(&[id]);
         }
         if elapsed >= self.rules.deadline {
-            return Err(Error::new(ErrorKind::Contended));
+            return Err(self.contended(tried));
         }
         let (id, loaded) = match self.request.arrival.clone() {
             Arrival::Live(id, loaded) => (id, loaded),
@@ -475,7 +509,12 @@ impl<'a> Commit<'a> {
         Ok(Next::Create(id.selector, new))
     }
 
-    fn created(id: SessionId, new: &NewRecord, now: Timestamp) -> Next {
+    fn created(&mut self, id: SessionId, new: &NewRecord, now: Timestamp) -> Next {
+        let public = PublicId::of(id.selector);
+        self.events.push(Event::Created { id: public });
+        if new.authenticated {
+            self.events.push(Event::SignedIn { id: public });
+        }
         let cookie = CookieAction::set(id, new.limits, new.persistent);
         let created = Stored { id, shown: Loaded::new(Record::create(new, now), now) };
         Next::Finish(Finish::stored(cookie, After::Stored(created)))

@@ -2,12 +2,13 @@
 //!
 //! In: calls of a handler. Out: a list, or sessions that have ended when the call returns. Never: anything that opens a session.
 
-use std::{future::Future, panic::Location, sync::Arc};
+use std::{future::Future, panic::Location, sync::Arc, time::Instant};
 
 use super::session::Session;
 use crate::{
     commit::operation::Operation,
     error::{Error, ErrorKind},
+    events::event::Event,
     id::public::PublicId,
     record::time::Timestamp,
     store::{bounded::BoundedStore, index::Listed},
@@ -188,11 +189,10 @@ impl Session {
                 visit.perform(Operation::Purge, at);
                 return Ok(());
             }
-            Ok(visit
-                .shared()
-                .store
-                .delete(std::time::Instant::now(), &id.selector(), Some(&principal))
-                .await?)
+            let shared = visit.shared();
+            shared.store.delete(Instant::now(), &id.selector(), Some(&principal)).await?;
+            shared.events.tell(Event::Revoked { id });
+            Ok(())
         })
     }
 
@@ -209,7 +209,9 @@ impl Session {
             let Some(principal) = signed_in else { return Ok(0) };
             visit.still_has_session().await?;
             let current = current.map(PublicId::selector);
-            Ok(index.delete_all(&principal, current.as_ref()).await?)
+            let count = index.delete_all(&principal, current.as_ref()).await?;
+            visit.shared().events.tell(Event::RevokedAll { count });
+            Ok(count)
         })
     }
 
@@ -227,9 +229,10 @@ impl Session {
             let index = index(&visit)?;
             let Some(principal) = signed_in else { return Ok(0) };
             visit.still_has_session().await?;
-            let ended = index.delete_all(&principal, None).await?;
+            let count = index.delete_all(&principal, None).await?;
+            visit.shared().events.tell(Event::RevokedAll { count });
             visit.perform(Operation::Purge, at);
-            Ok(ended)
+            Ok(count)
         })
     }
 }

@@ -93,9 +93,9 @@ impl<T: SessionState> Tracked<T> {
     pub(crate) fn open(visit: Rc<Visit>) -> Result<Self, Error> {
         visit.register(named::<T>())?;
         let stamp = Cell::new(Some(visit.stamp(T::schema())));
-        // The first read tells the log what cannot be read; later ones would repeat it.
-        let lines = &visit.shared().lines.unreadable;
-        let (value, texts) = visit.read(|seen| read(seen.reader(T::schema()).logged(lines)))?;
+        // The first read tells what cannot be read; later ones would repeat it.
+        let events = &visit.shared().events;
+        let (value, texts) = visit.read(|seen| read(seen.reader(T::schema()).told(events)))?;
         Ok(Self { visit, states: States::new(State { value, texts, stamp }) })
     }
 

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     commit::exchange::Rules,
+    events::Events,
     id::keys::{Key, KeyRing, Succession},
     record::change::MaxSessions,
     store::{bounded::BoundedStore, contract::SessionStore},
@@ -148,8 +149,13 @@ impl SessionMiddlewareBuilder {
             succession: Succession::new(&self.key),
         };
         let csrf = carrier.is_ambient().then(|| KeyRing::for_csrf(carrier.name(), &self.key, &self.retired));
-        let mut shared =
-            Shared::new(BoundedStore::new(self.store, self.deadlines), rules, csrf, self.schemas);
+        let events = Events::default();
+        if let Some(observer) = self.observer {
+            self.store.observed_by(observer.clone());
+            events.observed_by(observer);
+        }
+        let store = BoundedStore::new(self.store, self.deadlines, events.clone());
+        let mut shared = Shared::new(store, rules, csrf, self.schemas, events);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
         let keys = KeyRing::new(&carrier.purpose(), &self.key, &self.retired);
         let site = Site {

@@ -12,6 +12,7 @@ use super::{
     site::Manners,
 };
 use crate::{
+    events::event::Observer,
     id::{keys::Key, random::Randomness},
     record::{change::WhenFull, time::Limits},
     schema::schemas::Schemas,
@@ -67,6 +68,7 @@ pub struct SessionMiddlewareBuilder {
     pub(super) deadlines: Deadlines,
     pub(super) eager: bool,
     pub(super) sign_in_page: Option<String>,
+    pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) random: Randomness,
     pub(super) schemas: Schemas,
 }
@@ -91,6 +93,7 @@ impl SessionMiddlewareBuilder {
             deadlines: Deadlines { load: LOAD, save: SAVE },
             eager: false,
             sign_in_page: None,
+            observer: None,
             random: Randomness::System,
             schemas: Schemas::default(),
         }
@@ -351,6 +354,15 @@ impl SessionMiddlewareBuilder {
     /// The page is not told where the visitor came from: an address in a query is what attackers put there. Keep it in the session.
     pub fn sign_in_page(mut self, page: impl Into<String>) -> Self {
         self.sign_in_page = Some(page.into());
+        self
+    }
+
+    /// Tells `observer` of every [`Event`](crate::Event): sessions that begin, are renewed, end or expire, sign-ins, conflicts, failures
+    /// of the store. The store tells it what it removes by itself; a store that several middlewares share keeps to the first observer.
+    ///
+    /// [`Observer`] has an example. The log has the events without one, and the feature `metrics` counts them.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 

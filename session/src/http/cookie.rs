@@ -270,6 +270,8 @@ pub(crate) struct Reading {
     pub(crate) ids: Vec<SessionId>,
     /// Whether there were more values than a browser has reason to send.
     pub(crate) is_flooded: bool,
+    /// How many values of an id's length are not ones that our keys made.
+    pub(crate) tampered: u64,
 }
 
 /// Reads the session ids of a request.
@@ -302,7 +304,8 @@ pub(super) fn decide<'a>(values: impl Iterator<Item = &'a [u8]>, keys: &KeyRing)
         }
         match SessionId::from_cookie(value, keys) {
             Some(id) if !reading.ids.contains(&id) => reading.ids.push(id),
-            _ => {}
+            Some(_) => {}
+            None => reading.tampered += 1,
         }
     }
     reading

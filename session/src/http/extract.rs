@@ -100,8 +100,8 @@ pub(super) fn load(
     if is_for_later(request) {
         visit.keep_flashes();
     }
-    let (visit, ids) = (visit.clone(), site.session_ids(request.headers()));
-    async move { visit.load(ids).await }
+    let (visit, brought) = (visit.clone(), site.brought(request.headers()));
+    async move { visit.load(brought).await }
 }
 
 /// Whether the browser asks for the head alone, or for a page that the visitor may never look at.

@@ -20,9 +20,9 @@ use super::{
 use crate::{
     commit::exchange::CookieAction,
     error::{Error, ErrorKind},
-    id::{keys::KeyRing, session_id::SessionId},
+    id::keys::KeyRing,
     sparse::Lines,
-    visit::visit::Visit,
+    visit::{lookup::Brought, visit::Visit},
 };
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -57,8 +57,8 @@ pub(crate) struct Said {
 }
 
 impl Site {
-    /// The ids of the request that our keys made, in the client's order.
-    pub(crate) fn session_ids(&self, headers: &HeaderMap) -> Vec<SessionId> {
+    /// What the request brings: the ids that our keys made, in the client's order.
+    pub(crate) fn brought(&self, headers: &HeaderMap) -> Brought {
         let reading = self.carrier.read(headers, &self.keys);
         if reading.is_flooded
             && let Some(left_out) = self.lines.too_many.due()
@@ -68,7 +68,7 @@ impl Site {
                 "a request carries too many session cookies; those beyond the first few are not looked up"
             );
         }
-        reading.ids
+        Brought { ids: reading.ids, tampered: reading.tampered }
     }
 
     /// Fails if a page of another site sent the request and it may change something. Pages can make a browser send its cookies along,

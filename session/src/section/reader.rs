@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    events::{Events, event::Event},
     record::{
         apply::Record,
         cell::{Cell, WireKey},
@@ -26,7 +27,6 @@ use crate::{
         group::{Group, Slot},
         values::Failed,
     },
-    sparse::Sparse,
 };
 
 /// Reads the fields of one section, in the order of the schema. Generated code calls it once per field.
@@ -55,11 +55,11 @@ pub(crate) type Texts = Vec<Option<Json>>;
 
 /// What happens when a field cannot be read.
 enum Mode<'a> {
-    /// Reading fails, or goes on with the default where the field is `lenient`. Nothing is logged: the same section is read again
+    /// Reading fails, or goes on with the default where the field is `lenient`. Nothing is told: the same section is read again
     /// and again in one request.
     Quiet,
-    /// The same, with a line in the log.
-    Logged(&'a Sparse),
+    /// The same, and it is told.
+    Told(&'a Events),
     /// Reading goes on with the default, and the problem is kept.
     Collected(Vec<CellError>),
 }
@@ -96,18 +96,16 @@ impl<'a> View<'a> {
 }
 
 impl<'a> SectionReader<'a> {
-    /// Logs what cannot be read.
-    pub(crate) fn logged(self, lines: &'a Sparse) -> Self {
-        Self { mode: Mode::Logged(lines), ..self }
+    /// Tells of what cannot be read.
+    pub(crate) fn told(self, events: &'a Events) -> Self {
+        Self { mode: Mode::Told(events), ..self }
     }
 
     /// Fails if this binary is too old to read the section.
     pub(crate) fn check_gate(&self) -> Result<(), Error> {
         self.view.check_gate(self.schema).map_err(|too_new| {
-            if let Mode::Logged(lines) = &self.mode
-                && let Some(left_out) = lines.due()
-            {
-                too_new.tell(self.schema, left_out);
+            if let Mode::Told(events) = &self.mode {
+                events.tell(too_new.event(self.schema));
             }
             too_new.error(self.schema)
         })
@@ -235,25 +233,16 @@ impl<'a> SectionReader<'a> {
     fn unreadable(&mut self, field: &Field, error: CellError) {
         match &mut self.mode {
             Mode::Collected(problems) => return problems.push(error),
-            Mode::Logged(lines) => {
-                if let Some(left_out) = lines.due() {
-                    tell(field, error, left_out);
-                }
-            }
+            Mode::Told(events) => events.tell(Event::UnreadableField {
+                field: error.wire_key(),
+                is_lenient: field.is_lenient(),
+                error: &error,
+            }),
             Mode::Quiet => {}
         }
         if !field.is_lenient() {
             self.failed = Some(error);
         }
-    }
-}
-
-fn tell(field: &Field, error: CellError, left_out: u64) {
-    let wire_key = error.wire_key();
-    if field.is_lenient() {
-        tracing::warn!(event = "cell_unreadable", field = wire_key, %error, left_out, "a session field reads as its default");
-    } else {
-        tracing::error!(event = "cell_unreadable", field = wire_key, %error, left_out, "a session field cannot be read");
     }
 }
 

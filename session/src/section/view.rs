@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Error, ErrorKind},
+    events::event::Event,
     record::{apply::Record, cell::Cell, time::Timestamp},
     schema::{
         describe::{Field, Schema},
@@ -90,15 +91,8 @@ pub(crate) struct TooNew {
 
 impl TooNew {
     /// The event for those who watch a deploy.
-    pub(super) fn tell(self, schema: &Schema, left_out: u64) {
-        tracing::warn!(
-            event = "schema_too_new",
-            schema = schema.name(),
-            version = schema.version(),
-            needed = self.needed,
-            left_out,
-            "a session needs a later version of its schema"
-        );
+    pub(super) fn event(self, schema: &Schema) -> Event<'static> {
+        Event::TooNew { schema: schema.name(), version: schema.version(), needed: self.needed }
     }
 
     /// The error for the request.

@@ -12,6 +12,7 @@ use super::{
     scan::{Cursor, Scan, Scanned},
 };
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         change::{Change, NewRecord},
@@ -26,6 +27,7 @@ pub(super) trait DynStore: Send + Sync {
     fn dyn_update<'a>(&'a self, selector: &'a Selector, change: &'a Change) -> Boxed<'a, Updated>;
     fn dyn_delete<'a>(&'a self, selector: &'a Selector, only_if: Option<&'a Principal>) -> Boxed<'a, ()>;
     fn dyn_health(&self) -> Boxed<'_, ()>;
+    fn dyn_observed_by(&self, observer: Arc<dyn Observer>);
     fn dyn_abilities(&self) -> Abilities<'_>;
 }
 
@@ -48,6 +50,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn dyn_health(&self) -> Boxed<'_, ()> {
         Box::pin(self.health())
+    }
+
+    fn dyn_observed_by(&self, observer: Arc<dyn Observer>) {
+        self.observed_by(observer);
     }
 
     fn dyn_abilities(&self) -> Abilities<'_> {
@@ -102,6 +108,10 @@ impl SessionStore for AnyStore {
 
     async fn health(&self) -> Result<(), StoreError> {
         self.0.dyn_health().await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.dyn_observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {

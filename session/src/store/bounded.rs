@@ -20,7 +20,11 @@ use super::{
     index::{Listed, Page},
 };
 use crate::{
-    id::public::Selector,
+    events::{
+        Events,
+        event::{Event, StoreCall},
+    },
+    id::public::{PublicId, Selector},
     record::{
         change::{Change, NewRecord},
         meta::Principal,
@@ -39,6 +43,7 @@ pub(crate) struct Deadlines {
 pub(crate) struct BoundedStore {
     store: AnyStore,
     deadlines: Deadlines,
+    events: Events,
     /// One breaker each, because a store may serve reads while it refuses writes.
     breakers: Arc<Breakers>,
 }
@@ -50,9 +55,9 @@ struct Breakers {
 }
 
 impl BoundedStore {
-    pub(crate) fn new(store: AnyStore, deadlines: Deadlines) -> Self {
+    pub(crate) fn new(store: AnyStore, deadlines: Deadlines, events: Events) -> Self {
         let breakers = Breakers { loads: Breaker::new("loads"), writes: Breaker::new("writes") };
-        Self { store, deadlines, breakers: Arc::new(breakers) }
+        Self { store, deadlines, events, breakers: Arc::new(breakers) }
     }
 
     /// Whether it answers no calls at the moment; that has been told.
@@ -77,7 +82,7 @@ impl BoundedStore {
                 answer => answer,
             }
         };
-        self.breakers.loads.ask(tried).await
+        self.told(StoreCall::Load, Some(selector), self.breakers.loads.ask(tried)).await
     }
 
     /// Creates a record. All writes of a commit share one deadline, which counts from `begun`.
@@ -88,7 +93,7 @@ impl BoundedStore {
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
         let call = || self.write(begun, self.store.as_dyn().dyn_create(selector, new));
-        self.breakers.writes.ask(call).await
+        self.told(StoreCall::Create, Some(selector), self.breakers.writes.ask(call)).await
     }
 
     pub(crate) async fn update(
@@ -98,7 +103,7 @@ impl BoundedStore {
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let call = || self.write(begun, self.store.as_dyn().dyn_update(selector, change));
-        self.breakers.writes.ask(call).await
+        self.told(StoreCall::Update, Some(selector), self.breakers.writes.ask(call)).await
     }
 
     pub(crate) async fn delete(
@@ -108,7 +113,8 @@ impl BoundedStore {
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
         let delete = || self.write(begun, self.store.as_dyn().dyn_delete(selector, only_if));
-        self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete)).await
+        let asked = self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete));
+        self.told(StoreCall::Delete, Some(selector), asked).await
     }
 
     /// A write that has no answer in time may have been stored, so its outcome is unknown.
@@ -144,7 +150,8 @@ impl BoundedStore {
     async fn look<'a, T>(&'a self, call: impl Fn() -> Boxed<'a, T>) -> Result<T, StoreError> {
         let begun = Instant::now();
         let look = || within(begun, self.deadlines.load, call(), StoreErrorKind::Unavailable);
-        self.breakers.loads.ask(|| twice(begun, self.deadlines.load, look)).await
+        let asked = self.breakers.loads.ask(|| twice(begun, self.deadlines.load, look));
+        self.told(StoreCall::List, None, asked).await
     }
 
     pub(crate) async fn delete_all(
@@ -155,7 +162,32 @@ impl BoundedStore {
         let (begun, abilities) = (Instant::now(), self.store.abilities());
         let delete =
             || self.write(begun, Box::pin(async move { abilities.delete_all(principal, except).await }));
-        self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete)).await
+        let asked = self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete));
+        self.told(StoreCall::DeleteAll, None, asked).await
+    }
+
+    /// Tells how the store answered `call`, which is about the session of `selector`.
+    async fn told<T>(
+        &self,
+        call: StoreCall,
+        selector: Option<&Selector>,
+        asked: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let begun = self.events.are_measured().then(Instant::now);
+        let answer = asked.await;
+        let took = begun.map(|begun| begun.elapsed());
+        match (&answer, selector, took) {
+            (Ok(_), _, Some(took)) => self.events.tell(Event::StoreAnswered { call, took }),
+            (Ok(_), _, None) => {}
+            (Err(error), Some(selector), _) if error.is_unreadable() => {
+                self.events.tell(Event::Unreadable { id: PublicId::of(*selector) });
+            }
+            // Nobody reads a time that was not taken.
+            (Err(error), ..) => {
+                self.events.tell(Event::StoreFailed { call, took: took.unwrap_or_default(), error });
+            }
+        }
+        answer
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     error::{StoreError, StoreErrorKind},
 };
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         apply::Record,
@@ -152,6 +153,12 @@ pub trait SessionStore: Send + Sync + 'static {
         }
     }
 
+    /// Tells `observer` from now on of what the store does by itself, which is [`Event::Swept`](crate::Event::Swept). The builder calls it with its
+    /// [`observer`](crate::SessionMiddlewareBuilder::observer); a store may keep to the first one. The default tells nothing.
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        drop(observer);
+    }
+
     /// What this store can do beyond the methods above. The default is nothing.
     ///
     /// A store that is a [`PrincipalIndex`](super::PrincipalIndex) and a [`Scan`](super::Scan) answers
@@ -180,6 +187,10 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     async fn health(&self) -> Result<(), StoreError> {
         (**self).health().await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        (**self).observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -111,11 +111,7 @@ where
     let mut failures = 0_u32;
     loop {
         time::sleep(pause(every, failures)).await;
-        let (swept, result) = sweep_all(&sweep).await;
-        if swept > 0 {
-            tracing::debug!(swept, "removed expired sessions");
-        }
-        match result {
+        match sweep_all(&sweep).await {
             Ok(()) if failures == 0 => {}
             Ok(()) => {
                 tracing::info!(failures, "expired sessions are being removed again");
@@ -131,24 +127,15 @@ where
     }
 }
 
-/// Sweeps until nothing is left; returns how many records were removed, even if an error came in between.
-async fn sweep_all<F>(sweep: &impl Fn(u32) -> F) -> (u64, Result<(), StoreError>)
+/// Sweeps until nothing is left.
+async fn sweep_all<F>(sweep: &impl Fn(u32) -> F) -> Result<(), StoreError>
 where
     F: Future<Output = Result<u32, StoreError>>,
 {
-    let mut all = 0;
-    loop {
-        match sweep(BATCH).await {
-            Ok(swept) => {
-                all += u64::from(swept);
-                if swept < BATCH {
-                    return (all, Ok(()));
-                }
-            }
-            Err(error) => return (all, Err(error)),
-        }
+    while sweep(BATCH).await? >= BATCH {
         time::sleep(BREATH).await;
     }
+    Ok(())
 }
 
 /// The pause before the next sweep. It doubles with every failure, and is jittered so that nodes that started together do not sweep together.

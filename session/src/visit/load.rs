@@ -7,11 +7,11 @@ use std::time::Instant;
 use futures_util::future::FutureExt;
 
 use super::{
-    lookup::{Loading, LookedUp, look_up},
+    lookup::{Brought, Loading, LookedUp, look_up},
     run_to_end::spawn,
     visit::Visit,
 };
-use crate::{commit::arrival::still_has, error::Error, id::session_id::SessionId};
+use crate::{commit::arrival::still_has, error::Error, events::event::Event};
 
 impl Visit {
     /// Whether anybody looked at the session: the response then varies by cookie.
@@ -27,13 +27,17 @@ impl Visit {
         }
     }
 
-    /// Loads the session that one of `ids` opens. All callers of one request share one load, and whoever waits for it drives it.
-    pub(crate) async fn load(&self, ids: Vec<SessionId>) -> Result<(), Error> {
+    /// Loads the session that one of the ids opens. All callers of one request share one load, and whoever waits for it drives it.
+    pub(crate) async fn load(&self, brought: Brought) -> Result<(), Error> {
         let begun = match &*self.loading.borrow() {
             Loading::Done(loaded) => return loaded.clone(),
             Loading::UnderWay(load) => Some(load.clone()),
             Loading::NotBegun => None,
         };
+        let Brought { ids, tampered: count } = brought;
+        if count > 0 && begun.is_none() {
+            self.shared.events.tell(Event::Tampered { count });
+        }
         let load = match begun {
             Some(load) => load,
             None if ids.is_empty() => return self.has_loaded((None, Ok(()))),

@@ -13,6 +13,14 @@ use crate::{
     id::session_id::SessionId,
 };
 
+/// What a request brings to find its session by.
+pub(crate) struct Brought {
+    /// The ids that our keys made.
+    pub(crate) ids: Vec<SessionId>,
+    /// How much else of an id's length it brings.
+    pub(crate) tampered: u64,
+}
+
 /// How far the load is.
 #[derive(Default)]
 pub(super) enum Loading {
@@ -28,7 +36,7 @@ pub(super) type LookedUp = (Option<Arrival>, Result<(), Error>);
 /// Looks up each of `ids`; all share one deadline.
 pub(super) async fn look_up(shared: Rc<Shared>, ids: Vec<SessionId>) -> LookedUp {
     let (begun, mut met, mut damage) = (Instant::now(), Vec::with_capacity(ids.len()), None);
-    for id in ids {
+    for id in ids.iter().copied() {
         if shared.unconfirmed.holds(&id.selector) {
             met.push(Arrival::Unconfirmed(id));
             continue;
@@ -45,10 +53,8 @@ pub(super) async fn look_up(shared: Rc<Shared>, ids: Vec<SessionId>) -> LookedUp
         }
     }
     let arrival = Arrival::among(met);
-    if arrival.hides_sessions()
-        && let Some(left_out) = shared.lines.ambiguous.due()
-    {
-        tracing::warn!(left_out, "a request carries the cookies of several live sessions; none is used");
+    if let Some(event) = arrival.event(&ids) {
+        shared.events.tell(event);
     }
     let loaded = damage.filter(|_| matches!(arrival, Arrival::Unreadable(_))).map_or(Ok(()), Err);
     (Some(arrival), loaded)

@@ -19,7 +19,7 @@ pub(crate) mod turns;
 pub(crate) mod touches;
 mod ongoing;
 pub(crate) mod shared;
-mod lookup;
+pub(crate) mod lookup;
 pub(crate) mod run_to_end;
 #[allow(clippy::module_inception)] // named by the type that the folder is about
 pub(crate) mod visit;

@@ -18,7 +18,8 @@ use crate::{
         operation::Recorded,
     },
     error::Error,
-    id::session_id::SessionId,
+    events::event::Event,
+    id::{public::PublicId, session_id::SessionId},
 };
 
 impl Visit {
@@ -85,14 +86,17 @@ impl Visit {
         loop {
             let answer = match next {
                 Next::Finish(finish) => {
-                    if let After::Unconfirmed(id) = finish.after {
-                        shared.unconfirmed.add(id.selector, &shared.lines.unconfirmed);
+                    if let After::Unconfirmed(id) = finish.after
+                        && shared.unconfirmed.add(id.selector)
+                    {
+                        shared.events.tell(Event::Unconfirmed { id: PublicId::of(id.selector) });
                     }
                     return finish;
                 }
                 Next::Wait(longest) => {
                     tokio::time::sleep(shared.jitter(longest)).await;
                     next = commit.waited(begun.elapsed());
+                    commit.take_events().into_iter().for_each(|event| shared.events.tell(event));
                     continue;
                 }
                 Next::Create(selector, new) => {
@@ -122,6 +126,7 @@ impl Visit {
                 }
             };
             next = self.replaying(|| commit.answered(answer, begun.elapsed()));
+            commit.take_events().into_iter().for_each(|event| shared.events.tell(event));
         }
     }
 

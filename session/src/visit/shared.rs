@@ -11,6 +11,7 @@ use super::{ongoing::Ongoing, touches::Touches, turns::Turns, unconfirmed::Uncon
 use crate::{
     commit::exchange::Rules,
     error::{Error, ErrorKind},
+    events::Events,
     id::keys::KeyRing,
     record::meta::Principal,
     schema::schemas::{Named, SchemaError, Schemas},
@@ -32,10 +33,17 @@ pub(crate) struct Shared {
     pub(crate) touches: Arc<Touches>,
     pub(crate) ongoing: Ongoing,
     pub(crate) lines: Arc<Lines>,
+    pub(crate) events: Events,
 }
 
 impl Shared {
-    pub(crate) fn new(store: BoundedStore, rules: Rules, csrf: Option<KeyRing>, schemas: Schemas) -> Self {
+    pub(crate) fn new(
+        store: BoundedStore,
+        rules: Rules,
+        csrf: Option<KeyRing>,
+        schemas: Schemas,
+        events: Events,
+    ) -> Self {
         Self {
             store,
             rules,
@@ -47,6 +55,7 @@ impl Shared {
             touches: Arc::default(),
             ongoing: Ongoing::default(),
             lines: Arc::default(),
+            events,
         }
     }
 

@@ -7,10 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    id::public::{PublicId, Selector},
-    sparse::Sparse,
-};
+use crate::id::public::Selector;
 
 /// At most this many are remembered; in a longer outage the oldest are forgotten.
 const MOST: usize = 1000;
@@ -31,22 +28,17 @@ impl Unconfirmed {
         self.selectors().contains(selector)
     }
 
-    pub(crate) fn add(&self, selector: Selector, lines: &Sparse) {
+    /// Adds a session; whether it was not among them.
+    pub(crate) fn add(&self, selector: Selector) -> bool {
         let mut selectors = self.selectors();
         if selectors.contains(&selector) {
-            return;
+            return false;
         }
         if selectors.len() >= MOST {
             selectors.pop_front();
         }
         selectors.push_back(selector);
-        if let Some(left_out) = lines.due() {
-            tracing::error!(
-                public_id = %PublicId::of(selector),
-                left_out,
-                "a session could not be ended; this process refuses it until it can"
-            );
-        }
+        true
     }
 
     pub(crate) fn confirm(&self, selector: &Selector) {

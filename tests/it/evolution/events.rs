@@ -9,7 +9,7 @@ use super::{
 };
 use crate::flow::logged::Logged;
 
-/// The events since the last call, as `event field`.
+/// The events of a deploy since the last call, as `event field`: those about a field or a schema.
 fn events(logged: &Logged) -> Vec<String> {
     let text = logged.take();
     assert!(!text.contains("canary"), "{text}");
@@ -19,7 +19,7 @@ fn events(logged: &Logged) -> Vec<String> {
     text.lines()
         .filter_map(|line| {
             let event = of(line, "event")?;
-            let about = of(line, "field").or_else(|| of(line, "schema")).unwrap_or_default();
+            let about = of(line, "field").or_else(|| of(line, "schema"))?;
             Some(format!("{event} {about}").replace('"', ""))
         })
         .collect()

@@ -1,7 +1,10 @@
 //! Cookies that this library did not make, sent over real HTTP/1, byte for byte. None of them reaches the store, sets or removes a
 //! cookie, or fills the log.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Instant,
+};
 
 use tracing::Level;
 
@@ -215,10 +218,10 @@ fn forged_cookies_neither_win_nor_hide_a_good_one_in_any_order() {
 }
 
 #[test]
-fn twenty_thousand_forged_cookies_make_no_store_call_and_no_log_line() {
+fn twenty_thousand_forged_cookies_make_no_store_call_and_few_log_lines() {
     let server = Server::start();
     let cookie = server.cookie("v1");
-    let mut stream = server.connect();
+    let (mut stream, since) = (server.connect(), Instant::now());
     for batch in 0..50 {
         let mut bytes = Vec::new();
         for at in 0..100 {
@@ -237,7 +240,9 @@ fn twenty_thousand_forged_cookies_make_no_store_call_and_no_log_line() {
         assert!(!String::from_utf8_lossy(&answers).to_lowercase().contains("set-cookie"));
     }
     assert_eq!((server.store.asked().as_str(), server.store.len()), ("", 1));
-    assert_eq!(server.logged.text(), "");
+    let text = server.logged.text();
+    let told = text.lines().filter(|line| line.contains("\"tampered\"")).count();
+    assert!((5..=6 + since.elapsed().as_secs()).contains(&told.try_into().unwrap()), "{text}");
     assert_eq!(server.state(&cookie), r#"- [] 1 "" -"#);
 }
 

@@ -7,6 +7,7 @@ mod csrf;
 pub(crate) mod devices;
 mod double_sign_in;
 mod edge;
+mod events;
 mod extract;
 mod floods;
 mod handles;

@@ -109,9 +109,8 @@ async fn full_batches_follow_each_other_and_pauses_come_between() {
     // A short pause for live traffic, then the next batch.
     assert!(pauses[2..4].iter().all(|pause| (1..=500).contains(pause)), "{pauses:?}");
     about(pauses[4], EVERY);
-    assert_eq!(logged.count(Level::DEBUG), 1, "{}", logged.text());
-    assert!(logged.text().contains("swept=207"), "{}", logged.text());
-    assert_eq!(logged.count(Level::WARN), 0);
+    // What was swept is an event of the store.
+    assert_eq!(logged.text(), "");
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,7 @@ use self::{
     store::Inner,
 };
 use crate::{
+    events::{Events, event::Observer},
     id::public::Selector,
     record::{
         change::{Change, NewRecord},
@@ -79,7 +80,13 @@ impl MemoryStore {
     }
 
     fn with(limit: usize, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { shards: Shards::new(), owners: Owners::default(), limit, clock }))
+        Self(Arc::new(Inner {
+            shards: Shards::new(),
+            owners: Owners::default(),
+            limit,
+            clock,
+            events: Events::default(),
+        }))
     }
 
     /// How many records are in memory, including expired ones that have not been removed yet.
@@ -117,6 +124,10 @@ impl SessionStore for MemoryStore {
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.0.delete(selector, only_if);
         Ok(())
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.events.observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -12,6 +12,7 @@ use super::{
     shards::{Ended, Shards},
 };
 use crate::{
+    events::Events,
     id::public::Selector,
     record::{
         apply::{Outcome, Record},
@@ -34,14 +35,21 @@ pub(super) struct Inner {
     pub(super) owners: Owners,
     pub(super) limit: usize,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) events: Events,
 }
 
 impl Inner {
     /// Removes every expired record, and returns how many.
     pub(super) fn sweep(&self) -> usize {
         let swept = self.shards.sweep_all(self.clock.now());
-        self.forget(&swept);
+        self.swept(&swept);
         swept.len()
+    }
+
+    /// Expired records were removed.
+    fn swept(&self, swept: &[Ended]) {
+        self.forget(swept);
+        self.events.swept(u64::try_from(swept.len()).unwrap_or(u64::MAX));
     }
 
     /// Removes the entries of records that have ended, unless a principal has the record again. No shard may be locked.
@@ -141,8 +149,8 @@ impl Inner {
     pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let now = self.clock.now();
         let full = self.shards.len() >= self.limit;
-        self.forget(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
-        self.forget(&self.shards.sweep_of(selector, self.clock.now()));
+        self.swept(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
+        self.swept(&self.shards.sweep_of(selector, self.clock.now()));
         let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());
         if let Some((principal, owned)) = &signing_in {
@@ -181,7 +189,7 @@ impl Inner {
 
     pub(super) fn update(&self, selector: &Selector, change: &Change) -> Updated {
         // Sweep here too. Otherwise a site where no sessions begin any more would keep expired ones for ever.
-        self.forget(&self.shards.sweep_next(self.clock.now()));
+        self.swept(&self.shards.sweep_next(self.clock.now()));
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());

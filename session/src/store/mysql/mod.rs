@@ -27,6 +27,7 @@ use self::{
     store::swept,
 };
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         apply::{Outcome, Record},
@@ -79,6 +80,10 @@ impl SessionStore for MySqlStore {
         let (statements, selector, principal) =
             (Arc::clone(&self.0.statements), *selector, principal.clone());
         self.run(move |lease| delete_of(lease, Arc::clone(&statements), selector, principal.clone())).await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.events.observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {
@@ -215,6 +220,8 @@ impl PrincipalIndex for MySqlStore {
 impl Sweep for MySqlStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
         let statements = Arc::clone(&self.0.statements);
-        self.run(move |lease| swept(lease, Arc::clone(&statements), limit)).await
+        let swept = self.run(move |lease| swept(lease, Arc::clone(&statements), limit)).await?;
+        self.0.events.swept(swept.into());
+        Ok(swept)
     }
 }

@@ -16,11 +16,14 @@ use super::{
     rows,
     statements::Statements,
 };
-use crate::store::{
-    error::{StoreError, StoreErrorKind},
-    names,
-    sweep::{jittered, keep_sweeping},
-    thread::Thread,
+use crate::{
+    events::Events,
+    store::{
+        error::{StoreError, StoreErrorKind},
+        names,
+        sweep::{jittered, keep_sweeping},
+        thread::Thread,
+    },
 };
 
 /// Sessions in a MySQL database, version 8.0 or later, or a MariaDB database, version 10.6 or later, shared by any number of machines.
@@ -67,6 +70,7 @@ pub(super) struct Inner {
     thread: Thread,
     connections: Arc<Connections>,
     pub(super) statements: Arc<Statements>,
+    pub(super) events: Events,
 }
 
 impl MySqlOptions {
@@ -89,17 +93,22 @@ impl MySqlOptions {
             .await
             .unwrap_or_else(|| Err(OpenError::Engine(ended(StoreErrorKind::Unavailable))))?;
         let statements = Arc::new(Statements::on(table));
+        let events = Events::default();
         if let Some(every) = self.sweep_every {
             let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
+            let events = events.clone();
             thread.keep(keep_sweeping(every, move |limit| {
                 let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
+                let events = events.clone();
                 async move {
                     let lease = connections.lease(Instant::now() + connections.wait).await?;
-                    Ok(swept(lease, statements, limit).await?)
+                    let swept = swept(lease, statements, limit).await?;
+                    events.swept(swept.into());
+                    Ok(swept)
                 }
             }));
         }
-        Ok(MySqlStore(Arc::new(Inner { thread, connections, statements })))
+        Ok(MySqlStore(Arc::new(Inner { thread, connections, statements, events })))
     }
 }
 

@@ -16,8 +16,11 @@
 //!
 //! What never goes in here: a statement that is sent twice, a value in the text of a statement, a socket of an actix worker.
 
+use std::sync::Arc;
+
 use self::{rows::Values, store::swept};
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         change::{Change, NewRecord},
@@ -81,6 +84,10 @@ impl SessionStore for PostgresStore {
         if rows.is_empty() || rows::only(&rows)? { Ok(()) } else { Err(Unreadable::Garbage.into()) }
     }
 
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.events.observed_by(observer);
+    }
+
     fn abilities(&self) -> Abilities<'_> {
         Abilities::none().with_index(self).with_scan(self)
     }
@@ -130,9 +137,9 @@ impl PrincipalIndex for PostgresStore {
 impl Sweep for PostgresStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
         let sql = self.0.statements.sweep.clone();
-        self.0
-            .home
-            .run(StoreErrorKind::Unavailable, None, move |lease| swept(lease, sql.clone(), limit))
-            .await
+        let sweep = move |lease| swept(lease, sql.clone(), limit);
+        let swept = self.0.home.run(StoreErrorKind::Unavailable, None, sweep).await?;
+        self.0.events.swept(swept.into());
+        Ok(swept)
     }
 }

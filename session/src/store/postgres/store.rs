@@ -19,6 +19,7 @@ use super::{
     url::Target,
 };
 use crate::{
+    events::Events,
     record::meta::Principal,
     store::{
         error::{StoreError, StoreErrorKind},
@@ -73,6 +74,7 @@ pub(super) struct Inner {
     pub(super) home: Home,
     pub(super) tables: Tables,
     pub(super) statements: Arc<Statements>,
+    pub(super) events: Events,
 }
 
 impl PostgresOptions {
@@ -89,17 +91,21 @@ impl PostgresOptions {
         let home = Home::start(connections).await.map_err(OpenError::Thread)?;
         let tables = home.prepare(self.names, self.startup_timeout).await?;
         let statements = Arc::new(Statements::on(&tables.table));
+        let events = Events::default();
         if let Some(every) = self.sweep_every {
             let (connections, sql) = (Arc::clone(&home.connections), statements.sweep.clone());
+            let events = events.clone();
             home.keep(sweep::keep_sweeping(every, move |limit| {
-                let (connections, sql) = (Arc::clone(&connections), sql.clone());
+                let (connections, sql, events) = (Arc::clone(&connections), sql.clone(), events.clone());
                 async move {
                     let lease = connections.lease(Instant::now() + connections.wait).await?;
-                    Ok(swept(lease, sql, limit).await?)
+                    let swept = swept(lease, sql, limit).await?;
+                    events.swept(swept.into());
+                    Ok(swept)
                 }
             }));
         }
-        Ok(PostgresStore(Arc::new(Inner { home, tables, statements })))
+        Ok(PostgresStore(Arc::new(Inner { home, tables, statements, events })))
     }
 }
 

@@ -16,8 +16,11 @@
 //!
 //! What never goes in here: a decision that [`Record::apply`] makes, sqlx's pool and transactions.
 
+use std::sync::Arc;
+
 use self::{index::make_room, rows::Rows};
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         apply::{Outcome, Record},
@@ -65,7 +68,7 @@ impl SessionStore for SqliteStore {
         let mut lease = self.0.writer.begin().await?;
         // Under the lock, as in `update`: waiting for it may have taken a while.
         let now = self.0.clock.now();
-        rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
+        let swept = rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
         let record = Record::create(new, now);
         let answer = if Rows::of(&mut lease, selector).any().await? {
             Created::Exists
@@ -78,6 +81,7 @@ impl SessionStore for SqliteStore {
             Created::TooMany
         };
         lease.commit().await?;
+        self.0.events.swept(swept);
         Ok(answer)
     }
 
@@ -132,6 +136,10 @@ impl SessionStore for SqliteStore {
         }
         rows.delete().await?;
         lease.commit().await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.0.events.observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {

@@ -16,10 +16,13 @@ use super::{
     options::SqliteOptions,
     rows,
 };
-use crate::store::{
-    clock::Clock,
-    error::StoreError,
-    sweep::{Sweep, keep_sweeping},
+use crate::{
+    events::Events,
+    store::{
+        clock::Clock,
+        error::StoreError,
+        sweep::{Sweep, keep_sweeping},
+    },
 };
 
 /// Sessions in one SQLite file, for any number of processes of one machine, without a server.
@@ -50,6 +53,7 @@ pub(super) struct Inner {
     pub(super) writer: Connections,
     pub(super) readers: Connections,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) events: Events,
     _sweeper: Option<Ends>,
 }
 
@@ -83,7 +87,7 @@ impl SqliteOptions {
                 }));
                 Ends(task.abort_handle())
             });
-            Inner { writer, readers, clock: self.clock, _sweeper: sweeper }
+            Inner { writer, readers, clock: self.clock, events: Events::default(), _sweeper: sweeper }
         })))
     }
 }
@@ -109,6 +113,7 @@ impl Sweep for SqliteStore {
         let mut lease = self.0.writer.begin().await?;
         let swept = rows::sweep(&mut lease, self.0.clock.now(), limit).await?;
         lease.commit().await?;
+        self.0.events.swept(swept);
         Ok(u32::try_from(swept).unwrap_or(u32::MAX))
     }
 }
