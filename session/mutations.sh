@@ -148,8 +148,8 @@ mutate model "a replaced verifier opens the record" commit/arrival.rs \
   "Some(loaded) if has_other_verifier(&id, &loaded) => Self::Superseded(id, loaded)," \
   "Some(loaded) if has_other_verifier(&id, &loaded) && false => Self::Superseded(id, loaded),"
 mutate model "an absent field equals what is set" section/patch.rs \
-  "None => self.view.cell(place.wire_key(), place.resets()).is_some_and(|cell| reads(&cell.json))," \
-  "None => self.view.cell(place.wire_key(), place.resets()).is_none_or(|cell| reads(&cell.json)),"
+  "None => self.view.cell(place.wire_key(), place.fades()).is_some_and(|cell| reads(&cell.json))," \
+  "None => self.view.cell(place.wire_key(), place.fades()).is_none_or(|cell| reads(&cell.json)),"
 mutate model "to sign out nobody ends the session" commit/fold.rs \
   "Operation::SignOut(place) if self.principal.is_none() => Operation::Set(place, Json::null())," \
   "Operation::SignOut(_) if self.principal.is_none() => Operation::Purge,"
@@ -188,8 +188,8 @@ mutate evolution "an absent side counts as not cleared" schema/group.rs \
   "cells.iter().flatten().all(Json::is_null)" \
   "!cells.is_empty() && cells.iter().all(|cell| cell.as_ref().is_some_and(Json::is_null))"
 mutate evolution "what resets shows its older form" section/view.rs \
-  "let resets = group.fields().filter_map(|at| schema.field(at)).any(Field::resets);" \
-  "let resets = false;"
+  "fields.map(Field::fades).fold(Fades::default(), Fades::or);" \
+  "Fades::default();"
 mutate evolution "a field's own default is not used" section/convert.rs \
   "Err(_) if json.is_null() => Ok(default())," \
   ""
@@ -311,4 +311,20 @@ mutate evolution "a principal of another version of the schema is an error" comm
 mutate evolution "a principal of another version of the schema is shown" handle/session.rs \
   "principal.filter(|principal| !self.0.shared().known.disowns(principal))" \
   "principal"
+# Evolution, fields that expire.
+mutate evolution "a field that expires is stored without a time" section/delta.rs \
+  "delta.write(key, json.clone(), cell.place.ttl());" \
+  "delta.write(key, json.clone(), None);"
+mutate evolution "an older form of a field outlives it" section/delta.rs \
+  "delta.take(written, schema.ttl_of(group));" \
+  "delta.take(written, None);"
+mutate evolution "a value without a time never expires" section/view.rs \
+  "!reset && !timeless && !cell.is_expired(self.now)" \
+  "!reset && !cell.is_expired(self.now)"
+mutate evolution "a value that is set again keeps its time" section/patch.rs \
+  "if place.fades().in_time {" \
+  "if false {"
+mutate evolution "an upgrade begins the time again" section/delta.rs \
+  "if expires || group.fields()" \
+  "if group.fields()"
 exit $missed

@@ -60,6 +60,33 @@ pub(super) fn string(found: &Found, input: ParseStream<'_>) -> syn::Result<LitSt
     }
 }
 
+/// Reads a duration in quotes, in seconds.
+pub(super) fn duration(found: &Found, input: ParseStream<'_>) -> syn::Result<u64> {
+    let text = string(found, input)?;
+    seconds(&text.value()).ok_or_else(|| {
+        let Definition { word, example, .. } = found.option;
+        let message = format!(
+            "`{word}` takes a whole number of at least 1 with `s`, `m`, `h` or `d` behind it, for seconds, minutes, hours or days: \
+             `{example}`"
+        );
+        syn::Error::new(text.span(), message)
+    })
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    // `parse` alone would take a sign.
+    let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
+    number.checked_mul(unit).filter(|seconds| *seconds > 0)
+}
+
 pub(super) fn integer(found: &Found, input: ParseStream<'_>) -> syn::Result<LitInt> {
     match bare(found, input)? {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Ok(number),
@@ -141,5 +168,36 @@ pub(super) fn mode(found: &Found, input: ParseStream<'_>) -> syn::Result<Mode> {
             written,
             "`lock` says what to do without a lock file, and must be `required`, `warn` or `off`; write `lock = required`",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        for (text, expected) in [("1s", 1), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000), ("007s", 7)] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "15",
+            "0s",
+            "-1m",
+            "+1m",
+            "1.5h",
+            "15 m",
+            " 15m",
+            "15M",
+            "1w",
+            "15min",
+            "9999999999999999999d",
+            "1ü",
+            "ü",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
     }
 }

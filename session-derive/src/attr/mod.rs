@@ -14,7 +14,7 @@ use syn::{Data, DeriveInput, Expr, Field, Fields, LitInt, LitStr, Path};
 
 use crate::errors::Errors;
 use crate::options::Place;
-use forms::{Mode, expression, flag, integer, mode, path, string};
+use forms::{Mode, duration, expression, flag, integer, mode, path, string};
 use found::{Given, Slot};
 use history::{Changed, Removed, Step};
 use list::options;
@@ -47,6 +47,8 @@ pub(crate) struct WrittenField<'a> {
     pub(crate) copy: Slot<()>,
     pub(crate) principal: Slot<()>,
     pub(crate) reset_on_sign_in: Slot<()>,
+    /// In seconds.
+    pub(crate) expires_after: Slot<u64>,
     pub(crate) flash: Slot<()>,
     pub(crate) lenient: Slot<()>,
     pub(crate) since: Slot<LitInt>,
@@ -116,6 +118,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         copy: None,
         principal: None,
         reset_on_sign_in: None,
+        expires_after: None,
         flash: None,
         lenient: None,
         since: None,
@@ -129,6 +132,7 @@ fn read_field<'a>(errors: &Errors, field: &'a Field) -> Option<WrittenField<'a>>
         "copy" => found.fill(&mut written.copy, input, flag),
         "principal" => found.fill(&mut written.principal, input, flag),
         "reset_on_sign_in" => found.fill(&mut written.reset_on_sign_in, input, flag),
+        "expires_after" => found.fill(&mut written.expires_after, input, duration),
         "flash" => found.fill(&mut written.flash, input, flag),
         "lenient" => found.fill(&mut written.lenient, input, flag),
         "since" => found.fill(&mut written.since, input, integer),

@@ -2,6 +2,7 @@
 //!
 //! Never looks at names or versions.
 
+use proc_macro2::Ident;
 use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use super::types::is_owned;
@@ -97,14 +98,21 @@ pub(super) fn no_contradiction(errors: &Errors, written: &WrittenField<'_>) {
     if written.principal.is_none() {
         return;
     }
-    let at = |flag: &Slot<()>, why: &str| {
-        if let Some(Given { word, .. }) = flag {
+    let at = |word: Option<&Ident>, why: &str| {
+        if let Some(word) = word {
             errors.at(word, format!("a principal field cannot be `{word}`: {why}; remove one of the two"));
         }
     };
-    at(&written.flash, "taking it would sign the user out");
-    at(&written.lenient, "an unreadable value would look like a session that is signed out");
-    at(&written.reset_on_sign_in, "signing in is what sets it");
+    at(word(&written.flash), "taking it would sign the user out");
+    at(word(&written.lenient), "an unreadable value would look like a session that is signed out");
+    at(word(&written.reset_on_sign_in), "signing in is what sets it");
+    let why = "the session would still be the user's; bound its life with `Session::set_lifetime`";
+    at(word(&written.expires_after), why);
+}
+
+#[allow(clippy::ref_option)] // a `Slot` is passed as one thing
+fn word<T>(slot: &Slot<T>) -> Option<&Ident> {
+    slot.as_ref().map(|given| &given.word)
 }
 
 pub(super) fn one_principal(errors: &Errors, written: &Written<'_>) {

@@ -117,5 +117,5 @@ fn of_removed_and_steps(
     }
     reuse::keys_end_once(errors, written, schema);
     reuse::keys_begin_once(errors, written);
-    reuse::steps_reset_together(errors, written, schema);
+    reuse::steps_fade_together(errors, written, schema);
 }

@@ -125,11 +125,13 @@ pub(super) fn keys_begin_once(errors: &Errors, written: &Written<'_>) {
     }
 }
 
-/// Reports fields of one group of which only some are `reset_on_sign_in`: they are stored together, so they are reset together.
-pub(super) fn steps_reset_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
+/// Reports fields of one group of which only some are `reset_on_sign_in`, or expire: they are stored together, so they are reset, and
+/// expire, together.
+pub(super) fn steps_fade_together(errors: &Errors, written: &Written<'_>, schema: &Schema<'_>) {
     for group in &schema.history.groups {
         let fields = group.iter().filter_map(|at| schema.history.cell(*at)?.field_at);
         let fields: Vec<&WrittenField<'_>> = fields.filter_map(|at| written.fields.get(at)).collect();
+        expire_together(errors, &fields);
         let Some(resets) = fields.iter().find_map(|field| field.reset_on_sign_in.as_ref()) else { continue };
         let keeps = fields.iter().find(|field| field.reset_on_sign_in.is_none() && !field.damaged);
         if let Some(keeps) = keeps {
@@ -142,5 +144,22 @@ pub(super) fn steps_reset_together(errors: &Errors, written: &Written<'_>, schem
                 ),
             );
         }
+    }
+}
+
+fn expire_together(errors: &Errors, fields: &[&WrittenField<'_>]) {
+    let Some(expires) = fields.iter().find_map(|field| field.expires_after.as_ref()) else { return };
+    let other = |field: &&&WrittenField<'_>| {
+        !field.damaged && field.expires_after.as_ref().is_none_or(|time| time.value != expires.value)
+    };
+    if let Some(other) = fields.iter().find(other) {
+        errors.at(
+            &expires.word,
+            format!(
+                "`{}` is stored together with this field, because a step connects them, and has another `expires_after`, or none; give \
+                 both the same, or none",
+                ident::word(other.ident)
+            ),
+        );
     }
 }

@@ -43,6 +43,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
         let (name, key) = (ident::word(field.ident), schema.wire_key(&field.cell));
         let principal = field.principal.then(|| quote!(.principal()));
         let reset = field.reset_on_sign_in.then(|| quote!(.reset_on_sign_in()));
+        let expires = field.expires_after.map(|seconds| quote!(.expires_after(#seconds)));
         let flash = field.flash.then(|| quote!(.flash()));
         let lenient = field.lenient.then(|| quote!(.lenient()));
         let place = schema.fields.iter().position(|other| std::ptr::eq(other, field));
@@ -50,7 +51,7 @@ fn table(schema: &Schema<'_>) -> TokenStream {
             let group = literal(group);
             quote!(.of_group(#group))
         });
-        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #flash #lenient #group)
+        quote!(#krate::__private::Field::new(#name, #key)#principal #reset #expires #flash #lenient #group)
     });
     // A static is not hygienic, and an array length of the user's may be a constant of the usual name.
     quote! {

@@ -39,6 +39,8 @@ pub(crate) struct Field<'a> {
     pub(crate) copy: bool,
     pub(crate) principal: bool,
     pub(crate) reset_on_sign_in: bool,
+    /// How many seconds a value lives, if not as long as the session.
+    pub(crate) expires_after: Option<u64>,
     pub(crate) flash: bool,
     pub(crate) lenient: bool,
 }
@@ -72,6 +74,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         copy,
         principal,
         reset_on_sign_in,
+        expires_after,
         flash,
         lenient,
         // Read by `history` and `check`.
@@ -104,6 +107,7 @@ pub(super) fn decide_field<'a>(written: &'a WrittenField<'a>) -> Field<'a> {
         copy: copy.is_some(),
         principal: principal.is_some(),
         reset_on_sign_in: reset_on_sign_in.is_some(),
+        expires_after: expires_after.as_ref().map(|seconds| seconds.value),
         flash: flash.is_some(),
         lenient: lenient.is_some(),
     }

@@ -2,6 +2,8 @@
 //!
 //! In: the user's struct, through `#[derive(SessionState)]`. Out: a [`Schema`]. Never: I/O, a value.
 
+use std::time::Duration;
+
 use super::group::Group;
 
 /// What a state stores: its name, its version and its fields.
@@ -25,9 +27,25 @@ pub struct Field {
     principal: bool,
     flash: bool,
     reset_on_sign_in: bool,
+    /// How long a value lives.
+    ttl: Option<Duration>,
     lenient: bool,
     /// The index of its group in the schema; `None` if it was always one cell of one type.
     group: Option<usize>,
+}
+
+/// What makes a stored value read as its default, although nobody cleared it.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Fades {
+    pub(crate) on_sign_in: bool,
+    pub(crate) in_time: bool,
+}
+
+impl Fades {
+    /// A value that fades if either does: they are stored together.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self { on_sign_in: self.on_sign_in || other.on_sign_in, in_time: self.in_time || other.in_time }
+    }
 }
 
 /// A field that a [`Schema`] no longer has. Its cells are left alone, and its wire key must not be used again.
@@ -136,6 +154,11 @@ impl Schema {
         self.groups.get(field.group?)
     }
 
+    /// How long the values of `group` live: its fields are stored together, and all have the same time.
+    pub(crate) fn ttl_of(&self, group: &Group) -> Option<Duration> {
+        group.fields().find_map(|at| self.field(at)?.ttl())
+    }
+
     pub(crate) fn field(&self, index: usize) -> Option<&'static Field> {
         self.fields.get(index)
     }
@@ -155,6 +178,7 @@ impl Field {
             principal: false,
             flash: false,
             reset_on_sign_in: false,
+            ttl: None,
             lenient: false,
             group: None,
         }
@@ -190,6 +214,13 @@ impl Field {
 
     #[doc(hidden)]
     #[must_use]
+    pub const fn expires_after(mut self, seconds: u64) -> Self {
+        self.ttl = Some(Duration::from_secs(seconds));
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
     pub const fn lenient(mut self) -> Self {
         self.lenient = true;
         self
@@ -213,6 +244,15 @@ impl Field {
 
     pub(crate) const fn resets(&self) -> bool {
         self.reset_on_sign_in
+    }
+
+    /// How long a value lives after it was set, if not as long as the session.
+    pub(crate) const fn ttl(&self) -> Option<Duration> {
+        self.ttl
+    }
+
+    pub(crate) const fn fades(&self) -> Fades {
+        Fades { on_sign_in: self.reset_on_sign_in, in_time: self.ttl.is_some() }
     }
 
     pub(crate) const fn is_lenient(&self) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! In: a patch, a view of the record. Out: a [`Delta`]. Never: I/O.
 
+use std::time::Duration;
+
 use super::{
     patch::{Patch, PatchCell, Place},
     view::View,
@@ -44,14 +46,14 @@ impl<'a> Delta<'a> {
         }
     }
 
-    fn take(&mut self, written: Written) {
+    fn take(&mut self, written: Written, ttl: Option<Duration>) {
         written.delete.into_iter().for_each(|key| self.delete(key));
-        written.write.into_iter().for_each(|(key, json)| self.write(key, json));
+        written.write.into_iter().for_each(|(key, json)| self.write(key, json, ttl));
         self.upgraded.extend(written.upgraded);
     }
 
-    fn write(&mut self, key: &'static str, json: Json) {
-        self.writes.push(CellWrite::new(WireKey::from_static(key), json));
+    fn write(&mut self, key: &'static str, json: Json, ttl: Option<Duration>) {
+        self.writes.push(CellWrite { ttl, ..CellWrite::new(WireKey::from_static(key), json) });
     }
 
     fn delete(&mut self, key: &'static str) {
@@ -75,7 +77,7 @@ impl Patch {
                     delta.guard(key);
                 }
                 if let Some(json) = &cell.value {
-                    delta.write(key, json.clone());
+                    delta.write(key, json.clone(), cell.place.ttl());
                 }
                 continue;
             };
@@ -97,7 +99,8 @@ impl Patch {
     fn raise_gate(view: View<'_>, schema: &'static Schema, delta: &mut Delta<'_>) {
         delta.guard(schema.gate());
         if view.gate_rises(schema) {
-            delta.write(schema.gate(), Json::from_store(&schema.oldest_reader().to_string()));
+            let oldest = Json::from_store(&schema.oldest_reader().to_string());
+            delta.write(schema.gate(), oldest, None);
         }
     }
 
@@ -124,7 +127,7 @@ impl Patch {
                 ))
             }
         })?;
-        delta.take(written);
+        delta.take(written, schema.ttl_of(group));
         Ok(())
     }
 
@@ -135,14 +138,16 @@ impl Patch {
         for &schema in schemas.iter().filter(|schema| view.check_gate(schema).is_ok()) {
             let before = delta.writes.len();
             for group in schema.groups() {
-                if group.fields().any(|at| self.is_written(Place { schema, at })) {
+                // Stored anew, a value that expires would live for longer than it should.
+                let expires = schema.ttl_of(group).is_some();
+                if expires || group.fields().any(|at| self.is_written(Place { schema, at })) {
                     continue;
                 }
                 let upgrades = group.upgrades(view.slots(schema, group));
                 if !upgrades.write.is_empty() {
                     group.keys().for_each(|key| delta.guard(key));
                 }
-                delta.take(upgrades);
+                delta.take(upgrades, None);
             }
             let raised = self.written_schemas().any(|written| std::ptr::eq(written, schema));
             if delta.writes.len() > before && !raised {

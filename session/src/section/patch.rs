@@ -3,11 +3,13 @@
 //! In: writes and reads, field by field. Out: a [`Patch`], and [`Seen`]: the patch over the record. Never: I/O, a decision about
 //! what to save.
 
+use std::time::Duration;
+
 use super::view::View;
 use crate::{
     record::{apply::Record, json::Json},
     schema::{
-        describe::{Field, Schema},
+        describe::{Fades, Field, Schema},
         group::{Group, Slot},
     },
 };
@@ -27,6 +29,15 @@ impl Place {
 
     pub(crate) fn resets(self) -> bool {
         self.schema.field(self.at).is_some_and(Field::resets)
+    }
+
+    /// How long a value lives, if not as long as the session.
+    pub(super) fn ttl(self) -> Option<Duration> {
+        self.schema.field(self.at)?.ttl()
+    }
+
+    pub(crate) fn fades(self) -> Fades {
+        self.schema.field(self.at).map(Field::fades).unwrap_or_default()
     }
 
     pub(crate) fn group(self) -> Option<&'static Group> {
@@ -66,11 +77,15 @@ pub(crate) struct Seen<'a> {
 impl Seen<'_> {
     /// Whether writing `json` to `place` would change nothing: the field is stored, in its newest form, and reads as `json`.
     ///
-    /// An absent field never equals anything: a default that is set becomes a stored value.
+    /// An absent field never equals anything: a default that is set becomes a stored value. A value that expires never equals one that
+    /// is set: its time begins again.
     pub(crate) fn is_stored_as(&self, place: Place, json: &Json) -> bool {
+        if place.fades().in_time {
+            return false;
+        }
         let reads = |stored: &Json| self.patch.value(place).unwrap_or(stored) == json;
         match place.group() {
-            None => self.view.cell(place.wire_key(), place.resets()).is_some_and(|cell| reads(&cell.json)),
+            None => self.view.cell(place.wire_key(), place.fades()).is_some_and(|cell| reads(&cell.json)),
             Some(group) => {
                 let slots = self.view.slots(place.schema, group);
                 let slot = group.slot(&slots, place.at).filter(|slot| slot.upgraded.is_none());

@@ -213,7 +213,7 @@ impl<'a> SectionReader<'a> {
                 Ordering::Equal => {
                     self.stored = rest;
                     let record = self.view.record?;
-                    return self.view.shows(record, field.resets(), cell).then_some(&cell.json);
+                    return self.view.shows(record, field.fades(), cell).then_some(&cell.json);
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     events::event::Event,
     record::{apply::Record, cell::Cell, time::Timestamp},
     schema::{
-        describe::{Field, Schema},
+        describe::{Fades, Field, Schema},
         group::{Group, Slot},
     },
 };
@@ -37,22 +37,25 @@ impl<'a> View<'a> {
     }
 
     /// The stored cell with the wire key `key`, if it can be read now.
-    pub(crate) fn cell(&self, key: &str, resets: bool) -> Option<&'a Cell> {
+    pub(crate) fn cell(&self, key: &str, fades: Fades) -> Option<&'a Cell> {
         let record = self.record?;
-        record.cell(key).filter(|cell| self.shows(record, resets, cell))
+        record.cell(key).filter(|cell| self.shows(record, fades, cell))
     }
 
     /// Whether a stored cell can be read now: it has not expired, and no sign-in since has reset it.
-    pub(super) fn shows(&self, record: &Record, resets: bool, cell: &Cell) -> bool {
-        let reset = resets && (self.signed_in || cell.revision < record.meta().signed_in);
-        !reset && !cell.is_expired(self.now)
+    pub(super) fn shows(&self, record: &Record, fades: Fades, cell: &Cell) -> bool {
+        let reset = fades.on_sign_in && (self.signed_in || cell.revision < record.meta().signed_in);
+        // A binary that does not know that the field expires wrote it, nobody knows when.
+        let timeless = fades.in_time && cell.expires.is_none();
+        !reset && !timeless && !cell.is_expired(self.now)
     }
 
-    /// What the cells of a group say. If one of its fields resets on sign-in, all its cells do: an older form must not show what
-    /// was reset.
+    /// What the cells of a group say. If one of its fields fades, all its cells do: an older form must not show what the
+    /// newer one does not.
     pub(crate) fn slots(&self, schema: &Schema, group: &Group) -> Vec<Slot> {
-        let resets = group.fields().filter_map(|at| schema.field(at)).any(Field::resets);
-        group.read(|key| self.cell(key, resets))
+        let fields = group.fields().filter_map(|at| schema.field(at));
+        let fades = fields.map(Field::fades).fold(Fades::default(), Fades::or);
+        group.read(|key| self.cell(key, fades))
     }
 
     /// Whether this binary may read the section: the version in the gate is at most its own.

@@ -13,7 +13,7 @@ use crate::{
     id::public::PublicId,
     record::apply::Record,
     schema::{
-        describe::{Removed, Schema},
+        describe::{Fades, Removed, Schema},
         group::Unwritable,
     },
     section::view::View,
@@ -252,8 +252,10 @@ impl Census {
         for group in schema.groups() {
             needed.extend(group.needs(&view.slots(schema, group)));
         }
-        let removed =
-            schema.removed().iter().filter(|removed| view.cell(removed.wire_key(), false).is_some());
+        let removed = schema
+            .removed()
+            .iter()
+            .filter(|removed| view.cell(removed.wire_key(), Fades::default()).is_some());
         needed.extend(removed.map(Removed::since));
         needed.sort_unstable();
         needed.dedup();

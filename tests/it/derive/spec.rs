@@ -26,7 +26,7 @@ mod derived {
         pub(super) user: Option<u64>,
         #[session(default)]
         pub(super) cart: Vec<Line>,
-        #[session(flash)]
+        #[session(flash, expires_after = "2h")]
         pub(super) notice: Option<String>,
         #[session(default, key = "kind", reset_on_sign_in, lenient)]
         pub(super) r#type: String,
@@ -55,7 +55,7 @@ mod by_hand {
                 &[
                     __private::Field::new("cart", "shop.cart"),
                     __private::Field::new("type", "shop.kind").reset_on_sign_in().lenient(),
-                    __private::Field::new("notice", "shop.notice").flash(),
+                    __private::Field::new("notice", "shop.notice").expires_after(7200).flash(),
                     __private::Field::new("user", "shop.user").principal(),
                 ],
             );

@@ -6,6 +6,7 @@ mod census;
 mod corners;
 mod deploy;
 mod events;
+mod expiring;
 mod forms;
 mod kinds;
 mod kit;

@@ -76,7 +76,7 @@ fn json(key: &str, value: &str) -> Json {
 /// The value of `key` in what a handler sees, as a person reads it.
 fn shown(seen: Seen<'_>, key: &str) -> Option<String> {
     let place = place(key);
-    let stored = || seen.view.cell(place.wire_key(), place.resets()).map(|cell| &cell.json);
+    let stored = || seen.view.cell(place.wire_key(), place.fades()).map(|cell| &cell.json);
     let json = seen.patch.value(place).or_else(stored)?;
     (!json.is_null()).then(|| json.as_str().trim_matches('"').to_owned())
 }

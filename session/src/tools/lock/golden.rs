@@ -26,7 +26,7 @@ use crate::{
         json::Json,
         time::{Limits, Timestamp},
     },
-    schema::describe::{Field, Schema},
+    schema::describe::{Fades, Field, Schema},
     section::view::View,
 };
 
@@ -165,7 +165,7 @@ fn again<T: SessionState>(key: &str, value: &serde_json::Value) -> Option<serde_
 /// Whether a field reads a stored value rather than its default. A default may change; the lock file records it.
 fn holds(view: View<'_>, schema: &'static Schema, field: &Field) -> bool {
     let json = match schema.group_of(field) {
-        None => view.cell(field.wire_key(), false).map(|cell| cell.json.clone()),
+        None => view.cell(field.wire_key(), Fades::default()).map(|cell| cell.json.clone()),
         Some(group) => {
             let slots = view.slots(schema, group);
             let mut cells = group.with(slots);
@@ -198,7 +198,9 @@ fn of_cells(cells: &Cells) -> Record {
 pub(super) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
     let limits = Limits { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
     let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
-    new.cells = cells.map(|(key, json)| CellWrite::new(key.into(), json)).collect();
+    // As if it was set just now, for fields that expire.
+    let ttl = Some(limits.absolute);
+    new.cells = cells.map(|(key, json)| CellWrite { ttl, ..CellWrite::new(key.into(), json) }).collect();
     Record::create(&new, Timestamp::from_millis(0))
 }
 
