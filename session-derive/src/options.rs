@@ -188,6 +188,7 @@ pub(crate) static RESERVED: &[(&str, Owner)] = &[
     ("update", Owner::Handle),
     ("try_update", Owner::Handle),
     ("reload", Owner::Handle),
+    ("clear", Owner::Handle),
     ("principal_of", Owner::Handle),
     // These two come from the prelude for every type, and method lookup finds them on the handle before the getter.
     ("into", Owner::Trait("Into::into")),

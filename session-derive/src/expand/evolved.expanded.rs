@@ -377,6 +377,15 @@ impl ShopHandle {
             update,
         )
     }
+    /// Sets every field but the principal to its default, and keeps the session. Its closure runs again if another request commits
+    /// first, so that nothing is left of what that one wrote. To end the session, call `session().purge()`.
+    #[track_caller]
+    fn clear(&mut self) {
+        ::actix_typed_session::__private::Tracked::clear(
+            ::actix_typed_session::__private::Inside::show_mut(&mut self.0),
+            |__state, __empty| {},
+        );
+    }
     /// Loads the session again. The getters of all handles of this request then show what other requests have stored.
     ///
     /// A stream or a web socket that only reads calls it on its handle, and not `session().reload()`: it also drops the states that

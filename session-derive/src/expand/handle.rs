@@ -77,6 +77,7 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
 ///     // the getters and setters of each field, then
 ///     pub fn update(&mut self, update: impl Fn(&mut Shop) + 'static);
 ///     pub fn try_update<R>(&mut self, update: impl Fn(&mut Shop) -> R + 'static) -> impl Future<Output = Result<R, Error>>;
+///     pub fn clear(&mut self);
 ///     pub fn reload(&mut self) -> impl Future<Output = Result<(), Error>>;
 ///     pub fn session(&self) -> Session;
 /// }
@@ -122,6 +123,11 @@ pub(super) fn of_a_field(schema: &Schema<'_>, field: &Field<'_>) -> Vec<Method> 
 fn own_methods(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, vis, krate, .. } = schema;
     let (update, tracked, tracked_mut) = (parameter("update"), tracked(schema), tracked_mut(schema));
+    let (state, empty) = (local("state"), local("empty"));
+    let kept = schema.fields.iter().filter(|field| field.principal).map(|field| {
+        let ident = field.ident;
+        quote!(::core::mem::swap(&mut #state.#ident, &mut #empty.#ident);)
+    });
     // A type parameter must not hide the name of the state.
     let [result, function] = [["R", "Returned"], ["F", "Function"]]
         .map(|[usual, else_this]| format_ident!("{}", if **ident == *usual { else_this } else { usual }));
@@ -149,6 +155,13 @@ fn own_methods(schema: &Schema<'_>) -> TokenStream {
             #function: ::core::ops::Fn(&mut #ident) -> #result + 'static,
         {
             #krate::__private::Tracked::try_update(#tracked_mut, #update)
+        }
+
+        /// Sets every field but the principal to its default, and keeps the session. Its closure runs again if another request commits
+        /// first, so that nothing is left of what that one wrote. To end the session, call `session().purge()`.
+        #[track_caller]
+        #vis fn clear(&mut self) {
+            #krate::__private::Tracked::clear(#tracked_mut, |#state, #empty| { #(#kept)* });
         }
 
         /// Loads the session again. The getters of all handles of this request then show what other requests have stored.

@@ -87,7 +87,7 @@ impl Attempt {
         let wants_cookie = fold.renews || authenticates || lifetime.is_some();
         let renews = wants_cookie && target.by == By::Met;
         let relabels = relabels(fold, record);
-        if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels {
+        if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels && !fold.touches {
             return Ok(None);
         }
         let sends_cookie = renews || target.by == By::Joined;
@@ -104,7 +104,10 @@ impl Attempt {
             delete: deletes,
             write: writes,
             // A touch moves the end of the session, which engines keep an index of, so a write makes none that is not due.
-            touch: renews || lifetime.is_some() || (request.touches && touch_is_due(meta, target.on.now)),
+            touch: renews
+                || fold.touches
+                || lifetime.is_some()
+                || (request.touches && touch_is_due(meta, target.on.now)),
             ..Change::default()
         };
         live_on(&mut change, fold, authenticates, lifetime, meta, rules);
@@ -241,14 +244,14 @@ fn live_on(
     }
 }
 
-/// The record that `fold` begins and the id that opens it; `None` if it sets no value.
+/// The record that `fold` begins and the id that opens it; `None` if it begins none.
 pub(crate) fn new_record(
     fold: &Fold,
     granted: Option<Lifetime>,
     head: Head,
     rules: &Rules,
 ) -> Result<Option<(SessionId, NewRecord)>, Error> {
-    if !fold.patch.writes_a_value() {
+    if !fold.begins() {
         return Ok(None);
     }
     if head == Head::Sent {

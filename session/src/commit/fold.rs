@@ -47,6 +47,10 @@ pub(crate) struct Fold {
     pub(crate) principal: Option<Principal>,
     pub(crate) signed_in: Option<SignedIn>,
     pub(crate) renews: bool,
+    /// Whether a session begins although no value is set.
+    pub(crate) begins_empty: bool,
+    /// Whether the browser counts as seen, although a touch may not be due.
+    pub(crate) touches: bool,
     pub(crate) lifetime: Option<Lifetime>,
     /// As `Change::label`.
     #[allow(clippy::option_option)] // not labelled, labelled, label removed
@@ -107,9 +111,14 @@ impl Fold {
         self.has_left() && self.signed_in.is_some()
     }
 
+    /// Whether a session begins where there is none.
+    pub(crate) fn begins(&self) -> bool {
+        self.begins_empty || self.patch.writes_a_value()
+    }
+
     /// Whether it writes, in the session that it is about, without signing in: what a superseded or ended session does not take.
     pub(crate) fn only_writes(&self) -> bool {
-        self.patch.writes() && self.signed_in.is_none()
+        (self.patch.writes() || self.begins_empty) && self.signed_in.is_none()
     }
 
     /// Adds an operation as a handler performs it, and returns it as it must be replayed.
@@ -176,6 +185,8 @@ impl Fold {
             Operation::SignIn(place, json) => self.sign_in(*place, json.clone(), false),
             Operation::SignOut(_) | Operation::Purge => {}
             Operation::Renew => self.renews = true,
+            Operation::Begin => self.begins_empty = true,
+            Operation::Touch => self.touches = true,
             Operation::Lifetime(lifetime) => self.lifetime = Some(*lifetime),
             Operation::Label(label) => self.label = Some(label.clone()),
         }

@@ -223,7 +223,7 @@ impl Ledger {
         let granted = self.fold.lifetime.map(|lifetime| lifetime.limits);
         let limits = granted.or_else(|| begins.then_some(rules.limits_of(self.fold.signed_in.is_some())));
         let Some((record, now)) = self.record() else {
-            let limits = limits.filter(|_| self.fold.patch.writes_a_value());
+            let limits = limits.filter(|_| self.fold.begins());
             return limits.map(|limits| limits.idle.min(limits.absolute));
         };
         let mut meta = record.meta().clone();
@@ -236,7 +236,12 @@ impl Ledger {
         }
         meta.limits = limits.unwrap_or(meta.limits);
         // A touch that this request will make counts already. A request too soon for a touch does not prolong anything.
-        if (self.touches && touch_is_due(&meta, now)) || limits.is_some() || proves || self.fold.renews {
+        if (self.touches && touch_is_due(&meta, now))
+            || limits.is_some()
+            || proves
+            || self.fold.renews
+            || self.fold.touches
+        {
             meta.touched = now;
         }
         Some(meta.expires().since(now))
@@ -268,7 +273,7 @@ impl Ledger {
 
     /// Whether the next commit gives the browser another id, unless it fails.
     pub(crate) fn changes_id(&self) -> bool {
-        let begins = self.id().is_none() && self.fold.patch.writes_a_value();
+        let begins = self.id().is_none() && self.fold.begins();
         begins || self.fold.renews || self.fold.signed_in.is_some() || self.fold.lifetime.is_some()
     }
 

@@ -241,7 +241,7 @@ impl<'a> Commit<'a> {
     fn delete(&mut self, ids: &[SessionId]) -> Result<Next, Error> {
         let mut next = Next::nothing();
         let mut then = None;
-        if self.request.local.patch.writes_a_value() {
+        if self.request.local.begins() {
             next = self.create_from_local()?;
             then = Some(std::mem::replace(&mut self.stage, Stage::Idle));
         }
@@ -338,6 +338,7 @@ impl<'a> Commit<'a> {
         let Request { local, since, .. } = &self.request;
         local.patch.is_as_stored()
             && !local.renews
+            && !local.touches
             && local.lifetime.is_none()
             && !authenticates(local, loaded)
             && !relabels(local, &loaded.record)

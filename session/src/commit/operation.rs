@@ -26,6 +26,10 @@ pub(crate) enum Operation {
     SignOut(Place),
     Purge,
     Renew,
+    /// A session begins if there is none, whether it holds a value or not.
+    Begin,
+    /// The browser was seen now, however short a time ago it was seen before.
+    Touch,
     Lifetime(Lifetime),
     /// What a list of sessions shows for this one.
     Label(Option<Arc<str>>),
@@ -39,7 +43,7 @@ impl Operation {
             Self::Update(closure) => Affects::Section(closure.schema()),
             // A sign-in resets fields of other schemas too.
             Self::SignIn(..) | Self::SignOut(_) | Self::Purge => Affects::Everything,
-            Self::Renew | Self::Lifetime(_) | Self::Label(_) => Affects::Nothing,
+            Self::Renew | Self::Begin | Self::Touch | Self::Lifetime(_) | Self::Label(_) => Affects::Nothing,
         }
     }
 
@@ -115,7 +119,12 @@ impl Recorded {
             | Operation::SignIn(place, _)
             | Operation::SignOut(place) => Some(place.schema),
             Operation::Update(closure) => Some(closure.schema()),
-            Operation::Purge | Operation::Renew | Operation::Lifetime(_) | Operation::Label(_) => None,
+            Operation::Purge
+            | Operation::Renew
+            | Operation::Begin
+            | Operation::Touch
+            | Operation::Lifetime(_)
+            | Operation::Label(_) => None,
         };
         schema.map_or("session", Schema::name)
     }

@@ -13,6 +13,7 @@ use std::{
 use crate::{
     commit::{
         arrival::Arrived,
+        fold::Fold,
         operation::{Lifetime, Operation},
     },
     error::{Error, ErrorKind},
@@ -59,6 +60,43 @@ impl Session {
     #[track_caller]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
+    }
+
+    /// Begins a session if there is none, without any value: for a page that needs an id before there is something to store, such as for a
+    /// [`csrf_token`](Self::csrf_token). Setting a field does it too. Every visitor and every robot that gets the page then has a record
+    /// in the store, so call it where a form is, and not on every page.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, Session};
+    ///
+    /// async fn contact_form(session: Session) -> Result<String, Error> {
+    ///     session.begin();
+    ///     let token = session.csrf_token().await?.unwrap_or_default();
+    ///     Ok(format!("<form method=post><input type=hidden name=csrf_token value={token}>.."))
+    /// }
+    /// # let _ = contact_form;
+    /// ```
+    #[track_caller]
+    pub fn begin(&self) {
+        self.0.perform(Operation::Begin, Location::caller());
+    }
+
+    /// Records that the visitor is active now. Every request does so by itself when a tenth of the idle timeout has passed since the last
+    /// time; call it in a stream or a web socket, which is one request for hours, and then [`save`](Self::save).
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, Session};
+    ///
+    /// /// The visitor has sent a message over the socket.
+    /// async fn on_message(session: &Session) -> Result<(), Error> {
+    ///     session.touch();
+    ///     session.save().await // an error if the session has ended: close the socket
+    /// }
+    /// # let _ = on_message;
+    /// ```
+    #[track_caller]
+    pub fn touch(&self) {
+        self.0.perform(Operation::Touch, Location::caller());
     }
 
     /// Lets this request not count as activity: it does not prolong the session, whatever the idle timeout says. Call it for what a page
@@ -200,7 +238,7 @@ impl Session {
     /// Whether this request begins a session.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        !self.exists() && self.0.fold(|fold| fold.patch.writes_a_value())
+        !self.exists() && self.0.fold(Fold::begins)
     }
 
     /// The name of the session in lists and logs. It cannot be used to open the session, and stays when the session's id is renewed,

@@ -242,6 +242,18 @@ impl<T: SessionState> Tracked<T> {
         self.run(None, Box::new(update), false, Location::caller());
     }
 
+    /// Sets every field to what it is when nothing is stored; `keep` swaps the fields that stay.
+    #[track_caller]
+    pub fn clear(&mut self, keep: fn(&mut T, &mut T)) {
+        let clear = move |state: &mut T| {
+            if let Ok((mut empty, _)) = read::<T>(View::NOTHING.reader(T::schema())) {
+                keep(state, &mut empty);
+                *state = empty;
+            }
+        };
+        self.run(None, Box::new(clear), false, Location::caller());
+    }
+
     /// Changes the state by a closure, commits, and returns what the closure returned when it ran on the data that was stored.
     ///
     /// # Errors

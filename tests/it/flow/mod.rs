@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod bad_input;
+mod beginning;
 mod corners;
 mod csrf;
 pub(crate) mod devices;

@@ -106,6 +106,9 @@ pub(super) async fn act(
             "savedrop" => drop(once(session.save()).await),
             "purge" => session.purge(),
             "renew" => session.renew(),
+            "begin" => session.begin(),
+            "touch" => session.touch(),
+            "clear" => shop.clear(),
             "discard" => session.discard(),
             "poll" => session.do_not_touch(),
             // The handler acknowledges the error, so it does not decide the response.
