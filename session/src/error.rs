@@ -57,6 +57,9 @@ pub enum ErrorKind {
     MissingMiddleware,
     /// A `SessionMiddleware` wraps another one with the same cookie, so that both would set it. 500.
     NestedMiddleware,
+    /// Several session middlewares wrap the route, and not exactly one of them names the state; see
+    /// [`schemas`](crate::SessionMiddlewareBuilder::schemas). 500.
+    SeveralSessions,
     /// A page of another site sent a request that may change something. 403.
     ///
     /// See [`trusted_origin`](crate::SessionMiddlewareBuilder::trusted_origin).
@@ -119,6 +122,9 @@ impl ErrorKind {
             }
             Self::NestedMiddleware => {
                 "one session middleware wraps another one with the same cookie; remove one of the two `.wrap(..)`, or give one another `cookie_name`"
+            }
+            Self::SeveralSessions => {
+                "several session middlewares wrap this route; name each state in the `schemas` of the middleware that it belongs to, and in no other"
             }
             Self::CrossOrigin => {
                 "a page of another site sent a request that may change something; if that is meant, name the site with `SessionMiddlewareBuilder::trusted_origin`"

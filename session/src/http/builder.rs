@@ -335,7 +335,7 @@ impl SessionMiddlewareBuilder {
     }
 
     /// Names the states that handlers use, so that two that clash fail at start-up. A state that is not named here is checked by the
-    /// first request that uses it.
+    /// first request that uses it. Where several middlewares wrap a route, a state belongs to the one that names it.
     pub fn schemas(mut self, schemas: Schemas) -> Self {
         self.schemas = schemas;
         self

@@ -3,7 +3,7 @@
 //! In: a request. Out: a `TypedSession<T>` or a [`Session`], or the error that says what is missing. Never: a rule.
 
 use std::{
-    any::type_name,
+    any::{TypeId, type_name},
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -54,6 +54,19 @@ impl Attached {
         extensions.insert(Self { visit, site, outer });
         Ok(())
     }
+
+    /// The session that the state `T` lives in: of several, that of the middleware which names it.
+    fn home_of<T: SessionState>(self, place: &str) -> Result<Self, Error> {
+        if self.outer.is_none() {
+            return Ok(self);
+        }
+        let around = std::iter::successors(Some(&self), |attached| attached.outer.as_deref());
+        let mut homes = around.filter(|attached| attached.visit.shared().known.names(TypeId::of::<T>()));
+        match (homes.next(), homes.next()) {
+            (Some(home), None) => Ok(home.clone()),
+            (home, _) => Err(several::<T>(place, home.is_some())),
+        }
+    }
 }
 
 #[cold]
@@ -65,6 +78,20 @@ fn missing<T>(place: &str) -> Error {
     ));
     if let Some(left_out) = LINES.due() {
         tracing::error!(%error, left_out, "a handler asked for a session where there is none");
+    }
+    error
+}
+
+#[cold]
+fn several<T>(place: &str, are_named: bool) -> Error {
+    static LINES: Sparse = Sparse::new();
+    let asked = short(type_name::<T>());
+    let named = if are_named { "more than one of them names it" } else { "none of them names it" };
+    let error = Error::new(ErrorKind::SeveralSessions).because(format!(
+        "`{asked}` was asked for on `{place}`, several session middlewares wrap it, and {named}; add `.with::<{asked}>()` to the `schemas` of the middleware that `{asked}` belongs to, and to no other"
+    ));
+    if let Some(left_out) = LINES.due() {
+        tracing::error!(%error, left_out, "a handler asked for a state that may be of several sessions");
     }
     error
 }
@@ -115,6 +142,12 @@ fn is_for_later(request: &HttpRequest) -> bool {
     request.method() == Method::HEAD || NAMES.iter().any(prefetches)
 }
 
+/// What the innermost middleware attached.
+fn attached<T>(request: &HttpRequest) -> Result<Attached, Error> {
+    let attached = request.extensions().get::<Attached>().cloned();
+    attached.ok_or_else(|| missing::<T>(request.path()))
+}
+
 /// A visit that is loaded when this is first polled.
 struct Opening {
     visit: Result<Rc<Visit>, Error>,
@@ -122,10 +155,20 @@ struct Opening {
 }
 
 impl Opening {
-    fn of<T>(request: &HttpRequest) -> Self {
-        let attached = request.extensions().get::<Attached>().cloned();
-        let Some(Attached { visit, site, .. }) = attached else {
-            return Self { visit: Err(missing::<T>(request.path())), loading: None };
+    /// The session of the innermost middleware.
+    fn innermost(request: &HttpRequest) -> Self {
+        Self::of(request, attached::<Session>(request))
+    }
+
+    /// The session that `T` lives in.
+    fn home_of<T: SessionState>(request: &HttpRequest) -> Self {
+        Self::of(request, attached::<T>(request).and_then(|attached| attached.home_of::<T>(request.path())))
+    }
+
+    fn of(request: &HttpRequest, attached: Result<Attached, Error>) -> Self {
+        let Attached { visit, site, .. } = match attached {
+            Ok(attached) => attached,
+            Err(error) => return Self { visit: Err(error), loading: None },
         };
         let mut loading = None;
         if visit.loaded().is_none() {
@@ -161,7 +204,7 @@ impl<T> std::fmt::Debug for Extract<T> {
 /// The body of the generated `FromRequest`.
 #[must_use]
 pub fn extract<T: SessionState>(request: &HttpRequest) -> Extract<T> {
-    Extract { opening: Opening::of::<T>(request), state: PhantomData }
+    Extract { opening: Opening::home_of::<T>(request), state: PhantomData }
 }
 
 impl<T: SessionState> Future for Extract<T> {
@@ -223,8 +266,13 @@ impl FromRequest for Session {
     type Future = ExtractSession;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ExtractSession(Opening::of::<Self>(request))
+        ExtractSession(Opening::innermost(request))
     }
+}
+
+/// The session that `T` lives in, as a whole.
+pub(super) fn session_of<T: SessionState>(request: &HttpRequest) -> ExtractSession {
+    ExtractSession(Opening::home_of::<T>(request))
 }
 
 /// Access to the session without waiting, for guards and for middleware inside of `SessionMiddleware`.
@@ -256,7 +304,8 @@ pub trait SessionExt: sealed::Request {
     /// # Errors
     /// As [`get_session`](Self::get_session), and when the section cannot be read.
     fn typed_session<T: SessionState>(&self) -> Result<T::Handle, Error> {
-        let Attached { visit, .. } = self.attached().ok_or_else(|| missing::<T>(&self.place()))?;
+        let attached = self.attached().ok_or_else(|| missing::<T>(&self.place()))?;
+        let Attached { visit, .. } = attached.home_of::<T>(&self.place())?;
         let loaded = visit.loaded().ok_or_else(|| not_loaded::<T>(&self.place()))?;
         typed::<T>(&visit, loaded)
     }

@@ -31,7 +31,50 @@ use crate::{
 /// Gives every request its session, and stores the session before the response is sent.
 ///
 /// Wrap an application once. A second middleware inside of another is for another session, with a
-/// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request.
+/// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request. Where both
+/// wrap a route, each state is in the session of the middleware that names it in its [`schemas`](crate::SessionMiddlewareBuilder::schemas),
+/// so that one handler can take both; a state that neither names, or both, is an error. [`Session`](crate::Session) is that of the inner
+/// one; a handle has its own: `shop.session()`.
+///
+/// ```
+/// use actix_typed_session::{Key, Schemas, SessionMiddleware, SessionState, SignedIn, TypedSession, store::MemoryStore};
+/// use actix_web::{App, web};
+///
+/// #[derive(SessionState)]
+/// #[session(name = "shop", version = 1)]
+/// struct Shop {
+///     #[session(principal)]
+///     customer: Option<u64>,
+/// }
+///
+/// #[derive(SessionState)]
+/// #[session(name = "admin", version = 1)]
+/// struct Admin {
+///     #[session(principal)]
+///     employee: Option<String>,
+/// }
+///
+/// /// An employee sees the shop as a customer does who is signed in beside.
+/// async fn preview(SignedIn(employee): SignedIn<Admin>, shop: TypedSession<Shop>) -> String {
+///     format!("{employee} sees the shop of {:?}", shop.customer())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+/// let site = SessionMiddleware::builder(store.clone(), key.clone())
+///     .schemas(Schemas::builder().with::<Shop>().build()?)
+///     .build()?;
+/// let administration = SessionMiddleware::builder(store, key)
+///     .cookie_name("admin")
+///     .schemas(Schemas::builder().with::<Admin>().build()?)
+///     .build()?;
+/// let app = App::new()
+///     .service(web::scope("/admin").wrap(administration).route("/preview", web::get().to(preview)))
+///     .wrap(site);
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
 ///

@@ -11,11 +11,8 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
 };
 
-use super::extract::SessionExt;
-use crate::handle::{
-    principal::{HasPrincipal, NotSignedIn},
-    session::Session,
-};
+use super::extract::{SessionExt, session_of};
+use crate::handle::principal::{HasPrincipal, NotSignedIn};
 
 /// Who is signed in: the value of the principal field of `T`. A handler that takes it is not called for anybody else.
 ///
@@ -67,7 +64,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (state, session) = (T::Handle::extract(request), Session::extract(request));
+        let (state, session) = (T::Handle::extract(request), session_of::<T>(request));
         Box::pin(async move {
             let (state, session) = (state.await?, session.await?);
             let user = state.principal().cloned().filter(|_| session.principal().is_some());

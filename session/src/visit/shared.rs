@@ -3,6 +3,7 @@
 //! In: a finished configuration. Out: the store, the rules of a commit, the schemas in use. Never: anything of one request.
 
 use std::{
+    any::TypeId,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -49,7 +50,7 @@ impl Shared {
             rules,
             csrf,
             sign_in_page: None,
-            known: Arc::new(Known(RwLock::new(schemas))),
+            known: Arc::new(Known { named: schemas.clone(), used: RwLock::new(schemas) }),
             turns: Arc::default(),
             unconfirmed: Arc::default(),
             touches: Arc::default(),
@@ -88,22 +89,32 @@ impl Shared {
     }
 }
 
-/// Every schema that this process has used.
+/// The states of an application.
 #[derive(Debug)]
-pub(crate) struct Known(RwLock<Schemas>);
+pub(crate) struct Known {
+    /// Those that the builder names.
+    named: Schemas,
+    /// Those, and every other one that this process has used.
+    used: RwLock<Schemas>,
+}
 
 impl Known {
     /// Whether a principal was stored by another version of a schema that this process uses.
     pub(crate) fn disowns(&self, principal: &Principal) -> bool {
-        let schemas = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let schemas = self.used.read().unwrap_or_else(PoisonError::into_inner);
         schemas.iter().any(|schema| schema.disowns(principal.wire_key()))
+    }
+
+    /// Whether the builder names the state `id`.
+    pub(crate) fn names(&self, id: TypeId) -> bool {
+        self.named.knows(id)
     }
 
     /// Adds a state; fails if another type already uses its schema name.
     pub(crate) fn add(&self, state: Named) -> Result<(), SchemaError> {
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
+        if self.used.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
             return Ok(());
         }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).add(state)
+        self.used.write().unwrap_or_else(PoisonError::into_inner).add(state)
     }
 }

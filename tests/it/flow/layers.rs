@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_typed_session::{
-    Error, ErrorKind, Key, Session, SessionMiddleware, TypedSession,
+    Error, ErrorKind, Key, Schemas, Session, SessionMiddleware, SessionState, SignedIn, TypedSession,
     change::{Change, NewRecord},
     id::Selector,
     record::Principal,
@@ -18,7 +18,7 @@ use actix_typed_session::{
 };
 use actix_web::{
     App, HttpResponse, ResponseError,
-    body::MessageBody,
+    body::{MessageBody, to_bytes},
     dev::{Service, ServiceRequest, ServiceResponse},
     http::{StatusCode, header::SET_COOKIE},
     middleware::{Next, from_fn},
@@ -112,6 +112,98 @@ async fn an_application_wrapped_twice_is_refused_loudly() {
     }
     let log = logged.text();
     assert!(log.contains("ERROR") && log.contains("wraps another one with the same cookie"), "{log}");
+}
+
+#[derive(SessionState)]
+#[session(name = "admin", version = 1, lock = off)]
+struct Admin {
+    #[session(principal)]
+    employee: Option<u64>,
+    #[session(default)]
+    seen: u32,
+}
+
+#[derive(SessionState)]
+#[session(name = "nowhere", version = 1, lock = off)]
+struct Nowhere {
+    #[session(default)]
+    seen: u32,
+}
+
+/// A site, with an administration inside of it. Both sessions are in one store.
+async fn site_and_administration(inner: Schemas) -> impl AsyncFn(TestRequest) -> HttpResponse {
+    let store = MemoryStore::unbounded();
+    let site = SessionMiddleware::builder(store.clone(), key());
+    let site = site.schemas(Schemas::builder().with::<Shop>().build().unwrap()).build().unwrap();
+    let admin = SessionMiddleware::builder(store, key()).cookie_name("admin").schemas(inner).build().unwrap();
+    let both = async |mut shop: TypedSession<Shop>, mut admin: TypedSession<Admin>, session: Session| {
+        shop.set_visits(shop.visits() + 1);
+        admin.set_seen(admin.seen() + 10);
+        let is_inner = session.public_id() == admin.session().public_id();
+        format!("{} {} {is_inner} {}", shop.visits(), admin.seen(), shop.session().exists())
+    };
+    let sign_in = async |mut admin: TypedSession<Admin>| {
+        admin.set_employee(5);
+        "welcome"
+    };
+    let guarded = async |SignedIn(employee): SignedIn<Admin>| employee.to_string();
+    let nowhere = async |nowhere: TypedSession<Nowhere>| nowhere.seen().to_string();
+    let customer = async |SignedIn(user): SignedIn<Shop>| user.to_string();
+    let administration = web::scope("/admin")
+        .route("/both", web::get().to(both))
+        .route("/in", web::get().to(sign_in))
+        .route("/guarded", web::get().to(guarded))
+        .route("/customer", web::get().to(customer))
+        .route("/nowhere", web::get().to(nowhere))
+        .wrap(admin);
+    let app = init_service(App::new().service(administration).wrap(site)).await;
+    async move |request: TestRequest| {
+        let response = app.call(request.to_request()).await.unwrap();
+        response.into_parts().1.map_into_boxed_body()
+    }
+}
+
+#[actix_web::test]
+async fn one_handler_takes_the_states_of_two_sessions() {
+    let app = site_and_administration(Schemas::builder().with::<Admin>().build().unwrap()).await;
+    let mut cookies = std::collections::BTreeMap::new();
+    for (path, status, body) in [
+        ("/admin/both", 200, "1 10 true false"),
+        ("/admin/both", 200, "2 20 true true"),
+        ("/admin/guarded", 401, "Unauthorized"),
+        ("/admin/in", 200, "welcome"),
+        ("/admin/guarded", 200, "5"),
+        ("/admin/customer", 401, "Unauthorized"),
+        ("/admin/both", 200, "3 30 true true"),
+    ] {
+        let line =
+            cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        let response = app(TestRequest::get().uri(path).insert_header(("cookie", line))).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        for set in response.headers().get_all(SET_COOKIE) {
+            let (name, rest) = set.to_str().unwrap().split_once('=').unwrap();
+            cookies.insert(name.to_owned(), rest.split(';').next().unwrap().to_owned());
+        }
+        assert_eq!(to_bytes(response.into_body()).await.unwrap(), body, "{path}");
+    }
+    assert_eq!(cookies.into_keys().collect::<Vec<_>>(), ["__Host-admin", "__Host-sid"]);
+}
+
+#[actix_web::test]
+async fn a_state_that_is_named_by_none_or_by_both_is_refused_loudly() {
+    let app = site_and_administration(Schemas::builder().with::<Admin>().build().unwrap()).await;
+    let twice = Schemas::builder().with::<Shop>().build().unwrap();
+    let twice = site_and_administration(twice).await;
+    let (logged, _guard) = Logged::here();
+    let statuses = [
+        app(TestRequest::get().uri("/admin/nowhere")).await.status(),
+        twice(TestRequest::get().uri("/admin/both")).await.status(),
+    ];
+    assert_eq!(statuses.map(|status| status.as_u16()), [500, 500]);
+    let log = logged.text();
+    for why in ["none of them names it", "more than one of them names it"] {
+        assert!(log.contains("ERROR") && log.contains(why), "{log}");
+    }
 }
 
 #[actix_web::test]
