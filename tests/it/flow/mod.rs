@@ -1,6 +1,7 @@
 //! The flow from cookie to store and back, in this process.
 
 mod acknowledging;
+mod alone;
 mod bad_input;
 mod beginning;
 mod corners;
@@ -11,6 +12,7 @@ mod edge;
 mod events;
 mod extract;
 mod floods;
+mod forged;
 mod handles;
 mod kept;
 mod kit;
@@ -27,6 +29,7 @@ mod rows_races;
 mod rows_signing;
 mod saves;
 mod script;
+mod secrets;
 mod several_cookies;
 mod signed_in;
 mod surface;

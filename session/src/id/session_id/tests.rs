@@ -1,6 +1,6 @@
 //! Tests of minting ids, of writing and reading them as cookies, and of what `Debug` shows of them.
 
-#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)] // a test that cannot go on fails
 
 use std::collections::HashSet;
 
@@ -157,34 +157,6 @@ fn a_new_verifier_keeps_the_selector() {
 }
 
 #[test]
-fn a_hundred_thousand_ids_differ_and_use_the_whole_alphabet() {
-    const COUNT: usize = 100_000;
-    let keys = ring();
-    let (mut selectors, mut verifiers) = (HashSet::new(), HashSet::new());
-    let mut seen = vec![HashSet::new(); COOKIE_CHARS];
-    for _ in 0..COUNT {
-        let id = mint();
-        selectors.insert(id.selector);
-        verifiers.insert(id.verifier);
-        for (at, character) in seen.iter_mut().zip(id.to_cookie(&keys).bytes()) {
-            at.insert(character);
-        }
-    }
-    assert_eq!((selectors.len(), verifiers.len()), (COUNT, COUNT));
-    for (at, characters) in seen.iter().enumerate() {
-        let expected = match at {
-            // The version and the dots.
-            0 | 1 | 24 | 68 => 1,
-            // The last character carries two bits for a part of 16 bytes, and four bits for one of 32.
-            23 | 90 => 4,
-            67 => 16,
-            _ => 64,
-        };
-        assert_eq!(characters.len(), expected, "position {at}");
-    }
-}
-
-#[test]
 fn debug_shows_the_public_id_and_nothing_else() {
     let id = mint();
     let text = id.to_cookie(&ring());
@@ -242,4 +214,67 @@ fn the_hash_is_sha_256_of_the_verifier() {
     // head -c 32 /dev/zero | openssl dgst -sha256 -binary | basenc --base64url
     let expected = "Zmh6rfhivXdsj8GLjp-OIAiXFIVu4jOzkCpZHQ1fKSU";
     assert_eq!(URL_SAFE_NO_PAD.encode(id.verifier_hash().as_bytes()), expected);
+}
+
+/// How far the characters at one position are from uniform: chi-squared over the `symbols` that may stand there.
+fn chi_squared(counts: &[u32; 256], symbols: &[u8], total: f64) -> f64 {
+    let expected = total / f64::from(u32::try_from(symbols.len()).unwrap());
+    symbols.iter().map(|symbol| (f64::from(counts[usize::from(*symbol)]) - expected).powi(2) / expected).sum()
+}
+
+/// A bound that chance alone exceeds less than once in 10^9 times.
+fn bound(symbols: &[u8]) -> f64 {
+    let free = f64::from(u32::try_from(symbols.len() - 1).unwrap());
+    10.0f64.mul_add((2.0 * free).sqrt(), free + 20.0)
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// What may stand at the end of a text of so many bytes: only some of its bits are used.
+fn last_symbols(bytes: usize) -> Vec<u8> {
+    let step = if bytes % 3 == 1 { 16 } else { 4 };
+    ALPHABET.iter().copied().step_by(step).collect()
+}
+
+/// OWASP ASVS 5.0 7.2.3: a million ids, none twice, and each character at each position as often as any other.
+#[test]
+fn a_million_ids_are_all_different_and_uniform_at_every_position() {
+    const MANY: usize = 1_000_000;
+    let mut seen = HashSet::with_capacity(MANY);
+    let mut counts = vec![[0_u32; 256]; SELECTOR_CHARS + VERIFIER_CHARS];
+    for _ in 0..MANY {
+        let id = mint();
+        assert!(seen.insert((id.selector.0, id.verifier[..8].to_vec())), "an id twice");
+        let text = URL_SAFE_NO_PAD.encode(id.selector.0) + &URL_SAFE_NO_PAD.encode(id.verifier);
+        counts.iter_mut().zip(text.bytes()).for_each(|(counts, symbol)| counts[usize::from(symbol)] += 1);
+    }
+    let selectors: HashSet<_> = seen.iter().map(|(selector, _)| *selector).collect();
+    assert_eq!(selectors.len(), MANY, "a selector twice");
+    let total = f64::from(u32::try_from(MANY).unwrap());
+    for (at, counts) in counts.iter().enumerate() {
+        let symbols = match at + 1 {
+            SELECTOR_CHARS => last_symbols(SELECTOR_BYTES),
+            all if all == SELECTOR_CHARS + VERIFIER_CHARS => last_symbols(VERIFIER_BYTES),
+            _ => ALPHABET.to_vec(),
+        };
+        let off = chi_squared(counts, &symbols, total);
+        assert!(off < bound(&symbols), "position {at}: {off} > {}", bound(&symbols));
+        assert!(
+            symbols.iter().all(|symbol| counts[usize::from(*symbol)] > 0),
+            "position {at}: a symbol is missing"
+        );
+    }
+}
+
+/// The bound is one that a generator with a small bias exceeds: one symbol in ten is another one.
+#[test]
+fn a_bias_at_one_position_is_noticed() {
+    let mut counts = [0_u32; 256];
+    for symbol in ALPHABET {
+        counts[usize::from(*symbol)] = 15_625;
+    }
+    assert!(chi_squared(&counts, ALPHABET, 1_000_000.0) < bound(ALPHABET));
+    counts[usize::from(b'A')] += 1_563;
+    counts[usize::from(b'B')] -= 1_563;
+    assert!(chi_squared(&counts, ALPHABET, 1_000_000.0) > bound(ALPHABET));
 }
