@@ -108,6 +108,9 @@ mod visit;
 mod handle;
 mod http;
 mod tools;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail
+mod fuzz;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail

@@ -25,6 +25,8 @@ pub mod change;
 pub(crate) mod apply;
 #[cfg_attr(not(any(feature = "redis", feature = "sqlite")), allow(dead_code))] // other stores have each text by itself
 pub(crate) mod stored;
+#[cfg(test)]
+mod fuzzed;
 
 pub use self::{
     apply::{Outcome, Record},

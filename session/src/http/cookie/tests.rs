@@ -6,6 +6,7 @@ use super::*;
 
 use crate::id::{keys::Key, random::Randomness};
 
+mod fuzzed;
 mod reading;
 
 const NAME: &str = "__Host-sid";

@@ -59,6 +59,8 @@ mod records;
 mod index;
 mod sign_in;
 mod scan;
+#[cfg(test)]
+mod fuzzed;
 
 impl SessionStore for RedisStore {
     async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
