@@ -143,9 +143,7 @@ impl ::actix_typed_session::SessionState for Shop {
                 Vec<Line>,
             > as ::actix_typed_session::__private::FieldValue>::read(
                 __cells,
-                || <<Line as ::actix_typed_session::__private::OfPart>::Of<
-                    Vec<Line>,
-                > as ::core::default::Default>::default(),
+                || <Vec<Line> as ::core::default::Default>::default(),
             ),
             first: <Option<
                 String,
