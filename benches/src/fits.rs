@@ -111,9 +111,10 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     println!("{:<28} {:>8} {:>14} {:>6}", "what fits into one cookie", "sealed", "actix-session", "times");
     for (kind, what) in [("cart", "lines of a cart"), ("text", "bytes of text"), ("ids", "random ids")] {
         let (ours, theirs) = (most(&our_app, kind).await, most(&their_app, kind).await);
-        #[allow(clippy::cast_precision_loss)] // sizes of cookies
-        let times = ours as f64 / theirs as f64;
-        println!("{what:<28} {ours:>8} {theirs:>14} {times:>6.2}");
+        println!(
+            "{what:<28} {ours:>8} {theirs:>14} {:>6.2}",
+            f64::from(u32::try_from(ours)?) / f64::from(u32::try_from(theirs)?)
+        );
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ const MIN_BYTES: usize = 32;
 
 const ID_BYTES: usize = 3;
 
-/// The length of a [`KeyId`] as text.
+/// The length of a [`KeyId`].
 pub(super) const ID_CHARS: usize = 4;
 
 /// A secret from which the keys for each purpose are derived (HKDF-SHA-256, RFC 5869). It is wiped from memory when it is dropped.
@@ -49,7 +49,7 @@ pub struct Key(Zeroizing<Box<[u8]>>);
 /// The public name of a [`Key`]: 24 bits that are derived from it, as 4 characters of base64url. Cookies carry it, so that one key is
 /// tried and not each; it tells nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId([u8; ID_BYTES]);
+pub struct KeyId([u8; ID_CHARS]);
 
 /// The reason why a [`Key`] or [`Keys`](crate::Keys) cannot be made.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,7 +131,11 @@ impl Key {
     /// The key's public name, by which a revoked key is named.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        KeyId(*self.derive(&[b"actix-typed-session 1 key id"]))
+        let bytes = self.derive::<ID_BYTES>(&[b"actix-typed-session 1 key id"]);
+        let mut text = [0; ID_CHARS];
+        // It fits.
+        let _ = URL_SAFE_NO_PAD.encode_slice(*bytes, &mut text);
+        KeyId(text)
     }
 
     /// The bytes for one purpose.
@@ -184,14 +188,20 @@ impl fmt::Debug for Key {
 }
 
 impl KeyId {
-    pub(super) const fn as_bytes(&self) -> &[u8; ID_BYTES] {
-        &self.0
+    /// The four characters.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Whether `text` is this id, as a cookie names it.
+    pub(super) fn is(self, text: &str) -> bool {
+        self.0 == text.as_bytes()
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+        f.write_str(self.as_str())
     }
 }
 
@@ -205,7 +215,8 @@ impl FromStr for KeyId {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        decode(text).map(Self).ok_or(KeyError::NotAnId)
+        let is_id = decode::<ID_BYTES>(text).is_some();
+        text.as_bytes().try_into().ok().filter(|_| is_id).map(Self).ok_or(KeyError::NotAnId)
     }
 }
 

@@ -95,15 +95,10 @@ impl CellSealer {
 
 /// What one of the keys sealed as `text` for what it belongs to.
 fn open(keys: &Ring<Sealing>, text: &str, belongs: &[&[u8]]) -> Option<Vec<u8>> {
-    let (id, sealed) = split(text)?;
-    keys.all().filter(|key| key.id == id).find_map(|key| key.open(sealed, belongs))
-}
-
-/// The id of a key, and what it sealed.
-fn split(text: &str) -> Option<(KeyId, &str)> {
     let mut parts = text.splitn(3, '.');
     parts.next().filter(|version| *version == VERSION)?;
-    Some((parts.next()?.parse().ok()?, parts.next()?))
+    let (id, sealed) = (parts.next()?, parts.next()?);
+    keys.all().filter(|key| key.id.is(id)).find_map(|key| key.open(sealed, belongs))
 }
 
 impl Sealing {
@@ -111,7 +106,7 @@ impl Sealing {
     fn new(key: &Key, purpose: &[u8], belongs: &[&[u8]]) -> Self {
         let (id, derived) = (key.id(), key.derive::<32>(&[purpose]));
         let cipher = XChaCha20Poly1305::new_from_slice(&*derived).expect("the key has 32 bytes");
-        let belongs = with_lengths(&[&[VERSION.as_bytes()], belongs, &[id.as_bytes()]].concat());
+        let belongs = with_lengths(&[&[VERSION.as_bytes()], belongs, &[id.as_str().as_bytes()]].concat());
         Self { id, cipher, belongs }
     }
 

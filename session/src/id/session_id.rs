@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    key::{ID_CHARS, KeyId},
+    key::ID_CHARS,
     public::{PublicId, SELECTOR_BYTES, Selector, VerifierHash, decode},
     random::{NoRandomness, Randomness},
     tags::{KeyRing, Succession, TAG_BYTES, Tag},
@@ -111,7 +111,9 @@ impl SessionId {
         let tag = keys.tag(&[VERSION.as_bytes(), &self.selector.0, &self.verifier]);
         let mut text = String::with_capacity(COOKIE_CHARS);
         text.push_str(VERSION);
-        for part in [keys.id().as_bytes(), &self.selector.0[..], &self.verifier, &tag] {
+        text.push('.');
+        text.push_str(keys.id().as_str());
+        for part in [&self.selector.0[..], &self.verifier, &tag] {
             text.push('.');
             URL_SAFE_NO_PAD.encode_string(part, &mut text);
         }
@@ -125,7 +127,7 @@ impl SessionId {
         }
         let mut parts = std::str::from_utf8(value).ok()?.split('.');
         let version = parts.next().filter(|version| *version == VERSION)?;
-        let key: KeyId = parts.next()?.parse().ok()?;
+        let key = parts.next()?;
         let selector = Selector(decode(parts.next()?)?);
         let verifier: [u8; VERIFIER_BYTES] = decode(parts.next()?)?;
         let tag: Tag = decode(parts.next()?)?;

@@ -17,6 +17,8 @@ pub struct Record {
     meta: Meta,
     /// Sorted by wire key, each key once.
     cells: Vec<(WireKey, Cell)>,
+    /// How many cells are sealed, so that a load which opens them does not look for them.
+    sealed: usize,
 }
 
 /// What [`Record::apply`] says. It is complete: a store has to carry out each of them.
@@ -52,6 +54,7 @@ impl Record {
                 unknown: serde_json::Map::new(),
             },
             cells: Vec::with_capacity(new.cells.len()),
+            sealed: 0,
         };
         record.write(&new.cells, now);
         record
@@ -65,12 +68,18 @@ impl Record {
             cells.sort_by(|(a, _), (b, _)| a.cmp(b));
             cells.dedup_by(|(a, _), (b, _)| a == b);
         }
-        Self { meta, cells }
+        Self::from_sorted(meta, cells)
     }
 
     /// The same for cells that are sorted by wire key, each key once.
-    pub(super) const fn from_sorted(meta: Meta, cells: Vec<(WireKey, Cell)>) -> Self {
-        Self { meta, cells }
+    pub(super) fn from_sorted(meta: Meta, cells: Vec<(WireKey, Cell)>) -> Self {
+        let sealed = cells.iter().filter(|(_, cell)| cell.json.is_sealed()).count();
+        Self { meta, cells, sealed }
+    }
+
+    /// Whether some cell is sealed.
+    pub(crate) const fn has_sealed(&self) -> bool {
+        self.sealed > 0
     }
 
     /// All but the cells.
@@ -87,13 +96,13 @@ impl Record {
 
     /// This record with another text in some cells: where `other` answers one.
     pub(crate) fn with_texts(&self, mut other: impl FnMut(&WireKey, &Cell) -> Option<Json>) -> Self {
-        let mut record = self.clone();
-        for (key, cell) in &mut record.cells {
+        let mut cells = self.cells.clone();
+        for (key, cell) in &mut cells {
             if let Some(json) = other(key, cell) {
                 cell.json = json;
             }
         }
-        record
+        Self::from_sorted(self.meta.clone(), cells)
     }
 
     /// The cell `key`, expired or not.
@@ -147,11 +156,12 @@ impl Record {
         next.meta.revision = revision;
         if change.anew {
             next.cells.clear();
+            next.sealed = 0;
             let meta = &mut next.meta;
             (meta.created, meta.principal, meta.authenticated, meta.label) = (now, None, None, None);
         }
         if !change.delete.is_empty() {
-            next.cells.retain(|(key, _)| !change.delete.contains(key));
+            next.remove(&change.delete);
         }
         next.write(&change.write, now);
         next.alter(change, now);
@@ -178,19 +188,29 @@ impl Record {
     ) -> Self {
         let mut own = self.clone();
         let of_record = std::mem::replace(&mut own.meta.revision, revision);
-        own.cells.retain(|(key, _)| !deletes.contains(key));
+        own.remove(deletes);
         own.write(writes, now);
         own.meta.revision = of_record;
         own
+    }
+
+    fn remove(&mut self, deletes: &[WireKey]) {
+        self.cells.retain(|(key, cell)| {
+            let stays = !deletes.contains(key);
+            self.sealed -= usize::from(!stays && cell.json.is_sealed());
+            stays
+        });
     }
 
     fn write(&mut self, writes: &[CellWrite], now: Timestamp) {
         for write in writes {
             let expires = write.ttl.map(|ttl| now.saturating_add(ttl));
             let cell = Cell { revision: self.meta.revision, expires, json: write.json.clone() };
+            self.sealed += usize::from(cell.json.is_sealed());
             match self.cells.binary_search_by(|(key, _)| key.cmp(&write.key)) {
                 Ok(at) => {
                     if let Some((_, old)) = self.cells.get_mut(at) {
+                        self.sealed -= usize::from(old.json.is_sealed());
                         *old = cell;
                     }
                 }

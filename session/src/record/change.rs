@@ -14,7 +14,7 @@ use crate::id::public::VerifierHash;
 pub struct CellWrite {
     /// Which cell.
     pub key: WireKey,
-    /// The value; `null` for a cleared field.
+    /// The value; `null` for a cleared field. That of a secret field is sealed, which is no JSON: a store takes it as text.
     pub json: Json,
     /// How long the cell lives, if not as long as the record.
     pub ttl: Option<Duration>,

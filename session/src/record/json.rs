@@ -64,6 +64,10 @@ impl Json {
         self.as_str().strip_prefix(SEALED)
     }
 
+    pub(super) fn is_sealed(&self) -> bool {
+        self.0.begins_with(SEALED)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -23,6 +23,13 @@ impl Text {
         (end != ALL).then(|| Self { whole: Arc::clone(whole), start, end })
     }
 
+    /// Cheaper than to ask the text for it: it is asked of each cell that is read.
+    pub(super) fn begins_with(&self, begin: &str) -> bool {
+        let bytes = self.whole.as_bytes().get(self.start as usize..);
+        bytes.is_some_and(|bytes| bytes.first() == begin.as_bytes().first())
+            && self.as_str().starts_with(begin)
+    }
+
     pub(super) fn as_str(&self) -> &str {
         if self.end == ALL {
             return &self.whole;

@@ -31,7 +31,7 @@ impl Secrets {
     /// The record with its secret values opened. One that cannot be opened stays as it is, and then it is unreadable.
     pub(super) fn open(&self, selector: &Selector, loaded: Loaded) -> Loaded {
         // Most have none, and then nothing is copied.
-        if !loaded.record.cells().iter().any(|(_, cell)| cell.json.sealed().is_some()) {
+        if !loaded.record.has_sealed() {
             return loaded;
         }
         let opened = loaded.record.with_texts(|key, cell| {

@@ -198,7 +198,7 @@ async fn swept(store: &(impl Sweep + Clone), clock: &ManualClock) {
 
 /// A record that lives for a second.
 fn new_record(byte: u8) -> NewRecord {
-    let limits = Limits { idle: Duration::from_secs(1), absolute: Duration::from_secs(1) };
+    let limits = Limits::new(Duration::from_secs(1), Duration::from_secs(1));
     NewRecord::new(VerifierHash::from_bytes([byte; 32]), limits)
 }
 

@@ -32,6 +32,7 @@ mod rows_signing;
 mod saves;
 mod script;
 mod sealed;
+mod sealed_limits;
 mod secrets;
 mod several_cookies;
 mod signed_in;

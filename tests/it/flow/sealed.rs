@@ -1,26 +1,16 @@
-//! Sessions that live in their cookies: what such an application promises, and what it says that it does not.
+//! Sessions that live in their cookies: what such an application promises. `sealed_limits` has what it does not.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use actix_typed_session::{
-    ConfigError, Error, Key, Keys, Revocations, SealedCookie, Session, SessionMiddleware,
-    SessionMiddlewareBuilder, TypedSession, WhenFull,
-    id::Selector,
-    record::Timestamp,
-    store::{Listed, StoreError, StoreErrorKind},
+    Error, Key, Keys, SealedCookie, Session, SessionMiddleware, SessionMiddlewareBuilder, record::Timestamp,
 };
 use actix_web::{
-    App, HttpResponse, HttpServer,
+    App, HttpServer,
     dev::ServerHandle,
     http::header::{HeaderMap, HeaderValue},
-    rt,
-    web::{self, Bytes},
+    rt, web,
 };
-use futures_util::stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -30,20 +20,20 @@ use tokio::{
 use super::{
     kit::{Answer, Browser, EMPTY, Jar, World, key},
     logged::Logged,
-    words::{self, Shop, said},
+    words,
 };
 
-const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 
 fn other_key() -> Key {
     Key::try_from(b"another-key-of-32-bytes-for-test".as_slice()).unwrap()
 }
 
-fn home() -> SealedCookie {
+pub(super) fn home() -> SealedCookie {
     SealedCookie::new("shop").without_server_logout()
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     with(|builder| builder).await
 }
 
@@ -57,7 +47,7 @@ async fn show(world: &World, cookie: Option<HeaderValue>) -> (u16, HeaderMap, St
     (status, headers, body)
 }
 
-async fn state(browser: &Browser<'_>) -> String {
+pub(super) async fn state(browser: &Browser<'_>) -> String {
     browser.clone().go("").await.body
 }
 
@@ -232,104 +222,6 @@ async fn a_cookie_that_browsers_would_drop_is_an_error_that_names_the_fields() {
 }
 
 #[actix_web::test]
-async fn after_the_response_has_begun_nothing_can_be_stored() {
-    async fn late(shop: TypedSession<Shop>, what: web::Path<String>) -> HttpResponse {
-        HttpResponse::Ok().streaming(stream::once(async move {
-            let mut shop = shop;
-            match what.as_str() {
-                "set" => shop.set_visits(9),
-                "purge" => shop.session().purge(),
-                _ => {}
-            }
-            Ok::<_, Error>(Bytes::from(said(shop.session().save().await)))
-        }))
-    }
-    let routes = |routes: &mut web::ServiceConfig| {
-        routes.route("/late/{what}", web::get().to(late));
-    };
-    let world = World::sealed(home(), key(), |builder| builder, routes).await;
-    let browser = world.browser_after("v1").await;
-    for (what, said) in [("set", "TooLate"), ("purge", "TooLate"), ("nothing", "Ok")] {
-        assert_eq!(browser.get(&format!("/late/{what}")).await.body, said, "{what}");
-    }
-    // Nor a touch that is due.
-    world.clock.advance(10 * MINUTE);
-    assert_eq!(browser.get("/late/nothing").await.body, "Ok");
-}
-
-#[actix_web::test]
-async fn without_a_server_a_logout_leaves_copies() {
-    let world = world().await;
-    let browser = world.browser_after("v1,in4").await;
-    let copy = browser.clone();
-    assert_eq!(browser.go("purge").await.jar(), Jar::Removed);
-    assert_eq!(state(&browser).await, EMPTY);
-    assert_eq!(state(&copy).await, r#"4 [] 1 "" -"#);
-}
-
-/// Sessions that were ended, and an outage of what knows them.
-#[derive(Clone, Default)]
-struct Ended(Arc<Mutex<(Vec<Selector>, bool)>>);
-
-impl Ended {
-    fn fails(&self, fails: bool) {
-        self.0.lock().unwrap().1 = fails;
-    }
-}
-
-impl Revocations for Ended {
-    async fn is_revoked(&self, session: &Listed) -> Result<bool, StoreError> {
-        let (ended, fails) = &*self.0.lock().unwrap();
-        if *fails {
-            Err(StoreError::new(StoreErrorKind::Unavailable))
-        } else {
-            Ok(ended.contains(&session.selector))
-        }
-    }
-
-    async fn revoke(&self, session: &Listed) -> Result<(), StoreError> {
-        let (ended, fails) = &mut *self.0.lock().unwrap();
-        if *fails {
-            return Err(StoreError::new(StoreErrorKind::Unavailable));
-        }
-        ended.push(session.selector);
-        Ok(())
-    }
-}
-
-async fn revoked_by(ended: &Ended) -> World {
-    let home = SealedCookie::new("shop").revoked_by(ended.clone());
-    World::sealed(home, key(), |builder| builder, |_| ()).await
-}
-
-#[actix_web::test]
-async fn a_revoked_session_has_ended_for_every_copy() {
-    let world = revoked_by(&Ended::default()).await;
-    for words in ["purge", "out", "in5", "purge,in4", "purge,v7"] {
-        let browser = world.browser_after("v1,in4").await;
-        let (copy, id) = (browser.clone(), browser.clone().go("id").await.body);
-        assert_eq!(browser.go(words).await.status, 200);
-        assert_eq!(copy.clone().go("came").await.body, format!("Ended | {EMPTY}"), "{words}");
-        // A slow request of before cannot bring it back.
-        assert_eq!(copy.clone().go("v9").await.status, 200);
-        assert_ne!(browser.clone().go("id").await.body, id, "{words}");
-    }
-}
-
-#[actix_web::test]
-async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
-    let ended = Ended::default();
-    let world = revoked_by(&ended).await;
-    let browser = world.browser_after("v1,in4").await;
-    ended.fails(true);
-    let answer = browser.go("").await;
-    assert_eq!((answer.status, answer.jar(), answer.header("retry-after")), (503, Jar::Kept, Some("1")));
-    assert_eq!(world.browser().go("").await.status, 200, "who has no session needs none");
-    ended.fails(false);
-    assert_eq!(state(&browser).await, r#"4 [] 1 "" -"#);
-}
-
-#[actix_web::test]
 async fn a_key_that_is_accepted_opens_and_the_active_one_seals_the_next_change() {
     let old = world().await;
     let browser = old.browser_after("v1").await;
@@ -360,15 +252,6 @@ async fn of_two_states_of_one_session_the_later_one_counts() {
     let other = world.browser_after("v7").await;
     let both = format!("{}; {}", browser.cookie().unwrap(), other.cookie().unwrap());
     assert_eq!(world.request("/do/came", Some(&both)).await.body, format!("Ambiguous | {EMPTY}"));
-}
-
-#[actix_web::test]
-async fn the_last_of_two_overlapping_responses_counts() {
-    let world = world().await;
-    let browser = world.browser_after("c1").await;
-    let (slow, fast) = browser.overlap("gate,c2", "c3").await;
-    assert_eq!((slow.status, fast.status, slow.jar(), fast.jar()), (200, 200, Jar::Set, Jar::Set));
-    assert_eq!(state(&browser).await, r#"- [1, 2] 0 "" -"#);
 }
 
 /// A server on a port of its own.
@@ -417,20 +300,6 @@ async fn instances_that_share_nothing_but_their_keys_serve_one_session_over_http
     assert_eq!(get(nodes[0], "", cut.as_deref()).await, (200, None, EMPTY.to_owned()));
     for handle in handles {
         handle.stop(false).await;
-    }
-}
-
-#[actix_web::test]
-async fn what_needs_a_store_is_refused() {
-    let refused = SessionMiddleware::builder(home(), key())
-        .max_sessions_per_user(3, WhenFull::RejectNew)
-        .build()
-        .unwrap_err();
-    assert_eq!(refused, ConfigError::NoIndex);
-    let world = world().await;
-    let browser = world.browser_after("in4").await;
-    for words in ["list", "others", "all", "endid:AAECAwQFBgcICQoLDA0ODw"] {
-        assert_eq!(browser.go(words).await.status, 500, "{words}");
     }
 }
 

@@ -53,8 +53,34 @@ mod other {
     }
 }
 
+/// The next release, in which a secret has another form.
+mod next {
+    use actix_typed_session::SessionState;
+
+    #[derive(SessionState)]
+    #[session(name = "vault", version = 2, lock = off)]
+    pub(super) struct Vault {
+        #[session(principal)]
+        pub(super) user: Option<u64>,
+        #[session(secret)]
+        pub(super) token: Option<String>,
+        #[session(secret, default, changed(since = 2, from = Vec<u32>, up = to_text, down = to_numbers))]
+        pub(super) codes: Vec<String>,
+        #[session(default)]
+        pub(super) note: String,
+    }
+
+    fn to_text(codes: Vec<u32>) -> Vec<String> {
+        codes.into_iter().map(|code| code.to_string()).collect()
+    }
+
+    fn to_numbers(codes: Vec<String>) -> Vec<u32> {
+        codes.into_iter().filter_map(|code| code.parse().ok()).collect()
+    }
+}
+
 macro_rules! routes {
-    ($name:ident, $vault:ty) => {
+    ($name:ident, $vault:ty, $code:expr) => {
         fn $name(routes: &mut web::ServiceConfig) {
             let act = async |mut vault: TypedSession<$vault>, words: Path<String>| {
                 for word in words.split(',') {
@@ -62,7 +88,7 @@ macro_rules! routes {
                         ("token", text) => vault.set_token(text),
                         ("clear", _) => vault.clear_token(),
                         ("note", text) => vault.set_note(text),
-                        ("code", _) => vault.update_codes(|codes| codes.push(777_001)),
+                        ("code", _) => vault.update_codes(|codes| codes.push($code)),
                         ("in", _) => vault.set_user(4),
                         _ => {}
                     }
@@ -73,8 +99,9 @@ macro_rules! routes {
         }
     };
 }
-routes!(ours, Vault);
-routes!(others, other::Vault);
+routes!(ours, Vault, 777_001);
+routes!(others, other::Vault, 777_001);
+routes!(nexts, next::Vault, "777002".to_owned());
 
 type Routes = fn(&mut web::ServiceConfig);
 
@@ -139,7 +166,8 @@ async fn a_secret_is_sealed_in_the_store_and_plain_to_handlers() {
     assert_eq!(send(store.clone(), key(), ours, &mut jar, "").await.1, said.1);
     let stored = async || {
         let cells = records(&store).await[0].1.cells().to_vec();
-        cells.iter().map(|(key, cell)| format!("{key} {}", cell.to_text())).collect::<Vec<_>>().join("\n")
+        let lines = cells.iter().map(|(key, cell)| format!("{key} {}", cell.to_text()));
+        lines.collect::<Vec<_>>().join("\n")
     };
     let first = stored().await;
     assert!(first.contains("plain") && !first.contains("canary") && !first.contains("777001"), "{first}");
@@ -242,6 +270,23 @@ async fn a_field_becomes_secret_and_stops_being_so_with_any_deploy() {
     }
     let said = send(store.clone(), key(), others, &mut jar, "").await.1;
     assert_eq!(said, r#"None Some("three") [777001, 777001] "open""#);
+}
+
+#[actix_web::test]
+async fn every_form_of_a_secret_is_sealed_and_each_release_reads_what_the_other_wrote() {
+    let (store, mut jar) = (MemoryStore::unbounded(), None);
+    for (routes, codes) in [
+        (ours as Routes, "[777001]"),
+        (nexts, r#"["777001", "777002"]"#),
+        (ours, "[777001, 777002, 777001]"),
+        (nexts, r#"["777001", "777002", "777001", "777002"]"#),
+    ] {
+        let said = send(store.clone(), key(), routes, &mut jar, "code").await;
+        assert_eq!(said, (200, format!(r#"None None {codes} """#)));
+    }
+    for field in ["vault.codes", "vault.codes@2"] {
+        assert!(cell(&store, field).await.json.as_str().starts_with("sealed:"), "{field}");
+    }
 }
 
 #[actix_web::test]

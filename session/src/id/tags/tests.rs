@@ -23,7 +23,7 @@ fn a_tag_is_fixed() {
 #[test]
 fn a_tag_covers_every_byte_and_the_name() {
     let tag = ring("sid").tag(&[b"1", b"abc"]);
-    assert!(ring("sid").verify(key(1).id(), &[b"1", b"abc"], &tag));
+    assert!(ring("sid").verify(key(1).id().as_str(), &[b"1", b"abc"], &tag));
     let others: [(&str, &[&[u8]]); 7] = [
         ("sie", &[b"1", b"abc"]),
         ("si", &[b"d1", b"abc"]),
@@ -34,14 +34,14 @@ fn a_tag_covers_every_byte_and_the_name() {
         ("sid", &[b"1", b"abc", b"\0"]),
     ];
     for (name, parts) in others {
-        assert!(!ring(name).verify(key(1).id(), parts, &tag), "{name} {parts:?}");
+        assert!(!ring(name).verify(key(1).id().as_str(), parts, &tag), "{name} {parts:?}");
     }
     for bit in 0..TAG_BYTES * 8 {
         let mut wrong = tag;
         *wrong.get_mut(bit / 8).unwrap() ^= 1 << (bit % 8);
-        assert!(!ring("sid").verify(key(1).id(), &[b"1", b"abc"], &wrong), "bit {bit}");
+        assert!(!ring("sid").verify(key(1).id().as_str(), &[b"1", b"abc"], &wrong), "bit {bit}");
     }
-    assert!(!ring("sid").verify(key(1).id(), &[b"1", b"abc"], &Tag::default()));
+    assert!(!ring("sid").verify(key(1).id().as_str(), &[b"1", b"abc"], &Tag::default()));
 }
 
 #[test]
@@ -49,13 +49,13 @@ fn the_active_key_tags_and_each_verifies_what_names_it() {
     let before = KeyRing::new("sid", &key(2).into());
     let after = KeyRing::new("sid", &Keys::new(key(1), [key(2)]));
     let parts: &[&[u8]] = &[b"1", b"abc"];
-    assert!(after.verify(before.id(), parts, &before.tag(parts)));
-    assert!(after.verify(after.id(), parts, &after.tag(parts)));
-    assert!(!before.verify(after.id(), parts, &after.tag(parts)));
+    assert!(after.verify(before.id().as_str(), parts, &before.tag(parts)));
+    assert!(after.verify(after.id().as_str(), parts, &after.tag(parts)));
+    assert!(!before.verify(after.id().as_str(), parts, &after.tag(parts)));
     assert_eq!((after.id(), after.tag(parts)), (key(1).id(), ring("sid").tag(parts)));
     // A tag counts only under the name of its key.
-    assert!(!after.verify(after.id(), parts, &before.tag(parts)));
-    assert!(!after.verify(before.id(), parts, &after.tag(parts)));
+    assert!(!after.verify(after.id().as_str(), parts, &before.tag(parts)));
+    assert!(!after.verify(before.id().as_str(), parts, &after.tag(parts)));
     assert!(after.verify_any(parts, &before.tag(parts)) && after.verify_any(parts, &after.tag(parts)));
     assert!(!before.verify_any(parts, &after.tag(parts)));
 }

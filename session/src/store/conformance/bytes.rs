@@ -30,6 +30,8 @@ fn awkward() -> Vec<(String, String)> {
         "[]",
         "\"\"",
         "null",
+        // A secret value as it is stored, which is no JSON.
+        "sealed:1.MkHn.AAECAwQFBgcICQ-_",
         "true",
         "\"'; drop table session; --\"",
         r#""7 8@9 \"quoted\" $1 ?1 :a %s {0}""#,
