@@ -55,11 +55,15 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     // The shop serves plain HTTP, on this machine only, and some browsers drop a `Secure` cookie then. Behind TLS, leave out
     // `dangerous_insecure_cookie`: the cookie is then `__Host-sid` with `Secure`.
-    let sessions = SessionMiddleware::builder(store, key).dangerous_insecure_cookie().build()?;
+    let sessions = SessionMiddleware::builder(store.clone(), key).dangerous_insecure_cookie().build()?;
 
     let finishing = sessions.clone();
     let server = HttpServer::new(move || {
-        App::new().wrap(from_fn(routes::headers)).wrap(sessions.clone()).configure(routes::all)
+        App::new()
+            .wrap(from_fn(routes::headers))
+            .wrap(sessions.clone())
+            .service(routes::support(store.clone()))
+            .configure(routes::all)
     })
     .workers(2)
     .shutdown_timeout(5)

@@ -62,6 +62,7 @@
 //! | handle errors | [`ErrorKind`] |
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
+//! | support users: find, show, count and end sessions | [`admin`] |
 //! | choose a store | [`store`], [`store::connect`] |
 //! | test an application | `testing` (feature `testing`) |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
@@ -90,6 +91,7 @@
 //! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: for `[dev-dependencies]`: requests that carry a session, handlers without middleware, a clock that tests move, a store that
 //!   fails when it is told to, and the conformance suite for stores.
@@ -107,6 +109,7 @@ mod visit;
 mod handle;
 mod http;
 mod tools;
+pub mod admin;
 #[cfg(feature = "testing")]
 pub mod testing;
 // Both crates are kept in order by the same test.
@@ -160,3 +163,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/changing-a-schema.md")]
 struct Guide;
+
+/// The code blocks of the page about administration are doctests.
+#[cfg(all(doctest, feature = "admin"))]
+#[doc = include_str!("../../docs/administration.md")]
+struct Administration;

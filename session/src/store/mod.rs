@@ -11,9 +11,9 @@
 //! | Files | What they hold |
 //! |---|---|
 //! | `error`, `clock` | the errors of stores; the time, for engines without a clock |
-//! | `index`, `scan`, `abilities` | optional abilities: a principal's sessions, all selectors; announcing them |
+//! | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
-//! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
+//! | `breaker`, `bounded` | giving up early; deadlines for every call |
 //! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
 //! | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
 //! | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
@@ -26,10 +26,10 @@ pub(crate) mod error;
 pub(crate) mod clock;
 pub(crate) mod index;
 pub(crate) mod scan;
+pub(crate) mod sweep;
 pub(crate) mod abilities;
 pub(crate) mod contract;
 pub(crate) mod any;
-pub(crate) mod sweep;
 pub(crate) mod breaker;
 pub(crate) mod bounded;
 #[cfg(any(feature = "postgres", feature = "redis"))]
