@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let store = store::connect(&options.store.0).await?;
+    let store = store::open(&options.store.0).await?;
     println!("sessions: {}", options.store);
     let (key, origin) = key::obtain(&options.store)?;
     println!("key: {origin}");

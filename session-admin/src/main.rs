@@ -13,14 +13,14 @@ mod output;
 
 use std::{io, process::ExitCode};
 
-use actix_typed_session::store::{self, ConnectError, StoreError};
+use actix_typed_session::store::{self, OpenError, StoreError};
 use clap::Parser;
 
 use self::{arguments::Arguments, output::Output};
 
 /// Why a command did not do what it was asked.
 enum Failure {
-    Connect(ConnectError),
+    Connect(OpenError),
     Store(StoreError),
     /// The output cannot be written.
     Output(io::Error),
@@ -40,8 +40,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl From<ConnectError> for Failure {
-    fn from(error: ConnectError) -> Self {
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         Self::Connect(error)
     }
 }
@@ -70,7 +70,7 @@ fn failed(why: &str, code: u8) -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let store = store::connect(&arguments.store).await?;
+    let store = store::open(&arguments.store).await?;
     let mut output = Output::new(arguments.json);
     commands::run(&store, arguments.command, &mut output).await
 }

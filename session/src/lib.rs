@@ -63,7 +63,7 @@
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | support users: find, show, count and end sessions | [`admin`] |
-//! | choose a store | [`store`], [`store::connect`] |
+//! | choose a store | [`store`], [`store::open`] |
 //! | test an application | `testing` (feature `testing`) |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!

@@ -64,7 +64,7 @@ async fn fill(store: &AnyStore) {
 
 /// Every command, on a store that removes expired records by itself or not.
 async fn administer(url: &str, sweeps_itself: bool) {
-    let store = store::connect(url).await.unwrap();
+    let store = store::open(url).await.unwrap();
     fill(&store).await;
 
     let all = json(url, &["list"]);

@@ -1,7 +1,7 @@
 //! What a support team does with sessions.
 //!
 //! A log line names a session by its public id, and a store finds the sessions of a user by their principal. Everything works on any
-//! store, also on the [`AnyStore`](crate::store::AnyStore) of [`store::connect`](crate::store::connect):
+//! store, also on the [`AnyStore`](crate::store::AnyStore) of [`store::open`](crate::store::open):
 //!
 //! | To | call |
 //! |---|---|

@@ -89,7 +89,7 @@ pub struct AdminScope {
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = store::connect("memory:").await?;
+/// let store = store::open("memory:").await?;
 /// let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
 /// let app = move || {
 ///     App::new().wrap(sessions.clone()).service(admin::scope("/admin", store.clone(), staff).allow_ending())

@@ -3,7 +3,7 @@
 //! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is unknown. Never
 //! knows of cookies or HTTP, and never decides what to store.
 //!
-//! Choose a store by URL with [`connect`], or open one of the engines directly. To write a store, implement [`SessionStore`], announce
+//! Choose a store by URL with [`open`](open()), or open one of the engines directly. To write a store, implement [`SessionStore`], announce
 //! what else it can do with [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
 //!
 //! Read from top to bottom:
@@ -17,7 +17,7 @@
 //! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
 //! | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
 //! | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
-//! | `connect` | a store from a URL |
+//! | `open` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
 //!
 //! What never goes in here: a rule about what a change does to a record, which is `Record::apply`.
@@ -53,7 +53,7 @@ pub mod postgres;
 pub mod mysql;
 #[cfg(feature = "redis")]
 pub mod redis;
-pub(crate) mod connect;
+pub(crate) mod open;
 #[cfg(feature = "testing")]
 pub mod conformance;
 
@@ -73,11 +73,11 @@ pub use self::{
     abilities::Abilities,
     any::AnyStore,
     clock::{Clock, SystemClock},
-    connect::{ConnectError, connect},
     contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
     index::{Listed, Page, PrincipalIndex},
     memory::MemoryStore,
+    open::{OpenError, open},
     scan::{Cursor, Scan, Scanned},
     sweep::{Sweep, Sweeper},
 };
