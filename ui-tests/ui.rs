@@ -1,6 +1,8 @@
 //! Each case is one mistake, and the file beside it holds the output of the compiler. `TRYBUILD=overwrite` rewrites that.
 
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+
+mod api;
 
 use std::{env, process::Command};
 

@@ -40,7 +40,7 @@ pub(crate) fn count(system: &SystemRunner, url: &str, what: &str) -> Result<(), 
 }
 
 async fn prepare(url: &str) -> Result<(RedisStore, Selector), Box<dyn Error>> {
-    let (store, selector) = (RedisStore::connect(url).await?, Selector::from_bytes([7; 16]));
+    let (store, selector) = (RedisStore::open(url).await?, Selector::from_bytes([7; 16]));
     let hour = Duration::from_hours(1);
     let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(hour, hour));
     new.cells = (0..USUAL.fields).map(|field| write(field, 0)).collect();

@@ -17,7 +17,7 @@ const PAGE: u32 = 50;
 
 /// The store at `url` must be empty; it is filled with `sessions` sessions of one user first.
 pub(crate) async fn run(url: &str, sessions: u32) -> Result<(), Box<dyn Error>> {
-    let store = store::connect(url).await?;
+    let store = store::open(url).await?;
     let principal = Principal::new("shop.user", &Json::from_store("1"));
     let writers = (0..TOGETHER).map(|first| {
         let (store, principal) = (store.clone(), principal.clone());

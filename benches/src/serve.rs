@@ -39,7 +39,7 @@ fn bare() -> Result<Server, Box<dyn Error>> {
 }
 
 async fn ours(store: &str, size: Size) -> Result<Server, Box<dyn Error>> {
-    let (store, calls) = (store::connect(store).await?, Arc::new(AtomicU64::new(0)));
+    let (store, calls) = (store::open(store).await?, Arc::new(AtomicU64::new(0)));
     let store = Measured { store, size, calls: calls.clone() };
     let sessions = SessionMiddleware::builder(store, Key::generate()?)
         .dangerous_insecure_cookie()

@@ -33,7 +33,7 @@ pub(crate) async fn run(routes: fn(&mut ServiceConfig)) -> Result<(), Box<dyn Er
 }
 
 pub(crate) async fn store() -> Result<AnyStore, Box<dyn Error>> {
-    Ok(store::connect(&variable("SESSION_STORE")?).await?)
+    Ok(store::open(&variable("SESSION_STORE")?).await?)
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -48,18 +48,22 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let store = store::connect(&options.store.0).await?;
+    let store = store::open(&options.store.0).await?;
     println!("sessions: {}", options.store);
     let (keys, origin) = key::obtain(&options.store)?;
     println!("key: {origin}");
 
     // The shop serves plain HTTP, on this machine only, and some browsers drop a `Secure` cookie then. Behind TLS, leave out
     // `dangerous_insecure_cookie`: the cookie is then `__Host-sid` with `Secure`.
-    let sessions = SessionMiddleware::builder(store, keys).dangerous_insecure_cookie().build()?;
+    let sessions = SessionMiddleware::builder(store.clone(), keys).dangerous_insecure_cookie().build()?;
 
     let finishing = sessions.clone();
     let server = HttpServer::new(move || {
-        App::new().wrap(from_fn(routes::headers)).wrap(sessions.clone()).configure(routes::all)
+        App::new()
+            .wrap(from_fn(routes::headers))
+            .wrap(sessions.clone())
+            .service(routes::support(store.clone()))
+            .configure(routes::all)
     })
     .workers(2)
     .shutdown_timeout(5)

@@ -33,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) port: u16,
 }
 
-/// The URL of the session store, for `store::connect`. `Display` leaves out the password.
+/// The URL of the session store, for `store::open`. `Display` leaves out the password.
 pub(crate) struct StoreUrl(pub(crate) String);
 
 impl StoreUrl {

@@ -3,11 +3,17 @@
 //!
 //! In: requests, with the session as `TypedSession<Shop>`. Out: pages and redirects. Never: trusts a price or a name from a form.
 
-use actix_typed_session::{Error, Session, TypedSession, id::PublicId};
+use actix_typed_session::{
+    Error, Session, SignedIn, TypedSession,
+    admin::{self, AdminScope},
+    id::PublicId,
+    store::AnyStore,
+};
 use actix_web::{
-    HttpRequest, HttpResponse, Responder,
+    FromRequest, HttpRequest, HttpResponse, Responder,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    error::ErrorForbidden,
     http::header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT,
         X_CONTENT_TYPE_OPTIONS,
@@ -46,6 +52,19 @@ pub(crate) fn all(config: &mut web::ServiceConfig) {
         .route("/devices/end-all", web::post().to(end_all))
         .route("/theme", web::post().to(theme))
         .default_service(web::to(missing));
+}
+
+/// The customer who is let in to `/admin`. Everybody can have this name, because this is a demonstration.
+const STAFF: &str = "Staff";
+
+/// The pages for a support team.
+pub(crate) fn support(store: AnyStore) -> AdminScope {
+    admin::scope("/admin", store, staff).allow_ending()
+}
+
+async fn staff(request: HttpRequest) -> Result<(), actix_web::Error> {
+    let SignedIn(name) = SignedIn::<Shop>::extract(&request).await?;
+    if name == STAFF { Ok(()) } else { Err(ErrorForbidden("Sign in as Staff to see this page.")) }
 }
 
 async fn index(mut shop: TypedSession<Shop>) -> impl Responder {

@@ -64,7 +64,8 @@
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | keep sessions in their cookies, without a store | [`SealedCookie`] |
-//! | choose a store | [`store`], [`store::connect`] |
+//! | support users: find, show, count and end sessions | [`admin`] |
+//! | choose a store | [`store`], [`store::open`] |
 //! | test an application | `testing` (feature `testing`) |
 //! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
 //!
@@ -93,6 +94,7 @@
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
 //! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
+//! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: for `[dev-dependencies]`: requests that carry a session, handlers without middleware, a clock that tests move, a store that
 //!   fails when it is told to, and the conformance suite for stores.
@@ -111,6 +113,7 @@ mod visit;
 mod handle;
 mod http;
 mod tools;
+pub mod admin;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
@@ -178,3 +181,7 @@ struct Guide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/events.md")]
 struct Page;
+/// The code blocks of the page about administration are doctests.
+#[cfg(all(doctest, feature = "admin"))]
+#[doc = include_str!("../../docs/administration.md")]
+struct Administration;

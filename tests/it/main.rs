@@ -2,6 +2,7 @@
 #![allow(clippy::unchecked_time_subtraction)] // the times are constants in the tests, and an underflow panics
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by a panic
 
+mod admin;
 mod derive;
 mod evolution;
 mod flow;

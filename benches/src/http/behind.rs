@@ -66,7 +66,7 @@ pub(crate) async fn run(
             }
         }
         if let Some(redis) = &mut databases.redis {
-            let store = RedisStore::connect(&redis.url()).await?;
+            let store = RedisStore::open(&redis.url()).await?;
             let selector = new_record(&store, SIZES[5]).await?;
             let before = redis.replicated()?;
             redis.reset()?;

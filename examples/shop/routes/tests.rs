@@ -143,3 +143,23 @@ async fn forms_of_other_sites_are_refused() -> Outcome {
     }
     Ok(())
 }
+
+#[actix_web::test]
+async fn only_staff_see_the_pages_for_support() -> Outcome {
+    let store = AnyStore::new(MemoryStore::bounded(100));
+    let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
+    let app = test::init_service(shop(sessions.clone()).service(support(store))).await;
+    for (name, status) in [(None, 401), (Some("Ada"), 403), (Some(STAFF), 200)] {
+        let visitor = TestSession::<Shop>::with(&sessions, |shop| {
+            if let Some(name) = name {
+                shop.set_customer(name);
+            }
+        })
+        .await?;
+        let request = visitor.sends(TestRequest::get().uri("/admin/schemas"));
+        let answer = app.call(request.to_request()).await;
+        let answer = answer.map_or_else(|error| error.error_response().status(), |answer| answer.status());
+        assert_eq!(answer, status, "{name:?}");
+    }
+    Ok(())
+}

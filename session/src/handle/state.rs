@@ -29,6 +29,7 @@ use crate::{
         view::View,
     },
     sparse::Sparse,
+    store::contract::Loaded,
     visit::visit::Visit,
 };
 
@@ -451,6 +452,35 @@ fn not_serializable(place: Place, caller: &Location<'_>) -> Error {
 
 fn named<T: SessionState>() -> Named {
     Named { schema: T::schema(), id: TypeId::of::<T>(), ty: type_name::<T>() }
+}
+
+impl Loaded {
+    /// The record as a `T`, as a handler of this binary would read it. It is a copy, and changing it changes nothing that is stored.
+    ///
+    /// ```
+    /// use actix_typed_session::{SessionState, id::PublicId, store::{AnyStore, SessionStore}};
+    ///
+    /// #[derive(SessionState)]
+    /// #[session(name = "shop", version = 1)]
+    /// struct Shop {
+    ///     #[session(default)]
+    ///     cart: Vec<u32>,
+    /// }
+    ///
+    /// /// What is in the cart of the session that a line of the log names.
+    /// async fn cart_of(store: &AnyStore, id: PublicId) -> Result<Option<Vec<u32>>, Box<dyn std::error::Error>> {
+    ///     let Some(loaded) = store.load(&id.into()).await? else { return Ok(None) };
+    ///     Ok(Some(loaded.state::<Shop>()?.cart))
+    /// }
+    /// # let _ = cart_of;
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnreadableField`] if a stored value does not fit its field, [`ErrorKind::SchemaTooNew`] if a later version of the schema
+    /// stored it.
+    pub fn state<T: SessionState>(&self) -> Result<T, Error> {
+        read(View::of(&self.record, self.now).reader(T::schema())).map(|(state, _)| state)
+    }
 }
 
 impl SchemasBuilder {

@@ -2,9 +2,9 @@
 //!
 //! In: what a store kept. Out: [`Meta`], [`Principal`]. Never: a value of a user's field.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
     json::Json,
@@ -46,6 +46,35 @@ impl Principal {
         self.0.split_once('=').map_or("", |(key, _)| key)
     }
 }
+
+/// As people write it: the wire key, `=`, and the value, `shop.user=7` or `shop.user=ada`. What is not JSON is a text, and a text that looks
+/// like a number stands in quotes: `shop.user="7"`.
+///
+/// ```
+/// use actix_typed_session::record::Principal;
+///
+/// let ada: Principal = "shop.user=ada".parse()?;
+/// assert_eq!(ada.as_str(), r#"shop.user="ada""#); // as stores keep it
+/// # Ok::<(), actix_typed_session::record::NotAPrincipal>(())
+/// ```
+impl FromStr for Principal {
+    type Err = NotAPrincipal;
+
+    fn from_str(text: &str) -> Result<Self, NotAPrincipal> {
+        let (key, value) = text.trim().split_once('=').ok_or(NotAPrincipal)?;
+        if !key.contains('.') || value.is_empty() {
+            return Err(NotAPrincipal);
+        }
+        let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
+        let value = if is_json { value.into() } else { serde_json::Value::from(value).to_string() };
+        Ok(Self(format!("{key}={value}").into()))
+    }
+}
+
+/// The error of parsing a [`Principal`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a user; write the wire key of the principal field and the value, for example shop.user=7")]
+pub struct NotAPrincipal;
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

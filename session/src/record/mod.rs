@@ -34,6 +34,6 @@ pub use self::{
     apply::{Outcome, Record},
     cell::{Cell, WireKey},
     json::Json,
-    meta::{FORMAT, Meta, Principal, Unreadable},
+    meta::{FORMAT, Meta, NotAPrincipal, Principal, Unreadable},
     time::{Limits, Timestamp},
 };

@@ -1,6 +1,6 @@
 //! What a store can do beyond the contract.
 //!
-//! In: a store that is a [`PrincipalIndex`], a [`Scan`], or both. Out: [`Abilities`], which callers ask without knowing the store's
+//! In: a store that is a [`PrincipalIndex`], a [`Scan`] or a [`Sweep`]. Out: [`Abilities`], which callers ask without knowing the store's
 //! type. Never: a guess; an ability that was not announced is not there.
 
 use std::{fmt, pin::Pin};
@@ -9,6 +9,7 @@ use super::{
     error::{StoreError, StoreErrorKind},
     index::{Listed, Page, PrincipalIndex},
     scan::{Cursor, Scan, Scanned},
+    sweep::Sweep,
 };
 use crate::{id::public::Selector, record::meta::Principal};
 
@@ -67,9 +68,20 @@ impl<S: Scan> DynScan for S {
     }
 }
 
+/// [`Sweep`] in a form that a `dyn` can have.
+trait DynSweep: Send + Sync {
+    fn dyn_sweep(&self, limit: u32) -> Boxed<'_, u32>;
+}
+
+impl<S: Sweep> DynSweep for S {
+    fn dyn_sweep(&self, limit: u32) -> Boxed<'_, u32> {
+        Box::pin(self.sweep(limit))
+    }
+}
+
 /// The optional abilities of a store; the answer of [`SessionStore::abilities`](super::SessionStore::abilities).
 ///
-/// An ability is a trait, [`PrincipalIndex`] or [`Scan`]. A store that implements one announces it here:
+/// An ability is a trait, [`PrincipalIndex`], [`Scan`] or [`Sweep`]. A store that implements one announces it here:
 ///
 /// ```
 /// use actix_typed_session::store::{Abilities, PrincipalIndex};
@@ -84,13 +96,14 @@ impl<S: Scan> DynScan for S {
 pub struct Abilities<'a> {
     index: Option<&'a dyn DynIndex>,
     scan: Option<&'a dyn DynScan>,
+    sweep: Option<&'a dyn DynSweep>,
 }
 
 impl<'a> Abilities<'a> {
     /// No abilities: what a store has that announces none.
     #[must_use]
     pub const fn none() -> Self {
-        Self { index: None, scan: None }
+        Self { index: None, scan: None, sweep: None }
     }
 
     /// These abilities, and finding sessions by their principal.
@@ -105,6 +118,12 @@ impl<'a> Abilities<'a> {
         Self { scan: Some(scan), ..self }
     }
 
+    /// These abilities, and removing expired records when asked.
+    #[must_use]
+    pub fn with_sweep(self, sweep: &'a impl Sweep) -> Self {
+        Self { sweep: Some(sweep), ..self }
+    }
+
     /// Whether the store finds sessions by their principal. `max_sessions_per_user` and a user's list of sessions need it.
     #[must_use]
     pub const fn has_index(&self) -> bool {
@@ -115,6 +134,12 @@ impl<'a> Abilities<'a> {
     #[must_use]
     pub const fn has_scan(&self) -> bool {
         self.scan.is_some()
+    }
+
+    /// Whether the store keeps expired records until they are swept. Redis does not.
+    #[must_use]
+    pub const fn has_sweep(&self) -> bool {
+        self.sweep.is_some()
     }
 
     /// As [`PrincipalIndex::sessions_of`].
@@ -165,6 +190,14 @@ impl<'a> Abilities<'a> {
     pub async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         self.scan.ok_or_else(unsupported)?.dyn_scan(from, limit).await
     }
+
+    /// As [`Sweep::sweep`].
+    ///
+    /// # Errors
+    /// As there, and [`StoreErrorKind::Unsupported`] if the store keeps no expired records.
+    pub async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        self.sweep.ok_or_else(unsupported)?.dyn_sweep(limit).await
+    }
 }
 
 fn unsupported() -> StoreError {
@@ -173,7 +206,10 @@ fn unsupported() -> StoreError {
 
 impl fmt::Debug for Abilities<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (index, scan) = (self.has_index(), self.has_scan());
-        f.debug_struct("Abilities").field("index", &index).field("scan", &scan).finish()
+        f.debug_struct("Abilities")
+            .field("index", &self.has_index())
+            .field("scan", &self.has_scan())
+            .field("sweep", &self.has_sweep())
+            .finish()
     }
 }

@@ -10,6 +10,7 @@ use super::{
     error::StoreError,
     index::{Listed, Page, PrincipalIndex},
     scan::{Cursor, Scan, Scanned},
+    sweep::Sweep,
 };
 use crate::{
     events::event::Observer,
@@ -147,5 +148,12 @@ impl PrincipalIndex for AnyStore {
 impl Scan for AnyStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         self.abilities().scan(from, limit).await
+    }
+}
+
+/// [`Unsupported`](super::error::StoreErrorKind::Unsupported) where the store within keeps no expired records.
+impl Sweep for AnyStore {
+    async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        self.abilities().sweep(limit).await
     }
 }

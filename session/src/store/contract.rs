@@ -163,8 +163,8 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// What this store can do beyond the methods above. The default is nothing.
     ///
-    /// A store that is a [`PrincipalIndex`](super::PrincipalIndex) and a [`Scan`](super::Scan) answers
-    /// `Abilities::none().with_index(self).with_scan(self)`.
+    /// A store that is a [`PrincipalIndex`](super::PrincipalIndex), a [`Scan`](super::Scan) and a [`Sweep`](super::Sweep) answers
+    /// `Abilities::none().with_index(self).with_scan(self).with_sweep(self)`.
     fn abilities(&self) -> Abilities<'_> {
         Abilities::none()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use crate::{
-    id::public::Selector,
+    id::public::{PublicId, Selector},
     record::meta::{Meta, Principal},
 };
 
@@ -25,6 +25,12 @@ impl Listed {
     #[must_use]
     pub const fn new(selector: Selector, meta: Meta) -> Self {
         Self { selector, meta }
+    }
+
+    /// What lists and logs call the session by.
+    #[must_use]
+    pub const fn public_id(&self) -> PublicId {
+        PublicId::of(self.selector)
     }
 
     /// Sorts a list by sign-in, the oldest first: the order of [`PrincipalIndex::sessions_of`], and the order in which sessions

@@ -3,7 +3,7 @@
 //! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is unknown. Never
 //! knows of cookies or HTTP, and never decides what to store.
 //!
-//! Choose a store by URL with [`connect`], or open one of the engines directly. To write a store, implement [`SessionStore`], announce
+//! Choose a store by URL with [`open`](open()), or open one of the engines directly. To write a store, implement [`SessionStore`], announce
 //! what else it can do with [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
 //!
 //! Read from top to bottom:
@@ -11,13 +11,13 @@
 //! | Files | What they hold |
 //! |---|---|
 //! | `error`, `clock` | the errors of stores; the time, for engines without a clock |
-//! | `index`, `scan`, `abilities` | optional abilities: a principal's sessions, all selectors; announcing them |
+//! | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
 //! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
-//! | `sweep`, `breaker`, `bounded` | removing expired records; giving up early; deadlines for every call |
+//! | `breaker`, `bounded` | giving up early; deadlines for every call |
 //! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
 //! | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
 //! | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
-//! | `connect` | a store from a URL |
+//! | `open` | a store from a URL |
 //! | `conformance` | the contract as a test suite for any store |
 //!
 //! What never goes in here: a rule about what a change does to a record, which is `Record::apply`.
@@ -26,10 +26,10 @@ pub(crate) mod error;
 pub(crate) mod clock;
 pub(crate) mod index;
 pub(crate) mod scan;
+pub(crate) mod sweep;
 pub(crate) mod abilities;
 pub(crate) mod contract;
 pub(crate) mod any;
-pub(crate) mod sweep;
 pub(crate) mod breaker;
 pub(crate) mod bounded;
 #[cfg(any(feature = "postgres", feature = "redis"))]
@@ -53,7 +53,7 @@ pub mod postgres;
 pub mod mysql;
 #[cfg(feature = "redis")]
 pub mod redis;
-pub(crate) mod connect;
+pub(crate) mod open;
 #[cfg(feature = "testing")]
 pub mod conformance;
 
@@ -73,11 +73,11 @@ pub use self::{
     abilities::Abilities,
     any::AnyStore,
     clock::{Clock, SystemClock},
-    connect::{ConnectError, connect},
     contract::{Created, Loaded, SessionStore, Updated},
     error::{StoreError, StoreErrorKind},
     index::{Listed, Page, PrincipalIndex},
     memory::MemoryStore,
+    open::{OpenError, open},
     scan::{Cursor, Scan, Scanned},
     sweep::{Sweep, Sweeper},
 };

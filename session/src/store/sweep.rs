@@ -14,10 +14,12 @@ use std::{
 
 use tokio::{sync::watch, task::JoinHandle, time};
 
-use super::{contract::SessionStore, error::StoreError};
+use super::error::StoreError;
 
 /// A store that keeps expired records until they are swept. They read as absent; sweeping only frees their room.
-pub trait Sweep: SessionStore {
+///
+/// It announces the ability with [`Abilities::with_sweep`](super::Abilities::with_sweep).
+pub trait Sweep: Send + Sync + 'static {
     /// Deletes at most `limit` expired records, and returns how many.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use crate::{
         error::{StoreError, StoreErrorKind},
         index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
+        sweep::Sweep,
     },
 };
 
@@ -162,6 +163,9 @@ impl SessionStore for FaultyStore {
         if within.has_scan() {
             abilities = abilities.with_scan(self);
         }
+        if within.has_sweep() {
+            abilities = abilities.with_sweep(self);
+        }
         abilities
     }
 }
@@ -192,5 +196,11 @@ impl PrincipalIndex for FaultyStore {
 impl Scan for FaultyStore {
     async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
         self.make(Call::Read, self.store.scan(from, limit)).await
+    }
+}
+
+impl Sweep for FaultyStore {
+    async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
+        self.make(Call::Delete, self.store.sweep(limit)).await
     }
 }

@@ -3,11 +3,9 @@
 //! In: a store, and how many sessions to read at most. Out: a [`Census`]. Never: writes to the store, or puts a stored value into the
 //! report.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
+use super::walk::{StoredSession, Walk, at_once};
 use crate::{
     handle::state::SessionState,
     id::public::PublicId,
@@ -22,9 +20,6 @@ use crate::{
         error::{StoreError, StoreErrorKind},
     },
 };
-
-/// Selectors requested from the store in one `scan`.
-const PAGE: u32 = 500;
 
 /// The most problems kept individually. Further problems are only counted.
 const MOST_PROBLEMS: usize = 100;
@@ -65,34 +60,21 @@ const MOST_PROBLEMS: usize = 100;
 /// The store's error if it cannot be reached, or if it cannot list its records
 /// ([`Unsupported`](StoreErrorKind::Unsupported)). A session that cannot be read is counted in the census and is not an error.
 pub async fn census<T: SessionState>(store: &impl SessionStore, most: u64) -> Result<Census, StoreError> {
-    let mut census = Census::of(T::schema());
-    let (mut seen, mut from) = (HashSet::new(), None);
-    loop {
-        let page = store.abilities().scan(from.as_ref(), PAGE).await?;
-        for selector in page.selectors {
+    let (mut census, mut walk) = (Census::of(T::schema()), Walk::of(store));
+    while let Some(page) = walk.next(at_once(most - census.sessions)).await? {
+        for StoredSession { public_id, found } in page {
             if census.sessions >= most {
                 return Ok(census);
             }
-            // A store may return a selector twice.
-            if !seen.insert(selector) {
-                continue;
+            match found {
+                Ok(loaded) => census.add::<T>(public_id, &loaded),
+                Err(StoreErrorKind::TooNew) => census.of_later_releases += 1,
+                Err(_) => census.damaged += 1,
             }
-            match store.load(&selector).await {
-                Ok(None) => {}
-                Ok(Some(loaded)) => census.add::<T>(PublicId::of(selector), &loaded),
-                Err(error) => match error.kind() {
-                    StoreErrorKind::Unreadable => census.damaged += 1,
-                    StoreErrorKind::TooNew => census.of_later_releases += 1,
-                    _ => return Err(error),
-                },
-            }
-        }
-        from = page.next;
-        if from.is_none() {
-            census.complete = true;
-            return Ok(census);
         }
     }
+    census.complete = true;
+    Ok(census)
 }
 
 /// The result of [`census()`]. `Display` writes a report for people, which contains no stored value.

@@ -13,7 +13,7 @@ use actix_typed_session::{
     record::{Json, Limits, Principal},
     store::{
         Abilities, AnyStore, Created, Cursor, Loaded, MemoryStore, Scan, Scanned, SessionStore, SqliteStore,
-        StoreError, StoreErrorKind, Updated, connect,
+        StoreError, StoreErrorKind, Updated, open,
     },
 };
 use proptest::{
@@ -259,7 +259,7 @@ fn totals_on_redis() {
         let server = shared_redis().await?;
         // The prefix has characters that are special in a pattern.
         let url = format!("{}?prefix={}%5Ba-z%5D*:", server.url(), unique_name());
-        Some(connect(&url).await.unwrap())
+        Some(open(&url).await.unwrap())
     });
 }
 
@@ -267,7 +267,7 @@ fn totals_on_redis() {
 fn totals_on_a_cluster() {
     totals(16, 40, async || {
         let url = format!("{}?prefix={}:", shared_cluster().await?.url(), unique_name());
-        Some(connect(&url).await.unwrap())
+        Some(open(&url).await.unwrap())
     });
 }
 
@@ -275,7 +275,7 @@ fn totals_on_a_cluster() {
 fn totals_on_postgres() {
     totals(8, 40, async || {
         let server = shared_postgres().await?;
-        Some(connect(&server.url(&server.database().await)).await.unwrap())
+        Some(open(&server.url(&server.database().await)).await.unwrap())
     });
 }
 
@@ -283,7 +283,7 @@ fn totals_on_postgres() {
 fn totals_on_mariadb() {
     totals(8, 40, async || {
         let server = shared_mariadb().await?;
-        Some(connect(&server.url(&server.database().await)).await.unwrap())
+        Some(open(&server.url(&server.database().await)).await.unwrap())
     });
 }
 

@@ -1,6 +1,6 @@
 //! The stores of the evolution tests: in memory, in a file, and on servers that are shared with other tests.
 
-use actix_typed_session::store::{AnyStore, MemoryStore, connect};
+use actix_typed_session::store::{AnyStore, MemoryStore, open};
 
 use super::kit::World;
 use crate::http::place::Place as Kept;
@@ -35,7 +35,7 @@ impl Place {
     }
 
     async fn on(kept: Kept) -> Option<Self> {
-        Some(Self { store: connect(&kept.url()).await.unwrap(), kept: Some(kept) })
+        Some(Self { store: open(&kept.url()).await.unwrap(), kept: Some(kept) })
     }
 
     /// A new browser without a session on this store.

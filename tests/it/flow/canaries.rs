@@ -7,7 +7,7 @@ use std::{
 
 use actix_typed_session::{
     Key, SessionMiddleware,
-    store::{AnyStore, MemoryStore, Scan, SessionStore, connect},
+    store::{AnyStore, MemoryStore, Scan, SessionStore, open},
 };
 use actix_web::{
     App,
@@ -174,7 +174,7 @@ async fn a_life_at_trace_logs_no_id_no_key_and_no_value() {
     let places =
         [Place::sqlite().await, Place::redis().await, Place::postgres().await, Place::mariadb().await];
     for place in places.into_iter().flatten() {
-        live(connect(&place.url()).await.unwrap()).await;
+        live(open(&place.url()).await.unwrap()).await;
     }
     // Over HTTP/1 too, with what actix logs.
     let server = tokio::task::spawn_blocking(|| {

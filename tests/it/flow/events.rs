@@ -177,7 +177,7 @@ async fn sweeps_are_told_with_the_number_of_sessions() {
     swept(&memory, &clock).await;
 }
 
-async fn swept(store: &(impl Sweep + Clone), clock: &ManualClock) {
+async fn swept(store: &(impl SessionStore + Sweep + Clone), clock: &ManualClock) {
     let told = Told::default();
     let builder = SessionMiddleware::builder(store.clone(), key());
     let _sessions = builder.observer(told.observer()).build().unwrap();

@@ -131,7 +131,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        Abilities::none().with_index(self).with_scan(self)
+        Abilities::none().with_index(self).with_scan(self).with_sweep(self)
     }
 }
 

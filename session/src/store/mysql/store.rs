@@ -32,7 +32,7 @@ use crate::{
 /// use actix_typed_session::store::MySqlStore;
 ///
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = MySqlStore::connect("mysql://shop:secret@db.example.com/shop?ssl-mode=verify_identity").await?;
+/// let store = MySqlStore::open("mysql://shop:secret@db.example.com/shop?ssl-mode=verify_identity").await?;
 /// # let _ = store.clone();
 /// # Ok(())
 /// # }
@@ -117,7 +117,7 @@ impl MySqlStore {
     ///
     /// # Errors
     /// As [`options`](Self::options) and [`MySqlOptions::open`].
-    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
         Self::options(url)?.open().await
     }
 

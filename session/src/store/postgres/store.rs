@@ -33,7 +33,7 @@ use crate::{
 /// use actix_typed_session::store::PostgresStore;
 ///
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = PostgresStore::connect("postgres://shop:secret@db.example.com/shop?sslmode=verify-full").await?;
+/// let store = PostgresStore::open("postgres://shop:secret@db.example.com/shop?sslmode=verify-full").await?;
 /// # let _ = store.clone();
 /// # Ok(())
 /// # }
@@ -114,7 +114,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// As [`options`](Self::options) and [`PostgresOptions::open`].
-    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
         Self::options(url)?.open().await
     }
 

@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub use self::{
-    options::{ConnectError, RedisOptions},
+    options::{OpenError, RedisOptions},
     store::RedisStore,
     url_error::{PrefixError, UrlError},
 };

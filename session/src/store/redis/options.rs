@@ -1,6 +1,6 @@
 //! The settings of a Redis store.
 //!
-//! In: a URL and settings. Out: a [`Driver`] for its servers, or [`ConnectError`]. Never shows a password in `Debug` or in an error.
+//! In: a URL and settings. Out: a [`Driver`] for its servers, or [`OpenError`]. Never shows a password in `Debug` or in an error.
 
 use std::{error::Error, future::Future, num::NonZeroUsize, path::PathBuf, sync::Mutex, time::Duration};
 
@@ -30,7 +30,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
 /// Why a Redis store was not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConnectError {
+pub enum OpenError {
     /// The URL is not valid.
     #[error(transparent)]
     Url(#[from] UrlError),
@@ -59,7 +59,7 @@ pub enum ConnectError {
 /// let store = RedisStore::options("redis-sentinel://:secret@a.example,b.example,c.example/main")?
 ///     .prefix("shop:")
 ///     .wait(1, Duration::from_millis(500))
-///     .connect()
+///     .open()
 ///     .await?;
 /// # let _ = store.clone();
 /// # Ok(())
@@ -150,7 +150,7 @@ impl RedisOptions {
         self
     }
 
-    /// How long [`connect`](Self::connect) goes on trying while no server is there yet, or none that takes writes; in seconds, as
+    /// How long [`open`](Self::open) goes on trying while no server is there yet, or none that takes writes; in seconds, as
     /// `?startup_timeout=` in the URL. The default is not to try again. A server that is there and refuses the user is an error at once.
     #[must_use]
     pub const fn startup_timeout(mut self, timeout: Duration) -> Self {
@@ -198,11 +198,11 @@ impl RedisOptions {
         self
     }
 
-    pub(super) fn driver(&self) -> Result<Driver, ConnectError> {
+    pub(super) fn driver(&self) -> Result<Driver, OpenError> {
         let target = &self.target;
         let files = target.files.clone();
         if !target.tls && files != TlsFiles::default() {
-            return Err(ConnectError::WithoutTls);
+            return Err(OpenError::WithoutTls);
         }
         let tls = target.tls.then(|| Tls::with(files)).transpose()?;
         let dialer = Dialer {

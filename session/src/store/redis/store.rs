@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     dial::NoConnection,
     driver::Driver,
-    options::{ConnectError, RedisOptions},
+    options::{OpenError, RedisOptions},
     resp::ServerError,
     url::check_prefix,
     url_error::UrlError,
@@ -27,7 +27,7 @@ use crate::{
 /// use actix_typed_session::store::RedisStore;
 ///
 /// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = RedisStore::connect("redis://:secret@sessions.example:6379/0").await?;
+/// let store = RedisStore::open("redis://:secret@sessions.example:6379/0").await?;
 /// # let _ = store.clone();
 /// # Ok(())
 /// # }
@@ -73,9 +73,9 @@ impl RedisStore {
     /// Connects to the servers at `url`, with the default settings.
     ///
     /// # Errors
-    /// When the URL is not valid, and as [`RedisOptions::connect`].
-    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        Self::options(url)?.connect().await
+    /// When the URL is not valid, and as [`RedisOptions::open`].
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::options(url)?.open().await
     }
 
     /// The settings for connecting to the servers at `url`.
@@ -108,13 +108,13 @@ impl RedisOptions {
     /// # Errors
     /// When the prefix is not valid, the system has no certificates for TLS, no server answers, or it is a replica, too old, or one node
     /// of a cluster whose URL says that it is the only server.
-    pub async fn connect(self) -> Result<RedisStore, ConnectError> {
+    pub async fn open(self) -> Result<RedisStore, OpenError> {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
         let reach = || store.driver.reach(&store.prefix);
         let reached = patiently(self.startup_timeout, |error| is_for_the_moment(&**error), reach).await;
-        reached.map_err(ConnectError::Unreachable)?;
+        reached.map_err(OpenError::Unreachable)?;
         store.driver.check_settings().await;
         Ok(store)
     }

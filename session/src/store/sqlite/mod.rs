@@ -143,7 +143,7 @@ impl SessionStore for SqliteStore {
     }
 
     fn abilities(&self) -> Abilities<'_> {
-        Abilities::none().with_index(self).with_scan(self)
+        Abilities::none().with_index(self).with_scan(self).with_sweep(self)
     }
 }
 

@@ -75,7 +75,7 @@ impl Behind {
 
     /// Stores in this process: one at the server, and one behind the proxy.
     pub(super) async fn stores(&self) -> (AnyStore, AnyStore) {
-        let connect = async |url: String| store::connect(&url).await.unwrap();
+        let connect = async |url: String| store::open(&url).await.unwrap();
         (connect(self.url()).await, connect(self.url_through_proxy()).await)
     }
 

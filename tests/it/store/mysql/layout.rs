@@ -6,7 +6,7 @@ use super::*;
 use crate::flow::logged::Logged;
 
 async fn fails(url: &str) -> OpenError {
-    MySqlStore::connect(url).await.expect_err("it cannot be opened")
+    MySqlStore::open(url).await.expect_err("it cannot be opened")
 }
 
 /// The contents of the table, in any order.

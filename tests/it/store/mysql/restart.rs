@@ -152,7 +152,7 @@ async fn a_server_that_is_down_is_an_error_in_time() {
     assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(8));
-    assert!(matches!(MySqlStore::connect(&server.url(&database)).await, Err(OpenError::Unreachable(_))));
+    assert!(matches!(MySqlStore::open(&server.url(&database)).await, Err(OpenError::Unreachable(_))));
     server.restart().await;
     assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
@@ -185,7 +185,7 @@ async fn a_server_that_is_read_only_is_not_used_until_it_writes_again() {
     let store = open(&url).await;
     use_all(&server, &database, &store, 4).await;
     server.execute(&database, "SET GLOBAL read_only = 1").await;
-    assert!(matches!(MySqlStore::connect(&url).await, Err(OpenError::ReadOnly)));
+    assert!(matches!(MySqlStore::open(&url).await, Err(OpenError::ReadOnly)));
     // Connections from before cost one failed request together, not one each.
     assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);

@@ -9,14 +9,14 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     let Some(plain) = shared_mariadb().await else { return };
     // A store that asks for encryption gets it, or fails.
     let url = plain.url(&plain.database().await);
-    let refused = MySqlStore::connect(&format!("{url}?ssl-mode=required")).await;
+    let refused = MySqlStore::open(&format!("{url}?ssl-mode=required")).await;
     assert!(matches!(refused, Err(OpenError::Unreachable(_))));
 
     let Some(server) = MariaDb::encrypted().await else { return };
     let database = server.database().await;
     let url = server.url(&database);
     // The certificate is not signed by an authority that the operating system trusts.
-    let refused = MySqlStore::connect(&format!("{url}?ssl-mode=verify_identity")).await;
+    let refused = MySqlStore::open(&format!("{url}?ssl-mode=verify_identity")).await;
     assert!(matches!(refused, Err(OpenError::Unreachable(_))));
     let certificate = server.certificate();
     let verified = format!("?ssl-mode=verify_identity&ssl-ca={}", certificate.display());
@@ -34,6 +34,6 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     }
     // The same server under a name that its certificate does not have.
     let other = url.replace("127.0.0.1", "localhost");
-    let refused = MySqlStore::connect(&format!("{other}{verified}")).await;
+    let refused = MySqlStore::open(&format!("{other}{verified}")).await;
     assert!(matches!(refused, Err(OpenError::Unreachable(_))));
 }

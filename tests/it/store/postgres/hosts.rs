@@ -55,7 +55,7 @@ async fn of_several_hosts_the_primary_is_used_also_after_another_one_has_become_
     assert!(store.load(&SELECTOR).await.unwrap().is_some());
     two.thaw();
     becomes(&one, true).await;
-    assert!(matches!(PostgresStore::connect(&url).await, Err(OpenError::Standby)));
+    assert!(matches!(PostgresStore::open(&url).await, Err(OpenError::Standby)));
 }
 
 async fn rows(server: &Postgres) -> i64 {
@@ -74,7 +74,7 @@ async fn each_connection_asks_for_the_password_of_the_moment() {
     fs::write(&hba, format!("host all shop 127.0.0.1/32 scram-sha-256\n{lines}")).unwrap();
     server.execute("postgres", "SELECT pg_reload_conf()").await;
     let url = server.url("postgres").replace("postgres@", "shop:none@");
-    until("the server asks for a password", || async { PostgresStore::connect(&url).await.is_err() }).await;
+    until("the server asks for a password", || async { PostgresStore::open(&url).await.is_err() }).await;
 
     let password = Arc::new(Mutex::new("one".to_owned()));
     let options = || {
@@ -101,8 +101,8 @@ async fn a_server_that_comes_up_later_is_waited_for() {
     let Some(server) = Postgres::start().await else { return };
     let url = server.url("postgres");
     server.stop_fast().await;
-    assert!(matches!(PostgresStore::connect(&url).await, Err(OpenError::Unreachable(_))));
+    assert!(matches!(PostgresStore::open(&url).await, Err(OpenError::Unreachable(_))));
     let url = format!("{url}?startup_timeout=30");
-    let (store, ()) = tokio::join!(PostgresStore::connect(&url), server.restart());
+    let (store, ()) = tokio::join!(PostgresStore::open(&url), server.restart());
     store.unwrap().create(&SELECTOR, &new_record()).await.unwrap();
 }

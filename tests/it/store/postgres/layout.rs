@@ -6,7 +6,7 @@ use super::*;
 use crate::flow::logged::Logged;
 
 async fn fails(url: &str) -> OpenError {
-    PostgresStore::connect(url).await.expect_err("it cannot be opened")
+    PostgresStore::open(url).await.expect_err("it cannot be opened")
 }
 
 /// The contents of the tables, in any order.

@@ -147,7 +147,7 @@ async fn a_server_that_is_down_is_an_error_in_time() {
     assert_eq!(kind(store.create(&selector(1), &new_record()).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.delete(&SELECTOR, None).await), StoreErrorKind::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(8));
-    assert!(matches!(PostgresStore::connect(&server.url("postgres")).await, Err(OpenError::Unreachable(_))));
+    assert!(matches!(PostgresStore::open(&server.url("postgres")).await, Err(OpenError::Unreachable(_))));
     server.restart().await;
     assert_eq!(store.update(&SELECTOR, &touch()).await.unwrap(), Updated::Done { revision: 2 });
 }
@@ -185,7 +185,7 @@ async fn a_standby_is_not_used() {
     server.restart().await;
     assert_eq!(kind(store.load(&SELECTOR).await), StoreErrorKind::Unavailable);
     assert_eq!(kind(store.update(&SELECTOR, &touch()).await), StoreErrorKind::Unavailable);
-    assert!(matches!(PostgresStore::connect(&server.url("postgres")).await, Err(OpenError::Standby)));
+    assert!(matches!(PostgresStore::open(&server.url("postgres")).await, Err(OpenError::Standby)));
     server.stop_fast().await;
     std::fs::remove_file(&signal).unwrap();
     server.restart().await;

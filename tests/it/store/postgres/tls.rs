@@ -22,7 +22,7 @@ async fn certify(server: &Postgres, certificates: &Certificates, name: &str) {
 }
 
 async fn refused(url: &str, why: &str) {
-    let said = PostgresStore::connect(url).await.unwrap_err().to_string();
+    let said = PostgresStore::open(url).await.unwrap_err().to_string();
     assert!(said.contains(why), "{said}");
 }
 
@@ -58,13 +58,13 @@ async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     for parameters in ["", "sslmode=verify-full&"] {
         refused(&format!("{other}?{parameters}sslrootcert={ca}"), "subjectAltName").await;
     }
-    assert!(PostgresStore::connect(&format!("{other}?sslmode=verify-ca&sslrootcert={ca}")).await.is_ok());
+    assert!(PostgresStore::open(&format!("{other}?sslmode=verify-ca&sslrootcert={ca}")).await.is_ok());
     // Whoever names certificates has the server verified, also in the mode that otherwise verifies nothing.
     let foreign = certificates.file("other.pem");
     for parameters in ["", "sslmode=require&", "sslmode=verify-ca&"] {
         refused(&format!("{url}?{parameters}sslrootcert={foreign}"), "not signed by an authority").await;
     }
-    let switched_off = PostgresStore::connect(&format!("{url}?sslmode=prefer&sslrootcert={ca}")).await;
+    let switched_off = PostgresStore::open(&format!("{url}?sslmode=prefer&sslrootcert={ca}")).await;
     assert!(matches!(switched_off, Err(OpenError::Unverified)));
     let options = PostgresStore::options(&url).unwrap().ca_file(&foreign);
     assert!(matches!(options.open().await, Err(OpenError::Unreachable(_))));
@@ -76,7 +76,7 @@ async fn a_lone_certificate_is_trusted_if_it_is_named() {
     let (url, certificates) = (server.url("postgres"), Certificates::new());
     certify(&server, &certificates, "leaf").await;
     assert!(
-        PostgresStore::connect(&format!("{url}?sslrootcert={}", certificates.file("leaf.pem"))).await.is_ok()
+        PostgresStore::open(&format!("{url}?sslrootcert={}", certificates.file("leaf.pem"))).await.is_ok()
     );
     // sqlx accepts none that is marked as that of an authority.
     certify(&server, &certificates, "lone").await;
@@ -96,8 +96,7 @@ async fn a_server_that_asks_for_a_certificate_is_shown_the_one_of_the_moment() {
     server.execute("postgres", "SELECT pg_reload_conf()").await;
     let url = url.replace("postgres@", "client@");
     let url = format!("{url}?sslrootcert={}", certificates.file("ca.pem"));
-    until("the server asks for a certificate", || async { PostgresStore::connect(&url).await.is_err() })
-        .await;
+    until("the server asks for a certificate", || async { PostgresStore::open(&url).await.is_err() }).await;
     refused(&url, "certificate").await;
 
     let (from, to) = (|name: &str| certificates.path(name), certificates.file("shown"));
@@ -127,7 +126,7 @@ async fn an_unusable_file_is_named() {
     let none = certificates.file("none.pem");
     for parameters in [format!("sslrootcert={none}"), format!("sslmode=require&sslcert={none}&sslkey={none}")]
     {
-        let refused = PostgresStore::connect(&format!("postgres://127.0.0.1:1/shop?{parameters}")).await;
+        let refused = PostgresStore::open(&format!("postgres://127.0.0.1:1/shop?{parameters}")).await;
         let said = refused.unwrap_err().to_string();
         assert!(said.contains(&none) && said.contains("cannot read"), "{said}");
     }

@@ -25,7 +25,7 @@ fn workers_never_have_more_connections_than_the_maximum_and_survive_each_other()
         let url = redis.url().replace("redis://", &format!("redis://{user}:p@"));
         let options = RedisStore::options(&url).unwrap().prefix(format!("{user}:")).max_connections(most);
         // The runtime that connects ends before the workers begin.
-        let store = runtime().block_on(options.connect()).unwrap();
+        let store = runtime().block_on(options.open()).unwrap();
         let (begun, seen) = (Barrier::new(13), Barrier::new(13));
         thread::scope(|scope| {
             for worker in 0..12_u8 {

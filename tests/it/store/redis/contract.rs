@@ -30,7 +30,7 @@ impl OnRedis {
             let (proxy, prefix) = current.as_ref()?;
             RedisStore::options(&proxy.url("")).unwrap().prefix(prefix)
         };
-        Some(AnyStore::new(options.connect().await.unwrap()))
+        Some(AnyStore::new(options.open().await.unwrap()))
     }
 
     fn record_key(&self, selector: &Selector) -> Option<String> {
@@ -123,9 +123,9 @@ fn every_rule_is_checked() {
 async fn the_store_can_be_named_by_a_url() {
     let Some(redis) = shared_redis().await else { return };
     let url = format!("{}/0?prefix={}", redis.url(), unique_name());
-    let store = actix_typed_session::store::connect(&url).await.unwrap();
+    let store = actix_typed_session::store::open(&url).await.unwrap();
     assert_eq!(store.create(&SELECTOR, &new_record()).await.unwrap(), Created::Created);
     assert!(store.abilities().has_index());
-    let nobody = actix_typed_session::store::connect("redis://:s3cret@127.0.0.1:1").await.unwrap_err();
+    let nobody = actix_typed_session::store::open("redis://:s3cret@127.0.0.1:1").await.unwrap_err();
     assert!(!format!("{nobody} {nobody:?}").contains("s3cret"), "{nobody}");
 }

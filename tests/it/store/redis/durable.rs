@@ -8,8 +8,8 @@ use crate::servers::Replicated;
 async fn a_failover_undoes_a_logout_that_no_replica_has_and_wait_reports_it() {
     let Some(servers) = Replicated::start().await else { return };
     let options = RedisStore::options(&servers.url()).unwrap();
-    let store = options.clone().connect().await.unwrap();
-    let waiting = options.wait(1, Duration::from_millis(200)).connect().await.unwrap();
+    let store = options.clone().open().await.unwrap();
+    let waiting = options.wait(1, Duration::from_millis(200)).open().await.unwrap();
     let (quiet, told) = (selector(1), selector(2));
     for selector in [quiet, told] {
         store.create(&selector, &new_record()).await.unwrap();
@@ -41,7 +41,7 @@ async fn ending_many_sessions_waits_for_replicas_now_and_then_and_goes_on_when_n
     const MANY: u8 = 120;
     let Some(servers) = Replicated::start().await else { return };
     let store = RedisStore::options(&servers.url()).unwrap();
-    let store = store.wait(1, Duration::from_secs(2)).connect().await.unwrap();
+    let store = store.wait(1, Duration::from_secs(2)).open().await.unwrap();
     let user = principal("1");
     let sign_in = async |from: u8| {
         for n in from..from + MANY {

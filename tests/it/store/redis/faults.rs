@@ -13,7 +13,7 @@ use crate::servers::proxy::{Mode, Proxy};
 
 async fn through(proxy: &Proxy) -> RedisStore {
     let prefix = format!("{}:", unique_name());
-    RedisStore::options(&proxy.url("")).unwrap().prefix(prefix).connect().await.unwrap()
+    RedisStore::options(&proxy.url("")).unwrap().prefix(prefix).open().await.unwrap()
 }
 
 fn is_script(command: &crate::servers::proxy::Command) -> bool {
@@ -146,7 +146,7 @@ async fn calls_that_are_refused_for_the_moment_are_repeated_in_time() {
 #[tokio::test]
 async fn a_primary_that_misses_its_replicas_refuses_and_nothing_changes() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     redis.config_set("min-replicas-to-write", "1").await;
     assert_eq!(kind(store.update(&SELECTOR, &write("shop.cart", "[]")).await), StoreErrorKind::Unavailable);
@@ -190,7 +190,7 @@ async fn a_connection_that_went_silent_is_replaced() {
 #[tokio::test]
 async fn calls_to_a_frozen_server_end_in_time_and_its_return_is_noticed() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     redis.freeze().await;
     let begun = Instant::now();
@@ -238,7 +238,7 @@ async fn a_dropped_future_mixes_up_no_replies() {
 #[tokio::test]
 async fn nothing_comes_back_after_flushall() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     let mut connection = redis.connection().await;
     for _ in 0..10 {
         for n in 0..8 {
@@ -293,12 +293,12 @@ async fn a_wrong_password_is_an_error_without_the_password() {
     redis.config_set("requirepass", "s3cret").await;
     let address = redis.url().replace("redis://", "");
     for wrong in ["redis://:wr0ng@", "redis://"] {
-        let error = RedisStore::connect(&format!("{wrong}{address}")).await.unwrap_err();
+        let error = RedisStore::open(&format!("{wrong}{address}")).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap();
         let shown = format!("{error} {error:?} {source} {source:?}");
         assert!(!shown.contains("wr0ng"), "{shown}");
     }
-    let store = RedisStore::connect(&format!("redis://:s3cret@{address}")).await.unwrap();
+    let store = RedisStore::open(&format!("redis://:s3cret@{address}")).await.unwrap();
     assert!(!format!("{store:?}").contains("s3cret"));
     store.create(&SELECTOR, &new_record()).await.unwrap();
 }
@@ -313,7 +313,7 @@ async fn the_documented_permissions_are_enough() {
     words.extend(may.split_whitespace());
     redis.command::<()>(&words).await.unwrap();
     let url = redis.url().replace("redis://", "redis://shop:s3cret@");
-    let store = RedisStore::connect(&format!("{url}/3?prefix=shop:")).await.unwrap();
+    let store = RedisStore::open(&format!("{url}/3?prefix=shop:")).await.unwrap();
     let mut new = signed_in("1");
     new.max_sessions = Some(at_most(1, WhenFull::EvictOldest));
     for n in 1..=3 {
@@ -355,7 +355,7 @@ async fn durable_writes_need_replicas() {
     let Some(redis) = Redis::start().await else { return };
     let patience = Duration::from_millis(50);
     let options = RedisStore::options(&redis.url()).unwrap().wait(1, patience);
-    let store = options.connect().await.unwrap();
+    let store = options.open().await.unwrap();
     store.create(&SELECTOR, &signed_in("1")).await.unwrap();
     assert_eq!(
         store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap(),
@@ -375,13 +375,13 @@ async fn durable_writes_need_replicas() {
     until("the replica follows", async || store.delete(&SELECTOR, None).await.is_ok()).await;
     // A replica on a busy machine may take longer to connect than this takes to see that there is none.
     let patient = RedisStore::options(&redis.url()).unwrap().wait(1, Duration::from_secs(10));
-    let patient = patient.connect().await.unwrap();
+    let patient = patient.open().await.unwrap();
     patient.create(&SELECTOR, &signed_in("1")).await.unwrap();
     assert_eq!(patient.update(&SELECTOR, &renew).await.unwrap(), Updated::Done { revision: 2 });
     patient.delete(&SELECTOR, None).await.unwrap();
     // The replica exists but no longer follows. A connection without writes of its own must not report success.
     replica.freeze().await;
-    let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).connect().await.unwrap();
+    let other = RedisStore::options(&redis.url()).unwrap().wait(1, patience).open().await.unwrap();
     assert_eq!(kind(other.delete(&SELECTOR, None).await), StoreErrorKind::UnknownOutcome);
     replica.thaw();
 }

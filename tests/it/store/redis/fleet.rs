@@ -50,7 +50,7 @@ impl<F: Future<Output = Option<String>>> Harness for Fleet<F> {
         let Some(url) = (self.url)().await else { return AnyStore::new(MemoryStore::unbounded()) };
         let options = RedisStore::options(&url).unwrap().prefix(format!("{}:", unique_name()));
         *self.options.lock().unwrap() = Some(options.clone());
-        AnyStore::new(options.connect().await.unwrap())
+        AnyStore::new(options.open().await.unwrap())
     }
 
     async fn pass(&self, _: &AnyStore, by: Duration) {
@@ -63,7 +63,7 @@ impl<F: Future<Output = Option<String>>> Harness for Fleet<F> {
 
     async fn sibling(&self, _: &AnyStore) -> Option<AnyStore> {
         let options = self.options.lock().unwrap().clone()?;
-        Some(AnyStore::new(options.connect().await.unwrap()))
+        Some(AnyStore::new(options.open().await.unwrap()))
     }
 }
 
@@ -159,14 +159,14 @@ impl<'a> Load<'a> {
 }
 
 async fn open(url: &str) -> RedisStore {
-    RedisStore::options(url).unwrap().prefix(format!("{}:", unique_name())).connect().await.unwrap()
+    RedisStore::options(url).unwrap().prefix(format!("{}:", unique_name())).open().await.unwrap()
 }
 
 #[tokio::test]
 async fn writes_go_on_after_the_primary_is_killed() {
     let Some(servers) = Replicated::start().await else { return };
     let url = format!("{}?prefix=shop:", servers.url());
-    let store = RedisStore::options(&url).unwrap().connect().await.unwrap();
+    let store = RedisStore::options(&url).unwrap().open().await.unwrap();
     let old = servers.primary_port().await;
     store.create(&SELECTOR, &new_record()).await.unwrap();
     // A failover loses what the replica did not get.
@@ -211,7 +211,7 @@ async fn a_scan_whose_server_has_gone_is_an_error() {
 async fn sentinels_that_know_no_such_service_are_an_error() {
     let Some(servers) = shared_replicated().await else { return };
     let url = servers.url().replace("/sessions", "/other");
-    assert!(RedisStore::connect(&url).await.is_err());
+    assert!(RedisStore::open(&url).await.is_err());
 }
 
 /// What a command meets in each stage of a move: its server, a redirection for this once, and a lasting one.
@@ -219,7 +219,7 @@ async fn sentinels_that_know_no_such_service_are_an_error() {
 async fn a_slot_that_moves_is_followed() {
     let Some(cluster) = RedisCluster::start().await else { return };
     let url = format!("{}?prefix=shop:", cluster.url());
-    let store = RedisStore::connect(&url).await.unwrap();
+    let store = RedisStore::open(&url).await.unwrap();
     let slot = cluster.slot_of(&record_key("shop:", &SELECTOR)).await;
     let from = cluster.owner(slot).await;
     let to = (from + 1) % 3;

@@ -11,7 +11,7 @@ async fn fill(redis: &Redis) {
 #[tokio::test]
 async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     for n in 1..=4 {
         store.create(&selector(n), &signed_in("1")).await.unwrap();
     }
@@ -103,10 +103,10 @@ mod warned {
 async fn a_server_that_evicts_is_warned_about() {
     let Some(redis) = Redis::start().await else { return };
     let said = warned::Said::from_here();
-    RedisStore::connect(&redis.url()).await.unwrap();
+    RedisStore::open(&redis.url()).await.unwrap();
     assert!(!said.all().contains("WARN"), "{}", said.all());
     redis.config_set("maxmemory-policy", "allkeys-lru").await;
-    RedisStore::connect(&redis.url()).await.unwrap();
+    RedisStore::open(&redis.url()).await.unwrap();
     let all = said.all();
     assert!(
         all.contains("WARN") && all.contains("allkeys-lru") && all.contains("maxmemory-policy noeviction"),
@@ -120,7 +120,7 @@ async fn the_settings_of_every_server_of_a_cluster_are_checked() {
     for node in 0..3 {
         let said = warned::Said::from_here();
         cluster.node(node).config_set("maxmemory-policy", "allkeys-lru").await;
-        RedisStore::connect(&cluster.url()).await.unwrap();
+        RedisStore::open(&cluster.url()).await.unwrap();
         let warned = said.all();
         assert_eq!(warned.matches("may evict sessions").count(), node + 1, "{warned}");
     }
@@ -131,7 +131,7 @@ async fn a_server_without_an_append_only_file_is_warned_about() {
     let Some(redis) = Redis::start().await else { return };
     let said = warned::Said::from_here();
     redis.config_set("save", "3600 1").await;
-    RedisStore::connect(&redis.url()).await.unwrap();
+    RedisStore::open(&redis.url()).await.unwrap();
     assert!(said.all().contains("WARN") && said.all().contains("appendonly yes"), "{}", said.all());
 }
 
@@ -140,7 +140,7 @@ async fn a_server_that_hides_its_settings_is_no_error() {
     let options = ["--rename-command", "CONFIG", ""];
     let Some(redis) = Redis::with_options(&options).await else { return };
     let said = warned::Said::from_here();
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     assert!(!said.all().contains("WARN") && said.all().contains("INFO"), "{}", said.all());
     store.create(&SELECTOR, &new_record()).await.unwrap();
     // INFO tells of both dangers.
@@ -150,7 +150,7 @@ async fn a_server_that_hides_its_settings_is_no_error() {
     let Some(redis) = Redis::with_options(&options).await else { return };
     redis.command::<()>(&["SAVE"]).await.unwrap();
     let said = warned::Said::from_here();
-    RedisStore::connect(&redis.url()).await.unwrap();
+    RedisStore::open(&redis.url()).await.unwrap();
     let all = said.all();
     assert!(all.contains("may evict sessions") && all.contains("allkeys-lru"), "{all}");
     assert!(all.contains("no append-only file"), "{all}");

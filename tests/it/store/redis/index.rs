@@ -71,7 +71,7 @@ async fn twenty_sign_ins_from_two_nodes_keep_to_the_maximum() {
         [WhenFull::RejectNew, WhenFull::EvictOldest].into_iter().cycle().take(10).enumerate()
     {
         let options = RedisStore::options(&redis.url()).unwrap().prefix(format!("{}:", unique_name()));
-        let nodes = [options.clone().connect().await.unwrap(), options.connect().await.unwrap()];
+        let nodes = [options.clone().open().await.unwrap(), options.open().await.unwrap()];
         let max = Some(at_most(3, when_full));
         for n in (1..20).step_by(2) {
             nodes[0].create(&selector(n), &new_record()).await.unwrap();
@@ -304,7 +304,7 @@ async fn calls(redis: &Redis, command: &str) -> usize {
 #[tokio::test]
 async fn many_sessions_are_read_and_ended_some_at_a_time() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     let many = |n: u16| {
         let mut bytes = [7; 16];
         bytes[..2].copy_from_slice(&n.to_le_bytes());
@@ -330,7 +330,7 @@ async fn many_sessions_are_read_and_ended_some_at_a_time() {
 #[tokio::test]
 async fn no_script_reads_a_large_index() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     let mut connection = redis.connection().await;
     let most = |n| Some(at_most(n, WhenFull::EvictOldest));
     store.create(&selector(1), &signed_in("7")).await.unwrap();

@@ -22,7 +22,7 @@ async fn a_call_is_one_round_trip_and_a_small_change_is_a_small_command() {
     let Some(redis) = shared_redis().await else { return };
     let proxy = Proxy::redis(redis.port());
     let options = RedisStore::options(&proxy.url("")).unwrap().prefix(format!("{}:", unique_name()));
-    let store = options.connect().await.unwrap();
+    let store = options.open().await.unwrap();
     store.create(&SELECTOR, &two_kilobytes()).await.unwrap();
     let mut change = write("shop.field7", "\"another\"");
     change.expected_generation = Some(1);
@@ -55,7 +55,7 @@ async fn a_call_is_one_round_trip_and_a_small_change_is_a_small_command() {
 async fn scripts_that_a_server_forgot_are_sent_again() {
     // A server for this test alone, because other tests would send the scripts first.
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let store = RedisStore::open(&redis.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let done = AtomicBool::new(false);
     let flush = async {
@@ -79,7 +79,7 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
 #[tokio::test]
 async fn every_redis_key_expires_and_has_the_prefix() {
     let Some(redis) = Redis::start().await else { return };
-    let store = RedisStore::options(&redis.url()).unwrap().prefix("shop:").connect().await.unwrap();
+    let store = RedisStore::options(&redis.url()).unwrap().prefix("shop:").open().await.unwrap();
     let endless = Limits::new(Duration::MAX, Duration::MAX);
     for (n, limits) in (1..).zip([Limits::new(DAY, DAY), endless]) {
         let mut new = signed_in(&n.to_string());

@@ -94,7 +94,7 @@ async fn lives(store: &RedisStore, selector: &Selector) -> bool {
 async fn shared() -> Option<(RedisStore, String, MultiplexedConnection)> {
     let redis = shared_redis().await?;
     let prefix = format!("{}:", unique_name());
-    let store = RedisStore::options(&redis.url()).unwrap().prefix(&prefix).connect().await.unwrap();
+    let store = RedisStore::options(&redis.url()).unwrap().prefix(&prefix).open().await.unwrap();
     Some((store, prefix, redis.connection().await))
 }
 

@@ -7,11 +7,11 @@ use crate::servers::{RedisCluster, Replicated};
 #[tokio::test]
 async fn a_replica_and_a_node_of_a_cluster_are_refused() {
     let Some(replicated) = Replicated::start().await else { return };
-    let error = RedisStore::connect(&replicated.replica().await.url()).await.unwrap_err();
+    let error = RedisStore::open(&replicated.replica().await.url()).await.unwrap_err();
     assert!(error.to_string().contains("the server is a replica"), "{error}");
-    RedisStore::connect(&replicated.primary().await.url()).await.unwrap();
+    RedisStore::open(&replicated.primary().await.url()).await.unwrap();
     let Some(cluster) = RedisCluster::start().await else { return };
-    let error = RedisStore::connect(&cluster.node(0).url()).await.unwrap_err();
+    let error = RedisStore::open(&cluster.node(0).url()).await.unwrap_err();
     assert!(error.to_string().contains("write `redis-cluster`"), "{error}");
 }
 
@@ -20,7 +20,7 @@ async fn a_replica_and_a_node_of_a_cluster_are_refused() {
 async fn no_worker_goes_on_reading_from_a_server_that_was_demoted() {
     let Some(replicated) = Replicated::start().await else { return };
     let (old, other) = (replicated.primary().await, replicated.replica().await);
-    let store = RedisStore::connect(&old.url()).await.unwrap();
+    let store = RedisStore::open(&old.url()).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let reads = {
         let (store, (asked, asks)) = (store.clone(), std::sync::mpsc::channel::<()>());

@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-use actix_typed_session::store::redis::ConnectError;
+use actix_typed_session::store::redis::OpenError;
 
 use super::*;
 use crate::{
@@ -44,7 +44,7 @@ async fn server(certificates: &Certificates, name: &str, asks: &str) -> Option<(
 
 /// Writes and reads through a new store.
 async fn works(url: &str) {
-    let store = RedisStore::connect(url).await.unwrap();
+    let store = RedisStore::open(url).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let done = store.update(&SELECTOR, &write("shop.cart", "[]")).await.unwrap();
     assert_eq!(done, Updated::Done { revision: 2 });
@@ -52,7 +52,7 @@ async fn works(url: &str) {
 }
 
 async fn refused(url: &str, why: &str) {
-    let said = RedisStore::connect(url).await.unwrap_err().to_string();
+    let said = RedisStore::open(url).await.unwrap_err().to_string();
     assert!(said.contains(why), "{said}");
 }
 
@@ -87,7 +87,7 @@ async fn the_server_is_verified_against_the_certificates_of_the_system_unless_ot
     let ca = certificates.file("ca.pem");
     works(&format!("{url}?cacert={ca}")).await;
     let options = RedisStore::options(&url).unwrap().ca_file(&ca);
-    assert!(options.connect().await.is_ok());
+    assert!(options.open().await.is_ok());
     refused(&url, "in `cacert`").await;
     refused(&other, "not signed by an authority that is trusted here").await;
     refused(&format!("rediss://localhost:{port}?cacert={ca}"), "subjectAltName").await;
@@ -96,9 +96,9 @@ async fn the_server_is_verified_against_the_certificates_of_the_system_unless_ot
         "does not speak TLS at this address",
     )
     .await;
-    assert!(RedisStore::connect(&format!("redis://127.0.0.1:{port}")).await.is_err());
-    let plain = RedisStore::options(&redis.url()).unwrap().ca_file(&ca).connect().await;
-    assert!(matches!(plain, Err(ConnectError::WithoutTls)));
+    assert!(RedisStore::open(&format!("redis://127.0.0.1:{port}")).await.is_err());
+    let plain = RedisStore::options(&redis.url()).unwrap().ca_file(&ca).open().await;
+    assert!(matches!(plain, Err(OpenError::WithoutTls)));
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_server_that_asks_for_a_certificate_is_shown_the_one_of_the_moment() {
     works(&url).await;
 
     // Certificates are renewed while the process runs.
-    let store = RedisStore::connect(&url).await.unwrap();
+    let store = RedisStore::open(&url).await.unwrap();
     show("lone");
     redis.command::<()>(&["CLIENT", "KILL", "TYPE", "normal"]).await.ok();
     until("the connection is gone", || async { store.load(&SELECTOR).await.is_err() }).await;
@@ -157,7 +157,7 @@ async fn an_unusable_file_is_named() {
         (format!("cacert={ca}&cert={client}&key={client}"), &client, "has no private key"),
         (format!("cacert={ca}&cert={ca}&key={key}"), &key, "does not belong to the certificate in"),
     ] {
-        let refused = RedisStore::connect(&format!("rediss://127.0.0.1:1?{parameters}")).await.unwrap_err();
+        let refused = RedisStore::open(&format!("rediss://127.0.0.1:1?{parameters}")).await.unwrap_err();
         let said = refused.to_string();
         assert!(said.contains(file) && said.contains(why), "{said}");
     }
@@ -216,7 +216,7 @@ async fn every_node_of_a_cluster_is_verified() {
     }
     let url =
         |ca: &str| format!("rediss-cluster://127.0.0.1:{}?cacert={}", nodes[0].1, certificates.file(ca));
-    let store = RedisStore::connect(&url("ca.pem")).await.unwrap();
+    let store = RedisStore::open(&url("ca.pem")).await.unwrap();
     for n in 0..16 {
         store.create(&selector(n), &new_record()).await.unwrap();
     }
@@ -237,7 +237,7 @@ async fn a_unix_socket_is_a_server_too() {
     for scheme in ["redis+unix", "unix"] {
         works(&format!("{scheme}://{socket}?db=3&prefix=here:")).await;
     }
-    let store = actix_typed_session::store::connect(&format!("redis+unix://{socket}?db=3")).await.unwrap();
+    let store = actix_typed_session::store::open(&format!("redis+unix://{socket}?db=3")).await.unwrap();
     store.create(&SELECTOR, &new_record()).await.unwrap();
     let info: String = redis.command(&["INFO", "keyspace"]).await.unwrap();
     assert!(info.contains("db3:keys=1"), "{info}");

@@ -47,7 +47,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let key = Key::try_from(argument("the key is missing")?.as_bytes())?;
     let deadline = Duration::from_millis(argument("the deadline is missing")?.parse()?);
 
-    let store = Switched::over(store::connect(&url).await?);
+    let store = Switched::over(store::open(&url).await?);
     let to_turn = store.clone();
     thread::spawn(move || {
         for _ in io::stdin().lines().map_while(Result::ok) {

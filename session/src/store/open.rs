@@ -41,41 +41,41 @@ const FORMS: [(&str, &[&str], Option<&str>); 9] = [
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let url = std::env::var("SESSION_STORE").unwrap_or("memory:".into());
-/// let sessions = SessionMiddleware::new(store::connect(&url).await?, Key::generate()?);
+/// let sessions = SessionMiddleware::new(store::open(&url).await?, Key::generate()?);
 /// # let _ = sessions;
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
-/// [`ConnectError`], which says what to write or which feature to enable.
-pub async fn connect(url: &str) -> Result<AnyStore, ConnectError> {
+/// [`OpenError`], which says what to write or which feature to enable.
+pub async fn open(url: &str) -> Result<AnyStore, OpenError> {
     let (scheme, rest) =
-        url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or(ConnectError::NoScheme)?;
+        url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or(OpenError::NoScheme)?;
     // RFC 3986 3.1: letters of either case.
     let scheme = scheme.to_ascii_lowercase();
     let url = &format!("{scheme}:{rest}");
     match &*scheme {
         "memory" if url == "memory:" => Ok(AnyStore::new(MemoryStore::bounded(MOST_IN_MEMORY))),
-        "memory" => Err(ConnectError::Memory),
+        "memory" => Err(OpenError::Memory),
         #[cfg(feature = "sqlite")]
         "sqlite" => match rest {
-            "" | "//" => Err(ConnectError::NoFile),
+            "" | "//" => Err(OpenError::NoFile),
             // This would be the name of a file.
-            ":memory:" => Err(ConnectError::SqliteMemory),
-            path if path.contains('?') => Err(ConnectError::SqliteParameters),
+            ":memory:" => Err(OpenError::SqliteMemory),
+            path if path.contains('?') => Err(OpenError::SqliteParameters),
             // Other tools write `sqlite://PATH`.
             path => opened(super::sqlite::SqliteStore::open(path.strip_prefix("//").unwrap_or(path)).await),
         },
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => opened(super::postgres::PostgresStore::connect(url).await),
+        "postgres" | "postgresql" => opened(super::postgres::PostgresStore::open(url).await),
         #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => opened(super::mysql::MySqlStore::connect(url).await),
+        "mysql" | "mariadb" => opened(super::mysql::MySqlStore::open(url).await),
         #[cfg(feature = "redis")]
-        scheme if feature_of(scheme) == Some("redis") => opened(super::redis::RedisStore::connect(url).await),
+        scheme if feature_of(scheme) == Some("redis") => opened(super::redis::RedisStore::open(url).await),
         scheme => Err(match feature_of(scheme) {
-            Some(feature) => ConnectError::Disabled { scheme: scheme.to_owned(), feature },
-            None => ConnectError::Unknown(scheme.to_owned()),
+            Some(feature) => OpenError::Disabled { scheme: scheme.to_owned(), feature },
+            None => OpenError::Unknown(scheme.to_owned()),
         }),
     }
 }
@@ -95,14 +95,14 @@ fn is_scheme(text: &str) -> bool {
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
 fn opened<S: super::contract::SessionStore, E: Error + Send + Sync + 'static>(
     opened: Result<S, E>,
-) -> Result<AnyStore, ConnectError> {
-    opened.map(AnyStore::new).map_err(|error| ConnectError::Open(Box::new(error)))
+) -> Result<AnyStore, OpenError> {
+    opened.map(AnyStore::new).map_err(|error| OpenError::Engine(Box::new(error)))
 }
 
 /// Why a store could not be opened from a URL.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum ConnectError {
+pub enum OpenError {
     /// The text does not begin with a scheme.
     #[error("the session store is not a URL; write one of {Forms}")]
     NoScheme,
@@ -135,11 +135,11 @@ pub enum ConnectError {
     SqliteParameters,
     /// The store could not be opened.
     #[error("the session store cannot be opened: {0}")]
-    Open(#[source] Box<dyn Error + Send + Sync>),
+    Engine(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// The same text as `Display`, because this is what `main` prints when it returns an error.
-impl fmt::Debug for ConnectError {
+impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -1,0 +1,139 @@
+//! What each command does.
+//!
+//! In: a store, a command. Out: lines of output, and sessions that have ended. Never: a format; that is the output's.
+
+use actix_typed_session::{
+    admin::{Tally, Walk},
+    id::PublicId,
+    record::Principal,
+    store::{AnyStore, PrincipalIndex, SessionStore, StoreErrorKind, Sweep},
+};
+
+use crate::{
+    Failure,
+    arguments::{Command, Revoked},
+    output::{Output, Progress, there_is_more},
+};
+
+/// Sessions that are read, and records that are swept, at once.
+const PAGE: u32 = 500;
+
+pub(crate) async fn run(store: &AnyStore, command: Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::List { user: Some(user), limit } => list_of(store, &user, limit, output).await,
+        Command::List { user: None, limit } => list(store, limit, output).await,
+        Command::Show { id, values } => show(store, id, values, output).await,
+        Command::Revoke(Revoked { id: Some(id), .. }) => revoke(store, id, output).await,
+        Command::Revoke(Revoked { user, .. }) => match user {
+            Some(user) => Ok(output.ended(store.delete_all(&user, None).await?)?),
+            None => Ok(()), // clap asks for one of the two
+        },
+        Command::Census { limit } => census(store, limit, output).await,
+        Command::Sweep => sweep(store, output).await,
+        Command::Health => {
+            store.health().await?;
+            Ok(output.healthy()?)
+        }
+    }
+}
+
+/// How many to ask for next, of `left` that are wanted.
+fn at_once(left: u64) -> u32 {
+    u32::try_from(left).unwrap_or(PAGE).min(PAGE)
+}
+
+async fn list_of(store: &AnyStore, user: &Principal, limit: u64, output: &mut Output) -> Result<(), Failure> {
+    let (mut left, mut after) = (limit, None);
+    while left > 0 {
+        let page = store.sessions_page(user, after.as_ref(), at_once(left)).await?;
+        for listed in &page.sessions {
+            output.session(listed.public_id(), &listed.meta)?;
+            left = left.saturating_sub(1);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+    there_is_more(limit);
+    Ok(())
+}
+
+async fn list(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {
+    let (mut left, mut walk) = (limit, Walk::of(store));
+    while let Some(page) = walk.next(at_once(left).max(1)).await? {
+        for session in page {
+            if left == 0 {
+                there_is_more(limit);
+                return Ok(());
+            }
+            match &session.found {
+                Ok(loaded) => output.session(session.public_id, loaded.record.meta())?,
+                Err(why) => output.unreadable(session.public_id, *why)?,
+            }
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
+async fn show(store: &AnyStore, id: PublicId, values: bool, output: &mut Output) -> Result<(), Failure> {
+    let loaded = store.load(&id.into()).await?.ok_or_else(|| not_found(id))?;
+    Ok(output.record(id, &loaded.record, values)?)
+}
+
+async fn revoke(store: &AnyStore, id: PublicId, output: &mut Output) -> Result<(), Failure> {
+    match store.load(&id.into()).await {
+        Ok(None) => return Err(not_found(id)),
+        // One that cannot be read can be ended all the same.
+        Err(error) if !error.is_unreadable() => return Err(error.into()),
+        Ok(Some(_)) | Err(_) => {}
+    }
+    store.delete(&id.into(), None).await?;
+    Ok(output.ended(1)?)
+}
+
+async fn census(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {
+    let (mut tally, mut walk, mut progress) = (Tally::default(), Walk::of(store), Progress::new("sessions"));
+    'walk: loop {
+        let Some(page) = walk.next(at_once(limit - tally.found()).max(1)).await? else {
+            tally.complete = true;
+            break;
+        };
+        for session in &page {
+            if tally.found() >= limit {
+                break 'walk;
+            }
+            tally.add(session);
+        }
+        progress.at(tally.found());
+    }
+    drop(progress);
+    Ok(output.census(&tally)?)
+}
+
+async fn sweep(store: &AnyStore, output: &mut Output) -> Result<(), Failure> {
+    let (mut all, mut progress) = (0, Progress::new("expired records"));
+    loop {
+        match store.sweep(PAGE).await {
+            Ok(swept) => {
+                all += u64::from(swept);
+                progress.at(all);
+                if swept < PAGE {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == StoreErrorKind::Unsupported => {
+                drop(progress);
+                return Ok(output.sweeps_itself()?);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    drop(progress);
+    Ok(output.swept(all)?)
+}
+
+fn not_found(id: PublicId) -> Failure {
+    Failure::NotFound(format!("there is no session {id}: it has ended, or never was one"))
+}

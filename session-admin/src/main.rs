@@ -1,0 +1,76 @@
+//! Administers the sessions in a store from the command line.
+//!
+//! ```text
+//! $ session-admin --store sqlite:shop.db list --user shop.customer=Ada
+//! $ session-admin --store sqlite:shop.db revoke W3nJ6bQ1m0yq3v1mZ2hV9A
+//! ```
+//!
+//! Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session.
+
+mod arguments;
+mod commands;
+mod output;
+
+use std::{io, process::ExitCode};
+
+use actix_typed_session::store::{self, OpenError, StoreError};
+use clap::Parser;
+
+use self::{arguments::Arguments, output::Output};
+
+/// Why a command did not do what it was asked.
+enum Failure {
+    Connect(OpenError),
+    Store(StoreError),
+    /// The output cannot be written.
+    Output(io::Error),
+    /// There is no such session.
+    NotFound(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string(), 1),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough, as `head` has.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => failed(&error.to_string(), 1),
+        Err(Failure::Connect(error)) => failed(&error.to_string(), 1),
+        Err(Failure::Store(error)) => failed(&error.to_string(), 1),
+        Err(Failure::NotFound(what)) => failed(&what, 3),
+    }
+}
+
+#[allow(clippy::print_stderr)] // a command-line program
+fn failed(why: &str, code: u8) -> ExitCode {
+    eprintln!("session-admin: {why}");
+    ExitCode::from(code)
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let store = store::open(&arguments.store).await?;
+    let mut output = Output::new(arguments.json);
+    commands::run(&store, arguments.command, &mut output).await
+}

@@ -1,0 +1,161 @@
+//! The program, run on real stores.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test fails by a panic
+
+// The servers of the stores' own tests.
+#[path = "../../../tests/it/servers/mod.rs"]
+#[allow(dead_code, unused_imports)] // these tests need only a part of it
+mod servers;
+
+use std::process::{Command, Output};
+
+use actix_typed_session::{
+    Key, SessionMiddleware, SessionState, TypedSession,
+    id::PublicId,
+    store::{self, AnyStore, Scan},
+    testing::TestSession,
+};
+use serde_json::Value;
+
+#[derive(SessionState)]
+#[session(name = "shop", version = 1, lock = off)]
+struct Shop {
+    #[session(principal)]
+    user: Option<String>,
+    #[session(default)]
+    cart: Vec<u32>,
+}
+
+fn program(store: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_session-admin"))
+        .env("SESSION_STORE", store)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// What the program wrote, if it exited with `code`.
+fn said(store: &str, arguments: &[&str], code: i32) -> String {
+    let output = program(store, arguments);
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {out}{err}");
+    if code == 0 { out } else { err }
+}
+
+fn json(store: &str, arguments: &[&str]) -> Vec<Value> {
+    let out = said(store, &[&["--json"], arguments].concat(), 0);
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Two sessions of Ada, one of Ben, and one of nobody.
+async fn fill(store: &AnyStore) {
+    let sessions = SessionMiddleware::new(store.clone(), Key::generate().unwrap());
+    for user in [Some("Ada"), Some("Ada"), Some("Ben \"7\""), None] {
+        TestSession::<Shop>::with(&sessions, |shop: &mut TypedSession<Shop>| {
+            if let Some(user) = user {
+                shop.set_user(user);
+                shop.session().set_label("A browser");
+            }
+            shop.set_cart(vec![11, 12_345]);
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// Every command, on a store that removes expired records by itself or not.
+async fn administer(url: &str, sweeps_itself: bool) {
+    let store = store::open(url).await.unwrap();
+    fill(&store).await;
+
+    let all = json(url, &["list"]);
+    assert_eq!(all.len(), 4);
+    assert_eq!(said(url, &["list"], 0).lines().count(), 4);
+    assert_eq!(said(url, &["list", "--limit", "3"], 0).lines().count(), 3);
+    let ada = json(url, &["list", "--user", "shop.user=Ada"]);
+    assert_eq!(ada.len(), 2);
+    assert_eq!(ada[0]["user"], r#"shop.user="Ada""#);
+    assert_eq!(ada[0]["label"], "A browser");
+    assert!(ada[0]["created"].as_str().unwrap().ends_with('Z'), "{ada:?}");
+    assert!(json(url, &["list", "--user", "shop.user=Eve"]).is_empty());
+    assert_eq!(json(url, &["list", "--user", r#"shop.user="Ben \"7\"""#]).len(), 1);
+
+    let census = &json(url, &["census"])[0];
+    assert_eq!(
+        (&census["sessions"], &census["signed_in"], &census["users"]),
+        (&4.into(), &3.into(), &2.into())
+    );
+    assert_eq!(census["schemas"]["shop"]["readable_from"]["1"], 4);
+    assert_eq!(census["complete"], true);
+    let part = said(url, &["census", "--limit", "3"], 0);
+    assert!(part.starts_with("sessions: 3, not all; signed in: "), "{part}");
+
+    // Values are shown only when they are asked for.
+    let id = ada[0]["public_id"].as_str().unwrap();
+    let shown = said(url, &["show", id], 0);
+    assert!(shown.contains("shop.cart") && !shown.contains("12345"), "{shown}");
+    assert!(said(url, &["show", id, "--values"], 0).contains("[11,12345]"));
+    assert_eq!(json(url, &["show", id, "--values"])[0]["fields"]["shop.cart"]["value"][1], 12_345);
+    assert_eq!(json(url, &["show", id])[0]["fields"]["shop.cart"].get("value"), None);
+
+    assert_eq!(said(url, &["revoke", id], 0), "ended: 1\n");
+    for command in ["show", "revoke"] {
+        let error = said(url, &[command, id], 3);
+        assert!(error.contains("there is no session"), "{error}");
+    }
+    assert_eq!(json(url, &["list", "--user", "shop.user=Ada"]).len(), 1);
+    assert_eq!(json(url, &["revoke", "--user", "shop.user=Ada"])[0]["ended"], 1);
+    assert_eq!(json(url, &["revoke", "--user", "shop.user=Ada"])[0]["ended"], 0);
+    assert_eq!(json(url, &["list"]).len(), 2);
+
+    let swept = said(url, &["sweep"], 0);
+    let expected = if sweeps_itself { "nothing to do" } else { "expired records removed: 0" };
+    assert!(swept.starts_with(expected), "{swept}");
+    assert_eq!(said(url, &["health"], 0), "the store answers\n");
+    assert_eq!(store.scan(None, 10).await.unwrap().selectors.len(), 2);
+}
+
+#[actix_web::test]
+async fn on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    administer(&format!("sqlite:{}", folder.path().join("shop.db").display()), false).await;
+}
+
+#[actix_web::test]
+async fn on_redis() {
+    let Some(server) = servers::shared_redis().await else { return };
+    administer(&format!("{}?prefix=administered:", server.url()), true).await;
+}
+
+#[actix_web::test]
+async fn on_postgres() {
+    let Some(server) = servers::shared_postgres().await else { return };
+    administer(&server.url(&server.database().await), false).await;
+}
+
+#[actix_web::test]
+async fn on_mariadb() {
+    let Some(server) = servers::shared_mariadb().await else { return };
+    administer(&server.url(&server.database().await), false).await;
+}
+
+#[test]
+fn a_wrong_command_line_is_told_and_shows_no_password() {
+    let id = "AAECAwQFBgcICQoLDA0ODw";
+    let cases: [(&[&str], &str); 5] = [
+        (&["list", "--user", "7"], "for example shop.user=7"),
+        (&["show", "nonsense"], "22 characters"),
+        (&["revoke"], "required"),
+        (&["revoke", id, "--user", "shop.user=7"], "cannot be used with"),
+        (&["frobnicate"], "unrecognized subcommand"),
+    ];
+    for (arguments, says) in cases {
+        let error = said("redis://:secret@127.0.0.1:1", arguments, 2);
+        assert!(error.contains(says) && !error.contains("secret"), "{error}");
+    }
+    let help = String::from_utf8(program("redis://:secret@127.0.0.1:1", &["--help"]).stdout).unwrap();
+    assert!(help.contains("Exit codes") && !help.contains("secret"), "{help}");
+    let error = said("redis://:secret@127.0.0.1:1", &["health"], 1);
+    assert!(error.starts_with("session-admin: ") && !error.contains("secret"), "{error}");
+    assert!(said("shop.db", &["health"], 1).contains("write one of"));
+    assert!(id.parse::<PublicId>().is_ok());
+}
