@@ -106,9 +106,18 @@ fn lines_with(all: &str, form: &str) -> String {
         .join("\n")
 }
 
-/// The parts of a cookie that are secret: all but the first two, the version and the selector.
+/// The parts of a cookie that are secret, as text and as bytes: all but the version, the id of the key and the selector.
 fn secret_parts(cookie: &str) -> Vec<Vec<u8>> {
-    cookie.split('.').skip(2).map(|part| part.as_bytes().to_vec()).collect()
+    cookie.split('.').skip(3).flat_map(|part| [part.as_bytes().to_vec(), decoded(part)]).collect()
+}
+
+/// The bytes of a text in base64url.
+fn decoded(text: &str) -> Vec<u8> {
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = text.chars().map(|symbol| alphabet.find(symbol).unwrap());
+    let bits: Vec<u8> =
+        bits.flat_map(|value| (0..6).rev().map(move |bit| u8::from(value >> bit & 1 == 1))).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit)).collect()
 }
 
 /// The hashes by which the store knows verifiers.

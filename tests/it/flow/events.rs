@@ -10,7 +10,7 @@ use actix_typed_session::{
     change::NewRecord,
     id::{Selector, VerifierHash},
     record::{Limits, Timestamp},
-    store::{ManualClock, MemoryStore, SqliteStore, StoreErrorKind, Sweep},
+    store::{ManualClock, MemoryStore, SessionStore, SqliteStore, StoreErrorKind, Sweep},
 };
 use actix_web::web;
 use tracing::Level;
