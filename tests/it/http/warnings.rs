@@ -74,7 +74,7 @@ async fn a_middleware_made_for_each_worker_is_told_once() {
     for _ in 0..8 {
         get(&address, PROXIED).await;
     }
-    assert_eq!(logged.take(), "");
+    assert_eq!(logged.count(Level::WARN), 0);
     handle.stop(false).await;
 }
 
