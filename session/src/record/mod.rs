@@ -24,7 +24,10 @@ pub(crate) mod meta;
 #[doc(hidden)] // shown as `actix_typed_session::change`
 pub mod change;
 pub(crate) mod apply;
-#[cfg_attr(not(any(feature = "redis", feature = "sqlite")), allow(dead_code))] // other stores have each text by itself
+#[cfg_attr(
+    not(all(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite")),
+    allow(dead_code)
+)] // each engine uses some of it
 pub(crate) mod stored;
 pub(crate) mod packed;
 #[cfg(test)]
