@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
     after_help = "Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session."
 )]
 pub(crate) struct Arguments {
-    /// The URL of the store, as the application has it: sqlite:PATH, postgres://.., mysql://.., redis://..
+    /// The URL of the store, as the application has it: sqlite:PATH, postgres://.., mysql://.., redis://.. One with a password belongs in the
+    /// variable, because other users of the machine can see arguments.
     #[arg(long, env = "SESSION_STORE", hide_env_values = true)]
     pub(crate) store: String,
     /// Writes JSON, one object in each line.

@@ -44,19 +44,21 @@ fn at_once(left: u64) -> u32 {
 
 async fn list_of(store: &AnyStore, user: &Principal, limit: u64, output: &mut Output) -> Result<(), Failure> {
     let (mut left, mut after) = (limit, None);
-    while left > 0 {
-        let page = store.sessions_page(user, after.as_ref(), at_once(left)).await?;
+    loop {
+        let page = store.sessions_page(user, after.as_ref(), at_once(left).max(1)).await?;
         for listed in &page.sessions {
+            if left == 0 {
+                there_is_more(limit);
+                return Ok(());
+            }
             output.session(listed.public_id(), &listed.meta)?;
-            left = left.saturating_sub(1);
+            left -= 1;
         }
         after = page.next;
         if after.is_none() {
             return Ok(());
         }
     }
-    there_is_more(limit);
-    Ok(())
 }
 
 async fn list(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {

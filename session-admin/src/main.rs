@@ -11,7 +11,7 @@ mod arguments;
 mod commands;
 mod output;
 
-use std::{io, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 use actix_typed_session::store::{self, OpenError, StoreError};
 use clap::Parser;
@@ -26,6 +26,8 @@ enum Failure {
     Output(io::Error),
     /// There is no such session.
     NotFound(String),
+    /// The URL is one of a store that holds nothing yet.
+    NoStore(String),
 }
 
 impl From<StoreError> for Failure {
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Err(Failure::Connect(error)) => failed(&error.to_string(), 1),
         Err(Failure::Store(error)) => failed(&error.to_string(), 1),
         Err(Failure::NotFound(what)) => failed(&what, 3),
+        Err(Failure::NoStore(why)) => failed(&why, 2),
     }
 }
 
@@ -69,7 +72,21 @@ fn failed(why: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Refuses what opening would make anew, so that a misspelt path does not look like a store without sessions.
+fn check(url: &str) -> Result<(), Failure> {
+    if url == "memory:" {
+        return Err(Failure::NoStore("a store in memory belongs to the application that made it".to_owned()));
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !Path::new(path).exists() => {
+            Err(Failure::NoStore(format!("there is no file {path}; is the path right?")))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn run(arguments: Arguments) -> Result<(), Failure> {
+    check(&arguments.store)?;
     let store = store::open(&arguments.store).await?;
     let mut output = Output::new(arguments.json);
     commands::run(&store, arguments.command, &mut output).await

@@ -53,8 +53,9 @@ impl Output {
         let cells = record.cells();
         let json = || {
             let fields = cells.iter().map(|(key, cell)| {
-                let value =
-                    values.then(|| serde_json::from_str::<Value>(cell.json.as_str()).unwrap_or_default());
+                // A text that is no JSON is sealed, or damaged; it is shown as it is stored.
+                let text = cell.json.as_str();
+                let value = values.then(|| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
                 let bytes = cell.json.as_str().len();
                 let mut field = json!({ "bytes": bytes, "revision": cell.revision });
                 if let (Some(value), Some(field)) = (value, field.as_object_mut()) {

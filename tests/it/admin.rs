@@ -109,6 +109,9 @@ fn a_user_is_written_as_people_write_it() {
         (r#"shop.user="7""#, r#"shop.user="7""#),
         ("shop.user=a=b \"c\"", r#"shop.user="a=b \"c\"""#),
         ("shop.user=00000000-0000", r#"shop.user="00000000-0000""#),
+        ("shop.user = 7", "shop.user=7"),
+        (r#"shop.user="\u0041da""#, r#"shop.user="Ada""#),
+        ("shop.user=36893488147419103233", "shop.user=36893488147419103233"),
     ] {
         assert_eq!(text.parse::<Principal>().unwrap().as_str(), stored);
     }
@@ -298,8 +301,9 @@ async fn the_pages_only_read_until_they_are_told_otherwise() {
     let id = store.sessions_of(&ada).await.unwrap()[0].public_id().to_string();
     // The button is one of a list that is out of date: the session is not Ben's.
     let form = [("id", &*id), ("of", "shop.user=\"Ben\"")];
-    let (status, ..) = ask(desk(&store).allow_ending(), post("/in/admin/end", &form)).await;
+    let (status, place, _) = ask(desk(&store).allow_ending(), post("/in/admin/end", &form)).await;
     assert_eq!((status, store.count_of(&ada).await.unwrap()), (303, 2));
+    assert_eq!(place, "user?of=shop%2Euser%3D%22Ben%22&ended=0");
     let form = [("id", &*id), ("of", ada.as_str())];
     let (status, place, _) = ask(desk(&store).allow_ending(), post("/in/admin/end", &form)).await;
     assert_eq!((status, &*place), (303, "user?of=shop%2Euser%3D%22Ada%22&ended=1"));

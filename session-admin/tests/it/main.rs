@@ -157,5 +157,8 @@ fn a_wrong_command_line_is_told_and_shows_no_password() {
     let error = said("redis://:secret@127.0.0.1:1", &["health"], 1);
     assert!(error.starts_with("session-admin: ") && !error.contains("secret"), "{error}");
     assert!(said("shop.db", &["health"], 1).contains("write one of"));
+    assert!(said("memory:", &["list"], 2).contains("belongs to the application"));
+    assert!(said("sqlite:no-such.db", &["list"], 2).contains("there is no file no-such.db"));
+    assert!(!std::path::Path::new("no-such.db").exists());
     assert!(id.parse::<PublicId>().is_ok());
 }

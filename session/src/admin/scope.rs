@@ -70,6 +70,8 @@ pub struct AdminScope {
 /// nothing that opens a session, load nothing from elsewhere, and work without JavaScript. Requests of other sites that would end a session
 /// are refused, whether or not a session middleware wraps the scope.
 ///
+/// The function may keep the request until it answers, and no longer: actix-web routes only a request that nobody else holds.
+///
 /// ```
 /// use actix_typed_session::{Key, SessionMiddleware, SessionState, SignedIn, admin, store::{self, AnyStore}};
 /// use actix_web::{App, FromRequest, HttpRequest, error::ErrorForbidden};
@@ -237,9 +239,10 @@ async fn sessions(desk: web::Data<Desk>, query: web::Query<Part>) -> Answer {
             Some(cursor) => Walk::after(&desk.store, Cursor::new(cursor)),
             None => Walk::of(&desk.store),
         };
-        let mut list = Vec::new();
+        let (begun, mut list) = (Instant::now(), Vec::new());
         // A page of a store may have few sessions, or none that live.
         while list.len() < 20
+            && begun.elapsed() < COUNTING
             && let Some(page) = walk.next(PAGE).await?
         {
             list.extend(page);
@@ -343,10 +346,22 @@ async fn end(desk: web::Data<Desk>, form: web::Form<End>) -> Answer {
     let End { id, of } = form.into_inner();
     within(async move {
         let principal = of.as_deref().map(Principal::from_store);
-        desk.store.delete(&id.selector(), principal.as_ref()).await?;
+        let was_there = match desk.store.load(&id.selector()).await {
+            Ok(found) => {
+                found.is_some_and(|loaded| principal.is_none() || loaded.record.meta().principal == principal)
+            }
+            // It may be ended though it cannot be read, but not as that of a user.
+            Err(error) if error.is_unreadable() => principal.is_none(),
+            Err(error) => return Err(error),
+        };
+        if was_there {
+            desk.store.delete(&id.selector(), principal.as_ref()).await?;
+            tracing::info!(public_id = %id, "a session was ended on the administration pages");
+        }
+        let ended = u8::from(was_there);
         Ok(match of {
-            Some(of) => to(link("user", "of", of) + "&ended=1"),
-            None => to("./?ended=1"),
+            Some(of) => to(link("user", "of", of) + &format!("&ended={ended}")),
+            None => to(format!("./?ended={ended}")),
         })
     })
     .await
@@ -361,6 +376,7 @@ async fn end_all(desk: web::Data<Desk>, form: web::Form<EndAll>) -> Answer {
     let EndAll { of } = form.into_inner();
     within(async move {
         let ended = desk.store.delete_all(&Principal::from_store(&of), None).await?;
+        tracing::info!(ended, "all sessions of a user were ended on the administration pages");
         Ok(to(link("user", "of", of) + &format!("&ended={ended}")))
     })
     .await

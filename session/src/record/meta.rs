@@ -48,7 +48,7 @@ impl Principal {
 }
 
 /// As people write it: the wire key, `=`, and the value, `shop.user=7` or `shop.user=ada`. What is not JSON is a text, and a text that looks
-/// like a number stands in quotes: `shop.user="7"`.
+/// like a number, or like `true`, `false` or `null`, stands in quotes: `shop.user="7"`. Space around the two parts does not count.
 ///
 /// ```
 /// use actix_typed_session::record::Principal;
@@ -61,12 +61,17 @@ impl FromStr for Principal {
     type Err = NotAPrincipal;
 
     fn from_str(text: &str) -> Result<Self, NotAPrincipal> {
-        let (key, value) = text.trim().split_once('=').ok_or(NotAPrincipal)?;
+        let (key, value) = text.split_once('=').ok_or(NotAPrincipal)?;
+        let (key, value) = (key.trim(), value.trim());
         if !key.contains('.') || value.is_empty() {
             return Err(NotAPrincipal);
         }
-        let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
-        let value = if is_json { value.into() } else { serde_json::Value::from(value).to_string() };
+        // A text is written as stores have it, with no other escapes; a number of any size stays as it is.
+        let value = match serde_json::from_str::<IgnoredAny>(value) {
+            Ok(_) if !value.starts_with('"') => value.to_owned(),
+            Ok(_) => serde_json::from_str::<serde_json::Value>(value).map_err(|_| NotAPrincipal)?.to_string(),
+            Err(_) => serde_json::Value::from(value).to_string(),
+        };
         Ok(Self(format!("{key}={value}").into()))
     }
 }

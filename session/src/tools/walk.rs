@@ -107,7 +107,7 @@ impl<'s, S: SessionStore> Walk<'s, S> {
             Start::First => None,
             Start::After(cursor) => Some(cursor),
         };
-        let page = self.store.abilities().scan(from, limit).await?;
+        let page = self.store.abilities().scan(from, limit.max(1)).await?;
         let mut sessions = Vec::with_capacity(page.selectors.len());
         for selector in &page.selectors {
             if self.seen.contains(selector) {

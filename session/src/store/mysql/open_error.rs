@@ -14,8 +14,10 @@ pub enum OpenError {
     /// The URL is not valid.
     #[error("not a MySQL URL; write mysql://user:password@host:port/database")]
     Url,
-    /// The user or the password contains an `@` that is not written as `%40`.
-    #[error("the MySQL URL has more than one `@`; in a user or a password, write `@` as %40 and `/` as %2F")]
+    /// There is an `@` where none can be, because the user or the password contains one, or a `?`, that is not written with `%`.
+    #[error(
+        "the MySQL URL has an `@` where none can be; in a user or a password, write `@` as %40, `/` as %2F and `?` as %3F"
+    )]
     AtSign,
     /// The URL names no database.
     #[error("the MySQL URL names no database; write mysql://user:password@host:port/database")]

@@ -27,8 +27,9 @@ impl MySqlOptions {
         if !["mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(OpenError::Url);
         }
-        // Otherwise a part of the password would be looked up as a host.
-        if url.split('?').next().unwrap_or_default().matches('@').count() > 1 {
+        // Otherwise a part of the password would be looked up as a host, or shown as the name of a parameter.
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        if address.matches('@').count() > 1 || parameters.contains('@') {
             return Err(OpenError::AtSign);
         }
         if let Some(unknown) = unknown_parameter(url) {

@@ -36,8 +36,8 @@ impl Target {
             return Err(OpenError::Url);
         }
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
-        // Otherwise a part of the password would be looked up as a host.
-        if address.matches('@').count() > 1 {
+        // Otherwise a part of the password would be looked up as a host, or shown as the name of a parameter.
+        if address.matches('@').count() > 1 || query.contains('@') {
             return Err(OpenError::AtSign);
         }
         let mut parameters = Parameters::parse(query)?;

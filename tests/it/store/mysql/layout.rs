@@ -1,6 +1,6 @@
 //! The table: created once, and left alone when it holds something else.
 
-use actix_typed_session::store::mysql::OpenError;
+use actix_typed_session::store::{PostgresStore, mysql::OpenError};
 
 use super::*;
 use crate::flow::logged::Logged;
@@ -150,6 +150,19 @@ fn a_url_that_cannot_be_used_says_what_to_write() {
         "unknown parameter \"timezone\" in the MySQL URL; the parameters are socket, ssl-ca, ssl-cert, ssl-key, ssl-mode, \
          sslca, sslcert, sslkey, sslmode"
     );
+}
+
+#[test]
+fn a_part_of_a_password_is_no_parameter() {
+    for url in
+        ["mysql://shop:a?hunter2=x@db/shop", "mysql://shop:a?hunter2@db/shop", "mysql://u:p@hunter2@db/shop"]
+    {
+        let said = MySqlStore::options(url).unwrap_err().to_string();
+        assert!(said.contains("`?` as %3F") && !said.contains("hunter2"), "{said}");
+        let postgres = url.replace("mysql", "postgres");
+        let said = PostgresStore::options(&postgres).unwrap_err().to_string();
+        assert!(said.contains("`?` as %3F") && !said.contains("hunter2"), "{said}");
+    }
 }
 
 #[tokio::test]
