@@ -10,7 +10,7 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal, Timestamp},
     store::{
-        Clock, Created, ManualClock, MemoryStore, PrincipalIndex, SessionStore, StoreErrorKind, Updated,
+        Clock, Created, ManualClock, MemoryStore, PrincipalIndex, Scan, SessionStore, StoreErrorKind, Updated,
     },
 };
 
@@ -35,6 +35,29 @@ fn alive(store: &MemoryStore, n: u32) -> bool {
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn a_page_of_a_scan_has_no_more_than_was_asked_for() {
+    let store = MemoryStore::unbounded();
+    for n in 0..1000 {
+        // All in one shard.
+        create(&store, n << 8, MINUTE).unwrap();
+    }
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let page = block_on(store.scan(from.as_ref(), 7)).unwrap();
+        assert!(page.selectors.len() <= 7);
+        found.extend(page.selectors);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.sort();
+    let mut all: Vec<Selector> = (0..1000).map(|n| selector(n << 8)).collect();
+    all.sort();
+    assert!(found == all, "each once");
+}
 
 #[test]
 fn a_full_store_refuses_and_ends_no_live_session() {

@@ -24,7 +24,7 @@ use self::{
 };
 use crate::{
     events::{Events, event::Observer},
-    id::public::Selector,
+    id::public::{PublicId, Selector},
     record::{
         change::{Change, NewRecord},
         meta::Principal,
@@ -136,11 +136,21 @@ impl SessionStore for MemoryStore {
 }
 
 impl Scan for MemoryStore {
-    /// Each page is one shard, whatever the limit.
-    async fn scan(&self, from: Option<&Cursor>, _: u32) -> Result<Scanned, StoreError> {
-        let at = from.and_then(|from| from.as_str().parse().ok()).unwrap_or(0);
-        let Some(selectors) = self.0.shards.selectors(at) else { return Ok(Scanned::default()) };
-        Ok(Scanned::new(selectors, (at + 1 < SHARDS).then(|| Cursor::new((at + 1).to_string()))))
+    /// Goes through one shard after the other, each in order. The cursor is the number of the shard, and the last selector in it.
+    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
+        let (at, after) =
+            from.map_or(("0", ""), |from| from.as_str().split_once(' ').unwrap_or((from.as_str(), "")));
+        let at = at.parse().unwrap_or(0);
+        let after = after.parse().ok().map(PublicId::selector);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
+        let Some(selectors) = self.0.shards.selectors(at, after, limit) else {
+            return Ok(Scanned::default());
+        };
+        let next = match selectors.last() {
+            Some(last) if selectors.len() == limit => Some(format!("{at} {}", PublicId::of(*last))),
+            _ => (at + 1 < SHARDS).then(|| (at + 1).to_string()),
+        };
+        Ok(Scanned::new(selectors, next.map(Cursor::new)))
     }
 }
 

@@ -165,9 +165,22 @@ impl Shards {
         Some(Ended::of(*selector, &record))
     }
 
-    /// The selectors in the shard `at`; `None` after the last shard.
-    pub(super) fn selectors(&self, at: usize) -> Option<Vec<Selector>> {
-        Some(lock(self.parts.get(at)?).records.keys().copied().collect())
+    /// The `limit` least selectors in the shard `at` that are greater than `after`, in order; `None` after the last shard.
+    pub(super) fn selectors(
+        &self,
+        at: usize,
+        after: Option<Selector>,
+        limit: usize,
+    ) -> Option<Vec<Selector>> {
+        let shard = lock(self.parts.get(at)?);
+        let mut least = BinaryHeap::new();
+        for selector in shard.records.keys().filter(|selector| after.is_none_or(|after| **selector > after)) {
+            least.push(*selector);
+            if least.len() > limit {
+                least.pop();
+            }
+        }
+        Some(least.into_sorted_vec())
     }
 
     #[cfg(test)]
