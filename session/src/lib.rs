@@ -100,6 +100,7 @@
 //!   fails when it is told to, and the conformance suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod message;
 pub mod id;
 pub mod record;
 mod sparse;

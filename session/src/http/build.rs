@@ -2,7 +2,7 @@
 //!
 //! In: a builder. Out: a [`SessionMiddleware`], or what is wrong and how to fix it. Never: a default.
 
-use std::{fmt, num::NonZeroU32};
+use std::num::NonZeroU32;
 
 use actix_web::http::header::{COOKIE, HeaderName, SET_COOKIE};
 
@@ -62,12 +62,7 @@ pub enum ConfigError {
     NoIndex,
 }
 
-/// The message: `main` prints this form of what it returns.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::message::debug_is_the_message!(ConfigError);
 
 impl SessionMiddlewareBuilder {
     /// Builds the middleware.

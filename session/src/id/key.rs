@@ -100,12 +100,7 @@ pub enum KeyError {
     NoRandomness,
 }
 
-/// Writes the message, because `main` prints the `Debug` form of the error that it returns.
-impl fmt::Debug for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::message::debug_is_the_message!(KeyError);
 
 #[cfg(feature = "testing")]
 impl Key {

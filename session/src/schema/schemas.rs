@@ -2,7 +2,7 @@
 //!
 //! In: states, one by one. Out: [`Schemas`], or which two of them cannot share a session. Never: I/O, a stored session.
 
-use std::{any::TypeId, fmt};
+use std::any::TypeId;
 
 use super::describe::{Field, Schema};
 use crate::error::{Error, ErrorKind};
@@ -84,12 +84,7 @@ pub enum SchemaError {
     },
 }
 
-/// The message: `main` prints this form of what it returns.
-impl fmt::Debug for SchemaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::message::debug_is_the_message!(SchemaError);
 
 impl Schemas {
     /// None yet.

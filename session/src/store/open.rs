@@ -138,12 +138,7 @@ pub enum OpenError {
     Engine(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// The same text as `Display`, because this is what `main` prints when it returns an error.
-impl fmt::Debug for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::message::debug_is_the_message!(OpenError);
 
 /// Displays every form of a URL, whether or not this build supports it.
 struct Forms;

@@ -41,7 +41,7 @@ pub(super) struct ClientFiles {
 }
 
 /// What is wrong with a file for TLS. The message names the file.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsFileError {
     /// The file cannot be read.
@@ -79,6 +79,8 @@ pub enum TlsFileError {
     #[error("the system has no root certificates; install them, or name a file with the server's authority")]
     NoSystemRoots,
 }
+
+crate::message::debug_is_the_message!(TlsFileError);
 
 impl TlsFiles {
     /// The settings for connections that verify the server against these files, or against the system's certificates.

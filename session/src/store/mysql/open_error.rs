@@ -8,7 +8,7 @@ use super::url::PARAMETERS;
 use crate::store::{error::StoreError, names::LONGEST_NAME};
 
 /// Why a MySQL store could not be opened. No message shows a password.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL is not valid.
@@ -82,6 +82,8 @@ pub enum OpenError {
     #[error("the session table cannot be created or inspected: {}", why(.0))]
     Engine(#[source] StoreError),
 }
+
+crate::message::debug_is_the_message!(OpenError);
 
 fn hint(parameter: &str) -> &'static str {
     match parameter {

@@ -29,7 +29,7 @@ pub(super) const PARAMETERS: [&str; 18] = [
 ];
 
 /// Why a PostgreSQL store could not be opened. No message shows a password.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL is not valid.
@@ -130,6 +130,8 @@ pub enum OpenError {
     #[error("the session tables cannot be created or inspected: {}", why(.0))]
     Engine(#[source] StoreError),
 }
+
+crate::message::debug_is_the_message!(OpenError);
 
 fn hint(parameter: &str) -> &'static str {
     match parameter {

@@ -28,7 +28,7 @@ const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Why a Redis store was not opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL is not valid.
@@ -47,6 +47,8 @@ pub enum OpenError {
     #[error("no Redis server accepts a connection; check the address, the credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+crate::message::debug_is_the_message!(OpenError);
 
 /// How to open a [`RedisStore`](crate::store::RedisStore); every setting but the URL has a default.
 ///

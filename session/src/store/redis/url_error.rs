@@ -4,7 +4,7 @@
 //! password.
 
 /// What is wrong with the URL of a Redis store. Messages show no part of the URL except the name of a parameter.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// The scheme is unknown.
@@ -74,6 +74,8 @@ pub enum UrlError {
     #[error(transparent)]
     Prefix(#[from] PrefixError),
 }
+
+crate::message::debug_is_the_message!(UrlError);
 
 /// The prefix of Redis keys is empty, or has characters that mean something else in a Redis key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -49,7 +49,7 @@ const MIGRATIONS: [&str; 1] = ["
 const READERS: usize = 4;
 
 /// Why a file could not be opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The folder of the file does not exist.
@@ -75,6 +75,8 @@ pub enum OpenError {
     #[error("the session file {path} cannot be opened: {1}", path = .0.display())]
     Engine(PathBuf, #[source] Box<dyn Error + Send + Sync>),
 }
+
+crate::message::debug_is_the_message!(OpenError);
 
 /// The error of SQLite about the file at `path`. That it is sqlx's own type is nobody's business.
 fn engine(path: &Path) -> impl Fn(sqlx::Error) -> OpenError {
