@@ -38,7 +38,8 @@ impl Token {
     }
 }
 
-/// The sessions that these values seal. Of several states of one session, as after a change of the cookie's path, the latest counts.
+/// The sessions that these values seal. Of several states of one session, as after a change of the cookie's path, the latest counts, but
+/// those of different users are all kept: somebody else has signed in to a copy of an anonymous cookie.
 fn unseal<'a>(values: impl Iterator<Item = &'a [u8]>, in_cookie: &InCookie) -> (Reading, Vec<Sealed>) {
     let (mut found, mut tampered): (Vec<Sealed>, _) = (Vec::new(), 0);
     let is_flooded = examine(values, |value| {
@@ -46,7 +47,7 @@ fn unseal<'a>(values: impl Iterator<Item = &'a [u8]>, in_cookie: &InCookie) -> (
             tampered += 1;
             return found.len();
         };
-        match found.iter_mut().find(|known| known.id.selector == sealed.id.selector) {
+        match found.iter_mut().find(|known| known.is_state_of(&sealed)) {
             Some(known) if sealed.is_later_than(known) => *known = sealed,
             Some(_) => {}
             None => found.push(sealed),

@@ -37,6 +37,11 @@ impl Records {
         self.carried.as_deref()
     }
 
+    /// Whether several users have a session of this selector, which is loaded. In a store there is one.
+    pub(super) fn is_contested(&self, selector: &Selector) -> bool {
+        self.carried().is_some_and(|carried| carried.is_contested(selector))
+    }
+
     pub(super) async fn load(
         &self,
         begun: Instant,

@@ -45,6 +45,8 @@ use crate::store::{
 /// * **A logout removes the cookie from the browser, and a copy of the cookie still opens the session**, as it was when it was copied,
 ///   until a timeout. An older cookie of the same session does, too. [`revoked_by`](Self::revoked_by) asks your own records; otherwise
 ///   say so with [`without_server_logout`](Self::without_server_logout). One of the two has to be called.
+/// * **A cookie from before a sign-in still opens the anonymous session**, to which its holder can sign in as themselves. If a browser
+///   sends states of one session that belong to different users, it is signed out, and a sign-out ends both.
 /// * **Overlapping requests overwrite each other.** Each changes the session that its cookie brought, and the last response counts for
 ///   all fields. A slow response can bring back what a faster one has removed, a sign-in among them.
 /// * A user's sessions cannot be listed, counted or ended, and `max_sessions_per_user` is refused.
@@ -124,26 +126,33 @@ impl<L> fmt::Debug for SealedCookie<L> {
 ///
 /// ```
 /// use std::{collections::HashSet, sync::Mutex};
-/// use actix_typed_session::{Revocations, id::Selector, store::{Listed, StoreError}};
+/// use actix_typed_session::{Revocations, id::Selector, record::Principal, store::{Listed, StoreError}};
 ///
 /// /// For one process. A fleet needs a table that all instances share, and removes entries after `meta.expires()`.
 /// #[derive(Default)]
-/// struct Ended(Mutex<HashSet<Selector>>);
+/// struct Ended(Mutex<HashSet<(Selector, Option<Principal>)>>);
+///
+/// fn ended(session: &Listed) -> (Selector, Option<Principal>) {
+///     (session.selector, session.meta.principal.clone())
+/// }
 ///
 /// impl Revocations for Ended {
 ///     async fn is_revoked(&self, session: &Listed) -> Result<bool, StoreError> {
-///         Ok(self.0.lock().is_ok_and(|ended| ended.contains(&session.selector)))
+///         Ok(self.0.lock().is_ok_and(|them| them.contains(&ended(session))))
 ///     }
 ///
 ///     async fn revoke(&self, session: &Listed) -> Result<(), StoreError> {
-///         if let Ok(mut ended) = self.0.lock() {
-///             ended.insert(session.selector);
+///         if let Ok(mut them) = self.0.lock() {
+///             them.insert(ended(session));
 ///         }
 ///         Ok(())
 ///     }
 /// }
 /// # let _ = Ended::default();
 /// ```
+///
+/// The user belongs to what is remembered. A sign-in keeps the selector of the anonymous session that it began in, so somebody who has an
+/// older copy of that session's cookie, such as whoever planted it, could otherwise end the user's session by a logout of their own.
 pub trait Revocations: Send + Sync + 'static {
     /// Whether `session` was ended: by a logout, or for example because its user's account was disabled after `meta.authenticated`.
     ///

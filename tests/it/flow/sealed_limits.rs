@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use actix_typed_session::{
     ConfigError, Error, Revocations, SealedCookie, SessionMiddleware, TypedSession, WhenFull,
     id::Selector,
+    record::Principal,
     store::{Listed, StoreError, StoreErrorKind},
 };
 use actix_web::{
@@ -14,7 +15,7 @@ use actix_web::{
 use futures_util::stream;
 
 use super::{
-    kit::{EMPTY, Jar, World, key},
+    kit::{Browser, EMPTY, Jar, World, key},
     sealed::{MINUTE, home, state, world},
     words::{Shop, said},
 };
@@ -66,7 +67,11 @@ async fn without_a_server_a_logout_leaves_copies() {
 
 /// Sessions that were ended, and an outage of what knows them.
 #[derive(Clone, Default)]
-struct Ended(Arc<Mutex<(Vec<Selector>, bool)>>);
+struct Ended(Arc<Mutex<(Vec<(Selector, Option<Principal>)>, bool)>>);
+
+fn named(session: &Listed) -> (Selector, Option<Principal>) {
+    (session.selector, session.meta.principal.clone())
+}
 
 impl Ended {
     fn fails(&self, fails: bool) {
@@ -80,7 +85,7 @@ impl Revocations for Ended {
         if *fails {
             Err(StoreError::new(StoreErrorKind::Unavailable))
         } else {
-            Ok(ended.contains(&session.selector))
+            Ok(ended.contains(&named(session)))
         }
     }
 
@@ -89,7 +94,7 @@ impl Revocations for Ended {
         if *fails {
             return Err(StoreError::new(StoreErrorKind::Unavailable));
         }
-        ended.push(session.selector);
+        ended.push(named(session));
         Ok(())
     }
 }
@@ -111,6 +116,62 @@ async fn a_revoked_session_has_ended_for_every_copy() {
         assert_eq!(copy.clone().go("v9").await.status, 200);
         assert_ne!(browser.clone().go("id").await.body, id, "{words}");
     }
+}
+
+/// Both cookies in both orders.
+fn orders(one: &Browser<'_>, other: &Browser<'_>) -> [String; 2] {
+    let (one, other) = (one.cookie().unwrap(), other.cookie().unwrap());
+    [format!("{one}; {other}"), format!("{other}; {one}")]
+}
+
+#[actix_web::test]
+async fn a_planted_fork_of_the_visitors_session_is_nobody_and_a_logout_ends_both() {
+    let world = revoked_by(&Ended::default()).await;
+    for words in ["in5", "v2,in5", "renew,save,renew,save,in5,v3"] {
+        let visitor = world.browser_after("v1").await;
+        let thief = visitor.clone();
+        visitor.go("in4").await;
+        for word in words.split(",save") {
+            thief.go(word.trim_start_matches(',')).await;
+        }
+        for cookies in orders(&visitor, &thief) {
+            let both = world.request("/do/came", Some(&cookies)).await;
+            assert_eq!(both.body, format!("Ambiguous | {EMPTY}"), "{words}");
+        }
+        // A session that has ended contests nothing.
+        let gone = thief.clone();
+        thief.go("purge").await;
+        for cookies in orders(&gone, &visitor) {
+            assert_eq!(world.request("/do/", Some(&cookies)).await.body, r#"4 [] 1 "" -"#, "{words}");
+        }
+    }
+    for logout in ["purge", "out"] {
+        let visitor = world.browser_after("v1").await;
+        let thief = visitor.clone();
+        visitor.go("in4").await;
+        thief.go("in5,v2").await;
+        let [cookies, _] = orders(&visitor, &thief);
+        assert_eq!(world.request(&format!("/do/{logout}"), Some(&cookies)).await.status, 200);
+        for ended in [visitor, thief] {
+            assert_eq!(ended.go("came").await.body, format!("Ended | {EMPTY}"), "{logout}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_holder_of_an_anonymous_fork_can_neither_hide_nor_end_the_session_that_was_signed_in_to() {
+    let world = revoked_by(&Ended::default()).await;
+    let visitor = world.browser_after("v1").await;
+    let thief = visitor.clone();
+    visitor.go("in4").await;
+    for words in ["renew", "v9", "renew"] {
+        thief.go(words).await;
+        for cookies in orders(&visitor, &thief) {
+            assert_eq!(world.request("/do/", Some(&cookies)).await.body, r#"4 [] 1 "" -"#, "{words}");
+        }
+    }
+    thief.go("purge").await;
+    assert_eq!(state(&visitor).await, r#"4 [] 1 "" -"#);
 }
 
 #[actix_web::test]
