@@ -101,12 +101,15 @@ impl FromStr for Keys {
     type Err = KeyError;
 
     /// Reads keys from their base64, separated by commas. The first one is active; `revoked:ID` names one that is revoked.
+    ///
+    /// Each has 32 to 64 bytes. White space inside of one is refused, but for the line break of a long one, after 64 characters at least:
+    /// keys that stand on a line each would count as one other key.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (mut keys, mut revoked) = (Vec::new(), Vec::new());
         for part in text.split(',').map(str::trim) {
             match part.strip_prefix("revoked:") {
                 Some(id) => revoked.push(id.parse()?),
-                None => keys.push(part.parse()?),
+                None => keys.push(Key::from_part(part)?),
             }
         }
         let mut keys = keys.into_iter();
