@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Browsers need to keep no cookie that is longer, with its name and its attributes (RFC 6265 section 6.1).
 const COOKIE_MAX: usize = 4096;
 
@@ -194,8 +197,9 @@ impl Carried {
 
     /// As [`SessionStore::delete`](crate::store::SessionStore::delete).
     pub(crate) async fn delete(&self, selector: &Selector) -> Result<(), StoreError> {
-        if let (Some(revocations), Ok(records)) = (&self.shared.revocations, self.all(selector)) {
-            for record in records {
+        if let Some(revocations) = &self.shared.revocations {
+            // What cannot be read cannot be named to them, and is not said to have ended.
+            for record in self.all(selector)? {
                 let session = Listed::new(*selector, record.meta().clone());
                 self.in_time(revocations.dyn_revoke(&session)).await?;
             }

@@ -163,7 +163,8 @@ pub trait Revocations: Send + Sync + 'static {
     /// Remembers that `session` has ended, until `meta.expires()` at least.
     ///
     /// # Errors
-    /// When that cannot be remembered. The logout is answered with 503 then, and the cookie stays, so that it can be tried again.
+    /// When that cannot be remembered. The logout is answered with 503 then, and the cookie stays, so that it can be tried again. So it is
+    /// if this release cannot read the session, which it then cannot tell of.
     fn revoke(&self, session: &Listed) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
