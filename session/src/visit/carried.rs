@@ -12,7 +12,7 @@ use crate::{
         public::Selector,
         random::{NoRandomness, Randomness},
         seal::{Sealer, sealed_chars},
-        session_id::SessionId,
+        session_id::{ID_BYTES, SessionId},
     },
     record::{
         apply::{Outcome, Record},
@@ -70,11 +70,13 @@ pub(crate) struct Sealed {
 type Found = Result<Arc<Record>, Unreadable>;
 
 impl InCookie {
+    /// Whether a sealed session may have so many octets.
+    pub(crate) const fn can_have(length: usize) -> bool {
+        sealed_chars(ID_BYTES) <= length && length <= COOKIE_MAX
+    }
+
     /// What the value of a cookie seals; `None` if our keys did not seal it.
     pub(crate) fn open(&self, value: &[u8]) -> Option<Sealed> {
-        if value.len() > COOKIE_MAX {
-            return None;
-        }
         let plain = self.sealer.open(value)?;
         let (id, packed) = plain.split_first_chunk()?;
         let id = SessionId::from_bytes(id);

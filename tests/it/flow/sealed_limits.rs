@@ -188,6 +188,21 @@ async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
 }
 
 #[actix_web::test]
+async fn values_that_are_too_short_or_too_long_use_up_no_guesses() {
+    let world = world().await;
+    let browser = world.browser_after("v1").await;
+    let cookie = browser.cookie().unwrap();
+    let planted = |value: &str| vec![format!("__Host-sid={value}"); 100].join("; ");
+    for value in ["", "x", &"x".repeat(100), &"x".repeat(4097)] {
+        let answer = world.request("/do/", Some(&format!("{}; {cookie}", planted(value)))).await;
+        assert_eq!(answer.body, r#"- [] 1 "" -"#, "{} characters", value.len());
+    }
+    // Those that may be sealed do, as ids do.
+    let answer = world.request("/do/", Some(&format!("{}; {cookie}", planted(&"x".repeat(200))))).await;
+    assert_eq!(answer.body, EMPTY);
+}
+
+#[actix_web::test]
 async fn what_needs_a_store_is_refused() {
     let refused = SessionMiddleware::builder(home(), key())
         .max_sessions_per_user(3, WhenFull::RejectNew)
