@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    commit::exchange::{CookieAction, Finish},
+    commit::exchange::{CookieAction, Done, Finish},
     id::public::Selector,
     record::change::{Change, NewRecord},
     store::{
@@ -102,17 +102,20 @@ impl Records {
 pub(super) struct Attempted<'a>(Option<(&'a Carried, Snapshot)>);
 
 impl Attempted<'_> {
-    /// The end of the commit.
-    pub(super) fn finish(self, finish: Finish) -> Finish {
+    /// The end of the commit; `Err`: it was undone, and what it comes to instead.
+    pub(super) fn finish(self, finish: Finish) -> Result<Finish, Finish> {
         let (Some((carried, before)), CookieAction::Set { id, .. }) = (self.0, &finish.cookie) else {
-            return finish;
+            return Ok(finish);
         };
-        match carried.seal(id) {
-            Ok(()) => finish,
-            Err(error) => {
-                carried.restore(before);
-                Finish::unchanged(Err(error))
+        let Err(error) = carried.seal(id) else { return Ok(finish) };
+        carried.restore(before);
+        Err(Finish::unchanged(match finish.result {
+            // A touch, and that it cannot be stored is no failure of the request.
+            Ok(Done::Nothing) => {
+                tracing::debug!(%error, "a session could not be touched; it may end early");
+                Ok(Done::Nothing)
             }
-        }
+            _ => Err(error),
+        }))
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use actix_typed_session::{
-    ConfigError, Error, Revocations, SealedCookie, SessionMiddleware, TypedSession, WhenFull,
+    ConfigError, Error, Event, Revocations, SameSite, SealedCookie, SessionMiddleware,
+    SessionMiddlewareBuilder, TypedSession, WhenFull,
     id::Selector,
     record::Principal,
     store::{Listed, StoreError, StoreErrorKind},
@@ -16,7 +17,7 @@ use futures_util::stream;
 
 use super::{
     kit::{Browser, EMPTY, Jar, World, key},
-    sealed::{MINUTE, home, state, world},
+    sealed::{MINUTE, home, state, text, world},
     words::{Shop, said},
 };
 
@@ -185,6 +186,48 @@ async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
     assert_eq!(world.browser().go("").await.status, 200, "who has no session needs none");
     ended.fails(false);
     assert_eq!(state(&browser).await, r#"4 [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_touch_that_does_not_fit_answers_the_request_as_it_is() {
+    let world = world().await;
+    let longer =
+        |builder: SessionMiddlewareBuilder| builder.cookie_same_site(SameSite::None).cookie_partitioned();
+    let longer = World::sealed(home(), key(), longer, |_| ()).await;
+    let (mut browser, mut length) = (world.browser_after("v1").await, 3500);
+    loop {
+        let next = world.browser();
+        if next.go(&format!("d:{}", text(length))).await.status != 200 {
+            break;
+        }
+        (browser, length) = (next, length + 1);
+    }
+    let state = state(&browser).await;
+    longer.clock.advance(10 * MINUTE);
+    assert_eq!(browser.go_at(&longer, "v1").await.status, 500, "it does not fit");
+    let answer = browser.go_at(&longer, "").await;
+    assert_eq!((answer.status, answer.jar(), answer.body), (200, Jar::Kept, state));
+}
+
+#[actix_web::test]
+async fn nothing_is_told_of_a_commit_that_was_undone() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let told = told.clone();
+        move |event: &Event<'_>| told.lock().unwrap().push(event.name())
+    };
+    let world = World::sealed(home(), key(), |builder| builder.observer(observer), |_| ()).await;
+    let browser = world.browser_after("v1").await;
+    let long = text(6000);
+    for begins in [true, false] {
+        let browser = if begins { world.browser() } else { browser.clone() };
+        told.lock().unwrap().clear();
+        assert_eq!(browser.go(&format!("in4,d:{long}")).await.status, 500);
+        let told = told.lock().unwrap().clone();
+        assert!(!told.iter().any(|name| ["created", "signed_in", "renewed"].contains(name)), "{told:?}");
+        assert_eq!(browser.go("in4").await.status, 200);
+    }
+    assert!(told.lock().unwrap().contains(&"signed_in"));
 }
 
 #[actix_web::test]
