@@ -70,11 +70,11 @@ mod next {
         pub(super) note: String,
     }
 
-    fn to_text(codes: Vec<u32>) -> Vec<String> {
+    pub(super) fn to_text(codes: Vec<u32>) -> Vec<String> {
         codes.into_iter().map(|code| code.to_string()).collect()
     }
 
-    fn to_numbers(codes: Vec<String>) -> Vec<u32> {
+    pub(super) fn to_numbers(codes: Vec<String>) -> Vec<u32> {
         codes.into_iter().filter_map(|code| code.parse().ok()).collect()
     }
 }
@@ -286,6 +286,48 @@ async fn every_form_of_a_secret_is_sealed_and_each_release_reads_what_the_other_
     }
     for field in ["vault.codes", "vault.codes@2"] {
         assert!(cell(&store, field).await.json.as_str().starts_with("sealed:"), "{field}");
+    }
+}
+
+/// The same state, with a default for what cannot be read.
+mod lenient {
+    use actix_typed_session::SessionState;
+
+    #[derive(SessionState)]
+    #[session(name = "vault", version = 2, lock = off)]
+    pub(super) struct Vault {
+        #[session(principal)]
+        pub(super) user: Option<u64>,
+        #[session(secret, lenient)]
+        pub(super) token: Option<String>,
+        #[session(secret, lenient, default, changed(since = 2, from = Vec<u32>, up = super::next::to_text, down = super::next::to_numbers))]
+        pub(super) codes: Vec<String>,
+        #[session(default)]
+        pub(super) note: String,
+    }
+}
+routes!(lenients, lenient::Vault, "777002".to_owned());
+
+#[actix_web::test]
+async fn a_key_that_is_missing_is_an_error_for_lenient_fields_too() {
+    for words in ["token:one", "code"] {
+        let (store, mut jar) = (MemoryStore::unbounded(), None);
+        send(store.clone(), key(), ours, &mut jar, words).await;
+        send(store.clone(), Keys::new(other_key(), [key()]), ours, &mut jar, "in").await;
+        let before = records(&store).await[0].1.cells().to_vec();
+        for act in ["", "note:x", "token:two,code"] {
+            assert_eq!(
+                send(store.clone(), other_key(), lenients, &mut jar, act).await.0,
+                500,
+                "{words} {act}"
+            );
+        }
+        assert_eq!(records(&store).await[0].1.cells(), before);
+        // Damage is still no error.
+        let (selector, _) = records(&store).await[0].clone();
+        put(&store, &selector, "vault.token", Json::from_store("1")).await;
+        put(&store, &selector, "vault.codes", Json::null()).await;
+        assert_eq!(send(store, other_key(), lenients, &mut jar, "").await.0, 200);
     }
 }
 
