@@ -54,7 +54,7 @@ pub struct Key(Zeroizing<Box<[u8]>>);
 
 /// The public name of a [`Key`]: 24 bits that are derived from it, as 4 characters of base64url. Cookies carry it, so that one key is
 /// tried and not each; it tells nothing about the key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; ID_CHARS]);
 
 /// The reason why a [`Key`] or [`Keys`](crate::Keys) cannot be made.

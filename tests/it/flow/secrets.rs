@@ -346,6 +346,39 @@ async fn a_census_counts_what_it_cannot_open() {
     let (store, mut jar) = (MemoryStore::unbounded(), None);
     send(store.clone(), key(), ours, &mut jar, "token:one,code,note:x").await;
     let census = census::<Vault>(&store, u64::MAX).await.unwrap();
-    assert_eq!((census.sealed, census.problem_count, census.sections), (2, 0, 1));
-    assert!(census.to_string().contains("2 sealed values, which were not tried out"), "{census}");
+    assert_eq!((census.problem_count, census.sections), (0, 1));
+    assert_eq!(census.sealed, [(Some(key().id()), 2)].into());
+    let line = format!("2 values sealed by the key {}, not tried out", key().id());
+    assert!(census.to_string().contains(&line), "{census}");
+}
+
+#[actix_web::test]
+async fn a_census_of_any_schema_tells_which_keys_the_stored_values_need() {
+    #[derive(SessionState)]
+    #[session(name = "elsewhere", version = 1, lock = off)]
+    struct Elsewhere {
+        #[session(default)]
+        visits: u32,
+    }
+    let (store, mut jar, mut other) = (MemoryStore::unbounded(), None, None);
+    send(store.clone(), key(), ours, &mut jar, "token:one,code").await;
+    send(store.clone(), key(), ours, &mut other, "note:x").await;
+    let rotated = || Keys::new(other_key(), [key()]);
+    let (old, new) = (Some(key().id()), Some(other_key().id()));
+    for (words, sealed) in [
+        ("note:x", vec![(old, 2)]),
+        ("token:two", vec![(old, 1), (new, 1)]),
+        ("code", vec![(new, 2)]),
+        ("clear", vec![(new, 1)]),
+    ] {
+        send(store.clone(), rotated(), ours, &mut jar, words).await;
+        let census = census::<Elsewhere>(&store, u64::MAX).await.unwrap();
+        assert!(census.complete);
+        assert_eq!(census.sealed, sealed.into_iter().collect(), "{words}");
+    }
+    let (selector, _) =
+        records(&store).await.into_iter().find(|(_, it)| it.cell("vault.token").is_some()).unwrap();
+    put(&store, &selector, "vault.token", Json::from_store("sealed:9.what.ever")).await;
+    let census = census::<Elsewhere>(&store, u64::MAX).await.unwrap();
+    assert_eq!(census.sealed, [(None, 1), (new, 1)].into());
 }
