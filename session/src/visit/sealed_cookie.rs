@@ -57,8 +57,9 @@ use crate::store::{
 /// Browsers keep a cookie of 4096 bytes, all of `Set-Cookie` counted. What is stored is compressed; a session that is still too large answers
 /// the request with [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), which names the largest fields.
 ///
-/// The length of the cookie tells how well its content compresses. Do not keep a secret of another system, such as an access token, beside
-/// what a stranger can write: who sees the lengths of many responses could guess it.
+/// The length of the cookie tells how well its content compresses. Who can write to the session and sees the lengths of many responses could
+/// guess what else is in it. Mark a field that holds a secret of another system, such as an access token,
+/// [`secret`](macro@crate::SessionState): it is sealed by itself before the session is compressed, and then its length alone is told.
 pub struct SealedCookie<L = Logout> {
     pub(crate) application: String,
     pub(crate) clock: Arc<dyn Clock>,
