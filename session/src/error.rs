@@ -102,7 +102,8 @@ pub enum ErrorKind {
     PrincipalInUpdate,
     /// [`Session::set_lifetime`](crate::Session::set_lifetime) was given a duration of zero. 500.
     ZeroLifetime,
-    /// The session would grow beyond `max_record_bytes`. 500.
+    /// The session would grow beyond `max_record_bytes`, or, with a [`SealedCookie`](crate::SealedCookie), beyond what browsers keep in a
+    /// cookie. 500.
     TooLarge,
     /// The request would begin or renew a session after the response head was sent. 500.
     TooLate,
@@ -166,7 +167,9 @@ impl ErrorKind {
             Self::ZeroLifetime => {
                 "`set_lifetime` was given a duration of less than a millisecond; to end the session, call `purge`"
             }
-            Self::TooLarge => "the session is too large; store less in it, or raise `max_record_bytes`",
+            Self::TooLarge => {
+                "the session is too large; store less in it, or raise `max_record_bytes`; if it lives in its cookie, keep sessions in a store"
+            }
             Self::TooLate => {
                 "the response head has been sent, so the session cannot begin, be renewed or change its user; do that in the handler, and call `session.save().await` there"
             }

@@ -2,7 +2,7 @@
 //!
 //! In: the cookie's id and what the store has under it. Out: an [`Arrival`], and the [`Base`] for a fold. Never: an operation.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use crate::{
     error::ErrorKind,
@@ -101,23 +101,25 @@ impl Arrival {
     /// A logout that is owed comes first. A cookie that opens nothing hides none that does, and one whose record cannot be read
     /// counts only if no other opens a session: whether its verifier fits is unknown.
     pub(crate) fn among(met: Vec<Self>) -> Self {
-        let live = met.iter().filter_map(|arrival| match arrival {
-            Self::Live(id, _) => Some(*id),
-            _ => None,
+        let live = met.iter().flat_map(|arrival| match arrival {
+            Self::Live(id, _) => slice::from_ref(id),
+            Self::Ambiguous(ids) => ids,
+            _ => &[],
         });
         // Nearly every request has one, and then this allocates nothing.
-        let more: Vec<_> = live.skip(1).collect();
+        let more: Vec<_> = live.skip(1).copied().collect();
         let first = met.into_iter().min_by_key(|arrival| match arrival {
             Self::Unconfirmed(_) => 0,
-            Self::Live(..) => 1,
+            Self::Live(..) | Self::Ambiguous(_) => 1,
             Self::Unreadable(_) => 2,
             // A sign-in of this browser may have renewed this one while the request was on its way.
             Self::Superseded(_, loaded) if is_just_renewed(loaded) => 3,
             Self::Superseded(..) => 4,
-            Self::Nobody | Self::Ambiguous(_) | Self::Displaced { .. } | Self::Ended => 5,
+            Self::Nobody | Self::Displaced { .. } | Self::Ended => 5,
         });
         match first {
             Some(Self::Live(id, _)) if !more.is_empty() => Self::Ambiguous([vec![id], more].concat()),
+            Some(Self::Ambiguous(ids)) => Self::Ambiguous(ids.into_iter().take(1).chain(more).collect()),
             first => first.unwrap_or(Self::Nobody),
         }
     }

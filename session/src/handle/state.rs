@@ -475,8 +475,11 @@ impl Loaded {
     /// # let _ = cart_of;
     /// ```
     ///
+    /// A store has no keys, so a [`secret`](macro@SessionState) field of a record that was loaded from it directly is still sealed, and its
+    /// section cannot be read this way. Handlers read it.
+    ///
     /// # Errors
-    /// [`ErrorKind::UnreadableField`] if a stored value does not fit its field, [`ErrorKind::SchemaTooNew`] if a later version of the schema
+    /// [`ErrorKind::UnreadableField`] if a stored value does not fit its field or is sealed, [`ErrorKind::SchemaTooNew`] if a later version of the schema
     /// stored it.
     pub fn state<T: SessionState>(&self) -> Result<T, Error> {
         read(View::of(&self.record, self.now).reader(T::schema())).map(|(state, _)| state)

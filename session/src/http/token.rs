@@ -38,15 +38,17 @@ impl Token {
     }
 }
 
-/// The sessions that these values seal. Of several states of one session, as after a change of the cookie's path, the latest counts.
+/// The sessions that these values seal. Of several states of one session, as after a change of the cookie's path, the latest counts, but
+/// those of different users are all kept: somebody else has signed in to a copy of an anonymous cookie.
 fn unseal<'a>(values: impl Iterator<Item = &'a [u8]>, in_cookie: &InCookie) -> (Reading, Vec<Sealed>) {
     let (mut found, mut tampered): (Vec<Sealed>, _) = (Vec::new(), 0);
-    let is_flooded = examine(values, |value| {
+    // Another length is nobody's guess, as with ids.
+    let is_flooded = examine(values.filter(|value| InCookie::can_have(value.len())), |value| {
         let Some(sealed) = in_cookie.open(value) else {
             tampered += 1;
             return found.len();
         };
-        match found.iter_mut().find(|known| known.id.selector == sealed.id.selector) {
+        match found.iter_mut().find(|known| known.is_state_of(&sealed)) {
             Some(known) if sealed.is_later_than(known) => *known = sealed,
             Some(_) => {}
             None => found.push(sealed),

@@ -24,6 +24,12 @@ mod tests;
 /// The minimum length of a key in bytes: the length of the hash's output (RFC 2104 section 3).
 const MIN_BYTES: usize = 32;
 
+/// The maximum length of a key among [`Keys`](crate::Keys) in bytes: the block length of the hash (RFC 2104 section 3).
+const MAX_BYTES: usize = 64;
+
+/// After how many characters `openssl` breaks a long text. What is left of a key of the maximum length is too short to be a key.
+const LINE_CHARS: usize = 64;
+
 const ID_BYTES: usize = 3;
 
 /// The length of a [`KeyId`].
@@ -48,7 +54,7 @@ pub struct Key(Zeroizing<Box<[u8]>>);
 
 /// The public name of a [`Key`]: 24 bits that are derived from it, as 4 characters of base64url. Cookies carry it, so that one key is
 /// tried and not each; it tells nothing about the key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; ID_CHARS]);
 
 /// The reason why a [`Key`] or [`Keys`](crate::Keys) cannot be made.
@@ -68,6 +74,11 @@ pub enum KeyError {
     /// The text is not base64.
     #[error("the text of a session key is not base64; make one with `openssl rand -base64 32`")]
     NotBase64,
+    /// The text of one key may be that of several.
+    #[error(
+        "the text of a session key has more than {MAX_BYTES} bytes, or white space inside; separate keys by commas"
+    )]
+    PerhapsSeveral,
     /// The text after `revoked:` is not the id of a key.
     #[error("`revoked:` is followed by the id of a key, which has 4 characters; `Key::id` tells it")]
     NotAnId,
@@ -121,6 +132,15 @@ impl Key {
         let mut bytes = Zeroizing::new([0; MIN_BYTES]);
         Randomness::System.fill(&mut *bytes).map_err(|NoRandomness| KeyError::NoRandomness)?;
         Ok(Self(Zeroizing::new(Box::from(bytes.as_slice()))))
+    }
+
+    /// Reads one of several keys. Lines that may be keys of their own are refused: together they would be another key.
+    pub(super) fn from_part(text: &str) -> Result<Self, KeyError> {
+        if text.split_ascii_whitespace().rev().skip(1).any(|line| line.len() < LINE_CHARS) {
+            return Err(KeyError::PerhapsSeveral);
+        }
+        let key: Self = text.parse()?;
+        if key.0.len() > MAX_BYTES { Err(KeyError::PerhapsSeveral) } else { Ok(key) }
     }
 
     /// The key's public name, by which a revoked key is named.

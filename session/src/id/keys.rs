@@ -36,10 +36,14 @@ mod tests;
 ///
 /// 1. `OLD,NEW`: every instance learns to read what the new key makes. Nothing else changes.
 /// 2. `NEW,OLD`: new cookies are made with the new key. Instances that still have the first value read them.
-/// 3. `NEW`, one [absolute timeout](crate::SessionMiddlewareBuilder::absolute_timeout) later: the old key has no session left. To keep it
-///    from coming back with an old configuration, write `NEW,revoked:ID` with its [`Key::id`].
+/// 3. `NEW`, when the old key has no session left: after the longest absolute timeout that any session may have
+///    ([`absolute_timeout`](crate::SessionMiddlewareBuilder::absolute_timeout),
+///    [`anonymous_timeouts`](crate::SessionMiddlewareBuilder::anonymous_timeouts), [`set_lifetime`](crate::Session::set_lifetime)),
+///    counted from when the last instance had step 2. If there are `secret` fields, [`Census::sealed`](crate::Census::sealed) tells whether
+///    the old key still opens one. To keep it from coming back with an old configuration, write `NEW,revoked:ID` with its [`Key::id`].
 ///
-/// A key that somebody has stolen is replaced at once: `NEW,revoked:ID`. That signs everybody out.
+/// A key that somebody has stolen is replaced at once: `NEW,revoked:ID`. That signs everybody out. The values of `secret` fields in a stolen
+/// copy of the store can be read: revoke those tokens where they were issued.
 ///
 /// A cookie is checked with the key that it names, so a longer list does not make a forged one cost more.
 #[derive(Clone)]
@@ -101,12 +105,15 @@ impl FromStr for Keys {
     type Err = KeyError;
 
     /// Reads keys from their base64, separated by commas. The first one is active; `revoked:ID` names one that is revoked.
+    ///
+    /// Each has 32 to 64 bytes. White space inside of one is refused, but for the line break of a long one, after 64 characters at least:
+    /// keys that stand on a line each would count as one other key.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (mut keys, mut revoked) = (Vec::new(), Vec::new());
         for part in text.split(',').map(str::trim) {
             match part.strip_prefix("revoked:") {
                 Some(id) => revoked.push(id.parse()?),
-                None => keys.push(part.parse()?),
+                None => keys.push(Key::from_part(part)?),
             }
         }
         let mut keys = keys.into_iter();

@@ -93,6 +93,13 @@ impl CellSealer {
     }
 }
 
+/// The id of the key that a text names; `None` if it is not a text that this release seals.
+pub(crate) fn key_of(text: &str) -> Option<KeyId> {
+    let mut parts = text.split('.');
+    parts.next().filter(|version| *version == VERSION)?;
+    parts.next()?.parse().ok()
+}
+
 /// What one of the keys sealed as `text` for what it belongs to.
 fn open(keys: &Ring<Sealing>, text: &str, belongs: &[&[u8]]) -> Option<Vec<u8>> {
     let mut parts = text.splitn(3, '.');

@@ -22,7 +22,7 @@ mod tests;
 
 const VERIFIER_BYTES: usize = 32;
 
-const ID_BYTES: usize = SELECTOR_BYTES + VERIFIER_BYTES;
+pub(crate) const ID_BYTES: usize = SELECTOR_BYTES + VERIFIER_BYTES;
 
 const SELECTOR_CHARS: usize = 22;
 

@@ -161,6 +161,9 @@ impl Step {
         }
         let up = self.up.ok_or(Failed::Forgotten(self.since))?;
         let before = values(slots, self.to)?;
+        if old.iter().chain(&before).flatten().any(|json| json.sealed().is_some()) {
+            return Err(Failed::Sealed);
+        }
         caught(|| match self.merge {
             Some(merge) if !is_cleared(&before) => merge(Values(&old), Values(&before)),
             _ => up(Values(&old)),

@@ -12,6 +12,8 @@ use crate::record::json::Json;
 pub enum Failed {
     /// A conversion failed or panicked, or its input could not be read. The reason may quote a value, so it is not kept.
     Conversion,
+    /// It is sealed by a key that the application does not have.
+    Sealed,
     /// The conversion of this version was removed from the source.
     Forgotten(u16),
 }

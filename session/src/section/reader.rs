@@ -147,7 +147,7 @@ impl<'a> SectionReader<'a> {
     /// The section, if all of its fields could be read.
     ///
     /// # Errors
-    /// When a stored text did not fit, and its field is not `lenient`.
+    /// When a stored text did not fit, and its field is not `lenient`, or is sealed by a key that is not known.
     pub fn finish<T>(&mut self, section: T) -> Result<T, CellError> {
         self.failed.map_or(Ok(section), Err)
     }
@@ -186,6 +186,7 @@ impl<'a> SectionReader<'a> {
             Some(group) => match self.in_group(group, place.at) {
                 Ok(json) => Ok(json.map(Cow::Owned)),
                 Err(Failed::Conversion) => Err(CellError::NotConverted { field: field.wire_key() }),
+                Err(Failed::Sealed) => Err(CellError::Sealed { field: field.wire_key() }),
                 Err(Failed::Forgotten(since)) => Err(CellError::Forgotten { field: field.wire_key(), since }),
             },
         };
@@ -232,16 +233,16 @@ impl<'a> SectionReader<'a> {
     /// The field reads as its default, and unless that will do, the section fails.
     #[cold]
     fn unreadable(&mut self, field: &Field, error: CellError) {
+        // A key that is missing is a matter of configuration. The next write would replace what it opens.
+        let is_lenient = field.is_lenient() && !matches!(error, CellError::Sealed { .. });
         match &mut self.mode {
             Mode::Collected(problems) => return problems.push(error),
-            Mode::Told(events) => events.tell(Event::UnreadableField {
-                field: error.wire_key(),
-                is_lenient: field.is_lenient(),
-                error: &error,
-            }),
+            Mode::Told(events) => {
+                events.tell(Event::UnreadableField { field: error.wire_key(), is_lenient, error: &error })
+            }
             Mode::Quiet => {}
         }
-        if !field.is_lenient() {
+        if !is_lenient {
             self.failed = Some(error);
         }
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use super::walk::{StoredSession, Walk, at_once};
 use crate::{
     handle::state::SessionState,
-    id::public::PublicId,
+    id::{key::KeyId, public::PublicId, seal::key_of},
     record::apply::Record,
     schema::{
         describe::{Fades, Removed, Schema},
@@ -104,8 +104,10 @@ pub struct Census {
     /// Sections that still need a change, by the version of the change (its `since`). A section needs it if a value is stored only in
     /// its older form or was last edited there, or if it still has the cell of a field that the version removed.
     pub needs: BTreeMap<u16, u64>,
-    /// Values that are sealed (`#[session(secret)]`). A census has no keys, so it counts them and does not try them out.
-    pub sealed: u64,
+    /// Values that are sealed (`#[session(secret)]`), of this schema and all others, by the id of the key that opens them
+    /// ([`Key::id`](crate::Key::id)); `None` if this release does not know the form. A key that is not among them is needed by no stored
+    /// value. A census has no keys, so it counts the values and does not try them out.
+    pub sealed: BTreeMap<Option<KeyId>, u64>,
     /// Values that this binary cannot read, or cannot write for the oldest binary that may run. Only the first hundred are listed.
     pub problems: Vec<Problem>,
     /// The number of problems, including those that are not listed.
@@ -163,7 +165,7 @@ impl Census {
             too_new: 0,
             cells: BTreeMap::new(),
             needs: BTreeMap::new(),
-            sealed: 0,
+            sealed: BTreeMap::new(),
             problems: Vec::new(),
             problem_count: 0,
             oldest_reader: schema.oldest_reader(),
@@ -200,6 +202,7 @@ impl Census {
     fn add<T: SessionState>(&mut self, session: PublicId, loaded: &Loaded) {
         self.sessions += 1;
         let (schema, record) = (T::schema(), &*loaded.record);
+        self.count_sealed(record);
         if !self.count_cells(schema, record) {
             return;
         }
@@ -211,16 +214,15 @@ impl Census {
         if view.check_gate(schema).is_err() {
             self.too_new += 1;
         } else {
-            let in_the_clear = self.without_sealed(record);
+            let in_the_clear = without_sealed(record);
             self.try_out::<T>(session, View::of(&in_the_clear, loaded.now));
         }
     }
 
-    fn without_sealed(&mut self, record: &Record) -> Record {
-        let (sealed, others): (Vec<_>, Vec<_>) =
-            record.cells().iter().cloned().partition(|(_, cell)| cell.json.sealed().is_some());
-        self.sealed += u64::try_from(sealed.len()).unwrap_or(u64::MAX);
-        Record::from_parts(record.meta().clone(), others)
+    fn count_sealed(&mut self, record: &Record) {
+        for sealed in record.cells().iter().filter_map(|(_, cell)| cell.json.sealed()) {
+            *self.sealed.entry(key_of(sealed)).or_default() += 1;
+        }
     }
 
     /// Counts the record's cells of this schema, and returns whether there are any.
@@ -288,6 +290,11 @@ impl Census {
     }
 }
 
+fn without_sealed(record: &Record) -> Record {
+    let in_the_clear = record.cells().iter().filter(|(_, cell)| cell.json.sealed().is_none());
+    Record::from_parts(record.meta().clone(), in_the_clear.cloned().collect())
+}
+
 /// The word in the singular or the plural, as `count` requires.
 fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
@@ -338,10 +345,16 @@ impl fmt::Display for Census {
             (self.damaged, "damaged"),
             (self.of_later_releases, "written by a later release of actix-typed-session"),
             (self.too_new, "too new for this binary"),
-            (self.sealed, "sealed values, which were not tried out"),
         ] {
             if count > 0 {
                 writeln!(f, "  {count} {what}")?;
+            }
+        }
+        for (key, count) in &self.sealed {
+            let values = plural(*count, "value");
+            match key {
+                Some(key) => writeln!(f, "  {count} {values} sealed by the key {key}, not tried out")?,
+                None => writeln!(f, "  {count} {values} sealed in a form that this release does not know")?,
             }
         }
         for (version, count) in &self.readable_from {

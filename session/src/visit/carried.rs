@@ -12,7 +12,7 @@ use crate::{
         public::Selector,
         random::{NoRandomness, Randomness},
         seal::{Sealer, sealed_chars},
-        session_id::SessionId,
+        session_id::{ID_BYTES, SessionId},
     },
     record::{
         apply::{Outcome, Record},
@@ -28,6 +28,9 @@ use crate::{
         index::Listed,
     },
 };
+
+#[cfg(test)]
+mod tests;
 
 /// Browsers need to keep no cookie that is longer, with its name and its attributes (RFC 6265 section 6.1).
 const COOKIE_MAX: usize = 4096;
@@ -67,11 +70,13 @@ pub(crate) struct Sealed {
 type Found = Result<Arc<Record>, Unreadable>;
 
 impl InCookie {
+    /// Whether a sealed session may have so many octets.
+    pub(crate) const fn can_have(length: usize) -> bool {
+        sealed_chars(ID_BYTES) <= length && length <= COOKIE_MAX
+    }
+
     /// What the value of a cookie seals; `None` if our keys did not seal it.
     pub(crate) fn open(&self, value: &[u8]) -> Option<Sealed> {
-        if value.len() > COOKIE_MAX {
-            return None;
-        }
         let plain = self.sealer.open(value)?;
         let (id, packed) = plain.split_first_chunk()?;
         let id = SessionId::from_bytes(id);
@@ -80,11 +85,19 @@ impl InCookie {
 }
 
 impl Sealed {
-    /// Whether it is a later state of the same session than `other`.
+    /// Whether both are states of one session, as far as one user knows: not if different users have signed in to them.
+    pub(crate) fn is_state_of(&self, other: &Self) -> bool {
+        let user = |sealed: &Self| sealed.record.as_ref().ok()?.meta().principal.clone();
+        let are_rivals = matches!((user(self), user(other)), (Some(one), Some(other)) if one != other);
+        self.id.selector == other.id.selector && !are_rivals
+    }
+
+    /// Whether it is a later state of the same session than `other`. A sign-in keeps the selector and a sign-out does not, so nobody is
+    /// signed in to the earlier ones, however often a holder of such a one has renewed it.
     pub(crate) fn is_later_than(&self, other: &Self) -> bool {
         let age = |sealed: &Self| {
             let meta = sealed.record.as_ref().ok()?.meta();
-            Some((meta.generation, meta.revision, meta.touched))
+            Some((meta.principal.is_some(), meta.generation, meta.revision, meta.touched))
         };
         age(self) > age(other)
     }
@@ -93,6 +106,7 @@ impl Sealed {
 /// The records of one request.
 pub(crate) struct Carried {
     shared: Arc<InCookie>,
+    /// There are several of one selector if different users have signed in to copies of one cookie.
     records: RefCell<Vec<(Selector, Found)>>,
     /// The value of the cookie to answer with.
     text: RefCell<String>,
@@ -123,31 +137,48 @@ impl Carried {
     }
 
     fn find(&self, selector: &Selector) -> Result<Option<Arc<Record>>, StoreError> {
-        let records = self.records.borrow();
-        let found = records.iter().find(|(known, _)| known == selector);
-        found.map(|(_, record)| record.clone()).transpose().map_err(StoreError::from)
+        Ok(self.all(selector)?.into_iter().next())
     }
 
-    fn put(&self, selector: Selector, record: Record) {
+    fn all(&self, selector: &Selector) -> Result<Vec<Arc<Record>>, StoreError> {
+        let records = self.records.borrow();
+        let found = records.iter().filter(|(known, _)| known == selector);
+        Ok(found.map(|(_, record)| record.clone()).collect::<Result<_, _>>()?)
+    }
+
+    fn replace(&self, selector: &Selector, by: Vec<Arc<Record>>) {
         let mut records = self.records.borrow_mut();
-        records.retain(|(known, _)| *known != selector);
-        records.push((selector, Ok(Arc::new(record))));
+        records.retain(|(known, _)| known != selector);
+        records.extend(by.into_iter().map(|record| (*selector, Ok(record))));
+    }
+
+    fn put(&self, selector: &Selector, record: Record) {
+        self.replace(selector, vec![Arc::new(record)]);
     }
 
     /// As [`SessionStore::load`](crate::store::SessionStore::load).
     pub(crate) async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let now = self.now();
-        let Some(record) = self.find(selector)? else { return Ok(None) };
-        let is_believed = record.meta().touched <= now.saturating_add(SKEW);
-        if record.is_expired(now) || !is_believed || self.is_revoked(*selector, &record).await? {
-            return Ok(None);
+        let mut live = Vec::new();
+        for record in self.all(selector)? {
+            let is_believed = record.meta().touched <= now.saturating_add(SKEW);
+            if !record.is_expired(now) && is_believed && !self.is_revoked(*selector, &record).await? {
+                live.push(record);
+            }
         }
-        Ok(Some(Loaded::new(record, now)))
+        let Some(first) = live.first().cloned() else { return Ok(None) };
+        self.replace(selector, live);
+        Ok(Some(Loaded::new(first, now)))
+    }
+
+    /// Whether several users have a live session of this selector, once it is loaded. Nothing tells whose the browser is.
+    pub(crate) fn is_contested(&self, selector: &Selector) -> bool {
+        self.records.borrow().iter().filter(|(known, _)| known == selector).count() > 1
     }
 
     /// As [`SessionStore::create`](crate::store::SessionStore::create).
     pub(crate) fn create(&self, selector: &Selector, new: &NewRecord) -> Created {
-        self.put(*selector, Record::create(new, self.now()));
+        self.put(selector, Record::create(new, self.now()));
         Created::Created
     }
 
@@ -158,7 +189,7 @@ impl Carried {
         Ok(match record.apply(change, now) {
             Outcome::Done(next) => {
                 let revision = next.meta().revision;
-                self.put(*selector, *next);
+                self.put(selector, *next);
                 Updated::Done { revision }
             }
             Outcome::Conflict => Updated::Conflict(Loaded::new(record, now)),
@@ -168,11 +199,14 @@ impl Carried {
 
     /// As [`SessionStore::delete`](crate::store::SessionStore::delete).
     pub(crate) async fn delete(&self, selector: &Selector) -> Result<(), StoreError> {
-        if let (Some(revocations), Ok(Some(record))) = (&self.shared.revocations, self.find(selector)) {
-            let session = Listed::new(*selector, record.meta().clone());
-            self.in_time(revocations.dyn_revoke(&session)).await?;
+        if let Some(revocations) = &self.shared.revocations {
+            // What cannot be read cannot be named to them, and is not said to have ended.
+            for record in self.all(selector)? {
+                let session = Listed::new(*selector, record.meta().clone());
+                self.in_time(revocations.dyn_revoke(&session)).await?;
+            }
         }
-        self.records.borrow_mut().retain(|(known, _)| known != selector);
+        self.replace(selector, Vec::new());
         Ok(())
     }
 

@@ -65,8 +65,47 @@ impl Known {
         if self.used.read().unwrap_or_else(PoisonError::into_inner).knows(state.id) {
             return Ok(());
         }
-        self.used.write().unwrap_or_else(PoisonError::into_inner).add(state)?;
+        // Before others find the state and go on: the lock orders the two.
         self.has_secrets.fetch_or(state.schema.has_secrets(), Ordering::Relaxed);
+        self.used.write().unwrap_or_else(PoisonError::into_inner).add(state)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use crate::{SessionState, schema::schemas::SchemaError};
+
+    use super::*;
+
+    #[derive(actix_typed_session_derive::SessionState)]
+    #[session(name = "vault", version = 1, lock = off, crate = crate)]
+    #[allow(dead_code)]
+    struct Vault {
+        #[session(secret)]
+        token: Option<String>,
+    }
+
+    /// A request that finds the state known does not add it, and must not store a secret in the clear.
+    #[test]
+    fn a_state_is_known_to_have_secrets_before_it_is_known() -> Result<(), SchemaError> {
+        let known = Known::new(Schemas::default());
+        let state = Named { schema: Vault::schema(), id: TypeId::of::<Vault>(), ty: "Vault" };
+        thread::scope(|scope| {
+            let nobody_adds = known.used.read().unwrap_or_else(PoisonError::into_inner);
+            let adding = scope.spawn(|| known.add(state));
+            let begun = Instant::now();
+            while !known.has_secrets() && begun.elapsed() < Duration::from_secs(10) {
+                thread::yield_now();
+            }
+            assert!(known.has_secrets() && !nobody_adds.knows(state.id));
+            drop(nobody_adds);
+            adding.join().unwrap_or(Ok(()))
+        })
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn look_up(shared: Rc<Shared>, records: Records, ids: Vec<Sessi
             continue;
         }
         match records.load(begun, &id.selector).await.map_err(Error::from) {
+            Ok(Some(_)) if records.is_contested(&id.selector) => met.push(Arrival::Ambiguous(vec![id])),
             Ok(found) => met.push(Arrival::of(id, found)),
             // It cannot be read, but it can be deleted.
             Err(error) if error.kind() == ErrorKind::Unreadable => {

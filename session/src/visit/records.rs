@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    commit::exchange::{CookieAction, Finish},
+    commit::exchange::{CookieAction, Done, Finish},
     id::public::Selector,
     record::change::{Change, NewRecord},
     store::{
@@ -35,6 +35,11 @@ impl Records {
     /// What the request's cookies carry, if sessions live there.
     pub(super) fn carried(&self) -> Option<&Carried> {
         self.carried.as_deref()
+    }
+
+    /// Whether several users have a session of this selector, which is loaded. In a store there is one.
+    pub(super) fn is_contested(&self, selector: &Selector) -> bool {
+        self.carried().is_some_and(|carried| carried.is_contested(selector))
     }
 
     pub(super) async fn load(
@@ -97,17 +102,20 @@ impl Records {
 pub(super) struct Attempted<'a>(Option<(&'a Carried, Snapshot)>);
 
 impl Attempted<'_> {
-    /// The end of the commit.
-    pub(super) fn finish(self, finish: Finish) -> Finish {
+    /// The end of the commit; `Err`: it was undone, and what it comes to instead.
+    pub(super) fn finish(self, finish: Finish) -> Result<Finish, Finish> {
         let (Some((carried, before)), CookieAction::Set { id, .. }) = (self.0, &finish.cookie) else {
-            return finish;
+            return Ok(finish);
         };
-        match carried.seal(id) {
-            Ok(()) => finish,
-            Err(error) => {
-                carried.restore(before);
-                Finish::unchanged(Err(error))
+        let Err(error) = carried.seal(id) else { return Ok(finish) };
+        carried.restore(before);
+        Err(Finish::unchanged(match finish.result {
+            // A touch, and that it cannot be stored is no failure of the request.
+            Ok(Done::Nothing) => {
+                tracing::debug!(%error, "a session could not be touched; it may end early");
+                Ok(Done::Nothing)
             }
-        }
+            _ => Err(error),
+        }))
     }
 }

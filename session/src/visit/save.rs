@@ -84,20 +84,29 @@ impl Visit {
         let attempted = self.records.begin();
         let mut next = self.replaying(|| commit.begin());
         let mut turn = None;
+        // They are told when it is known that nothing is undone.
+        let mut events = Vec::new();
         loop {
             let answer = match next {
                 Next::Finish(finish) => {
+                    let finish = match attempted.finish(finish) {
+                        Ok(finish) => {
+                            events.iter().for_each(|event| shared.events.tell(*event));
+                            finish
+                        }
+                        Err(undone) => undone,
+                    };
                     if let After::Unconfirmed(id) = finish.after
                         && shared.unconfirmed.add(id.selector)
                     {
                         shared.events.tell(Event::Unconfirmed { id: PublicId::of(id.selector) });
                     }
-                    return attempted.finish(finish);
+                    return finish;
                 }
                 Next::Wait(longest) => {
                     tokio::time::sleep(shared.jitter(longest)).await;
                     next = commit.waited(begun.elapsed());
-                    commit.take_events().into_iter().for_each(|event| shared.events.tell(event));
+                    events.extend(commit.take_events());
                     continue;
                 }
                 Next::Create(selector, new) => {
@@ -127,7 +136,7 @@ impl Visit {
                 }
             };
             next = self.replaying(|| commit.answered(answer, begun.elapsed()));
-            commit.take_events().into_iter().for_each(|event| shared.events.tell(event));
+            events.extend(commit.take_events());
         }
     }
 

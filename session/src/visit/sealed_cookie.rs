@@ -45,6 +45,8 @@ use crate::store::{
 /// * **A logout removes the cookie from the browser, and a copy of the cookie still opens the session**, as it was when it was copied,
 ///   until a timeout. An older cookie of the same session does, too. [`revoked_by`](Self::revoked_by) asks your own records; otherwise
 ///   say so with [`without_server_logout`](Self::without_server_logout). One of the two has to be called.
+/// * **A cookie from before a sign-in still opens the anonymous session**, to which its holder can sign in as themselves. If a browser
+///   sends states of one session that belong to different users, it is signed out, and a sign-out ends both.
 /// * **Overlapping requests overwrite each other.** Each changes the session that its cookie brought, and the last response counts for
 ///   all fields. A slow response can bring back what a faster one has removed, a sign-in among them.
 /// * A user's sessions cannot be listed, counted or ended, and `max_sessions_per_user` is refused.
@@ -55,8 +57,9 @@ use crate::store::{
 /// Browsers keep a cookie of 4096 bytes, all of `Set-Cookie` counted. What is stored is compressed; a session that is still too large answers
 /// the request with [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), which names the largest fields.
 ///
-/// The length of the cookie tells how well its content compresses. Do not keep a secret of another system, such as an access token, beside
-/// what a stranger can write: who sees the lengths of many responses could guess it.
+/// The length of the cookie tells how well its content compresses. Who can write to the session and sees the lengths of many responses could
+/// guess what else is in it. Mark a field that holds a secret of another system, such as an access token,
+/// [`secret`](macro@crate::SessionState): it is sealed by itself before the session is compressed, and then its length alone is told.
 pub struct SealedCookie<L = Logout> {
     pub(crate) application: String,
     pub(crate) clock: Arc<dyn Clock>,
@@ -124,26 +127,33 @@ impl<L> fmt::Debug for SealedCookie<L> {
 ///
 /// ```
 /// use std::{collections::HashSet, sync::Mutex};
-/// use actix_typed_session::{Revocations, id::Selector, store::{Listed, StoreError}};
+/// use actix_typed_session::{Revocations, id::Selector, record::Principal, store::{Listed, StoreError}};
 ///
 /// /// For one process. A fleet needs a table that all instances share, and removes entries after `meta.expires()`.
 /// #[derive(Default)]
-/// struct Ended(Mutex<HashSet<Selector>>);
+/// struct Ended(Mutex<HashSet<(Selector, Option<Principal>)>>);
+///
+/// fn ended(session: &Listed) -> (Selector, Option<Principal>) {
+///     (session.selector, session.meta.principal.clone())
+/// }
 ///
 /// impl Revocations for Ended {
 ///     async fn is_revoked(&self, session: &Listed) -> Result<bool, StoreError> {
-///         Ok(self.0.lock().is_ok_and(|ended| ended.contains(&session.selector)))
+///         Ok(self.0.lock().is_ok_and(|them| them.contains(&ended(session))))
 ///     }
 ///
 ///     async fn revoke(&self, session: &Listed) -> Result<(), StoreError> {
-///         if let Ok(mut ended) = self.0.lock() {
-///             ended.insert(session.selector);
+///         if let Ok(mut them) = self.0.lock() {
+///             them.insert(ended(session));
 ///         }
 ///         Ok(())
 ///     }
 /// }
 /// # let _ = Ended::default();
 /// ```
+///
+/// The user belongs to what is remembered. A sign-in keeps the selector of the anonymous session that it began in, so somebody who has an
+/// older copy of that session's cookie, such as whoever planted it, could otherwise end the user's session by a logout of their own.
 pub trait Revocations: Send + Sync + 'static {
     /// Whether `session` was ended: by a logout, or for example because its user's account was disabled after `meta.authenticated`.
     ///
@@ -154,7 +164,8 @@ pub trait Revocations: Send + Sync + 'static {
     /// Remembers that `session` has ended, until `meta.expires()` at least.
     ///
     /// # Errors
-    /// When that cannot be remembered. The logout is answered with 503 then, and the cookie stays, so that it can be tried again.
+    /// When that cannot be remembered. The logout is answered with 503 then, and the cookie stays, so that it can be tried again. So it is
+    /// if this release cannot read the session, which it then cannot tell of.
     fn revoke(&self, session: &Listed) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

@@ -178,7 +178,7 @@ async fn activity_is_sealed_after_a_tenth_of_the_idle_time_and_not_by_a_page_tha
 }
 
 /// Text that does not compress well.
-fn text(length: usize) -> String {
+pub(super) fn text(length: usize) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let numbers =
         std::iter::successors(Some(7_u32), |n| Some(n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use actix_typed_session::{
-    ConfigError, Error, Revocations, SealedCookie, SessionMiddleware, TypedSession, WhenFull,
+    ConfigError, Error, Event, Revocations, SameSite, SealedCookie, SessionMiddleware,
+    SessionMiddlewareBuilder, TypedSession, WhenFull,
     id::Selector,
+    record::Principal,
     store::{Listed, StoreError, StoreErrorKind},
 };
 use actix_web::{
@@ -14,8 +16,8 @@ use actix_web::{
 use futures_util::stream;
 
 use super::{
-    kit::{EMPTY, Jar, World, key},
-    sealed::{MINUTE, home, state, world},
+    kit::{Browser, EMPTY, Jar, World, key},
+    sealed::{MINUTE, home, state, text, world},
     words::{Shop, said},
 };
 
@@ -66,7 +68,11 @@ async fn without_a_server_a_logout_leaves_copies() {
 
 /// Sessions that were ended, and an outage of what knows them.
 #[derive(Clone, Default)]
-struct Ended(Arc<Mutex<(Vec<Selector>, bool)>>);
+struct Ended(Arc<Mutex<(Vec<(Selector, Option<Principal>)>, bool)>>);
+
+fn named(session: &Listed) -> (Selector, Option<Principal>) {
+    (session.selector, session.meta.principal.clone())
+}
 
 impl Ended {
     fn fails(&self, fails: bool) {
@@ -80,7 +86,7 @@ impl Revocations for Ended {
         if *fails {
             Err(StoreError::new(StoreErrorKind::Unavailable))
         } else {
-            Ok(ended.contains(&session.selector))
+            Ok(ended.contains(&named(session)))
         }
     }
 
@@ -89,7 +95,7 @@ impl Revocations for Ended {
         if *fails {
             return Err(StoreError::new(StoreErrorKind::Unavailable));
         }
-        ended.push(session.selector);
+        ended.push(named(session));
         Ok(())
     }
 }
@@ -113,6 +119,62 @@ async fn a_revoked_session_has_ended_for_every_copy() {
     }
 }
 
+/// Both cookies in both orders.
+fn orders(one: &Browser<'_>, other: &Browser<'_>) -> [String; 2] {
+    let (one, other) = (one.cookie().unwrap(), other.cookie().unwrap());
+    [format!("{one}; {other}"), format!("{other}; {one}")]
+}
+
+#[actix_web::test]
+async fn a_planted_fork_of_the_visitors_session_is_nobody_and_a_logout_ends_both() {
+    let world = revoked_by(&Ended::default()).await;
+    for words in ["in5", "v2,in5", "renew,save,renew,save,in5,v3"] {
+        let visitor = world.browser_after("v1").await;
+        let thief = visitor.clone();
+        visitor.go("in4").await;
+        for word in words.split(",save") {
+            thief.go(word.trim_start_matches(',')).await;
+        }
+        for cookies in orders(&visitor, &thief) {
+            let both = world.request("/do/came", Some(&cookies)).await;
+            assert_eq!(both.body, format!("Ambiguous | {EMPTY}"), "{words}");
+        }
+        // A session that has ended contests nothing.
+        let gone = thief.clone();
+        thief.go("purge").await;
+        for cookies in orders(&gone, &visitor) {
+            assert_eq!(world.request("/do/", Some(&cookies)).await.body, r#"4 [] 1 "" -"#, "{words}");
+        }
+    }
+    for logout in ["purge", "out"] {
+        let visitor = world.browser_after("v1").await;
+        let thief = visitor.clone();
+        visitor.go("in4").await;
+        thief.go("in5,v2").await;
+        let [cookies, _] = orders(&visitor, &thief);
+        assert_eq!(world.request(&format!("/do/{logout}"), Some(&cookies)).await.status, 200);
+        for ended in [visitor, thief] {
+            assert_eq!(ended.go("came").await.body, format!("Ended | {EMPTY}"), "{logout}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_holder_of_an_anonymous_fork_can_neither_hide_nor_end_the_session_that_was_signed_in_to() {
+    let world = revoked_by(&Ended::default()).await;
+    let visitor = world.browser_after("v1").await;
+    let thief = visitor.clone();
+    visitor.go("in4").await;
+    for words in ["renew", "v9", "renew"] {
+        thief.go(words).await;
+        for cookies in orders(&visitor, &thief) {
+            assert_eq!(world.request("/do/", Some(&cookies)).await.body, r#"4 [] 1 "" -"#, "{words}");
+        }
+    }
+    thief.go("purge").await;
+    assert_eq!(state(&visitor).await, r#"4 [] 1 "" -"#);
+}
+
 #[actix_web::test]
 async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
     let ended = Ended::default();
@@ -124,6 +186,63 @@ async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
     assert_eq!(world.browser().go("").await.status, 200, "who has no session needs none");
     ended.fails(false);
     assert_eq!(state(&browser).await, r#"4 [] 1 "" -"#);
+}
+
+#[actix_web::test]
+async fn a_touch_that_does_not_fit_answers_the_request_as_it_is() {
+    let world = world().await;
+    let longer =
+        |builder: SessionMiddlewareBuilder| builder.cookie_same_site(SameSite::None).cookie_partitioned();
+    let longer = World::sealed(home(), key(), longer, |_| ()).await;
+    let (mut browser, mut length) = (world.browser_after("v1").await, 3500);
+    loop {
+        let next = world.browser();
+        if next.go(&format!("d:{}", text(length))).await.status != 200 {
+            break;
+        }
+        (browser, length) = (next, length + 1);
+    }
+    let state = state(&browser).await;
+    longer.clock.advance(10 * MINUTE);
+    assert_eq!(browser.go_at(&longer, "v1").await.status, 500, "it does not fit");
+    let answer = browser.go_at(&longer, "").await;
+    assert_eq!((answer.status, answer.jar(), answer.body), (200, Jar::Kept, state));
+}
+
+#[actix_web::test]
+async fn nothing_is_told_of_a_commit_that_was_undone() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let told = told.clone();
+        move |event: &Event<'_>| told.lock().unwrap().push(event.name())
+    };
+    let world = World::sealed(home(), key(), |builder| builder.observer(observer), |_| ()).await;
+    let browser = world.browser_after("v1").await;
+    let long = text(6000);
+    for begins in [true, false] {
+        let browser = if begins { world.browser() } else { browser.clone() };
+        told.lock().unwrap().clear();
+        assert_eq!(browser.go(&format!("in4,d:{long}")).await.status, 500);
+        let told = told.lock().unwrap().clone();
+        assert!(!told.iter().any(|name| ["created", "signed_in", "renewed"].contains(name)), "{told:?}");
+        assert_eq!(browser.go("in4").await.status, 200);
+    }
+    assert!(told.lock().unwrap().contains(&"signed_in"));
+}
+
+#[actix_web::test]
+async fn values_that_are_too_short_or_too_long_use_up_no_guesses() {
+    let world = world().await;
+    let browser = world.browser_after("v1").await;
+    let cookie = browser.cookie().unwrap();
+    let planted = |value: &str| vec![format!("__Host-sid={value}"); 100].join("; ");
+    for value in ["", "x", &"x".repeat(100), &"x".repeat(4097)] {
+        let answer = world.request("/do/", Some(&format!("{}; {cookie}", planted(value)))).await;
+        assert_eq!(answer.body, r#"- [] 1 "" -"#, "{} characters", value.len());
+    }
+    // Those that may be sealed do, as ids do.
+    let answer = world.request("/do/", Some(&format!("{}; {cookie}", planted(&"x".repeat(200))))).await;
+    assert_eq!(answer.body, EMPTY);
 }
 
 #[actix_web::test]

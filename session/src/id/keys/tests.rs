@@ -7,6 +7,14 @@ use super::*;
 const OLD: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 const NEW: &str = "AgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICE=";
 
+/// 64 bytes.
+const LONG: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4/QA==";
+
+/// A key without its padding, the last bits of which do not matter.
+fn bare(text: &str) -> &str {
+    text.trim_end_matches('=')
+}
+
 fn id(text: &str) -> KeyId {
     text.parse::<Key>().unwrap().id()
 }
@@ -30,10 +38,24 @@ fn every_key_of_a_text_is_checked() {
         (format!("{OLD},AQID"), KeyError::TooShort(3)),
         (format!("AQID,{OLD}"), KeyError::TooShort(3)),
         (format!("{OLD};{NEW}"), KeyError::NotBase64),
+        // One key a line.
+        (format!("{OLD}\n{NEW}"), KeyError::PerhapsSeveral),
+        (format!("{}\n{}\n", bare(OLD), bare(NEW)), KeyError::PerhapsSeveral),
+        (format!("{}\n{}", &LONG[..64], &LONG[..64]), KeyError::PerhapsSeveral),
+        (format!("{NEW},{} {}", &LONG[..44], &LONG[..44]), KeyError::PerhapsSeveral),
+        (format!("{OLD},{} {}", &OLD[..20], &OLD[20..]), KeyError::PerhapsSeveral),
         ("revoked:Ab3_".into(), KeyError::TooShort(0)),
         (format!("{OLD},revoked:{NEW}"), KeyError::NotAnId),
     ] {
         assert_eq!(text.parse::<Keys>().unwrap_err(), error, "{text}");
+    }
+}
+
+#[test]
+fn a_key_of_64_bytes_may_be_wrapped() {
+    for at in [64, 76] {
+        let wrapped = format!("{}\n{}\n", &LONG[..at], &LONG[at..]);
+        assert_eq!(ids(&format!("{wrapped},{OLD}")), [id(LONG), id(OLD)]);
     }
 }
 
