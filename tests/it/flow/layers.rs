@@ -17,6 +17,7 @@ use actix_typed_session::{
     record::Principal,
     signed_in, signed_in_to,
     store::{Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+    testing::{Condition, FaultyStore},
 };
 use actix_web::{
     App, HttpResponse, ResponseError,
@@ -339,6 +340,33 @@ async fn what_an_inner_session_sets_goes_out_with_the_error_of_the_outer_one() {
         let cookies = cookies_of(&response);
         assert!(cookies.len() == 1 && cookies[0].starts_with("__Host-admin="), "{cookies:?}");
         assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+    }
+}
+
+/// Sent again, what the inner session has stored would count twice.
+#[actix_web::test]
+async fn an_error_of_the_outer_session_invites_no_repetition_if_the_inner_one_has_stored() {
+    for (writes, retry) in [(true, false), (false, true)] {
+        let (down, store) = (FaultyStore::over(MemoryStore::unbounded()), MemoryStore::unbounded());
+        down.set(Condition::ReadOnly);
+        let site = SessionMiddleware::builder(down, key());
+        let site = site.schemas(Schemas::builder().with::<Shop>().build().unwrap()).build().unwrap();
+        let admin = SessionMiddleware::builder(store, key()).cookie_name("admin");
+        let admin = admin.schemas(Schemas::builder().with::<Admin>().build().unwrap()).build().unwrap();
+        let handler = move |mut admin: TypedSession<Admin>, mut shop: TypedSession<Shop>| async move {
+            shop.set_visits(1);
+            if writes {
+                admin.set_employee(5);
+            }
+            "both"
+        };
+        let scope = web::scope("/admin").route("", web::get().to(handler)).wrap(admin);
+        let app = init_service(App::new().service(scope).wrap(site)).await;
+        let response = app.call(TestRequest::get().uri("/admin").to_request()).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers().contains_key("retry-after")),
+            (503, retry)
+        );
     }
 }
 
