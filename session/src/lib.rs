@@ -55,7 +55,7 @@
 //! | describe what a session holds | [`SessionState`](derive@SessionState), the derive, and its options |
 //! | read and write fields in a handler | [`TypedSession`] |
 //! | renew, purge or save a session, or ask for its age | [`Session`] |
-//! | let only users in who are signed in | [`SignedIn`], [`signed_in()`], [`Session::signed_in_within`] |
+//! | let only users in who are signed in | [`SignedIn`], [`signed_in()`], [`signed_in_to`], [`Session::signed_in_within`] |
 //! | set up the middleware | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
 //! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, and [`CsrfForm`] |
@@ -153,7 +153,7 @@ pub use self::{
         extract::{ExtractSession, SessionExt},
         home::SessionHome,
         middleware::{SessionMiddleware, SessionService},
-        signed_in::{SignedIn, signed_in},
+        signed_in::{SignedIn, signed_in, signed_in_to},
     },
     id::{
         key::{Key, KeyError},

@@ -70,17 +70,19 @@ impl Arrival {
         }
     }
 
-    /// What to tell of it. A record that cannot be read has been told of by whoever read it, and so has a logout that is owed.
+    /// What to tell of it as the request comes. A record that cannot be read has been told of by whoever read it, and so has a logout that is
+    /// owed.
     pub(crate) fn event(&self, ids: &[SessionId]) -> Option<Event<'static>> {
         let public = |id: &SessionId| PublicId::of(id.selector);
         match self {
-            Self::Nobody | Self::Ended => ids.first().map(|id| Event::Expired { id: public(id) }),
+            Self::Nobody => ids.first().map(|id| Event::Expired { id: public(id) }),
             Self::Ambiguous(ids) => {
                 Some(Event::Ambiguous { count: ids.len().try_into().unwrap_or(u64::MAX) })
             }
-            Self::Live(id, _) | Self::Displaced { id, .. } => Some(Event::Loaded { id: public(id) }),
+            Self::Live(id, _) => Some(Event::Loaded { id: public(id) }),
             Self::Superseded(id, _) => Some(Event::Superseded { id: public(id) }),
-            Self::Unconfirmed(_) | Self::Unreadable(_) => None,
+            // The last two come about while a request runs.
+            Self::Unconfirmed(_) | Self::Unreadable(_) | Self::Displaced { .. } | Self::Ended => None,
         }
     }
 
@@ -127,6 +129,16 @@ impl Arrival {
     /// Whether somebody may be signed in whom the request does not see. Signing out then ends every session that it may be.
     pub(crate) const fn hides_sessions(&self) -> bool {
         matches!(self, Self::Ambiguous(_))
+    }
+
+    /// Whether a user is signed in, as far as the request knows. Where it cannot know, a sign-out that was none is told rather than one left
+    /// out.
+    pub(crate) fn may_have_user(&self) -> bool {
+        match self {
+            Self::Live(_, shown) | Self::Displaced { shown, .. } => shown.record.meta().principal.is_some(),
+            Self::Ambiguous(_) | Self::Unconfirmed(_) | Self::Unreadable(_) => true,
+            Self::Nobody | Self::Superseded(..) | Self::Ended => false,
+        }
     }
 
     /// What a request that met this meets when it loads again, and the store has `found`.

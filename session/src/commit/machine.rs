@@ -231,9 +231,7 @@ impl<'a> Commit<'a> {
     /// The store has confirmed the end of a session that the request met.
     fn tell_of_end(&mut self, id: SessionId) {
         let public = PublicId::of(id.selector);
-        let had_user =
-            self.request.arrival.base().record.is_some_and(|record| record.meta().principal.is_some());
-        if had_user {
+        if self.request.arrival.may_have_user() {
             self.events.push(Event::SignedOut { id: public });
         }
         self.events.push(Event::Purged { id: public });

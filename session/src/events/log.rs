@@ -24,6 +24,7 @@ pub(super) struct Log {
     unconfirmed: Sparse,
     unreadable: Sparse,
     too_new: Sparse,
+    lenient_field: Sparse,
     field: Sparse,
     tampered: Sparse,
     ambiguous: Sparse,
@@ -98,7 +99,7 @@ impl Log {
                 );
             }
             Event::UnreadableField { field, is_lenient: true, error } => {
-                line!(WARN, event, self.field, field, %error, "a session field reads as its default");
+                line!(WARN, event, self.lenient_field, field, %error, "a session field reads as its default");
             }
             Event::UnreadableField { field, is_lenient: false, error } => {
                 line!(ERROR, event, self.field, field, %error, "a session field cannot be read");

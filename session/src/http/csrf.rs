@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::extract::refused;
+use super::extract::{ExtractSession, all_sessions, refused};
 use crate::{
     error::{Error, ErrorKind},
     handle::session::Session,
@@ -29,6 +29,9 @@ static X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// The token is a second line of defence. The first, which needs no code, is that requests of other sites are refused by where they come
 /// from; see [`trusted_origin`](crate::SessionMiddlewareBuilder::trusted_origin). Use the token too where a form does much, with
 /// [`SameSite::None`](crate::SameSite::None), and for browsers from before 2020. OWASP ASVS 5.0 3.5.1.
+///
+/// Where several session middlewares wrap the route, each session that the request brings asks for its own token: the field or the header
+/// has all of them, with a space in between.
 ///
 /// `T` must not have `deny_unknown_fields`. A [`FormConfig`](actix_web::web::FormConfig) counts as for `web::Form`.
 ///
@@ -82,10 +85,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
         struct Token {
             csrf_token: Option<String>,
         }
-        let (session, body) = (Session::extract(request), Bytes::from_request(request, payload));
+        let (sessions, body) = (all_sessions(request), Bytes::from_request(request, payload));
         let request = request.clone();
         Box::pin(async move {
-            let (session, body) = (session.await?, body.await?);
+            let body = body.await?;
             let token = match of_header(&request) {
                 Some(token) => Some(token.to_owned()),
                 None => {
@@ -95,7 +98,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
                         .csrf_token
                 }
             };
-            session.check_csrf_token(token.as_deref().unwrap_or_default())?;
+            check(sessions, token.as_deref().unwrap_or_default()).await?;
             Ok(Self(Form::<T>::from_request(&request, &mut body.into()).await?.into_inner()))
         })
     }
@@ -122,9 +125,9 @@ impl FromRequest for CsrfHeader {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (session, request) = (Session::extract(request), request.clone());
+        let (sessions, request) = (all_sessions(request), request.clone());
         Box::pin(async move {
-            session.await?.check_csrf_token(of_header(&request).unwrap_or_default())?;
+            check(sessions, of_header(&request).unwrap_or_default()).await?;
             Ok(Self)
         })
     }
@@ -134,14 +137,23 @@ fn of_header(request: &HttpRequest) -> Option<&str> {
     request.headers().get(&X_CSRF_TOKEN).map(|value| value.to_str().unwrap_or_default())
 }
 
+/// Fails unless a token of each session that the request brings is among `tokens`.
+async fn check(sessions: Vec<ExtractSession>, tokens: &str) -> Result<(), Error> {
+    for session in sessions {
+        session.await?.check_csrf_token(tokens)?;
+    }
+    Ok(())
+}
+
 impl Session {
     /// Fails unless `token` is one of the session's, for requests whose token is neither in a form nor in a header, such as `multipart`
-    /// uploads; otherwise use [`CsrfForm`] or [`CsrfHeader`].
+    /// uploads; otherwise use [`CsrfForm`] or [`CsrfHeader`]. `token` may be several, with a space in between. Where several session
+    /// middlewares wrap the route, ask each of the sessions.
     ///
     /// # Errors
     /// [`ErrorKind::CsrfToken`], which answers the request unless it is acknowledged.
     pub fn check_csrf_token(&self, token: &str) -> Result<(), Error> {
-        if self.visit().accepts_csrf_token(token) {
+        if token.split(' ').any(|token| self.visit().accepts_csrf_token(token)) {
             return Ok(());
         }
         Err(refused(self.visit(), &Error::new(ErrorKind::CsrfToken)))

@@ -4,6 +4,7 @@
 
 use std::{
     any::{TypeId, type_name},
+    cell::{Cell, RefCell},
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -21,10 +22,11 @@ use actix_web::{
     },
 };
 
-use super::site::Site;
+use super::site::{Said, Site};
 use crate::{
     error::{Error, ErrorKind},
     handle::{
+        principal::HasPrincipal,
         session::Session,
         state::{SessionState, Tracked},
     },
@@ -40,19 +42,53 @@ pub struct Attached {
     site: Rc<Site>,
     /// What the middleware around this one attached.
     outer: Option<Rc<Attached>>,
+    pub(super) answered: Rc<Answered>,
+}
+
+/// What has become of those sessions of a request whose middlewares have answered: the inner ones before those around them.
+#[derive(Default)]
+pub(super) struct Answered {
+    /// What their responses must say, in case that a middleware around them replaces the response.
+    pub(super) said: RefCell<Vec<Rc<Said>>>,
+    /// Whether one of them has stored anything.
+    pub(super) has_stored: Cell<bool>,
 }
 
 impl Attached {
     /// Attaches the session of a middleware; fails if one around it has attached a session that lives in the same cookie.
-    pub(crate) fn attach(request: &ServiceRequest, visit: Rc<Visit>, site: Rc<Site>) -> Result<(), Error> {
+    pub(crate) fn attach(request: &ServiceRequest, visit: Rc<Visit>, site: Rc<Site>) -> Result<Self, Error> {
         let mut extensions = request.extensions_mut();
         let outer = extensions.get::<Self>().cloned().map(Rc::new);
-        let mut around = std::iter::successors(outer.as_deref(), |attached| attached.outer.as_deref());
-        if around.any(|outer| outer.site.carrier.name() == site.carrier.name()) {
+        let is_same = |outer: &Self| outer.site.carrier.name() == site.carrier.name();
+        if outer.as_ref().is_some_and(|outer| outer.all().any(is_same)) {
             return Err(Error::new(ErrorKind::NestedMiddleware));
         }
-        extensions.insert(Self { visit, site, outer });
-        Ok(())
+        let answered = outer.as_ref().map_or_else(Rc::default, |outer| outer.answered.clone());
+        let attached = Self { visit, site, outer, answered };
+        extensions.insert(attached.clone());
+        Ok(attached)
+    }
+
+    /// Attaches the session of the middleware around this one again, if there is one, to a request that this one has answered.
+    pub(crate) fn detach<B>(&self, response: &ServiceResponse<B>) {
+        if let Some(outer) = &self.outer {
+            response.request().extensions_mut().insert(Self::clone(outer));
+        }
+    }
+
+    /// This one, and those around it.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |attached| attached.outer.as_deref())
+    }
+
+    /// Whether its middleware names any state.
+    fn names_any(&self) -> bool {
+        self.visit.shared().known.names_any()
+    }
+
+    /// Whether its middleware names the state `T`.
+    fn names<T: 'static>(&self) -> bool {
+        self.visit.shared().known.names(TypeId::of::<T>())
     }
 
     /// The session that the state `T` lives in: of several, that of the middleware which names it.
@@ -60,8 +96,7 @@ impl Attached {
         if self.outer.is_none() {
             return Ok(self);
         }
-        let around = std::iter::successors(Some(&self), |attached| attached.outer.as_deref());
-        let mut homes = around.filter(|attached| attached.visit.shared().known.names(TypeId::of::<T>()));
+        let mut homes = self.all().filter(|attached| attached.names::<T>());
         match (homes.next(), homes.next()) {
             (Some(home), None) => Ok(home.clone()),
             (home, _) => Err(several::<T>(place, home.is_some())),
@@ -73,7 +108,12 @@ impl Attached {
 impl Attached {
     /// Attaches a session to a request that no middleware has seen.
     pub(crate) fn put(request: &HttpRequest, visit: Rc<Visit>, site: &Site) {
-        request.extensions_mut().insert(Self { visit, site: Rc::new(site.clone()), outer: None });
+        request.extensions_mut().insert(Self {
+            visit,
+            site: Rc::new(site.clone()),
+            outer: None,
+            answered: Rc::default(),
+        });
     }
 }
 
@@ -102,6 +142,19 @@ fn several<T>(place: &str, are_named: bool) -> Error {
         tracing::error!(%error, left_out, "a handler asked for a state that may be of several sessions");
     }
     error
+}
+
+/// A guard asks whether anybody is signed in, and it is not certain to which of several sessions.
+#[cold]
+fn uncertain(place: &str, why: &str) {
+    static LINES: Sparse = Sparse::new();
+    if let Some(left_out) = LINES.due() {
+        tracing::error!(
+            left_out,
+            path = place,
+            "a guard lets nobody in: {why}; use `signed_in_to::<State>` on a route or scope within the middleware that names the state"
+        );
+    }
 }
 
 /// A guard can only answer "no", so the log must tell why.
@@ -281,6 +334,43 @@ impl FromRequest for Session {
 /// The session that `T` lives in, as a whole.
 pub(super) fn session_of<T: SessionState>(request: &HttpRequest) -> ExtractSession {
     ExtractSession(Opening::home_of::<T>(request))
+}
+
+/// All sessions that the request may have, that of the innermost middleware first.
+pub(super) fn all_sessions(request: &HttpRequest) -> Vec<ExtractSession> {
+    let open = |attached| ExtractSession(Opening::of(request, attached));
+    match attached::<Session>(request) {
+        Ok(innermost) => innermost.all().map(|attached| open(Ok(attached.clone()))).collect(),
+        Err(error) => vec![open(Err(error))],
+    }
+}
+
+/// Whether somebody is signed in to the only session that the request may have.
+pub(super) fn is_signed_in(context: &GuardContext<'_>) -> bool {
+    if sealed::Request::attached(context).is_some_and(|attached| attached.outer.is_some()) {
+        uncertain(&sealed::Request::place(context), "several session middlewares wrap it");
+        return false;
+    }
+    context.get_session().is_ok_and(|session| session.principal().is_some())
+}
+
+/// Whether somebody is signed in to the session of `T`. That is the session of a middleware which names other states only if it names
+/// `T` too: outside of the middleware of `T`, the session of another one says nothing of its users.
+pub(super) fn is_signed_in_to<T: HasPrincipal>(context: &GuardContext<'_>) -> bool {
+    let place = sealed::Request::place(context);
+    let Some(attached) = sealed::Request::attached(context) else {
+        missing::<T>(&place);
+        return false;
+    };
+    if attached.all().any(Attached::names_any) && !attached.all().any(Attached::names::<T>) {
+        let why = format!("no session middleware around it names `{}`", short(type_name::<T>()));
+        uncertain(&place, &why);
+        return false;
+    }
+    let (Ok(state), Ok(home)) = (context.typed_session::<T>(), attached.home_of::<T>(&place)) else {
+        return false;
+    };
+    state.principal().is_some() && Session::of(home.visit).principal().is_some()
 }
 
 /// Access to the session without waiting, for guards and for middleware inside of `SessionMiddleware`.

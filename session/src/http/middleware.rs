@@ -20,7 +20,7 @@ use actix_web::{
 
 use super::{
     extract::{Attached, load},
-    site::Site,
+    site::{Said, Site},
 };
 use crate::{
     error::Error,
@@ -195,13 +195,16 @@ where
             return Box::pin(ready(Err(error.into())));
         }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
-        if let Err(error) = Attached::attach(&request, visit.clone(), site.clone()) {
-            static LINES: Sparse = Sparse::new();
-            if let Some(left_out) = LINES.due() {
-                tracing::error!(%error, left_out, path = request.path(), "a request is refused");
+        let attached = match Attached::attach(&request, visit.clone(), site.clone()) {
+            Ok(attached) => attached,
+            Err(error) => {
+                static LINES: Sparse = Sparse::new();
+                if let Some(left_out) = LINES.due() {
+                    tracing::error!(%error, left_out, path = request.path(), "a request is refused");
+                }
+                return Box::pin(ready(Err(error.into())));
             }
-            return Box::pin(ready(Err(error.into())));
-        }
+        };
         if site.eager {
             let service = self.service.clone();
             return Box::pin(async move {
@@ -209,7 +212,7 @@ where
                 // A handler that needs the session gets the error from its extractor; the others do without.
                 let _ = load(&visit, &site, request.request()).await;
                 let answer = service.call(request).await;
-                let answer = conclude(visit, &site, answer).await;
+                let answer = conclude(&attached, visit, &site, answer).await;
                 open.answered();
                 answer
             });
@@ -219,11 +222,11 @@ where
             let open = Open(Some(visit.clone()));
             let answer = inner.await;
             let answer = if visit.is_consulted() {
-                conclude(visit, &site, answer).await
+                conclude(&attached, visit, &site, answer).await
             } else {
                 // A body that uses the session for the first time is too late for a cookie, and must be told.
                 visit.send_head();
-                answer.map(ServiceResponse::map_into_left_body)
+                answer.inspect(|response| attached.detach(response)).map(ServiceResponse::map_into_left_body)
             };
             open.answered();
             answer
@@ -251,7 +254,14 @@ impl Drop for Open {
 type Answer<B> = Result<ServiceResponse<B>, actix_web::Error>;
 
 /// Commits, and adds to the answer what the commit requires.
-async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer<EitherBody<B>> {
+async fn conclude<B>(
+    attached: &Attached,
+    visit: Rc<Visit>,
+    site: &Site,
+    answer: Answer<B>,
+) -> Answer<EitherBody<B>> {
+    let answered = &*attached.answered;
+    let answer = answer.inspect(|response| attached.detach(response));
     if is_failure(&answer) {
         visit.put_flashes_back();
     }
@@ -269,30 +279,38 @@ async fn conclude<B>(visit: Rc<Visit>, site: &Site, answer: Answer<B>) -> Answer
         visit.shared().tell(error, "a request was answered with a session error");
     }
     // Sent again, what is stored would count twice.
-    let is_final = failed.is_some() && visit.has_stored();
-    let decorate = move |headers: &mut HeaderMap| {
+    answered.has_stored.set(answered.has_stored.get() || visit.has_stored());
+    let is_final = failed.is_some() && answered.has_stored.get();
+    let said = Rc::new(said);
+    // A response in the place of that of a session within must say what that one said.
+    let mut lost = answered.said.borrow().clone();
+    answered.said.borrow_mut().push(said.clone());
+    let decorate = move |headers: &mut HeaderMap, lost: &[Rc<Said>]| {
         if is_final {
             headers.remove(RETRY_AFTER);
         }
-        said.write(headers);
+        lost.iter().chain([&said]).for_each(|said| said.write(headers));
     };
     match (answer, failed) {
         (Ok(response), Some(error)) if response.status() != error.status_code() => {
             let mut replaced = HttpResponse::from_error(error);
-            decorate(replaced.headers_mut());
+            decorate(replaced.headers_mut(), &lost);
             Ok(response.into_response(replaced).map_into_right_body())
         }
         // A response that says the same already may say it in the application's own words.
         (Ok(response), _) => {
             let mut response = response.map_into_left_body();
-            decorate(response.headers_mut());
+            decorate(response.headers_mut(), &[]);
             Ok(response)
         }
         // The session's error says why nothing was stored, so it takes precedence.
         (Err(error), failed) => {
+            if failed.is_none() {
+                lost.clear();
+            }
             let mut error = failed.map_or(error, Into::into);
             error.add_response_mapper(move |mut response| {
-                decorate(response.headers_mut());
+                decorate(response.headers_mut(), &lost);
                 response
             });
             Err(error)

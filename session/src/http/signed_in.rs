@@ -11,7 +11,7 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
 };
 
-use super::extract::{SessionExt, session_of};
+use super::extract::{is_signed_in, is_signed_in_to, session_of};
 use crate::handle::principal::{HasPrincipal, NotSignedIn};
 
 /// Who is signed in: the value of the principal field of `T`. A handler that takes it is not called for anybody else.
@@ -91,6 +91,9 @@ impl ResponseError for NotSignedIn {
 /// Whether somebody is signed in, as a guard: `.guard(fn_guard(signed_in))`. It needs [`eager`](crate::SessionMiddlewareBuilder::eager),
 /// because guards cannot wait for a session. Without it nobody counts as signed in, and the log tells so.
 ///
+/// It does not know which of several sessions is meant. Where several middlewares wrap the guard, nobody counts as signed in, and the
+/// log tells so; use [`signed_in_to`].
+///
 /// ```
 /// use actix_typed_session::signed_in;
 /// use actix_web::{guard::fn_guard, web};
@@ -100,5 +103,39 @@ impl ResponseError for NotSignedIn {
 /// ```
 #[must_use]
 pub fn signed_in(context: &GuardContext<'_>) -> bool {
-    context.get_session().is_ok_and(|session| session.principal().is_some())
+    is_signed_in(context)
+}
+
+/// Whether somebody is signed in as the principal field of `T` says, as a guard for an application with several sessions. As
+/// [`signed_in`], it needs [`eager`](crate::SessionMiddlewareBuilder::eager).
+///
+/// Guards of a scope run before what the scope is wrapped by, so a guard belongs on a scope or route within. Outside of the middleware
+/// that names `T` nobody counts as signed in, and the log tells so.
+///
+/// ```
+/// use actix_typed_session::{Key, Schemas, SessionMiddleware, SessionState, signed_in_to, store::MemoryStore};
+/// use actix_web::{guard::fn_guard, web};
+///
+/// #[derive(SessionState)]
+/// #[session(name = "admin", version = 1)]
+/// struct Admin {
+///     #[session(principal)]
+///     employee: Option<u64>,
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let administration = SessionMiddleware::builder(MemoryStore::bounded(1_000), Key::generate()?)
+///     .cookie_name("admin")
+///     .schemas(Schemas::builder().with::<Admin>().build()?)
+///     .eager()
+///     .build()?;
+/// let for_employees = web::scope("/orders").guard(fn_guard(signed_in_to::<Admin>));
+/// let admin = web::scope("/admin").service(for_employees).wrap(administration);
+/// # let _ = admin;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn signed_in_to<T: HasPrincipal>(context: &GuardContext<'_>) -> bool {
+    is_signed_in_to::<T>(context)
 }

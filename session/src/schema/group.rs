@@ -11,7 +11,7 @@
 //! a tie therefore means that the newer side is the source.
 
 use super::values::{Failed, Values, caught};
-use crate::record::{cell::Cell, json::Json};
+use crate::record::{cell::Cell, json::Json, time::Timestamp};
 
 /// Makes the cells of one side of a step from those of the other.
 type Convert = fn(Values<'_>) -> Result<Vec<Json>, Failed>;
@@ -52,10 +52,12 @@ pub(crate) struct Slot {
     /// The last edit of the older side of the step that makes this cell. The revision is all that two upgrades of one value have
     /// in common: `up` may produce another text each time.
     older_revision: Option<u64>,
-    /// `None`: never written.
+    /// `None`: never written, or faded.
     pub(crate) value: Result<Option<Json>, Failed>,
     /// Why the value comes from an older side; `None` if it is what is stored under the cell's own wire key.
     pub(crate) upgraded: Option<Upgrade>,
+    /// When the value ends, if before the record: for an upgraded one, when the first of those ends that it was made from.
+    ends: Option<Timestamp>,
 }
 
 /// Why a cell is read from an older side.
@@ -81,12 +83,15 @@ struct Draft {
     written: bool,
     is_field: bool,
     upgraded: Option<Upgrade>,
+    /// When the value ends, however long a new one would live.
+    ends: Option<Timestamp>,
 }
 
 /// Every cell of a write.
 #[derive(Default)]
 pub(crate) struct Written {
-    pub(crate) write: Vec<(&'static str, Json)>,
+    /// Wire keys, values, and when a value ends that was not set just now.
+    pub(crate) write: Vec<(&'static str, Json, Option<Timestamp>)>,
     /// Cells that no binary reads any more.
     pub(crate) delete: Vec<&'static str>,
     pub(crate) upgraded: Vec<Upgraded>,
@@ -182,12 +187,12 @@ impl Group {
         self.cells.iter().map(|(key, _)| *key)
     }
 
-    /// The indices of its fields in the schema.
     /// Whether it has the cell with this wire key.
     pub(crate) fn has(&self, wire_key: &str) -> bool {
         self.cells.iter().any(|(key, _)| *key == wire_key)
     }
 
+    /// The indices of its fields in the schema.
     pub(crate) fn fields(&self) -> impl Iterator<Item = usize> {
         self.cells.iter().filter_map(|(_, field)| *field)
     }
@@ -216,12 +221,12 @@ impl Group {
         self.with(slots).find(|(_, field, _)| *field == Some(at)).map(|(.., slot)| slot)
     }
 
-    /// What each cell says, in the order of the cells.
+    /// What each cell says, in the order of the cells; `stored` finds a cell and whether its value shows.
     ///
     /// Steps run from the oldest to the newest, so that an edit made by a binary several versions back passes through every
     /// conversion in between. An upgraded slot takes the revision of the edit it came from: the next step then compares edits,
     /// not conversions.
-    pub(crate) fn read<'a>(&self, stored: impl Fn(&'static str) -> Option<&'a Cell>) -> Vec<Slot> {
+    pub(crate) fn read<'a>(&self, stored: impl Fn(&'static str) -> Option<(&'a Cell, bool)>) -> Vec<Slot> {
         let mut slots: Vec<Slot> = self.keys().map(|key| Slot::of(stored(key))).collect();
         for step in self.steps {
             let edited = newest(&slots, step.from);
@@ -234,6 +239,7 @@ impl Group {
                 continue;
             }
             let upgraded = step.upgrade(&slots);
+            let ends = step.from.iter().filter_map(|at| slots.get(*at)?.ends).min();
             for (nth, at) in step.to.iter().enumerate() {
                 if let Some(slot) = slots.get_mut(*at) {
                     let why = if slot.revision.is_none() { Upgrade::First } else { Upgrade::Edited };
@@ -244,6 +250,7 @@ impl Group {
                         older_revision: edited,
                         value: value.map(Some),
                         upgraded: Some(why),
+                        ends,
                     };
                 }
             }
@@ -270,6 +277,7 @@ impl Group {
                     written: true,
                     is_field: true,
                     upgraded: slot.upgraded,
+                    ends: None,
                 },
                 // An upgraded field goes along, so that from now on its newer side is the newer one.
                 None => Draft {
@@ -278,6 +286,7 @@ impl Group {
                     value: slot.value,
                     is_field: field.is_some(),
                     upgraded: slot.upgraded,
+                    ends: slot.ends,
                 },
             })
             .collect();
@@ -293,6 +302,7 @@ impl Group {
                 }
             }
             let new: Vec<&Draft> = step.to.iter().filter_map(|at| cells.get(*at)).collect();
+            let ends = new.iter().filter_map(|cell| cell.ends).min();
             let unreadable = |cell: &&Draft| cell.value.clone().map_err(|_| Unwritable::Unreadable(cell.key));
             let new = new.iter().map(unreadable).collect::<Result<Vec<_>, _>>()?;
             let Some(down) = step.down else {
@@ -312,7 +322,7 @@ impl Group {
             };
             for (at, json) in step.from.iter().zip(old) {
                 if let Some(cell) = cells.get_mut(*at) {
-                    (cell.value, cell.written) = (Ok(Some(json)), true);
+                    (cell.value, cell.written, cell.ends) = (Ok(Some(json)), true, ends);
                 }
             }
         }
@@ -338,6 +348,7 @@ impl Group {
             written: true,
             is_field: field.is_some(),
             upgraded: slot.upgraded,
+            ends: slot.ends,
         }))
     }
 
@@ -353,8 +364,8 @@ impl Group {
 impl Written {
     fn of(cells: impl Iterator<Item = Draft>) -> Self {
         let mut written = Self::default();
-        for Draft { key, value, is_field, upgraded, .. } in cells {
-            written.write.extend(value.ok().flatten().map(|json| (key, json)));
+        for Draft { key, value, is_field, upgraded, ends, .. } in cells {
+            written.write.extend(value.ok().flatten().map(|json| (key, json, ends)));
             written.upgraded.extend(upgraded.filter(|_| is_field).map(|why| Upgraded { key, why }));
         }
         written
@@ -362,13 +373,15 @@ impl Written {
 }
 
 impl Slot {
-    /// The slot of a cell without a history.
-    pub(crate) fn of(cell: Option<&Cell>) -> Self {
+    /// The slot of a cell without a history, and whether its value shows. One that has faded was an edit all the same.
+    pub(crate) fn of(stored: Option<(&Cell, bool)>) -> Self {
+        let shown = stored.filter(|(_, shows)| *shows).map(|(cell, _)| cell);
         Self {
-            revision: cell.map(|cell| cell.revision),
+            revision: stored.map(|(cell, _)| cell.revision),
             older_revision: None,
-            value: Ok(cell.map(|cell| cell.json.clone())),
+            value: Ok(shown.map(|cell| cell.json.clone())),
             upgraded: None,
+            ends: shown.and_then(|cell| cell.expires),
         }
     }
 

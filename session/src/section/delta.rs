@@ -46,9 +46,13 @@ impl<'a> Delta<'a> {
         }
     }
 
-    fn take(&mut self, written: Written, ttl: Option<Duration>) {
+    /// Takes what is written of a group whose values live for `ttl`. A value that goes along ends when it was to end.
+    fn take(&mut self, view: View<'_>, written: Written, ttl: Option<Duration>) {
         written.delete.into_iter().for_each(|key| self.delete(key));
-        written.write.into_iter().for_each(|(key, json)| self.write(key, json, ttl));
+        for (key, json, ends) in written.write {
+            let left = ends.map(|end| view.left(end));
+            self.write(key, json, left.into_iter().chain(ttl).min());
+        }
         self.upgraded.extend(written.upgraded);
     }
 
@@ -127,7 +131,7 @@ impl Patch {
                 ))
             }
         })?;
-        delta.take(written, schema.ttl_of(group));
+        delta.take(view, written, schema.ttl_of(group));
         Ok(())
     }
 
@@ -138,8 +142,8 @@ impl Patch {
         for &schema in schemas.iter().filter(|schema| view.check_gate(schema).is_ok()) {
             let before = delta.writes.len();
             for group in schema.groups() {
-                // Stored anew, a value that expires would live for longer than it should.
-                let expires = schema.ttl_of(group).is_some();
+                // An upgrade is worth no doubt about the time of a value that expires.
+                let expires = schema.ttl_of(group).is_some() || view.is_timed(group);
                 if expires || group.fields().any(|at| self.is_written(Place { schema, at })) {
                     continue;
                 }
@@ -147,7 +151,7 @@ impl Patch {
                 if !upgrades.write.is_empty() {
                     group.keys().for_each(|key| delta.guard(key));
                 }
-                delta.take(upgrades, None);
+                delta.take(view, upgrades, None);
             }
             let raised = self.written_schemas().any(|written| std::ptr::eq(written, schema));
             if delta.writes.len() > before && !raised {

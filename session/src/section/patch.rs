@@ -47,8 +47,8 @@ impl Place {
     /// What the field says, in whichever form it was written, expired or not.
     pub(crate) fn slot(self, record: &Record) -> Option<Slot> {
         match self.group() {
-            None => Some(Slot::of(record.cell(self.wire_key()))),
-            Some(group) => group.slot(&group.read(|key| record.cell(key)), self.at).cloned(),
+            None => Some(Slot::of(record.cell(self.wire_key()).map(|cell| (cell, true)))),
+            Some(group) => group.slot(&group.read(|key| Some((record.cell(key)?, true))), self.at).cloned(),
         }
     }
 

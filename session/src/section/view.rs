@@ -2,6 +2,8 @@
 //!
 //! In: a record and a time. Out: a [`View`] of it. Never: a request's own writes, I/O.
 
+use std::time::Duration;
+
 use crate::{
     error::{Error, ErrorKind},
     events::event::Event,
@@ -50,12 +52,26 @@ impl<'a> View<'a> {
         !reset && !timeless && !cell.is_expired(self.now)
     }
 
+    /// How long a value lives on that ends at `end`.
+    pub(super) fn left(&self, end: Timestamp) -> Duration {
+        end.since(self.now)
+    }
+
+    /// Whether the time of any stored cell of a group is limited, whichever binary wrote it.
+    pub(super) fn is_timed(&self, group: &Group) -> bool {
+        let ends = |record: &Record, key| record.cell(key).is_some_and(|cell| cell.expires.is_some());
+        self.record.is_some_and(|record| group.keys().any(|key| ends(record, key)))
+    }
+
     /// What the cells of a group say. If one of its fields fades, all its cells do: an older form must not show what the
-    /// newer one does not.
+    /// newer one does not. A cell that has faded was written all the same, and what was written before it does not count again.
     pub(crate) fn slots(&self, schema: &Schema, group: &Group) -> Vec<Slot> {
         let fields = group.fields().filter_map(|at| schema.field(at));
         let fades = fields.map(Field::fades).fold(Fades::default(), Fades::or);
-        group.read(|key| self.cell(key, fades))
+        group.read(|key| {
+            let (record, cell) = self.record.and_then(|record| Some((record, record.cell(key)?)))?;
+            Some((cell, self.shows(record, fades, cell)))
+        })
     }
 
     /// Whether this binary may read the section: the version in the gate is at most its own.

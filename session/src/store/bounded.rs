@@ -76,13 +76,11 @@ impl BoundedStore {
             within(begun, self.deadlines.load, call, StoreErrorKind::Unavailable)
         };
         let has_time = || begun.elapsed() < self.deadlines.load;
-        let tried = || async {
-            match load().await {
-                Err(error) if error.kind() == StoreErrorKind::Unavailable && has_time() => load().await,
-                answer => answer,
-            }
+        let tried = async || match load().await {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable && has_time() => load().await,
+            answer => answer,
         };
-        self.told(StoreCall::Load, Some(selector), self.breakers.loads.ask(tried)).await
+        self.breakers.loads.ask(|| self.told(StoreCall::Load, Some(selector), tried())).await
     }
 
     /// Creates a record. All writes of a commit share one deadline, which counts from `begun`.
@@ -93,7 +91,7 @@ impl BoundedStore {
         new: &NewRecord,
     ) -> Result<Created, StoreError> {
         let call = || self.write(begun, self.store.as_dyn().dyn_create(selector, new));
-        self.told(StoreCall::Create, Some(selector), self.breakers.writes.ask(call)).await
+        self.breakers.writes.ask(|| self.told(StoreCall::Create, Some(selector), call())).await
     }
 
     pub(crate) async fn update(
@@ -103,7 +101,7 @@ impl BoundedStore {
         change: &Change,
     ) -> Result<Updated, StoreError> {
         let call = || self.write(begun, self.store.as_dyn().dyn_update(selector, change));
-        self.told(StoreCall::Update, Some(selector), self.breakers.writes.ask(call)).await
+        self.breakers.writes.ask(|| self.told(StoreCall::Update, Some(selector), call())).await
     }
 
     pub(crate) async fn delete(
@@ -113,8 +111,8 @@ impl BoundedStore {
         only_if: Option<&Principal>,
     ) -> Result<(), StoreError> {
         let delete = || self.write(begun, self.store.as_dyn().dyn_delete(selector, only_if));
-        let asked = self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete));
-        self.told(StoreCall::Delete, Some(selector), asked).await
+        let call = || twice(begun, self.deadlines.save, delete);
+        self.breakers.writes.ask(|| self.told(StoreCall::Delete, Some(selector), call())).await
     }
 
     /// A write that has no answer in time may have been stored, so its outcome is unknown.
@@ -150,8 +148,8 @@ impl BoundedStore {
     async fn look<'a, T>(&'a self, call: impl Fn() -> Boxed<'a, T>) -> Result<T, StoreError> {
         let begun = Instant::now();
         let look = || within(begun, self.deadlines.load, call(), StoreErrorKind::Unavailable);
-        let asked = self.breakers.loads.ask(|| twice(begun, self.deadlines.load, look));
-        self.told(StoreCall::List, None, asked).await
+        let call = || twice(begun, self.deadlines.load, look);
+        self.breakers.loads.ask(|| self.told(StoreCall::List, None, call())).await
     }
 
     pub(crate) async fn delete_all(
@@ -162,19 +160,19 @@ impl BoundedStore {
         let (begun, abilities) = (Instant::now(), self.store.abilities());
         let delete =
             || self.write(begun, Box::pin(async move { abilities.delete_all(principal, except).await }));
-        let asked = self.breakers.writes.ask(|| twice(begun, self.deadlines.save, delete));
-        self.told(StoreCall::DeleteAll, None, asked).await
+        let call = || twice(begun, self.deadlines.save, delete);
+        self.breakers.writes.ask(|| self.told(StoreCall::DeleteAll, None, call())).await
     }
 
-    /// Tells how the store answered `call`, which is about the session of `selector`.
+    /// Tells how the store answered `call`, which is about the session of `selector`. What the breaker refuses is no answer of it.
     async fn told<T>(
         &self,
         call: StoreCall,
         selector: Option<&Selector>,
-        asked: impl Future<Output = Result<T, StoreError>>,
+        made: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let begun = self.events.are_measured().then(Instant::now);
-        let answer = asked.await;
+        let answer = made.await;
         let took = begun.map(|begun| begun.elapsed());
         match (&answer, selector, took) {
             (Ok(_), _, Some(took)) => self.events.tell(Event::StoreAnswered { call, took }),

@@ -50,6 +50,11 @@ impl Known {
         self.named.knows(id)
     }
 
+    /// Whether the builder names any state.
+    pub(crate) fn names_any(&self) -> bool {
+        self.named.iter().next().is_some()
+    }
+
     /// Whether some field is secret.
     pub(super) fn has_secrets(&self) -> bool {
         self.has_secrets.load(Ordering::Relaxed)

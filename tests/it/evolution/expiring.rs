@@ -60,12 +60,55 @@ mod v2 {
         pub(super) visits: u32,
     }
 
-    fn to_text(number: Option<u32>) -> Option<String> {
+    pub(super) fn to_text(number: Option<u32>) -> Option<String> {
         number.map(|number| number.to_string())
     }
 
-    fn to_number(text: Option<String>) -> Option<u32> {
+    pub(super) fn to_number(text: Option<String>) -> Option<u32> {
         text.and_then(|text| text.parse().ok())
+    }
+}
+
+/// The code does not expire any more.
+mod lasting {
+    use actix_typed_session::SessionState;
+
+    use super::v2::{to_number, to_text};
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 2, lock = off)]
+    pub(super) struct Shop {
+        #[session(changed(since = 2, from = Option<u32>, up = to_text, down = to_number))]
+        pub(super) code: Option<String>,
+        #[session(default)]
+        pub(super) visits: u32,
+    }
+}
+
+/// The code is two numbers from now on, which are stored together.
+mod parts {
+    use actix_typed_session::SessionState;
+
+    #[derive(SessionState)]
+    #[session(name = "shop", version = 2, lock = off)]
+    #[session(step(since = 2, from(code: Option<u32>), to(tens, ones), up = split, down = join))]
+    pub(super) struct Shop {
+        #[session(since = 2, expires_after = "5m")]
+        pub(super) tens: Option<u32>,
+        #[session(since = 2, expires_after = "5m")]
+        pub(super) ones: Option<u32>,
+        #[session(default)]
+        pub(super) visits: u32,
+    }
+
+    type Parts = (Option<u32>, Option<u32>);
+
+    fn split(code: Option<u32>) -> Parts {
+        code.map(|code| (code / 10, code % 10)).unzip()
+    }
+
+    fn join((tens, ones): Parts) -> Option<u32> {
+        (tens.is_some() || ones.is_some()).then(|| tens.unwrap_or(0) * 10 + ones.unwrap_or(0))
     }
 }
 
@@ -166,6 +209,72 @@ async fn a_field_of_another_type_expires_in_all_of_its_forms() {
     // An older binary sets it again, and the newer form of before does not count.
     world.visit::<v1::Shop, _>(async |shop| shop.set_code(9)).await.unwrap();
     assert_eq!(new().await.as_deref(), Some("9"));
+}
+
+/// OWASP ASVS 5.0 6.5.1: an older binary took the code, and that it did so expires before the code does.
+#[actix_web::test]
+async fn a_code_that_an_older_binary_took_does_not_come_back() {
+    let (world, clock) = world();
+    let take = async || {
+        let taken = world
+            .visit::<v2::Shop, _>(async |shop| shop.try_update(|shop| shop.code.take()).await.unwrap())
+            .await;
+        taken.unwrap()
+    };
+    world.visit::<v2::Shop, _>(async |shop| shop.set_code("8")).await.unwrap();
+    clock.advance(MINUTE);
+    let taken =
+        world.visit::<v1::Shop, _>(async |shop| shop.try_update(|shop| shop.code.take()).await.unwrap());
+    assert_eq!(taken.await.unwrap(), Some(8));
+    for _ in 0..4 {
+        assert_eq!(world.visit::<v2::Shop, _>(async |shop| shop.code().is_some()).await, Ok(false));
+        clock.advance(2 * MINUTE);
+    }
+    assert_eq!(take().await, None);
+}
+
+/// A binary without the option wrote a newer code: nobody knows when, and the code before does not count either.
+#[actix_web::test]
+async fn a_timeless_edit_of_an_older_binary_hides_the_newer_form() {
+    let (world, _clock) = world();
+    world.visit::<v2::Shop, _>(async |shop| shop.set_code("8")).await.unwrap();
+    world.visit::<timeless::Shop, _>(async |shop| shop.clear_code()).await.unwrap();
+    assert_eq!(world.visit::<v2::Shop, _>(async |shop| shop.code().is_some()).await, Ok(false));
+}
+
+/// The option was removed together with the change of the type: a value that was set before ends when it was to end.
+#[actix_web::test]
+async fn an_upgrade_does_not_prolong_what_expires() {
+    let (world, clock) = world();
+    let code =
+        async || world.visit::<lasting::Shop, _>(async |shop| shop.code().map(str::to_owned)).await.unwrap();
+    world.visit::<v1::Shop, _>(async |shop| shop.set_code(7)).await.unwrap();
+    world.visit::<lasting::Shop, _>(async |shop| shop.set_visits(1)).await.unwrap();
+    clock.advance(5 * MINUTE - Duration::from_millis(1));
+    assert_eq!(code().await.as_deref(), Some("7"));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(code().await, None);
+}
+
+#[actix_web::test]
+async fn setting_one_field_of_a_step_does_not_prolong_the_others() {
+    let (world, clock) = world();
+    let both = async || world.visit::<parts::Shop, _>(async |shop| (shop.tens(), shop.ones())).await.unwrap();
+    // Once the older binary has set both, and once the newer one.
+    world.visit::<v1::Shop, _>(async |shop| shop.set_code(42)).await.unwrap();
+    for newest in [false, true] {
+        if newest {
+            world.visit::<parts::Shop, _>(async |shop| shop.set_tens(4)).await.unwrap();
+            world.visit::<parts::Shop, _>(async |shop| shop.set_ones(2)).await.unwrap();
+        }
+        clock.advance(4 * MINUTE);
+        world.visit::<parts::Shop, _>(async |shop| shop.set_tens(5)).await.unwrap();
+        assert_eq!((both().await, code(&world).await), ((Some(5), Some(2)), Some(52)));
+        clock.advance(MINUTE);
+        assert_eq!((both().await, code(&world).await), ((Some(5), None), None), "newest: {newest}");
+        clock.advance(4 * MINUTE);
+        assert_eq!(both().await, (None, None));
+    }
 }
 
 /// OWASP ASVS 5.0 6.5.1: a one-time code is used once.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_typed_session::{
@@ -137,7 +137,7 @@ async fn conflicts_and_failures_of_the_store_are_told() {
         world.store.at("delete", nth, Fault::Fails(StoreErrorKind::Unavailable));
     }
     assert_eq!(after(&told, &browser, "purge").await, "loaded store_failed=delete unconfirmed");
-    assert_eq!(after(&told, &browser, "").await, "purged", "the next request pays the debt");
+    assert_eq!(after(&told, &browser, "").await, "signed_out purged", "the next request pays the debt");
     let browser = world.browser_after("v1").await;
     world.store.damage(Some(StoreErrorKind::Unreadable));
     assert_eq!(after(&told, &browser, "").await, "unreadable");
@@ -148,6 +148,31 @@ async fn conflicts_and_failures_of_the_store_are_told() {
         world.store.write(key, json).await;
         assert_eq!(after(&told, &browser, "").await, event);
     }
+}
+
+#[actix_web::test]
+async fn an_end_is_a_sign_out_if_nobody_knows_who_was_signed_in() {
+    let (world, told) = world().await;
+    let (one, other) = (world.browser_after("in4").await, world.browser_after("in4").await);
+    let cookies = format!("{}; {}", one.cookie().unwrap(), other.cookie().unwrap());
+    told.take();
+    world.request("/do/purge", Some(&cookies)).await;
+    assert_eq!(told.take(), "ambiguous=2 signed_out purged signed_out purged");
+}
+
+#[actix_web::test]
+async fn a_call_that_the_breaker_refuses_is_no_failure_of_the_store() {
+    let (world, told) = world().await;
+    let browser = world.browser_after("v1").await;
+    world.store.damage(Some(StoreErrorKind::Unavailable));
+    let begun = Instant::now();
+    told.take();
+    for _ in 0..100 {
+        assert_eq!(browser.go("").await.status, 503);
+    }
+    let most = 4 + usize::try_from(begun.elapsed().as_millis() / 250).unwrap();
+    let failures = told.take().matches("store_failed=load").count();
+    assert!((3..=most).contains(&failures), "{failures} failures");
 }
 
 #[actix_web::test]

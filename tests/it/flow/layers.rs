@@ -10,16 +10,20 @@ use std::{
 };
 
 use actix_typed_session::{
-    Error, ErrorKind, Key, Schemas, Session, SessionMiddleware, SessionState, SignedIn, TypedSession,
+    CsrfHeader, Error, ErrorKind, Key, Schemas, Session, SessionExt, SessionMiddleware, SessionState,
+    SignedIn, TypedSession,
     change::{Change, NewRecord},
     id::Selector,
     record::Principal,
+    signed_in, signed_in_to,
     store::{Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Updated},
+    testing::{Condition, FaultyStore},
 };
 use actix_web::{
     App, HttpResponse, ResponseError,
     body::{MessageBody, to_bytes},
     dev::{Service, ServiceRequest, ServiceResponse},
+    guard::{GuardContext, fn_guard},
     http::{StatusCode, header::SET_COOKIE},
     middleware::{Next, from_fn},
     test::{TestRequest, init_service, try_call_service},
@@ -203,6 +207,199 @@ async fn a_state_that_is_named_by_none_or_by_both_is_refused_loudly() {
     let log = logged.text();
     for why in ["none of them names it", "more than one of them names it"] {
         assert!(log.contains("ERROR") && log.contains(why), "{log}");
+    }
+}
+
+/// Fails to store, because its session is too large.
+async fn overfill<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let mut shop = request.extract::<TypedSession<Shop>>().await?;
+    shop.set_draft("too long for so small a session");
+    next.call(request).await
+}
+
+/// A middleware around an inner session: its own is the outer one, before and after.
+async fn between<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let before = request.get_session()?.arrival();
+    let response = next.call(request).await?;
+    assert_eq!(response.get_session()?.arrival(), before);
+    assert!(response.typed_session::<Shop>().is_ok());
+    Ok(response)
+}
+
+/// Two sessions that are loaded at once, and what is wrapped by both.
+async fn two_eager<F>(routes: F) -> impl AsyncFn(TestRequest) -> HttpResponse
+where
+    F: FnOnce(&mut web::ServiceConfig) + 'static,
+{
+    let store = MemoryStore::unbounded();
+    let site = SessionMiddleware::builder(store.clone(), key()).eager();
+    let site = site.schemas(Schemas::builder().with::<Shop>().build().unwrap()).build().unwrap();
+    let admin = SessionMiddleware::builder(store, key()).cookie_name("admin").eager();
+    let admin = admin.schemas(Schemas::builder().with::<Admin>().build().unwrap()).build().unwrap();
+    let sign_in = |mut shop: TypedSession<Shop>| async move {
+        shop.set_user(4);
+        shop.session().csrf_token().await.map(Option::unwrap_or_default)
+    };
+    let employ = |mut admin: TypedSession<Admin>| async move {
+        admin.set_employee(5);
+        "welcome"
+    };
+    let routes = web::scope("/admin").configure(routes).route("/in", web::get().to(employ));
+    // Its guard runs before the middleware that it is wrapped by.
+    let outside = web::scope("/outside").guard(fn_guard(signed_in_to::<Admin>));
+    let app = App::new()
+        .service(outside.route("", web::get().to(|| async { "in" })).wrap(admin.clone()))
+        .service(routes.wrap(admin).wrap(from_fn(between)))
+        .route("/in", web::get().to(sign_in))
+        .wrap(site);
+    let app = init_service(app).await;
+    async move |request: TestRequest| match app.call(request.to_request()).await {
+        Ok(response) => response.into_parts().1.map_into_boxed_body(),
+        Err(error) => error.error_response(),
+    }
+}
+
+/// The cookies that a response sets, as the browser sends them.
+fn cookies_of(response: &HttpResponse) -> Vec<String> {
+    let lines = response.headers().get_all(SET_COOKIE);
+    lines.map(|line| line.to_str().unwrap().split(';').next().unwrap().to_owned()).collect()
+}
+
+#[actix_web::test]
+async fn a_guard_within_two_sessions_lets_nobody_in_unless_it_names_a_state() {
+    let app = two_eager(|routes| {
+        routes.service(
+            web::resource("/any")
+                .route(web::get().guard(fn_guard(signed_in)).to(|| async { "in" }))
+                .route(web::get().to(|| async { "out" })),
+        );
+        let named =
+            |guard: fn(&GuardContext<'_>) -> bool| web::get().guard(fn_guard(guard)).to(|| async { "in" });
+        routes.service(
+            web::resource("/shop")
+                .route(named(signed_in_to::<Shop>))
+                .route(web::get().to(|| async { "out" })),
+        );
+        routes.service(
+            web::resource("/own")
+                .route(named(signed_in_to::<Admin>))
+                .route(web::get().to(|| async { "out" })),
+        );
+    })
+    .await;
+    let (logged, _guard) = Logged::here();
+    let customer = cookies_of(&app(TestRequest::get().uri("/in")).await).remove(0);
+    let employee = cookies_of(&app(TestRequest::get().uri("/admin/in")).await).remove(0);
+    for cookies in [customer.clone(), employee.clone(), format!("{customer}; {employee}")] {
+        let response = app(TestRequest::get().uri("/admin/any").insert_header(("cookie", cookies))).await;
+        assert_eq!(to_bytes(response.into_body()).await.unwrap(), "out");
+    }
+    let both = format!("{customer}; {employee}");
+    for (path, cookies, answer) in [
+        ("/admin/shop", &customer, "in"),
+        ("/admin/shop", &employee, "out"),
+        ("/admin/own", &customer, "out"),
+        ("/admin/own", &employee, "in"),
+        ("/admin/own", &both, "in"),
+    ] {
+        let response = app(TestRequest::get().uri(path).insert_header(("cookie", cookies.as_str()))).await;
+        assert_eq!(to_bytes(response.into_body()).await.unwrap(), answer, "{path} {cookies}");
+    }
+    let log = logged.text();
+    assert!(log.contains("ERROR") && log.contains("signed_in_to"), "{log}");
+    for cookies in [customer, both] {
+        let outside = app(TestRequest::get().uri("/outside").insert_header(("cookie", cookies))).await;
+        assert_eq!(outside.status(), 404);
+    }
+    assert!(logged.text().contains("no session middleware around it names `Admin`"), "{}", logged.text());
+}
+
+#[actix_web::test]
+async fn what_an_inner_session_sets_goes_out_with_the_error_of_the_outer_one() {
+    for fails in [false, true] {
+        let store = MemoryStore::unbounded();
+        let site = SessionMiddleware::builder(store.clone(), key()).max_record_bytes(8);
+        let site = site.schemas(Schemas::builder().with::<Shop>().build().unwrap()).build().unwrap();
+        let admin = SessionMiddleware::builder(store, key()).cookie_name("admin");
+        let admin = admin.schemas(Schemas::builder().with::<Admin>().build().unwrap()).build().unwrap();
+        let sign_in = move |mut admin: TypedSession<Admin>| async move {
+            admin.set_employee(5);
+            if fails { Err(Teapot(4)) } else { Ok("welcome") }
+        };
+        let scope = web::scope("/admin").route("/in", web::get().to(sign_in)).wrap(admin);
+        let app = init_service(App::new().service(scope.wrap(from_fn(overfill))).wrap(site)).await;
+        let response = app.call(TestRequest::get().uri("/admin/in").to_request()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let response = response.into_parts().1.map_into_boxed_body();
+        let cookies = cookies_of(&response);
+        assert!(cookies.len() == 1 && cookies[0].starts_with("__Host-admin="), "{cookies:?}");
+        assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+    }
+}
+
+/// Sent again, what the inner session has stored would count twice.
+#[actix_web::test]
+async fn an_error_of_the_outer_session_invites_no_repetition_if_the_inner_one_has_stored() {
+    for (writes, retry) in [(true, false), (false, true)] {
+        let (down, store) = (FaultyStore::over(MemoryStore::unbounded()), MemoryStore::unbounded());
+        down.set(Condition::ReadOnly);
+        let site = SessionMiddleware::builder(down, key());
+        let site = site.schemas(Schemas::builder().with::<Shop>().build().unwrap()).build().unwrap();
+        let admin = SessionMiddleware::builder(store, key()).cookie_name("admin");
+        let admin = admin.schemas(Schemas::builder().with::<Admin>().build().unwrap()).build().unwrap();
+        let handler = move |mut admin: TypedSession<Admin>, mut shop: TypedSession<Shop>| async move {
+            shop.set_visits(1);
+            if writes {
+                admin.set_employee(5);
+            }
+            "both"
+        };
+        let scope = web::scope("/admin").route("", web::get().to(handler)).wrap(admin);
+        let app = init_service(App::new().service(scope).wrap(site)).await;
+        let response = app.call(TestRequest::get().uri("/admin").to_request()).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers().contains_key("retry-after")),
+            (503, retry)
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_token_is_asked_for_every_session_that_the_request_brings() {
+    let app = two_eager(|routes| {
+        let token = |admin: TypedSession<Admin>, shop: TypedSession<Shop>| async move {
+            let (inner, outer) = (admin.session().csrf_token().await?, shop.session().csrf_token().await?);
+            Ok::<_, Error>(format!("{} {}", inner.unwrap_or_default(), outer.unwrap_or_default()))
+        };
+        routes.route("/tokens", web::get().to(token));
+        routes.route("/do", web::post().to(|_: CsrfHeader| async { "done" }));
+    })
+    .await;
+    let customer = cookies_of(&app(TestRequest::get().uri("/in")).await).remove(0);
+    let employee = cookies_of(&app(TestRequest::get().uri("/admin/in")).await).remove(0);
+    let both = format!("{customer}; {employee}");
+    let page = app(TestRequest::get().uri("/admin/tokens").insert_header(("cookie", both.clone()))).await;
+    let tokens = String::from_utf8(to_bytes(page.into_body()).await.unwrap().to_vec()).unwrap();
+    let (of_employee, of_customer) = tokens.split_once(' ').unwrap();
+    for (cookies, token, status) in [
+        (&customer, "", 403),
+        (&customer, of_customer, 200),
+        (&customer, of_employee, 403),
+        (&employee, of_employee, 200),
+        (&employee, of_customer, 403),
+        (&both, of_customer, 403),
+        (&both, of_employee, 403),
+        (&both, &*tokens, 200),
+    ] {
+        let request = TestRequest::post().uri("/admin/do").insert_header(("cookie", cookies.as_str()));
+        let response = app(request.insert_header(("x-csrf-token", token))).await;
+        assert_eq!(response.status().as_u16(), status, "{cookies} {token}");
     }
 }
 

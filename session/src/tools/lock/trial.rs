@@ -18,8 +18,8 @@ pub(super) fn run<T: SessionState>(state: &T) -> Result<(), Failure> {
         let written =
             written.map_err(|_| Failure(format!("`down` of `{fields}` fails on what `sample` makes")))?;
         for older in group.older_sides() {
-            let cells = written.write.iter().filter(|(key, _)| older.contains(key));
-            let record = record(cells.map(|(key, json)| (*key, json.clone())));
+            let cells = written.write.iter().filter(|(key, ..)| older.contains(key));
+            let record = record(cells.map(|(key, json, _)| (*key, json.clone())));
             let (_, problems) = view(&record).reader(schema).collected(T::decode_section);
             if let Some(problem) = problems.first() {
                 return Err(Failure(format!(
