@@ -238,7 +238,7 @@ impl<'a> SectionReader<'a> {
         match &mut self.mode {
             Mode::Collected(problems) => return problems.push(error),
             Mode::Told(events) => {
-                events.tell(Event::UnreadableField { field: error.wire_key(), is_lenient, error: &error })
+                events.tell(Event::UnreadableField { field: error.wire_key(), is_lenient, error: &error });
             }
             Mode::Quiet => {}
         }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     commit::exchange::{CookieAction, Done, Finish},
+    error::Error,
     id::public::Selector,
     record::change::{Change, NewRecord},
     store::{
@@ -102,20 +103,20 @@ impl Records {
 pub(super) struct Attempted<'a>(Option<(&'a Carried, Snapshot)>);
 
 impl Attempted<'_> {
-    /// The end of the commit; `Err`: it was undone, and what it comes to instead.
-    pub(super) fn finish(self, finish: Finish) -> Result<Finish, Finish> {
+    /// The end of the commit; `Err`: it was undone, and its result is this one.
+    pub(super) fn finish(self, finish: Finish) -> Result<Finish, Result<Done, Error>> {
         let (Some((carried, before)), CookieAction::Set { id, .. }) = (self.0, &finish.cookie) else {
             return Ok(finish);
         };
         let Err(error) = carried.seal(id) else { return Ok(finish) };
         carried.restore(before);
-        Err(Finish::unchanged(match finish.result {
+        Err(match finish.result {
             // A touch, and that it cannot be stored is no failure of the request.
             Ok(Done::Nothing) => {
                 tracing::debug!(%error, "a session could not be touched; it may end early");
                 Ok(Done::Nothing)
             }
             _ => Err(error),
-        }))
+        })
     }
 }

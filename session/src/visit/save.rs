@@ -91,10 +91,12 @@ impl Visit {
                 Next::Finish(finish) => {
                     let finish = match attempted.finish(finish) {
                         Ok(finish) => {
-                            events.iter().for_each(|event| shared.events.tell(*event));
+                            for event in events {
+                                shared.events.tell(event);
+                            }
                             finish
                         }
-                        Err(undone) => undone,
+                        Err(undone) => Finish::unchanged(undone),
                     };
                     if let After::Unconfirmed(id) = finish.after
                         && shared.unconfirmed.add(id.selector)

@@ -68,9 +68,11 @@ async fn without_a_server_a_logout_leaves_copies() {
 
 /// Sessions that were ended, and an outage of what knows them.
 #[derive(Clone, Default)]
-struct Ended(Arc<Mutex<(Vec<(Selector, Option<Principal>)>, bool)>>);
+struct Ended(Arc<Mutex<(Vec<Named>, bool)>>);
 
-fn named(session: &Listed) -> (Selector, Option<Principal>) {
+type Named = (Selector, Option<Principal>);
+
+fn named(session: &Listed) -> Named {
     (session.selector, session.meta.principal.clone())
 }
 
