@@ -178,6 +178,11 @@ impl Patch {
         })
     }
 
+    /// Whether a field that expires was written or relied on.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.cells.iter().any(|cell| cell.place.fades().in_time)
+    }
+
     /// Whether a commit of this patch depends on cells that were read.
     pub(crate) fn is_guarded(&self) -> bool {
         let joint =
