@@ -75,6 +75,15 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Whether a value is stored for `place`, in whichever form, and whether it shows or not.
+    pub(crate) fn is_stored(&self, place: Place) -> bool {
+        let holds = |record: &Record, key| record.cell(key).is_some_and(|cell| !cell.json.is_null());
+        self.view.record.is_some_and(|record| match place.group() {
+            None => holds(record, place.wire_key()),
+            Some(group) => group.keys().any(|key| holds(record, key)),
+        })
+    }
+
     /// Whether writing `json` to `place` would change nothing: the field is stored, in its newest form, and reads as `json`.
     ///
     /// An absent field never equals anything: a default that is set becomes a stored value. A value that expires never equals one that
@@ -140,6 +149,11 @@ impl Patch {
         let cell = self.entry(place);
         cell.as_stored &= as_stored;
         cell.value = Some(json);
+    }
+
+    /// Forgets what was written to a field, which must not be stored by anybody else either.
+    pub(crate) fn unset(&mut self, place: Place) {
+        *self.entry(place) = PatchCell { place, value: None, guarded: true, as_stored: true };
     }
 
     /// Forgets the fields that a sign-in resets.

@@ -203,6 +203,14 @@ async fn what_a_binary_without_the_option_wrote_counts_as_expired() {
 }
 
 #[actix_web::test]
+async fn clearing_removes_what_does_not_show_too() {
+    let (world, _clock) = world();
+    world.visit::<timeless::Shop, _>(async |shop| shop.set_code(7)).await.unwrap();
+    world.visit::<v1::Shop, _>(async |shop| shop.clear()).await.unwrap();
+    assert_eq!(world.visit::<timeless::Shop, _>(async |shop| shop.code()).await, Ok(None));
+}
+
+#[actix_web::test]
 async fn a_field_of_another_type_expires_in_all_of_its_forms() {
     let (world, clock) = world();
     let new = async || world.visit::<v2::Shop, _>(async |shop| shop.code().map(str::to_owned)).await.unwrap();
