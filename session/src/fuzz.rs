@@ -101,7 +101,7 @@ pub(crate) fn fuzz(name: &str, words: &[&[u8]], target: impl Fn(&[u8])) {
         // Some changed inputs are changed again, so that changes add up.
         if inputs.len() < 256 {
             inputs.push(input);
-        } else if nth % 8 == 0 {
+        } else if nth % 8 == 0 && inputs.len() > paths.len() {
             let at = paths.len() + dice.below(inputs.len() - paths.len());
             inputs[at] = input;
         }

@@ -195,13 +195,16 @@ impl Fold {
 
     /// What a closure did. One that changed nothing still relied on what it read: not to write was its decision.
     pub(crate) fn ran(&mut self, ran: Ran) {
-        let Ran { schema, read, wrote } = ran;
+        let Ran { schema, read, wrote, unset } = ran;
         match read {
             Some(at) => self.patch.guard(Place { schema, at }),
             None => (0..schema.fields().len()).for_each(|at| self.patch.guard(Place { schema, at })),
         }
         for (at, json) in wrote {
             self.patch.set(Place { schema, at }, json, false);
+        }
+        for at in unset {
+            self.patch.unset(Place { schema, at });
         }
     }
 

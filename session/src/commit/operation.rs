@@ -167,4 +167,6 @@ pub(crate) struct Ran {
     pub(crate) read: Option<usize>,
     /// The fields that it changed, by index.
     pub(crate) wrote: Vec<(usize, Json)>,
+    /// The fields that are not stored and need not be, by index: what the request wrote to them before does not count.
+    pub(crate) unset: Vec<usize>,
 }

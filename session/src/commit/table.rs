@@ -814,7 +814,12 @@ fn what_a_closure_returns_is_not_told_across_a_renewal() {
             true
         }
         fn run(&self, _: Seen<'_>) -> Result<operation::Ran, Error> {
-            Ok(operation::Ran { schema: &SCHEMA, read: Some(CART.at), wrote: vec![(CART.at, json("[5]"))] })
+            Ok(operation::Ran {
+                schema: &SCHEMA,
+                read: Some(CART.at),
+                wrote: vec![(CART.at, json("[5]"))],
+                unset: Vec::new(),
+            })
         }
     }
     let arrival = live(None);

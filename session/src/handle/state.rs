@@ -234,13 +234,13 @@ impl<T: SessionState> Tracked<T> {
         update: impl Fn(&mut V) + 'static,
     ) {
         let update = Box::new(move |state: &mut T| update(access(state)));
-        self.run(Some(at), update, false, Location::caller());
+        self.run(Some(at), update, Purpose::Change, Location::caller());
     }
 
     /// Changes the state by a closure.
     #[track_caller]
     pub fn update(&mut self, update: impl Fn(&mut T) + 'static) {
-        self.run(None, Box::new(update), false, Location::caller());
+        self.run(None, Box::new(update), Purpose::Change, Location::caller());
     }
 
     /// Sets every field to what it is when nothing is stored; `keep` swaps the fields that stay.
@@ -252,7 +252,7 @@ impl<T: SessionState> Tracked<T> {
                 *state = empty;
             }
         };
-        self.run(None, Box::new(clear), false, Location::caller());
+        self.run(None, Box::new(clear), Purpose::Clear, Location::caller());
     }
 
     /// Changes the state by a closure, commits, and returns what the closure returned when it ran on the data that was stored.
@@ -267,7 +267,7 @@ impl<T: SessionState> Tracked<T> {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();
         let update = Box::new(move |state: &mut T| drop(slot.borrow_mut().replace(update(state))));
-        self.run(None, update, true, Location::caller());
+        self.run(None, update, Purpose::Tell, Location::caller());
         let saving = self.session().save();
         async move {
             saving.await?;
@@ -280,11 +280,15 @@ impl<T: SessionState> Tracked<T> {
         &mut self,
         read: Option<usize>,
         run: Box<dyn Fn(&mut T)>,
-        tells: bool,
+        purpose: Purpose,
         caller: &'static Location<'static>,
     ) {
-        let closure = Closure { read, run, tells, caller };
-        match closure.run_on(&mut self.current().value) {
+        let closure = Closure { read, run, purpose, caller };
+        let visit = self.visit.clone();
+        let state = &mut self.current().value;
+        let ran =
+            closure.run_on(state).and_then(|ran| visit.read(|seen| closure.with_hidden(state, seen, ran)));
+        match ran {
             Ok(ran) => {
                 let (affects, wrote) = (Affects::Section(T::schema()), ran.wrote.clone());
                 self.record(affects, wrote, |visit| visit.ran(Rc::new(closure), ran, caller));
@@ -323,12 +327,46 @@ struct Closure<T> {
     /// The index of the field that it is given; `None`: the whole state.
     read: Option<usize>,
     run: Box<dyn Fn(&mut T)>,
-    /// Whether its caller is told what it returned.
-    tells: bool,
+    purpose: Purpose,
     caller: &'static Location<'static>,
 }
 
+/// What a closure is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Change,
+    /// Its caller is told what it returned.
+    Tell,
+    /// It sets the fields to their defaults.
+    Clear,
+}
+
 impl<T: SessionState> Closure<T> {
+    /// What a closure that clears must do besides. A stored value that the state does not show would show elsewhere, or again. What only
+    /// this request has set need not be stored at all.
+    fn with_hidden(&self, state: &T, seen: Seen<'_>, mut ran: Ran) -> Result<Ran, Error> {
+        let schema = T::schema();
+        if self.purpose != Purpose::Clear {
+            return Ok(ran);
+        }
+        for at in 0..schema.fields().len() {
+            let place = Place { schema, at };
+            if schema.field(at).is_none_or(Field::is_principal) {
+                continue;
+            }
+            if !seen.is_stored(place) {
+                ran.wrote.retain(|(written, _)| *written != at);
+                ran.unset.push(at);
+            } else if !ran.wrote.iter().any(|(written, _)| *written == at) {
+                let json = encode(state, at, self.caller)?;
+                if !seen.is_stored_as(place, &json) {
+                    ran.wrote.push((at, json));
+                }
+            }
+        }
+        Ok(ran)
+    }
+
     /// Runs the closure in place and returns what it changed. Both texts that are compared come from this binary, so that a field
     /// which an older one wrote differently does not count as changed.
     fn run_on(&self, state: &mut T) -> Result<Ran, Error> {
@@ -359,7 +397,7 @@ impl<T: SessionState> Closure<T> {
         if wrote.iter().any(|(at, _)| schema.field(*at).is_some_and(Field::is_principal)) {
             return Err(self.failed(ErrorKind::PrincipalInUpdate));
         }
-        Ok(Ran { schema, read: self.read, wrote })
+        Ok(Ran { schema, read: self.read, wrote, unset: Vec::new() })
     }
 
     /// The error, after what the closure changes and where it was passed.
@@ -381,12 +419,13 @@ impl<T: SessionState> Replay for Closure<T> {
     }
 
     fn tells(&self) -> bool {
-        self.tells
+        self.purpose == Purpose::Tell
     }
 
     fn run(&self, seen: Seen<'_>) -> Result<Ran, Error> {
         let (mut state, _) = read::<T>(seen.reader(T::schema()))?;
-        self.run_on(&mut state)
+        let ran = self.run_on(&mut state)?;
+        self.with_hidden(&state, seen, ran)
     }
 }
 

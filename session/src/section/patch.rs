@@ -75,6 +75,15 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Whether a value is stored for `place`, in whichever form, and whether it shows or not.
+    pub(crate) fn is_stored(&self, place: Place) -> bool {
+        let holds = |record: &Record, key| record.cell(key).is_some_and(|cell| !cell.json.is_null());
+        self.view.record.is_some_and(|record| match place.group() {
+            None => holds(record, place.wire_key()),
+            Some(group) => group.keys().any(|key| holds(record, key)),
+        })
+    }
+
     /// Whether writing `json` to `place` would change nothing: the field is stored, in its newest form, and reads as `json`.
     ///
     /// An absent field never equals anything: a default that is set becomes a stored value. A value that expires never equals one that
@@ -142,6 +151,11 @@ impl Patch {
         cell.value = Some(json);
     }
 
+    /// Forgets what was written to a field, which must not be stored by anybody else either.
+    pub(crate) fn unset(&mut self, place: Place) {
+        *self.entry(place) = PatchCell { place, value: None, guarded: true, as_stored: true };
+    }
+
     /// Forgets the fields that a sign-in resets.
     pub(crate) fn reset(&mut self) {
         self.cells.retain(|cell| !cell.place.resets());
@@ -176,6 +190,11 @@ impl Patch {
             });
             (first && cell.value.is_some()).then_some(cell.place.schema)
         })
+    }
+
+    /// Whether a field that expires was written or relied on.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.cells.iter().any(|cell| cell.place.fades().in_time)
     }
 
     /// Whether a commit of this patch depends on cells that were read.

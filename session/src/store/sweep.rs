@@ -1,6 +1,7 @@
 //! Removing expired records from engines that do not do so by themselves.
 //!
-//! In: a store, and an interval. Out: a task that sweeps it. The task never gives up, and never hides that it cannot sweep.
+//! In: a store, and an interval. Out: a task that sweeps it. The task never gives up on a store that can be swept, and never hides that it
+//! cannot sweep.
 
 use std::{
     fmt,
@@ -14,7 +15,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinHandle, time};
 
-use super::error::StoreError;
+use super::error::{StoreError, StoreErrorKind};
 
 /// A store that keeps expired records until they are swept. They read as absent; sweeping only frees their room.
 ///
@@ -70,6 +71,8 @@ impl Sweeper {
     /// Starts a task that sweeps `store` in batches, about once per `every`; the first sweep comes after one interval. While sweeping fails, the
     /// pauses grow to five minutes.
     ///
+    /// A task for a store that keeps no expired records ends with its first sweep.
+    ///
     /// This needs a tokio runtime with time enabled, as actix-web's are. The task ends with the runtime.
     #[must_use]
     pub fn spawn(store: impl Sweep, every: Duration) -> Self {
@@ -118,6 +121,10 @@ where
             Ok(()) => {
                 tracing::info!(failures, "expired sessions are being removed again");
                 failures = 0;
+            }
+            Err(error) if error.kind() == StoreErrorKind::Unsupported => {
+                tracing::warn!(%error, "the store keeps no expired sessions that could be removed; the task ends");
+                return;
             }
             Err(error) => {
                 if failures == 0 {

@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc};
 use tokio::sync::watch;
 
 use crate::{
+    events::event::Observer,
     id::public::Selector,
     record::{
         change::{Change, NewRecord},
@@ -153,6 +154,14 @@ impl SessionStore for FaultyStore {
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
         self.make(Call::Delete, self.store.delete(selector, only_if)).await
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        self.make(Call::Read, self.store.health()).await
+    }
+
+    fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.store.observed_by(observer);
     }
 
     fn abilities(&self) -> Abilities<'_> {

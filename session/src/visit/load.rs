@@ -78,6 +78,7 @@ impl Visit {
         if is_first {
             if let Some(arrival) = arrival {
                 self.ledger.borrow_mut().arrive(arrival);
+                self.loaded_at.set(Some(tokio::time::Instant::now()));
             }
             *self.loading.borrow_mut() = Loading::Done(loaded.clone());
         }

@@ -5,7 +5,7 @@
 
 use std::{
     rc::Rc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{run_to_end::RunToEnd, visit::Visit};
@@ -21,6 +21,9 @@ use crate::{
     events::event::Event,
     id::{public::PublicId, session_id::SessionId},
 };
+
+/// For how long after a load a request takes what has not expired for what does not expire.
+const FRESH: Duration = Duration::from_secs(1);
 
 impl Visit {
     /// Whether a commit at the end of the request would do anything, or one is under way.
@@ -47,7 +50,7 @@ impl Visit {
     /// Stores what was recorded so far.
     async fn store(self: Rc<Self>) -> Result<Done, Error> {
         self.forget_acknowledged();
-        let must_reload = self.ledger.borrow().must_reload();
+        let must_reload = self.ledger.borrow().must_reload().or_else(|| self.may_have_expired());
         if let Some(id) = must_reload {
             self.ledger.borrow().check()?;
             // Everything is stored, and without an operation there is nothing that the record as it is now could matter for.
@@ -64,6 +67,14 @@ impl Visit {
             self.replay();
         }
         result
+    }
+
+    /// The session's id if a field that expires is part of this commit, and may have expired since the load. That is no edit of it, which
+    /// the store would notice.
+    fn may_have_expired(&self) -> Option<SessionId> {
+        let is_old = self.loaded_at.get().is_some_and(|at| at.elapsed() > FRESH);
+        let ledger = self.ledger.borrow();
+        if is_old && ledger.fold().patch.is_timed() { ledger.can_reload() } else { None }
     }
 
     fn has_operations(&self) -> bool {
@@ -145,6 +156,7 @@ impl Visit {
     async fn load_again(&self, id: SessionId) -> Result<(), Error> {
         let found = self.records.load(Instant::now(), &id.selector).await?;
         self.ledger.borrow_mut().reloaded(found);
+        self.loaded_at.set(Some(tokio::time::Instant::now()));
         self.replay();
         Ok(())
     }

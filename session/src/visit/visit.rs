@@ -11,6 +11,7 @@ use std::{
 };
 
 use futures_util::future::FutureExt;
+use tokio::time::Instant;
 
 use super::{
     carried::Carried,
@@ -44,6 +45,8 @@ pub(crate) struct Visit {
     pub(super) records: Records,
     stamps: Stamps,
     pub(super) loading: RefCell<Loading>,
+    /// When the session was loaded last.
+    pub(super) loaded_at: Cell<Option<Instant>>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
     last: RefCell<Option<WeakBegun<Done>>>,
     /// Nobody sees the response, so flash fields are read and not cleared.
@@ -60,6 +63,7 @@ impl Visit {
             shared,
             stamps: Stamps::default(),
             loading: RefCell::default(),
+            loaded_at: Cell::new(None),
             last: RefCell::new(None),
             keeps_flashes: Cell::new(false),
             replaying: Cell::new(false),

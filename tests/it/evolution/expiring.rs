@@ -174,6 +174,22 @@ async fn a_closure_that_runs_again_does_not_see_what_has_expired_meanwhile() {
     assert_eq!(taken.await.unwrap(), None);
 }
 
+/// A request may last for hours, as one that serves a web socket does.
+#[actix_web::test]
+async fn a_code_that_expired_long_after_the_load_is_not_taken() {
+    let (world, clock) = world();
+    world.visit::<v1::Shop, _>(async |shop| shop.set_code(7)).await.unwrap();
+    let taken = world.visit::<v1::Shop, _>(async move |shop| {
+        tokio::time::pause();
+        clock.advance(5 * MINUTE);
+        tokio::time::advance(5 * MINUTE).await;
+        let taken = shop.try_update(|shop| shop.code.take()).await;
+        tokio::time::resume();
+        taken.unwrap()
+    });
+    assert_eq!(taken.await.unwrap(), None);
+}
+
 #[actix_web::test]
 async fn what_a_binary_without_the_option_wrote_counts_as_expired() {
     let (world, clock) = world();
@@ -184,6 +200,14 @@ async fn what_a_binary_without_the_option_wrote_counts_as_expired() {
     assert_eq!(old().await, Some(8));
     clock.advance(5 * MINUTE);
     assert_eq!(old().await, None, "it ends for both");
+}
+
+#[actix_web::test]
+async fn clearing_removes_what_does_not_show_too() {
+    let (world, _clock) = world();
+    world.visit::<timeless::Shop, _>(async |shop| shop.set_code(7)).await.unwrap();
+    world.visit::<v1::Shop, _>(async |shop| shop.clear()).await.unwrap();
+    assert_eq!(world.visit::<timeless::Shop, _>(async |shop| shop.code()).await, Ok(None));
 }
 
 #[actix_web::test]

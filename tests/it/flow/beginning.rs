@@ -51,6 +51,7 @@ async fn clearing_a_state_keeps_the_session_and_the_user() {
         (Jar::Kept, 1),
         "it begins none"
     );
+    assert_eq!((world.browser().go("v3,clear").await.jar(), world.store.len()), (Jar::Kept, 1));
     // What another request wrote meanwhile is cleared too.
     browser.go("v3").await;
     browser.overlap("clear,gate", "v9,c5").await;

@@ -11,7 +11,8 @@ use actix_typed_session::{
     id::Selector,
     record::Principal,
     store::{
-        Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Sweep, Sweeper, Updated,
+        AnyStore, Created, Loaded, MemoryStore, SessionStore, StoreError, StoreErrorKind, Sweep, Sweeper,
+        Updated,
     },
 };
 use tokio::time::{Instant, sleep};
@@ -156,4 +157,14 @@ async fn it_ends_when_it_is_stopped_or_dropped_or_its_store_panics() {
     sleep(EVERY * 2).await;
     assert!(format!("{sweeper:?}").contains("ended: true"));
     sweeper.stop().await;
+}
+
+/// A store that is chosen at run time can always be given to a sweeper.
+#[tokio::test(start_paused = true)]
+async fn a_sweeper_of_a_store_that_cannot_sweep_ends() {
+    let store = Scripted::new(&[]);
+    let sweeper = Sweeper::spawn(AnyStore::new(store.clone()), EVERY);
+    sleep(2 * EVERY).await;
+    assert!(format!("{sweeper:?}").contains("ended: true"), "{sweeper:?}");
+    assert!(store.asked.lock().unwrap().is_empty());
 }

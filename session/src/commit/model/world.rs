@@ -94,7 +94,7 @@ impl Replay for Op {
             let copies = is("a", "a0") && !is("b", "copied");
             (None, if copies { vec![(place("b").at, json("b", "copied"))] } else { vec![] })
         };
-        Ok(Ran { schema: &SCHEMA, read, wrote })
+        Ok(Ran { schema: &SCHEMA, read, wrote, unset: Vec::new() })
     }
 }
 
