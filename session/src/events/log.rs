@@ -16,6 +16,7 @@ pub(super) struct Log {
     renewed: Sparse,
     purged: Sparse,
     revoked: Sparse,
+    revoked_all: Sparse,
     expired: Sparse,
     swept: Sparse,
     superseded: Sparse,
@@ -64,7 +65,7 @@ impl Log {
                 line!(INFO, event, self.revoked, public_id = %id, "a user ended another session");
             }
             Event::RevokedAll { count } => {
-                line!(INFO, event, self.revoked, count, "a user ended their sessions");
+                line!(INFO, event, self.revoked_all, count, "a user ended their sessions");
             }
             Event::Expired { id } => {
                 line!(DEBUG, event, self.expired, public_id = %id, "a session has expired or was ended");

@@ -82,7 +82,8 @@ impl Session {
     }
 
     /// Records that the visitor is active now. Every request does so by itself when a tenth of the idle timeout has passed since the last
-    /// time; call it in a stream or a web socket, which is one request for hours, and then [`save`](Self::save).
+    /// time; call it in a stream or a web socket, which is one request for hours, and then [`save`](Self::save). As any change that a
+    /// request makes, it is refused if another request has changed who is signed in since.
     ///
     /// ```
     /// use actix_typed_session::{Error, Session};

@@ -325,7 +325,11 @@ impl SessionMiddlewareBuilder {
     }
 
     /// Names the states that handlers use, so that two that clash fail at start-up. A state that is not named here is checked by the
-    /// first request that uses it. Where several middlewares wrap a route, a state belongs to the one that names it.
+    /// first request that uses it.
+    ///
+    /// Where several middlewares wrap a route, a state belongs to the one that names it. Where only one does, every state is in its session,
+    /// whichever names it. So a route that takes the administration's state belongs within the administration's middleware: outside of it,
+    /// the site's session would hold that state.
     pub fn schemas(mut self, schemas: Schemas) -> Self {
         self.schemas = schemas;
         self

@@ -92,7 +92,8 @@ impl ResponseError for NotSignedIn {
 /// because guards cannot wait for a session. Without it nobody counts as signed in, and the log tells so.
 ///
 /// It does not know which of several sessions is meant. Where several middlewares wrap the guard, nobody counts as signed in, and the
-/// log tells so; use [`signed_in_to`].
+/// log tells so; use [`signed_in_to`]. The same goes for a guard on a scope that a middleware of its own wraps: guards of a scope run
+/// before what the scope is wrapped by, so this one would ask the session around it.
 ///
 /// ```
 /// use actix_typed_session::signed_in;

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
 use super::*;
-use crate::record::change::{CellWrite, NewRecord};
+use crate::{
+    fuzz::fuzz,
+    record::change::{CellWrite, NewRecord},
+};
 
 fn record(cells: &[(&str, &str)]) -> Record {
     let limits = Limits { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
@@ -67,4 +70,17 @@ fn what_grows_too_much_is_an_error() {
     let bomb = compress_to_vec(&vec![0; UNPACKED_MAX + 1], LEVEL);
     let bytes = [&[LAYOUT, DEFLATED], &*bomb].concat();
     assert_eq!(unpack(&bytes, VerifierHash::from_bytes([7; 32])), Err(Unreadable::Garbage));
+}
+
+/// Whatever is read as a record is one, which is written and read again as it is. Cookies are authentic before they are read, so this is
+/// about other releases and not about strangers.
+#[test]
+fn fuzz_packed_records() {
+    let words: [&[u8]; 6] =
+        [b"\x01\x00", b"\x01\x01", b"\x80\x80\x80\x80\x80", b"\xff\xff\xff\xff\x7f", b"shop.cart", b"null"];
+    fuzz("packed-record", &words, |input| {
+        let verifier = VerifierHash::from_bytes([7; 32]);
+        let Ok(record) = unpack(input, verifier) else { return };
+        assert_eq!(unpack(&pack(&record), verifier), Ok(record));
+    });
 }
