@@ -514,7 +514,7 @@ impl Loaded {
     /// # let _ = cart_of;
     /// ```
     ///
-    /// A store has no keys, so a [`secret`](macro@SessionState) field of a record that was loaded from it directly is still sealed, and its
+    /// A store has no keys, so a [`secret`](macro@crate::SessionState) field of a record that was loaded from it directly is still sealed, and its
     /// section cannot be read this way. Handlers read it.
     ///
     /// # Errors
