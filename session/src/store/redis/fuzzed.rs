@@ -4,20 +4,9 @@
 
 use super::{
     layout, reply,
-    resp::{Malformed, Replies, Reply},
+    resp::{Reply, tests::read},
 };
 use crate::{fuzz::fuzz, record::apply::Record};
-
-fn read<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Result<Vec<Reply>, Malformed> {
-    let (mut replies, mut all) = (Replies::default(), Vec::new());
-    for piece in pieces {
-        replies.room().extend_from_slice(piece);
-        while let Some(reply) = replies.next()? {
-            all.push(reply);
-        }
-    }
-    Ok(all)
-}
 
 /// Wherever the network cuts a reply, it is the same; and what it says is a record, or an error.
 #[test]

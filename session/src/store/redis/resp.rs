@@ -8,7 +8,7 @@ use std::{borrow::Cow, ops::Range};
 use bytes::{Bytes, BytesMut};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How deep arrays may be nested. CLUSTER SLOTS has four levels.
 const DEPTH: usize = 8;

@@ -29,7 +29,9 @@ fn elements_of(reply: &Reply) -> usize {
 }
 
 /// All replies in `pieces`, which arrive one after the other.
-fn read<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Result<Vec<Reply>, Malformed> {
+pub(in crate::store::redis) fn read<'p>(
+    pieces: impl IntoIterator<Item = &'p [u8]>,
+) -> Result<Vec<Reply>, Malformed> {
     let (mut replies, mut all) = (Replies::default(), Vec::new());
     for piece in pieces {
         replies.room().extend_from_slice(piece);
