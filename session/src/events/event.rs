@@ -206,8 +206,7 @@ impl fmt::Display for StoreCall {
 /// Is told of every [`Event`]; set it with [`SessionMiddlewareBuilder::observer`](crate::SessionMiddlewareBuilder::observer).
 ///
 /// It is called on the worker that serves the request, before the response is sent, so it must not wait: count, or hand the event to a
-/// channel. A panic is caught and logged. The session cannot be reached from it, and is what the event says even if the request is
-/// answered with an error afterwards.
+/// channel. A panic is caught and logged. What an event says has happened, even if the request is answered with an error afterwards.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
