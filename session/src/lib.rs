@@ -123,7 +123,6 @@ mod fuzz;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail
-#[path = "../../session-derive/src/order.rs"]
 mod order;
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -168,21 +167,24 @@ pub use self::{
     visit::sealed_cookie::{Logout, LogoutNotChosen, Revocations, SealedCookie},
 };
 
-/// The code blocks of the README are doctests.
+/// The code blocks of pages that are not in the API documentation are doctests too.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
-/// The code blocks of the guide are doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/changing-a-schema.md")]
-struct Guide;
-
-/// The code blocks of the page on events are doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/events.md")]
-struct Page;
-/// The code blocks of the page about administration are doctests.
-#[cfg(all(doctest, feature = "admin"))]
-#[doc = include_str!("../../docs/administration.md")]
-struct Administration;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/changing-a-schema.md")]
+    mod changing_a_schema {}
+    #[doc = include_str!("../docs/events.md")]
+    mod events {}
+    #[cfg(feature = "admin")]
+    #[doc = include_str!("../docs/administration.md")]
+    mod administration {}
+    #[doc = include_str!("../derive-docs/session_state.md")]
+    mod session_state {}
+    #[doc = include_str!("../derive-docs/on_the_struct.md")]
+    mod on_the_struct {}
+    #[doc = include_str!("../derive-docs/on_a_field.md")]
+    mod on_a_field {}
+    #[doc = include_str!("../derive-docs/session_value.md")]
+    mod session_value {}
+}
