@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
-pub(super) const IDLE: Duration = Duration::from_mins(30);
+pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
-const ABSOLUTE: Duration = Duration::from_hours(12);
+const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
 
 /// A session is read on every request of its visitor; larger data belongs in a database.
 const MAX_RECORD_BYTES: usize = 64 * 1024;

@@ -34,7 +34,7 @@ fn idle_for(idle: Duration) -> NewRecord {
 
 pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let mut full = new_record(&[("shop.user", "7"), ("shop.cart", "[{\"sku\":11}]"), ("auth.mfa", "null")]);
-    full.cells.push(CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "123456") });
+    full.cells.push(CellWrite { ttl: Some(Duration::from_secs(60)), ..set("shop.code", "123456") });
     full.principal = Some(Principal::new("shop.user", &Json::from_store("7")));
     full.authenticated = true;
     full.persistent = true;

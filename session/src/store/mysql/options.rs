@@ -52,7 +52,7 @@ impl MySqlOptions {
             table: "typed_session".to_owned(),
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
-            sweep_every: Some(Duration::from_mins(1)),
+            sweep_every: Some(Duration::from_secs(60)),
         })
     }
 
