@@ -127,11 +127,7 @@ impl Attached {
 impl Attached {
     /// Attaches a session to a request that no middleware has seen.
     pub(crate) fn put(request: &HttpRequest, visit: Rc<Visit>, site: &Site) {
-        request.extensions_mut().insert(Self {
-            visit,
-            site: Rc::new(site.clone()),
-            outer: None,
-        });
+        request.extensions_mut().insert(Self { visit, site: Rc::new(site.clone()), outer: None });
     }
 }
 
