@@ -360,9 +360,10 @@ impl SessionMiddlewareBuilder {
         self
     }
 
-    /// Makes ids from chosen bytes, for tests of what happens when they repeat.
+    /// Makes ids from chosen bytes, for tests of what happens when they repeat, or when the operating system has none: then `fill`
+    /// answers `false`.
     #[cfg(feature = "testing")]
-    pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
+    pub fn chosen_randomness(mut self, fill: fn(&mut [u8]) -> bool) -> Self {
         self.random = Randomness::Chosen(fill);
         self
     }
