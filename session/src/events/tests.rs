@@ -112,6 +112,7 @@ fn the_page_lists_every_event_with_its_level() {
     assert_eq!(rows, is);
 }
 
+/// OWASP ASVS 5.0 16.3.3.
 #[test]
 fn a_flood_of_an_event_writes_few_lines_and_every_sign_in_has_one() {
     for event in all() {

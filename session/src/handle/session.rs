@@ -144,6 +144,23 @@ impl Session {
 
     /// Lets this request not count as activity: it does not prolong the session, whatever the idle timeout says. Call it for what a page
     /// does by itself, such as polling. A sign-in, a renewal and a new lifetime prolong the session all the same.
+    ///
+    /// ```
+    /// use actix_typed_session::{SessionState, TypedSession};
+    ///
+    /// # #[derive(SessionState)]
+    /// # #[session(version = 1)]
+    /// # struct Mail {
+    /// #     #[session(default)]
+    /// #     unread: u32,
+    /// # }
+    /// /// A script of the page asks this every few seconds, whether anybody sits before it or not.
+    /// async fn unread(mail: TypedSession<Mail>) -> String {
+    ///     mail.session().do_not_touch();
+    ///     mail.unread().to_string()
+    /// }
+    /// # let _ = unread;
+    /// ```
     pub fn do_not_touch(&self) {
         self.0.do_not_touch();
     }

@@ -104,6 +104,7 @@ pub(super) fn create_without_time_to_live_leaves_nothing<H: Harness>(b: &Bench<'
     Ok(Held::Held)
 }
 
+/// express-session #632; scs; tower-sessions-stores; CVE-2015-3982.
 pub(super) fn update_on_a_missing_record_creates_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let selector = b.selector(1);
     let touch = Change { touch: true, ..Change::default() };
