@@ -59,7 +59,7 @@ async fn fill(store: &AnyStore) -> Vec<TestSession<Shop>> {
 }
 
 fn memory() -> AnyStore {
-    AnyStore::new(MemoryStore::bounded(1000))
+    AnyStore::new(MemoryStore::unbounded())
 }
 
 fn of(user: &str) -> Principal {
@@ -160,7 +160,7 @@ async fn a_tally_counts_sessions_users_and_versions() {
 #[actix_web::test]
 async fn a_store_of_any_type_is_swept() {
     let clock = ManualClock::at(Timestamp::from_millis(0));
-    let memory = MemoryStore::bounded(10).with_clock(clock.clone());
+    let memory = MemoryStore::unbounded().with_clock(clock.clone());
     let store = AnyStore::new(memory.clone());
     fill(&store).await;
     clock.advance(std::time::Duration::from_hours(24));
@@ -341,7 +341,7 @@ async fn nothing_is_kept_and_nothing_is_loaded_from_elsewhere() {
 
 #[actix_web::test]
 async fn a_store_that_fails_is_a_page() {
-    let faulty = FaultyStore::over(MemoryStore::bounded(10));
+    let faulty = FaultyStore::over(MemoryStore::unbounded());
     let store = AnyStore::new(faulty.clone());
     faulty.set(Condition::Down);
     for path in ["", "user?of=shop.user%3D7", "session?id=AAECAwQFBgcICQoLDA0ODw", "schemas", "health"] {

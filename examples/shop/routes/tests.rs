@@ -36,7 +36,7 @@ fn shop(
 }
 
 fn in_memory() -> Result<SessionMiddleware, Box<dyn std::error::Error>> {
-    Ok(SessionMiddleware::new(MemoryStore::bounded(100), Key::generate()?))
+    Ok(SessionMiddleware::new(MemoryStore::unbounded(), Key::generate()?))
 }
 
 #[actix_web::test]
@@ -82,7 +82,7 @@ async fn the_theme_is_switched() -> Outcome {
 #[actix_web::test]
 async fn a_cart_is_kept_for_half_an_hour() -> Outcome {
     let clock = ManualClock::at(Timestamp::from_millis(0));
-    let store = MemoryStore::bounded(100).with_clock(clock.clone());
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
     let sessions = SessionMiddleware::new(store, Key::generate()?);
     let ada = TestSession::<Shop>::with(&sessions, |shop| {
         shop.set_cart(vec![Line { sku: 11, quantity: 5 }]);
@@ -98,7 +98,7 @@ async fn a_cart_is_kept_for_half_an_hour() -> Outcome {
 
 #[actix_web::test]
 async fn an_outage_of_the_store_does_not_empty_the_cart() -> Outcome {
-    let store = FaultyStore::over(MemoryStore::bounded(100));
+    let store = FaultyStore::over(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
     let shop = test::init_service(shop(sessions.clone())).await;
     let ada = TestSession::<Shop>::with(&sessions, |shop| {
@@ -146,7 +146,7 @@ async fn forms_of_other_sites_are_refused() -> Outcome {
 
 #[actix_web::test]
 async fn only_staff_see_the_pages_for_support() -> Outcome {
-    let store = AnyStore::new(MemoryStore::bounded(100));
+    let store = AnyStore::new(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
     let app = test::init_service(shop(sessions.clone()).service(support(store))).await;
     for (name, status) in [(None, 401), (Some("Ada"), 403), (Some(STAFF), 200)] {

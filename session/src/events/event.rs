@@ -216,7 +216,7 @@ impl fmt::Display for StoreCall {
 /// static BEGUN: AtomicU64 = AtomicU64::new(0);
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+/// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
 ///     .observer(|event: &Event<'_>| match event {
 ///         Event::Created { .. } => drop(BEGUN.fetch_add(1, Ordering::Relaxed)),
 ///         Event::SignedOut { id } => println!("session {id} was signed out"),
