@@ -327,14 +327,14 @@ mod tests {
         let harness = Folder::new();
         harness.block_on(async {
             let store = harness.store().await;
-            let limits = |idle| actix_typed_session::record::Limits::new(idle, Duration::from_hours(1));
+            let limits = |idle| actix_typed_session::record::Limits::new(idle, Duration::from_secs(3600));
             let new = |idle| {
                 let verifier = actix_typed_session::id::VerifierHash::from_bytes([7; 32]);
                 NewRecord::new(verifier, limits(idle))
             };
             let (ends, stays) = (Selector::from_bytes([1; 16]), Selector::from_bytes([2; 16]));
             store.create(&ends, &new(Duration::from_secs(1))).await.unwrap();
-            store.create(&stays, &new(Duration::from_mins(1))).await.unwrap();
+            store.create(&stays, &new(Duration::from_secs(60))).await.unwrap();
             harness.pass(&store, Duration::from_secs(1)).await;
             assert_eq!(store.sweep().await.unwrap(), 1);
             assert!(harness.raw(&store, &ends).await.is_none());

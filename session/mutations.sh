@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r "$root"/{Cargo.toml,Cargo.lock,README.md,docs,session,session-derive,session-value,tests,ui-tests,examples,benches} "$copy" 2>/dev/null || true
+cp -r "$root"/{Cargo.toml,Cargo.lock,README.md,docs,session,session-admin,session-derive,session-value,tests,ui-tests,examples,benches} "$copy" 2>/dev/null || true
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target/mutations}"
 missed=0
 only=${1:-commit model evolution}
@@ -100,14 +100,14 @@ mutate commit "an overtaken request sees what came after" commit/build.rs \
   "if by == By::Overtaken {" \
   "if false {"
 mutate commit "any user joins a sign-in" commit/machine.rs \
-  "(same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)" \
-  "is_just_renewed(current).then_some(id)"
+  "let is_recent = same_user && is_just_renewed(current);" \
+  "let is_recent = is_just_renewed(current);"
 mutate commit "a sign-in of long ago is joined" commit/machine.rs \
   "same_user && is_just_renewed(current)" \
   "same_user"
 mutate commit "two sign-ins at once are two sessions" commit/machine.rs \
-  "(same_user && is_just_renewed(current) && !has_other_verifier(&id, current)).then_some(id)" \
-  "None"
+  "is_recent.then(|| ids.find(|id| !has_other_verifier(id, current)))?" \
+  "is_recent.then(|| ids.find(|_| false))?"
 mutate commit "the same user renews each time" commit/build.rs \
   "signed_in.from_nobody || !on.record.meta().authenticated.is_some_and(recently)" \
   "true"
@@ -211,8 +211,8 @@ mutate evolution "a panic of up escapes" schema/values.rs \
 
 # Evolution, writing.
 mutate evolution "the older side is not written" schema/group.rs \
-  "(cell.value, cell.written) = (Ok(Some(json)), true);" \
-  "(cell.value, cell.written) = (Ok(Some(json)), false);"
+  "(cell.value, cell.written, cell.ends) = (Ok(Some(json)), true, ends);" \
+  "(cell.value, cell.written, cell.ends) = (Ok(Some(json)), false, ends);"
 mutate evolution "what no binary reads is not deleted" schema/group.rs \
   "delete.push(cell.key);" \
   ""
@@ -315,9 +315,12 @@ mutate evolution "a principal of another version of the schema is shown" handle/
 mutate evolution "a field that expires is stored without a time" section/delta.rs \
   "delta.write(key, json.clone(), cell.place.ttl());" \
   "delta.write(key, json.clone(), None);"
-mutate evolution "an older form of a field outlives it" section/delta.rs \
-  "delta.take(written, schema.ttl_of(group));" \
-  "delta.take(written, None);"
+mutate evolution "a field that expires has no end" section/delta.rs \
+  "delta.take(view, written, schema.ttl_of(group));" \
+  "delta.take(view, written, None);"
+mutate evolution "an older form of a field outlives it" schema/group.rs \
+  "(cell.value, cell.written, cell.ends) = (Ok(Some(json)), true, ends);" \
+  "(cell.value, cell.written) = (Ok(Some(json)), true);"
 mutate evolution "a value without a time never expires" section/view.rs \
   "!reset && !timeless && !cell.is_expired(self.now)" \
   "!reset && !cell.is_expired(self.now)"

@@ -32,15 +32,16 @@ mod value;
 use proc_macro::TokenStream;
 use syn::DeriveInput;
 
-#[doc = include_str!("../docs/session_state.md")]
-#[doc = include_str!("../docs/on_the_struct.md")]
-#[doc = include_str!("../docs/on_a_field.md")]
+// The examples are doctests of `actix-typed-session`, which this crate does not know.
+#[cfg_attr(not(doctest), doc = include_str!("../docs/session_state.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/on_the_struct.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/on_a_field.md"))]
 #[proc_macro_derive(SessionState, attributes(session))]
 pub fn session_state(input: TokenStream) -> TokenStream {
     derive(&syn::parse_macro_input!(input as DeriveInput), lock::source::Around::look).into()
 }
 
-#[doc = include_str!("../docs/session_value.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/session_value.md"))]
 #[proc_macro_derive(SessionValue, attributes(session))]
 pub fn session_value(input: TokenStream) -> TokenStream {
     value::derive(&syn::parse_macro_input!(input as DeriveInput)).into()

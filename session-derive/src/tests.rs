@@ -67,6 +67,26 @@ fn reserved_names_are_the_own_methods_of_the_handle() {
     assert_eq!(own, reserved);
 }
 
+/// The page of the derive begins with a table of the options.
+#[test]
+fn the_documentation_lists_every_option() {
+    let page = include_str!("../docs/session_state.md");
+    let (_, on_the_struct) = page.split_once("on the struct | |").unwrap();
+    let (on_the_struct, on_a_field) = on_the_struct.split_once("on a field | |").unwrap();
+    for option in options::OPTIONS {
+        let table = match option.place {
+            options::Place::Struct => on_the_struct,
+            options::Place::Field => on_a_field.split("\n\n").next().unwrap(),
+            // These stand within an option.
+            options::Place::Changed | options::Place::Removed | options::Place::Step => page,
+        };
+        let is_listed = [" ", "(", ")", "`", ","].iter().any(|end| {
+            ["`", "(", ", "].iter().any(|start| table.contains(&format!("{start}{}{end}", option.word)))
+        });
+        assert!(is_listed, "{:?} {}", option.place, option.word);
+    }
+}
+
 /// `attr` reads every option in the table.
 #[test]
 fn every_word_of_the_table_is_read() {

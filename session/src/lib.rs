@@ -2,7 +2,8 @@
 //!
 //! ```
 //! use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
-//! use actix_web::{App, http::header, test, web};
+//! use actix_web::{App, web};
+//! # use actix_web::{http::header, test};
 //!
 //! #[derive(SessionState)]
 //! #[session(name = "shop", version = 1)]
@@ -38,15 +39,17 @@
 //!     .route("/add/{sku}", web::post().to(add))
 //!     .route("/sign-in", web::post().to(sign_in))
 //!     .route("/sign-out", web::post().to(sign_out));
-//!
-//! let app = test::init_service(app).await;
-//! let first = test::call_service(&app, test::TestRequest::post().uri("/add/11").to_request()).await;
-//! let cookie = first.headers().get(header::SET_COOKIE).cloned().ok_or("no session began")?;
-//! let again = test::TestRequest::post().uri("/add/12").insert_header((header::COOKIE, cookie));
-//! assert_eq!(test::call_and_read_body(&app, again.to_request()).await, "[11, 12]");
+//! #
+//! # let app = test::init_service(app).await;
+//! # let first = test::call_service(&app, test::TestRequest::post().uri("/add/11").to_request()).await;
+//! # let cookie = first.headers().get(header::SET_COOKIE).cloned().ok_or("no session began")?;
+//! # let again = test::TestRequest::post().uri("/add/12").insert_header((header::COOKIE, cookie));
+//! # assert_eq!(test::call_and_read_body(&app, again.to_request()).await, "[11, 12]");
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The [`guide`] shows how to do one thing at a time, from a first handler to production.
 //!
 //! # Where things are
 //!
@@ -90,14 +93,19 @@
 //! # Features
 //!
 //! * `sqlite`: `SqliteStore`, one file for all processes of one machine. It compiles SQLite, which needs a C compiler.
-//! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
+//! * `postgres`: `PostgresStore`, for a fleet of machines.
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
-//! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey.
+//! * `tls-rustls-ring`, `tls-rustls-aws-lc-rs`: TLS to these servers, by `rustls` with one of two providers, which need a C compiler. With
+//!   neither, a store opens only if its URL says that the connection need not be encrypted. With both, `ring` is used. With the second one
+//!   alone, databases are verified against the certificates of Mozilla and those that the URL names; otherwise against those of the system.
 //! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
 //! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
 //! * `testing`: for `[dev-dependencies]`: requests that carry a session, handlers without middleware, a clock that tests move, a store that
 //!   fails when it is told to, and the conformance suite for stores.
+//!
+//! The crate needs Rust 1.89, and 1.94 with `sqlite`, `postgres` or `mysql`, because sqlx does.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod message;
@@ -115,6 +123,9 @@ mod handle;
 mod http;
 mod tools;
 pub mod admin;
+// Pages are read by rustdoc alone.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
@@ -123,7 +134,6 @@ mod fuzz;
 // Both crates are kept in order by the same test.
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)] // in a test this is how to fail
-#[path = "../../session-derive/src/order.rs"]
 mod order;
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -131,7 +141,9 @@ pub mod __private;
 
 #[doc(inline)]
 pub use self::record::change;
+#[doc(inline)]
 pub use actix_typed_session_derive::{SessionState, SessionValue};
+#[doc(inline)]
 pub use actix_typed_session_value::SessionShape;
 
 pub use self::{
@@ -168,21 +180,17 @@ pub use self::{
     visit::sealed_cookie::{Logout, LogoutNotChosen, Revocations, SealedCookie},
 };
 
-/// The code blocks of the README are doctests.
+/// The code blocks of pages that are not in the API documentation are doctests too.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
-/// The code blocks of the guide are doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/changing-a-schema.md")]
-struct Guide;
-
-/// The code blocks of the page on events are doctests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/events.md")]
-struct Page;
-/// The code blocks of the page about administration are doctests.
-#[cfg(all(doctest, feature = "admin"))]
-#[doc = include_str!("../../docs/administration.md")]
-struct Administration;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../derive-docs/session_state.md")]
+    mod session_state {}
+    #[doc = include_str!("../derive-docs/on_the_struct.md")]
+    mod on_the_struct {}
+    #[doc = include_str!("../derive-docs/on_a_field.md")]
+    mod on_a_field {}
+    #[doc = include_str!("../derive-docs/session_value.md")]
+    mod session_value {}
+}

@@ -8,6 +8,7 @@ mod evolution;
 mod flow;
 mod http;
 mod kit;
+mod pages;
 mod servers;
 mod store;
 mod testing;

@@ -50,6 +50,9 @@ What stands in the way of those that are not kept:
 * A write on Redis: a script compares what the change relies on before it writes, and that takes the server's only thread longer than a
   `SET` of the whole session. It is the reason why no addition is lost above. The changed field has 90 bytes of text, which are sent to a
   replica and logged with their key, the revision and the time.
+* A request over HTTP that changes a field waits for Redis twice, as one of actix-session does. The server's core works 40 µs for it, on
+  either side; that of Redis 20 µs, and 12 for actix-session. With 16 connections and one worker, the two cores wait for each other in
+  turn.
 * PostgreSQL logs the whole row of a changed session, because its cells are one value.
 ";
 

@@ -99,7 +99,7 @@ impl Postgres {
 
     /// The URL of a database through `port`, which may be a proxy's.
     pub(crate) fn url(port: u16, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{port}/{database}")
+        format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
     /// A connection that belongs to no store. A server that is just starting refuses it, so it is tried for a while.

@@ -94,9 +94,9 @@ async fn a_cart_is_kept_for_half_an_hour() -> Outcome {
     })
     .await?;
 
-    clock.advance(Duration::from_mins(29));
+    clock.advance(Duration::from_secs(29 * 60));
     assert_eq!(ada.state().await?.count(), 5);
-    clock.advance(Duration::from_mins(2));
+    clock.advance(Duration::from_secs(2 * 60));
     assert_eq!(ada.state().await?.count(), 0);
     Ok(())
 }

@@ -213,6 +213,7 @@ impl ::core::ops::Deref for ShopHandle {
         )
     }
 }
+#[doc(hidden)]
 #[automatically_derived]
 impl ::core::convert::From<::actix_typed_session::__private::Tracked<Shop>>
 for ShopHandle {

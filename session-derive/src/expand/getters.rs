@@ -13,9 +13,9 @@ use crate::model::field::{Default, Field};
 use crate::model::spelling::Spelling;
 
 /// ```text
-/// /// The field's docs.
-/// ///
 /// /// Returns `cart`, which has its default until it is set.
+/// ///
+/// /// The field's docs.
 /// #[must_use]
 /// pub fn cart(&self) -> &[Line] {
 ///     &self.cart

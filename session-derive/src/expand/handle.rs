@@ -44,6 +44,8 @@ pub(super) fn handle(schema: &Schema<'_>) -> TokenStream {
             }
         }
 
+        // How extractors make it, which concerns nobody who reads its page.
+        #[doc(hidden)]
         #[automatically_derived]
         impl ::core::convert::From<#krate::__private::Tracked<#ident>> for #handle {
             fn from(#from: #krate::__private::Tracked<#ident>) -> Self {

@@ -46,12 +46,12 @@ pub(super) fn place(field: &Field<'_>) -> Span {
     Span::call_site().located_at(field.ident.span())
 }
 
-/// The docs of the field without their examples, followed by `line`, which says what the method does.
+/// `line`, which says what the method does, followed by the docs of the field without their examples.
 pub(super) fn docs(field: &Field<'_>, line: &str) -> TokenStream {
     let own = prose(&field.docs);
     let gap = (!own.is_empty()).then(|| quote!(#[doc = ""]));
     let line = format!(" {line}");
-    quote!(#(#[doc = #own])* #gap #[doc = #line])
+    quote!(#[doc = #line] #gap #(#[doc = #own])*)
 }
 
 /// The lines of a doc comment without its code blocks, which are tests: they run at the field, and once is enough.

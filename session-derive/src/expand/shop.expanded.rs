@@ -101,9 +101,9 @@ impl ::actix_typed_session::HasPrincipal for Shop {
 #[allow(dead_code)]
 #[allow(deprecated, non_snake_case)]
 impl Shop {
-    /// Who is signed in.
-    ///
     /// Returns `user`, which is `None` until it is set.
+    ///
+    /// Who is signed in.
     #[must_use]
     fn user(&self) -> Option<u64> {
         self.user
@@ -141,6 +141,7 @@ impl ::core::ops::Deref for ShopHandle {
         )
     }
 }
+#[doc(hidden)]
 #[automatically_derived]
 impl ::core::convert::From<::actix_typed_session::__private::Tracked<Shop>>
 for ShopHandle {
@@ -170,9 +171,9 @@ impl ::actix_typed_session::__private::actix_web::FromRequest for ShopHandle {
 #[allow(deprecated, non_snake_case)]
 #[allow(clippy::future_not_send)]
 impl ShopHandle {
-    /// Who is signed in.
-    ///
     /// Returns `user`, which is `None` until it is set.
+    ///
+    /// Who is signed in.
     #[must_use]
     fn user(&self) -> Option<u64> {
         ::actix_typed_session::__private::Tracked::get(
@@ -180,9 +181,9 @@ impl ShopHandle {
             )
             .user
     }
-    /// Who is signed in.
-    ///
     /// Sets `user`, which signs a user in. The session id is renewed automatically.
+    ///
+    /// Who is signed in.
     #[track_caller]
     fn set_user(&mut self, value: impl ::actix_typed_session::IntoField<Option<u64>>) {
         ::actix_typed_session::__private::Tracked::set_principal(
@@ -192,9 +193,9 @@ impl ShopHandle {
             |__state| &mut __state.user,
         );
     }
-    /// Who is signed in.
-    ///
     /// Signs the user out: sets `user` to `None` and ends the session.
+    ///
+    /// Who is signed in.
     #[track_caller]
     fn clear_user(&mut self) {
         ::actix_typed_session::__private::Tracked::set_principal(

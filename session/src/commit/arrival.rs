@@ -206,7 +206,7 @@ pub(crate) fn still_has((_, met): &(SessionId, Loaded), found: Option<&Loaded>) 
 
 /// How long after a renewal the browser may not know its new cookie. A write with the old one is refused until then, unless it is
 /// the sign-in that made the renewal.
-pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_mins(1);
+pub(crate) const SUPERSEDED_WINDOW: Duration = Duration::from_secs(60);
 
 /// Whether the session was renewed only just now.
 pub(crate) fn is_just_renewed(loaded: &Loaded) -> bool {

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A user who is set again sooner than this after they authenticated changes nothing.
-const REAUTHENTICATION: Duration = Duration::from_mins(1);
+const REAUTHENTICATION: Duration = Duration::from_secs(60);
 
 /// A change that is ready for the store.
 pub(crate) struct Attempt {

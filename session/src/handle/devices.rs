@@ -200,6 +200,16 @@ impl Session {
     ///
     /// It is final: every sign-in that was answered before the call is gone when the call returns. OWASP ASVS 5.0 7.4.3.
     ///
+    /// ```
+    /// use actix_typed_session::{Error, Session};
+    ///
+    /// async fn password_changed(session: Session) -> Result<String, Error> {
+    ///     let ended = session.revoke_others().await?;
+    ///     Ok(format!("signed out on {ended} other devices"))
+    /// }
+    /// # let _ = password_changed;
+    /// ```
+    ///
     /// # Errors
     /// As [`revoke`](Self::revoke).
     pub fn revoke_others(&self) -> impl Future<Output = Result<u64, Error>> + use<> {

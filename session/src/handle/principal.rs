@@ -71,7 +71,7 @@ impl Session {
     /// use actix_typed_session::{NotSignedIn, Session};
     ///
     /// async fn change_password(session: Session) -> Result<&'static str, NotSignedIn> {
-    ///     session.signed_in_within(Duration::from_mins(5))?;
+    ///     session.signed_in_within(Duration::from_secs(5 * 60))?;
     ///     Ok("changed")
     /// }
     /// # let _ = change_password;

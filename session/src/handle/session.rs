@@ -51,6 +51,16 @@ impl Session {
     /// Replaces the session's id. The old cookie stops working as soon as this request is answered; nothing else changes.
     ///
     /// Setting a principal field does this by itself. Call it for other changes of privilege (ASVS 5.0 7.2.4).
+    ///
+    /// ```
+    /// use actix_typed_session::Session;
+    ///
+    /// async fn enter_administration(session: Session) -> &'static str {
+    ///     session.renew();
+    ///     "you may now change prices"
+    /// }
+    /// # let _ = enter_administration;
+    /// ```
     #[track_caller]
     pub fn renew(&self) {
         self.0.perform(Operation::Renew, Location::caller());
@@ -60,6 +70,38 @@ impl Session {
     #[track_caller]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
+    }
+
+    /// Stores what this request did so far. All its handles then read what is stored, including the writes of other requests.
+    ///
+    /// The end of the request does this by itself. Call it where the response depends on the result, and in streams and web
+    /// sockets, which outlive the response. Once polled, it runs to its end even if the future is dropped.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, SessionState, TypedSession};
+    ///
+    /// # #[derive(SessionState)]
+    /// # #[session(version = 1)]
+    /// # struct Shop {
+    /// #     code: Option<u32>,
+    /// # }
+    /// async fn send_code(mut shop: TypedSession<Shop>) -> Result<&'static str, Error> {
+    ///     shop.set_code(271_828);
+    ///     shop.session().save().await?;
+    ///     // From here on the code is stored, so the mail may go out.
+    ///     Ok("a code is on its way")
+    /// }
+    /// # let _ = send_code;
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session ended meanwhile,
+    /// [`Contended`](crate::ErrorKind::Contended) if other requests were faster until the deadline,
+    /// [`TooLate`](crate::ErrorKind::TooLate) if it needs a cookie and the response head is sent,
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store is.
+    pub fn save(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        let saving = self.0.save();
+        async move { saving.await.map(drop) }
     }
 
     /// Begins a session if there is none, without any value: for a page that needs an id before there is something to store, such as for a
@@ -102,6 +144,23 @@ impl Session {
 
     /// Lets this request not count as activity: it does not prolong the session, whatever the idle timeout says. Call it for what a page
     /// does by itself, such as polling. A sign-in, a renewal and a new lifetime prolong the session all the same.
+    ///
+    /// ```
+    /// use actix_typed_session::{SessionState, TypedSession};
+    ///
+    /// # #[derive(SessionState)]
+    /// # #[session(version = 1)]
+    /// # struct Mail {
+    /// #     #[session(default)]
+    /// #     unread: u32,
+    /// # }
+    /// /// A script of the page asks this every few seconds, whether anybody sits before it or not.
+    /// async fn unread(mail: TypedSession<Mail>) -> String {
+    ///     mail.session().do_not_touch();
+    ///     mail.unread().to_string()
+    /// }
+    /// # let _ = unread;
+    /// ```
     pub fn do_not_touch(&self) {
         self.0.do_not_touch();
     }
@@ -128,24 +187,23 @@ impl Session {
         self.0.discard();
     }
 
-    /// Stores what this request did so far. All its handles then read what is stored, including the writes of other requests.
-    ///
-    /// The end of the request does this by itself. Call it where the response depends on the result, and in streams and web
-    /// sockets, which outlive the response. Once polled, it runs to its end even if the future is dropped.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session ended meanwhile,
-    /// [`Contended`](crate::ErrorKind::Contended) if other requests were faster until the deadline,
-    /// [`TooLate`](crate::ErrorKind::TooLate) if it needs a cookie and the response head is sent,
-    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store is.
-    pub fn save(&self) -> impl Future<Output = Result<(), Error>> + use<> {
-        let saving = self.0.save();
-        async move { saving.await.map(drop) }
-    }
-
     /// Loads the session again. All handles of this request then read what other requests have stored.
     ///
     /// In a stream or a web socket it tells whether the session still exists, and whether the same user is still signed in.
+    ///
+    /// ```
+    /// use actix_typed_session::{Error, ErrorKind, Session};
+    ///
+    /// /// Whether the next message may be sent.
+    /// async fn may_go_on(session: &Session) -> Result<bool, Error> {
+    ///     match session.reload().await {
+    ///         Ok(()) => Ok(true),
+    ///         Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Superseded) => Ok(false),
+    ///         Err(error) => Err(error),
+    ///     }
+    /// }
+    /// # let _ = may_go_on;
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session has ended,
@@ -180,6 +238,25 @@ impl Session {
     /// The id is renewed too, because the browser needs another cookie. Call it in the request that signs in, before or after: a
     /// sign-in starts from the middleware's own limits, whatever the anonymous visitor had. It applies to the session of a user who
     /// replaces another one as well.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use actix_typed_session::{SessionState, TypedSession};
+    ///
+    /// # #[derive(SessionState)]
+    /// # #[session(version = 1)]
+    /// # struct Shop {
+    /// #     #[session(principal)]
+    /// #     user: Option<u64>,
+    /// # }
+    /// const DAY: Duration = Duration::from_secs(24 * 3600);
+    ///
+    /// fn welcome_and_remember(shop: &mut TypedSession<Shop>, user: u64) {
+    ///     shop.set_user(user);
+    ///     shop.session().set_lifetime(14 * DAY, 90 * DAY, true);
+    /// }
+    /// # let _ = welcome_and_remember;
+    /// ```
     ///
     /// Less than a millisecond answers the request with [`ErrorKind::ZeroLifetime`]; call [`purge`](Self::purge) to end a session.
     #[track_caller]

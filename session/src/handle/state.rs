@@ -60,7 +60,58 @@ pub trait SessionState: Sized + 'static {
 
 /// One visitor's session, seen as `T`: the type that a handler takes as an argument.
 ///
-/// This is a name for the handle that the derive generates beside `T`; see there for the getters and setters.
+/// This is a name for the handle that the derive generates beside `T`, which has a getter and setters for each field:
+///
+/// ```
+/// use actix_typed_session::{Error, SessionState, TypedSession};
+///
+/// #[derive(SessionState)]
+/// #[session(version = 1)]
+/// struct Shop {
+///     #[session(principal)]
+///     user: Option<u64>,
+///     #[session(default)]
+///     cart: Vec<u32>,
+///     coupon: Option<String>,
+///     #[session(flash)]
+///     notice: Option<String>,
+/// }
+///
+/// async fn everything(mut shop: TypedSession<Shop>) -> Result<(), Error> {
+///     // Getters return the value, and cannot fail.
+///     let _: Option<u64> = shop.user();
+///     let _: &[u32] = shop.cart();
+///     let _: Option<&str> = shop.coupon();
+///
+///     // Of two requests that set a field at once, the later one wins.
+///     shop.set_cart(vec![11, 12]);
+///     shop.set_coupon("spring");
+///     shop.clear_coupon();
+///
+///     // A closure changes what is stored by then, exactly once: it runs again if another request was faster.
+///     shop.update_cart(|cart| cart.push(13));
+///     shop.update(|shop| {
+///         shop.cart.clear();
+///         shop.coupon = None;
+///     });
+///     let had_any: bool = shop.try_update(|shop| shop.cart.pop().is_some()).await?; // stored when it returns
+///
+///     // A flash field is shown once.
+///     shop.set_notice(if had_any { "removed" } else { "nothing to remove" });
+///     let _: Option<String> = shop.take_notice();
+///
+///     // Signing in renews the id, and signing out ends the session.
+///     shop.set_user(42);
+///     shop.clear_user();
+///
+///     // The session as a whole.
+///     shop.session().renew();
+///     Ok(())
+/// }
+/// # let _ = everything;
+/// ```
+///
+/// The derive, [`SessionState`](derive@crate::SessionState), describes what is generated for which field.
 pub type TypedSession<T> = <T as SessionState>::Handle;
 
 /// One handle's copy of its section: what generated getters and setters call.

@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).
-pub(super) const IDLE: Duration = Duration::from_mins(30);
+pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// Half a day: one sign-in per working day (ASVS 5.0 7.3.2; NIST SP 800-63B, AAL2).
-const ABSOLUTE: Duration = Duration::from_hours(12);
+const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
 
 /// A session is read on every request of its visitor; larger data belongs in a database.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
@@ -111,7 +111,23 @@ impl SessionMiddlewareBuilder {
     ///
     /// The domain does not depend on the request. Without one, each tenant's host has a cookie of its own already. A domain that
     /// is made from the request's `Host` would let whoever chooses that choose who gets the cookie. For a few domains that are known, build a
-    /// middleware for each over the same store, and wrap a `web::scope` with `guard::Host` in each.
+    /// middleware for each over the same store, and wrap a `web::scope` with `guard::Host` in each:
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    /// use actix_web::{App, guard, web};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+    /// let of = |domain| SessionMiddleware::builder(store.clone(), key.clone()).cookie_domain(domain).build();
+    /// let (books, music) = (of("books.example")?, of("music.example")?);
+    /// let app = App::new()
+    ///     .service(web::scope("").guard(guard::Host("shop.books.example")).wrap(books))
+    ///     .service(web::scope("").guard(guard::Host("shop.music.example")).wrap(music));
+    /// # let _ = app;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
@@ -204,6 +220,19 @@ impl SessionMiddlewareBuilder {
 
     /// Gives each site that embeds this one a cookie of its own (`Partitioned`, CHIPS), which browsers keep even if they block
     /// third-party cookies. It needs [`SameSite::None`] too.
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SameSite, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .cookie_same_site(SameSite::None)
+    ///     .cookie_partitioned()
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cookie_partitioned(mut self) -> Self {
         self.cookie.partitioned = true;
         self
@@ -236,6 +265,18 @@ impl SessionMiddlewareBuilder {
     /// Lets no cache, not even the browser's, store a response that used the session of a user who is signed in, so that the "back" button
     /// shows nothing after a sign-out (OWASP ASVS 5.0 14.2.2, 14.3.2). By default only shared caches are kept from it, and responses that set the
     /// cookie are stored nowhere. With [`eager`](Self::eager) it is every response.
+    ///
+    /// ```
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .no_store_when_signed_in()
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn no_store_when_signed_in(mut self) -> Self {
         self.manners.no_store = true;
         self
@@ -270,6 +311,21 @@ impl SessionMiddlewareBuilder {
 
     /// Sets both limits for sessions in which nobody is signed in; by default they are those of the others. A cart may then live for
     /// weeks, while a sign-in ends after half an hour: signing in begins the limits of a user.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let day = Duration::from_hours(24);
+    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    ///     .anonymous_timeouts(14 * day, 60 * day)
+    ///     .persistent_cookie() // otherwise the cart ends with the browser
+    ///     .build()?;
+    /// # let _ = sessions;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn anonymous_timeouts(mut self, idle: Duration, absolute: Duration) -> Self {
         self.anonymous = Some(Limits { idle, absolute });
         self
@@ -360,9 +416,10 @@ impl SessionMiddlewareBuilder {
         self
     }
 
-    /// Makes ids from chosen bytes, for tests of what happens when they repeat.
+    /// Makes ids from chosen bytes, for tests of what happens when they repeat, or when the operating system has none: then `fill`
+    /// answers `false`.
     #[cfg(feature = "testing")]
-    pub fn chosen_randomness(mut self, fill: fn(&mut [u8])) -> Self {
+    pub fn chosen_randomness(mut self, fill: fn(&mut [u8]) -> bool) -> Self {
         self.random = Randomness::Chosen(fill);
         self
     }

@@ -42,7 +42,6 @@ pub struct Attached {
     site: Rc<Site>,
     /// What the middleware around this one attached.
     outer: Option<Rc<Attached>>,
-    pub(super) answered: Rc<Answered>,
 }
 
 /// What has become of those sessions of a request whose middlewares have answered: the inner ones before those around them.
@@ -63,8 +62,7 @@ impl Attached {
         if outer.as_ref().is_some_and(|outer| outer.all().any(is_same)) {
             return Err(Error::new(ErrorKind::NestedMiddleware));
         }
-        let answered = outer.as_ref().map_or_else(Rc::default, |outer| outer.answered.clone());
-        let attached = Self { visit, site, outer, answered };
+        let attached = Self { visit, site, outer };
         extensions.insert(attached.clone());
         Ok(attached)
     }
@@ -79,6 +77,27 @@ impl Attached {
     /// This one, and those around it.
     fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |attached| attached.outer.as_deref())
+    }
+
+    /// What has become of the sessions within this one, if there were any and they have answered.
+    pub(super) fn answered_within(&self) -> Option<&Answered> {
+        self.outermost().visit.edge.get()?.downcast_ref()
+    }
+
+    /// Tells the middlewares around this one, if there are any, what its response says and whether it has stored anything.
+    pub(super) fn tell_outer(&self, said: &Rc<Said>, has_stored: bool) {
+        if self.outer.is_none() {
+            return;
+        }
+        let edge = self.outermost().visit.edge.get_or_init(|| Box::new(Answered::default()));
+        if let Some(answered) = edge.downcast_ref::<Answered>() {
+            answered.said.borrow_mut().push(said.clone());
+            answered.has_stored.set(answered.has_stored.get() || has_stored);
+        }
+    }
+
+    fn outermost(&self) -> &Self {
+        self.all().last().unwrap_or(self)
     }
 
     /// Whether its middleware names any state.
@@ -108,12 +127,7 @@ impl Attached {
 impl Attached {
     /// Attaches a session to a request that no middleware has seen.
     pub(crate) fn put(request: &HttpRequest, visit: Rc<Visit>, site: &Site) {
-        request.extensions_mut().insert(Self {
-            visit,
-            site: Rc::new(site.clone()),
-            outer: None,
-            answered: Rc::default(),
-        });
+        request.extensions_mut().insert(Self { visit, site: Rc::new(site.clone()), outer: None });
     }
 }
 

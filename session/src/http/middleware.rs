@@ -260,7 +260,6 @@ async fn conclude<B>(
     site: &Site,
     answer: Answer<B>,
 ) -> Answer<EitherBody<B>> {
-    let answered = &*attached.answered;
     let answer = answer.inspect(|response| attached.detach(response));
     if is_failure(&answer) {
         visit.put_flashes_back();
@@ -278,13 +277,14 @@ async fn conclude<B>(
         visit.discard();
         visit.shared().tell(error, "a request was answered with a session error");
     }
+    let within = attached.answered_within();
     // Sent again, what is stored would count twice.
-    answered.has_stored.set(answered.has_stored.get() || visit.has_stored());
-    let is_final = failed.is_some() && answered.has_stored.get();
+    let has_stored = visit.has_stored() || within.is_some_and(|within| within.has_stored.get());
+    let is_final = failed.is_some() && has_stored;
     let said = Rc::new(said);
     // A response in the place of that of a session within must say what that one said.
-    let mut lost = answered.said.borrow().clone();
-    answered.said.borrow_mut().push(said.clone());
+    let mut lost = within.map_or_else(Vec::new, |within| within.said.borrow().clone());
+    attached.tell_outer(&said, has_stored);
     let decorate = move |headers: &mut HeaderMap, lost: &[Rc<Said>]| {
         if is_final {
             headers.remove(RETRY_AFTER);

@@ -1,17 +1,17 @@
 //! The id of a session: a selector that finds the record, and a verifier that proves the right to open it.
-//!
-//! Read in this order:
-//!
-//! * `public`: the parts that identify a session but cannot open it.
-//! * `random`: the source of random bytes.
-//! * `key`: one secret key.
-//! * `ring`, `keys`: the keys of an application, and how they change.
-//! * `tags`: what tags cookies.
-//! * `session_id`: selector and verifier together, as the cookie carries them.
-//! * `seal`: what seals a whole session into a cookie.
-//! * `csrf_token`: a token that proves to know the id, for the pages of the session.
-//!
-//! Never: uses actix or does I/O.
+
+// Read in this order:
+//
+// * `public`: the parts that identify a session but cannot open it.
+// * `random`: the source of random bytes.
+// * `key`: one secret key.
+// * `ring`, `keys`: the keys of an application, and how they change.
+// * `tags`: what tags cookies.
+// * `session_id`: selector and verifier together, as the cookie carries them.
+// * `seal`: what seals a whole session into a cookie.
+// * `csrf_token`: a token that proves to know the id, for the pages of the session.
+//
+// Never: uses actix or does I/O.
 
 pub(crate) mod public;
 pub(crate) mod random;

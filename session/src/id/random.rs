@@ -11,8 +11,9 @@ use rand::{TryRng, rngs::SysRng};
 #[derive(Clone, Copy)]
 pub(crate) enum Randomness {
     System,
+    /// The function answers whether it had random bytes.
     #[cfg_attr(not(any(test, feature = "testing")), allow(dead_code))]
-    Chosen(fn(&mut [u8])),
+    Chosen(fn(&mut [u8]) -> bool),
 }
 
 /// The operating system could not provide random bytes. There is no fallback, because its ids could be guessed.
@@ -24,10 +25,7 @@ impl Randomness {
     pub(crate) fn fill(self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
         match self {
             Self::System => SysRng.try_fill_bytes(bytes).map_err(|_| NoRandomness),
-            Self::Chosen(fill) => {
-                fill(bytes);
-                Ok(())
-            }
+            Self::Chosen(fill) => fill(bytes).then_some(()).ok_or(NoRandomness),
         }
     }
 }

@@ -12,6 +12,24 @@ use super::{
 };
 
 /// A session as a store holds it: meta and cells.
+///
+/// ```
+/// use std::time::Duration;
+/// use actix_typed_session::{
+///     change::{CellWrite, Change, NewRecord},
+///     id::VerifierHash,
+///     record::{Json, Limits, Outcome, Record, Timestamp, WireKey},
+/// };
+///
+/// let now = Timestamp::from_millis(1_700_000_000_000);
+/// let limits = Limits::new(Duration::from_secs(1800), Duration::from_secs(43_200));
+/// let record = Record::create(&NewRecord::new(VerifierHash::from_bytes([0; 32]), limits), now);
+///
+/// let mut change = Change::default();
+/// change.write.push(CellWrite::new(WireKey::from_static("shop.visits"), Json::parse("1").unwrap()));
+/// let Outcome::Done(next) = record.apply(&change, now) else { panic!("no guard was set") };
+/// assert_eq!(next.cell("shop.visits").unwrap().json.as_str(), "1");
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
     meta: Meta,

@@ -14,6 +14,7 @@ use super::{
 use crate::fuzz::fuzz;
 
 /// What is read as a record is one: it is written as what it was read from, and both forms say the same.
+/// OWASP ASVS 5.0 1.5.2; CVE-2020-9484.
 #[test]
 fn fuzz_records() {
     let words: [&[u8]; 12] = [

@@ -7,6 +7,18 @@ use std::{error::Error, fmt};
 use crate::record::meta::Unreadable;
 
 /// Why a store could not do what it was asked. `Display` shows no id and no value.
+///
+/// ```
+/// use std::io;
+///
+/// use actix_typed_session::store::{StoreError, StoreErrorKind};
+///
+/// /// What to answer when a write was sent and the connection broke.
+/// fn lost(error: io::Error) -> StoreError {
+///     StoreError::new(StoreErrorKind::UnknownOutcome).with_source(error)
+/// }
+/// # let _ = lost;
+/// ```
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,

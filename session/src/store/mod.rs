@@ -1,26 +1,47 @@
 //! Where sessions are stored.
 //!
-//! In: a [`Selector`](crate::id::Selector) and a [`Change`](crate::change::Change). Out: what is stored now, or why that is unknown. Never
-//! knows of cookies or HTTP, and never decides what to store.
+//! | Store | Feature | URL for [`open`](open()) | Use it for | What a crash can lose |
+//! |---|---|---|---|---|
+//! | [`MemoryStore`] | | `memory:` | tests, one process whose sessions may be lost | everything |
+//! | `SqliteStore` | `sqlite` | `sqlite:PATH` | one machine with any number of processes | nothing that was acknowledged |
+//! | `PostgresStore` | `postgres` | `postgres://USER:PASSWORD@HOST/DATABASE` | a fleet that must never lose a logout | nothing, unless `synchronous_commit` is off |
+//! | `MySqlStore` | `mysql` | `mysql://..`, `mariadb://..` | the same, where MySQL or MariaDB is at hand | nothing, unless `innodb_flush_log_at_trx_commit` is not 1 |
+//! | `RedisStore` | `redis` | `redis://..`, `rediss://..`, `redis-sentinel://..`, `redis-cluster://..` | a fleet that already runs Redis | with `appendonly yes`, the last second |
 //!
-//! Choose a store by URL with [`open`](open()), or open one of the engines directly. To write a store, implement [`SessionStore`], announce
-//! what else it can do with [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
+//! All keep the same promises. With `tls-rustls-ring` or `tls-rustls-aws-lc-rs`, connections to servers may be encrypted.
 //!
-//! Read from top to bottom:
+//! ```
+//! use actix_typed_session::{Key, SessionMiddleware, store};
 //!
-//! | Files | What they hold |
-//! |---|---|
-//! | `error`, `clock` | the errors of stores; the time, for engines without a clock |
-//! | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
-//! | `contract`, `any` | the store contract; a store whose type is chosen at run time |
-//! | `breaker`, `bounded` | giving up early; deadlines for every call |
-//! | `tls`, `passwords`, `patience` | for the engines that connect to a server: certificates, passwords that change, waiting for one that comes up |
-//! | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
-//! | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
-//! | `open` | a store from a URL |
-//! | `conformance` | the contract as a test suite for any store |
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = std::env::var("SESSION_STORE").unwrap_or("memory:".into());
+//! let sessions = SessionMiddleware::new(store::open(&url).await?, Key::generate()?);
+//! # let _ = sessions;
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! What never goes in here: a rule about what a change does to a record, which is `Record::apply`.
+//! Open an engine directly for more settings than a URL has. To write a store, implement [`SessionStore`], announce what else it can do with
+//! [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
+
+// In: a selector and a change. Out: what is stored now, or why that is unknown. Never knows of cookies or HTTP, and never decides what to store.
+//
+// Read from top to bottom:
+//
+// | Files | What they hold |
+// |---|---|
+// | `error`, `clock` | the errors of stores; the time, for engines without a clock |
+// | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
+// | `contract`, `any` | the store contract; a store whose type is chosen at run time |
+// | `breaker`, `bounded` | giving up early; deadlines for every call |
+// | `tls`, `handshake`, `passwords`, `patience` | for the engines that connect to a server: certificates, TLS or its absence, passwords that change, waiting for one that comes up |
+// | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
+// | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
+// | `open` | a store from a URL |
+// | `conformance` | the contract as a test suite for any store |
+//
+// What never goes in here: a rule about what a change does to a record, which is `Record::apply`.
 
 pub(crate) mod error;
 pub(crate) mod clock;
@@ -32,8 +53,13 @@ pub(crate) mod contract;
 pub(crate) mod any;
 pub(crate) mod breaker;
 pub(crate) mod bounded;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod tls;
+#[cfg(all(feature = "_tls", any(feature = "mysql", feature = "postgres", feature = "redis")))]
+pub(crate) mod handshake;
+#[cfg(all(not(feature = "_tls"), any(feature = "mysql", feature = "postgres", feature = "redis")))]
+#[path = "no_handshake.rs"]
+pub(crate) mod handshake;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod passwords;
 #[cfg(any(feature = "postgres", feature = "redis"))]
@@ -67,7 +93,7 @@ pub use self::postgres::PostgresStore;
 pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub use self::tls::TlsFileError;
 pub use self::{
     abilities::Abilities,

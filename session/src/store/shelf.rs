@@ -15,7 +15,7 @@ use tokio::{
 use super::error::{StoreError, StoreErrorKind};
 
 /// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
-pub(super) const LONGEST_IDLE: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 pub(super) struct Shelf<C> {
     /// One permit per connection; waiters are served in order.

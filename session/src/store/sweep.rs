@@ -41,10 +41,10 @@ const BATCH: u32 = 100;
 const BREATH: Duration = Duration::from_millis(50);
 
 /// The longest interval, because a timer cannot be set further than some hundred years ahead.
-const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
+const NEVER: Duration = Duration::from_secs(24 * 365 * 100 * 3600);
 
 /// The longest pause while sweeping fails, unless the interval is longer.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// A task that sweeps a store. It ends when [`stop`](Self::stop) is called, or soon after this handle is dropped.
 ///

@@ -36,7 +36,7 @@ mod tests;
 const COOKIE_MAX: usize = 4096;
 
 /// How far the clocks of two instances may be apart. A session that was seen later than that is not believed.
-const SKEW: Duration = Duration::from_mins(5);
+const SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// How many fields the error of a session that is too large names.
 const NAMED: usize = 3;

@@ -3,7 +3,8 @@
 //! In: calls of handles. Out: what they see. Never: a rule; those are `commit`'s, and this carries them out.
 
 use std::{
-    cell::{Cell, RefCell},
+    any::Any,
+    cell::{Cell, OnceCell, RefCell},
     future::Future,
     panic::Location,
     rc::Rc,
@@ -54,6 +55,8 @@ pub(crate) struct Visit {
     /// Closures are running again. What they do to the session was recorded the first time.
     replaying: Cell<bool>,
     pub(super) ledger: RefCell<Ledger>,
+    /// What the edge keeps of the request beside its session, once there is something.
+    pub(crate) edge: OnceCell<Box<dyn Any>>,
 }
 
 impl Visit {
@@ -68,6 +71,7 @@ impl Visit {
             keeps_flashes: Cell::new(false),
             replaying: Cell::new(false),
             ledger: RefCell::new(Ledger::new()),
+            edge: OnceCell::new(),
         })
     }
 

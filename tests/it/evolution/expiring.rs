@@ -136,6 +136,7 @@ async fn code(world: &World) -> Option<u32> {
     world.visit::<v1::Shop, _>(async |shop| shop.code()).await.unwrap()
 }
 
+/// OWASP ASVS 5.0 6.5.5.
 #[actix_web::test]
 async fn a_value_reads_as_the_default_when_its_time_is_over_and_a_setter_begins_it_again() {
     let (world, clock) = world();
@@ -318,6 +319,7 @@ async fn of_many_requests_at_once_one_takes_a_code(place: Place) {
     }
 }
 
+/// OWASP ASVS 5.0 6.5.5.
 async fn a_field_expires_by_the_clock_of_the_store(place: Place) {
     let (world, begun) = (place.world(), Instant::now());
     world.visit::<short::Shop, _>(async |shop| shop.set_elevated(true)).await.unwrap();

@@ -3,13 +3,14 @@
 
 use std::{
     io::{Read, Write},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use actix_typed_session::Key;
 use tracing::Level;
 
 use super::{
-    kit::EMPTY,
+    kit::{Answer, EMPTY, World},
     wire::{Server, request},
 };
 
@@ -36,6 +37,8 @@ fn assert_anonymous(server: &Server, path: &str, line: &[u8]) {
     assert_eq!(server.store.asked(), "", "{shown}");
 }
 
+/// OWASP ASVS 5.0 3.3.3, 7.2.1; OWASP cheat sheet: ids are untrusted input; CVE-2020-8184; CVE-2026-39410; CVE-2022-31629;
+/// CVE-2025-61686.
 #[test]
 fn garbage_is_anonymous() {
     let server = Server::start();
@@ -179,6 +182,7 @@ fn both_ways(server: &Server, cookies: &[String]) -> [(String, String); 2] {
     })
 }
 
+/// OWASP ASVS 5.0 15.3.7.
 #[test]
 fn forged_cookies_neither_win_nor_hide_a_good_one_in_any_order() {
     let server = Server::start();
@@ -217,6 +221,7 @@ fn forged_cookies_neither_win_nor_hide_a_good_one_in_any_order() {
     assert_eq!(both_ways(&server, &many), [found.clone(), found]);
 }
 
+/// OWASP ASVS 5.0 16.3.3.
 #[test]
 fn twenty_thousand_forged_cookies_make_no_store_call_and_few_log_lines() {
     let server = Server::start();
@@ -246,6 +251,7 @@ fn twenty_thousand_forged_cookies_make_no_store_call_and_few_log_lines() {
     assert_eq!(server.state(&cookie), r#"- [] 1 "" -"#);
 }
 
+/// OWASP ASVS 5.0 14.2.1; ASVS 4.0 3.1.1.
 #[test]
 fn ids_are_read_from_cookies_only() {
     let server = Server::start();
@@ -257,4 +263,29 @@ fn ids_are_read_from_cookies_only() {
         &[format!("Authorization: Bearer {value}").as_bytes(), format!("X-Session: {value}").as_bytes()],
     );
     assert_eq!((reply.body().as_str(), server.store.asked().as_str()), (EMPTY, ""));
+}
+
+/// OWASP ASVS 5.0 11.2.5.
+#[actix_web::test]
+async fn a_cookie_that_opens_nothing_is_answered_alike_whatever_the_reason() {
+    let world = World::new().await;
+    let another_key = Key::try_from(b"another-key-of-32-bytes-for-test".as_slice()).unwrap();
+    let foreign = world.beside(another_key).await.browser_after("v1").await.cookie().unwrap();
+    let expired = world.browser_after("v1").await.cookie().unwrap();
+    world.clock.advance(Duration::from_mins(30));
+    let (ours, ending) = (world.browser_after("v1").await, world.browser_after("v1").await);
+    let (superseded, ended) = (ours.cookie().unwrap(), ending.cookie().unwrap());
+    ours.go("renew").await;
+    ending.go("purge").await;
+    let ours = ours.cookie().unwrap();
+    let (cut, wrong_tag) = (ours[..ours.len() - 1].to_owned(), forged(&ours, 1));
+    let ask = async |cookie: Option<&str>| {
+        let Answer { status, headers, body } = world.request("/do/see", cookie).await;
+        format!("{status} {headers:?} {body}")
+    };
+    let nobody = ask(None).await;
+    assert!(nobody.starts_with("200") && nobody.ends_with(EMPTY), "{nobody}");
+    for cookie in [foreign, expired, superseded, ended, cut, wrong_tag, "__Host-sid=x".to_owned()] {
+        assert_eq!(ask(Some(&cookie)).await, nobody, "{cookie}");
+    }
 }

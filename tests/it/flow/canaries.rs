@@ -13,7 +13,7 @@ use actix_web::{
     App,
     dev::Service,
     http::header::{COOKIE, SET_COOKIE},
-    test::{TestRequest, init_service},
+    test::{TestRequest, init_service, read_body},
     web,
 };
 use tokio::sync::Notify;
@@ -78,7 +78,7 @@ impl Subscriber for &'static All {
     fn exit(&self, _: &Id) {}
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
@@ -112,7 +112,7 @@ fn secret_parts(cookie: &str) -> Vec<Vec<u8>> {
 }
 
 /// The bytes of a text in base64url.
-fn decoded(text: &str) -> Vec<u8> {
+pub(crate) fn decoded(text: &str) -> Vec<u8> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = text.chars().map(|symbol| alphabet.find(symbol).unwrap());
     let bits: Vec<u8> =
@@ -136,12 +136,13 @@ async fn verifiers(store: &AnyStore) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a life with this store logs contains nothing of the values, nor of the cookies that the browser gets.
+/// What a life with this store logs contains nothing of the values, nor of the cookies that the browser gets or makes up. A cookie is
+/// answered in `Set-Cookie` alone.
 async fn live(store: AnyStore) {
     let sessions = SessionMiddleware::new(store.clone(), Key::try_from(KEY.as_slice()).unwrap());
     let gate = web::Data::new(Notify::new());
     let app = init_service(App::new().app_data(gate).wrap(sessions).configure(words::routes)).await;
-    let (mut cookie, mut secrets) = (None::<String>, Vec::new());
+    let (mut cookie, mut secrets, mut answers) = (None::<String>, Vec::new(), Vec::new());
     for words in [
         "d:canary-draft,n:canary-notice,c77700111",
         "see,t",
@@ -152,17 +153,28 @@ async fn live(store: AnyStore) {
         "renew,list",
         "purge,in88800333,d:canary-third",
         "forged",
+        "malformed",
         "others",
         "all",
         "",
     ] {
-        let mut request = TestRequest::get().uri(&format!("/do/{}", words.replace("forged", "")));
+        let acts = if ["forged", "malformed"].contains(&words) { "" } else { words };
+        let mut request = TestRequest::get().uri(&format!("/do/{acts}"));
         if let Some(cookie) = &cookie {
-            let sent = if words == "forged" { forged(cookie, 3) } else { cookie.clone() };
+            let sent = match words {
+                "forged" => forged(cookie, 3),
+                "malformed" => {
+                    format!("__Host-sid=canary%; {}; __Host-sid=canary", &cookie[..cookie.len() - 1])
+                }
+                _ => cookie.clone(),
+            };
             request = request.insert_header((COOKIE, sent));
         }
-        let response = app.call(request.to_request()).await.unwrap();
-        if let Some(set) = response.headers().get(SET_COOKIE) {
+        let mut response = app.call(request.to_request()).await.unwrap();
+        let set_cookie = response.headers_mut().remove(SET_COOKIE).next();
+        answers.push(format!("{:?}", response.headers()).into_bytes());
+        answers.push(read_body(response).await.to_vec());
+        if let Some(set) = set_cookie {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
             secrets.extend(secret_parts(&pair));
             secrets.extend(verifiers(&store).await);
@@ -171,8 +183,14 @@ async fn live(store: AnyStore) {
     }
     assert!(secrets.len() > 8, "cookies were set");
     assert_none(&secrets);
+    let holds = |answer: &[u8], secret: &[u8]| answer.windows(secret.len()).any(|part| part == secret);
+    for answer in answers {
+        let shown = String::from_utf8_lossy(&answer);
+        assert!(!secrets.iter().any(|secret| holds(&answer, secret)), "a secret is answered: {shown}");
+    }
 }
 
+/// OWASP ASVS 5.0 3.3.4, 16.2.5; CVE-2023-20866; spring-session `DefaultCookieSerializer`.
 #[actix_web::test]
 async fn a_life_at_trace_logs_no_id_no_key_and_no_value() {
     if !alone("flow::canaries::a_life_at_trace_logs_no_id_no_key_and_no_value") {

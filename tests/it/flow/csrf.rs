@@ -113,6 +113,7 @@ fn posted(path: &str, body: &str) -> TestRequest {
     TestRequest::post().uri(path).insert_header(form).set_payload(body.to_owned())
 }
 
+/// OWASP ASVS 5.0 3.5.1.
 #[actix_web::test]
 async fn a_form_needs_the_token_of_its_session() {
     let (mut browser, mut other) = (Browser::new(), Browser::new());
@@ -147,6 +148,7 @@ async fn every_page_has_another_token_and_all_are_valid() {
     }
 }
 
+/// OWASP ASVS 5.0 7.6.2.
 #[actix_web::test]
 async fn a_visitor_who_only_reads_gets_no_session_and_needs_no_token() {
     let mut browser = Browser::new();
@@ -157,6 +159,7 @@ async fn a_visitor_who_only_reads_gets_no_session_and_needs_no_token() {
     assert_eq!(browser.form("none").await, 403);
 }
 
+/// OWASP ASVS 5.0 3.5.1; CVE-2022-24895.
 #[actix_web::test]
 async fn a_token_dies_with_a_sign_in_and_a_renewal_and_a_purge() {
     for what in ["in", "renew"] {
@@ -183,6 +186,7 @@ async fn a_missing_token_that_a_handler_ignores_answers_all_the_same() {
     assert_eq!(browser.send(TestRequest::get().uri("/show")).await.1, "1");
 }
 
+/// OWASP ASVS 5.0 11.2.2.
 #[actix_web::test]
 async fn a_token_outlives_a_change_of_the_key() {
     let (store, mut jar) = (MemoryStore::unbounded(), None);

@@ -29,6 +29,7 @@ async fn signed_in<'a, const N: usize>(world: &'a World, names: [&str; N]) -> [B
     browsers.map(|(browser, _)| browser)
 }
 
+/// OWASP ASVS 5.0 7.5.2.
 #[actix_web::test]
 async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     let world = World::new().await;
@@ -102,6 +103,7 @@ async fn a_label_set_in_the_same_request_survives_a_change_of_user() {
     assert_eq!(browser.go("list").await.body, r#"*tv | 6 [] 0 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.5.2.
 #[actix_web::test]
 async fn one_session_is_ended_by_another() {
     let world = World::new().await;
@@ -123,6 +125,7 @@ async fn ending_the_own_session_removes_the_cookie() {
     assert_eq!(laptop.go("list").await.body, r#"*laptop | 4 [] 0 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.5.2.
 #[actix_web::test]
 async fn a_session_of_another_user_cannot_be_ended() {
     let world = World::new().await;
@@ -139,6 +142,7 @@ async fn a_session_of_another_user_cannot_be_ended() {
     assert_eq!(theirs.state().await, r#"5 [] 0 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.4.3.
 #[actix_web::test]
 async fn all_other_sessions_are_ended_at_once() {
     let world = World::new().await;
@@ -152,6 +156,7 @@ async fn all_other_sessions_are_ended_at_once() {
     assert_eq!(theirs.state().await, r#"5 [] 0 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.5.2.
 #[actix_web::test]
 async fn all_sessions_are_ended_including_this_one() {
     let world = World::new().await;
@@ -166,6 +171,7 @@ async fn all_sessions_are_ended_including_this_one() {
 }
 
 /// An administrator disables an account, with only the user's principal and no session of theirs.
+/// OWASP ASVS 5.0 7.4.2, 7.4.5.
 #[actix_web::test]
 async fn all_sessions_of_an_absent_user_are_ended_by_principal() {
     let world = World::new().await;
@@ -219,6 +225,7 @@ async fn an_index_that_fails_is_called_twice_and_then_the_answer_is_503() {
     assert_eq!(laptop.state().await, EMPTY);
 }
 
+/// OWASP ASVS 5.0 7.1.2; OWASP cheat sheet: denial of service.
 #[actix_web::test]
 async fn a_sign_in_beyond_the_maximum_is_refused() {
     let world = World::with(|builder| builder.max_sessions_per_user(2, WhenFull::RejectNew)).await;
@@ -239,6 +246,7 @@ async fn a_sign_in_beyond_the_maximum_is_refused() {
     assert_eq!(world.browser().go("in4").await.status, 200, "there is room again");
 }
 
+/// OWASP ASVS 5.0 7.1.2.
 #[actix_web::test]
 async fn a_sign_in_beyond_the_maximum_ends_the_oldest_session() {
     let world = World::with(|builder| builder.max_sessions_per_user(2, WhenFull::EvictOldest)).await;

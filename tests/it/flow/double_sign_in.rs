@@ -69,6 +69,7 @@ async fn a_second_click_that_comes_after_the_first_was_done_joins_it() {
     }
 }
 
+/// OWASP ASVS 5.0 7.2.4; OWASP cheat sheet: sessions of before the sign-in.
 #[actix_web::test]
 async fn a_session_that_another_user_takes_over_keeps_nothing() {
     let world = World::new().await;

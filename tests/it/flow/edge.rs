@@ -55,6 +55,7 @@ fn id_in(headers: &HeaderMap) -> Option<String> {
     headers.get(ID).map(|value| value.to_str().unwrap().to_owned())
 }
 
+/// OWASP ASVS 5.0 3.5.2.
 #[actix_web::test]
 async fn an_application_without_cookies_sends_its_id_in_a_header() {
     let store = MemoryStore::unbounded();
@@ -77,6 +78,7 @@ async fn an_application_without_cookies_sends_its_id_in_a_header() {
     assert_eq!((id_in(&headers).as_deref(), store.len()), (Some(""), 0));
 }
 
+/// OWASP ASVS 5.0 3.5.2.
 #[actix_web::test]
 async fn an_id_counts_only_where_it_belongs() {
     let store = MemoryStore::unbounded();
@@ -103,6 +105,7 @@ async fn an_id_counts_only_where_it_belongs() {
     assert_eq!(actix_web::test::read_body(response).await, "0");
 }
 
+/// CHIPS.
 #[actix_web::test]
 async fn what_cannot_be_a_header_or_a_partitioned_cookie_does_not_build() {
     let builder = || SessionMiddleware::builder(MemoryStore::unbounded(), key());
@@ -120,6 +123,7 @@ async fn what_cannot_be_a_header_or_a_partitioned_cookie_does_not_build() {
     );
 }
 
+/// OWASP ASVS 5.0 14.3.2.
 #[actix_web::test]
 async fn nothing_of_a_user_is_stored_if_the_application_says_so() {
     let world = World::with(SessionMiddlewareBuilder::no_store_when_signed_in).await;
@@ -139,6 +143,7 @@ async fn nothing_of_a_user_is_stored_if_the_application_says_so() {
     assert_eq!(browser.get("/none").await.header("cache-control"), Some("no-store"));
 }
 
+/// OWASP ASVS 5.0 14.3.1.
 #[actix_web::test]
 async fn a_browser_clears_what_it_has_when_its_session_ends_if_the_application_says_so() {
     let world = World::with(SessionMiddlewareBuilder::clear_site_data).await;

@@ -17,7 +17,7 @@ use tracing::Level;
 
 use super::{
     bad_input::forged,
-    kit::{Browser, Shop, World, key},
+    kit::{Browser, EMPTY, Jar, Shop, World, key},
     logged::Logged,
     script::Fault,
 };
@@ -101,6 +101,22 @@ async fn what_a_cookie_does_not_open_is_told() {
     assert_eq!(told.take(), "ambiguous=2");
     world.request("/do/", Some(&format!("{}; {ours}; {}", forged(&ours, 1), forged(&ours, 2)))).await;
     assert_eq!(told.take(), "tampered=2 loaded");
+}
+
+/// CVE-2021-34428.
+#[actix_web::test]
+async fn an_observer_that_panics_keeps_no_session_alive() {
+    let world = World::with(|builder| builder.observer(|_: &Event<'_>| panic!("an observer panics"))).await;
+    for logout in ["purge", "out", "all"] {
+        let browser = world.browser_after("v1").await;
+        let before = browser.clone();
+        assert_eq!(browser.go("in4").await.jar(), Jar::Set, "{logout}");
+        assert_eq!(before.state().await, EMPTY, "{logout}");
+        let copy = browser.clone();
+        let answer = browser.go(logout).await;
+        assert_eq!((answer.status, answer.jar(), world.store.len()), (200, Jar::Removed, 0), "{logout}");
+        assert_eq!(copy.state().await, EMPTY, "{logout}");
+    }
 }
 
 /// Three extractors of one request share one load, and each event is told once.

@@ -21,6 +21,7 @@ fn assert_few(logged: &Logged, since: Instant, what: &str) {
     assert!((1..=most).contains(&lines), "{what}: {lines} lines");
 }
 
+/// OWASP ASVS 5.0 16.3.3.
 #[actix_web::test]
 async fn odd_cookies_write_a_bounded_number_of_lines() {
     for what in ["ambiguous", "too many"] {
@@ -53,6 +54,7 @@ async fn mistakes_of_clients_are_no_errors_of_the_server() {
     assert!(logged.text().contains("answered with a session error"));
 }
 
+/// OWASP ASVS 5.0 16.3.4.
 #[actix_web::test]
 async fn an_outage_is_told_when_it_begins_and_when_it_ends() {
     let world = World::new().await;
@@ -92,6 +94,7 @@ async fn reads(mut prefs: TypedSession<Prefs>, shop: TypedSession<Shop>) -> Http
     HttpResponse::Ok().finish()
 }
 
+/// OWASP ASVS 5.0 16.3.4.
 #[actix_web::test]
 async fn what_cannot_be_read_is_told_now_and_then_and_not_by_every_getter_and_request() {
     for (key, json) in [("$prefs", "2"), ("prefs.theme", "7")] {

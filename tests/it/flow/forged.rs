@@ -34,6 +34,7 @@ fn forged(cookie: &str, nth: u64) -> String {
     format!("{before}{nth:010}{}", &after[10..])
 }
 
+/// OWASP ASVS 5.0 16.3.3; CVE-2015-5143.
 #[actix_web::test]
 async fn a_million_forged_cookies_leave_no_trace_but_a_number() {
     if !alone("flow::forged::a_million_forged_cookies_leave_no_trace_but_a_number") {

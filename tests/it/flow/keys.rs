@@ -14,6 +14,7 @@ fn steps() -> [Keys; 4] {
 }
 
 /// While a step is deployed, a visitor meets instances of before and after it by turns.
+/// OWASP ASVS 5.0 11.2.2, 13.1.4.
 #[actix_web::test]
 async fn a_change_of_keys_signs_nobody_out_whichever_instance_is_first() {
     let world = World::new().await;
@@ -34,6 +35,7 @@ async fn a_change_of_keys_signs_nobody_out_whichever_instance_is_first() {
     assert_eq!(world.store.len(), 0);
 }
 
+/// CVE-2025-47278.
 #[actix_web::test]
 async fn a_key_that_is_accepted_makes_nothing() {
     let [old, learning, changed, alone] = steps();
@@ -44,6 +46,7 @@ async fn a_key_that_is_accepted_makes_nothing() {
     assert!(named(changed, new()).await && named(alone, new()).await);
 }
 
+/// OWASP ASVS 5.0 7.4.5.
 #[actix_web::test]
 async fn a_key_that_is_gone_signs_its_sessions_out() {
     let world = World::new().await;
@@ -56,6 +59,7 @@ async fn a_key_that_is_gone_signs_its_sessions_out() {
 }
 
 /// A double click while the keys are changed. The verifier after a sign-in depends on the active key.
+/// OWASP ASVS 5.0 11.2.2.
 #[actix_web::test]
 async fn a_sign_in_joins_one_of_an_instance_with_another_active_key() {
     let world = World::new().await;

@@ -87,6 +87,7 @@ async fn a_replaced_response_carries_its_error() {
     assert_eq!((response.status().as_u16(), error.kind()), (500, ErrorKind::TooLarge));
 }
 
+/// OWASP cheat sheet: several cookies.
 #[actix_web::test]
 async fn an_application_wrapped_twice_is_refused_loudly() {
     let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
@@ -403,6 +404,7 @@ async fn a_token_is_asked_for_every_session_that_the_request_brings() {
     }
 }
 
+/// OWASP ASVS 5.0 14.2.2.
 #[actix_web::test]
 async fn a_page_that_used_the_session_is_private() {
     let world = World::routed(

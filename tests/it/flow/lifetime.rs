@@ -12,6 +12,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const MILLI: Duration = Duration::from_millis(1);
 
+/// OWASP ASVS 5.0 7.2.1, 7.3.1; CVE-2024-35220.
 #[actix_web::test]
 async fn an_idle_session_ends_at_the_idle_timeout() {
     let world = World::new().await;
@@ -26,6 +27,7 @@ async fn an_idle_session_ends_at_the_idle_timeout() {
     assert_eq!((answer.body, answer.status), (format!("00 | {EMPTY}"), 200));
 }
 
+/// OWASP ASVS 5.0 7.1.1.
 #[actix_web::test]
 async fn the_timeouts_are_those_that_were_configured() {
     let world = World::with(|builder| builder.idle_timeout(5 * MINUTE).absolute_timeout(12 * MINUTE)).await;
@@ -38,6 +40,49 @@ async fn the_timeouts_are_those_that_were_configured() {
     assert_eq!(browser.go("is").await.body, format!("00 | {EMPTY}"));
 }
 
+/// The limits that NIST SP 800-63B (revision 3) has for AAL1, AAL2 and AAL3.
+/// OWASP ASVS 5.0 7.3.1, 7.3.2; ASVS 4.0 3.3.2.
+#[actix_web::test]
+async fn activity_of_any_kind_counts_and_none_passes_the_absolute_timeout() {
+    let month = 30 * 24 * HOUR;
+    for (idle, absolute) in [(month, month), (30 * MINUTE, 12 * HOUR), (15 * MINUTE, 12 * HOUR)] {
+        for words in ["", "v1", "c1", "renew"] {
+            let what = format!("{idle:?} {absolute:?} {words}");
+            let world = World::with(|builder| builder.idle_timeout(idle).absolute_timeout(absolute)).await;
+            let browser = world.browser_after("in4").await;
+            let (step, mut passed) = (idle * 2 / 5, Duration::ZERO);
+            while passed + step < absolute {
+                world.clock.advance(step);
+                passed += step;
+                assert!(browser.go(words).await.body.starts_with("4 "), "{what} after {passed:?}");
+            }
+            world.clock.advance(absolute - passed);
+            assert_eq!(browser.state().await, EMPTY, "{what}");
+            let silent = world.browser_after("in4").await;
+            world.clock.advance(idle * 11 / 10);
+            assert_eq!(silent.state().await, EMPTY, "{what}");
+        }
+    }
+}
+
+/// OWASP ASVS 5.0 7.1.1.
+#[actix_web::test]
+async fn the_default_timeouts_are_those_that_the_documentation_names() {
+    for page in [include_str!("../../../README.md"), include_str!("../../../docs/security.md")] {
+        assert!(page.contains("30 minutes") && page.contains("12 hours"));
+    }
+    let world = World::new().await;
+    let browser = world.browser();
+    assert!(browser.go("in4,left").await.body.starts_with("Some(1800)"), "30 minutes");
+    for _ in 0..36 {
+        world.clock.advance(20 * MINUTE - MILLI);
+        assert!(browser.go("").await.body.starts_with('4'));
+    }
+    world.clock.advance(36 * MILLI);
+    assert_eq!(browser.state().await, EMPTY, "12 hours");
+}
+
+/// OWASP ASVS 5.0 7.3.2; NIST SP 800-63B 7.2.
 #[actix_web::test]
 async fn renewing_does_not_extend_the_absolute_limit_and_signing_in_does() {
     let world = World::new().await;
@@ -94,6 +139,7 @@ async fn remember_me_outlives_the_browser_and_later_renewals() {
     assert!(browser.go("left").await.body.starts_with("Some(600)"));
 }
 
+/// NIST SP 800-63B 7.1.
 #[actix_web::test]
 async fn a_session_ends_with_the_browser_unless_configured_otherwise() {
     let world = World::new().await;
@@ -162,6 +208,7 @@ async fn headers_for_caches() {
     assert_eq!((plain.header("vary"), plain.header("cache-control")), (None, None));
 }
 
+/// OWASP ASVS 5.0 1.5.2; OWASP cheat sheet: denial of service; RUSTSEC-2024-0363.
 #[actix_web::test]
 async fn a_session_has_a_maximum_size() {
     let world = World::with(|builder| builder.max_record_bytes(200)).await;
@@ -191,6 +238,7 @@ async fn a_session_has_a_maximum_size() {
     }
 }
 
+/// express-session #935.
 #[actix_web::test]
 async fn nothing_is_sent_if_every_write_equals_the_loaded_value() {
     let world = World::new().await;
@@ -243,6 +291,7 @@ async fn equal_writes_are_sent_when_signing_in_or_renewing_or_after_a_save() {
     );
 }
 
+/// OWASP cheat sheet: sessions of before the sign-in.
 #[actix_web::test]
 async fn fields_that_a_sign_in_resets() {
     let world = World::new().await;
@@ -292,6 +341,7 @@ async fn a_closure_that_panics_is_a_500_and_writes_nothing() {
     assert_eq!(browser.state().await, r#"- [1] 3 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.1.1.
 #[actix_web::test]
 async fn a_sign_in_starts_from_the_limits_of_the_builder() {
     for grants in ["life:86400:2592000:1", "v2,life:86400:2592000:1"] {
@@ -362,6 +412,7 @@ async fn expires_in_shows_the_limits_that_the_request_sets() {
     assert_eq!(begins.body, r#"None | Some(1800) | - [] 1 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.3.1.
 #[actix_web::test]
 async fn a_page_that_polls_does_not_keep_a_session_alive() {
     let world = World::new().await;
@@ -392,6 +443,7 @@ async fn a_page_that_polls_does_not_keep_a_session_alive() {
     assert_eq!(browser.go("poll").await.body, r#"- [] 1 "" -"#);
 }
 
+/// CVE-2018-1000519.
 #[actix_web::test]
 async fn a_request_knows_what_its_cookie_opened() {
     let world = World::new().await;

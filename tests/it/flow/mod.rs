@@ -3,7 +3,7 @@
 mod acknowledging;
 mod alone;
 mod bad_input;
-mod canaries;
+pub(crate) mod canaries;
 mod beginning;
 mod corners;
 mod csrf;
@@ -24,6 +24,7 @@ mod lifetime;
 pub(crate) mod logged;
 mod origin;
 mod outcomes;
+mod pipelined;
 mod privilege;
 mod rows;
 mod rows_failing;

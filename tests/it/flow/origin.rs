@@ -51,6 +51,7 @@ const SAME_SITE: (&str, &str) = ("sec-fetch-site", "same-site");
 const CROSS_SITE: (&str, &str) = ("sec-fetch-site", "cross-site");
 const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
 
+/// OWASP ASVS 5.0 3.5.1, 3.5.2.
 #[actix_web::test]
 async fn what_may_change_something_must_come_from_a_page_of_the_same_origin() {
     let cases: [(Headers<'_>, u16); 12] = [
@@ -78,6 +79,7 @@ async fn what_may_change_something_must_come_from_a_page_of_the_same_origin() {
     assert_eq!(status(|builder| builder, Method::POST, &forwarded).await, 200);
 }
 
+/// OWASP ASVS 5.0 3.5.3, 4.4.2.
 #[actix_web::test]
 async fn safe_methods_pass_but_for_a_handshake() {
     for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
@@ -107,6 +109,7 @@ async fn other_origins_pass_if_the_application_says_so() {
     assert_eq!(mistaken.build().unwrap_err(), ConfigError::NotAnOrigin("https://a.example/".into()));
 }
 
+/// OWASP ASVS 5.0 16.3.3.
 #[actix_web::test]
 async fn a_refusal_is_told_a_few_times_with_what_to_do() {
     let sessions = SessionMiddleware::new(MemoryStore::unbounded(), Key::generate().unwrap());

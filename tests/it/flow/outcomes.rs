@@ -56,6 +56,7 @@ fn odd_routes(routes: &mut web::ServiceConfig) {
     routes.route("/mood/{mood}", web::get().to(mood)).route("/explode", web::get().to(explode));
 }
 
+/// OWASP ASVS 5.0 16.5.3.
 #[test]
 fn a_panic_commits_nothing_and_the_worker_goes_on() {
     let server = Server::with(odd_routes);
@@ -86,6 +87,7 @@ fn a_panic_commits_nothing_and_the_worker_goes_on() {
     assert_eq!(server.state(&cookie), r#"4 [1] 7 "" -"#);
 }
 
+/// OWASP ASVS 5.0 16.2.5.
 #[actix_web::test]
 async fn a_field_that_cannot_be_serialised_is_a_500_and_nothing_is_written() {
     let (logged, _guard) = super::logged::Logged::here();

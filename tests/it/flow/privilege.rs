@@ -15,6 +15,7 @@ async fn overtaken(browser: &Browser<'_>, slow: &str, privileged: &str) -> (Answ
     (slow, fast)
 }
 
+/// OWASP ASVS 5.0 7.2.4.
 #[actix_web::test]
 async fn whoever_holds_the_cookie_from_before_a_sign_in_reads_and_writes_nothing_after_it() {
     for slow in [
@@ -116,6 +117,7 @@ async fn what_a_closure_returns_is_not_told_across_a_renewal() {
     assert_eq!(other.state().await, r#"- [] 77 "" -"#, "it was not applied either");
 }
 
+/// OWASP ASVS 5.0 4.4.3.
 #[actix_web::test]
 async fn a_stream_that_was_open_before_a_sign_in_learns_nothing() {
     let world = World::routed(|builder| builder, late::streams).await;
@@ -136,6 +138,7 @@ async fn a_stream_that_was_open_before_a_sign_in_learns_nothing() {
     }
 }
 
+/// OWASP ASVS 5.0 4.4.3.
 #[actix_web::test]
 async fn reload_tells_whether_the_session_still_is_and_whose() {
     let world = World::new().await;

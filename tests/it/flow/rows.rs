@@ -3,7 +3,7 @@
 //! in `rows_failing`.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use super::{
 const IDLE: Duration = Duration::from_mins(30);
 const MILLI: Duration = Duration::from_millis(1);
 
+/// OWASP ASVS 5.0 8.3.2.
 #[actix_web::test]
 async fn a_route_without_the_session_makes_no_store_call_and_reading_makes_one() {
     let world = World::new().await;
@@ -26,6 +27,7 @@ async fn a_route_without_the_session_makes_no_store_call_and_reading_makes_one()
     assert_eq!(answer.body, r#"- [] 1 "" - | - [] 1 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.6.2; CVE-2015-5143.
 #[actix_web::test]
 async fn reading_or_clearing_does_not_begin_a_session() {
     let world = World::new().await;
@@ -67,6 +69,7 @@ async fn a_change_is_one_update_of_the_fields_it_wrote() {
     assert_eq!(browser.state().await, r#"- [1] 2 "" x"#);
 }
 
+/// OWASP ASVS 5.0 7.3.1.
 #[actix_web::test]
 async fn a_visit_is_recorded_after_a_tenth_of_the_idle_time() {
     let world = World::new().await;
@@ -83,6 +86,7 @@ async fn a_visit_is_recorded_after_a_tenth_of_the_idle_time() {
     assert_eq!(world.store.asked(), "load");
 }
 
+/// OWASP cheat sheet: strict ids; CVE-2024-38513.
 #[actix_web::test]
 async fn a_missing_record_reads_as_no_session_and_its_cookie_is_left_alone() {
     let world = World::new().await;
@@ -100,6 +104,7 @@ async fn a_missing_record_reads_as_no_session_and_its_cookie_is_left_alone() {
     assert_eq!(browser.state().await, r#"- [] 5 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.4.1; NIST SP 800-63B 7.1.
 #[actix_web::test]
 async fn purging_deletes_and_removes_the_cookie() {
     let world = World::new().await;
@@ -116,6 +121,7 @@ async fn purging_deletes_and_removes_the_cookie() {
     }
 }
 
+/// CVE-2015-3982.
 #[actix_web::test]
 async fn fields_set_after_a_purge_begin_a_new_session() {
     let world = World::new().await;
@@ -130,6 +136,7 @@ async fn fields_set_after_a_purge_begin_a_new_session() {
     assert_eq!(world.store.len(), 1);
 }
 
+/// actix-extras #244.
 #[actix_web::test]
 async fn effects_do_not_depend_on_the_order_of_renewing_signing_in_and_setting() {
     for words in ["renew,v2,in4", "in4,renew,v2", "v2,in4,renew", "v2,renew,in4"] {
@@ -142,6 +149,7 @@ async fn effects_do_not_depend_on_the_order_of_renewing_signing_in_and_setting()
     }
 }
 
+/// CVE-2024-7341.
 #[actix_web::test]
 async fn operations_are_stored_whatever_the_handler_answers() {
     for (ending, status) in [("", 200), (",fail", 500), (",err", 418)] {
@@ -162,6 +170,7 @@ async fn operations_are_stored_whatever_the_handler_answers() {
     }
 }
 
+/// OWASP ASVS 5.0 7.2.3.
 #[actix_web::test]
 async fn an_id_that_exists_is_minted_again() {
     let world = World::new().await;
@@ -172,6 +181,7 @@ async fn an_id_that_exists_is_minted_again() {
     assert_eq!(browser.state().await, r#"- [] 1 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.2.3; tower-sessions #188.
 #[actix_web::test]
 async fn repeating_randomness_never_opens_another_session() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
@@ -179,6 +189,7 @@ async fn repeating_randomness_never_opens_another_session() {
         builder.chosen_randomness(|bytes| {
             CALLS.fetch_add(1, Ordering::Relaxed);
             bytes.fill(7);
+            true
         })
     })
     .await;
@@ -193,4 +204,50 @@ async fn repeating_randomness_never_opens_another_session() {
     assert!(CALLS.load(Ordering::Relaxed) > 0);
     assert_eq!(first.state().await, r#"4 [1] 0 "" -"#);
     assert_eq!(second.state().await, EMPTY);
+}
+
+/// A virtual machine is cloned, and both machines go on with the same random bytes.
+/// OWASP ASVS 5.0 11.5.2; spring-session on cloned machines.
+#[actix_web::test]
+async fn a_clone_of_a_machine_with_the_same_random_bytes_gets_another_id() {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let world = World::with(|builder| {
+        builder.chosen_randomness(|bytes| {
+            bytes.fill(NEXT.fetch_add(1, Ordering::Relaxed));
+            true
+        })
+    })
+    .await;
+    let first = world.browser_after("in4,c1").await;
+    NEXT.store(0, Ordering::Relaxed);
+    let second = world.browser();
+    assert_eq!(second.go("c2").await.jar(), Jar::Set);
+    assert_eq!(world.store.asked(), "create create", "the first id exists");
+    assert_ne!(second.cookie(), first.cookie());
+    assert_eq!(first.state().await, r#"4 [1] 0 "" -"#);
+    assert_eq!(second.state().await, r#"- [2] 0 "" -"#);
+}
+
+/// OWASP ASVS 5.0 7.2.3, 11.5.2.
+#[actix_web::test]
+async fn without_random_bytes_there_is_an_error_and_no_new_id() {
+    static HAS_SOME: AtomicBool = AtomicBool::new(true);
+    let world = World::with(|builder| {
+        builder.chosen_randomness(|bytes| {
+            bytes.fill(7);
+            HAS_SOME.load(Ordering::Relaxed)
+        })
+    })
+    .await;
+    let browser = world.browser_after("v1").await;
+    HAS_SOME.store(false, Ordering::Relaxed);
+    for (visitor, words) in [(&world.browser(), "v2"), (&world.browser(), "in4"), (&browser, "renew")] {
+        let answer = visitor.go(words).await;
+        assert_eq!(
+            (answer.status, answer.jar(), answer.body.as_str()),
+            (500, Jar::Kept, "Internal Server Error"),
+            "{words}"
+        );
+    }
+    assert_eq!((browser.state().await.as_str(), world.store.len()), (r#"- [] 1 "" -"#, 1));
 }

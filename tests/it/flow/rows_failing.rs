@@ -57,6 +57,7 @@ async fn a_purge_that_fails_keeps_the_cookie_so_that_it_can_be_tried_again() {
 }
 
 /// A delete without a confirmation may have left the session alive. Access to it is refused, and the next request ends it first.
+/// OWASP ASVS 5.0 7.4.1.
 #[actix_web::test]
 async fn a_session_whose_end_is_not_confirmed_is_refused_and_ended_by_the_next_request() {
     for (words, jar, calls) in [
@@ -149,6 +150,7 @@ async fn a_save_that_failed_is_not_repeated_at_the_end_of_the_request() {
     }
 }
 
+/// OWASP ASVS 5.0 13.1.2.
 #[actix_web::test]
 async fn a_load_that_fails_is_tried_twice_and_never_reads_as_no_session() {
     let world = World::new().await;
@@ -166,6 +168,7 @@ async fn a_load_that_fails_is_tried_twice_and_never_reads_as_no_session() {
     }
 }
 
+/// OWASP ASVS 5.0 16.5.2.
 #[actix_web::test]
 async fn a_store_that_does_not_answer_is_not_called_by_every_request() {
     let world = World::new().await;

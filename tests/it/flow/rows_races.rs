@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use actix_typed_session::{
-    change::{CellWrite, Change},
+    change::{CellWrite, Change, Renewal},
+    id::VerifierHash,
     record::{Json, WireKey},
 };
 
@@ -179,6 +180,7 @@ async fn a_superseded_cookie_reads_no_session_and_its_writes_are_refused_for_a_m
     assert_eq!(new.state().await, r#"- [1] 1 "" -"#);
 }
 
+/// nextjs-auth0 #2530.
 #[actix_web::test]
 async fn a_purge_wins_over_a_renewal_in_both_orders() {
     let world = World::new().await;
@@ -192,6 +194,7 @@ async fn a_purge_wins_over_a_renewal_in_both_orders() {
     assert_eq!(world.store.len(), 0);
 }
 
+/// spring-session #1137.
 #[actix_web::test]
 async fn of_two_renewals_one_sends_a_cookie() {
     let world = World::new().await;
@@ -213,4 +216,22 @@ async fn a_session_that_expires_between_load_and_save_is_not_brought_back() {
     assert_eq!((slow.status, slow.jar()), (200, Jar::Kept));
     assert_eq!(world.store.asked(), "load update");
     assert_eq!(browser.state().await, EMPTY);
+}
+
+/// The request only reads, and its touch comes after another process has ended or renewed the session.
+/// spring-session #1111; scs.
+#[actix_web::test]
+async fn a_late_touch_brings_nothing_back_and_leaves_no_half_of_a_record() {
+    let mut renewed = Change::default();
+    renewed.renewal = Some(Renewal::new(VerifierHash::from_bytes([7; 32])));
+    for (fault, left) in [(Fault::AfterDelete, 0), (Fault::After(Box::new(renewed)), 1)] {
+        let world = World::new().await;
+        let browser = world.browser_after("v1").await;
+        world.clock.advance(10 * MINUTE);
+        world.store.at("update", 1, fault.clone());
+        let answer = browser.go("").await;
+        assert_eq!((answer.status, answer.jar(), answer.body.as_str()), (200, Jar::Kept, r#"- [] 1 "" -"#));
+        assert_eq!((world.store.asked().as_str(), world.store.len()), ("load touch", left), "{fault:?}");
+        assert_eq!(browser.go("is").await.body, format!("00 | {EMPTY}"), "{fault:?}");
+    }
 }

@@ -7,6 +7,7 @@ use super::{
     script::Fault,
 };
 
+/// OWASP ASVS 5.0 7.2.4; CVE-2022-25896.
 #[actix_web::test]
 async fn signing_in_keeps_the_cells_and_changes_the_id_in_one_step() {
     let world = World::new().await;
@@ -34,6 +35,7 @@ async fn signing_in_without_a_session_creates_one() {
     assert_eq!(browser.state().await, r#"4 [] 3 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.2.4; CVE-2022-24895; CVE-2024-7341.
 #[actix_web::test]
 async fn signing_in_again_renews_the_id_and_the_time_of_sign_in() {
     let world = World::new().await;
@@ -118,6 +120,7 @@ async fn signing_in_as_the_same_user_does_not_revive_a_session_that_ended() {
     assert_eq!(world.store.len(), 0);
 }
 
+/// CVE-2023-20862.
 #[actix_web::test]
 async fn clearing_the_principal_is_a_purge() {
     let world = World::new().await;

@@ -56,6 +56,7 @@ async fn after_the_response_has_begun_nothing_can_be_stored() {
     assert_eq!(browser.get("/late/nothing").await.body, "Ok");
 }
 
+/// OWASP ASVS 5.0 7.4.1; Rails `CookieStore`.
 #[actix_web::test]
 async fn without_a_server_a_logout_leaves_copies() {
     let world = world().await;
@@ -107,6 +108,7 @@ async fn revoked_by(ended: &Ended) -> World {
     World::sealed(home, key(), |builder| builder, |_| ()).await
 }
 
+/// OWASP ASVS 5.0 7.4.1; ASVS 4.0 3.5.3; CVE-2024-31999; Rails `CookieStore`.
 #[actix_web::test]
 async fn a_revoked_session_has_ended_for_every_copy() {
     let world = revoked_by(&Ended::default()).await;
@@ -127,6 +129,7 @@ fn orders(one: &Browser<'_>, other: &Browser<'_>) -> [String; 2] {
     [format!("{one}; {other}"), format!("{other}; {one}")]
 }
 
+/// OWASP ASVS 5.0 7.4.1.
 #[actix_web::test]
 async fn a_planted_fork_of_the_visitors_session_is_nobody_and_a_logout_ends_both() {
     let world = revoked_by(&Ended::default()).await;
@@ -161,6 +164,7 @@ async fn a_planted_fork_of_the_visitors_session_is_nobody_and_a_logout_ends_both
     }
 }
 
+/// OWASP ASVS 5.0 7.4.1.
 #[actix_web::test]
 async fn the_holder_of_an_anonymous_fork_can_neither_hide_nor_end_the_session_that_was_signed_in_to() {
     let world = revoked_by(&Ended::default()).await;
@@ -177,6 +181,7 @@ async fn the_holder_of_an_anonymous_fork_can_neither_hide_nor_end_the_session_th
     assert_eq!(state(&visitor).await, r#"4 [] 1 "" -"#);
 }
 
+/// OWASP ASVS 5.0 7.4.1.
 #[actix_web::test]
 async fn an_outage_of_the_revocations_is_an_error_and_no_stranger() {
     let ended = Ended::default();

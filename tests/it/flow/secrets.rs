@@ -157,6 +157,7 @@ fn other_key() -> Key {
     Key::try_from(b"another-key-of-32-bytes-for-test".as_slice()).unwrap()
 }
 
+/// OWASP ASVS 5.0 11.3.1.
 #[actix_web::test]
 async fn a_secret_is_sealed_in_the_store_and_plain_to_handlers() {
     let (store, mut jar) = (MemoryStore::unbounded(), None);
@@ -195,6 +196,7 @@ async fn closures_run_again_on_the_opened_value() {
     assert_eq!(said.1, r#"None Some("x") [777001, 777001] """#);
 }
 
+/// OWASP ASVS 5.0 11.3.1.
 #[actix_web::test]
 async fn a_sealed_value_opens_in_its_own_session_and_field_alone() {
     let (store, mut one, mut other) = (MemoryStore::unbounded(), None, None);
@@ -249,6 +251,7 @@ async fn a_secret_of_an_accepted_key_opens_and_is_sealed_by_the_active_one_when_
     assert_eq!(cell(&store, "vault.codes").await, before, "it stays as it is");
 }
 
+/// OWASP ASVS 5.0 11.3.1.
 #[actix_web::test]
 async fn a_field_becomes_secret_and_stops_being_so_with_any_deploy() {
     let (store, mut jar) = (MemoryStore::unbounded(), None);
@@ -308,6 +311,7 @@ mod lenient {
 }
 routes!(lenients, lenient::Vault, "777002".to_owned());
 
+/// OWASP ASVS 5.0 11.3.1.
 #[actix_web::test]
 async fn a_key_that_is_missing_is_an_error_for_lenient_fields_too() {
     for words in ["token:one", "code"] {

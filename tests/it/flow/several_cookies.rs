@@ -25,6 +25,7 @@ fn orders(one: &str, other: &str) -> [String; 2] {
     [format!("{one}; {other}"), format!("{other}; {one}")]
 }
 
+/// RFC 6265bis 4.2.2.
 #[actix_web::test]
 async fn a_cookie_that_opens_nothing_hides_none_that_does() {
     let world = World::new().await;
@@ -41,6 +42,7 @@ async fn a_cookie_that_opens_nothing_hides_none_that_does() {
     }
 }
 
+/// OWASP ASVS 5.0 15.3.7.
 #[actix_web::test]
 async fn two_live_sessions_are_nobody_until_a_sign_in() {
     let world = World::new().await;
@@ -152,6 +154,7 @@ impl Jar {
     }
 }
 
+/// OWASP cheat sheet: several cookies.
 #[actix_web::test]
 async fn a_new_path_or_domain_locks_nobody_out() {
     type Configure = fn(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder;

@@ -51,6 +51,7 @@ async fn world(choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewar
     World::routed(choose, routes).await
 }
 
+/// OWASP ASVS 5.0 7.5.3; ASVS 4.0 3.7.1.
 #[actix_web::test]
 async fn a_handler_for_users_is_not_called_for_strangers() {
     let world = world(|builder| builder).await;
@@ -67,6 +68,7 @@ async fn a_handler_for_users_is_not_called_for_strangers() {
     assert_eq!(browser.get("/mine").await.status, 401);
 }
 
+/// OWASP ASVS 5.0 16.5.3.
 #[actix_web::test]
 async fn an_outage_makes_nobody_a_stranger() {
     let world = world(|builder| builder.sign_in_page("/sign-in")).await;
@@ -77,6 +79,7 @@ async fn an_outage_makes_nobody_a_stranger() {
     }
 }
 
+/// OWASP ASVS 5.0 7.5.1.
 #[actix_web::test]
 async fn strangers_are_sent_to_the_page_for_signing_in() {
     let world = world(|builder| builder.sign_in_page("/sign-in?why=needed")).await;
@@ -98,6 +101,7 @@ async fn strangers_are_sent_to_the_page_for_signing_in() {
     }
 }
 
+/// OWASP ASVS 5.0 7.5.1, 7.5.3.
 #[actix_web::test]
 async fn a_sensitive_act_needs_a_sign_in_of_a_moment_ago() {
     let world = world(|builder| builder).await;
@@ -164,6 +168,7 @@ fn ending(routes: &mut web::ServiceConfig) {
     routes.route("/in/{left}/{order}", web::get().to(sign_in));
 }
 
+/// OWASP ASVS 5.0 7.6.1.
 #[actix_web::test]
 async fn a_session_ends_with_that_of_the_identity_provider() {
     let (hour, second) = (Duration::from_hours(1), Duration::from_secs(1));

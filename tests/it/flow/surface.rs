@@ -680,6 +680,7 @@ fn sent(nth: u32) -> impl Strategy<Value = Sent> {
     prop_oneof![2 => alone, 1 => overlap, 1 => overtaken]
 }
 
+/// actix-session 0.11.
 #[test]
 fn every_handle_shows_what_a_model_of_plain_values_has() {
     let requests = (1..6_u32).prop_flat_map(|count| (0..count).map(sent).collect::<Vec<_>>());

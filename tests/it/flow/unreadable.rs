@@ -59,6 +59,7 @@ async fn world() -> World {
     .await
 }
 
+/// OWASP ASVS 5.0 16.5.1, 16.5.3.
 #[actix_web::test]
 async fn an_outage_cannot_be_swallowed() {
     let world = world().await;
@@ -82,6 +83,7 @@ async fn an_outage_cannot_be_swallowed() {
     assert_eq!((answer.status, answer.body.as_str()), (200, "0"));
 }
 
+/// OWASP ASVS 5.0 16.5.3.
 #[actix_web::test]
 async fn a_damaged_record_can_only_be_purged() {
     for (kind, asked) in [(StoreErrorKind::Unreadable, "load"), (StoreErrorKind::TooNew, "load")] {
@@ -128,6 +130,24 @@ async fn a_field_of_another_type_is_a_500_and_stays() {
     assert_eq!(browser.get("/purge").await.jar(), Jar::Removed);
 }
 
+/// OWASP ASVS 5.0 1.5.2.
+#[actix_web::test]
+async fn a_value_that_is_nested_too_deep_is_an_error() {
+    let world = world().await;
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let object = r#"{"a":"#.repeat(100_000) + "1" + &"}".repeat(100_000);
+    for json in [deep, object] {
+        for (key, status) in [("shop.cart", 500), ("shop.draft", 500), ("$shop", 503)] {
+            let browser = world.browser_after("v1,c1,d:x").await;
+            world.store.write(key, &json).await;
+            for path in ["/do/", "/do/c2"] {
+                assert_eq!(browser.get(path).await.status, status, "{key} {path}");
+            }
+            assert_eq!(browser.get("/purge").await.jar(), Jar::Removed, "{key}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_section_of_a_later_schema_stays_byte_for_byte() {
     let world = world().await;
@@ -164,6 +184,7 @@ async fn a_section_that_becomes_unreadable_during_a_request_is_an_error_too() {
     }
 }
 
+/// OWASP ASVS 5.0 16.2.5, 16.5.1.
 #[actix_web::test]
 async fn no_secret_and_no_value_is_logged_or_answered() {
     let (logged, _guard) = Logged::here();
@@ -198,6 +219,7 @@ async fn no_secret_and_no_value_is_logged_or_answered() {
     assert!(!bodies.contains("shop") && !bodies.contains("store"), "{bodies}");
 }
 
+/// OWASP ASVS 5.0 3.3.4, 16.2.5.
 #[actix_web::test]
 async fn debug_shows_no_value() {
     let world = World::routed(

@@ -82,6 +82,7 @@ async fn signed_in(address: SocketAddr, path: &str, user: u64) -> String {
     answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
 }
 
+/// OWASP ASVS 5.0 14.2.2; CVE-2023-30861; CVE-2025-48947.
 #[actix_web::test]
 async fn a_caching_proxy_gives_no_page_to_another_visitor() {
     let clock = ManualClock::at(Timestamp::from_millis(1_000_000));

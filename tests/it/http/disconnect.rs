@@ -36,6 +36,7 @@ async fn a_commit_that_has_begun_is_finished(place: Place) {
     }
 }
 
+/// OWASP ASVS 5.0 7.4.1.
 async fn a_logout_that_has_begun_is_finished(place: Place) {
     for runtime in RUNTIMES {
         let node = place.node_under(runtime, PATIENT);

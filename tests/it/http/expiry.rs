@@ -22,6 +22,7 @@ struct Page {
 }
 
 /// The clock moves between the load and the commit, so the order of events is the same in every run.
+/// OWASP ASVS 5.0 7.3.2.
 #[actix_web::test]
 async fn nothing_brings_back_a_session_that_expired_meanwhile() {
     for what in ["set", "update", "renew", "touch"] {

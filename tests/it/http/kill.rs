@@ -16,6 +16,7 @@ on_every_store! {
     a_killed_server_has_stored_everything_it_acknowledged
     killing_one_server_does_not_affect_the_other
     a_server_that_is_asked_to_stop_stores_what_it_acknowledges
+    a_logout_outlives_every_server
 }
 
 const TABS: usize = 8;
@@ -122,6 +123,7 @@ async fn a_killed_server_has_stored_everything_it_acknowledged(place: Place) {
 }
 
 /// The other server goes on without a pause and without a loss.
+/// OWASP ASVS 5.0 15.4.3.
 async fn killing_one_server_does_not_affect_the_other(place: Place) {
     let mut nodes = [place.node(), place.node()];
     let client = signed_in(&nodes[0]).await;
@@ -163,4 +165,21 @@ async fn a_server_that_is_asked_to_stop_stores_what_it_acknowledges(place: Place
     let node = place.node();
     assert_eq!(node.client_as(&client).read().await.count, 1);
     check(&node, &client, sent, &mut BTreeSet::new()).await;
+}
+
+/// All processes are killed as soon as the logouts are acknowledged, so nothing that only they know can refuse the cookies.
+/// OWASP ASVS 5.0 7.4.1; CVE-2026-9802.
+async fn a_logout_outlives_every_server(place: Place) {
+    let mut nodes = [place.node(), place.node()];
+    let mut leaving = signed_in(&nodes[0]).await;
+    let (mut phone, laptop) = (signed_in(&nodes[0]).await, signed_in(&nodes[1]).await);
+    let copies = [leaving.twin(), phone.twin(), laptop.twin()];
+    leaving.ok("/out").await;
+    assert_eq!(phone.ok("/out-everywhere").await, "2");
+    nodes.iter_mut().for_each(Node::kill);
+    let node = place.node();
+    for copy in &copies {
+        assert_eq!(node.client_as(copy).read().await.user, None);
+    }
+    assert_eq!(place.sessions().await, 0);
 }

@@ -5,6 +5,7 @@
 
 mod caching;
 mod client;
+mod copied;
 mod disconnect;
 mod expiry;
 mod faults;

@@ -27,6 +27,7 @@ async fn refused(client: &mut Client, path: &str) {
     assert!(!reply.body.contains("turned off"), "{path} shows internals: {}", reply.body);
 }
 
+/// OWASP ASVS 5.0 16.5.2, 13.1.2.
 async fn a_server_without_its_store_serves_routes_that_need_no_session(place: Place) {
     let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;
@@ -56,6 +57,7 @@ async fn answers_again(node: &Node, client: &mut Client) {
 }
 
 /// The session is loaded, and then the store refuses writes.
+/// tower-sessions-stores.
 async fn a_change_that_cannot_be_stored_is_an_error(place: Place) {
     let node = place.node_within(DEADLINE);
     let mut client = signed_in(&node).await;

@@ -105,6 +105,42 @@ impl Place {
         usize::try_from(count).unwrap()
     }
 
+    /// All bytes that the store holds. Bytes that are no text may be in hexadecimal digits.
+    pub(super) async fn copy(&self) -> Vec<u8> {
+        let rows: Vec<String> = match self {
+            Self::Postgres { server, database } => {
+                let mut connection = server.connection(database).await;
+                let all = "SELECT one::text FROM typed_session one";
+                sqlx::query_scalar(all).fetch_all(&mut connection).await.unwrap()
+            }
+            Self::MariaDb { server, database } => {
+                let mut connection = server.connection(database).await;
+                let all = "SELECT concat(lower(hex(selector)), ifnull(lower(hex(principal)), ''), meta, cells) \
+                           FROM typed_session";
+                sqlx::query_scalar(all).fetch_all(&mut connection).await.unwrap()
+            }
+            Self::Redis { prefix, .. } => {
+                let server = shared_redis().await.unwrap();
+                let mut all = Vec::new();
+                let keys: Vec<String> = server.command(&["KEYS", &format!("{prefix}:*")]).await.unwrap();
+                for key in keys {
+                    let is_record = key.starts_with(&format!("{prefix}:s:"));
+                    let read: &[&str] =
+                        if is_record { &["HGETALL", &key] } else { &["ZRANGE", &key, "0", "-1"] };
+                    let parts: Vec<Vec<u8>> = server.command(read).await.unwrap();
+                    all.push(key.into_bytes());
+                    all.extend(parts);
+                }
+                return all.join(&b' ');
+            }
+            Self::Sqlite(folder) => {
+                let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+                return files.flat_map(|file| std::fs::read(file).unwrap()).collect();
+            }
+        };
+        rows.concat().into_bytes()
+    }
+
     /// A connection to the file, separate from the server's.
     pub(super) async fn file(&self) -> SqliteConnection {
         let Self::Sqlite(folder) = self else { panic!("it is no file") };

@@ -1,6 +1,12 @@
 //! One session has one live id, and the browser always ends up with that one.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_typed_session::{
     Key, Session, SessionMiddleware, SessionState, TypedSession,
@@ -15,16 +21,18 @@ use actix_web::{
 };
 use tokio::task::JoinSet;
 
-use super::{Place, client::Jar, on_every_store, signed_in};
+use super::{Place, client::Jar, on_every_store, signed_in, until};
 
 on_every_store! {
     one_of_three_concurrent_renewals_wins_in_every_order_of_arrival
     a_write_that_overlaps_a_renewal_is_kept
+    a_planted_cookie_is_nobodys_as_soon_as_its_visitor_has_signed_in
 }
 
 /// Every order of three answers.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
+/// OWASP ASVS 5.0 7.2.4; express-session #923; actix-session 0.11.
 async fn one_of_three_concurrent_renewals_wins_in_every_order_of_arrival(place: Place) {
     let nodes = [place.node(), place.node()];
     for round in 0..5 {
@@ -68,6 +76,7 @@ async fn one_of_three_concurrent_renewals_wins_in_every_order_of_arrival(place: 
 }
 
 /// A request that loaded before the renewal still finds the session. Its write is kept, and the new cookie stays.
+/// OWASP cheat sheet: renewal timeout.
 async fn a_write_that_overlaps_a_renewal_is_kept(place: Place) {
     let nodes = [place.node(), place.node()];
     let mut client = signed_in(&nodes[0]).await;
@@ -84,6 +93,43 @@ async fn a_write_that_overlaps_a_renewal_is_kept(place: Place) {
     }
     let state = client.read().await;
     assert_eq!((state.user, state.count, state.slots[0]), (Some(7), 1, Some(1)));
+}
+
+/// Whoever planted the cookie asks with it at both servers, again and again, while the visitor signs in.
+/// OWASP ASVS 5.0 7.2.4; CVE-2020-5205.
+async fn a_planted_cookie_is_nobodys_as_soon_as_its_visitor_has_signed_in(place: Place) {
+    const READERS: usize = 50;
+    let nodes = [place.node(), place.node()];
+    let mut visitor = nodes[0].client();
+    visitor.ok("/set/0/1").await;
+    let planted = visitor.twin();
+    let (reading, has_signed_in) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let mut tab = nodes[reader % 2].client_as(&planted);
+        let (reading, has_signed_in) = (reading.clone(), has_signed_in.clone());
+        readers.spawn(async move {
+            for round in 0.. {
+                let is_late = has_signed_in.load(Ordering::SeqCst);
+                let state = tab.read().await;
+                assert_eq!(state.user, None);
+                if is_late {
+                    assert_eq!(state.slots[0], None);
+                    return;
+                }
+                reading.fetch_add(usize::from(round == 0), Ordering::SeqCst);
+            }
+        });
+    }
+    until("all read", async || reading.load(Ordering::SeqCst) == READERS).await;
+    visitor.ok("/in/7").await;
+    has_signed_in.store(true, Ordering::SeqCst);
+    readers.join_all().await;
+    for node in &nodes {
+        assert_eq!(node.client_as(&planted).ask("/set/0/2").await.unwrap().status, 409);
+        let state = node.client_as(&visitor).read().await;
+        assert_eq!((state.user, state.slots[0]), (Some(7), Some(1)));
+    }
 }
 
 #[derive(SessionState)]

@@ -137,6 +137,7 @@ fn expired_records_leave_memory_when_other_sessions_are_only_written() {
     assert!(alive(&store, 0));
 }
 
+/// spring-session #93.
 #[test]
 fn a_touched_record_is_not_swept_at_its_first_end() {
     let clock = ManualClock::at(BEGIN);

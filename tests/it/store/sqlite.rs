@@ -239,6 +239,7 @@ async fn a_dropped_future_leaves_no_transaction_open() {
     );
 }
 
+/// OWASP ASVS 5.0 14.2.7.
 #[tokio::test]
 async fn creates_sweep_expired_records_in_batches() {
     let folder = TempDir::new().unwrap();

@@ -175,24 +175,24 @@ impl<'a> Found<'a> {
                 );
                 Some((Part::Since, message))
             }
-            _ if is_told && let Some((was, is)) = moved(&cell.action, &stored.action) => {
-                (*since > self.now.oldest_record).then(|| {
+            _ if is_told && cell.action != stored.action => match moved(&cell.action, &stored.action) {
+                Some((was, is)) => (*since > self.now.oldest_record).then(|| {
                     let message = format!(
                         "version {since} is released and cannot change: there `{name}` was in place {was} of the step's `to`, here \
                          it is in place {is}; put that back"
                     );
                     (Part::Name, message)
-                })
-            }
-            _ if is_told && cell.action != stored.action => Some((
-                Part::Name,
-                format!(
-                    "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
-                    cell.action.describe(),
-                    stored.action.describe(),
-                    self.keys_are_enough(old),
-                ),
-            )),
+                }),
+                None => Some((
+                    Part::Name,
+                    format!(
+                        "version {since} is released and cannot change: there `{name}` was {}, here it is {}; put that back{}",
+                        cell.action.describe(),
+                        stored.action.describe(),
+                        self.keys_are_enough(old),
+                    ),
+                )),
+            },
             _ if stored.role == Role::Removed && self.is_made_now(old) => {
                 Some((Part::Name, live_step_makes(&stored.key, *since)))
             }

@@ -39,6 +39,7 @@ fn vary_names_the_cookie_once() {
     }
 }
 
+/// OWASP ASVS 5.0 14.2.2; CVE-2014-1418.
 #[test]
 fn no_shared_cache_stores_what_depends_on_a_session() {
     for (before, after) in [

@@ -36,6 +36,7 @@ fn text(header: &HeaderValue) -> &str {
     header.to_str().unwrap()
 }
 
+/// OWASP ASVS 5.0 3.3.1, 3.3.2, 3.3.4; RFC 6265bis `SameSite`; WS-2022-0330.
 #[test]
 fn the_name_and_the_attributes_agree() {
     let domain = Some("example.com".to_owned());
@@ -159,6 +160,7 @@ fn mistakes() -> Vec<(CookieOptions, CookieError, &'static str)> {
     all
 }
 
+/// OWASP ASVS 5.0 3.3.2.
 #[test]
 fn every_mistake_has_its_error_and_says_what_to_do() {
     for (options, expected, help) in mistakes() {
@@ -169,6 +171,7 @@ fn every_mistake_has_its_error_and_says_what_to_do() {
     }
 }
 
+/// OWASP ASVS 5.0 3.3.5.
 #[test]
 fn the_longest_of_everything_is_accepted() {
     let options = CookieOptions {
@@ -182,6 +185,7 @@ fn the_longest_of_everything_is_accepted() {
     set(&spec, &value, Some(Duration::MAX)).unwrap();
 }
 
+/// OWASP ASVS 5.0 3.3.5.
 #[test]
 fn a_value_is_sent_up_to_the_octet_that_browsers_accept() {
     let spec = spec(&options());
@@ -190,6 +194,7 @@ fn a_value_is_sent_up_to_the_octet_that_browsers_accept() {
     assert_eq!(set(&spec, &"v".repeat(room + 1), None), Err(SetError::TooLarge(4097)));
 }
 
+/// RFC 6265bis 5.6.
 #[test]
 fn a_value_cannot_add_attributes_or_headers() {
     let spec = spec(&options());
@@ -198,6 +203,7 @@ fn a_value_cannot_add_attributes_or_headers() {
     }
 }
 
+/// RFC 6265bis 5.5; RUSTSEC-2017-0005.
 #[test]
 fn max_age_is_at_least_a_second_and_at_most_400_days() {
     let cases = [
@@ -219,6 +225,7 @@ fn max_age_is_at_least_a_second_and_at_most_400_days() {
     }
 }
 
+/// CHIPS.
 #[test]
 fn a_partitioned_cookie_is_removed_as_it_was_set() {
     let spec = spec(&CookieOptions { partitioned: true, same_site: SameSite::None, ..options() });

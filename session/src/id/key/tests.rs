@@ -14,6 +14,7 @@ fn key(first: u8) -> Key {
     Key::try_from(bytes(first, 32).as_slice()).unwrap()
 }
 
+/// OWASP ASVS 5.0 11.4.4.
 #[test]
 fn a_key_has_32_bytes_or_more_that_are_not_all_the_same() {
     for length in 0..32 {
@@ -84,6 +85,7 @@ fn every_error_says_how_to_make_a_key_and_none_shows_one() {
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
 
+/// OWASP ASVS 5.0 11.6.1.
 #[test]
 fn generated_keys_differ() {
     let (one, two) = (Key::generate().unwrap(), Key::generate().unwrap());
@@ -92,6 +94,7 @@ fn generated_keys_differ() {
     Key::try_from(&**one.0).unwrap();
 }
 
+/// OWASP ASVS 5.0 16.2.5.
 #[test]
 fn debug_shows_no_key() {
     assert_eq!(format!("{:?}", key(1)), "Key(..)");

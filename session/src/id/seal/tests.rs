@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on fails
 
+use std::collections::HashSet;
+
 use super::*;
 
 const NAME: &str = "__Host-sid";
@@ -31,15 +33,18 @@ fn what_is_sealed_is_opened_and_has_the_length_that_was_told() {
 }
 
 /// The expected text was computed by another implementation of HKDF and of XChaCha20-Poly1305.
+/// OWASP ASVS 5.0 9.1.2, 11.3.4.
 #[test]
 fn the_text_is_fixed() {
-    fn count(bytes: &mut [u8]) {
+    fn count(bytes: &mut [u8]) -> bool {
         (0..).zip(bytes).for_each(|(n, byte)| *byte = n);
+        true
     }
     let text = sealer().seal(b"a cart", Randomness::Chosen(count)).unwrap();
     assert_eq!(text, "1.MkHn.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXuru055H3iScgaJpggc_Wli1LXEdTsA");
 }
 
+/// OWASP ASVS 5.0 9.1.1; CVE-2026-40372.
 #[test]
 fn every_flipped_bit_and_every_other_length_is_rejected() {
     let text = sealed();
@@ -58,6 +63,58 @@ fn every_flipped_bit_and_every_other_length_is_rejected() {
     }
 }
 
+/// CVE-2026-40372.
+#[test]
+fn a_tag_of_zeros_is_rejected() {
+    let text = sealed();
+    let (before, sealed) = text.split_at(text.rfind('.').unwrap() + 1);
+    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
+    let tag = bytes.len() - TAG_BYTES;
+    bytes.get_mut(tag..).unwrap().fill(0);
+    let zeros = before.to_owned() + &URL_SAFE_NO_PAD.encode(&bytes);
+    assert_eq!((zeros.len(), sealer().open(zeros.as_bytes())), (text.len(), None));
+    // Nor does one count that is not there.
+    bytes.truncate(tag);
+    assert_eq!(sealer().open((before.to_owned() + &URL_SAFE_NO_PAD.encode(&bytes)).as_bytes()), None);
+}
+
+/// CVE-2026-39324.
+#[test]
+fn what_was_never_sealed_is_rejected() {
+    for keys in [Keys::from(key(1)), Keys::new(key(1), [key(2)]), Keys::new(key(2), [key(1)])] {
+        let sealer = Sealer::new(NAME, "shop", &keys);
+        for plain in [
+            b"a cart and a user".to_vec(),
+            [[0; NONCE_BYTES].as_slice(), b"a cart", &[0; TAG_BYTES]].concat(),
+        ] {
+            let text = URL_SAFE_NO_PAD.encode(plain);
+            for form in [
+                text.clone(),
+                format!("1..{text}"),
+                format!("1.{}.{text}", key(1).id()),
+                format!("0.{}.{text}", key(1).id()),
+            ] {
+                assert_eq!(sealer.open(form.as_bytes()), None, "{form}");
+            }
+        }
+    }
+}
+
+/// OWASP ASVS 5.0 11.3.4.
+#[test]
+fn no_nonce_is_used_twice() {
+    const MANY: usize = 100_000;
+    let sealer = sealer();
+    let nonces: HashSet<String> = (0..MANY)
+        .map(|_| {
+            let text = sealer.seal(b"", Randomness::System).unwrap();
+            text.get(text.rfind('.').unwrap() + 1..).unwrap().chars().take(NONCE_BYTES * 4 / 3).collect()
+        })
+        .collect();
+    assert_eq!(nonces.len(), MANY);
+}
+
+/// OWASP ASVS 5.0 9.2.2.
 #[test]
 fn another_name_another_application_and_another_key_open_nothing() {
     let text = sealed();
@@ -75,6 +132,7 @@ fn another_name_another_application_and_another_key_open_nothing() {
     }
 }
 
+/// OWASP ASVS 5.0 9.1.3; ASVS 4.0 3.5.3.
 #[test]
 fn the_active_key_seals_and_every_key_opens_what_names_it() {
     let old = sealed();

@@ -14,12 +14,14 @@ fn ring(name: &str) -> KeyRing {
 }
 
 /// The expected tag was computed by another implementation of RFC 5869 and RFC 2104. It is the same in all releases.
+/// OWASP ASVS 5.0 11.2.3.
 #[test]
 fn a_tag_is_fixed() {
     let tag = ring("sid").tag(&[b"1", b"abc"]);
     assert_eq!(u128::from_be_bytes(tag), 0xc185_4c6b_c00b_2e86_8e99_f622_069a_2469);
 }
 
+/// OWASP ASVS 5.0 11.4.3.
 #[test]
 fn a_tag_covers_every_byte_and_the_name() {
     let tag = ring("sid").tag(&[b"1", b"abc"]);

@@ -43,6 +43,7 @@ fn what_repeats_itself_takes_little_room() {
     assert!(long.len() < short.len() + 50, "{}", long.len());
 }
 
+/// RUSTSEC-2017-0006.
 #[test]
 fn other_bytes_are_an_error_and_a_later_layout_says_so() {
     let packed = pack(&record(&[("shop.cart", &long()), ("shop.visits", "17")]));
@@ -65,6 +66,7 @@ fn other_bytes_are_an_error_and_a_later_layout_says_so() {
 }
 
 /// A cookie is ours before it is opened; a mistake of ours must not fill the memory all the same.
+/// OWASP ASVS 5.0 1.5.2.
 #[test]
 fn what_grows_too_much_is_an_error() {
     let bomb = compress_to_vec(&vec![0; UNPACKED_MAX + 1], LEVEL);
@@ -74,6 +76,7 @@ fn what_grows_too_much_is_an_error() {
 
 /// Whatever is read as a record is one, which is written and read again as it is. Cookies are authentic before they are read, so this is
 /// about other releases and not about strangers.
+/// CVE-2017-1000053.
 #[test]
 fn fuzz_packed_records() {
     let words: [&[u8]; 6] =

@@ -21,7 +21,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
     let selector = b.selector(1);
     let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
     b.created(&selector, &new_record(&[("shop.user", "7"), ("shop.cart", "[]"), ("old.cell", "1")]))?;
-    let shorter = Limits { idle: Duration::from_hours(1), absolute: Duration::from_hours(2) };
+    let shorter = Limits { idle: Duration::from_secs(3600), absolute: Duration::from_secs(2 * 3600) };
     let changes = [
         ("nothing but the revision", Change::default()),
         ("one cell", write("shop.cart", "[1]")),
@@ -30,7 +30,7 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         (
             "a cell with a time to live",
             Change {
-                write: vec![CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "1") }],
+                write: vec![CellWrite { ttl: Some(Duration::from_secs(60)), ..set("shop.code", "1") }],
                 ..Change::default()
             },
         ),

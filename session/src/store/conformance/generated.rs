@@ -40,8 +40,8 @@ const TIMES: [Duration; 6] = [
     Duration::ZERO,
     Duration::from_millis(1),
     Duration::from_millis(40),
-    Duration::from_mins(1),
-    Duration::from_hours(24),
+    Duration::from_secs(60),
+    Duration::from_secs(24 * 3600),
     Duration::MAX,
 ];
 

@@ -88,6 +88,7 @@ fn comes_to_hold(check: impl Fn() -> Result<(), Broken>) -> Result<(), Broken> {
     }
 }
 
+/// OWASP ASVS 5.0 15.4.3.
 pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     for (polls, round) in POLLS.into_iter().zip(0_u8..) {
         let selector = |n: u8| b.selector(round * 16 + n);

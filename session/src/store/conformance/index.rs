@@ -398,6 +398,7 @@ pub(super) fn a_longer_life_does_not_make_a_session_younger<H: Harness>(b: &Benc
     Ok(Held::Held)
 }
 
+/// OWASP ASVS 5.0 7.1.2.
 pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
@@ -453,6 +454,7 @@ pub(super) fn racing_sign_ins_keep_to_the_maximum<H: Harness>(b: &Bench<'_, H>) 
     Ok(Held::Held)
 }
 
+/// OWASP ASVS 5.0 7.4.2.
 pub(super) fn delete_all_is_final<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     for round in 0..6_u8 {

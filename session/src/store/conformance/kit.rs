@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(super) const LONG: Limits =
-    Limits { idle: Duration::from_hours(24 * 300), absolute: Duration::from_hours(24 * 3000) };
+    Limits { idle: Duration::from_secs(24 * 300 * 3600), absolute: Duration::from_secs(24 * 3000 * 3600) };
 
 /// The store that one rule uses.
 pub(super) struct Bench<'h, H: Harness> {

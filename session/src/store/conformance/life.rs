@@ -34,7 +34,7 @@ fn idle_for(idle: Duration) -> NewRecord {
 
 pub(super) fn create_then_load_gives_the_record<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let mut full = new_record(&[("shop.user", "7"), ("shop.cart", "[{\"sku\":11}]"), ("auth.mfa", "null")]);
-    full.cells.push(CellWrite { ttl: Some(Duration::from_mins(1)), ..set("shop.code", "123456") });
+    full.cells.push(CellWrite { ttl: Some(Duration::from_secs(60)), ..set("shop.code", "123456") });
     full.principal = Some(Principal::new("shop.user", &Json::from_store("7")));
     full.authenticated = true;
     full.persistent = true;
@@ -104,6 +104,7 @@ pub(super) fn create_without_time_to_live_leaves_nothing<H: Harness>(b: &Bench<'
     Ok(Held::Held)
 }
 
+/// express-session #632; scs; tower-sessions-stores; CVE-2015-3982.
 pub(super) fn update_on_a_missing_record_creates_nothing<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let selector = b.selector(1);
     let touch = Change { touch: true, ..Change::default() };

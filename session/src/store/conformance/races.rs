@@ -109,6 +109,7 @@ fn contradicts(change: &Change, current: &Record) -> Result<(), Broken> {
     Ok(())
 }
 
+/// OWASP ASVS 5.0 15.4.2.
 pub(super) fn overlapping_guarded_increments_are_exact<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let selector = b.selector(1);
     let begun = b.created(&selector, &new_record(&[("shop.visits", "0"), ("shop.cart", "[]")]))?.record;
@@ -228,6 +229,7 @@ pub(super) fn one_of_overlapping_creates_is_created<H: Harness>(b: &Bench<'_, H>
     Ok(Held::Held)
 }
 
+/// OWASP ASVS 5.0 15.4.2; spring-session `RedisSessionRepository`.
 pub(super) fn nothing_comes_back_after_a_delete<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     const FINAL: &str =
         "an update that began before a delete finds no record and answers `Gone`; it never writes one back";

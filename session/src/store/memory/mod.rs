@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn signing_in_and_out_all_day_does_not_fill_memory() {
         let store = MemoryStore::bounded(10);
-        let hours = Duration::from_hours(24);
+        let hours = Duration::from_secs(24 * 3600);
         let limits = Limits { idle: hours, absolute: hours };
         let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
         for n in 0..100_000_u128 {

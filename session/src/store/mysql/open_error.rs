@@ -5,7 +5,7 @@
 use std::io;
 
 use super::url::PARAMETERS;
-use crate::store::{error::StoreError, names::LONGEST_NAME};
+use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
 
 /// Why a MySQL store could not be opened. No message shows a password.
 #[derive(thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum OpenError {
     /// A parameter of the URL has an invalid value.
     #[error("invalid value for `{0}` in the MySQL URL{hint}", hint = hint(.0))]
     Value(String),
+    /// A file for TLS cannot be used.
+    #[error("TLS is not possible: {0}")]
+    Tls(#[from] TlsFileError),
     /// The name of the table is not valid.
     #[error(
         "{0:?} is not valid as the name of a table; use at most {LONGEST_NAME} ASCII letters, digits and _, not beginning with a digit"

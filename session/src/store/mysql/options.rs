@@ -4,12 +4,16 @@
 
 use std::{fmt, str::FromStr as _, time::Duration};
 
-use sqlx::{ConnectOptions as _, mysql::MySqlConnectOptions};
+use sqlx::{
+    ConnectOptions as _,
+    mysql::{MySqlConnectOptions, MySqlSslMode},
+};
 
 use super::{
     open_error::OpenError,
     url::{invalid_value, unknown_parameter},
 };
+use crate::store::tls::TlsFiles;
 
 /// How to open a [`MySqlStore`](crate::store::MySqlStore); every setting but the URL has a default.
 #[derive(Clone)]
@@ -41,6 +45,10 @@ impl MySqlOptions {
         if connect.get_database().is_none() {
             return Err(OpenError::NoDatabase);
         }
+        // Without TLS in this build, sqlx would connect without it in the default mode.
+        if connect.get_socket().is_none() && !matches!(connect.get_ssl_mode(), MySqlSslMode::Disabled) {
+            TlsFiles::default().check()?;
+        }
         Ok(Self {
             // The store's first statements set what sqlx would set with a round trip of its own.
             connect: connect
@@ -52,7 +60,7 @@ impl MySqlOptions {
             table: "typed_session".to_owned(),
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
-            sweep_every: Some(Duration::from_mins(1)),
+            sweep_every: Some(Duration::from_secs(60)),
         })
     }
 

@@ -123,7 +123,8 @@ impl MySqlStore {
 
     /// The settings for the database at `url`, `mysql://user:password@host:port/database`, or the same with `mariadb:`.
     /// `?ssl-mode=verify_identity` encrypts the connection and verifies the server's certificate against those of the operating system,
-    /// or against `&ssl-ca=file`. `?socket=path` connects to a Unix socket.
+    /// or against `&ssl-ca=file`. `?socket=path` connects to a Unix socket. Without a feature for TLS, every other address needs
+    /// `?ssl-mode=disabled`.
     ///
     /// # Errors
     /// When the URL is not valid, names no database, or has an unknown parameter; the message says what to write.

@@ -9,7 +9,8 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::store::{
     error::{StoreError, StoreErrorKind},
-    tls::{Words, advice},
+    handshake::advice,
+    tls::Words,
 };
 
 /// How the settings for TLS are called.

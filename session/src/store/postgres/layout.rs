@@ -19,7 +19,7 @@ use super::{
 const LAYOUT: i32 = 1;
 
 /// How long one migration may take: creating an index on a large table is slow.
-const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
+const LONGEST_MIGRATION: Duration = Duration::from_secs(10 * 60);
 
 /// The statements that make each layout from the one before. A release that changes the tables appends to this list, and never edits it.
 /// `readable_from` is the oldest layout whose releases can use the tables; a migration that only adds columns with defaults leaves it

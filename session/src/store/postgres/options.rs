@@ -30,7 +30,7 @@ impl PostgresOptions {
             passwords: None,
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
-            sweep_every: Some(Duration::from_mins(1)),
+            sweep_every: Some(Duration::from_secs(60)),
         })
     }
 

@@ -127,7 +127,7 @@ impl PostgresStore {
     /// `?sslmode=verify-full` encrypts the connection and verifies the server: its name, and its certificate against those of the operating
     /// system. `?sslrootcert=/etc/postgresql/ca.crt` alone does the same, and also trusts the certificates in that file.
     /// `&sslcert=..&sslkey=..` name the certificate of the client. As in libpq, the default mode encrypts if the server can and verifies
-    /// nothing, and `require` verifies only with an `sslrootcert`.
+    /// nothing, and `require` verifies only with an `sslrootcert`. Without a feature for TLS, every mode but `disable` is refused.
     ///
     /// # Errors
     /// When the URL is not valid or has an unknown parameter; the message says what to write.

@@ -9,7 +9,10 @@ use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::open_error::{OpenError, PARAMETERS};
-use crate::store::tls::{ClientFiles, TlsFiles};
+use crate::store::{
+    handshake,
+    tls::{ClientFiles, TlsFiles},
+};
 
 /// The parts of a URL.
 #[derive(Clone)]
@@ -86,12 +89,15 @@ impl Tls {
             return Ok(server.ssl_mode(PgSslMode::Disable));
         }
         let mut server = match self.effective()? {
+            Some(PgSslMode::Disable) => return Ok(server.ssl_mode(PgSslMode::Disable)),
+            Some(PgSslMode::VerifyCa) => {
+                handshake::install_provider();
+                server.ssl_mode(PgSslMode::VerifyCa)
+            }
             Some(mode) => server.ssl_mode(mode),
             None => server,
         };
-        if self.files != TlsFiles::default() {
-            self.files.config()?;
-        }
+        self.files.check()?;
         if let Some(file) = &self.files.ca {
             server = server.ssl_root_cert(file);
         }

@@ -32,7 +32,7 @@ mod tests;
 const QUEUE: usize = 64;
 
 /// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
-pub(super) const LONGEST_IDLE: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 /// Why a command has no result.
 #[derive(Debug, thiserror::Error)]

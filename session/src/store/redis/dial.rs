@@ -11,14 +11,11 @@ use std::{
     time::Duration,
 };
 
-use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task::spawn_blocking,
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
     connection::Connection,
@@ -26,8 +23,9 @@ use super::{
     resp::{Commands, Reply, ServerError},
 };
 use crate::store::{
+    handshake::{Connector, advice},
     passwords::Passwords,
-    tls::{TlsFileError, TlsFiles, Words, advice},
+    tls::{TlsFileError, Words},
 };
 
 type Source = Box<dyn Error + Send + Sync>;
@@ -72,32 +70,6 @@ const WORDS: Words = Words {
     plain: "write the port for TLS, or `redis` in place of `rediss`",
 };
 
-/// TLS with every server.
-#[derive(Clone)]
-pub(super) struct Tls {
-    files: TlsFiles,
-    connector: TlsConnector,
-}
-
-impl Tls {
-    pub(super) fn with(files: TlsFiles) -> Result<Self, TlsFileError> {
-        Ok(Self { connector: connector(&files)?, files })
-    }
-
-    /// Reads named files again for each connection, because certificates are replaced while a process runs.
-    async fn connector(&self) -> Result<TlsConnector, Source> {
-        if self.files == TlsFiles::default() {
-            return Ok(self.connector.clone());
-        }
-        let files = self.files.clone();
-        Ok(spawn_blocking(move || connector(&files)).await??)
-    }
-}
-
-fn connector(files: &TlsFiles) -> Result<TlsConnector, TlsFileError> {
-    Ok(TlsConnector::from(Arc::new(files.config()?)))
-}
-
 /// The settings for connecting to any of the servers.
 #[derive(Clone)]
 pub(super) struct Dialer {
@@ -105,7 +77,7 @@ pub(super) struct Dialer {
     /// In place of the password in the credentials.
     pub(super) passwords: Option<Passwords>,
     pub(super) database: i64,
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<Connector>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     pub(super) serves: Serves,
@@ -166,10 +138,7 @@ impl Dialer {
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.greet(stream).await,
-            Some(tls) => {
-                let name = ServerName::try_from(host.to_string())?;
-                self.greet(tls.connector().await?.connect(name, stream).await?).await
-            }
+            Some(tls) => self.greet(tls.connect(host, stream).await?).await,
         }
     }
 

@@ -1,21 +1,21 @@
 //! Sessions in Redis or Valkey, shared by any number of machines.
 //!
 //! In and out: the store contract, each call one script or command on one Redis key. Never sends a write again once its outcome is unknown.
-//!
-//! Read from top to bottom:
-//!
-//! | Files | What they hold |
-//! |---|---|
-//! | `url_error`, `endpoint`, `url` | servers, credentials, files for TLS and prefix from a URL |
-//! | `resp`, `carrier`, `connection` | commands and replies as bytes; the task that carries them; one connection for many callers |
-//! | `dial`, `links` | connecting; the connections of each runtime to each server |
-//! | `cluster`, `topology` | which server has a Redis key: single, Sentinel, Cluster |
-//! | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
-//! | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
-//! | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
-//! | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
-//!
-//! What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
+
+// Read from top to bottom:
+//
+// | Files | What they hold |
+// |---|---|
+// | `url_error`, `endpoint`, `url` | servers, credentials, files for TLS and prefix from a URL |
+// | `resp`, `carrier`, `connection` | commands and replies as bytes; the task that carries them; one connection for many callers |
+// | `dial`, `links` | connecting; the connections of each runtime to each server |
+// | `cluster`, `topology` | which server has a Redis key: single, Sentinel, Cluster |
+// | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
+// | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
+// | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
+// | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
+//
+// What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
 
 use crate::{
     id::public::Selector,

@@ -6,7 +6,7 @@ use std::{error::Error, future::Future, num::NonZeroUsize, path::PathBuf, sync::
 
 use super::{
     cluster::Slots,
-    dial::{Dialer, Serves, Tls},
+    dial::{Dialer, Serves},
     driver::{Driver, Wait},
     endpoint::Endpoint,
     links::Links,
@@ -15,6 +15,7 @@ use super::{
     url_error::{PrefixError, UrlError},
 };
 use crate::store::{
+    handshake::Connector,
     passwords::Passwords,
     tls::{ClientFiles, TlsFileError, TlsFiles},
 };
@@ -206,7 +207,7 @@ impl RedisOptions {
         if !target.tls && files != TlsFiles::default() {
             return Err(OpenError::WithoutTls);
         }
-        let tls = target.tls.then(|| Tls::with(files)).transpose()?;
+        let tls = target.tls.then(|| Connector::with(files)).transpose()?;
         let dialer = Dialer {
             credentials: target.credentials.clone(),
             passwords: self.passwords.clone(),

@@ -2,19 +2,19 @@
 //!
 //! In and out: the store contract, by calling [`Record::apply`] between `BEGIN IMMEDIATE` and `COMMIT`. Never keeps a transaction open
 //! beyond its call, and never sends a write a second time.
-//!
-//! Read from top to bottom:
-//!
-//! | Files | What they hold |
-//! |---|---|
-//! | `connections` | connections that can be dropped at any moment, and the meaning of SQLite's errors |
-//! | `options`, `layout` | the settings; the tables, their version, and opening the file |
-//! | `rows` | records as rows |
-//! | `store` | the store, and the task that removes expired records |
-//! | `index` | the sessions of a principal, and the maximum of them |
-//! | this file | the store contract |
-//!
-//! What never goes in here: a decision that [`Record::apply`] makes, sqlx's pool and transactions.
+
+// Read from top to bottom:
+//
+// | Files | What they hold |
+// |---|---|
+// | `connections` | connections that can be dropped at any moment, and the meaning of SQLite's errors |
+// | `options`, `layout` | the settings; the tables, their version, and opening the file |
+// | `rows` | records as rows |
+// | `store` | the store, and the task that removes expired records |
+// | `index` | the sessions of a principal, and the maximum of them |
+// | this file | the store contract |
+//
+// What never goes in here: a decision that [`Record::apply`] makes, sqlx's pool and transactions.
 
 use std::sync::Arc;
 

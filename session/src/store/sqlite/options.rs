@@ -42,7 +42,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_millis(1500),
             synchronous: Synchronous::Full,
             max_bytes: None,
-            sweep_every: Some(Duration::from_mins(1)),
+            sweep_every: Some(Duration::from_secs(60)),
         }
     }
 

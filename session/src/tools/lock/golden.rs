@@ -196,7 +196,7 @@ fn of_cells(cells: &Cells) -> Record {
 
 /// A record with these cells and placeholders for everything else.
 pub(super) fn record<'a>(cells: impl Iterator<Item = (&'a str, Json)>) -> Record {
-    let limits = Limits { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
+    let limits = Limits { idle: Duration::from_secs(60), absolute: Duration::from_secs(60) };
     let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);
     // As if it was set just now, for fields that expire.
     let ttl = Some(limits.absolute);

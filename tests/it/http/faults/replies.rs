@@ -27,6 +27,7 @@ async fn increments_count_once_whichever_reply_is_garbage(server: Behind) {
     count_for_every_n(&server, |nth| Mode::Garbage(garbage[nth % 3].to_vec())).await;
 }
 
+/// RUSTSEC-2024-0363.
 async fn increments_count_once_whichever_reply_is_truncated(server: Behind) {
     count_for_every_n(&server, |nth| Mode::Truncate(1 + nth % 20)).await;
 }

@@ -13,6 +13,7 @@ on_each_server! {
 
 const ROUNDS: u64 = 15;
 
+/// CVE-2023-28858; CVE-2021-43980.
 async fn no_user_sees_another_users_session_while_requests_are_dropped_at_random_moments(server: Behind) {
     let nodes = [server.node_through(), server.node_through()];
     let users = users(&nodes, 20).await;

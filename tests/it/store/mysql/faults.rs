@@ -243,6 +243,7 @@ async fn an_exhausted_pool_is_an_error_in_time() {
 }
 
 /// A process that freezes between the halves of a write keeps the row locked for three seconds, and its write is not done.
+/// OWASP ASVS 5.0 15.4.3.
 #[tokio::test]
 async fn a_process_that_freezes_does_not_hold_a_row_for_long() {
     let Some(server) = shared_mariadb().await else { return };

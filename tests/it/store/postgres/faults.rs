@@ -218,6 +218,7 @@ async fn a_write_whose_caller_has_left_is_not_started() {
 }
 
 /// All connections wait for one row. Other calls fail in time, and then the store goes on.
+/// OWASP ASVS 5.0 13.1.2.
 #[tokio::test]
 async fn an_exhausted_pool_is_an_error_in_time() {
     let Some((server, database, _)) = fresh().await else { return };

@@ -13,6 +13,7 @@ async fn expired(store: &PostgresStore, keys: std::ops::Range<u16>) {
 
 const ROWS: &str = "SELECT count(*) FROM typed_session";
 
+/// OWASP ASVS 5.0 14.2.7; spring-session #93.
 #[tokio::test]
 async fn a_sweep_removes_what_has_ended_and_nothing_else() {
     let Some((server, database, store)) = fresh().await else { return };

@@ -26,6 +26,7 @@ async fn refused(url: &str, why: &str) {
     assert!(said.contains(why), "{said}");
 }
 
+/// OWASP ASVS 5.0 12.3.1.
 #[tokio::test]
 async fn a_url_may_ask_for_encryption_and_for_the_right_server() {
     let Some(server) = Postgres::start().await else { return };

@@ -44,6 +44,7 @@ where
     answers
 }
 
+/// OWASP ASVS 5.0 7.1.2.
 #[tokio::test]
 async fn twenty_sign_ins_from_two_nodes_leave_three() {
     let Some(nodes) = nodes().await else { return };

@@ -55,6 +55,7 @@ async fn every_call_is_one_round_trip() {
     );
 }
 
+/// OWASP ASVS 5.0 15.4.3.
 #[tokio::test]
 async fn nothing_is_open_between_calls() {
     let Some((server, database, store)) = fresh().await else { return };

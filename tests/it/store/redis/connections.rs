@@ -15,6 +15,7 @@ async fn of_user(redis: &Redis, user: &str) -> usize {
 }
 
 /// Actix workers: each is a thread with a runtime of its own.
+/// OWASP ASVS 5.0 13.1.2.
 #[test]
 fn workers_never_have_more_connections_than_the_maximum_and_survive_each_other() {
     let main = runtime();

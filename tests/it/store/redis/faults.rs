@@ -207,6 +207,7 @@ async fn calls_to_a_frozen_server_end_in_time_and_its_return_is_noticed() {
 }
 
 /// Futures are dropped at every stage of a call, and each record is still answered with its own values.
+/// CVE-2023-28858.
 #[tokio::test]
 async fn a_dropped_future_mixes_up_no_replies() {
     let Some((store, _, _)) = shared().await else { return };

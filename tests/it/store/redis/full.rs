@@ -8,6 +8,7 @@ async fn fill(redis: &Redis) {
     redis.config_set("maxmemory", "1").await;
 }
 
+/// actix-session 0.11.
 #[tokio::test]
 async fn a_full_server_keeps_what_it_has_and_lets_sessions_end() {
     let Some(redis) = Redis::start().await else { return };

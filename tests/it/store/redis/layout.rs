@@ -76,6 +76,7 @@ async fn scripts_that_a_server_forgot_are_sent_again() {
     tokio::join!(flush, work);
 }
 
+/// OWASP ASVS 5.0 14.2.7; CVE-2011-4136.
 #[tokio::test]
 async fn every_redis_key_expires_and_has_the_prefix() {
     let Some(redis) = Redis::start().await else { return };

@@ -61,6 +61,7 @@ async fn an_index_expires_even_if_its_sessions_never_do() {
     assert!(ttl > 0, "{ttl}");
 }
 
+/// OWASP ASVS 5.0 14.2.7.
 #[tokio::test]
 async fn sign_ins_clear_away_what_expired_sessions_left() {
     let Some((store, prefix, mut connection)) = shared().await else { return };

@@ -73,6 +73,7 @@ fn works_elsewhere(url: &str, roots: &Path) -> ExitStatus {
     output.status
 }
 
+/// OWASP ASVS 5.0 12.3.1.
 #[tokio::test]
 async fn the_server_is_verified_against_the_certificates_of_the_system_unless_others_are_named() {
     let certificates = Certificates::new();

@@ -6,6 +6,7 @@ use super::*;
 use crate::fuzz::fuzz;
 
 /// What is read is what our keys made, byte for byte in the header; nothing else is an id, and nothing takes long.
+/// RUSTSEC-2017-0005.
 #[test]
 fn fuzz_cookie_headers() {
     let words: [&[u8]; 10] = [

@@ -73,6 +73,7 @@ fn no_cookie_is_no_session() {
     assert_eq!(read(&headers, NAME, &ring()), Reading::default());
 }
 
+/// OWASP ASVS 5.0 3.3.3; ASVS 4.0 3.4.4; RFC 6265bis 4.1.3; CVE-2020-8184; CVE-2026-39410; CVE-2023-23934.
 #[test]
 fn the_name_is_compared_byte_by_byte() {
     let id = mint();
@@ -150,6 +151,7 @@ fn space_and_tab_around_a_pair_are_not_part_of_it() {
     }
 }
 
+/// CVE-2023-26049.
 #[test]
 fn a_quote_opens_nothing_so_the_tag_decides() {
     let v = mint().to_cookie(&ring());

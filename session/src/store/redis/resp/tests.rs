@@ -80,6 +80,7 @@ proptest! {
     }
 }
 
+/// RUSTSEC-2017-0006.
 #[test]
 fn what_is_no_reply_is_refused_as_soon_as_it_is_seen() {
     let long = [b"+".to_vec(), vec![b'x'; LINE]].concat();

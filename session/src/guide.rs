@@ -1,0 +1,34 @@
+//! The guide, a page at a time, as in the [book](https://actix-typed-session.github.io/actix-typed-session/).
+//!
+//! | Using sessions | Running it | What to rely on |
+//! |---|---|---|
+//! | [Getting started](getting_started) | [Choosing a store](choosing_a_store) | [Guarantees](guarantees) |
+//! | [Signing in and out](signing_in) | [Production](production) | |
+//! | [Messages that are shown once](flash) | [Events](events) | |
+//! | [Several states in a session](several_states) | [Administration](administration) | |
+//! | [Streams and web sockets](streams) | [Writing a store](writing_a_store) | |
+//! | [Changing a schema](changing_a_schema) | | |
+
+/// A page of `docs` as a module. In Markdown the first definition of a link counts, so `links.md` leads to modules here, and the page's own
+/// definitions to files in the book.
+macro_rules! page {
+    ($page:ident, $file:literal) => {
+        #[doc = include_str!("guide/links.md")]
+        #[doc = include_str!(concat!("../docs/", $file))]
+        pub mod $page {}
+    };
+}
+
+page!(getting_started, "getting-started.md");
+page!(signing_in, "signing-in.md");
+page!(flash, "flash.md");
+page!(several_states, "several-states.md");
+page!(streams, "streams.md");
+page!(changing_a_schema, "changing-a-schema.md");
+page!(choosing_a_store, "choosing-a-store.md");
+page!(production, "production.md");
+page!(events, "events.md");
+#[cfg(feature = "admin")]
+page!(administration, "administration.md");
+page!(writing_a_store, "writing-a-store.md");
+page!(guarantees, "guarantees.md");

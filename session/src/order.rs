@@ -1,0 +1,1 @@
+../../session-derive/src/order.rs
