@@ -8,7 +8,7 @@
 //! * `pages`: what each page shows; pure.
 //! * `answer`: what a handler answers.
 //! * `reading`, `ending`: the handlers that show pages, and those that end sessions.
-//! * `scope`: the scope of an application, behind a guard.
+//! * `admin_scope`: the scope of an application, behind a guard.
 //!
 //! Never: a stored value, what opens a session, a page for anybody whom the guard has not let in.
 
@@ -19,9 +19,9 @@ mod pages;
 mod answer;
 mod reading;
 mod ending;
-mod scope;
+mod admin_scope;
 
 pub use self::{
+    admin_scope::{AdminScope, scope},
     minutes::EventsPerMinute,
-    scope::{AdminScope, scope},
 };
