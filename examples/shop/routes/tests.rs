@@ -10,13 +10,17 @@ use actix_typed_session::{
 };
 use actix_web::{
     App,
-    dev::{Service, ServiceFactory},
+    body::MessageBody,
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
     test::{self, TestRequest},
 };
 
 use super::*;
-use crate::state::{Line, Theme};
+use crate::{
+    answers::complete,
+    state::{Line, Theme},
+};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -32,7 +36,7 @@ fn shop(
         InitError = (),
     >,
 > {
-    App::new().wrap(from_fn(headers)).wrap(sessions).configure(all)
+    App::new().wrap(sessions).wrap(from_fn(complete)).configure(all)
 }
 
 fn in_memory() -> Result<SessionMiddleware, Box<dyn std::error::Error>> {
@@ -65,7 +69,8 @@ async fn a_stranger_is_asked_to_sign_in() -> Outcome {
     let shop = test::init_service(shop(in_memory()?)).await;
     let response = test::call_service(&shop, TestRequest::post().uri("/order").to_request()).await;
     let shop = response.typed_session::<Shop>()?;
-    assert_eq!(shop.notice(), Some("Sign in before you order."));
+    let refusal = shop.refusal().map(|refusal| &*refusal.why);
+    assert_eq!(refusal, Some("Sign in before you order."));
     Ok(())
 }
 
@@ -148,7 +153,8 @@ async fn forms_of_other_sites_are_refused() -> Outcome {
 async fn only_staff_see_the_pages_for_support() -> Outcome {
     let store = AnyStore::new(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
-    let app = test::init_service(shop(sessions.clone()).service(support(store))).await;
+    let app =
+        test::init_service(shop(sessions.clone()).service(support(store, EventsPerMinute::default()))).await;
     for (name, status) in [(None, 401), (Some("Ada"), 403), (Some(STAFF), 200)] {
         let visitor = TestSession::<Shop>::with(&sessions, |shop| {
             if let Some(name) = name {

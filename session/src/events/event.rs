@@ -182,6 +182,20 @@ impl Event<'_> {
     }
 }
 
+impl Event<'_> {
+    /// How often it happened: as often as its count says, if it has one.
+    #[cfg(any(feature = "admin", feature = "metrics"))]
+    pub(crate) const fn count(&self) -> u64 {
+        match self {
+            Self::RevokedAll { count }
+            | Self::Swept { count }
+            | Self::Tampered { count }
+            | Self::Ambiguous { count } => *count,
+            _ => 1,
+        }
+    }
+}
+
 impl StoreCall {
     /// The call's name in the log and in metrics.
     #[must_use]
