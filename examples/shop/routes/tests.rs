@@ -1,5 +1,7 @@
 //! The shop in this process. `examples/tests` runs the program and visits it over HTTP.
 
+#![allow(clippy::duration_suboptimal_units)] // docs/testing.md shows them to users of Rust 1.89, which has no `from_mins`
+
 use std::time::Duration;
 
 use actix_typed_session::{
