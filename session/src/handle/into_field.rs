@@ -11,7 +11,6 @@ use std::borrow::Cow;
     note = "pass the value, `Some(value)` or `None`; text without `Some`, as in `\"text\"`, and an optional text as \
             `.map(str::to_owned)`"
 )]
-#[doc(hidden)] // it holds for every type, and would stand on the page of each
 pub trait IntoField<V>: sealed::Sealed<V> {
     /// The field's value.
     fn into_field(self) -> V;
