@@ -124,17 +124,17 @@ impl RedisStore {
 
 impl PrincipalIndex for RedisStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let (mut list, mut after) = (Vec::new(), None);
+        let (mut sessions, mut after) = (Vec::new(), None);
         loop {
             let (some, last) = self.some_entries(principal, after.as_deref(), LISTED).await?;
-            list.extend(self.listed(principal, some).await?);
+            sessions.extend(self.listed(principal, some).await?);
             after = last;
             if after.is_none() {
                 break;
             }
         }
-        Listed::sort_oldest_first(&mut list);
-        Ok(list)
+        Listed::sort_oldest_first(&mut sessions);
+        Ok(sessions)
     }
 
     async fn sessions_page(
