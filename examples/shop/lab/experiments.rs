@@ -195,7 +195,7 @@ mod tests {
 
     #[actix_web::test]
     async fn the_shop_keeps_what_a_session_that_is_stored_whole_loses() {
-        let memory = MemoryStore::bounded(100);
+        let memory = MemoryStore::with_max_bytes(1 << 20);
         let store = AnyStore::new(memory.clone());
         for experiment in Experiment::ALL {
             let findings = experiment.run(&store).await.unwrap_or_default();

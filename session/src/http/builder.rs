@@ -118,7 +118,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_web::{App, guard, web};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+    /// let (store, key) = (MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
     /// let of = |domain| SessionMiddleware::builder(store.clone(), key.clone()).cookie_domain(domain).build();
     /// let (books, music) = (of("books.example")?, of("music.example")?);
     /// let app = App::new()
@@ -225,7 +225,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SameSite, SessionMiddleware, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .cookie_same_site(SameSite::None)
     ///     .cookie_partitioned()
     ///     .build()?;
@@ -270,7 +270,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .no_store_when_signed_in()
     ///     .build()?;
     /// # let _ = sessions;
@@ -318,7 +318,7 @@ impl SessionMiddlewareBuilder {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let day = Duration::from_hours(24);
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .anonymous_timeouts(14 * day, 60 * day)
     ///     .persistent_cookie() // otherwise the cart ends with the browser
     ///     .build()?;
