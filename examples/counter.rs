@@ -44,7 +44,7 @@ async fn sign_out(session: Session) -> impl Responder {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
         .dangerous_insecure_cookie() // for plain HTTP on this machine; leave it out behind TLS
         .build()?;
     let app = move || App::new().wrap(sessions.clone()).service(index).service(sign_in).service(sign_out);

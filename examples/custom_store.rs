@@ -244,6 +244,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // in a test this is how to fail
+#[allow(clippy::duration_suboptimal_units)] // it is copied by users of Rust 1.89, which has no `from_mins`
 mod tests {
     use std::{future::Future, time::Duration};
 

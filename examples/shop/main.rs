@@ -11,8 +11,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command-line program
 
+mod answers;
+mod device;
 mod goods;
 mod key;
+mod lab;
 mod options;
 mod pages;
 mod routes;
@@ -20,13 +23,15 @@ mod state;
 
 use std::{error::Error, process::ExitCode};
 
-use actix_typed_session::{SessionMiddleware, store};
-use actix_web::{App, HttpServer, middleware::from_fn};
+use actix_typed_session::{SessionMiddleware, admin::EventsPerMinute, store};
+use actix_web::{App, HttpServer, middleware::from_fn, web};
 
 use self::options::{Options, Request};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
+    // Sign-ins, sign-outs and what went wrong. `event` in a line is a name from docs/events.md.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = match options::parse(lexopt::Parser::from_env()) {
         Ok(Request::Run(options)) => options,
         Ok(Request::Help) => {
@@ -53,16 +58,19 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (keys, origin) = key::obtain(&options.store)?;
     println!("key: {origin}");
 
-    // The shop serves plain HTTP, on this machine only, and some browsers drop a `Secure` cookie then. Behind TLS, leave out
-    // `dangerous_insecure_cookie`: the cookie is then `__Host-sid` with `Secure`.
-    let sessions = SessionMiddleware::builder(store.clone(), keys).dangerous_insecure_cookie().build()?;
+    let events = EventsPerMinute::default();
+    let sessions = SessionMiddleware::builder(store.clone(), keys).observer(events.clone());
+    // On plain HTTP, some browsers drop a `Secure` cookie.
+    let sessions =
+        if options.is_behind_tls { sessions } else { sessions.dangerous_insecure_cookie() }.build()?;
 
     let finishing = sessions.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .wrap(from_fn(routes::headers))
+            .app_data(web::Data::new(store.clone()))
             .wrap(sessions.clone())
-            .service(routes::support(store.clone()))
+            .wrap(from_fn(answers::complete))
+            .service(routes::support(store.clone(), events.clone()))
             .configure(routes::all)
     })
     .workers(2)

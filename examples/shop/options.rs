@@ -9,13 +9,14 @@ use lexopt::prelude::*;
 pub(crate) const HELP: &str = "\
 A small shop whose visitors have typed sessions.
 
-Usage: shop [--store STORE] [--port PORT]
+Usage: shop [--store STORE] [--port PORT] [--behind-tls]
 
   --store sqlite:PATH   sessions in this SQLite file (default: sqlite:shop.db)
   --store memory:       sessions in memory; they end with the program
   --store postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE
   --store redis://HOST, redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST
   --port PORT           the port on 127.0.0.1 (default: 8080; 0: any free one)
+  --behind-tls          a proxy in front of the shop speaks TLS: the cookie is `Secure`, and named `__Host-sid`
   --help                print this help
 
 The key that protects the cookies comes from SESSION_KEY (`openssl rand -base64 32` makes one).
@@ -31,6 +32,7 @@ pub(crate) enum Request {
 pub(crate) struct Options {
     pub(crate) store: StoreUrl,
     pub(crate) port: u16,
+    pub(crate) is_behind_tls: bool,
 }
 
 /// The URL of the session store, for `store::open`. `Display` leaves out the password.
@@ -61,11 +63,12 @@ impl fmt::Display for StoreUrl {
 }
 
 pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Request, String> {
-    let mut options = Options { store: StoreUrl("sqlite:shop.db".into()), port: 8080 };
+    let mut options = Options { store: StoreUrl("sqlite:shop.db".into()), port: 8080, is_behind_tls: false };
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
             Long("store") => options.store = StoreUrl(text(&mut arguments, "--store")?),
             Long("port") => options.port = port(&text(&mut arguments, "--port")?)?,
+            Long("behind-tls") => options.is_behind_tls = true,
             Long("help") | Short('h') => return Ok(Request::Help),
             other => return Err(unknown(&other)),
         }
@@ -89,5 +92,5 @@ fn unknown(argument: &lexopt::Arg<'_>) -> String {
         // The argument may be a URL with a password, so only its scheme is shown.
         Value(value) => value.to_string_lossy().split("://").next().unwrap_or_default().to_owned(),
     };
-    format!("unknown argument `{name}`; there are --store, --port and --help")
+    format!("unknown argument `{name}`; there are --store, --port, --behind-tls and --help")
 }

@@ -4,28 +4,25 @@
 //! In: requests, with the session as `TypedSession<Shop>`. Out: pages and redirects. Never: trusts a price or a name from a form.
 
 use actix_typed_session::{
-    Error, Session, SignedIn, TypedSession,
-    admin::{self, AdminScope},
+    Arrived, Error, Session, SignedIn, TypedSession,
+    admin::{self, AdminScope, EventsPerMinute},
     id::PublicId,
     store::AnyStore,
 };
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
     error::ErrorForbidden,
-    http::header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT,
-        X_CONTENT_TYPE_OPTIONS,
-    },
-    middleware::Next,
+    http::header::{CACHE_CONTROL, LOCATION, USER_AGENT},
     web,
 };
+use maud::Markup;
 use serde::Deserialize;
 
 use crate::{
-    goods, pages,
-    state::{self, Shop},
+    device, goods,
+    lab::Experiment,
+    pages::{self, Once},
+    state::{self, Refusal, Shop},
 };
 
 #[cfg(test)]
@@ -51,6 +48,7 @@ pub(crate) fn all(config: &mut web::ServiceConfig) {
         .route("/devices/end-others", web::post().to(end_others))
         .route("/devices/end-all", web::post().to(end_all))
         .route("/theme", web::post().to(theme))
+        .route("/lab", web::get().to(lab))
         .default_service(web::to(missing));
 }
 
@@ -58,18 +56,25 @@ pub(crate) fn all(config: &mut web::ServiceConfig) {
 const STAFF: &str = "Staff";
 
 /// The pages for a support team.
-pub(crate) fn support(store: AnyStore) -> AdminScope {
-    admin::scope("/admin", store, staff).allow_ending()
+pub(crate) fn support(store: AnyStore, events: EventsPerMinute) -> AdminScope {
+    admin::scope("/admin", store, staff).allow_ending().events(events)
 }
 
 async fn staff(request: HttpRequest) -> Result<(), actix_web::Error> {
     let SignedIn(name) = SignedIn::<Shop>::extract(&request).await?;
-    if name == STAFF { Ok(()) } else { Err(ErrorForbidden("Sign in as Staff to see this page.")) }
+    if name == STAFF { Ok(()) } else { Err(ErrorForbidden("for staff")) }
 }
 
-async fn index(mut shop: TypedSession<Shop>) -> impl Responder {
-    let notice = shop.take_notice(); // reads and clears it, so it is shown once
-    html(pages::shop(&shop, &shop.session(), notice.as_deref()))
+/// What the address of the first page says after a request that began the session. A browser that then sends no cookie keeps none.
+const BEGAN: &str = "began";
+
+async fn index(mut shop: TypedSession<Shop>, request: HttpRequest) -> impl Responder {
+    let once = Once {
+        notice: shop.take_notice(), // reads and clears it, so it is shown once
+        refusal: shop.take_refusal(),
+        has_just_begun: request.query_string() == BEGAN,
+    };
+    html(pages::home(&shop, &shop.session(), &once))
 }
 
 /// Does not take the session, so it makes no store call, even if the browser sends the cookie.
@@ -87,7 +92,7 @@ async fn add(mut shop: TypedSession<Shop>, form: web::Form<Add>) -> impl Respond
     // A closure instead of a setter: two clicks at the same time add two cups.
     shop.update_cart(|cart| state::add(cart, tea.sku));
     shop.set_notice(format!("{} is in your cart.", tea.name));
-    home()
+    home(&shop)
 }
 
 #[derive(Deserialize)]
@@ -102,7 +107,7 @@ async fn quantity(mut shop: TypedSession<Shop>, form: web::Form<HowMany>) -> imp
     let HowMany { sku, quantity, remove } = form.into_inner();
     let quantity = if remove.is_some() { 0 } else { quantity };
     shop.update_cart(move |cart| state::set_quantity(cart, sku, quantity));
-    home()
+    home(&shop)
 }
 
 /// Orders the contents of the cart.
@@ -111,15 +116,14 @@ async fn quantity(mut shop: TypedSession<Shop>, form: web::Form<HowMany>) -> imp
 /// result for the stored data.
 async fn order(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> {
     if shop.customer().is_none() {
-        shop.set_notice("Sign in before you order.");
-        return Ok(home());
+        return Ok(sign_in_again(&mut shop, "Sign in before you order.", ""));
     }
     if let Some(total) = shop.try_update(Shop::order).await? {
         shop.set_notice(format!(
             "Thank you! Tea for {total} is on its way. (Not really: this is a demonstration.)"
         ));
     }
-    Ok(home())
+    Ok(home(&shop))
 }
 
 #[derive(Deserialize)]
@@ -135,18 +139,26 @@ async fn sign_in(
 ) -> impl Responder {
     let name = form.name.trim();
     if form.password != PASSWORD {
-        shop.set_notice(format!("That is not the password; it is “{PASSWORD}”."));
-    } else if name.is_empty() || name.chars().count() > LONGEST_NAME {
-        shop.set_notice("Please give a name of at most 40 letters.");
-    } else {
-        // Setting the principal renews the id, so a cookie that was stolen before the sign-in is worthless now. The cart is kept.
-        shop.set_customer(name);
-        shop.set_notice(format!("Welcome, {name}."));
-        // The name of this browser in the list of devices.
-        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-        shop.session().set_label(agent.unwrap_or_default());
+        let why = format!("That is not the password; it is “{PASSWORD}”.");
+        return sign_in_again(&mut shop, why, name);
     }
-    home()
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        return sign_in_again(&mut shop, "Please give a name of at most 40 letters.", name);
+    }
+    // Setting the principal renews the id, so a cookie that was stolen before the sign-in is worthless now. The cart is kept.
+    shop.set_customer(name);
+    shop.set_notice(format!("Welcome, {name}."));
+    // The name of this browser in the list of devices.
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    shop.session().set_label(&device::name(agent.unwrap_or_default()));
+    home(&shop)
+}
+
+/// Shows the form again, with the reason and the name that was typed.
+fn sign_in_again(shop: &mut TypedSession<Shop>, why: impl Into<String>, name: &str) -> HttpResponse {
+    let name = name.chars().take(LONGEST_NAME).collect();
+    shop.set_refusal(Refusal { why: why.into(), name });
+    begun(shop, "#person")
 }
 
 async fn sign_out(mut shop: TypedSession<Shop>) -> impl Responder {
@@ -155,7 +167,7 @@ async fn sign_out(mut shop: TypedSession<Shop>) -> impl Responder {
     // Fields set after a purge begin a new session, which has nothing else of the old one.
     shop.set_theme(theme);
     shop.set_notice("You are signed out. The old session is gone for good.");
-    home()
+    home(&shop)
 }
 
 /// Lists every session of the user who is signed in, on all devices. Nothing in the list can open a session.
@@ -188,7 +200,7 @@ async fn end_all(mut shop: TypedSession<Shop>) -> Result<impl Responder, Error> 
     let ended = shop.session().revoke_all().await?;
     // This session has ended too, so the notice begins a new one.
     shop.set_notice(format!("You are signed out everywhere, on {}.", devices_in_words(ended, "device")));
-    Ok(home())
+    Ok(home(&shop))
 }
 
 fn devices_in_words(count: u64, device: &str) -> String {
@@ -197,41 +209,46 @@ fn devices_in_words(count: u64, device: &str) -> String {
 
 async fn theme(mut shop: TypedSession<Shop>) -> impl Responder {
     shop.set_theme(shop.theme().other());
-    home()
+    home(&shop)
+}
+
+#[derive(Deserialize)]
+struct Lab {
+    r#try: Experiment,
+}
+
+async fn lab(
+    shop: TypedSession<Shop>,
+    store: web::Data<AnyStore>,
+    query: web::Query<Lab>,
+) -> Result<impl Responder, actix_web::Error> {
+    let experiment = query.r#try;
+    let findings = experiment.run(&store).await?;
+    Ok(html(pages::lab(&shop, experiment, &findings)))
 }
 
 async fn missing() -> HttpResponse {
-    HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(pages::missing())
+    HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(pages::missing().into_string())
 }
 
-fn html(page: String) -> HttpResponse {
+fn html(page: Markup) -> HttpResponse {
     // After a sign-out, the browser's "back" button must not show the page again.
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(page)
+        .body(page.into_string())
 }
 
-fn home() -> HttpResponse {
-    to("/")
+fn home(shop: &TypedSession<Shop>) -> HttpResponse {
+    begun(shop, "")
 }
 
-fn to(page: &'static str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, page)).finish()
+/// The first page at `place`, after a request that may have begun the session.
+fn begun(shop: &TypedSession<Shop>, place: &str) -> HttpResponse {
+    let is_new = shop.session().arrival() == Arrived::Nothing;
+    to(if is_new { format!("/?{BEGAN}{place}") } else { format!("/{place}") })
 }
 
-/// Adds security headers to every page: the browser loads nothing from other servers, and no other site can show the page in a frame.
-pub(crate) async fn headers(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                          base-uri 'none'; frame-ancestors 'none'";
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    if headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
-    Ok(response)
+fn to(page: impl AsRef<str>) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, page.as_ref())).finish()
 }

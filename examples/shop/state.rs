@@ -30,6 +30,16 @@ pub(crate) struct Shop {
     /// A message that the next page shows once.
     #[session(flash)]
     pub(crate) notice: Option<String>,
+    /// Why the form for the sign-in is shown again, once.
+    #[session(flash)]
+    pub(crate) refusal: Option<Refusal>,
+}
+
+#[derive(SessionValue, Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) why: String,
+    /// The name that was typed, so that nobody has to type it again.
+    pub(crate) name: String,
 }
 
 #[derive(SessionValue, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

@@ -33,7 +33,7 @@
 //!
 //! # #[actix_web::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+//! let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
 //! let app = App::new()
 //!     .wrap(sessions)
 //!     .route("/add/{sku}", web::post().to(add))

@@ -2,7 +2,7 @@
 
 use actix_typed_session::{
     ErrorKind, Key, SessionMiddleware, SessionState, TypedSession,
-    admin::{self, AdminScope, Tally, Walk},
+    admin::{self, AdminScope, EventsPerMinute, Tally, Walk},
     change::{Change, NewRecord},
     id::{PublicId, Selector},
     record::{NotAPrincipal, Principal, Timestamp},
@@ -59,7 +59,7 @@ async fn fill(store: &AnyStore) -> Vec<TestSession<Shop>> {
 }
 
 fn memory() -> AnyStore {
-    AnyStore::new(MemoryStore::bounded(1000))
+    AnyStore::new(MemoryStore::unbounded())
 }
 
 fn of(user: &str) -> Principal {
@@ -160,7 +160,7 @@ async fn a_tally_counts_sessions_users_and_versions() {
 #[actix_web::test]
 async fn a_store_of_any_type_is_swept() {
     let clock = ManualClock::at(Timestamp::from_millis(0));
-    let memory = MemoryStore::bounded(10).with_clock(clock.clone());
+    let memory = MemoryStore::unbounded().with_clock(clock.clone());
     let store = AnyStore::new(memory.clone());
     fill(&store).await;
     clock.advance(std::time::Duration::from_hours(24));
@@ -231,9 +231,17 @@ fn desk(store: &AnyStore) -> AdminScope {
 async fn nobody_passes_whom_the_guard_does_not_let_in() {
     let store = memory();
     let id = fill(&store).await[0].state().await.unwrap().session().public_id().unwrap().to_string();
-    for path in
-        ["", "/", "/user?of=shop.user=7", "/session?id=x", "/schemas", "/health", "/style.css", "/none"]
-    {
+    for path in [
+        "",
+        "/",
+        "/user?of=shop.user=7",
+        "/session?id=x",
+        "/schemas",
+        "/events",
+        "/health",
+        "/style.css",
+        "/none",
+    ] {
         let request = TestRequest::get().uri(&format!("/in/admin{path}"));
         assert_eq!(ask(desk(&store), request).await.0, 403, "{path}");
     }
@@ -263,10 +271,28 @@ async fn the_pages_show_sessions_and_no_value() {
 
     let (status, _, page) = ask(desk(&store), get("/in/admin/schemas")).await;
     assert_eq!(status, 200);
-    assert!(page.contains("aria-label=\"4 by version 1 and later\""), "{page}");
+    assert!(page.contains("<span>version 1 and later</span> <strong>4</strong>"), "{page}");
 
     let (status, _, page) = ask(desk(&store), get("/in/admin/health")).await;
     assert!(status == 200 && page.contains("The store answers."), "{page}");
+}
+
+#[actix_web::test]
+async fn the_page_of_events_counts_what_its_observer_is_told() {
+    let (store, events) = (memory(), EventsPerMinute::default());
+    let (_, _, page) = ask(desk(&store), get("/in/admin/events")).await;
+    assert!(page.contains("Nobody counts the events"), "{page}");
+    let (_, _, page) = ask(desk(&store).events(events.clone()), get("/in/admin/events")).await;
+    assert!(page.contains("None in the last hour."), "{page}");
+
+    let builder = SessionMiddleware::builder(store.clone(), Key::generate().unwrap());
+    let sessions = builder.observer(events.clone()).build().unwrap();
+    for user in ["Ada", "Ben"] {
+        TestSession::<Shop>::with(&sessions, |shop| shop.set_user(user)).await.unwrap();
+    }
+    let (_, _, page) = ask(desk(&store).events(events), get("/in/admin/events")).await;
+    let row = page.split("<tr>").find(|row| row.contains("<code>signed_in</code>")).unwrap();
+    assert!(row.contains("<td class=\"number\">2</td>") && row.contains("<rect"), "{row}");
 }
 
 #[actix_web::test]
@@ -341,7 +367,7 @@ async fn nothing_is_kept_and_nothing_is_loaded_from_elsewhere() {
 
 #[actix_web::test]
 async fn a_store_that_fails_is_a_page() {
-    let faulty = FaultyStore::over(MemoryStore::bounded(10));
+    let faulty = FaultyStore::over(MemoryStore::unbounded());
     let store = AnyStore::new(faulty.clone());
     faulty.set(Condition::Down);
     for path in ["", "user?of=shop.user%3D7", "session?id=AAECAwQFBgcICQoLDA0ODw", "schemas", "health"] {

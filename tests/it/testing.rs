@@ -29,7 +29,7 @@ struct Shop {
 }
 
 fn sessions() -> SessionMiddleware {
-    SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap())
+    SessionMiddleware::new(MemoryStore::unbounded(), Key::generate().unwrap())
 }
 
 async fn add(mut shop: TypedSession<Shop>) -> String {
@@ -95,7 +95,7 @@ async fn a_visitor_for_whom_nothing_is_set_has_no_session() {
 
 #[actix_web::test]
 async fn an_id_travels_in_the_header_that_the_middleware_reads() {
-    let store = MemoryStore::bounded(10);
+    let store = MemoryStore::unbounded();
     let sessions = SessionMiddleware::builder(store, Key::generate().unwrap()).id_header("x-session-id");
     let sessions = sessions.build().unwrap();
     let app = init_service(App::new().wrap(sessions.clone()).configure(routes)).await;
@@ -160,7 +160,7 @@ async fn every_extractor_works_on_a_request_that_was_attached() {
 
 #[actix_web::test]
 async fn a_store_does_what_its_condition_says() {
-    let store = FaultyStore::over(MemoryStore::bounded(10));
+    let store = FaultyStore::over(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate().unwrap());
     let app = init_service(App::new().wrap(sessions.clone()).configure(routes)).await;
     let ada = TestSession::<Shop>::with(&sessions, |shop| shop.set_user(7)).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_store_does_what_its_condition_says() {
 
 #[actix_web::test]
 async fn a_call_to_a_stalled_store_is_carried_out_when_it_goes_on() {
-    let store = FaultyStore::over(MemoryStore::bounded(10));
+    let store = FaultyStore::over(MemoryStore::unbounded());
     let deadline = Duration::from_millis(50);
     let sessions =
         SessionMiddleware::builder(store.clone(), Key::generate().unwrap()).load_deadline(deadline);
@@ -227,10 +227,10 @@ async fn a_faulty_store_has_the_abilities_of_the_one_within_and_no_other() {
     }
 
     let abilities = |abilities: Abilities<'_>| (abilities.has_index(), abilities.has_scan());
-    let plain = FaultyStore::over(Plain(MemoryStore::bounded(10)));
+    let plain = FaultyStore::over(Plain(MemoryStore::unbounded()));
     assert_eq!(abilities(plain.abilities()), (false, false));
-    let store = FaultyStore::over(MemoryStore::bounded(10));
-    assert_eq!(abilities(store.abilities()), abilities(MemoryStore::bounded(1).abilities()));
+    let store = FaultyStore::over(MemoryStore::unbounded());
+    assert_eq!(abilities(store.abilities()), abilities(MemoryStore::unbounded().abilities()));
     store.set(Condition::Down);
     let principal = TypedSession::<Shop>::principal_of(7).unwrap();
     let ended = store.abilities().delete_all(&principal, None).await;

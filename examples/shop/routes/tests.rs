@@ -1,5 +1,7 @@
 //! The shop in this process. `examples/tests` runs the program and visits it over HTTP.
 
+#![allow(clippy::duration_suboptimal_units)] // docs/testing.md shows them to users of Rust 1.89, which has no `from_mins`
+
 use std::time::Duration;
 
 use actix_typed_session::{
@@ -10,13 +12,17 @@ use actix_typed_session::{
 };
 use actix_web::{
     App,
-    dev::{Service, ServiceFactory},
+    body::MessageBody,
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
     test::{self, TestRequest},
 };
 
 use super::*;
-use crate::state::{Line, Theme};
+use crate::{
+    answers::complete,
+    state::{Line, Theme},
+};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -32,11 +38,11 @@ fn shop(
         InitError = (),
     >,
 > {
-    App::new().wrap(from_fn(headers)).wrap(sessions).configure(all)
+    App::new().wrap(sessions).wrap(from_fn(complete)).configure(all)
 }
 
 fn in_memory() -> Result<SessionMiddleware, Box<dyn std::error::Error>> {
-    Ok(SessionMiddleware::new(MemoryStore::bounded(100), Key::generate()?))
+    Ok(SessionMiddleware::new(MemoryStore::unbounded(), Key::generate()?))
 }
 
 #[actix_web::test]
@@ -65,7 +71,8 @@ async fn a_stranger_is_asked_to_sign_in() -> Outcome {
     let shop = test::init_service(shop(in_memory()?)).await;
     let response = test::call_service(&shop, TestRequest::post().uri("/order").to_request()).await;
     let shop = response.typed_session::<Shop>()?;
-    assert_eq!(shop.notice(), Some("Sign in before you order."));
+    let refusal = shop.refusal().map(|refusal| &*refusal.why);
+    assert_eq!(refusal, Some("Sign in before you order."));
     Ok(())
 }
 
@@ -82,7 +89,7 @@ async fn the_theme_is_switched() -> Outcome {
 #[actix_web::test]
 async fn a_cart_is_kept_for_half_an_hour() -> Outcome {
     let clock = ManualClock::at(Timestamp::from_millis(0));
-    let store = MemoryStore::bounded(100).with_clock(clock.clone());
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
     let sessions = SessionMiddleware::new(store, Key::generate()?);
     let ada = TestSession::<Shop>::with(&sessions, |shop| {
         shop.set_cart(vec![Line { sku: 11, quantity: 5 }]);
@@ -98,7 +105,7 @@ async fn a_cart_is_kept_for_half_an_hour() -> Outcome {
 
 #[actix_web::test]
 async fn an_outage_of_the_store_does_not_empty_the_cart() -> Outcome {
-    let store = FaultyStore::over(MemoryStore::bounded(100));
+    let store = FaultyStore::over(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
     let shop = test::init_service(shop(sessions.clone())).await;
     let ada = TestSession::<Shop>::with(&sessions, |shop| {
@@ -146,9 +153,10 @@ async fn forms_of_other_sites_are_refused() -> Outcome {
 
 #[actix_web::test]
 async fn only_staff_see_the_pages_for_support() -> Outcome {
-    let store = AnyStore::new(MemoryStore::bounded(100));
+    let store = AnyStore::new(MemoryStore::unbounded());
     let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
-    let app = test::init_service(shop(sessions.clone()).service(support(store))).await;
+    let app =
+        test::init_service(shop(sessions.clone()).service(support(store, EventsPerMinute::default()))).await;
     for (name, status) in [(None, 401), (Some("Ada"), 403), (Some(STAFF), 200)] {
         let visitor = TestSession::<Shop>::with(&sessions, |shop| {
             if let Some(name) = name {

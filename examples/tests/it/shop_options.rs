@@ -7,9 +7,9 @@ fn a_mistake_is_reported_with_the_valid_choices() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("short.key"), "c2hvcnQ=\n").unwrap();
     let cases: [(&[&str], &str); 9] = [
-        (&["--stroe"], "unknown argument `--stroe`; there are --store, --port and --help"),
-        (&["-x"], "unknown argument `-x`; there are --store, --port and --help"),
-        (&["8080"], "unknown argument `8080`; there are --store, --port and --help"),
+        (&["--stroe"], "unknown argument `--stroe`; there are --store, --port, --behind-tls and --help"),
+        (&["-x"], "unknown argument `-x`; there are --store, --port, --behind-tls and --help"),
+        (&["8080"], "unknown argument `8080`; there are --store, --port, --behind-tls and --help"),
         (
             &["--store", "redi://localhost"],
             "there is no session store `redi:`; write one of memory:, sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE, redis://HOST, rediss://HOST (TLS), redis-sentinel://HOST,HOST/SERVICE, redis-cluster://HOST,HOST, redis+unix:///PATH",
@@ -39,7 +39,9 @@ fn the_help_names_every_option() {
     let output = run(folder.path(), &["--help"]);
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
-    for choice in ["--store sqlite:PATH", "--store memory:", "--port PORT", "--help", "SESSION_KEY"] {
+    for choice in
+        ["--store sqlite:PATH", "--store memory:", "--port PORT", "--behind-tls", "--help", "SESSION_KEY"]
+    {
         assert!(help.contains(choice), "{choice} is missing in {help}");
     }
 }

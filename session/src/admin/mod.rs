@@ -45,11 +45,7 @@
 //! The same as web pages is `scope` (feature `admin`), and as a program for the command line the package `session-admin`.
 
 #[cfg(feature = "admin")]
-mod html;
-#[cfg(feature = "admin")]
-mod pages;
-#[cfg(feature = "admin")]
-mod scope;
+mod web;
 
 pub use crate::tools::{
     tally::{SchemaTally, Tally},
@@ -57,4 +53,4 @@ pub use crate::tools::{
 };
 
 #[cfg(feature = "admin")]
-pub use self::scope::{AdminScope, scope};
+pub use self::web::{AdminScope, EventsPerMinute, scope};

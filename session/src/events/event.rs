@@ -182,6 +182,20 @@ impl Event<'_> {
     }
 }
 
+impl Event<'_> {
+    /// How often it happened: as often as its count says, if it has one.
+    #[cfg(any(feature = "admin", feature = "metrics"))]
+    pub(crate) const fn count(&self) -> u64 {
+        match self {
+            Self::RevokedAll { count }
+            | Self::Swept { count }
+            | Self::Tampered { count }
+            | Self::Ambiguous { count } => *count,
+            _ => 1,
+        }
+    }
+}
+
 impl StoreCall {
     /// The call's name in the log and in metrics.
     #[must_use]
@@ -216,7 +230,7 @@ impl fmt::Display for StoreCall {
 /// static BEGUN: AtomicU64 = AtomicU64::new(0);
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+/// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
 ///     .observer(|event: &Event<'_>| match event {
 ///         Event::Created { .. } => drop(BEGUN.fetch_add(1, Ordering::Relaxed)),
 ///         Event::SignedOut { id } => println!("session {id} was signed out"),

@@ -12,14 +12,7 @@ const EVENTS: &str = "session_events_total";
 const STORE: &str = "session_store_seconds";
 
 pub(super) fn read(event: &Event<'_>) {
-    let count = match event {
-        Event::RevokedAll { count }
-        | Event::Swept { count }
-        | Event::Tampered { count }
-        | Event::Ambiguous { count } => *count,
-        _ => 1,
-    };
-    metrics::counter!(EVENTS, "event" => event.name()).increment(count);
+    metrics::counter!(EVENTS, "event" => event.name()).increment(event.count());
     if let Event::StoreAnswered { call, took } | Event::StoreFailed { call, took, .. } = event {
         metrics::histogram!(STORE, "call" => call.name()).record(*took);
     }

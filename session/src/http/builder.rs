@@ -42,7 +42,7 @@ const SAVE: Duration = Duration::from_secs(2);
 /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+/// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
 ///     .idle_timeout(Duration::from_secs(15 * 60))
 ///     .build()?;
 /// # let _ = sessions;
@@ -181,7 +181,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .trusted_origin("https://app.example.com")
     ///     .build()?;
     /// # let _ = sessions;
@@ -203,7 +203,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .dangerous_cross_origin(|request| request.uri.path() == "/saml/acs")
     ///     .build()?;
     /// # let _ = sessions;
@@ -250,7 +250,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+    /// let (store, key) = (MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
     /// let browsers = SessionMiddleware::new(store.clone(), key.clone());
     /// let applications = SessionMiddleware::builder(store, key).id_header("x-session-id").build()?;
     /// # let _ = (browsers, applications);
@@ -350,7 +350,7 @@ impl SessionMiddlewareBuilder {
     /// use actix_typed_session::{Key, SessionMiddleware, WhenFull, store::MemoryStore};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?)
+    /// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?)
     ///     .max_sessions_per_user(3, WhenFull::EvictOldest)
     ///     .build()?;
     /// # let _ = sessions;

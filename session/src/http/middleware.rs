@@ -60,7 +60,7 @@ use crate::{
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (store, key) = (MemoryStore::bounded(100_000), Key::generate()?);
+/// let (store, key) = (MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
 /// let site = SessionMiddleware::builder(store.clone(), key.clone())
 ///     .schemas(Schemas::builder().with::<Shop>().build()?)
 ///     .build()?;
@@ -83,7 +83,7 @@ use crate::{
 /// use actix_web::{App, HttpServer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+/// let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
 /// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
 /// # let _ = server;
 /// # Ok(())
@@ -122,7 +122,7 @@ impl SessionMiddleware {
     ///
     /// #[actix_web::main]
     /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ///     let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Key::generate()?);
+    ///     let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
     ///     let finishing = sessions.clone();
     ///     HttpServer::new(move || App::new().wrap(sessions.clone())).bind(("127.0.0.1", 8080))?.run().await?;
     ///     finishing.finish().await;

@@ -125,7 +125,7 @@ pub fn signed_in(context: &GuardContext<'_>) -> bool {
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let administration = SessionMiddleware::builder(MemoryStore::bounded(1_000), Key::generate()?)
+/// let administration = SessionMiddleware::builder(MemoryStore::with_max_bytes(16 << 20), Key::generate()?)
 ///     .cookie_name("admin")
 ///     .schemas(Schemas::builder().with::<Admin>().build()?)
 ///     .eager()

@@ -23,7 +23,7 @@ mod tests;
 /// use actix_typed_session::{Keys, SessionMiddleware, store::MemoryStore};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::new(MemoryStore::bounded(100_000), Keys::from_env("SESSION_KEY")?);
+/// let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Keys::from_env("SESSION_KEY")?);
 /// # let _ = sessions;
 /// # Ok(())
 /// # }

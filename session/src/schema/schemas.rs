@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let schemas = Schemas::builder().with::<Auth>().with::<Shop>().build()?;
-/// let sessions = SessionMiddleware::builder(MemoryStore::bounded(100_000), Key::generate()?).schemas(schemas).build()?;
+/// let sessions = SessionMiddleware::builder(MemoryStore::with_max_bytes(256 << 20), Key::generate()?).schemas(schemas).build()?;
 /// # let _ = sessions;
 /// # Ok(())
 /// # }

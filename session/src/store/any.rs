@@ -67,7 +67,7 @@ impl<S: SessionStore> DynStore for S {
 /// ```
 /// use actix_typed_session::store::{AnyStore, MemoryStore};
 ///
-/// let store = AnyStore::new(MemoryStore::bounded(100_000));
+/// let store = AnyStore::new(MemoryStore::with_max_bytes(256 << 20));
 /// # let _ = store.clone();
 /// ```
 #[derive(Clone)]

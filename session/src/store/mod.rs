@@ -36,7 +36,8 @@
 // | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 // | `breaker`, `bounded` | giving up early; deadlines for every call |
 // | `tls`, `handshake`, `passwords`, `patience` | for the engines that connect to a server: certificates, TLS or its absence, passwords that change, waiting for one that comes up |
-// | `names`, `thread`, `shelf` | for engines with a server: names of tables; a thread that owns connections; idle connections |
+// | `thread` | for these too: a thread with a runtime of its own |
+// | `names`, `shelf`, `turns`, `reach`, `home` | for databases: names of tables; idle connections; who may wait for locks; reaching a server; the thread that owns the connections |
 // | `memory`, `sqlite`, `postgres`, `mysql`, `redis` | one folder per engine; each opens with its own map |
 // | `open` | a store from a URL |
 // | `conformance` | the contract as a test suite for any store |
@@ -60,16 +61,22 @@ pub(crate) mod handshake;
 #[cfg(all(not(feature = "_tls"), any(feature = "mysql", feature = "postgres", feature = "redis")))]
 #[path = "no_handshake.rs"]
 pub(crate) mod handshake;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod passwords;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod patience;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-pub(crate) mod names;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod thread;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod names;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod shelf;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod turns;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod reach;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod home;
 pub(crate) mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -39,7 +39,6 @@ impl Connector {
     }
 }
 
-#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(super) const fn advice(_: &(dyn Error + 'static), _: Words) -> Option<String> {
     None
 }

@@ -6,8 +6,8 @@ use std::{error::Error, fmt};
 
 use super::{any::AnyStore, memory::MemoryStore};
 
-/// More sessions than a single process should keep in memory. A full store refuses new sessions, and ends none.
-const MOST_IN_MEMORY: usize = 100_000;
+/// More than the sessions of a single process should take, 256 MiB. A full store refuses new sessions, and ends none of a user.
+const MOST_IN_MEMORY: usize = 256 << 20;
 
 /// The forms of a URL, their schemes, and the feature that each needs.
 const FORMS: [(&str, &[&str], Option<&str>); 9] = [
@@ -26,7 +26,7 @@ const FORMS: [(&str, &[&str], Option<&str>); 9] = [
 ///
 /// | URL | Store | Feature |
 /// |---|---|---|
-/// | `memory:` | [`MemoryStore`], at most 100,000 sessions | |
+/// | `memory:` | [`MemoryStore`], at most 256 MiB | |
 /// | `sqlite:PATH` | `SqliteStore`, one file | `sqlite` |
 /// | `postgres://..` | `PostgresStore` | `postgres` |
 /// | `mysql://..`, `mariadb://..` | `MySqlStore` | `mysql` |
@@ -56,7 +56,7 @@ pub async fn open(url: &str) -> Result<AnyStore, OpenError> {
     let scheme = scheme.to_ascii_lowercase();
     let url = &format!("{scheme}:{rest}");
     match &*scheme {
-        "memory" if url == "memory:" => Ok(AnyStore::new(MemoryStore::bounded(MOST_IN_MEMORY))),
+        "memory" if url == "memory:" => Ok(AnyStore::new(MemoryStore::with_max_bytes(MOST_IN_MEMORY))),
         "memory" => Err(OpenError::Memory),
         #[cfg(feature = "sqlite")]
         "sqlite" => match rest {

@@ -12,8 +12,6 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::error::{StoreError, StoreErrorKind};
-
 /// Connections that were idle for longer are not used again, because firewalls silently drop them after some minutes.
 pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
@@ -30,13 +28,9 @@ impl<C> Shelf<C> {
         Self { permits: Arc::new(Semaphore::new(most)), idle: Mutex::default() }
     }
 
-    /// Waits for the permit to have one connection.
-    pub(super) async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
-        let unavailable = |why: &'static str| StoreError::new(StoreErrorKind::Unavailable).with_source(why);
-        timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| unavailable("every connection is busy"))?
-            .map_err(|_| unavailable("closed"))
+    /// Waits for the permit to have one connection; `None` if all are in use until the deadline.
+    pub(super) async fn permit(&self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await.ok()?.ok()
     }
 
     /// Takes the connection that was put back last.

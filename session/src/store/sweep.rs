@@ -55,7 +55,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 ///
 /// # #[actix_web::main]
 /// # async fn main() {
-/// let store = MemoryStore::bounded(100_000);
+/// let store = MemoryStore::with_max_bytes(256 << 20);
 /// let sweeper = Sweeper::spawn(store.clone(), Duration::from_secs(60));
 /// // .. serve ..
 /// sweeper.stop().await;

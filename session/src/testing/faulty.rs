@@ -51,7 +51,7 @@ use crate::{
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = FaultyStore::over(MemoryStore::bounded(100));
+/// let store = FaultyStore::over(MemoryStore::unbounded());
 /// let sessions = SessionMiddleware::new(store.clone(), Key::generate()?);
 /// let app = test::init_service(App::new().wrap(sessions).route("/", web::get().to(count))).await;
 ///

@@ -42,7 +42,7 @@ use crate::{
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::new(MemoryStore::bounded(100), Key::generate()?);
+/// let sessions = SessionMiddleware::new(MemoryStore::unbounded(), Key::generate()?);
 /// let app = App::new().wrap(sessions.clone()).route("/add", web::post().to(add_tea));
 /// let app = test::init_service(app).await;
 ///

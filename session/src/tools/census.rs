@@ -49,7 +49,7 @@ const MOST_PROBLEMS: usize = 100;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let store = MemoryStore::bounded(100_000);
+/// # let store = MemoryStore::with_max_bytes(256 << 20);
 /// let census = census::<Shop>(&store, u64::MAX).await?;
 /// assert!(census.problems.is_empty(), "{census}");
 /// # Ok(())

@@ -26,7 +26,7 @@ async fn fresh<T: SessionState>() -> TypedSession<T> {
         give.send(handle).ok();
         std::future::pending::<&'static str>()
     };
-    let sessions = SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap());
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), Key::generate().unwrap());
     let app = test::init_service(App::new().wrap(sessions).default_service(web::to(handler))).await;
     tokio::select! {
         _ = app.call(test::TestRequest::default().to_request()) => panic!("the handler has answered"),

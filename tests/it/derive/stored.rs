@@ -62,7 +62,7 @@ struct Unusual {
 
 #[actix_web::test]
 async fn a_type_is_stored_though_something_inside_of_it_cannot_be() {
-    let sessions = SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap());
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), Key::generate().unwrap());
     let write = |mut unusual: TypedSession<Unusual>| async move {
         unusual.set_seen(HashSet::from_iter([Sku(1)]));
         unusual.set_raw(RawValue::from_string("{\"a\": 1}".to_owned()).unwrap());
@@ -108,7 +108,7 @@ async fn read(mut stored: TypedSession<Stored>) -> String {
 
 #[actix_web::test]
 async fn each_field_comes_back_as_itself() {
-    let sessions = SessionMiddleware::new(MemoryStore::bounded(10), Key::generate().unwrap());
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), Key::generate().unwrap());
     let app =
         App::new().wrap(sessions).route("/write", web::get().to(write)).route("/read", web::get().to(read));
     let app = test::init_service(app).await;

@@ -62,26 +62,8 @@ impl MariaDb {
         Self::start_with(|_| Vec::new()).await
     }
 
-    /// A server that speaks TLS, for the address 127.0.0.1.
-    pub(crate) async fn encrypted() -> Option<Self> {
-        let openssl = find("openssl", "openssl", [])?;
-        let certify = move |guarded: &Guarded| {
-            let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=sessions \
-                -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
-                -keyout server.key -out server.crt";
-            guarded.run(&openssl, &arguments.split_whitespace().collect::<Vec<_>>());
-            let file = |name| guarded.folder().join(name).to_str().unwrap().to_owned();
-            vec![format!("--ssl-cert={}", file("server.crt")), format!("--ssl-key={}", file("server.key"))]
-        };
-        Self::start_with(certify).await
-    }
-
-    /// The certificate of an encrypted server.
-    pub(crate) fn certificate(&self) -> PathBuf {
-        self.guarded.folder().join("server.crt")
-    }
-
-    async fn start_with(settings: impl Fn(&Guarded) -> Vec<String>) -> Option<Self> {
+    /// A server for this test alone, with settings that may name files in its folder.
+    pub(crate) async fn start_with(settings: impl Fn(&Guarded) -> Vec<String>) -> Option<Self> {
         let program = find("mariadbd", "mariadb-server", [PathBuf::from("/usr/sbin")])?;
         let installer = find("mariadb-install-db", "mariadb-server", [])?;
         let template = template(installer).await.join("data");

@@ -140,4 +140,17 @@ is_found! {
     listed_later: ListsLater by a_call_that_is_given_up_leaves_the_store_in_order;
     evicted_first: EvictsFirst by a_sign_in_that_is_not_made_ends_no_session;
     next_user_deleted: DeletesTheNextUser by a_conditional_delete_spares_the_next_user;
+    touched_by_loads: TouchesOnRead by a_record_is_dead_exactly_at_its_end;
+    least_recent_evicted: EvictsLeastRecent by a_longer_life_does_not_make_a_session_younger;
+    dead_counted: CountsTheDead by delete_all_ends_the_sessions_of_one_principal;
+    keys_folded: FoldsKeys by cells_are_kept_byte_for_byte;
+    principals_folded: FoldsPrincipals by sessions_of_similar_principals_do_not_meet;
+    principals_cut: CutsPrincipals by sessions_of_similar_principals_do_not_meet;
+    labels_cut: CutsLabels by principal_and_label_are_kept_byte_for_byte;
+    whole_seconds: WholeSeconds by a_touch_never_moves_back;
+    limits_rounded: RoundsLimits by every_field_of_a_change_is_stored;
+    refused_after_writing: WritesThenRefuses by one_more_than_allowed_is_refused_or_ends_the_oldest;
+    nothing_for_zero: NothingForZero by pages_show_every_session_once;
+    cell_expiry_kept: KeepsCellExpiry by every_field_of_a_change_is_stored;
+    renewed_unlisted: UnlistsTheRenewed by a_session_stays_listed_whatever_changes;
 }

@@ -34,7 +34,7 @@ impl<S: SessionStore + Clone> Harness for Memory<S> {
     }
 
     async fn store(&self) -> S {
-        (self.make)(MemoryStore::bounded(1000).with_clock(self.clock.clone()))
+        (self.make)(MemoryStore::unbounded().with_clock(self.clock.clone()))
     }
 
     async fn pass(&self, _: &S, by: Duration) {

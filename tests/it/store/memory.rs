@@ -59,51 +59,122 @@ fn a_page_of_a_scan_has_no_more_than_was_asked_for() {
     assert!(found == all, "each once");
 }
 
+/// How many bytes a record of [`new_record`] counts as.
+fn one() -> usize {
+    let store = MemoryStore::unbounded();
+    create(&store, 0, MINUTE).unwrap();
+    store.bytes()
+}
+
+/// A change that writes a text of this length.
+fn write(bytes: usize) -> Change {
+    let mut change = Change::default();
+    let text = Json::encode(&"x".repeat(bytes)).unwrap();
+    change.write = vec![CellWrite::new("shop.text".into(), text)];
+    change
+}
+
 #[test]
 fn a_full_store_refuses_and_ends_no_live_session() {
     let clock = ManualClock::at(BEGIN);
-    let store = MemoryStore::bounded(50).with_clock(clock.clone());
+    let store = MemoryStore::with_max_bytes(50 * one()).with_clock(clock.clone());
     for n in 0..50 {
         assert_eq!(create(&store, n, if n == 7 { MINUTE } else { 10 * MINUTE }), Ok(Created::Created));
     }
     assert_eq!(create(&store, 50, MINUTE), Err(StoreErrorKind::Full));
     assert!((0..50).all(|n| alive(&store, n)), "nobody was put out to make room");
     assert!(!alive(&store, 50));
-    // Writes to existing sessions go on.
-    let mut change = Change::default();
-    change.write = vec![CellWrite::new("shop.cart".into(), Json::null())];
-    assert!(matches!(block_on(store.update(&selector(3), &change)), Ok(Updated::Done { revision: 2 })));
+    // Writes to existing sessions go on, unless they make one larger.
+    assert!(matches!(
+        block_on(store.update(&selector(3), &Change::default())),
+        Ok(Updated::Done { revision: 2 })
+    ));
+    let grows = block_on(store.update(&selector(3), &write(9))).unwrap_err();
+    assert_eq!(grows.kind(), StoreErrorKind::Full);
+    assert_eq!(block_on(store.load(&selector(3))).unwrap().unwrap().record.meta().revision, 2);
     // Expired sessions make room, in whichever shard they are.
     clock.advance(MINUTE);
     assert_eq!(create(&store, 51, MINUTE), Ok(Created::Created));
     assert_eq!(create(&store, 52, MINUTE), Err(StoreErrorKind::Full));
     block_on(store.delete(&selector(0), None)).unwrap();
     assert_eq!(create(&store, 52, MINUTE), Ok(Created::Created));
-    assert_eq!(store.len(), 50);
+    assert_eq!((store.len(), store.bytes()), (50, 50 * one()));
+}
+
+/// A large session counts for more than a small one, and what it no longer holds is free again.
+#[test]
+fn the_limit_counts_bytes() {
+    let store = MemoryStore::with_max_bytes(100 * one());
+    create(&store, 0, MINUTE).unwrap();
+    let large = 90 * one();
+    assert!(matches!(block_on(store.update(&selector(0), &write(large))), Ok(Updated::Done { .. })));
+    assert!((large..100 * one()).contains(&store.bytes()));
+    assert_eq!((1..100).filter(|n| create(&store, *n, MINUTE).is_ok()).count(), 8);
+    assert!(matches!(block_on(store.update(&selector(0), &write(1))), Ok(Updated::Done { .. })));
+    assert!((100..200).filter(|n| create(&store, *n, MINUTE).is_ok()).count() > 80);
+    for n in 0..200 {
+        block_on(store.delete(&selector(n), None)).unwrap();
+    }
+    assert_eq!((store.len(), store.bytes()), (0, 0));
+}
+
+/// A session of `user`; the name of each has the same length.
+fn signed_in(user: u32) -> NewRecord {
+    let mut new = new_record(10 * MINUTE);
+    new.principal = Some(Principal::from_store(&format!("shop.user={}", 1000 + user)));
+    new.authenticated = true;
+    new
 }
 
 /// Whoever begins sessions without signing in must not keep users from signing in.
 #[test]
-fn an_anonymous_session_makes_room_for_a_user_and_a_user_for_nobody() {
-    let store = MemoryStore::bounded(50);
-    let sign_in = |at: u32, n: u32| {
-        let mut new = new_record(10 * MINUTE);
-        new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
-        new.authenticated = true;
-        block_on(store.create(&selector(at), &new)).map_err(|error| error.kind())
+fn anonymous_sessions_make_room_for_a_user_and_a_user_for_nobody() {
+    let of_user = {
+        let store = MemoryStore::unbounded();
+        block_on(store.create(&selector(0), &signed_in(0))).unwrap();
+        store.bytes()
     };
+    let store = MemoryStore::with_max_bytes(50 * of_user);
+    let sign_in =
+        |at: u32, n: u32| block_on(store.create(&selector(at), &signed_in(n))).map_err(|error| error.kind());
+    let anonymous = (0..100).take_while(|n| create(&store, *n, 10 * MINUTE).is_ok()).count();
+    assert!(anonymous >= 50);
     for n in 0..50 {
-        create(&store, n, 10 * MINUTE).unwrap();
-    }
-    for n in 0..50 {
-        assert_eq!(sign_in(100 + n, n), Ok(Created::Created), "{n}");
-        assert_eq!(store.len(), 50);
+        let before = store.len();
+        assert_eq!(sign_in(200 + n, n), Ok(Created::Created), "{n}");
+        assert!(store.bytes() <= 50 * of_user);
+        assert!(store.len() >= before - 1, "no more sessions end than must");
         // A sign-in that is not made ends nobody's session.
-        assert_eq!(sign_in(100 + n, n), Ok(Created::Exists));
-        assert_eq!((0..50).map(|n| u32::from(alive(&store, n))).sum::<u32>(), 49 - n);
+        let before = store.len();
+        assert_eq!(sign_in(200 + n, n), Ok(Created::Exists));
+        assert_eq!(store.len(), before);
     }
-    assert_eq!(sign_in(200, 50), Err(StoreErrorKind::Full));
-    assert!((100..150).all(|n| alive(&store, n)));
+    assert_eq!(sign_in(300, 50), Err(StoreErrorKind::Full));
+    assert!((200..250).all(|n| alive(&store, n)));
+}
+
+/// What a user stores is not refused because of visitors who have not signed in.
+#[test]
+fn anonymous_sessions_make_room_for_a_session_of_a_user_that_grows() {
+    let store = MemoryStore::with_max_bytes(50 * one());
+    block_on(store.create(&selector(100), &signed_in(0))).unwrap();
+    block_on(store.create(&selector(101), &signed_in(1))).unwrap();
+    let anonymous = (0..50).take_while(|n| create(&store, *n, MINUTE).is_ok()).count();
+    assert!(matches!(block_on(store.update(&selector(100), &write(10 * one()))), Ok(Updated::Done { .. })));
+    let left = (0..50).filter(|n| alive(&store, *n)).count();
+    assert!((anonymous - 12..anonymous - 9).contains(&left), "{left} of {anonymous}");
+    // Also for the session that a visitor signs in to, which is not ended for itself.
+    let mut sign_in = write(10 * one());
+    sign_in.principal = Some(signed_in(2).principal);
+    assert!(
+        matches!(block_on(store.update(&selector(0), &sign_in)), Ok(Updated::Done { .. }))
+            || !alive(&store, 0)
+    );
+    // There is no room for this, whoever ends.
+    let refused = block_on(store.update(&selector(100), &write(50 * one()))).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Full);
+    assert!(alive(&store, 100) && alive(&store, 101));
+    assert!(store.bytes() <= 50 * one());
 }
 
 #[test]
@@ -220,7 +291,7 @@ fn a_write_uses_the_time_at_which_it_got_its_lock() {
 
 #[test]
 fn clones_share_the_records() {
-    let store = MemoryStore::bounded(1);
+    let store = MemoryStore::with_max_bytes(one());
     create(&store.clone(), 0, MINUTE).unwrap();
     assert!(alive(&store, 0));
     assert_eq!(create(&store.clone(), 1, MINUTE), Err(StoreErrorKind::Full));
@@ -228,7 +299,7 @@ fn clones_share_the_records() {
 
 #[test]
 fn many_threads_never_pass_the_limit() {
-    let store = MemoryStore::bounded(100);
+    let store = MemoryStore::with_max_bytes(100 * one());
     let created: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..16u32)
             .map(|thread| {
@@ -248,9 +319,10 @@ fn many_threads_never_pass_the_limit() {
 
 #[test]
 fn debug_shows_no_session() {
-    let store = MemoryStore::bounded(5);
+    let store = MemoryStore::with_max_bytes(5000);
     create(&store, 1, MINUTE).unwrap();
-    assert_eq!(format!("{store:?}"), "MemoryStore { len: 1, limit: 5, .. }");
+    let said = format!("MemoryStore {{ len: 1, bytes: {}, max_bytes: 5000, .. }}", one());
+    assert_eq!(format!("{store:?}"), said);
 }
 
 /// While the many sessions of one user end, others sign in.

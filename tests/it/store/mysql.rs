@@ -23,6 +23,7 @@ mod contract;
 mod faults;
 mod layout;
 mod restart;
+mod startup;
 mod sweep;
 mod tls;
 mod turns;

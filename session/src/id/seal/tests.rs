@@ -78,7 +78,7 @@ fn a_tag_of_zeros_is_rejected() {
     assert_eq!(sealer().open((before.to_owned() + &URL_SAFE_NO_PAD.encode(&bytes)).as_bytes()), None);
 }
 
-/// CVE-2026-39324.
+/// OWASP ASVS 5.0 9.1.1; CVE-2026-39324.
 #[test]
 fn what_was_never_sealed_is_rejected() {
     for keys in [Keys::from(key(1)), Keys::new(key(1), [key(2)]), Keys::new(key(2), [key(1)])] {

@@ -53,6 +53,16 @@ pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) ->
         ("authenticated", Change { authenticated: true, ..Change::default() }),
         ("limits", Change { limits: Some(shorter), ..Change::default() }),
         (
+            "limits that no 64-bit float has",
+            Change {
+                limits: Some(Limits {
+                    idle: Duration::from_millis((1 << 53) + 1),
+                    absolute: Duration::from_millis((1 << 60) + 7),
+                }),
+                ..Change::default()
+            },
+        ),
+        (
             "limits without end",
             Change {
                 limits: Some(Limits { idle: Duration::MAX, absolute: Duration::from_millis(u64::MAX) }),

@@ -34,7 +34,8 @@ const MOST: u32 = 3;
 /// How often each writer signs in in a race; few enough for a small store.
 const MOST_EACH: u8 = 40;
 
-const LIST: &str = "list the live sessions of one principal and nothing else, the oldest sign-in first";
+pub(super) const LIST: &str =
+    "list the live sessions of one principal and nothing else, the oldest sign-in first";
 
 const PAGES: &str = "give each session a place that it keeps, and begin a page after the place of `after`, whether or not there is a session";
 
@@ -69,18 +70,18 @@ pub(super) fn sign_in(name: &str, max_sessions: Option<MaxSessions>) -> Change {
 }
 
 /// The index of one handle of the store.
-struct Asked<'a, H: Harness> {
+pub(super) struct Asked<'a, H: Harness> {
     harness: &'a H,
     index: Abilities<'a>,
 }
 
 impl<'a, H: Harness> Asked<'a, H> {
-    fn of(b: &'a Bench<'_, H>) -> Option<Self> {
+    pub(super) fn of(b: &'a Bench<'_, H>) -> Option<Self> {
         let index = b.store.abilities();
         index.has_index().then_some(Self { harness: b.harness, index })
     }
 
-    fn list(&self, name: &str) -> Result<Vec<Listed>, Broken> {
+    pub(super) fn list(&self, name: &str) -> Result<Vec<Listed>, Broken> {
         self.harness
             .block_on(self.index.sessions_of(&principal(name)))
             .map_err(|error| failed("sessions_of", &error))
@@ -90,7 +91,7 @@ impl<'a, H: Harness> Asked<'a, H> {
         Ok(self.list(name)?.into_iter().map(|listed| listed.selector).collect())
     }
 
-    fn expect(&self, name: &str, expected: &[Selector], when: &str) -> Result<(), Broken> {
+    pub(super) fn expect(&self, name: &str, expected: &[Selector], when: &str) -> Result<(), Broken> {
         let seen = self.selectors(name)?;
         if seen == expected {
             return Ok(());
@@ -122,13 +123,13 @@ impl<'a, H: Harness> Asked<'a, H> {
             .map_err(|error| failed("sessions_page", &error))
     }
 
-    fn count(&self, name: &str) -> Result<u64, Broken> {
+    pub(super) fn count(&self, name: &str) -> Result<u64, Broken> {
         self.harness
             .block_on(self.index.count_of(&principal(name)))
             .map_err(|error| failed("count_of", &error))
     }
 
-    fn delete_all(&self, name: &str, except: Option<&Selector>) -> Result<u64, Broken> {
+    pub(super) fn delete_all(&self, name: &str, except: Option<&Selector>) -> Result<u64, Broken> {
         self.harness
             .block_on(self.index.delete_all(&principal(name), except))
             .map_err(|error| failed("delete_all", &error))

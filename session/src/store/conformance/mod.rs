@@ -70,6 +70,7 @@ mod generated;
 mod races;
 mod faults;
 mod index;
+mod similar;
 mod given_up;
 mod scan;
 
@@ -217,6 +218,9 @@ table! { $
         racing_sign_ins_keep_to_the_maximum
         a_sign_in_that_is_not_made_ends_no_session
         delete_all_is_final;
+    similar:
+        sessions_of_similar_principals_do_not_meet
+        a_session_stays_listed_whatever_changes;
     given_up:
         a_call_that_is_given_up_leaves_the_store_in_order;
     scan:

@@ -7,6 +7,7 @@
 //! | Files | What they hold |
 //! |---|---|
 //! | `owners` | the sessions of each principal |
+//! | `footprint` | how much memory a record takes |
 //! | `shards` | the records, in shards that have a lock each |
 //! | `store` | the calls of the contract, on both |
 //! | this file | [`MemoryStore`], which users see |
@@ -41,6 +42,7 @@ use crate::{
 };
 
 mod owners;
+mod footprint;
 mod shards;
 mod store;
 
@@ -52,41 +54,48 @@ mod store;
 /// ```
 /// use actix_typed_session::store::MemoryStore;
 ///
-/// let store = MemoryStore::bounded(100_000);
+/// let store = MemoryStore::with_max_bytes(256 << 20);
 /// # let _ = store.len();
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Inner>);
 
 impl MemoryStore {
-    /// A store for at most `limit` records. A full store refuses new sessions with [`Full`](crate::store::StoreErrorKind::Full). For the
-    /// session of a user who signs in it ends an anonymous one, so that visitors who do not sign in lock nobody out. It never ends the
-    /// session of a user to make room.
+    /// A store for sessions of about `bytes` bytes in all; [`bytes`](Self::bytes) tells how many there are.
+    ///
+    /// A full store refuses new sessions, and changes that make a session larger, with [`Full`](crate::store::StoreErrorKind::Full). For the
+    /// session of a user it ends anonymous ones instead, those that end first, so that visitors who do not sign in lock nobody out. It never
+    /// ends the session of a user to make room.
     #[must_use]
-    pub fn bounded(limit: usize) -> Self {
-        Self::with(limit, Arc::new(SystemClock))
+    pub fn with_max_bytes(bytes: usize) -> Self {
+        Self::with(bytes, Arc::new(SystemClock))
     }
 
     /// A store without a limit. A client that begins many sessions can use up the memory.
     #[must_use]
     pub fn unbounded() -> Self {
-        Self::bounded(usize::MAX)
+        Self::with_max_bytes(usize::MAX)
     }
 
     /// An empty store with the same limit and this clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
-        Self::with(self.0.limit, Arc::new(clock))
+        Self::with(self.0.shards.max_bytes(), Arc::new(clock))
     }
 
-    fn with(limit: usize, clock: Arc<dyn Clock>) -> Self {
+    fn with(max_bytes: usize, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
-            shards: Shards::new(),
+            shards: Shards::new(max_bytes),
             owners: Owners::default(),
-            limit,
             clock,
             events: Events::default(),
         }))
+    }
+
+    /// About how many bytes the records in memory take, with what is kept about them, including expired ones that have not been removed yet.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.shards.bytes()
     }
 
     /// How many records are in memory, including expired ones that have not been removed yet.
@@ -118,7 +127,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        Ok(self.0.update(selector, change))
+        self.0.update(selector, change)
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -201,7 +210,8 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
             .field("len", &self.len())
-            .field("limit", &self.0.limit)
+            .field("bytes", &self.bytes())
+            .field("max_bytes", &self.0.shards.max_bytes())
             .finish_non_exhaustive()
     }
 }
@@ -215,7 +225,7 @@ mod tests {
 
     #[test]
     fn signing_in_and_out_all_day_does_not_fill_memory() {
-        let store = MemoryStore::bounded(10);
+        let store = MemoryStore::with_max_bytes(10_000);
         let hours = Duration::from_secs(24 * 3600);
         let limits = Limits { idle: hours, absolute: hours };
         let mut new = NewRecord::new(VerifierHash::from_bytes([0; 32]), limits);

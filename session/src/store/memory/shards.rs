@@ -1,7 +1,7 @@
 //! The records, in shards that have a lock each.
 //!
-//! In: selectors and the time. Out: locked shards, and the records that have ended. Never knows about principals; see
-//! [`owners`](super::owners).
+//! In: selectors, the time, and how many bytes there may be. Out: locked shards, and the records that have ended. Never knows whose sessions
+//! they are; see [`owners`](super::owners).
 
 use std::{
     cmp::Reverse,
@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use super::footprint::bytes_of;
 use crate::{
     id::public::Selector,
     record::{apply::Record, meta::Principal, time::Timestamp},
@@ -27,6 +28,8 @@ pub(super) struct Shards {
     parts: [Mutex<Shard>; SHARDS],
     next_swept: AtomicUsize,
     records: AtomicUsize,
+    bytes: AtomicUsize,
+    max_bytes: usize,
 }
 
 #[derive(Default)]
@@ -40,12 +43,6 @@ pub(super) struct Shard {
 pub(super) struct Ended {
     pub(super) selector: Selector,
     pub(super) principal: Option<Principal>,
-}
-
-impl Ended {
-    fn of(selector: Selector, record: &Record) -> Self {
-        Self { selector, principal: record.meta().principal.clone() }
-    }
 }
 
 impl Shard {
@@ -67,11 +64,13 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Shards {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             parts: std::array::from_fn(|_| Mutex::default()),
             next_swept: AtomicUsize::new(0),
             records: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            max_bytes,
         }
     }
 
@@ -79,14 +78,54 @@ impl Shards {
         self.records.load(Ordering::SeqCst)
     }
 
-    /// Counts one more record; `false` if there are `limit` already. The count is raised before the record is inserted, so that many threads
-    /// together never exceed the limit.
-    pub(super) fn count_one(&self, limit: usize) -> bool {
-        let fits = self.records.fetch_add(1, Ordering::SeqCst) < limit;
-        if !fits {
-            self.records.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
+    pub(super) const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Whether there is room for `bytes` more.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.bytes().saturating_add(bytes) <= self.max_bytes
+    }
+
+    /// Counts `bytes` more; `false` if there is no room for them. They are counted before a record is inserted, so that many threads together
+    /// never exceed the limit.
+    fn reserve(&self, bytes: usize) -> bool {
+        let grown = |before: usize| before.checked_add(bytes).filter(|after| *after <= self.max_bytes);
+        self.bytes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, grown).is_ok()
+    }
+
+    /// Inserts a new record; `false` if there is no room for it.
+    pub(super) fn insert(&self, shard: &mut Shard, selector: Selector, record: Record) -> bool {
+        if !self.reserve(bytes_of(&record)) {
+            return false;
         }
-        fits
+        self.records.fetch_add(1, Ordering::SeqCst);
+        shard.ends.push(Reverse((record.meta().expires(), selector)));
+        shard.records.insert(selector, Arc::new(record));
+        true
+    }
+
+    /// Replaces a record. If it has grown and there is no room, the error is by how many bytes.
+    pub(super) fn replace(&self, record: &mut Arc<Record>, next: Box<Record>) -> Result<(), usize> {
+        let (before, after) = (bytes_of(record), bytes_of(&next));
+        let more = after.saturating_sub(before);
+        if !self.reserve(more) {
+            return Err(more);
+        }
+        self.bytes.fetch_sub(before.saturating_sub(after), Ordering::SeqCst);
+        *record = Arc::from(next);
+        Ok(())
+    }
+
+    /// The record has been taken out of its shard.
+    fn ended(&self, selector: Selector, record: &Record) -> Ended {
+        self.records.fetch_sub(1, Ordering::SeqCst);
+        self.bytes.fetch_sub(bytes_of(record), Ordering::SeqCst);
+        Ended { selector, principal: record.meta().principal.clone() }
     }
 
     fn part_of(&self, selector: &Selector) -> &Mutex<Shard> {
@@ -109,12 +148,11 @@ impl Shards {
             match shard.records.get(&selector).map(|record| record.meta().expires()) {
                 Some(end) if now < end => shard.ends.push(Reverse((end, selector))),
                 Some(_) => {
-                    swept.extend(shard.records.remove(&selector).map(|record| Ended::of(selector, &record)));
+                    swept.extend(shard.records.remove(&selector).map(|record| self.ended(selector, &record)));
                 }
                 None => {}
             }
         }
-        self.records.fetch_sub(swept.len(), Ordering::SeqCst);
         swept
     }
 
@@ -140,29 +178,39 @@ impl Shards {
         self.sweep_part(&self.parts[next % SHARDS], now)
     }
 
-    /// Removes an anonymous record to make room, one of those that end first; `false` if none was found.
+    /// Ends anonymous sessions but the one under `except` until there is room for `bytes` more; `false` if that cannot be.
+    pub(super) fn make_room(&self, bytes: usize, except: &Selector) -> bool {
+        while !self.has_room(bytes) {
+            if bytes > self.max_bytes || !self.evict_anonymous(except) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Removes an anonymous record, one of those that end first; `false` if none was found.
     ///
     /// It looks at the records that end first in each shard, and no further, because a full store must not search itself for every
     /// sign-in.
-    pub(super) fn evict_anonymous(&self) -> bool {
+    fn evict_anonymous(&self, except: &Selector) -> bool {
         let from = self.next_swept.fetch_add(1, Ordering::Relaxed);
         (from..from + SHARDS).any(|at| {
             #[allow(clippy::indexing_slicing)] // a remainder of the length
             let mut shard = lock(&self.parts[at % SHARDS]);
-            let is_anonymous = |selector: &Selector| {
-                shard.records.get(selector).is_some_and(|record| record.meta().principal.is_none())
+            let may_end = |selector: &Selector| {
+                let record = shard.records.get(selector).filter(|_| selector != except);
+                record.is_some_and(|record| record.meta().principal.is_none())
             };
             let first = shard.ends.iter().take(LOOKED_AT).map(|Reverse((end, selector))| (*end, *selector));
-            let first = first.filter(|(_, selector)| is_anonymous(selector)).min();
+            let first = first.filter(|(_, selector)| may_end(selector)).min();
             first.is_some_and(|(_, selector)| self.remove(&mut shard, &selector).is_some())
         })
     }
 
     pub(super) fn remove(&self, shard: &mut Shard, selector: &Selector) -> Option<Ended> {
         let record = shard.records.remove(selector)?;
-        self.records.fetch_sub(1, Ordering::SeqCst);
         shard.forget_old_ends();
-        Some(Ended::of(*selector, &record))
+        Some(self.ended(*selector, &record))
     }
 
     /// The `limit` least selectors in the shard `at` that are greater than `after`, in order; `None` after the last shard.

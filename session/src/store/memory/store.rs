@@ -8,6 +8,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use super::{
+    footprint::bytes_of,
     owners::{Owned, Owners},
     shards::{Ended, Shards},
 };
@@ -30,10 +31,15 @@ use crate::{
 /// How many sessions are ended while others wait for the locks: about 0.2 ms.
 const AT_ONCE: usize = 256;
 
+/// There is no room for the bytes by which a record has grown.
+struct Short {
+    of_user: bool,
+    bytes: usize,
+}
+
 pub(super) struct Inner {
     pub(super) shards: Shards,
     pub(super) owners: Owners,
-    pub(super) limit: usize,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) events: Events,
 }
@@ -148,20 +154,17 @@ impl Inner {
 
     pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let now = self.clock.now();
-        let full = self.shards.len() >= self.limit;
+        let bytes = bytes_of(&Record::create(new, now));
+        let full = !self.shards.has_room(bytes);
         self.swept(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
         self.swept(&self.shards.sweep_of(selector, self.clock.now()));
         let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());
         if let Some((principal, owned)) = &signing_in {
             evicted = self.evicted(owned, principal, selector, new.max_sessions);
-        }
-        if signing_in.is_some()
-            && evicted.is_some()
-            && self.shards.len() >= self.limit
-            && !self.shards.shard(selector).records.contains_key(selector)
-        {
-            self.shards.evict_anonymous();
+            if evicted.is_some() && !self.shards.shard(selector).records.contains_key(selector) {
+                self.shards.make_room(bytes, selector);
+            }
         }
         let mut shard = self.shards.shard(selector);
         // Under the lock: a call that waited must not decide by an earlier time than the call before it.
@@ -174,11 +177,9 @@ impl Inner {
         if record.is_expired(now) {
             return Ok(Created::Created);
         }
-        if !self.shards.count_one(self.limit) {
+        if !self.shards.insert(&mut shard, *selector, record) {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        shard.ends.push(Reverse((record.meta().expires(), *selector)));
-        shard.records.insert(*selector, Arc::new(record));
         drop(shard);
         if let Some((principal, owned)) = &mut signing_in {
             owned.add(principal, *selector);
@@ -187,9 +188,19 @@ impl Inner {
         Ok(Created::Created)
     }
 
-    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Updated {
+    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         // Sweep here too. Otherwise a site where no sessions begin any more would keep expired ones for ever.
         self.swept(&self.shards.sweep_next(self.clock.now()));
+        loop {
+            match self.try_update(selector, change) {
+                Ok(updated) => return Ok(updated),
+                Err(Short { of_user: true, bytes }) if self.shards.make_room(bytes, selector) => {}
+                Err(Short { .. }) => return Err(StoreError::new(StoreErrorKind::Full)),
+            }
+        }
+    }
+
+    fn try_update(&self, selector: &Selector, change: &Change) -> Result<Updated, Short> {
         let principal = change.principal.as_ref().and_then(Option::as_ref);
         let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
         let mut evicted = Some(Vec::new());
@@ -199,18 +210,19 @@ impl Inner {
         let mut shard = self.shards.shard(selector);
         // Under the lock, as in `create`: otherwise a session that a reader saw expired could be touched back to life (G3).
         let now = self.clock.now();
-        let Some(record) = shard.records.get_mut(selector) else { return Updated::Gone };
+        let Some(record) = shard.records.get_mut(selector) else { return Ok(Updated::Gone) };
         match record.apply(change, now) {
             Outcome::Done(next) => {
                 let before = record.meta().principal.clone();
                 // A session that the principal has already is not one more.
                 let more = next.meta().principal != before;
                 if more && evicted.is_none() {
-                    return Updated::TooMany;
+                    return Ok(Updated::TooMany);
                 }
                 let (revision, end) = (next.meta().revision, next.meta().expires());
                 let sooner = end < record.meta().expires();
-                *record = Arc::from(next);
+                let of_user = next.meta().principal.is_some();
+                self.shards.replace(record, next).map_err(|bytes| Short { of_user, bytes })?;
                 if sooner {
                     shard.ends.push(Reverse((end, *selector)));
                     shard.forget_old_ends();
@@ -224,14 +236,14 @@ impl Inner {
                 if more {
                     self.forget(&[Ended { selector: *selector, principal: before }]);
                 }
-                Updated::Done { revision }
+                Ok(Updated::Done { revision })
             }
-            Outcome::Conflict => Updated::Conflict(Loaded { record: record.clone(), now }),
+            Outcome::Conflict => Ok(Updated::Conflict(Loaded { record: record.clone(), now })),
             Outcome::Gone => {
                 let ended = self.shards.remove(&mut shard, selector);
                 drop((shard, signing_in));
                 self.forget(ended.as_slice());
-                Updated::Gone
+                Ok(Updated::Gone)
             }
         }
     }

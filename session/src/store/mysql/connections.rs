@@ -11,22 +11,21 @@ use sqlx::{
     pool::PoolOptions,
 };
 use tokio::{
-    net::TcpStream,
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::failure::{Failure, refused};
+use super::failure::{self, Failure, refused};
 use crate::store::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
+    home::Leases,
+    passwords::Passwords,
+    reach::{NoLease, password, reach},
     shelf::Shelf,
 };
 
 /// How long to wait for one message's statements. The server gives up first, after 3 s, unless it is gone.
 const STATEMENTS: Duration = Duration::from_secs(4);
-
-/// The pause before statements that were rolled back are sent again.
-pub(super) const AGAIN: Duration = Duration::from_millis(20);
 
 /// The first statements on a connection, so that nothing depends on the defaults of the server: no value is cut to fit, no lock is awaited
 /// for longer than a request waits, and the last answer tells whether this is a replica.
@@ -52,52 +51,35 @@ pub(super) type Answers = Vec<Vec<MySqlRow>>;
 
 pub(super) struct Connections {
     options: MySqlConnectOptions,
+    passwords: Option<Passwords>,
     shelf: Shelf<MySqlConnection>,
-    /// How long a call waits for a connection.
-    pub(super) wait: Duration,
+    wait: Duration,
 }
 
 impl Connections {
-    pub(super) fn new(options: MySqlConnectOptions, most: u32, wait: Duration) -> Self {
-        Self { options, shelf: Shelf::new(most), wait }
-    }
-
-    /// Checks that something listens at the address. A pool would wait for it, and then not say why it failed.
-    pub(super) async fn reach(&self) -> Result<(), StoreError> {
-        let (host, port) = (self.options.get_host(), self.options.get_port());
-        if self.options.get_socket().is_some() {
-            return Ok(());
-        }
-        let why = match timeout(self.wait, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        Err(StoreError::new(StoreErrorKind::Unavailable).with_source(format!("{host}:{port}: {why}")))
-    }
-
-    /// Closes all idle connections.
-    pub(super) fn close_idle(&self) {
-        self.shelf.clear();
-    }
-
-    /// Waits for a free connection. It may have ended meanwhile; what is sent first on it changes nothing, or may be sent again.
-    pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, StoreError> {
-        let permit = self.shelf.permit(deadline).await?;
-        let connection = match self.shelf.take() {
-            Some(connection) => connection,
-            None => self.connect(deadline).await.map_err(refused)?,
-        };
-        Ok(Lease { connection, home: Arc::clone(self), _permit: permit })
+    /// At most `most` connections; `wait` is how long a call waits for one.
+    pub(super) fn new(
+        options: MySqlConnectOptions,
+        passwords: Option<Passwords>,
+        most: u32,
+        wait: Duration,
+    ) -> Self {
+        Self { options, passwords, shelf: Shelf::new(most), wait }
     }
 
     async fn connect(&self, deadline: Instant) -> Result<MySqlConnection, sqlx::Error> {
+        let password = password(self.passwords.as_ref(), deadline).await?;
+        let options = self.options.clone();
+        let options = match password {
+            Some(password) => options.password(&password),
+            None => options,
+        };
         // The pool waits for a server that is starting.
         let pool = PoolOptions::<MySql>::new()
             .max_connections(1)
             .test_before_acquire(false)
             .acquire_timeout(deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
-            .connect_lazy_with(self.options.clone());
+            .connect_lazy_with(options);
         let mut connection = pool.acquire().await?.detach();
         // A replica lags behind, and would answer reads with sessions that were signed out on the primary (G3).
         let first =
@@ -110,10 +92,61 @@ impl Connections {
     }
 }
 
+impl Leases for Connections {
+    const THREAD: &'static str = "session-mysql";
+    type Lease = Lease;
+    type Failure = Failure;
+
+    fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    async fn reach(&self) -> Result<(), NoLease> {
+        if self.options.get_socket().is_some() {
+            return Ok(());
+        }
+        reach(self.options.get_host(), self.options.get_port(), self.wait).await
+    }
+
+    /// The connection may have ended meanwhile; what is sent first on it changes nothing, or may be sent again.
+    async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, NoLease> {
+        let permit = self.shelf.permit(deadline).await.ok_or(NoLease::Busy)?;
+        let connection = match self.shelf.take() {
+            Some(connection) => connection,
+            None => self.connect(deadline).await.map_err(NoLease::Refused)?,
+        };
+        Ok(Lease { connection, home: Arc::clone(self), _permit: permit })
+    }
+
+    fn give_back(lease: Lease) {
+        lease.give_back();
+    }
+
+    fn close_idle(&self) {
+        self.shelf.clear();
+    }
+
+    fn is_for_the_moment(none: &NoLease) -> bool {
+        none.is_for_the_moment(|error| is_read_only(error) || failure::is_for_the_moment(error))
+    }
+
+    fn unavailable(none: NoLease) -> StoreError {
+        none.into_error(refused)
+    }
+
+    fn may_try_again(failure: &Failure) -> bool {
+        failure.may_try_again()
+    }
+}
+
 /// The server does not write.
 #[derive(Debug, thiserror::Error)]
 #[error("the server is read-only; sessions need the primary")]
-pub(super) struct ReadOnly;
+struct ReadOnly;
+
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Configuration(reason) if reason.is::<ReadOnly>())
+}
 
 /// A connection for one caller. Only [`give_back`](Self::give_back) puts it back on the shelf; in every other case it is closed, and the
 /// server rolls back what was open.

@@ -5,7 +5,19 @@
 
 use sqlx::mysql::MySqlDatabaseError;
 
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::{
+    error::{StoreError, StoreErrorKind},
+    handshake::advice,
+    tls::Words,
+};
+
+/// How the settings for TLS are called.
+const WORDS: Words = Words {
+    ca: "ssl-ca",
+    client: "`ssl-cert` and `ssl-key`",
+    lone: "make one with `basicConstraints=critical,CA:FALSE`",
+    plain: "check the address and `ssl-mode`",
+};
 
 // Numbers of errors, <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>. MariaDB has the same ones.
 const SHUTDOWN: u16 = 1053;
@@ -14,6 +26,8 @@ const SYNTAX: u16 = 1064;
 pub(super) const DENIED: u16 = 1142;
 pub(super) const NO_TABLE: u16 = 1146;
 pub(super) const TABLE_EXISTS: u16 = 1050;
+/// The server, or the account, has no connections left.
+const TOO_MANY: [u16; 3] = [1040, 1203, 1226];
 const LOCK_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
 /// The server does not write: `--read-only`, and a mode of the storage engine.
@@ -130,8 +144,19 @@ pub(super) fn refused(error: sqlx::Error) -> StoreError {
     said(kind, error)
 }
 
+/// Whether a server that is asked for a connection may only be starting or ending, or have none left for the moment.
+pub(super) fn is_for_the_moment(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => advice(error, WORDS).is_none(),
+        error => number(error).is_some_and(|number| number == SHUTDOWN || TOO_MANY.contains(&number)),
+    }
+}
+
 /// Adds the server's message, unless it quotes values (classes 22 and 23 of SQLSTATE) or a statement, which has values in it.
 fn said(kind: StoreErrorKind, error: sqlx::Error) -> StoreError {
+    if let Some(advice) = advice(&error, WORDS) {
+        return StoreError::new(kind).with_source(format!("{error}; {advice}"));
+    }
     StoreError::new(kind).with_source(match (&error, number(&error)) {
         (sqlx::Error::Database(said), Some(number)) => {
             let class = said.code().and_then(|code| code.get(..2).map(str::to_owned)).unwrap_or_default();

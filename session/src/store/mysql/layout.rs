@@ -3,17 +3,17 @@
 //! In: a name and a connection. Out: a table of this layout, or [`OpenError`]. Never changes a table that holds something else, or that a
 //! later release wrote.
 
-use std::{error::Error as _, sync::Arc};
+use std::sync::Arc;
 
 use sqlx::{Row as _, mysql::MySqlRow};
 use tokio::time::Instant;
 
 use super::{
-    connections::{Connections, ReadOnly},
+    connections::{Connections, is_read_only},
     failure::{DENIED, Failure, NO_TABLE, TABLE_EXISTS},
     open_error::OpenError,
 };
-use crate::store::error::StoreError;
+use crate::store::{home::Leases as _, reach::NoLease};
 
 /// The layout of the table below.
 const LAYOUT: u32 = 1;
@@ -46,27 +46,16 @@ enum Found {
     SomethingElse,
 }
 
-/// Connects for the first time, and creates or migrates the table if needed; returns its name in SQL.
-pub(super) async fn open(connections: &Arc<Connections>, name: &str) -> Result<String, OpenError> {
-    let reached = async {
-        connections.reach().await?;
-        connections.lease(Instant::now() + connections.wait).await
-    };
-    match reached.await {
-        Ok(lease) => lease.give_back(),
-        Err(error) if is_read_only(&error) => return Err(OpenError::ReadOnly),
-        Err(error) => return Err(OpenError::Unreachable(error)),
+/// The meaning of a failure to get the first connection.
+pub(super) fn no_connection(none: NoLease) -> OpenError {
+    match none {
+        NoLease::Refused(error) if is_read_only(&error) => OpenError::ReadOnly,
+        none => OpenError::Unreachable(Connections::unavailable(none)),
     }
-    prepare(connections, name).await
-}
-
-fn is_read_only(error: &StoreError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<sqlx::Error>());
-    matches!(source, Some(sqlx::Error::Configuration(reason)) if reason.is::<ReadOnly>())
 }
 
 /// Creates or migrates the table if needed; returns its name in SQL. Processes may do so at the same time.
-async fn prepare(connections: &Arc<Connections>, name: &str) -> Result<String, OpenError> {
+pub(super) async fn prepare(connections: &Arc<Connections>, name: &str) -> Result<String, OpenError> {
     let (table, user) = resolve(connections, name).await?;
     let not_allowed = || OpenError::NotAllowed {
         table: table.clone(),
@@ -165,7 +154,8 @@ async fn missing_rights(connections: &Arc<Connections>, table: &str) -> Result<S
 
 /// Runs one statement on any connection.
 async fn run(connections: &Arc<Connections>, sql: String) -> Result<Vec<MySqlRow>, Failure> {
-    let lease = connections.lease(Instant::now() + connections.wait).await?;
+    let deadline = Instant::now() + connections.wait();
+    let lease = connections.lease(deadline).await.map_err(Connections::unavailable)?;
     Ok(lease.run(&[sql]).await?.pop().unwrap_or_default())
 }
 

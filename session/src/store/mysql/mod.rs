@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `failure`, `connections` | the meaning of errors; connections and transactions, and whether one was committed |
 //! | `statements`, `rows` | the SQL; records from rows |
-//! | `url`, `open_error`, `options` | the settings, and what can be wrong with them |
+//! | `open_error`, `url`, `options` | the settings, and what can be wrong with them |
 //! | `layout` | creating and migrating the table |
 //! | `store`, `held` | the store; a record that a transaction holds |
 //! | this file | the store contract |
@@ -50,8 +50,8 @@ mod failure;
 mod connections;
 mod statements;
 mod rows;
-mod url;
 mod open_error;
+mod url;
 mod options;
 mod layout;
 mod store;
@@ -64,13 +64,22 @@ impl SessionStore for MySqlStore {
 
     async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let (statements, selector, new) = (Arc::clone(&self.0.statements), *selector, Arc::new(new.clone()));
-        self.run(move |lease| create(lease, Arc::clone(&statements), selector, Arc::clone(&new))).await
+        let turn = new.principal.clone().filter(|_| new.max_sessions.is_some());
+        self.run(turn.as_ref(), move |lease| {
+            create(lease, Arc::clone(&statements), selector, Arc::clone(&new))
+        })
+        .await
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let (statements, selector) = (Arc::clone(&self.0.statements), *selector);
         let change = Arc::new(change.clone());
-        self.run(move |lease| update(lease, Arc::clone(&statements), selector, Arc::clone(&change))).await
+        let principal = change.principal.clone().flatten();
+        let turn = principal.filter(|_| change.max_sessions.is_some());
+        self.run(turn.as_ref(), move |lease| {
+            update(lease, Arc::clone(&statements), selector, Arc::clone(&change))
+        })
+        .await
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -79,7 +88,8 @@ impl SessionStore for MySqlStore {
         };
         let (statements, selector, principal) =
             (Arc::clone(&self.0.statements), *selector, principal.clone());
-        self.run(move |lease| delete_of(lease, Arc::clone(&statements), selector, principal.clone())).await
+        self.run(None, move |lease| delete_of(lease, Arc::clone(&statements), selector, principal.clone()))
+            .await
     }
 
     fn observed_by(&self, observer: Arc<dyn Observer>) {
@@ -213,15 +223,13 @@ impl PrincipalIndex for MySqlStore {
                 Ok(live)
             }
         };
-        self.run(all).await
+        self.run(Some(principal), all).await
     }
 }
 
 impl Sweep for MySqlStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
-        let statements = Arc::clone(&self.0.statements);
-        let swept = self.run(move |lease| swept(lease, Arc::clone(&statements), limit)).await?;
-        self.0.events.swept(swept.into());
-        Ok(swept)
+        let (statements, events) = (Arc::clone(&self.0.statements), self.0.events.clone());
+        self.run(None, move |lease| swept(lease, Arc::clone(&statements), events.clone(), limit)).await
     }
 }

@@ -4,8 +4,21 @@
 
 use std::io;
 
-use super::url::PARAMETERS;
 use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
+
+/// The parameters that a URL may have. The store itself sets what sqlx's others are about.
+pub(super) const PARAMETERS: [&str; 10] = [
+    "socket",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "sslca",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "startup_timeout",
+];
 
 /// Why a MySQL store could not be opened. No message shows a password.
 #[derive(thiserror::Error)]
@@ -28,6 +41,14 @@ pub enum OpenError {
     /// A parameter of the URL has an invalid value.
     #[error("invalid value for `{0}` in the MySQL URL{hint}", hint = hint(.0))]
     Value(String),
+    /// The URL names certificates to verify the server with, and a mode that does not verify it.
+    #[error(
+        "`ssl-ca` names certificates to verify the server with, and `ssl-mode` says not to; write ssl-mode=verify_identity, or neither"
+    )]
+    Unverified,
+    /// The certificate of the client is named without its key, or the key without the certificate.
+    #[error("`ssl-cert` and `ssl-key` belong together; write both, or neither")]
+    ClientCertificate,
     /// A file for TLS cannot be used.
     #[error("TLS is not possible: {0}")]
     Tls(#[from] TlsFileError),
@@ -90,6 +111,7 @@ crate::message::debug_is_the_message!(OpenError);
 
 fn hint(parameter: &str) -> &'static str {
     match parameter {
+        "startup_timeout" => "; write a number of seconds",
         "sslmode" | "ssl-mode" => "; use one of disabled, preferred, required, verify_ca, verify_identity",
         _ => "",
     }

@@ -2,62 +2,32 @@
 //!
 //! In: a URL and settings. Out: [`MySqlOptions`], or what is wrong with the URL. Never: I/O.
 
-use std::{fmt, str::FromStr as _, time::Duration};
+use std::{error::Error, fmt, future::Future, path::PathBuf, time::Duration};
 
-use sqlx::{
-    ConnectOptions as _,
-    mysql::{MySqlConnectOptions, MySqlSslMode},
-};
-
-use super::{
-    open_error::OpenError,
-    url::{invalid_value, unknown_parameter},
-};
-use crate::store::tls::TlsFiles;
+use super::{open_error::OpenError, url::Target};
+use crate::store::{passwords::Passwords, tls::ClientFiles};
 
 /// How to open a [`MySqlStore`](crate::store::MySqlStore); every setting but the URL has a default.
 #[derive(Clone)]
 pub struct MySqlOptions {
-    pub(super) connect: MySqlConnectOptions,
+    pub(super) target: Target,
     pub(super) table: String,
+    pub(super) passwords: Option<Passwords>,
     pub(super) max_connections: u32,
     pub(super) connect_timeout: Duration,
+    pub(super) startup_timeout: Duration,
     pub(super) sweep_every: Option<Duration>,
 }
 
 impl MySqlOptions {
     /// The default settings for the database at `url`.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
-        if !["mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(OpenError::Url);
-        }
-        // Otherwise a part of the password would be looked up as a host, or shown as the name of a parameter.
-        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-        if address.matches('@').count() > 1 || parameters.contains('@') {
-            return Err(OpenError::AtSign);
-        }
-        if let Some(unknown) = unknown_parameter(url) {
-            return Err(OpenError::Parameter(unknown));
-        }
-        // The error of sqlx may quote the URL, so it is dropped.
-        let connect = MySqlConnectOptions::from_str(url)
-            .map_err(|_| invalid_value(url).map_or(OpenError::Url, OpenError::Value))?;
-        if connect.get_database().is_none() {
-            return Err(OpenError::NoDatabase);
-        }
-        // Without TLS in this build, sqlx would connect without it in the default mode.
-        if connect.get_socket().is_none() && !matches!(connect.get_ssl_mode(), MySqlSslMode::Disabled) {
-            TlsFiles::default().check()?;
-        }
+        let target = Target::parse(url)?;
         Ok(Self {
-            // The store's first statements set what sqlx would set with a round trip of its own.
-            connect: connect
-                .disable_statement_logging()
-                .pipes_as_concat(false)
-                .no_engine_substitution(false)
-                .timezone(None)
-                .set_names(false),
+            startup_timeout: target.startup_timeout,
+            target,
             table: "typed_session".to_owned(),
+            passwords: None,
             max_connections: 10,
             connect_timeout: Duration::from_secs(1),
             sweep_every: Some(Duration::from_secs(60)),
@@ -68,6 +38,61 @@ impl MySqlOptions {
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
+        self
+    }
+
+    /// Trusts the certificates in this PEM file, in addition to those of the operating system; as `?ssl-ca=` in the URL.
+    ///
+    /// The file has the certificate of the authority that signed the server's certificate, or the certificate of the server itself if that is
+    /// signed by nobody else; then it must not be marked as one of an authority. It is read again for each connection. Without `ssl-mode` in
+    /// the URL, the mode is then `verify_identity`.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::MySqlStore;
+    /// let options = MySqlStore::options("mysql://shop@db.example/shop")?.ca_file("/etc/mysql/ca.pem");
+    /// # Ok::<(), actix_typed_session::store::mysql::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn ca_file(mut self, certificates: impl Into<PathBuf>) -> Self {
+        self.target.tls.files.ca = Some(certificates.into());
+        self
+    }
+
+    /// Shows the server the certificate in one PEM file, whose key is in the other, as `?ssl-cert=` and `&ssl-key=` in the URL do. The files
+    /// are read again for each connection, so a certificate can be renewed while the process runs.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let (certificate, key) = (certificate.into(), key.into());
+        self.target.tls.files.client = Some(ClientFiles { certificate, key });
+        self
+    }
+
+    /// Asks for the password before each new connection, in place of the password in the URL: for tokens that expire, and for passwords that
+    /// are changed while the process runs. Connections that are open stay open.
+    ///
+    /// It is asked on the thread of the store, and has [`connect_timeout`](Self::connect_timeout) together with connecting.
+    ///
+    /// ```
+    /// # use actix_typed_session::store::MySqlStore;
+    /// let options = MySqlStore::options("mysql://shop@db.example/shop?ssl-mode=verify_identity")?
+    ///     .password_with(|| async { std::fs::read_to_string("/run/secrets/db").map(|text| text.trim_end().to_owned()) });
+    /// # Ok::<(), actix_typed_session::store::mysql::OpenError>(())
+    /// ```
+    #[must_use]
+    pub fn password_with<F, E>(mut self, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.passwords = Some(Passwords::with(ask));
+        self
+    }
+
+    /// Sets how long [`open`](Self::open) goes on trying while no server is there yet, or only one that is read-only; in seconds, as
+    /// `?startup_timeout=` in the URL. The default is not to try again. A server that is there and refuses the user is an error at once.
+    #[must_use]
+    pub const fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup_timeout = timeout;
         self
     }
 

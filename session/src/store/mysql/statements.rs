@@ -124,16 +124,24 @@ impl Statements {
         )
     }
 
-    /// Waits until it is this principal's turn. The answer is 1, unless that takes too long.
+    /// Waits until it is this principal's turn among all processes. The answer is 1, unless that takes too long.
     ///
     /// The lock is not of the transaction, so that the statement that counts sessions takes its snapshot after it was granted. It ends when
     /// it is released, or with the connection.
     pub(super) fn take_turn(&self, principal: &Principal) -> String {
+        // A server has one name space for all databases, and at most 64 characters.
+        format!("SELECT GET_LOCK('{}', 3)", digits(self.turn_of(principal).get(..24).unwrap_or_default()))
+    }
+
+    /// The number of this principal's turn within this process.
+    pub(super) fn turn(&self, principal: &Principal) -> i64 {
+        self.turn_of(principal).first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    }
+
+    fn turn_of(&self, principal: &Principal) -> [u8; 32] {
         let mut hash = Sha256::new_with_prefix(self.table.as_bytes());
         hash.update(digest(principal));
-        // A server has one name space for all databases, and at most 64 characters.
-        let name: [u8; 32] = hash.finalize().into();
-        format!("SELECT GET_LOCK('{}', 3)", digits(name.get(..24).unwrap_or_default()))
+        hash.finalize().into()
     }
 }
 

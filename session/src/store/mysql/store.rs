@@ -5,24 +5,25 @@
 use std::{fmt, sync::Arc};
 
 use sqlx::mysql::MySqlRow;
-use tokio::time::{Instant, sleep};
 
 use super::{
-    connections::{AGAIN, Connections, Lease},
+    connections::{Connections, Lease},
     failure::Failure,
     layout,
     open_error::OpenError,
     options::MySqlOptions,
     rows,
     statements::Statements,
+    url::Target,
 };
 use crate::{
     events::Events,
+    record::meta::Principal,
     store::{
         error::{StoreError, StoreErrorKind},
+        home::Home,
         names,
-        sweep::{jittered, keep_sweeping},
-        thread::Thread,
+        reach::NoLease,
     },
 };
 
@@ -67,8 +68,7 @@ use crate::{
 pub struct MySqlStore(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    thread: Thread,
-    connections: Arc<Connections>,
+    home: Home<Connections>,
     pub(super) statements: Arc<Statements>,
     pub(super) events: Events,
 }
@@ -82,33 +82,26 @@ impl MySqlOptions {
         if !names::is_valid(&self.table) {
             return Err(OpenError::Name(self.table));
         }
+        let Target { server, tls, .. } = self.target;
+        let server = tls.apply(server)?;
         let connections =
-            Arc::new(Connections::new(self.connect, self.max_connections, self.connect_timeout));
-        let shelved = Arc::clone(&connections);
-        let thread =
-            Thread::start("session-mysql", move || shelved.close_idle()).await.map_err(OpenError::Thread)?;
-        let (on_thread, name) = (Arc::clone(&connections), self.table);
-        let table = thread
-            .ask(|answer| async move { drop(answer.send(layout::open(&on_thread, &name).await)) })
-            .await
-            .unwrap_or_else(|| Err(OpenError::Engine(ended(StoreErrorKind::Unavailable))))?;
+            Connections::new(server, self.passwords, self.max_connections, self.connect_timeout);
+        let home = Home::start(connections, self.max_connections).await.map_err(OpenError::Thread)?;
+        let (connections, name) = (Arc::clone(&home.connections), self.table);
+        let prepare = |lease: Result<Lease, NoLease>| async move {
+            lease.map_err(layout::no_connection)?.give_back();
+            layout::prepare(&connections, &name).await
+        };
+        let table = home.prepare(self.startup_timeout, prepare).await.map_err(OpenError::Engine)??;
         let statements = Arc::new(Statements::on(table));
         let events = Events::default();
         if let Some(every) = self.sweep_every {
-            let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
-            let events = events.clone();
-            thread.keep(keep_sweeping(every, move |limit| {
-                let (connections, statements) = (Arc::clone(&connections), Arc::clone(&statements));
-                let events = events.clone();
-                async move {
-                    let lease = connections.lease(Instant::now() + connections.wait).await?;
-                    let swept = swept(lease, statements, limit).await?;
-                    events.swept(swept.into());
-                    Ok(swept)
-                }
-            }));
+            let (statements, events) = (Arc::clone(&statements), events.clone());
+            home.keep_sweeping(every, move |lease, limit| {
+                swept(lease, Arc::clone(&statements), events.clone(), limit)
+            });
         }
-        Ok(MySqlStore(Arc::new(Inner { thread, connections, statements, events })))
+        Ok(MySqlStore(Arc::new(Inner { home, statements, events })))
     }
 }
 
@@ -122,9 +115,12 @@ impl MySqlStore {
     }
 
     /// The settings for the database at `url`, `mysql://user:password@host:port/database`, or the same with `mariadb:`.
-    /// `?ssl-mode=verify_identity` encrypts the connection and verifies the server's certificate against those of the operating system,
-    /// or against `&ssl-ca=file`. `?socket=path` connects to a Unix socket. Without a feature for TLS, every other address needs
-    /// `?ssl-mode=disabled`.
+    /// `?socket=path` connects to a Unix socket.
+    ///
+    /// `?ssl-mode=verify_identity` encrypts the connection and verifies the server: its name, and its certificate against those of the operating
+    /// system. `?ssl-ca=/etc/mysql/ca.pem` alone does the same, and also trusts the certificates in that file. `&ssl-cert=..&ssl-key=..` name
+    /// the certificate of the client. As with MySQL's own clients, the default mode encrypts if the server can and verifies nothing. Without a feature for TLS,
+    /// every address but that of a socket needs `?ssl-mode=disabled`.
     ///
     /// # Errors
     /// When the URL is not valid, names no database, or has an unknown parameter; the message says what to write.
@@ -139,53 +135,28 @@ impl MySqlStore {
             let statement = Arc::clone(&statement);
             async move { Ok(lease.run(&*statement).await?.pop().unwrap_or_default()) }
         };
-        self.run(work).await
+        self.0.home.run(StoreErrorKind::Unavailable, None, work).await
     }
 
-    /// Runs `work` on a connection of the store's thread.
-    ///
-    /// Work whose caller leaves while it waits for a connection is not started. Work that has started runs to its end. Work that has
-    /// certainly changed nothing is repeated until the deadline for a connection.
-    pub(super) async fn run<T, W, F>(&self, work: W) -> Result<T, StoreError>
+    /// Runs `work` on a connection. A principal's sign-ins with a maximum, and what ends all of its sessions, take turns.
+    pub(super) async fn run<T, W, F>(&self, turn: Option<&Principal>, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: Fn(Lease) -> F + Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send,
     {
-        let connections = Arc::clone(&self.0.connections);
-        let asked = self.0.thread.ask(|answer| async move {
-            let deadline = Instant::now() + connections.wait;
-            let mut earlier = None;
-            let result = loop {
-                let lease = match connections.lease(deadline).await {
-                    Ok(lease) => lease,
-                    // The reason for the repetition says more than that there was no time left.
-                    Err(error) => break Err(earlier.map_or(error, Failure::into)),
-                };
-                if answer.is_closed() {
-                    return lease.give_back();
-                }
-                match work(lease).await {
-                    Ok(done) => break Ok(done),
-                    Err(failure) if failure.may_try_again() && Instant::now() < deadline => {
-                        earlier = Some(failure);
-                        sleep(jittered(AGAIN)).await;
-                    }
-                    Err(failure) => break Err(failure.into()),
-                }
-            };
-            let _ = answer.send(result);
-        });
-        asked.await.unwrap_or_else(|| Err(ended(StoreErrorKind::UnknownOutcome)))
+        let turn = turn.map(|principal| self.0.statements.turn(principal));
+        self.0.home.run(StoreErrorKind::UnknownOutcome, turn, work).await
     }
 }
 
-fn ended(kind: StoreErrorKind) -> StoreError {
-    StoreError::new(kind).with_source("the thread of the MySQL store has ended")
-}
-
 /// Deletes up to `limit` expired rows, and returns how many.
-pub(super) async fn swept(lease: Lease, statements: Arc<Statements>, limit: u32) -> Result<u32, Failure> {
+pub(super) async fn swept(
+    lease: Lease,
+    statements: Arc<Statements>,
+    events: Events,
+    limit: u32,
+) -> Result<u32, Failure> {
     let (transaction, mut answers) = lease.begin(None, vec![statements.hold_dead(limit)]).await?;
     let dead = rows::selectors(&answers.pop().unwrap_or_default());
     if dead.is_empty() {
@@ -193,7 +164,9 @@ pub(super) async fn swept(lease: Lease, statements: Arc<Statements>, limit: u32)
         return Ok(0);
     }
     transaction.commit(statements.delete_each(&dead)).await?;
-    Ok(u32::try_from(dead.len()).unwrap_or(u32::MAX))
+    let swept = u32::try_from(dead.len()).unwrap_or(u32::MAX);
+    events.swept(swept.into());
+    Ok(swept)
 }
 
 impl fmt::Debug for MySqlStore {

@@ -8,12 +8,14 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, postgres::PgRow};
 
 use super::{
-    connections::{Call, Lease, NoLease, STATEMENT, is_standby},
+    connections::{Call, Connections, Lease, STATEMENT},
+    dial::is_standby,
     failure::{Failure, code},
     names::{Names, Tables},
     open_error::OpenError,
     rows::Values,
 };
+use crate::store::{home::Leases as _, reach::NoLease};
 
 /// The layout of the tables below.
 const LAYOUT: i32 = 1;
@@ -219,6 +221,6 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
 pub(super) fn no_connection(none: NoLease) -> OpenError {
     match none {
         NoLease::Refused(error) if is_standby(&error) => OpenError::Standby,
-        none => OpenError::Unreachable(none.into()),
+        none => OpenError::Unreachable(Connections::unavailable(none)),
     }
 }

@@ -7,11 +7,11 @@
 //!
 //! | Files | What they hold |
 //! |---|---|
-//! | `failure`, `turns`, `connections` | the meaning of errors; who may wait for locks; connections, and whether a statement was executed |
+//! | `failure`, `dial`, `connections` | the meaning of errors; opening connections; using them, and whether a statement was executed |
 //! | `rows`, `statements` | values and records; the SQL, which agrees with `Record::apply` |
 //! | `names`, `open_error`, `url`, `options` | the names of the tables; the settings, and what can be wrong with them |
 //! | `layout` | creating and migrating the tables |
-//! | `home`, `store` | the thread that owns the connections; the store |
+//! | `store` | the store |
 //! | this file | the store contract |
 //!
 //! What never goes in here: a statement that is sent twice, a value in the text of a statement, a socket of an actix worker.
@@ -39,7 +39,7 @@ use crate::{
 pub use self::{open_error::OpenError, options::PostgresOptions, store::PostgresStore};
 
 mod failure;
-mod turns;
+mod dial;
 mod connections;
 mod rows;
 mod statements;
@@ -48,7 +48,6 @@ mod open_error;
 mod url;
 mod options;
 mod layout;
-mod home;
 mod store;
 
 impl SessionStore for PostgresStore {
@@ -137,9 +136,8 @@ impl PrincipalIndex for PostgresStore {
 impl Sweep for PostgresStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
         let sql = self.0.statements.sweep.clone();
-        let sweep = move |lease| swept(lease, sql.clone(), limit);
-        let swept = self.0.home.run(StoreErrorKind::Unavailable, None, sweep).await?;
-        self.0.events.swept(swept.into());
-        Ok(swept)
+        let events = self.0.events.clone();
+        let sweep = move |lease| swept(lease, sql.clone(), events.clone(), limit);
+        self.0.home.run(StoreErrorKind::Unavailable, None, sweep).await
     }
 }

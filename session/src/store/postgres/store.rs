@@ -5,12 +5,12 @@
 use std::{fmt, sync::Arc};
 
 use sqlx::{SqlStr, postgres::PgRow};
-use tokio::time::Instant;
 
 use super::{
     connections::{Call, Connections, Lease, STATEMENT},
+    dial::Dial,
     failure::Failure,
-    home::Home,
+    layout,
     names::Tables,
     open_error::OpenError,
     options::PostgresOptions,
@@ -23,7 +23,8 @@ use crate::{
     record::meta::Principal,
     store::{
         error::{StoreError, StoreErrorKind},
-        sweep,
+        home::Home,
+        reach::NoLease,
     },
 };
 
@@ -71,7 +72,7 @@ use crate::{
 pub struct PostgresStore(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) home: Home,
+    pub(super) home: Home<Connections>,
     pub(super) tables: Tables,
     pub(super) statements: Arc<Statements>,
     pub(super) events: Events,
@@ -87,23 +88,18 @@ impl PostgresOptions {
         let Target { servers, tls, .. } = self.target;
         let servers = servers.into_iter().map(|server| tls.apply(server)).collect::<Result<_, _>>()?;
         let connections =
-            Connections::new(servers, self.passwords, self.max_connections, self.connect_timeout);
-        let home = Home::start(connections).await.map_err(OpenError::Thread)?;
-        let tables = home.prepare(self.names, self.startup_timeout).await?;
+            Connections::new(Dial::new(servers, self.passwords), self.max_connections, self.connect_timeout);
+        let home = Home::start(connections, self.max_connections).await.map_err(OpenError::Thread)?;
+        let names = self.names;
+        let prepare = |lease: Result<Lease, NoLease>| async move {
+            layout::prepare(lease.map_err(layout::no_connection)?, names).await
+        };
+        let tables = home.prepare(self.startup_timeout, prepare).await.map_err(OpenError::Engine)??;
         let statements = Arc::new(Statements::on(&tables.table));
         let events = Events::default();
         if let Some(every) = self.sweep_every {
-            let (connections, sql) = (Arc::clone(&home.connections), statements.sweep.clone());
-            let events = events.clone();
-            home.keep(sweep::keep_sweeping(every, move |limit| {
-                let (connections, sql, events) = (Arc::clone(&connections), sql.clone(), events.clone());
-                async move {
-                    let lease = connections.lease(Instant::now() + connections.wait).await?;
-                    let swept = swept(lease, sql, limit).await?;
-                    events.swept(swept.into());
-                    Ok(swept)
-                }
-            }));
+            let (sql, events) = (statements.sweep.clone(), events.clone());
+            home.keep_sweeping(every, move |lease, limit| swept(lease, sql.clone(), events.clone(), limit));
         }
         Ok(PostgresStore(Arc::new(Inner { home, tables, statements, events })))
     }
@@ -196,10 +192,13 @@ impl Inner {
     }
 }
 
-pub(super) async fn swept(lease: Lease, sql: SqlStr, limit: u32) -> Result<u32, Failure> {
+/// Deletes up to `limit` expired rows, and returns how many.
+pub(super) async fn swept(lease: Lease, sql: SqlStr, events: Events, limit: u32) -> Result<u32, Failure> {
     let arguments = Values::none().and(i64::from(limit)).done()?;
     let rows = lease.run_alone(Call { sql, arguments }).await?;
-    Ok(u32::try_from(rows::only::<i64>(&rows)?).unwrap_or(u32::MAX))
+    let swept = u32::try_from(rows::only::<i64>(&rows)?).unwrap_or(u32::MAX);
+    events.swept(swept.into());
+    Ok(swept)
 }
 
 impl fmt::Debug for PostgresStore {

@@ -1,6 +1,6 @@
-//! The sessions of each principal: an index that is repaired, not trusted.
+//! The index of each principal's sessions: repaired, not trusted.
 //!
-//! In: a principal. Out: its sessions, listed or ended. Never relies on keyspace events, and never changes two Redis keys
+//! In: entries of a principal. Out: the sessions behind them, or their ends. Never relies on keyspace events, and never changes two Redis keys
 //! atomically, because a cluster may keep them on two servers.
 //!
 //! The index of a principal is a sorted set of entries, each a selector, a state and a time, in the order of the selectors. No script can
@@ -21,25 +21,24 @@ use futures_util::future::join_all;
 use tokio::runtime::Handle;
 
 use super::{
+    entries::Entry,
     failure::Failure,
-    layout,
     records::{IndexNews, Seen},
     reply::{Status, status},
     resp::Reply,
-    script::{Call, DOOM, DOOM_THESE, ENSURE, REMOVE, Script},
+    script::{Call, ENSURE, REMOVE, Script},
     store::RedisStore,
 };
 use crate::{
     id::public::{PublicId, Selector},
     record::{
-        change::{Change, MaxSessions, WhenFull},
+        change::Change,
         meta::{Principal, Unreadable},
         time::Limits,
     },
     store::{
         contract::{Loaded, Updated},
         error::{StoreError, StoreErrorKind},
-        index::{Listed, Page, PrincipalIndex},
     },
 };
 
@@ -49,42 +48,6 @@ const GRACE: &str = "60000";
 /// How many records are read or deleted at the same time.
 const TOGETHER: usize = 64;
 
-/// How many entries one script dooms: it takes about a millisecond, in which the server answers nobody else.
-const DOOMED: usize = 128;
-
-/// An entry as it was seen: the selector as text, a colon, a state and a time.
-#[derive(Clone)]
-pub(super) struct Entry(String);
-
-impl Entry {
-    /// The entry that a script replied.
-    pub(super) fn of(reply: &Reply) -> Option<Self> {
-        layout::text(reply).map(|text| Self(text.to_owned()))
-    }
-
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
-
-    fn selector(&self) -> &str {
-        self.0.split_once(':').map_or(&*self.0, |(selector, _)| selector)
-    }
-
-    fn id(&self) -> Option<PublicId> {
-        self.selector().parse().ok()
-    }
-
-    fn is_doomed(&self) -> bool {
-        self.0.split_once(':').is_some_and(|(_, state)| state.starts_with(['x', 'y']))
-    }
-
-    /// When its session signed in, in milliseconds.
-    fn since(&self) -> u64 {
-        let time = self.0.split_once(':').and_then(|(_, state)| state.get(1..)?.parse().ok());
-        time.unwrap_or_default()
-    }
-}
-
 /// What an entry refers to.
 enum Behind {
     Live(Loaded),
@@ -92,14 +55,6 @@ enum Behind {
     Unreadable,
     /// No record, or one of another principal.
     Nothing,
-}
-
-/// The entries in the array at `at` of a script's reply.
-pub(super) fn nested(values: &[Reply], at: usize) -> Vec<Entry> {
-    match values.get(at) {
-        Some(Reply::Array(entries)) => entries.iter().filter_map(Entry::of).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// The error of a call that failed before a sign-in was stored. Whatever it did to the index, no session has changed, so the
@@ -147,6 +102,19 @@ impl RedisStore {
     ) -> Result<(Status, Vec<Reply>), StoreError> {
         let call = Call::script(script, self.index_key(principal), arguments);
         status(self.driver.call(&call).await.map_err(Failure::of_write)?)
+    }
+
+    /// The entries of an index in a range of `ZRANGEBYLEX`.
+    pub(super) async fn entries(
+        &self,
+        principal: &Principal,
+        range: Vec<Cow<'_, str>>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let call = Call::command("ZRANGEBYLEX", self.index_key(principal), range);
+        match self.driver.call(&call).await.map_err(Failure::of_read)? {
+            Reply::Array(entries) => Ok(entries.iter().filter_map(Entry::of).collect()),
+            _ => Err(Unreadable::Garbage.into()),
+        }
     }
 
     /// Deletes the records behind doomed entries, then clears the entries; returns how many records there were.
@@ -257,7 +225,7 @@ impl RedisStore {
         let (store, principal, id) = (self.clone(), principal.clone(), PublicId::of(*selector));
         in_background(async move {
             let range = [format!("[{id}:"), format!("({id};")];
-            let entry = store.entries(&principal, "ZRANGEBYLEX", range.map(Cow::from).to_vec()).await?;
+            let entry = store.entries(&principal, range.map(Cow::from).to_vec()).await?;
             store.prune(&principal, entry).await.map(|_| ())
         });
     }
@@ -295,149 +263,5 @@ impl RedisStore {
             let arguments = arguments.into_iter().map(Cow::from).collect();
             store.on_index(&ENSURE, &principal, arguments).await.map(|_| ())
         });
-    }
-}
-
-impl RedisStore {
-    /// The entries that a command on an index replies.
-    async fn entries(
-        &self,
-        principal: &Principal,
-        command: &'static str,
-        arguments: Vec<Cow<'_, str>>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let call = Call::command(command, self.index_key(principal), arguments);
-        match self.driver.call(&call).await.map_err(Failure::of_read)? {
-            Reply::Array(entries) => Ok(entries.iter().filter_map(Entry::of).collect()),
-            _ => Err(Unreadable::Garbage.into()),
-        }
-    }
-
-    /// The live sessions behind entries, in their order. Finishes what another call has left of them.
-    async fn listed(&self, principal: &Principal, entries: Vec<Entry>) -> Result<Vec<Listed>, StoreError> {
-        let (doomed, live): (Vec<_>, Vec<_>) = entries.into_iter().partition(Entry::is_doomed);
-        if let Err(error) = self.finish_left(principal, doomed).await {
-            tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
-        }
-        let live = self.prune(principal, live).await.map_err(nothing_done)?;
-        let listed =
-            |(id, loaded): (PublicId, Loaded)| Listed::new(id.selector(), loaded.record.meta().clone());
-        Ok(live.into_iter().map(listed).collect())
-    }
-
-    /// Ends all sessions of `principal` but one, some at a time. What is done is done: a call that is repeated begins with those that are left.
-    async fn end_all(&self, principal: &Principal, spared: &str) -> Result<u64, StoreError> {
-        let (mut ended, mut after) = (0, String::new());
-        loop {
-            let arguments = vec![after.into(), DOOMED.to_string().into(), spared.into()];
-            let (_, parts) = self.on_index(&DOOM, principal, arguments).await?;
-            ended += self.finish(principal, nested(&parts, 0)).await?;
-            after = parts.get(1).and_then(layout::text).unwrap_or_default().to_owned();
-            if after.is_empty() {
-                return Ok(ended);
-            }
-        }
-    }
-}
-
-impl RedisStore {
-    /// Entries in the order of their selectors, and the selector to go on after, if there may be more.
-    async fn some_entries(
-        &self,
-        principal: &Principal,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<Entry>, Option<String>), StoreError> {
-        let from = after.map_or("-".to_owned(), |after| format!("({after};"));
-        let range = vec![from.into(), "+".into(), "LIMIT".into(), "0".into(), limit.to_string().into()];
-        let entries = self.entries(principal, "ZRANGEBYLEX", range).await?;
-        let last = entries.last().filter(|_| entries.len() >= limit).map(|last| last.selector().to_owned());
-        Ok((entries, last))
-    }
-
-    /// Makes room for one session in an index that is too large for one script; `false` if the maximum forbids it.
-    ///
-    /// What it does in pieces is decided by the script in the end, which then finds few entries.
-    pub(super) async fn make_room(
-        &self,
-        principal: &Principal,
-        max: MaxSessions,
-    ) -> Result<bool, StoreError> {
-        let most = usize::try_from(max.per_user.get()).unwrap_or(usize::MAX);
-        // Entries of sessions that have ended first: they are no reason to end others.
-        let (mut live, mut after) = (0, None);
-        loop {
-            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
-            live += self.listed(principal, some).await?.len();
-            if max.when_full == WhenFull::RejectNew && live >= most {
-                return Ok(false);
-            }
-            after = last;
-            if after.is_none() {
-                break;
-            }
-        }
-        let (mut left, mut after) = (Vec::new(), None);
-        loop {
-            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
-            left.extend(some.into_iter().filter(|entry| !entry.is_doomed()));
-            after = last;
-            if after.is_none() {
-                break;
-            }
-        }
-        let surplus = (left.len() + 1).saturating_sub(most);
-        if max.when_full == WhenFull::RejectNew {
-            return Ok(surplus == 0);
-        }
-        left.sort_by(|a, b| (a.since(), a.selector()).cmp(&(b.since(), b.selector())));
-        left.truncate(surplus);
-        for some in left.chunks(DOOMED) {
-            let arguments = some.iter().map(|entry| Cow::from(entry.clone().into_text())).collect();
-            let (_, parts) = self.on_index(&DOOM_THESE, principal, arguments).await?;
-            self.finish(principal, nested(&parts, 0)).await?;
-        }
-        Ok(true)
-    }
-}
-
-impl PrincipalIndex for RedisStore {
-    async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        let entries = self.entries(principal, "ZRANGE", vec!["0".into(), "-1".into()]).await?;
-        let mut list = self.listed(principal, entries).await?;
-        Listed::sort_oldest_first(&mut list);
-        Ok(list)
-    }
-
-    async fn sessions_page(
-        &self,
-        principal: &Principal,
-        after: Option<&Selector>,
-        limit: u32,
-    ) -> Result<Page, StoreError> {
-        let limit = limit.max(1);
-        let after = after.map(|after| PublicId::of(*after).to_string());
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (entries, _) = self.some_entries(principal, after.as_deref(), limit).await?;
-        let sessions = self.listed(principal, entries.clone()).await?;
-        let selector = |entry: &Entry| entry.id().map(PublicId::selector);
-        Ok(Page::in_order(&entries, limit, selector, sessions))
-    }
-
-    /// Counts sessions that have expired until a list or a sign-in has looked for them.
-    async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
-        let call = Call::command("ZCARD", self.index_key(principal), Vec::new());
-        match self.driver.call(&call).await.map_err(Failure::of_read)? {
-            Reply::Integer(count) => Ok(u64::try_from(count).unwrap_or_default()),
-            _ => Err(Unreadable::Garbage.into()),
-        }
-    }
-
-    async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let spared = except.map(|selector| PublicId::of(*selector).to_string()).unwrap_or_default();
-        // It goes on although the caller gives up, as at the deadline of a request.
-        let (store, principal) = (self.clone(), principal.clone());
-        let finished = tokio::spawn(async move { store.end_all(&principal, &spared).await });
-        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
     }
 }

@@ -13,7 +13,9 @@
 // | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
 // | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
 // | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
-// | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
+// | `records` | one record |
+// | `entries`, `index`, `lists`, `sign_in` | a principal's index and its repair; the sessions in it; a record and its entry together |
+// | `scan` | all selectors |
 //
 // What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
 
@@ -56,7 +58,9 @@ mod store;
 mod layout;
 mod reply;
 mod records;
+mod entries;
 mod index;
+mod lists;
 mod sign_in;
 mod scan;
 #[cfg(test)]

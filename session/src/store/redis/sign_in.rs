@@ -5,7 +5,8 @@
 //! a trace in the index, whatever fails in between. [`index`](super::index) explains the order.
 
 use super::{
-    index::{Entry, nested, nothing_done},
+    entries::{Entry, nested},
+    index::nothing_done,
     layout,
     reply::Status,
     resp::Reply,

@@ -13,7 +13,7 @@ use crate::{
     id::public::Selector,
     record::{change::MaxSessions, meta::Principal, time::Timestamp},
     store::{
-        error::StoreError,
+        error::{StoreError, StoreErrorKind},
         index::{Listed, Page, PrincipalIndex},
     },
 };
@@ -61,15 +61,33 @@ impl PrincipalIndex for SqliteStore {
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
         let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
-        let count = rows::count(&mut lease, principal, None, now).await?;
+        let count = rows::count(&mut lease, principal, now).await?;
         lease.give_back();
         Ok(count)
     }
 
+    /// Ends some at a time, because nobody else writes meanwhile. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let mut lease = self.0.writer.begin().await?;
-        let ended = rows::delete_all(&mut lease, principal, except, self.0.clock.now()).await?;
-        lease.commit().await?;
-        Ok(ended)
+        // It goes on although the caller gives up, as at the deadline of a request.
+        let (store, principal, except) = (self.clone(), principal.clone(), except.copied());
+        let finished = tokio::spawn(async move { store.end_all(&principal, except.as_ref()).await });
+        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
+    }
+}
+
+impl SqliteStore {
+    async fn end_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let mut lease = self.0.writer.begin().await?;
+            let now = self.0.clock.now();
+            let (some, last) = rows::delete_some(&mut lease, principal, after.as_ref(), except, now).await?;
+            lease.commit().await?;
+            ended += some;
+            if last.is_none() {
+                return Ok(ended);
+            }
+            after = last;
+        }
     }
 }

@@ -12,90 +12,17 @@ use std::{
 use actix_typed_session::{
     change::{Change, NewRecord},
     id::{Selector, VerifierHash},
-    record::{Cell, Json, Limits, Outcome, Principal, Record, Timestamp, Unreadable},
+    record::{Cell, Json, Limits, Meta, Outcome, Principal, Record, Timestamp, Unreadable},
     store::{
         Abilities, Clock, Created, Cursor, Loaded, ManualClock, Scan, Scanned, SessionStore, StoreError,
         StoreErrorKind, Updated,
     },
 };
 
-mod index;
+pub(super) use self::fault::Fault;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
-    None,
-    /// `update` on a missing record creates it.
-    Upserts,
-    IgnoresGuards,
-    IgnoresGeneration,
-    KeepsTheOldSession,
-    /// Of several cells written at once, the last one is lost.
-    DropsACell,
-    /// `Conflict` returns the record as it was when it was last loaded.
-    StaleConflict,
-    /// `Conflict` returns the record as it was before the call began.
-    ConflictFromBefore,
-    /// A conflict still counts as a touch.
-    ConflictTouches,
-    /// The record is still live in the millisecond of its end.
-    LateEnd,
-    /// `load` does not check the end.
-    LoadsTheDead,
-    /// Expired cells are dropped, and with them the revisions that guards compare.
-    DropsExpiredCells,
-    /// Clearing removes the cell instead of leaving `null`.
-    DropsCleared,
-    /// A change that leaves no time to live is stored anyway.
-    KeepsWithoutTime,
-    Overwrites,
-    DeletesAnyone,
-    NeverDeletesOnCondition,
-    /// `load` reads meta, and a moment later the cells.
-    TornLoad,
-    /// Loads, waits a moment, then writes.
-    NotAtomic,
-    /// An update writes back a record that was deleted in between.
-    Resurrects,
-    /// JSON numbers are parsed as 64-bit floats and printed again.
-    ReprintsNumbers,
-    EmptyOnGarbage,
-    PanicsOnGarbage,
-    OverwritesGarbage,
-    CannotDeleteGarbage,
-    ReadsNewer,
-    /// A write whose reply was lost is sent again.
-    Resends,
-    /// A lost reply is reported as "nothing was changed".
-    LostIsUnavailable,
-    /// A renewal raises the generation and leaves the old verifier in place.
-    KeepsOldVerifier,
-    WrongRevision,
-    ListsTheEnded,
-    /// `1` also finds the sessions of `11`.
-    ListsByPrefix,
-    NewestFirst,
-    PagesByAge,
-    PagesFromTheStart,
-    CountsAFew,
-    NoMaximum,
-    /// A user who signs in again is counted once more, beside the session that signs in.
-    CountsAgain,
-    ExceptsNobody,
-    /// The latest sign-in is not in the index yet.
-    SparesTheYoungest,
-    /// A page begins one selector too late.
-    SkipsInScans,
-    /// Every page is the first one.
-    ScansForEver,
-    /// A call that is dropped in the middle keeps its turn.
-    WedgesWhenDropped,
-    /// A session enters the index a moment after its record is stored.
-    ListsLater,
-    /// The oldest session ends before it is known whether the sign-in is made.
-    EvictsFirst,
-    /// The principal is compared, and a moment later the record is deleted.
-    DeletesTheNextUser,
-}
+mod fault;
+mod index;
 
 #[derive(Clone)]
 pub(super) enum Stored {
@@ -176,8 +103,33 @@ impl Sketch {
                 }
             }
         }
-        let record = Record::from_parts(record.meta().clone(), cells);
+        if self.is(Fault::FoldsKeys) {
+            for (key, _) in &mut cells {
+                *key = key.as_str().to_lowercase().into();
+            }
+        }
+        let record = Record::from_parts(self.kept(record.meta().clone()), cells);
         self.shared.records.lock().unwrap().insert(*selector, Stored::Good(Box::new(record)));
+    }
+
+    /// What the columns of this store keep of a record's meta.
+    fn kept(&self, mut meta: Meta) -> Meta {
+        if self.is(Fault::CutsLabels) {
+            meta.label = meta.label.map(|label| label.chars().take(255).collect::<String>().into());
+        }
+        if self.is(Fault::WholeSeconds) {
+            let second = |time: Timestamp| Timestamp::from_millis(time.as_millis() / 1000 * 1000);
+            (meta.created, meta.touched, meta.renewed) =
+                (second(meta.created), second(meta.touched), second(meta.renewed));
+            meta.authenticated = meta.authenticated.map(second);
+        }
+        if self.is(Fault::RoundsLimits) {
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            // This is the fault.
+            let rounded = |time: Duration| Duration::from_millis(time.as_millis() as f64 as u64);
+            meta.limits = Limits::new(rounded(meta.limits.idle), rounded(meta.limits.absolute));
+        }
+        meta
     }
 
     /// The answer to a write, which may be lost.
@@ -207,6 +159,12 @@ impl Sketch {
             std::thread::sleep(Duration::from_millis(1));
             let later = self.get(selector)?.map(|later| later.cells().to_vec()).unwrap_or_default();
             record = Record::from_parts(record.meta().clone(), later);
+        }
+        if self.is(Fault::TouchesOnRead) {
+            let mut meta = record.meta().clone();
+            meta.touched = self.now();
+            record = Record::from_parts(meta, record.cells().to_vec());
+            self.put(selector, &record);
         }
         self.shared.loaded.lock().unwrap().entry(*selector).or_insert_with(|| record.clone());
         Ok(Some(Loaded::new(record, self.now())))
@@ -275,6 +233,9 @@ impl Sketch {
                     self.is(Fault::CountsAgain) || principal != current.meta().principal.as_ref()
                 });
                 if more.is_some_and(|principal| !self.admit(selector, principal, change.max_sessions)) {
+                    if self.is(Fault::WritesThenRefuses) {
+                        self.put(selector, &next);
+                    }
                     return Ok(Updated::TooMany);
                 }
                 let revision = next.meta().revision;
@@ -282,7 +243,14 @@ impl Sketch {
                 if self.is(Fault::KeepsOldVerifier) {
                     meta.verifier = current.meta().verifier;
                 }
-                self.put(selector, &Record::from_parts(meta, next.cells().to_vec()));
+                let mut cells = next.cells().to_vec();
+                if self.is(Fault::KeepsCellExpiry) {
+                    for (key, cell) in &mut cells {
+                        let earlier = current.cell(key.as_str()).and_then(|cell| cell.expires);
+                        *cell = Cell::new(cell.revision, earlier.or(cell.expires), cell.json.clone());
+                    }
+                }
+                self.put(selector, &Record::from_parts(meta, cells));
                 Ok(Updated::Done { revision: revision + u64::from(self.is(Fault::WrongRevision)) })
             }
             Outcome::Conflict => {

@@ -148,7 +148,7 @@ fn a_url_that_cannot_be_used_says_what_to_write() {
     assert_eq!(
         says("mysql://u@127.0.0.1/d?timezone=x"),
         "unknown parameter \"timezone\" in the MySQL URL; the parameters are socket, ssl-ca, ssl-cert, ssl-key, ssl-mode, \
-         sslca, sslcert, sslkey, sslmode"
+         sslca, sslcert, sslkey, sslmode, startup_timeout"
     );
 }
 

@@ -83,17 +83,19 @@ async fn sign_ins_and_delete_all_of_one_user_do_not_block_each_other() {
 #[tokio::test]
 async fn a_turn_comes_before_any_row_and_delays_no_other_user() {
     let Some((server, database, store)) = fresh().await else { return };
+    // The calls of one process wait for each other without a connection.
+    let elsewhere = open(&server.url(&database)).await;
     let max = Some(at_most(1, WhenFull::EvictOldest));
     store.create(&SELECTOR, &signed_in("7", None)).await.unwrap();
     let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
     hold(&mut other, &SELECTOR).await;
-    let begin = |n: u16| {
+    let begin = |store: &MySqlStore, n: u16| {
         let store = store.clone();
         tokio::spawn(async move { store.create(&selector(n), &signed_in("7", max)).await })
     };
-    let evicts = begin(1);
+    let evicts = begin(&store, 1);
     until_is(&mut watch, BLOCKED, 1).await;
-    let waits = begin(2);
+    let waits = begin(&elsewhere, 2);
     until_is(&mut watch, QUEUED, 1).await;
     store.create(&selector(3), &signed_in("8", max)).await.unwrap();
     assert_eq!(store.delete_all(&principal("8"), None).await.unwrap(), 1);
@@ -115,6 +117,44 @@ async fn no_turn_is_kept() {
     assert_eq!(store.update(&selector(3), &sign_in("7", max)).await.unwrap(), Updated::Gone);
     let other = open(&server.url(&database)).await;
     assert_eq!(other.create(&selector(2), &signed_in("7", max)).await.unwrap(), Created::TooMany);
+}
+
+/// A sign-in that waits for its turn holds a connection. Those that wait behind it must not hold the others: nobody could read.
+#[tokio::test]
+async fn sign_ins_that_wait_leave_connections_to_everybody_else() {
+    let Some((server, database, _)) = fresh().await else { return };
+    let options = MySqlStore::options(&server.url(&database)).unwrap().sweep_every(None).max_connections(4);
+    let store = options.open().await.unwrap();
+    let max = Some(at_most(1, WhenFull::EvictOldest));
+    let (mut other, mut watch) = (server.connection(&database).await, server.connection(&database).await);
+    for n in 0..10 {
+        store.create(&selector(n), &signed_in(&n.to_string(), None)).await.unwrap();
+    }
+    // To sign in, each of ten users has to end a session that somebody else has locked.
+    run(&mut other, "BEGIN; SELECT 1 FROM typed_session FOR UPDATE").await;
+    let signs_in = |n: u16| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store.create(&selector(1000 + n), &signed_in(&(n % 10).to_string(), max)).await
+        })
+    };
+    let first = signs_in(0);
+    until_is(&mut watch, BLOCKED, 1).await;
+    let same: Vec<_> = (100..150).map(|n| signs_in(n * 10)).collect();
+    let others: Vec<_> = (1..50).map(signs_in).collect();
+    until_is(&mut watch, BLOCKED, 2).await;
+    for _ in 0..20 {
+        assert!(store.load(&SELECTOR).await.unwrap().is_none());
+    }
+    assert_eq!(ask::<i64>(&mut watch, BLOCKED).await, 2, "half of the connections");
+    run(&mut other, "ROLLBACK").await;
+    assert_eq!(first.await.unwrap().unwrap(), Created::Created);
+    for sign_in in same.into_iter().chain(others) {
+        sign_in.await.unwrap().unwrap();
+    }
+    for n in 0..10 {
+        assert_eq!(store.count_of(&principal(&n.to_string())).await.unwrap(), 1);
+    }
 }
 
 /// Two sessions that swap their users each want to end the other: a deadlock, which the server detects and the store repeats.

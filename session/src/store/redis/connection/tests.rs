@@ -151,6 +151,27 @@ async fn large_commands_do_not_wait_for_the_replies_to_each_other() {
     assert!(answers.iter().all(Result::is_ok));
 }
 
+/// The server then works while the others run.
+#[tokio::test(start_paused = true)]
+async fn what_some_callers_ask_for_next_is_sent_before_all_have_their_replies() {
+    let (connection, mut server) = open();
+    let callers = join_all((0..12).map(|_| async {
+        connection.ask(&["PING"]).await.unwrap();
+        connection.ask(&["PING"]).await.unwrap();
+    }));
+    let (_, ()) = tokio::join!(callers, async {
+        let size = Commands::one(&["PING"]).bytes.len();
+        let (mut arrived, replies) = (vec![0; 12 * size], b"+PONG\r\n".repeat(12));
+        server.read_exact(&mut arrived).await.unwrap();
+        server.write_all(&replies).await.unwrap();
+        let first = server.read(&mut arrived).await.unwrap();
+        assert_eq!(first, 4 * size);
+        arrived.truncate(12 * size - first);
+        server.read_exact(&mut arrived).await.unwrap();
+        server.write_all(&replies).await.unwrap();
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_reply_ends_the_connection() {
     // Replies that came before the garbage are still good.

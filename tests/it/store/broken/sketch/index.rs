@@ -12,8 +12,13 @@ use super::{Fault, Sketch, Stored};
 impl Sketch {
     fn listed(&self, principal: &Principal, except: Option<&Selector>) -> Vec<Listed> {
         let belongs = |other: &Principal| {
-            other == principal
-                || self.is(Fault::ListsByPrefix) && other.as_str().starts_with(principal.as_str())
+            let (one, other) = (principal.as_str(), other.as_str());
+            match self.fault {
+                Fault::ListsByPrefix => other.starts_with(one),
+                Fault::FoldsPrincipals => other.eq_ignore_ascii_case(one),
+                Fault::CutsPrincipals => other.bytes().take(191).eq(one.bytes().take(191)),
+                _ => other == one,
+            }
         };
         let mut list: Vec<_> = (self.shared.records.lock().unwrap().iter())
             .filter_map(|(selector, stored)| match stored {
@@ -24,6 +29,7 @@ impl Sketch {
             .filter(|(selector, _)| !self.shared.unlisted.lock().unwrap().contains(selector))
             .filter(|(_, record)| self.is(Fault::ListsTheEnded) || !record.is_expired(self.now()))
             .filter(|(_, record)| record.meta().principal.as_ref().is_some_and(belongs))
+            .filter(|(_, record)| !self.is(Fault::UnlistsTheRenewed) || record.meta().generation == 1)
             .map(|(selector, record)| Listed::new(*selector, record.meta().clone()))
             .collect();
         Listed::sort_oldest_first(&mut list);
@@ -36,7 +42,10 @@ impl Sketch {
     /// Makes room for one more session of `principal`; `false` if there is none.
     pub(super) fn admit(&self, selector: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
         let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
-        let others = self.listed(principal, Some(selector).filter(|_| !self.is(Fault::CountsAgain)));
+        let mut others = self.listed(principal, Some(selector).filter(|_| !self.is(Fault::CountsAgain)));
+        if self.is(Fault::EvictsLeastRecent) {
+            others.sort_by_key(|listed| listed.meta.touched);
+        }
         let Some(evicted) = max.evictions(others.len()) else { return false };
         for listed in others.iter().take(evicted) {
             self.shared.records.lock().unwrap().remove(&listed.selector);
@@ -56,6 +65,9 @@ impl PrincipalIndex for Sketch {
         after: Option<&Selector>,
         limit: u32,
     ) -> Result<Page, StoreError> {
+        if limit == 0 && self.is(Fault::NothingForZero) {
+            return Ok(Page::new(Vec::new(), None));
+        }
         let limit = limit.max(1) as usize;
         let mut list = self.listed(principal, None);
         if !self.is(Fault::PagesByAge) {
@@ -84,8 +96,18 @@ impl PrincipalIndex for Sketch {
         if self.is(Fault::SparesTheYoungest) {
             ended.pop();
         }
+        let mut records = self.shared.records.lock().unwrap();
         for listed in &ended {
-            self.shared.records.lock().unwrap().remove(&listed.selector);
+            records.remove(&listed.selector);
+        }
+        if self.is(Fault::CountsTheDead) {
+            let dead = |stored: &&Stored| match stored {
+                Stored::Good(record) => {
+                    record.is_expired(self.now()) && record.meta().principal.as_ref() == Some(principal)
+                }
+                Stored::Bad(_) => false,
+            };
+            return Ok((ended.len() + records.values().filter(dead).count()) as u64);
         }
         Ok(ended.len() as u64)
     }

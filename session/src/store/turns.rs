@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::store::error::{StoreError, StoreErrorKind};
+use super::error::{StoreError, StoreErrorKind};
 
 pub(super) struct Turns {
     /// The calls of this process for one principal take turns here, and not at the server.

@@ -33,19 +33,6 @@ pub(super) fn link(page: &str, name: &str, value: impl Display) -> String {
     format!("{page}?{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))
 }
 
-/// A number as people read it: `12,000`.
-pub(super) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A whole page.
 pub(super) fn page(title: &str, notice: Option<&str>, contents: &str) -> String {
     let notice = notice.map_or_else(String::new, |notice| {
@@ -59,11 +46,12 @@ pub(super) fn page(title: &str, notice: Option<&str>, contents: &str) -> String 
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <meta name=\"robots\" content=\"noindex\">
 <title>{title} · Sessions</title>
+<link rel=\"icon\" href=\"data:,\">
 <link rel=\"stylesheet\" href=\"style.css\">
 </head>
 <body>
 <header>
-<nav aria-label=\"Pages\"><a href=\"./\">Sessions</a> <a href=\"schemas\">Schemas</a> <a href=\"health\">Health</a></nav>
+<nav aria-label=\"Pages\"><a href=\"./\">Sessions</a> <a href=\"schemas\">Schemas</a> <a href=\"events\">Events</a> <a href=\"health\">Health</a></nav>
 <form role=\"search\" action=\"find\">
 <label for=\"q\">User or session</label>
 <input id=\"q\" name=\"q\" placeholder=\"shop.user=7\" required>
@@ -84,12 +72,6 @@ pub(super) fn page(title: &str, notice: Option<&str>, contents: &str) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_commas() {
-        let texts = [0, 7, 999, 1000, 12_000, 1_234_567].map(number);
-        assert_eq!(texts, ["0", "7", "999", "1,000", "12,000", "1,234,567"]);
-    }
 
     #[test]
     fn nothing_special_is_left_in_a_text_or_in_a_link() {

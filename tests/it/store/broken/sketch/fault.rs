@@ -1,0 +1,103 @@
+//! What can be wrong with the sketch, one fault at a time.
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::store::broken) enum Fault {
+    None,
+    /// `update` on a missing record creates it.
+    Upserts,
+    IgnoresGuards,
+    IgnoresGeneration,
+    KeepsTheOldSession,
+    /// Of several cells written at once, the last one is lost.
+    DropsACell,
+    /// `Conflict` returns the record as it was when it was last loaded.
+    StaleConflict,
+    /// `Conflict` returns the record as it was before the call began.
+    ConflictFromBefore,
+    /// A conflict still counts as a touch.
+    ConflictTouches,
+    /// The record is still live in the millisecond of its end.
+    LateEnd,
+    /// `load` does not check the end.
+    LoadsTheDead,
+    /// Expired cells are dropped, and with them the revisions that guards compare.
+    DropsExpiredCells,
+    /// Clearing removes the cell instead of leaving `null`.
+    DropsCleared,
+    /// A change that leaves no time to live is stored anyway.
+    KeepsWithoutTime,
+    Overwrites,
+    DeletesAnyone,
+    NeverDeletesOnCondition,
+    /// `load` reads meta, and a moment later the cells.
+    TornLoad,
+    /// Loads, waits a moment, then writes.
+    NotAtomic,
+    /// An update writes back a record that was deleted in between.
+    Resurrects,
+    /// JSON numbers are parsed as 64-bit floats and printed again.
+    ReprintsNumbers,
+    EmptyOnGarbage,
+    PanicsOnGarbage,
+    OverwritesGarbage,
+    CannotDeleteGarbage,
+    ReadsNewer,
+    /// A write whose reply was lost is sent again.
+    Resends,
+    /// A lost reply is reported as "nothing was changed".
+    LostIsUnavailable,
+    /// A renewal raises the generation and leaves the old verifier in place.
+    KeepsOldVerifier,
+    WrongRevision,
+    ListsTheEnded,
+    /// `1` also finds the sessions of `11`.
+    ListsByPrefix,
+    NewestFirst,
+    PagesByAge,
+    PagesFromTheStart,
+    CountsAFew,
+    NoMaximum,
+    /// A user who signs in again is counted once more, beside the session that signs in.
+    CountsAgain,
+    ExceptsNobody,
+    /// The latest sign-in is not in the index yet.
+    SparesTheYoungest,
+    /// A page begins one selector too late.
+    SkipsInScans,
+    /// Every page is the first one.
+    ScansForEver,
+    /// A call that is dropped in the middle keeps its turn.
+    WedgesWhenDropped,
+    /// A session enters the index a moment after its record is stored.
+    ListsLater,
+    /// The oldest session ends before it is known whether the sign-in is made.
+    EvictsFirst,
+    /// The principal is compared, and a moment later the record is deleted.
+    DeletesTheNextUser,
+    /// A load prolongs the session.
+    TouchesOnRead,
+    /// Of the sessions of a user, the one that was seen least recently ends first.
+    EvictsLeastRecent,
+    /// `delete_all` also counts sessions that had expired.
+    CountsTheDead,
+    /// `shop.Cart` and `shop.cart` are one cell.
+    FoldsKeys,
+    /// `"A"` and `"a"` are one user.
+    FoldsPrincipals,
+    /// The index has the first 191 bytes of a principal.
+    CutsPrincipals,
+    /// A label is cut to fit its column.
+    CutsLabels,
+    /// Times are whole seconds.
+    WholeSeconds,
+    /// Limits are 64-bit floats.
+    RoundsLimits,
+    /// A sign-in that is refused is stored all the same.
+    WritesThenRefuses,
+    /// A page of no sessions is the last one.
+    NothingForZero,
+    /// A cell that is written again keeps its earlier end.
+    KeepsCellExpiry,
+    /// A session whose id was renewed is no longer listed.
+    UnlistsTheRenewed,
+}
