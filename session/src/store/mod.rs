@@ -93,12 +93,16 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
 #[cfg(feature = "mysql")]
+#[doc(inline)]
 pub use self::mysql::MySqlStore;
 #[cfg(feature = "postgres")]
+#[doc(inline)]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "redis")]
+#[doc(inline)]
 pub use self::redis::RedisStore;
 #[cfg(feature = "sqlite")]
+#[doc(inline)]
 pub use self::sqlite::SqliteStore;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub use self::tls::TlsFileError;
