@@ -25,7 +25,7 @@ mod report;
 #[cfg(feature = "servers")]
 mod compile;
 #[cfg(feature = "servers")]
-mod listed;
+mod operator;
 #[cfg(feature = "servers")]
 mod sweep;
 #[cfg(feature = "servers")]
@@ -43,7 +43,7 @@ session-bench --count <case> <who>      runs a case of bare, ours or theirs, to 
   valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*instructions::counted*' target/release/session-bench --count read ours
 session-bench --client <url> <call>     makes calls of load or update on a session in an empty Redis, to be counted in the same way
 session-bench --fits                    how much state fits into a cookie, beside actix-session
-session-bench --listed <url> <n>        what the list, a page and the end of a user's n sessions take, in an empty store
+session-bench --operator [<n>]          what n sessions of one user cost on every store; without n, writes docs/many-sessions.md
 session-bench --sweep <url> <n>         what live traffic notices while n expired sessions are swept, in an empty PostgreSQL
 ";
 
@@ -62,7 +62,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         #[cfg(feature = "servers")]
         ["--client", url, call] => client::count(&system, url, call),
         #[cfg(feature = "servers")]
-        ["--listed", url, sessions] => system.block_on(listed::run(url, sessions.parse()?)),
+        ["--operator"] => system.block_on(operator::run(None)),
+        #[cfg(feature = "servers")]
+        ["--operator", sessions] => system.block_on(operator::run(Some(sessions.parse()?))),
         #[cfg(feature = "servers")]
         ["--sweep", url, expired] => system.block_on(sweep::run(url, expired.parse()?)),
         #[cfg(feature = "servers")]

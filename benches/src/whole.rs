@@ -69,7 +69,7 @@ pub(crate) fn run(system: &SystemRunner, is_quick: bool, parts: &[&str]) -> Resu
     fs::create_dir_all(&folder)?;
     let cores = Cores::all()?;
     let mut budgets = Vec::new();
-    let mut text = format!("{HEAD}{}\n", machine::describe(&cores));
+    let mut text = format!("{HEAD}{}{}\n", machine::describe(&cores), machine::tools());
 
     if has("in-process") {
         let cases = system.block_on(in_process::cases())?;

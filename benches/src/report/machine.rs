@@ -1,11 +1,11 @@
 //! What the figures were taken on, without the name of the machine.
 
-use std::{fmt::Write as _, fs, process::Command};
+use std::{fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use crate::servers::{
     child::{find, version},
     cores::Cores,
-    postgres, redis,
+    mariadb, postgres, redis,
 };
 
 /// The compared crates with the versions that were built.
@@ -28,7 +28,7 @@ fn peers() -> String {
     compared.map(|name| format!("{name} {}", version(name).unwrap_or("?"))).join(", ")
 }
 
-/// Lines of a Markdown list.
+/// The machine and its databases, as lines of a Markdown list.
 pub(crate) fn describe(cores: &Cores) -> String {
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -37,25 +37,38 @@ pub(crate) fn describe(cores: &Cores) -> String {
     };
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let memory: u64 = field("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
-    let of = |program: Option<std::path::PathBuf>, argument| {
-        program.map_or("not installed".to_owned(), |program| version(&program, argument))
-    };
     let rustc = Command::new("rustc").arg("--version").output().ok();
     let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let lines = [
+    let mariadb = of(mariadb::program(), "--version");
+    list(&[
         ("processor", format!("{}, {} cores", field("/proc/cpuinfo", "model name"), cores.count())),
         ("memory", format!("{} GiB", memory / 1024 / 1024)),
         ("kernel", kernel.split(['-', '\n']).next().unwrap_or_default().to_owned()),
         ("Rust", rustc.unwrap_or_default()),
         ("Redis", of(redis::program(), "--version").split(" sha").next().unwrap_or_default().to_owned()),
         ("PostgreSQL", of(postgres::program().map(|initdb| initdb.with_file_name("postgres")), "--version")),
+        ("MariaDB", mariadb.split_once("Ver ").map_or(&*mariadb, |(_, version)| version).to_owned()),
+    ])
+}
+
+/// What generates the load and counts, and what is compared, as lines of the same list.
+pub(crate) fn tools() -> String {
+    list(&[
         (
             "load generator",
             of(find("wrk", []), "-v").split(" Copyright").next().unwrap_or_default().to_owned(),
         ),
         ("compared crates", peers()),
         ("valgrind", of(find("valgrind", []), "--version")),
-    ];
+    ])
+}
+
+/// The version of a program, if it is installed.
+fn of(program: Option<PathBuf>, argument: &str) -> String {
+    program.map_or("not installed".to_owned(), |program| version(&program, argument))
+}
+
+fn list(lines: &[(&str, String)]) -> String {
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "* {name}: {value}");
         text

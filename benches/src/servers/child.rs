@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 /// More than any server takes to start.
@@ -84,6 +84,21 @@ impl Drop for Child {
         }
         let _ = self.process.wait();
     }
+}
+
+/// The user that runs a database, because databases do not run as root: that of its package, or `nobody`; `None` if this is not root.
+pub(crate) fn user(name: &str) -> io::Result<Option<(u32, u32)>> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let find = |name: &str| {
+        let mut fields =
+            users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
+        Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    let user = find(name).or_else(|| find("nobody"));
+    user.map(Some).ok_or_else(|| io::Error::other(format!("root needs a user to run it: {name} or nobody")))
 }
 
 /// A port on which nothing listens at the moment.

@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod cores;
 pub(crate) mod redis;
 pub(crate) mod postgres;
+pub(crate) mod mariadb;
 pub(crate) mod apps;
 
 use std::{error::Error, io};

@@ -7,10 +7,10 @@ use std::{
     process::Command,
 };
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection};
 
-use super::child::{Child, find, free_port};
+use super::child::{Child, find, free_port, user};
 
 pub(crate) struct Postgres {
     port: u16,
@@ -25,26 +25,11 @@ pub(crate) fn program() -> Option<PathBuf> {
     find("initdb", folders.into_iter().rev()).and_then(|initdb| fs::canonicalize(initdb).ok())
 }
 
-/// The user that runs the server, because PostgreSQL does not run as root.
-fn user() -> io::Result<Option<(u32, u32)>> {
-    if !geteuid().is_root() {
-        return Ok(None);
-    }
-    let users = fs::read_to_string("/etc/passwd")?;
-    let find = |name: &str| {
-        let mut fields =
-            users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
-        Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    let user = find("postgres").or_else(|| find("nobody"));
-    user.map(Some).ok_or_else(|| io::Error::other("root needs a user to run PostgreSQL: postgres or nobody"))
-}
-
 impl Postgres {
     /// A server that does not wait for the disk: what is measured is the processor and the log, not the disk of this machine.
     pub(crate) fn start() -> io::Result<Self> {
         let initdb = program().ok_or_else(|| io::Error::other("initdb is missing"))?;
-        let (folder, port, user) = (tempfile::tempdir()?, free_port()?, user()?);
+        let (folder, port, user) = (tempfile::tempdir()?, free_port()?, user("postgres")?);
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid))?;
         }
@@ -119,6 +104,12 @@ impl Postgres {
         let sql = format!("CREATE DATABASE {database}");
         let mut connection = self.connection("postgres").await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.map(drop)
+    }
+
+    /// Does what autovacuum would do after a minute; this server has none.
+    pub(crate) async fn analyze(&self, database: &str) -> sqlx::Result<()> {
+        let mut connection = self.connection(database).await?;
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await.map(drop)
     }
 
     /// How far the write-ahead log has come, in bytes.

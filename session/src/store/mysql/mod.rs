@@ -205,6 +205,7 @@ impl PrincipalIndex for MySqlStore {
         Ok(rows::page(&self.run_one(self.0.statements.page(principal, after, limit)).await?, limit))
     }
 
+    /// Counts sessions that have expired until they are swept.
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
         let rows = self.run_one(self.0.statements.count(principal)).await?;
         Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())

@@ -95,8 +95,9 @@ impl Statements {
         )
     }
 
+    /// Of the index alone, and so with sessions that have expired and not been swept: reading 100,000 rows would take a tenth of a second.
     pub(super) fn count(&self, principal: &Principal) -> String {
-        format!("SELECT count(*) FROM {} WHERE {} AND expires > {NOW}", self.table, theirs(principal))
+        format!("SELECT count(*) FROM {} WHERE {}", self.table, theirs(principal))
     }
 
     /// A principal's sessions except one: whether each is live. They are locked, so that they are those that [`end_all`](Self::end_all) ends.

@@ -58,10 +58,10 @@ impl PrincipalIndex for SqliteStore {
         Ok(page)
     }
 
+    /// Counts sessions that have expired until they are swept.
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
-        let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
-        let count = rows::count(&mut lease, principal, now).await?;
+        let count = rows::count(&mut lease, principal).await?;
         lease.give_back();
         Ok(count)
     }

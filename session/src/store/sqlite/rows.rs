@@ -43,7 +43,8 @@ const PAGE: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, me
 
 const SELECTORS: &str = "SELECT selector FROM session WHERE selector > ?1 ORDER BY selector LIMIT ?2";
 
-const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1 AND expires > ?2";
+/// Of the index alone, and so with sessions that have expired and not been swept: reading 100,000 rows would take half a second.
+const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1";
 
 const SOME: &str = "SELECT selector, expires > ?3 FROM session WHERE principal = ?1 AND selector > ?2 ORDER BY selector LIMIT ?4";
 
@@ -215,16 +216,15 @@ pub(super) async fn page(
     Ok(Page::in_order(&rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
 }
 
-/// How many live sessions `principal` has.
+/// How many sessions `principal` has, with those that have expired and not been swept.
 pub(super) async fn count(
     connection: &mut SqliteConnection,
     principal: &Principal,
-    now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned()).bind(integer(now));
+    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned());
     let counted = statement.fetch_one(connection).await.map_err(before_commit)?;
-    let live: i64 = counted.try_get(0).map_err(before_commit)?;
-    Ok(u64::try_from(live).unwrap_or_default())
+    let all: i64 = counted.try_get(0).map_err(before_commit)?;
+    Ok(u64::try_from(all).unwrap_or_default())
 }
 
 fn listed(row: &SqliteRow) -> Option<Listed> {

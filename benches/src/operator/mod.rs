@@ -1,0 +1,88 @@
+//! What an operator of many sessions asks: one user's sessions when there are very many, on every store, and what others notice meanwhile.
+//!
+//! In: how many. Out: a page of Markdown. Never: a server that this program did not start.
+
+mod facts;
+mod user;
+mod watch;
+
+use std::{error::Error, fmt::Write as _, fs, path::Path, time::Instant};
+
+use actix_typed_session::store::{AnyStore, MemoryStore, SqliteStore, open, sqlite::Synchronous};
+
+use self::user::{Row, fill, measure};
+use crate::{
+    report::{machine, table},
+    servers::{cores::Cores, mariadb, mariadb::MariaDb, postgres, postgres::Postgres, redis, redis::Redis},
+};
+
+/// As many as a service account may have, or a user whose client forgets its cookie.
+const MANY: u32 = 100_000;
+
+/// Measures with `sessions` sessions of one user; as many as the page is about by default, which is then written.
+pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
+    let many = sessions.unwrap_or(MANY);
+    let folder = tempfile::tempdir()?;
+    let mut text = format!("{HEAD}{}\n", machine::describe(&Cores::all()?));
+    let mut redis = redis::program().map(|_| Redis::start()).transpose()?;
+    let postgres = postgres::program().map(|_| Postgres::start()).transpose()?;
+    let mariadb = mariadb::program().map(|_| MariaDb::start()).transpose()?;
+    // As the other servers here, SQLite does not wait for the disk.
+    let sqlite = SqliteStore::options(folder.path().join("sessions.db")).synchronous(Synchronous::Normal);
+    let mut stores = vec![
+        ("memory", AnyStore::new(MemoryStore::unbounded())),
+        ("SQLite", AnyStore::new(sqlite.open().await?)),
+    ];
+    if let Some(postgres) = &postgres {
+        postgres.create("many").await?;
+        stores.push(("PostgreSQL", open(&Postgres::url(postgres.port(), "many")).await?));
+    }
+    if let Some(mariadb) = &mariadb {
+        mariadb.create("many").await?;
+        stores.push(("MariaDB", open(&mariadb.url("many")).await?));
+    }
+    if let Some(redis) = &redis {
+        stores.push(("Redis", open(&redis.url()).await?));
+    }
+
+    let mut rows = Vec::new();
+    for (name, store) in &stores {
+        let begun = Instant::now();
+        fill(store, many).await?;
+        if let Some(postgres) = postgres.as_ref().filter(|_| *name == "PostgreSQL") {
+            postgres.analyze("many").await?;
+        }
+        rows.push(measure(name, store, many).await?);
+        println!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
+    }
+    let _ = writeln!(text, "{}{}", user::WORDS.replace("{many}", &many.to_string()), Row::table(&rows));
+
+    let mut facts = facts::memory().await?;
+    if let Some(redis) = &mut redis {
+        facts.push(facts::connections(redis).await?);
+    }
+    for (name, store) in stores.iter().filter(|(name, _)| ["PostgreSQL", "MariaDB"].contains(name)) {
+        facts.extend(facts::sign_ins(name, store).await?);
+    }
+    let _ = writeln!(text, "## Other figures\n\n{}", table(&["What", "Figure"], 1, &facts));
+    print!("{text}");
+    if sessions.is_none() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/many-sessions.md");
+        fs::write(&page, text)?;
+        println!("written to {}", page.display());
+    }
+    Ok(())
+}
+
+/// Milliseconds since then.
+fn milliseconds(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+const HEAD: &str = "\
+# Many sessions
+
+Written by `cargo run --release -p session-bench -- --operator`, which measures everything on this page in one run. It starts Redis,
+PostgreSQL and MariaDB; what is not installed is left out.
+
+";
