@@ -64,6 +64,7 @@
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | keep sessions in their cookies, without a store | [`SealedCookie`] |
+//! | come from actix-session without signing anybody out | [`import`] (feature `actix-session-import`) |
 //! | support users: find, show, count and end sessions | [`admin`] |
 //! | choose a store | [`store`], [`store::open`] |
 //! | test an application | `testing` (feature `testing`) |
@@ -93,6 +94,7 @@
 //! * `postgres`: `PostgresStore`, for a fleet of machines. TLS uses `rustls`, which needs a C compiler.
 //! * `mysql`: `MySqlStore`, the same on MySQL or MariaDB.
 //! * `redis`: `RedisStore`, for a fleet of machines, with one server, Sentinel or Cluster; Redis or Valkey. TLS as above.
+//! * `actix-session-import`: sessions of actix-session move here, [`import`], so that nobody is signed out.
 //! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
 //! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
@@ -112,6 +114,8 @@ mod section;
 mod commit;
 mod visit;
 mod handle;
+#[cfg(feature = "actix-session-import")]
+pub mod import;
 mod http;
 mod tools;
 pub mod admin;
@@ -182,6 +186,12 @@ struct Guide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/events.md")]
 struct Page;
+
+/// The code blocks of the page for those who come from actix-session are doctests.
+#[cfg(all(doctest, feature = "actix-session-import", feature = "redis"))]
+#[doc = include_str!("../../docs/from-actix-session.md")]
+struct Import;
+
 /// The code blocks of the page about administration are doctests.
 #[cfg(all(doctest, feature = "admin"))]
 #[doc = include_str!("../../docs/administration.md")]

@@ -8,6 +8,7 @@ mod client;
 mod disconnect;
 mod expiry;
 mod faults;
+mod import;
 mod kill;
 mod listed;
 mod node;

@@ -14,6 +14,7 @@
 //! | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
 //! | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
 //! | `records`, `index`, `sign_in`, `scan` | one record; a principal's sessions; both together; all selectors |
+//! | `texts` | what actix-session has stored |
 //!
 //! What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
 
@@ -59,6 +60,8 @@ mod records;
 mod index;
 mod sign_in;
 mod scan;
+#[cfg(feature = "actix-session-import")]
+mod texts;
 #[cfg(test)]
 mod fuzzed;
 
