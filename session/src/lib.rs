@@ -67,6 +67,7 @@
 //! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | keep sessions in their cookies, without a store | [`SealedCookie`] |
+//! | come from actix-session without signing anybody out | [`import`] (feature `actix-session-import`) |
 //! | support users: find, show, count and end sessions | [`admin`] |
 //! | choose a store | [`store`], [`store::open`] |
 //! | test an application | `testing` (feature `testing`) |
@@ -99,6 +100,7 @@
 //! * `tls-rustls-ring`, `tls-rustls-aws-lc-rs`: TLS to these servers, by `rustls` with one of two providers, which need a C compiler. With
 //!   neither, a store opens only if its URL says that the connection need not be encrypted. With both, `ring` is used. With the second one
 //!   alone, databases are verified against the certificates of Mozilla and those that the URL names; otherwise against those of the system.
+//! * `actix-session-import`: sessions of actix-session move here, [`import`], so that nobody is signed out.
 //! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
 //! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.
@@ -120,6 +122,8 @@ mod section;
 mod commit;
 mod visit;
 mod handle;
+#[cfg(feature = "actix-session-import")]
+pub mod import;
 mod http;
 mod tools;
 pub mod admin;
@@ -193,4 +197,7 @@ mod pages {
     mod on_a_field {}
     #[doc = include_str!("../derive-docs/session_value.md")]
     mod session_value {}
+    #[cfg(all(feature = "actix-session-import", feature = "redis"))]
+    #[doc = include_str!("../docs/from-actix-session.md")]
+    mod from_actix_session {}
 }

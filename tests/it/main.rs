@@ -7,6 +7,7 @@ mod derive;
 mod evolution;
 mod flow;
 mod http;
+mod import;
 mod kit;
 mod pages;
 mod servers;

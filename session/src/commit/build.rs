@@ -245,27 +245,26 @@ fn live_on(
 }
 
 /// The record that `fold` begins and the id that opens it; `None` if it begins none.
-pub(crate) fn new_record(
+pub(super) fn new_record(
     fold: &Fold,
-    granted: Option<Lifetime>,
-    head: Head,
+    request: &Request,
     rules: &Rules,
 ) -> Result<Option<(SessionId, NewRecord)>, Error> {
     if !fold.begins() {
         return Ok(None);
     }
-    if head == Head::Sent {
+    if request.head == Head::Sent {
         return Err(Error::new(ErrorKind::TooLate));
     }
-    let id = mint(rules.random)?;
-    let lifetime = lifetime(fold, fold.signed_in.is_some(), granted);
+    let id = request.moves_to.map_or_else(|| mint(rules.random), Ok)?;
+    let lifetime = lifetime(fold, fold.signed_in.is_some(), request.granted);
     let limits = lifetime.map_or(rules.limits_of(fold.signed_in.is_some()), |lifetime| lifetime.limits);
     let mut new = NewRecord::new(id.verifier_hash(), limits);
     new.cells = fold.patch.against(Base::NOTHING.view())?.writes;
     new.persistent = lifetime.map_or(rules.persistent, |lifetime| lifetime.persistent);
     new.principal = fold.signed_in.as_ref().map(|signed_in| signed_in.principal.clone());
-    new.authenticated = new.principal.is_some();
-    new.max_sessions = rules.max_sessions.filter(|_| new.authenticated);
+    new.authenticated = new.principal.is_some() && request.moves_to.is_none();
+    new.max_sessions = rules.max_sessions.filter(|_| new.principal.is_some());
     new.label = fold.label.clone().flatten();
     let size = new.cells.iter().map(|cell| cell.key.as_str().len() + cell.json.as_str().len()).sum();
     within_limit(size, rules.max_record)?;

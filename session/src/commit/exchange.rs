@@ -65,6 +65,8 @@ pub(crate) struct Request {
     pub(crate) granted: Option<Lifetime>,
     /// Whether the request counts as activity.
     pub(crate) touches: bool,
+    /// The id that a session gets which the request moves here from elsewhere. Nobody proves by that who they are.
+    pub(crate) moves_to: Option<SessionId>,
     pub(crate) head: Head,
 }
 
@@ -159,7 +161,7 @@ pub(crate) struct Stored {
 
 impl CookieAction {
     /// The cookie for `id`. One that outlives the browser lasts as long as the session may: it is never refreshed.
-    pub(super) fn set(id: SessionId, limits: Limits, persistent: bool) -> Self {
+    pub(crate) fn set(id: SessionId, limits: Limits, persistent: bool) -> Self {
         Self::Set { id, max_age: persistent.then_some(limits.absolute) }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Ledger {
     came_with: Option<SessionId>,
     /// Whether the request counts as activity of its visitor.
     touches: bool,
+    /// The id that a session gets which the request moves here from elsewhere.
+    moves_to: Option<SessionId>,
     response: Response,
     /// What keeps this request from being saved.
     faults: Vec<Error>,
@@ -102,6 +104,7 @@ impl Ledger {
             has_ended: false,
             came_with: None,
             touches: true,
+            moves_to: None,
             response: Response::Open(CookieAction::Keep),
             faults: Vec::new(),
             is_locked_out: false,
@@ -327,6 +330,12 @@ impl Ledger {
         self.touches = false;
     }
 
+    /// A session that the request begins is one that moves here from elsewhere, and gets this id.
+    #[cfg(feature = "actix-session-import")]
+    pub(crate) const fn move_to(&mut self, id: SessionId) {
+        self.moves_to = Some(id);
+    }
+
     /// Nothing of this request can be saved any more.
     pub(crate) fn fail(&mut self, error: Error) {
         self.faults.retain(|fault| !fault.is_acknowledged());
@@ -456,6 +465,7 @@ impl Ledger {
             since: self.since,
             granted: self.granted,
             touches: self.touches,
+            moves_to: self.moves_to,
             head: match self.response {
                 Response::Open(_) => Head::Open,
                 Response::Begun => Head::Sent,
@@ -540,6 +550,13 @@ impl Ledger {
     }
 
     // ── the response ──
+
+    /// The response carries out `cookie`, unless a commit has it carry out something else.
+    pub(crate) fn answer_with(&mut self, cookie: CookieAction) {
+        if let Response::Open(open) = &mut self.response {
+            *open = cookie;
+        }
+    }
 
     /// The head of the response is sent now; what it must do to the browser's cookie.
     pub(crate) fn send_head(&mut self) -> CookieAction {

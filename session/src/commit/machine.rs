@@ -513,7 +513,7 @@ impl<'a> Commit<'a> {
     }
 
     fn create(&mut self, fold: &Fold) -> Result<Next, Error> {
-        let Some((id, new)) = new_record(fold, self.request.granted, self.request.head, self.rules)? else {
+        let Some((id, new)) = new_record(fold, &self.request, self.rules)? else {
             return Ok(Next::nothing());
         };
         let new = Rc::new(new);
@@ -521,8 +521,12 @@ impl<'a> Commit<'a> {
         Ok(Next::Create(id.selector, new))
     }
 
-    /// The selector is taken. The record under it belongs to another visitor, so a new selector is tried.
+    /// The selector is taken. The record under it belongs to another visitor, so a new selector is tried; that of a session which moves
+    /// here belongs to this visitor, and another request was faster.
     fn create_again(&mut self, mut new: Rc<NewRecord>, mints: u32) -> Result<Next, Error> {
+        if self.request.moves_to.is_some() {
+            return Err(Error::new(ErrorKind::Superseded));
+        }
         if mints >= MINTS {
             let because = "new session ids collide: the operating system's randomness is broken";
             return Err(Error::new(ErrorKind::NoRandomness).because(because));
@@ -536,7 +540,9 @@ impl<'a> Commit<'a> {
     fn created(&mut self, id: SessionId, new: &NewRecord, now: Timestamp) -> Next {
         let public = PublicId::of(id.selector);
         self.events.push(Event::Created { id: public });
-        if new.authenticated {
+        if self.request.moves_to.is_some() {
+            self.events.push(Event::Imported { id: public });
+        } else if new.authenticated {
             self.events.push(Event::SignedIn { id: public });
         }
         let cookie = CookieAction::set(id, new.limits, new.persistent);

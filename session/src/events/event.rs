@@ -18,6 +18,16 @@ pub enum Event<'a> {
         /// The session.
         id: PublicId,
     },
+    /// A session of another library was moved here; its user, if any, is signed in without having proved anew who they are.
+    Imported {
+        /// The session.
+        id: PublicId,
+    },
+    /// A session of another library could not be moved here; it stays as it is, and its visitor has no session.
+    ImportFailed {
+        /// Why. It is the application's own error, if its function failed.
+        error: &'a (dyn Error + 'static),
+    },
     /// A request came with the cookie of a live session and used it.
     Loaded {
         /// The session.
@@ -106,7 +116,8 @@ pub enum Event<'a> {
         /// Why it cannot be read, without the value.
         error: &'a (dyn Error + 'static),
     },
-    /// A request came with cookies of an id's length that no key of the application has signed.
+    /// A request came with cookies of an id's length that no key of the application has signed, or with cookies of another library that its
+    /// old key has not.
     Tampered {
         /// How many.
         count: u64,
@@ -158,6 +169,8 @@ impl Event<'_> {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Created { .. } => "created",
+            Self::Imported { .. } => "imported",
+            Self::ImportFailed { .. } => "import_failed",
             Self::Loaded { .. } => "loaded",
             Self::Renewed { .. } => "renewed",
             Self::SignedIn { .. } => "signed_in",

@@ -12,6 +12,8 @@ use crate::sparse::Sparse;
 #[derive(Debug, Default)]
 pub(super) struct Log {
     created: Sparse,
+    imported: Sparse,
+    import_failed: Sparse,
     loaded: Sparse,
     renewed: Sparse,
     purged: Sparse,
@@ -50,6 +52,12 @@ impl Log {
     pub(super) fn read(&self, event: &Event<'_>) {
         match event {
             Event::Created { id } => line!(DEBUG, event, self.created, public_id = %id, "a session began"),
+            Event::Imported { id } => {
+                line!(INFO, event, self.imported, public_id = %id, "a session of another library was moved here");
+            }
+            Event::ImportFailed { error } => {
+                line!(WARN, event, self.import_failed, %error, "a session of another library could not be moved here; it stays as it is");
+            }
             Event::Loaded { id } => {
                 line!(DEBUG, event, self.loaded, public_id = %id, "a session was loaded");
             }

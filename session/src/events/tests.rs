@@ -23,7 +23,9 @@ const ID: PublicId = PublicId::of(Selector::from_bytes([7; 16]));
 fn after(event: Event<'static>) -> Option<Event<'static>> {
     let (call, took, id) = (StoreCall::Load, Duration::from_millis(3), ID);
     Some(match event {
-        Event::Created { .. } => Event::Loaded { id },
+        Event::Created { .. } => Event::Imported { id },
+        Event::Imported { .. } => Event::ImportFailed { error: &std::fmt::Error },
+        Event::ImportFailed { .. } => Event::Loaded { id },
         Event::Loaded { .. } => Event::Renewed { id },
         Event::Renewed { .. } => Event::SignedIn { id },
         Event::SignedIn { .. } => Event::SignedOut { id },

@@ -16,6 +16,8 @@ use super::{
     token::Token,
     workers::Made,
 };
+#[cfg(feature = "actix-session-import")]
+use crate::import::{moving::Import, settings::ImportError};
 use crate::{
     commit::exchange::{Lives, Rules},
     events::Events,
@@ -60,6 +62,10 @@ pub enum ConfigError {
         "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or leave `max_sessions_per_user` out"
     )]
     NoIndex,
+    /// Sessions of actix-session cannot be moved as configured.
+    #[cfg(feature = "actix-session-import")]
+    #[error(transparent)]
+    Import(#[from] ImportError),
 }
 
 crate::message::debug_is_the_message!(ConfigError);
@@ -90,6 +96,10 @@ impl SessionMiddlewareBuilder {
             return Err(ConfigError::SignInPage(page.clone()));
         }
         let carrier = self.carrier()?;
+        #[cfg(feature = "actix-session-import")]
+        if let Some(import) = &self.import {
+            import.check(carrier.is_ambient().then(|| carrier.name()))?;
+        }
         let max_sessions = match self.max_sessions {
             None => None,
             Some(_) if !self.home.has_index() => return Err(ConfigError::NoIndex),
@@ -182,6 +192,8 @@ impl SessionMiddlewareBuilder {
         if let Token::Sealed(in_cookie) = &token {
             shared.in_cookie = Some(in_cookie.clone());
         }
+        #[cfg(feature = "actix-session-import")]
+        let import = self.import.map(|old| Import::new(old, &purpose, &self.keys, self.deadlines).into());
         let site = Site {
             carrier,
             token,
@@ -189,6 +201,8 @@ impl SessionMiddlewareBuilder {
             eager: self.eager,
             manners: self.manners,
             made: Made::default(),
+            #[cfg(feature = "actix-session-import")]
+            import,
             lines: shared.lines.clone(),
         };
         SessionMiddleware::over(site, shared)

@@ -12,6 +12,8 @@ use super::{
     origin::Origins,
     site::Manners,
 };
+#[cfg(feature = "actix-session-import")]
+use crate::import::settings::ActixSession;
 use crate::{
     events::event::Observer,
     id::{keys::Keys, random::Randomness},
@@ -71,6 +73,8 @@ pub struct SessionMiddlewareBuilder {
     pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) random: Randomness,
     pub(super) schemas: Schemas,
+    #[cfg(feature = "actix-session-import")]
+    pub(super) import: Option<ActixSession>,
 }
 
 impl SessionMiddlewareBuilder {
@@ -95,6 +99,8 @@ impl SessionMiddlewareBuilder {
             observer: None,
             random: Randomness::System,
             schemas: Schemas::default(),
+            #[cfg(feature = "actix-session-import")]
+            import: None,
         }
     }
 
@@ -413,6 +419,13 @@ impl SessionMiddlewareBuilder {
     /// [`Observer`] has an example. The log has the events without one, and the feature `metrics` counts them.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Moves the sessions of actix-session here, each with the first request of its visitor that takes the session; see [`ActixSession`].
+    #[cfg(feature = "actix-session-import")]
+    pub fn import(mut self, old: ActixSession) -> Self {
+        self.import = Some(old);
         self
     }
 

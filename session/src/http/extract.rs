@@ -202,8 +202,8 @@ pub(super) fn load(
     if is_for_later(request) {
         visit.keep_flashes();
     }
-    let (visit, brought) = (visit.clone(), site.brought(request.headers(), visit));
-    async move { visit.load(brought).await }
+    let (visit, (brought, mover)) = (visit.clone(), site.brought(request.headers(), visit));
+    async move { visit.load(brought, mover).await }
 }
 
 /// Whether the browser asks for the head alone, or for a page that the visitor may never look at.

@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 use actix_web::{
     HttpRequest,
     dev::ServiceRequest,
-    http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN},
+    http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE},
 };
 
 use super::{
@@ -18,11 +18,13 @@ use super::{
     token::Token,
     workers::Made,
 };
+#[cfg(feature = "actix-session-import")]
+use crate::import::moving::{Brings, Import};
 use crate::{
     commit::exchange::CookieAction,
     error::{Error, ErrorKind},
     sparse::Lines,
-    visit::{lookup::Brought, visit::Visit},
+    visit::{load::Mover, lookup::Brought, visit::Visit},
 };
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -36,6 +38,9 @@ pub(crate) struct Site {
     pub(crate) eager: bool,
     pub(crate) manners: Manners,
     pub(crate) made: Made,
+    /// The sessions of another library that move here.
+    #[cfg(feature = "actix-session-import")]
+    pub(crate) import: Option<Arc<Import>>,
     pub(crate) lines: Arc<Lines>,
 }
 
@@ -57,8 +62,9 @@ pub(crate) struct Said {
 }
 
 impl Site {
-    /// What the request brings: the ids that our keys made, in the client's order. What it seals goes to `visit`.
-    pub(crate) fn brought(&self, headers: &HeaderMap, visit: &Visit) -> Brought {
+    /// What the request brings: the ids that our keys made, in the client's order, and perhaps a session of another library. What it seals
+    /// goes to `visit`.
+    pub(crate) fn brought(&self, headers: &HeaderMap, visit: &Visit) -> (Brought, Option<Mover>) {
         let (reading, sealed) = self.carrier.read(headers, &self.token);
         visit.bring(sealed);
         if reading.is_flooded
@@ -69,7 +75,42 @@ impl Site {
                 "a request carries too many session cookies; those beyond the first few are not looked up"
             );
         }
-        Brought { ids: reading.ids, tampered: reading.tampered }
+        let mut brought = Brought { ids: reading.ids, tampered: reading.tampered };
+        let mover = self.moves(headers, &mut brought, visit);
+        (brought, mover)
+    }
+
+    #[cfg(feature = "actix-session-import")]
+    fn moves(&self, headers: &HeaderMap, brought: &mut Brought, visit: &Visit) -> Option<Mover> {
+        let (brings, forged) = self.import.as_ref()?.brings(headers, !brought.ids.is_empty());
+        brought.tampered += forged;
+        match brings {
+            Brings::Nothing => None,
+            Brings::Leftover => {
+                visit.retire();
+                None
+            }
+            Brings::Session(mover) => Some(mover),
+        }
+    }
+
+    #[cfg(not(feature = "actix-session-import"))]
+    #[allow(clippy::unused_self)]
+    fn moves(&self, _: &HeaderMap, _: &mut Brought, _: &Visit) -> Option<Mover> {
+        None
+    }
+
+    /// The headers that make a browser forget the cookie of another library, if it had better.
+    #[cfg(feature = "actix-session-import")]
+    fn retired(&self, visit: &Visit) -> Option<(HeaderName, HeaderValue)> {
+        let removal = self.import.as_ref()?.removal()?;
+        visit.retires().then(|| (SET_COOKIE, removal.clone()))
+    }
+
+    #[cfg(not(feature = "actix-session-import"))]
+    #[allow(clippy::unused_self)]
+    fn retired(&self, _: &Visit) -> Option<(HeaderName, HeaderValue)> {
+        None
     }
 
     /// Fails if a page of another site sent the request and it may change something. Pages can make a browser send its cookies along,
@@ -119,6 +160,7 @@ impl Site {
             CookieAction::Keep | CookieAction::Remove => String::new(),
         };
         let mut headers = self.carrier.write(&action, &text);
+        headers.extend(self.retired(visit));
         let is_kept_nowhere = !headers.is_empty() || (is_signed_in && self.manners.no_store);
         if self.manners.clear_site_data && visit.has_ended() {
             // Not "cookies", which would end the sessions of sibling hosts too.

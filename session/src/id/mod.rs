@@ -8,6 +8,7 @@
 // * `ring`, `keys`: the keys of an application, and how they change.
 // * `tags`: what tags cookies.
 // * `session_id`: selector and verifier together, as the cookie carries them.
+// * `moved`: the ids of sessions that were begun elsewhere.
 // * `seal`: what seals a whole session into a cookie.
 // * `csrf_token`: a token that proves to know the id, for the pages of the session.
 //
@@ -20,6 +21,8 @@ mod ring;
 pub(crate) mod keys;
 pub(crate) mod tags;
 pub(crate) mod session_id;
+#[cfg(feature = "actix-session-import")]
+pub(crate) mod moved;
 pub(crate) mod seal;
 pub(crate) mod csrf_token;
 

@@ -134,7 +134,8 @@ impl<T: SessionState> TestSession<T> {
     pub async fn state(&self) -> Result<T::Handle, Error> {
         let visit = Visit::new(self.sessions.shared());
         let headers: HeaderMap = self.id.clone().into_iter().collect();
-        visit.load(self.sessions.site().brought(&headers, &visit)).await?;
+        let (brought, mover) = self.sessions.site().brought(&headers, &visit);
+        visit.load(brought, mover).await?;
         Tracked::open(visit).map(T::Handle::from)
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::{LocalBoxFuture, Shared as Common};
 
 use super::{records::Records, shared::Shared};
 use crate::{
-    commit::arrival::Arrival,
+    commit::{arrival::Arrival, exchange::CookieAction},
     error::{Error, ErrorKind},
     id::session_id::SessionId,
 };
@@ -31,10 +31,25 @@ pub(super) enum Loading {
 }
 
 /// What the store has, if that is known, and what handlers are told.
-pub(super) type LookedUp = (Option<Arrival>, Result<(), Error>);
+pub(super) type Met = (Option<Arrival>, Result<(), Error>);
+
+/// The same, and what became of what the request brought from elsewhere.
+pub(super) type LookedUp = (Met, Option<Moved>);
+
+/// What became of a session that a request brought from elsewhere.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "actix-session-import"), allow(dead_code))] // there is no other place yet
+pub(crate) struct Moved {
+    /// The id that it has here, if it is here.
+    pub(crate) id: Option<SessionId>,
+    /// What the browser must be told of that, if the session is live.
+    pub(crate) cookie: CookieAction,
+    /// Whether the browser had better forget what it brought.
+    pub(crate) is_done: bool,
+}
 
 /// Looks up each of `ids`; all share one deadline.
-pub(super) async fn look_up(shared: Rc<Shared>, records: Records, ids: Vec<SessionId>) -> LookedUp {
+pub(super) async fn look_up(shared: Rc<Shared>, records: Records, ids: Vec<SessionId>) -> Met {
     let (begun, mut met, mut damage) = (Instant::now(), Vec::with_capacity(ids.len()), None);
     for id in ids.iter().copied() {
         if shared.unconfirmed.holds(&id.selector) {

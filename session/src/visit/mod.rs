@@ -33,5 +33,5 @@ pub(crate) mod lookup;
 pub(crate) mod run_to_end;
 #[allow(clippy::module_inception)] // named by the type that the folder is about
 pub(crate) mod visit;
-mod load;
+pub(crate) mod load;
 mod save;

@@ -21,6 +21,8 @@ use super::{
     run_to_end::{Begun, WeakBegun, spawn},
     shared::Shared,
 };
+#[cfg(feature = "actix-session-import")]
+use crate::id::session_id::SessionId;
 use crate::{
     commit::{
         arrival::Arrived,
@@ -52,6 +54,8 @@ pub(crate) struct Visit {
     last: RefCell<Option<WeakBegun<Done>>>,
     /// Nobody sees the response, so flash fields are read and not cleared.
     keeps_flashes: Cell<bool>,
+    /// The browser had better forget the cookie by which the session was known elsewhere.
+    retires: Cell<bool>,
     /// Closures are running again. What they do to the session was recorded the first time.
     replaying: Cell<bool>,
     pub(super) ledger: RefCell<Ledger>,
@@ -61,14 +65,24 @@ pub(crate) struct Visit {
 
 impl Visit {
     pub(crate) fn new(shared: Rc<Shared>) -> Rc<Self> {
+        Self::over(shared.clone(), Records::of(shared))
+    }
+
+    /// A request of its own that reaches the records of this one.
+    pub(super) fn beside(&self) -> Rc<Self> {
+        Self::over(self.shared.clone(), self.records.clone())
+    }
+
+    fn over(shared: Rc<Shared>, records: Records) -> Rc<Self> {
         Rc::new(Self {
-            records: Records::of(shared.clone()),
+            records,
             shared,
             stamps: Stamps::default(),
             loading: RefCell::default(),
             loaded_at: Cell::new(None),
             last: RefCell::new(None),
             keeps_flashes: Cell::new(false),
+            retires: Cell::new(false),
             replaying: Cell::new(false),
             ledger: RefCell::new(Ledger::new()),
             edge: OnceCell::new(),
@@ -228,6 +242,12 @@ impl Visit {
         self.replaying.get()
     }
 
+    /// A session that this begins is one that moves here from elsewhere, and gets this id.
+    #[cfg(feature = "actix-session-import")]
+    pub(crate) fn move_to(&self, id: SessionId) {
+        self.ledger.borrow_mut().move_to(id);
+    }
+
     /// The request does not count as activity of its visitor.
     pub(crate) fn do_not_touch(&self) {
         self.ledger.borrow_mut().do_not_touch();
@@ -326,6 +346,16 @@ impl Visit {
     }
 
     // ── the response ──
+
+    /// The browser had better forget the cookie by which the session was known elsewhere.
+    pub(crate) fn retire(&self) {
+        self.retires.set(true);
+    }
+
+    #[cfg(feature = "actix-session-import")]
+    pub(crate) fn retires(&self) -> bool {
+        self.retires.get()
+    }
 
     /// The head of the response is sent now; what it must do to the browser's cookie. From here on no cookie can be set.
     pub(crate) fn send_head(&self) -> CookieAction {

@@ -9,6 +9,7 @@ mod copied;
 mod disconnect;
 mod expiry;
 mod faults;
+mod import;
 mod kill;
 mod listed;
 mod node;

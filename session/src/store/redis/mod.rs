@@ -16,6 +16,7 @@
 // | `records` | one record |
 // | `entries`, `index`, `lists`, `sign_in` | a principal's index and its repair; the sessions in it; a record and its entry together |
 // | `scan` | all selectors |
+// | `texts` | what actix-session has stored |
 //
 // What never goes in here: a resend by a client library, an atomic change of two Redis keys, trust in keyspace events.
 
@@ -63,6 +64,8 @@ mod index;
 mod lists;
 mod sign_in;
 mod scan;
+#[cfg(feature = "actix-session-import")]
+mod texts;
 #[cfg(test)]
 mod fuzzed;
 
