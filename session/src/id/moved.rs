@@ -32,7 +32,7 @@ impl MovedIds {
     pub(crate) fn of(&self, secret: &[u8]) -> Vec<SessionId> {
         let purpose = b"actix-typed-session 1 moved session ".as_slice();
         let id = |key: &Key| {
-            SessionId::from_bytes(&*key.derive::<ID_BYTES>(&[purpose, self.name.as_bytes(), secret]))
+            SessionId::from_bytes(&key.derive::<ID_BYTES>(&[purpose, self.name.as_bytes(), secret]))
         };
         self.keys.all().map(id).collect()
     }

@@ -60,26 +60,27 @@ impl Visit {
         if count > 0 && begun.is_none() {
             self.shared.events.tell(Event::Tampered { count });
         }
-        let load = match begun {
-            Some(load) => load,
-            None => {
-                // It does not own the visit, which would then own itself.
-                let (shared, records) = (self.shared.clone(), self.records.clone());
-                let mut load = match mover {
-                    Some(mover) => move_and_look_up(mover(self.beside()), shared, records).boxed_local(),
-                    None if ids.is_empty() => return self.has_loaded(((None, Ok(())), None)),
-                    None => look_up(shared, records, ids).map(|met| (met, None)).boxed_local(),
-                };
-                // A store in memory answers at once, and then there is nothing to share.
-                if let Some(done) = (&mut load).now_or_never() {
-                    return self.has_loaded(done);
-                }
-                let load = load.shared();
-                *self.loading.borrow_mut() = Loading::UnderWay(load.clone());
-                // It may hold a connection, and whoever waits may give up, so the worker drives it on.
-                spawn(load.clone().map(drop));
-                load
+        if ids.is_empty() && mover.is_none() && begun.is_none() {
+            return self.has_loaded(((None, Ok(())), None));
+        }
+        let load = if let Some(load) = begun {
+            load
+        } else {
+            // It does not own the visit, which would then own itself.
+            let (shared, records) = (self.shared.clone(), self.records.clone());
+            let mut load = match mover {
+                Some(mover) => move_and_look_up(mover(self.beside()), shared, records).boxed_local(),
+                None => look_up(shared, records, ids).map(|met| (met, None)).boxed_local(),
+            };
+            // A store in memory answers at once, and then there is nothing to share.
+            if let Some(done) = (&mut load).now_or_never() {
+                return self.has_loaded(done);
             }
+            let load = load.shared();
+            *self.loading.borrow_mut() = Loading::UnderWay(load.clone());
+            // It may hold a connection, and whoever waits may give up, so the worker drives it on.
+            spawn(load.clone().map(drop));
+            load
         };
         let done = load.await;
         self.has_loaded(done)

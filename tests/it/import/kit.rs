@@ -142,7 +142,7 @@ impl OldStore for Shelf {
     async fn load(&self, key: &str) -> Result<Option<OldRecord>, StoreError> {
         let found = self.0.records.lock().unwrap().get(key).cloned();
         self.called(Call::Load).await?;
-        Ok(found.map(|text| OldRecord::new(text, Some(Duration::from_secs(60)))))
+        Ok(found.map(|text| OldRecord::new(text, Some(Duration::from_mins(1)))))
     }
 
     async fn delete(&self, key: &str) -> Result<bool, StoreError> {

@@ -61,7 +61,7 @@ async fn a_function_chooses_what_moves_and_who_signs_in() {
         .cache_keygen(|key| format!("old:{key}"))
         .cookie_name("id")
         .with::<Shop>(|old, shop| {
-            assert_eq!(old.expires_in(), Some(Duration::from_secs(60)));
+            assert_eq!(old.expires_in(), Some(Duration::from_mins(1)));
             assert_eq!(old.keys().collect::<Vec<_>>(), ["actix_identity.user_id", "basket"]);
             if let Some(user) = old.identity()? {
                 shop.set_user(user.parse::<u64>()?);
