@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 use actix_web::{
     HttpRequest,
     dev::ServiceRequest,
-    http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE},
+    http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN},
 };
 
 use super::{
@@ -26,6 +26,8 @@ use crate::{
     sparse::Lines,
     visit::{load::Mover, lookup::Brought, visit::Visit},
 };
+#[cfg(feature = "actix-session-import")]
+use actix_web::http::header::SET_COOKIE;
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
