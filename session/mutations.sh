@@ -12,8 +12,8 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target/mutations}"
 missed=0
 only=${1:-commit model evolution}
 
-commit() { cargo test -q -p actix-typed-session --lib commit::; }
-model() { cargo test -q -p actix-typed-session --lib commit::model::; }
+commit() { cargo test -q -p actix-typed-session --features testing --lib commit::; }
+model() { cargo test -q -p actix-typed-session --features testing --lib commit::model::; }
 evolution() { cargo test -q -p session-tests --all-features --test it -- evolution:: --skip sqlite --skip redis --skip postgres --skip mariadb --skip cluster; }
 
 # mutate SUITE NAME FILE OLD NEW: replaces the one occurrence of OLD in FILE.
@@ -100,8 +100,12 @@ mutate commit "an overtaken request sees what came after" commit/build.rs \
   "if by == By::Overtaken {" \
   "if false {"
 mutate commit "any user joins a sign-in" commit/machine.rs \
-  "let is_recent = same_user && is_just_renewed(current);" \
-  "let is_recent = is_just_renewed(current);"
+  "        let is_recent = same_user && is_just_renewed(current);
+        is_recent.then(|| ids.find(|id| !has_other_verifier(id, current)))?
+" \
+  "        let _ = same_user;
+        is_just_renewed(current).then(|| ids.next())?
+"
 mutate commit "a sign-in of long ago is joined" commit/machine.rs \
   "same_user && is_just_renewed(current)" \
   "same_user"
