@@ -8,6 +8,7 @@ mod evolution;
 mod flow;
 mod http;
 mod import;
+mod in_process;
 mod kit;
 mod pages;
 mod servers;

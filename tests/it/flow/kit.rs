@@ -1,6 +1,6 @@
 //! The kit of the flow tests: an application in this process over a scripted store, and a browser that keeps its cookie.
 
-use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc};
+use std::{cell::RefCell, fmt};
 
 use actix_typed_session::{
     Key, Keys, SealedCookie, SessionHome, SessionMiddleware, SessionMiddlewareBuilder,
@@ -9,22 +9,20 @@ use actix_typed_session::{
 };
 use actix_web::{
     App,
-    body::to_bytes,
-    dev::Service,
-    http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
-    test::{TestRequest, init_service},
+    http::header::{COOKIE, HeaderValue, SET_COOKIE},
+    test::TestRequest,
     web,
 };
 use tokio::sync::Notify;
 
 pub(super) use super::words::{EMPTY, Shop};
 use super::{script::Script, words};
+use crate::in_process::start;
+pub(super) use crate::in_process::{Answer, Answering};
 
 pub(super) fn key() -> Key {
     Key::try_from(b"0123456789abcdef0123456789abcdef".as_slice()).unwrap()
 }
-
-pub(super) type Answering = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// An application in this process over a scripted store.
 pub(super) struct World {
@@ -40,13 +38,6 @@ pub(super) enum Jar {
     Kept,
     Set,
     Removed,
-}
-
-/// A response to the browser.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
 }
 
 impl Answer {
@@ -130,20 +121,8 @@ impl World {
         let middleware = choose(SessionMiddleware::builder(home, keys)).build().unwrap();
         let app =
             App::new().app_data(gate.clone()).wrap(middleware).configure(routes).configure(words::routes);
-        let app = Rc::new(init_service(app).await);
-        let call = move |request: TestRequest| {
-            let app = app.clone();
-            Box::pin(async move {
-                let response = match app.call(request.to_request()).await {
-                    Ok(response) => response.into_parts().1.map_into_boxed_body(),
-                    Err(error) => error.error_response(),
-                };
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let body = to_bytes(response.into_body()).await.unwrap_or_default();
-                Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
-            }) as Answering
-        };
-        Self { store, clock, gate, call: Box::new(call) }
+        let call = start(app).await;
+        Self { store, clock, gate, call }
     }
 
     pub(super) fn request(&self, path: &str, cookie: Option<&str>) -> Answering {

@@ -3,8 +3,6 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
-    pin::Pin,
-    rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,17 +16,14 @@ use actix_typed_session::{
 };
 use actix_web::{
     App, HttpResponse,
-    body::to_bytes,
     cookie::{self, Cookie, CookieJar},
-    dev::Service,
-    http::header::{COOKIE, HeaderMap, SET_COOKIE},
-    test::{TestRequest, init_service},
+    http::header::{COOKIE, SET_COOKIE},
+    test::TestRequest,
     web,
 };
 use tokio::sync::Notify;
 
-/// The answer to a request that runs when it is polled.
-type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+use crate::in_process::{Answer, Answering, start};
 
 #[derive(SessionState)]
 #[session(name = "shop", version = 1, lock = off)]
@@ -160,12 +155,6 @@ pub(super) struct World {
     call: Box<dyn Fn(TestRequest) -> Answering>,
 }
 
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
-    pub(super) headers: HeaderMap,
-}
-
 impl Answer {
     /// The lines of `Set-Cookie`.
     pub(super) fn set_cookies(&self) -> Vec<&str> {
@@ -216,19 +205,7 @@ impl World {
             event => telling.lock().unwrap().push(event.name().to_owned()),
         });
         let app = App::new().wrap(choose(builder).build().unwrap()).configure(routes);
-        let app = Rc::new(init_service(app).await);
-        let call = Box::new(move |request: TestRequest| {
-            let app = app.clone();
-            Box::pin(async move {
-                let response = match app.call(request.to_request()).await {
-                    Ok(response) => response.into_parts().1.map_into_boxed_body(),
-                    Err(error) => error.error_response(),
-                };
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let body = to_bytes(response.into_body()).await.unwrap_or_default();
-                Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
-            }) as Answering
-        });
+        let call = start(app).await;
         Self { shelf, store, clock, told, call }
     }
 
