@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt};
 use actix_typed_session::{
     Key, Keys, SealedCookie, SessionHome, SessionMiddleware, SessionMiddlewareBuilder,
     record::Timestamp,
-    store::{ManualClock, MemoryStore},
+    store::{ActixSessionStore, ManualClock, MemoryStore},
 };
 use actix_web::{
     App,
@@ -94,6 +94,19 @@ impl World {
         routes: impl FnOnce(&mut web::ServiceConfig),
     ) -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+        let home = home.with_clock(clock.clone());
+        let unused = Script::over(MemoryStore::unbounded());
+        Self::over(home, unused, clock, keys.into(), choose, routes).await
+    }
+
+    /// An application that keeps sessions in a store of actix-session.
+    pub(super) async fn adapted(
+        home: ActixSessionStore,
+        clock: ManualClock,
+        keys: impl Into<Keys>,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
         let home = home.with_clock(clock.clone());
         let unused = Script::over(MemoryStore::unbounded());
         Self::over(home, unused, clock, keys.into(), choose, routes).await
