@@ -29,33 +29,48 @@ use super::{
 ///
 /// A store of actix-session chooses the key of a session by itself, compares nothing before it writes, and finds no session by its user. So
 /// the cookie carries that key beside the id, sealed, and the store keeps the whole session as one sealed text. A record counts for its own
-/// session, this application and its keys alone, wherever in the store it is found; nobody who reads the store learns anything of it.
+/// session, this application and its keys alone, wherever in the store it is found.
 ///
-/// Typed fields, both timeouts, `secret` fields, schema changes and the check of origins are as with every store. What else holds:
+/// Typed fields, schema changes, secret fields, limits and the check of origins are as with every store. What else is promised, each shown
+/// by a test that `docs/from-actix-session.md` names:
 ///
 /// | Promise | With a store of this crate | With an `ActixSessionStore` |
 /// |---|---|---|
-/// | requests at once lose no write | always | among those of one process, where they take turns; of two processes, the one that writes last overwrites the session, unless it reads after the other has written |
-/// | a logout is final | always | for this process; another one that was just writing may store the session again |
-/// | an old id opens nothing after a sign-in or `renew` | always | the same, with the same exception |
+/// | requests at once lose no write | always | among those of one process, where they take turns; of two processes that write at once, the last one overwrites the session, unless it reads after the other one has written |
+/// | a logout is final | always | in its process; another process that was just writing stores the session again, under another key that its own browser gets |
+/// | after a sign-in or `renew`, the id of before opens nothing | always | the same, with the same exception: the session of before is back then, and the user signs in again |
 /// | two clicks on "sign in" come to one session | always | the same, with the same exception |
 /// | a logout that the store did not confirm is answered 503 and made up for | always | always |
-/// | a request that only reads overwrites nothing | always | always: it prolongs the record (`update_ttl`), and when it was seen is in its cookie |
-/// | a response that is late puts back no old cookie | always | not one that prolongs the session: if it overtakes a sign-in, the visitor signs in again |
-/// | timeouts | by the store's clock | by the clock of each process, and by the store's as well; both must be right to within minutes |
-/// | who writes to the store can change a session | yes | no, but can put an older record of the same session back, or delete it |
-/// | a write without an answer | is not sent again | the store may send it again |
-/// | after the response began | fields can be stored | they cannot ([`ErrorKind::TooLate`](crate::ErrorKind::TooLate)), and a logout can |
-/// | a user's sessions | listed, ended, limited | none of it: the calls answer [`ErrorKind::NoIndex`](crate::ErrorKind::NoIndex), and [`max_sessions_per_user`](crate::SessionMiddlewareBuilder::max_sessions_per_user) is refused |
-/// | a walk, a census, the pages and the program of administrators | work | do not compile: it is no [`SessionStore`](crate::store::SessionStore) |
+/// | a request that only reads overwrites nothing | always | always: it prolongs the record, and when the browser was seen is in its cookie |
+/// | a late response puts no old cookie back | always | not if it changes fields; one that prolongs the session may, if a sign-in overtakes it |
+/// | both timeouts | by the store's clock | by the clock of each process, whatever the store does; the store gets the time that is left as well |
+/// | who reads the store learns what is in a session | yes, but for `secret` fields | no, all of it is sealed |
+/// | who writes to the store can change a session | yes | no: it can put an older record of the same session back, and delete it |
+/// | a cookie counts for its application, name and key alone | name and key | always |
+/// | a write without an answer | is not sent again | is not sent again by this crate; the store may do so |
+/// | a store that does not answer is 503 in time | always | always |
+/// | after the response began | fields can be stored | a logout can, and nothing else ([`ErrorKind::TooLate`]) |
+/// | a user's sessions | listed, ended, limited | [`ErrorKind::NoIndex`], and `max_sessions_per_user` is refused at the start |
 ///
-/// A change reads the record again before it writes, so it costs one call more than with a store of this crate. A store that gives a session
-/// another key with each change, as `CookieSessionStore` does, works; every change then sets the cookie, overlapping requests of one process
-/// overwrite each other as well, and an old key opens what it opened before, unless the store deletes it. Take a
-/// [`SealedCookie`](crate::SealedCookie) instead of that one.
+/// It is no [`SessionStore`](crate::store::SessionStore), so what goes through all sessions does not compile:
 ///
-/// The text of the store's errors is logged, without the key of the session and without any word of 40 letters or more. A session may have 4 MiB at most. The
-/// store is shared by all workers, so it must be `Send` and `Sync`; its futures need not be.
+/// ```compile_fail,E0277
+/// # async fn count(store: actix_typed_session::store::ActixSessionStore) -> Result<(), actix_typed_session::store::StoreError> {
+/// let tally = actix_typed_session::admin::Tally::of(&store, 100).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A change reads the record once more before it writes, so it costs one call more than with a store of this crate. A store that gives a
+/// session another key with each change, as `CookieSessionStore` does, works. Then every change sets the cookie, overlapping requests of one
+/// process overwrite each other too, and an old key opens what it opened before, unless the store deletes it. A
+/// [`SealedCookie`](crate::SealedCookie) does better than that one.
+///
+/// What the store's errors say is logged, without the key of the session and without any word of 40 letters or more. A session may have 4
+/// MiB at most. All workers share the store, so it must be `Send` and `Sync`; its futures need not be.
+///
+/// [`ErrorKind::TooLate`]: crate::ErrorKind::TooLate
+/// [`ErrorKind::NoIndex`]: crate::ErrorKind::NoIndex
 #[derive(Clone)]
 pub struct ActixSessionStore {
     pub(crate) application: String,

@@ -150,6 +150,10 @@ impl World {
         (self.call)(request)
     }
 
+    pub(super) fn with_header(&self, path: &str, header: (&str, &str)) -> Answering {
+        (self.call)(TestRequest::get().uri(path).insert_header(header))
+    }
+
     /// A browser without a cookie.
     pub(super) fn browser(&self) -> Browser<'_> {
         Browser { world: self, cookie: RefCell::new(None) }

@@ -13,10 +13,13 @@ use crate::flow::{
     logged::Logged,
 };
 
+/// What happens to the next calls.
+type Fates = &'static [(&'static str, Fate)];
+
 /// The error of each call, and whether the client may try again. OWASP ASVS 5.0 16.2.5, 16.5.1.
 #[actix_web::test]
 async fn what_fails_is_answered_503_and_told_without_a_secret() {
-    let rows: [(&str, &[(&str, Fate)], &str, Option<&str>); 9] = [
+    let rows: [(&str, Fates, &str, Option<&str>); 9] = [
         // A load is made once more.
         ("", &[("load", Fate::Fails), ("load", Fate::Fails)], "load load", Some("1")),
         ("", &[("load", Fate::Garbles)], "load", Some("1")),

@@ -290,6 +290,18 @@ async fn a_cookie_of_another_application_name_or_key_is_a_strangers() {
     }
 }
 
+/// Clients without cookies get the id in a header.
+#[actix_web::test]
+async fn the_header_of_a_client_without_cookies_points_to_its_session() {
+    let shop = Shop::with(|builder| builder.id_header("x-session"), |_| ()).await;
+    let begun = shop.world.request("/do/v1", None).await;
+    let id = begun.headers.get("x-session").unwrap().to_str().unwrap().to_owned();
+    let answer = shop.world.with_header("/do/v2", ("x-session", &id)).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"- [] 2 "" -"#));
+    assert!(answer.headers.get("x-session").is_none(), "it is the same");
+    assert_eq!(shop.world.request("/do/", Some(&format!("__Host-sid={id}"))).await.body, EMPTY);
+}
+
 pub(super) fn key_of(bytes: &[u8; 32]) -> actix_typed_session::Key {
     actix_typed_session::Key::try_from(bytes.as_slice()).unwrap()
 }
