@@ -192,7 +192,7 @@ where
             self.site.tell_of_workers();
         }
         if let Err(error) = self.site.check(&request) {
-            return Box::pin(ready(Err(error.into())));
+            return Box::pin(ready(Ok(refuse(request, error))));
         }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
         let attached = match Attached::attach(&request, visit.clone(), site.clone()) {
@@ -202,7 +202,7 @@ where
                 if let Some(left_out) = LINES.due() {
                     tracing::error!(%error, left_out, path = request.path(), "a request is refused");
                 }
-                return Box::pin(ready(Err(error.into())));
+                return Box::pin(ready(Ok(refuse(request, error))));
             }
         };
         if site.eager {
@@ -232,6 +232,11 @@ where
             answer
         })
     }
+}
+
+/// The answer to a request that is not let in. It is a response and not an error, so that middleware outside treats it as any other.
+fn refuse<B>(request: ServiceRequest, error: Error) -> ServiceResponse<EitherBody<B>> {
+    request.error_response(error).map_into_right_body()
 }
 
 /// A request without an answer yet. Dropping it, as actix does when the client resets the connection, abandons its session.
