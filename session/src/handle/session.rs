@@ -68,6 +68,7 @@ impl Session {
 
     /// Ends the session. No request in flight can bring it back; fields that are set afterwards begin a new session.
     #[track_caller]
+    #[doc(alias = "logout")]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
     }

@@ -22,7 +22,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "sessions cannot live in `{Self}`",
     label = "neither a `SessionStore` nor a `SealedCookie` that says what a logout means",
-    note = "implement `SessionStore` for it; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
+    note = "a URL is opened with `store::open(url).await?`; for a type of your own, implement `SessionStore`; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
 )]
 pub trait SessionHome: sealed::IntoHome {}
 
