@@ -30,14 +30,33 @@ use crate::{
 
 /// Gives every request its session, and stores the session before the response is sent.
 ///
-/// Wrap an application once. A second middleware inside of another is for another session, with a
+/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
+///
+/// ```
+/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+/// use actix_web::{App, HttpServer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::with_max_bytes(256 << 20);
+/// let sessions = SessionMiddleware::new(store, Key::generate()?);
+/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Several sessions
+///
+/// A second middleware inside of another is for another session, with a
 /// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request. Where both
 /// wrap a route, each state is in the session of the middleware that names it in its [`schemas`](crate::SessionMiddlewareBuilder::schemas),
 /// so that one handler can take both; a state that neither names, or both, is an error. [`Session`](crate::Session) is that of the inner
 /// one; a handle has its own: `shop.session()`.
 ///
 /// ```
-/// use actix_typed_session::{Key, Schemas, SessionMiddleware, SessionState, SignedIn, TypedSession, store::MemoryStore};
+/// use actix_typed_session::{
+///     Key, Schemas, SessionMiddleware, SessionState, SignedIn, TypedSession, store::MemoryStore,
+/// };
 /// use actix_web::{App, web};
 ///
 /// #[derive(SessionState)]
@@ -68,24 +87,9 @@ use crate::{
 ///     .cookie_name("admin")
 ///     .schemas(Schemas::builder().with::<Admin>().build()?)
 ///     .build()?;
-/// let app = App::new()
-///     .service(web::scope("/admin").wrap(administration).route("/preview", web::get().to(preview)))
-///     .wrap(site);
+/// let inside = web::scope("/admin").wrap(administration).route("/preview", web::get().to(preview));
+/// let app = App::new().service(inside).wrap(site);
 /// # let _ = app;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
-///
-/// ```
-/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
-/// use actix_web::{App, HttpServer};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
-/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
-/// # let _ = server;
 /// # Ok(())
 /// # }
 /// ```
