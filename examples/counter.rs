@@ -1,4 +1,4 @@
-//! The first example of the README: a state, three handlers and `main`.
+//! The first example of the README: a state, three handlers and `main`. Its tests show the feature `testing`.
 //!
 //! ```text
 //! $ cargo run -p session-examples --bin counter
@@ -50,4 +50,44 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = move || App::new().wrap(sessions.clone()).service(index).service(sign_in).service(sign_out);
     HttpServer::new(app).bind(("127.0.0.1", 8080))?.run().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_typed_session::testing::TestSession;
+    use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
+
+    use super::*;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    fn in_memory() -> Result<SessionMiddleware, Box<dyn std::error::Error>> {
+        Ok(SessionMiddleware::new(MemoryStore::unbounded(), Key::generate()?))
+    }
+
+    #[actix_web::test]
+    async fn the_visits_of_a_user_are_counted() -> Outcome {
+        let sessions = in_memory()?;
+        let app = init_service(App::new().wrap(sessions.clone()).service(index)).await;
+        let ada = TestSession::<Counter>::with(&sessions, |counter| counter.set_user("ada")).await?;
+        for answer in ["ada, visit 1\n", "ada, visit 2\n"] {
+            let request = ada.sends(TestRequest::get().uri("/"));
+            assert_eq!(call_and_read_body(&app, request.to_request()).await, answer);
+        }
+        Ok(())
+    }
+
+    #[actix_web::test]
+    async fn a_visitor_signs_in_and_out() -> Outcome {
+        let sessions = in_memory()?;
+        let app = init_service(App::new().wrap(sessions.clone()).service(sign_in).service(sign_out)).await;
+        let mut visitor = TestSession::<Counter>::with(&sessions, |counter| counter.set_visits(3)).await?;
+        for (path, user, visits) in [("/sign-in/ada", Some("ada"), 3), ("/sign-out", None, 0)] {
+            let request = visitor.sends(TestRequest::post().uri(path));
+            visitor.receives(&call_service(&app, request.to_request()).await);
+            let counter = visitor.state().await?;
+            assert_eq!((counter.user(), counter.visits()), (user, visits), "{path}");
+        }
+        Ok(())
+    }
 }

@@ -122,6 +122,15 @@ fn links_in_what_is_published_are_absolute() {
     }
 }
 
+/// The book has the pages of `docs`, and no other file of the repository.
+#[test]
+fn links_of_the_book_do_not_leave_its_folder() {
+    for page in pages("docs") {
+        let outside = targets(&read(&page)).into_iter().find(|to| to.starts_with("../"));
+        assert_eq!(outside, None, "{}: link to the repository by its address", page.display());
+    }
+}
+
 /// Modules of the API documentation have no files beside them either: a page there names others by labels, which `links.md` defines anew.
 #[test]
 fn pages_of_the_guide_name_others_by_labels() {
@@ -145,6 +154,17 @@ fn pages_of_the_guide_name_others_by_labels() {
             "{name}: make this link a label of links.md: {:?}",
             inline.unwrap().lines().next()
         );
+    }
+}
+
+#[test]
+fn the_readme_names_the_oldest_rust() {
+    let manifest = read("Cargo.toml");
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap();
+    let oldest = oldest.trim_end_matches('"');
+    let readme = read("README.md");
+    for text in [format!("badge/rust-{oldest}%2B"), format!("\nRust {oldest} or later")] {
+        assert!(readme.contains(&text), "{text}");
     }
 }
 

@@ -28,7 +28,7 @@ page!(changing_a_schema, "changing-a-schema.md");
 page!(choosing_a_store, "choosing-a-store.md");
 page!(production, "production.md");
 page!(events, "events.md");
-#[cfg(feature = "admin")]
+#[cfg(any(not(doctest), feature = "admin"))] // its examples need the feature
 page!(administration, "administration.md");
 page!(writing_a_store, "writing-a-store.md");
 page!(guarantees, "guarantees.md");

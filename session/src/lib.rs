@@ -1,7 +1,9 @@
 //! Typed sessions for actix-web: a struct describes what a session holds, and handlers read and write its fields.
 //!
 //! ```
-//! use actix_typed_session::{Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore};
+//! use actix_typed_session::{
+//!     Key, Session, SessionMiddleware, SessionState, TypedSession, store::MemoryStore,
+//! };
 //! use actix_web::{App, web};
 //! # use actix_web::{http::header, test};
 //!
@@ -17,7 +19,8 @@
 //!
 //! async fn add(mut shop: TypedSession<Shop>, sku: web::Path<u32>) -> String {
 //!     let sku = sku.into_inner();
-//!     shop.update_cart(move |cart| cart.push(sku)); // counts exactly once, even when requests overlap
+//!     // Counts exactly once, even when requests overlap.
+//!     shop.update_cart(move |cart| cart.push(sku));
 //!     format!("{:?}", shop.cart())
 //! }
 //!
@@ -33,7 +36,8 @@
 //!
 //! # #[actix_web::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
+//! let store = MemoryStore::with_max_bytes(256 << 20);
+//! let sessions = SessionMiddleware::new(store, Key::generate()?);
 //! let app = App::new()
 //!     .wrap(sessions)
 //!     .route("/add/{sku}", web::post().to(add))
@@ -61,17 +65,17 @@
 //! | let only users in who are signed in | [`SignedIn`], [`signed_in()`], [`signed_in_to`], [`Session::signed_in_within`] |
 //! | set up the middleware | [`SessionMiddleware`], [`SessionMiddlewareBuilder`], [`Key`] |
 //! | reach the session in a guard or a middleware | [`SessionExt`] |
-//! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, and [`CsrfForm`] |
+//! | protect forms against other sites | [`trusted_origin`](SessionMiddlewareBuilder::trusted_origin), which needs no code, [`CsrfForm`] and [`CsrfHeader`] |
 //! | handle errors | [`ErrorKind`] |
 //! | be told of sign-ins, ends and failures, and count them | [`Event`], [`Observer`], feature `metrics` |
-//! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], `max_sessions_per_user`, [`store::PrincipalIndex`] |
+//! | list and end the sessions of a user | [`Session::sessions`], [`Session::revoke`], [`max_sessions_per_user`](SessionMiddlewareBuilder::max_sessions_per_user), [`store::PrincipalIndex`] |
 //! | check a schema change against stored sessions | [`census()`], [`Schemas`] |
 //! | keep sessions in their cookies, without a store | [`SealedCookie`] |
 //! | come from actix-session without signing anybody out | [`import`] (feature `actix-session-import`) |
 //! | support users: find, show, count and end sessions | [`admin`] |
-//! | choose a store | [`store`], [`store::open`] |
-//! | test an application | `testing` (feature `testing`) |
-//! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and `store::conformance` (feature `testing`) |
+//! | choose a store | [`store`], [`store::open`], [`store::from_env`] |
+//! | test an application | [`testing`] (feature `testing`) |
+//! | write a store | [`store::SessionStore`], [`record::Record::apply`], [`change`], and [`store::conformance`] (feature `testing`) |
 //!
 //! # How a request flows
 //!
@@ -108,6 +112,9 @@
 //!   fails when it is told to, and the conformance suite for stores.
 //!
 //! The crate needs Rust 1.89, and 1.94 with `sqlite`, `postgres` or `mysql`, because sqlx does.
+//!
+#![cfg_attr(not(feature = "actix-session-import"), doc = "[`import`]: #features")]
+#![cfg_attr(not(feature = "testing"), doc = "[`store::conformance`]: #features\n[`testing`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod message;

@@ -16,8 +16,8 @@ use actix_web::{
     App, HttpRequest,
     dev::ServiceResponse,
     error::ErrorForbidden,
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION},
-    test::{TestRequest, call_service, init_service, read_body, try_call_service},
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION},
+    test::{TestRequest, call_service, init_service, read_body},
     web,
 };
 
@@ -208,15 +208,10 @@ fn post(path: &str, form: &[(&str, &str)]) -> TestRequest {
 /// The status, the place that a redirect names, and the page.
 async fn ask(scope: AdminScope, request: TestRequest) -> (u16, String, String) {
     let app = init_service(App::new().service(web::scope("/in").service(scope))).await;
-    match try_call_service(&app, request.to_request()).await {
-        Ok(response) => {
-            let place =
-                response.headers().get(LOCATION).map_or("", |place| place.to_str().unwrap()).to_owned();
-            let status = response.status().as_u16();
-            (status, place, text(response).await)
-        }
-        Err(error) => (error.as_response_error().status_code().as_u16(), String::new(), error.to_string()),
-    }
+    let response = call_service(&app, request.to_request()).await;
+    let place = response.headers().get(LOCATION).map_or("", |place| place.to_str().unwrap()).to_owned();
+    let status = response.status().as_u16();
+    (status, place, text(response).await)
 }
 
 async fn text(response: ServiceResponse) -> String {
@@ -357,6 +352,13 @@ async fn a_page_of_another_site_ends_nothing() {
 #[actix_web::test]
 async fn nothing_is_kept_and_nothing_is_loaded_from_elsewhere() {
     let app = init_service(App::new().service(desk(&memory()))).await;
+    // A refusal too.
+    let refused = post("/admin/", &[]).insert_header(("sec-fetch-site", "cross-site"));
+    let response = call_service(&app, refused.to_request()).await;
+    assert_eq!(
+        (response.status().as_u16(), response.headers().get(CACHE_CONTROL).unwrap()),
+        (403, &HeaderValue::from_static("no-store"))
+    );
     let response = call_service(&app, get("/admin/").to_request()).await;
     assert_eq!(response.headers().get(CACHE_CONTROL).unwrap(), "no-store");
     let policy = response.headers().get(CONTENT_SECURITY_POLICY).unwrap().to_str().unwrap().to_owned();

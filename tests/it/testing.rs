@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use actix_typed_session::{
-    Error, ErrorKind, Key, Session, SessionExt, SessionMiddleware, SessionState, SignedIn, TypedSession,
+    CsrfForm, Error, ErrorKind, Key, Session, SessionExt, SessionMiddleware, SessionState, SignedIn,
+    TypedSession,
     change::{Change, NewRecord},
     id::Selector,
     record::Principal,
@@ -52,11 +53,28 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/add", web::to(add))
         .route("/in", web::to(sign_in))
         .route("/out", web::to(sign_out))
+        .route("/button", web::post().to(|_: CsrfForm<()>| async { "pressed" }))
         .route("/plain", web::to(HttpResponse::Ok));
 }
 
 fn get(path: &str) -> TestRequest {
     TestRequest::get().uri(path)
+}
+
+#[actix_web::test]
+async fn a_visitor_submits_the_forms_of_its_pages() {
+    let sessions = sessions();
+    let app = init_service(App::new().wrap(sessions.clone()).configure(routes)).await;
+    let ada = TestSession::<Shop>::with(&sessions, |shop| shop.set_user(7)).await.unwrap();
+    let stranger = TestSession::<Shop>::with(&sessions, |_| ()).await.unwrap();
+    let button = || TestRequest::post().uri("/button").set_form(());
+    for (request, status) in [
+        (ada.sends(button()), 403),
+        (ada.submits(button()).await.unwrap(), 200),
+        (stranger.submits(button()).await.unwrap(), 200),
+    ] {
+        assert_eq!(call_service(&app, request.to_request()).await.status(), status);
+    }
 }
 
 #[actix_web::test]

@@ -58,6 +58,8 @@ for (const [width, viewport] of Object.entries(sizes)) {
       await page.goto('/admin/schemas');
       await judge(page, `${width}-${theme}-admin-schemas`);
       await page.goto('/admin/events');
+      const hidden = await page.locator('.scrolls').evaluate((box) => box.scrollWidth - box.clientWidth);
+      expect(hidden, 'the last number is in its box').toBe(0);
       await judge(page, `${width}-${theme}-admin-events`);
       await page.goto('/admin/health');
       await judge(page, `${width}-${theme}-admin-health`);

@@ -39,19 +39,6 @@ test('a wrong password is told in the form, which keeps the name', async ({ page
   await expect(page.getByRole('alert')).toHaveCount(0);
 });
 
-test('the back button shows nothing of the user after a sign-out', async ({ page }) => {
-  await signIn(page, 'Ada');
-  await page.goto('/devices');
-  await page.goto('/');
-  await signOut(page);
-  await expect(notice(page)).toContainText('You are signed out.');
-  for (let back = 0; back < 2; back++) {
-    await page.goBack();
-    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-    await expect(page.getByText('Ada')).toHaveCount(0);
-  }
-});
-
 test('a restart of the shop keeps the visitor signed in', async ({ page, shop }) => {
   await signIn(page, 'Ada');
   await add(page, 'Assam');

@@ -5,6 +5,7 @@ fn the_first_example_of_the_readme_is_the_counter() {
     let readme = include_str!("../../../README.md");
     let counter = include_str!("../../counter.rs");
     let (_, code) = counter.split_once("\n\n").unwrap();
+    let (code, _tests) = code.split_once("\n#[cfg(test)]\n").unwrap();
     assert!(
         readme.contains(&format!("```rust,no_run\n{code}```")),
         "copy examples/counter.rs into README.md"

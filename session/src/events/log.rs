@@ -3,6 +3,7 @@
 //! In: an event. Out: a line, or none. What a stranger can cause as often as they like is written a few times at once and then once a
 //! second; sign-ins and sign-outs are all written (OWASP ASVS 5.0 16.3.1).
 
+use log::LevelFilter;
 use tracing::Level;
 
 use super::event::Event;
@@ -37,7 +38,7 @@ pub(super) struct Log {
 /// Writes a line if anybody reads that level and, with `$lines`, if it is due.
 macro_rules! line {
     ($level:ident, $event:ident, $lines:expr, $($rest:tt)+) => {
-        if tracing::enabled!(Level::$level)
+        if (tracing::enabled!(Level::$level) || is_logged(Level::$level))
             && let Some(left_out) = $lines.due()
         {
             tracing::event!(Level::$level, event = $event.name(), left_out, $($rest)+);
@@ -46,6 +47,19 @@ macro_rules! line {
     ($level:ident, $event:ident: $($rest:tt)+) => {
         tracing::event!(Level::$level, event = $event.name(), $($rest)+)
     };
+}
+
+/// Whether a logger of the crate `log` reads this level. `tracing` writes to it where there is no subscriber, and does not ask it.
+fn is_logged(level: Level) -> bool {
+    let most = match log::max_level() {
+        LevelFilter::Off => return false,
+        LevelFilter::Error => Level::ERROR,
+        LevelFilter::Warn => Level::WARN,
+        LevelFilter::Info => Level::INFO,
+        LevelFilter::Debug => Level::DEBUG,
+        LevelFilter::Trace => Level::TRACE,
+    };
+    level <= most
 }
 
 impl Log {

@@ -167,11 +167,13 @@ impl Session {
     /// use actix_typed_session::{Error, Session, id::PublicId};
     /// use actix_web::web;
     ///
-    /// /// The page's form sends what `public_id` shows.
-    /// async fn end(session: Session, id: web::Form<String>) -> Result<&'static str, Error> {
-    ///     if let Ok(id) = id.parse::<PublicId>() {
-    ///         session.revoke(id).await?;
-    ///     }
+    /// #[derive(serde::Deserialize)]
+    /// struct End {
+    ///     id: PublicId, // the `public_id` in the list
+    /// }
+    ///
+    /// async fn end(session: Session, form: web::Form<End>) -> Result<&'static str, Error> {
+    ///     session.revoke(form.id).await?;
     ///     Ok("ended")
     /// }
     /// ```

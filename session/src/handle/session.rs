@@ -36,6 +36,16 @@ use crate::{
 ///     "bye"
 /// }
 /// ```
+///
+/// | To | call |
+/// |---|---|
+/// | begin, give a new id, end | [`begin`](Self::begin), [`renew`](Self::renew), [`purge`](Self::purge) |
+/// | store now, look again, take back | [`save`](Self::save), [`reload`](Self::reload), [`discard`](Self::discard) |
+/// | let it live for longer or shorter | [`set_lifetime`](Self::set_lifetime), [`set_end`](Self::set_end), [`touch`](Self::touch), [`do_not_touch`](Self::do_not_touch) |
+/// | ask what there is | [`exists`](Self::exists), [`is_new`](Self::is_new), [`arrival`](Self::arrival), [`public_id`](Self::public_id), [`created`](Self::created), [`expires_in`](Self::expires_in) |
+/// | ask who is signed in, and since when | [`principal`](Self::principal), [`authenticated_within`](Self::authenticated_within), [`signed_in_within`](Self::signed_in_within) |
+/// | protect a form | [`csrf_token`](Self::csrf_token), [`check_csrf_token`](Self::check_csrf_token) |
+/// | list the user's sessions, and end them | [`sessions`](Self::sessions), [`sessions_page`](Self::sessions_page), [`session_count`](Self::session_count), [`set_label`](Self::set_label), [`revoke`](Self::revoke), [`revoke_others`](Self::revoke_others), [`revoke_all`](Self::revoke_all) |
 #[derive(Clone)]
 pub struct Session(Rc<Visit>);
 
@@ -68,6 +78,7 @@ impl Session {
 
     /// Ends the session. No request in flight can bring it back; fields that are set afterwards begin a new session.
     #[track_caller]
+    #[doc(alias = "logout")]
     pub fn purge(&self) {
         self.0.perform(Operation::Purge, Location::caller());
     }

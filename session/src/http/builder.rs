@@ -297,6 +297,7 @@ impl SessionMiddlewareBuilder {
 
     /// Allows development over plain HTTP, with a cookie that lacks `Secure` and has another name. Never use it in production:
     /// anyone who can read the network can take over every session.
+    #[doc(alias = "cookie_secure")]
     pub fn dangerous_insecure_cookie(mut self) -> Self {
         self.cookie.insecure = true;
         self
@@ -304,12 +305,16 @@ impl SessionMiddlewareBuilder {
 
     /// Sets how long a session lives without a request. The default is 30 minutes (ASVS 5.0 7.3.1). Activity is recorded to within
     /// a tenth of this time.
+    #[doc(alias = "state_ttl")]
+    #[doc(alias = "visit_deadline")]
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
         self.limits.idle = idle;
         self
     }
 
     /// Sets how long a session lives after the sign-in, however active it is. The default is 12 hours (ASVS 5.0 7.3.2).
+    #[doc(alias = "session_ttl")]
+    #[doc(alias = "login_deadline")]
     pub fn absolute_timeout(mut self, absolute: Duration) -> Self {
         self.limits.absolute = absolute;
         self
@@ -339,6 +344,7 @@ impl SessionMiddlewareBuilder {
 
     /// Lets the cookie of every session outlive the browser. By default it ends with the browser (NIST SP 800-63B 7.1), and
     /// `Session::set_lifetime` decides for a single session.
+    #[doc(alias = "session_lifecycle")]
     pub fn persistent_cookie(mut self) -> Self {
         self.persistent = true;
         self

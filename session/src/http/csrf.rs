@@ -18,7 +18,7 @@ use crate::{
     handle::session::Session,
 };
 
-static X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+pub(crate) static X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// A form with the token of [`Session::csrf_token`] in its field `csrf_token`, in place of [`web::Form`](actix_web::web::Form).
 ///
@@ -33,7 +33,8 @@ static X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where several session middlewares wrap the route, each session that the request brings asks for its own token: the field or the header
 /// has all of them, with a space in between.
 ///
-/// `T` must not have `deny_unknown_fields`. A [`FormConfig`](actix_web::web::FormConfig) counts as for `web::Form`.
+/// `T` has the other fields, and is `()` for a button that sends nothing else. A [`FormConfig`](actix_web::web::FormConfig) counts as for
+/// `web::Form`. The book has [a whole page](crate::guide::signing_in#forms).
 ///
 /// ```
 /// use actix_typed_session::{CsrfForm, Error, Session};
@@ -55,7 +56,12 @@ static X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// async fn transfer(form: CsrfForm<Transfer>) -> String {
 ///     format!("{} cents to {}", form.cents, form.to)
 /// }
-/// # let _ = (page, transfer);
+///
+/// async fn sign_out(session: Session, _: CsrfForm<()>) -> &'static str {
+///     session.purge();
+///     "bye"
+/// }
+/// # let _ = (page, transfer, sign_out);
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CsrfForm<T>(pub T);
@@ -99,7 +105,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
                 }
             };
             check(sessions, token.as_deref().unwrap_or_default()).await?;
-            Ok(Self(Form::<T>::from_request(&request, &mut body.into()).await?.into_inner()))
+            Ok(Self(Form::<T>::from_request(&request, &mut without_token(&body).into()).await?.into_inner()))
         })
     }
 }
@@ -131,6 +137,12 @@ impl FromRequest for CsrfHeader {
             Ok(Self)
         })
     }
+}
+
+/// The other fields of the form, so that a `T` need not know of the token: a form that has no more is `()`.
+fn without_token(body: &[u8]) -> Bytes {
+    let fields = body.split(|byte| *byte == b'&').filter(|field| !field.starts_with(b"csrf_token="));
+    fields.collect::<Vec<_>>().join(&b'&').into()
 }
 
 fn of_header(request: &HttpRequest) -> Option<&str> {

@@ -25,7 +25,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "sessions cannot live in `{Self}`",
     label = "neither a `SessionStore` nor a `SealedCookie` that says what a logout means",
-    note = "implement `SessionStore` of this crate for it; a store of actix-session goes into an `ActixSessionStore`, with the feature `actix-session-store`; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
+    note = "a URL is opened with `store::open(url).await?`; for a type of your own, implement `SessionStore`; a store of actix-session goes into an `ActixSessionStore`, with the feature `actix-session-store`; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
 )]
 pub trait SessionHome: sealed::IntoHome {}
 

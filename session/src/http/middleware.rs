@@ -30,14 +30,33 @@ use crate::{
 
 /// Gives every request its session, and stores the session before the response is sent.
 ///
-/// Wrap an application once. A second middleware inside of another is for another session, with a
+/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
+///
+/// ```
+/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
+/// use actix_web::{App, HttpServer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::with_max_bytes(256 << 20);
+/// let sessions = SessionMiddleware::new(store, Key::generate()?);
+/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Several sessions
+///
+/// A second middleware inside of another is for another session, with a
 /// [`cookie_name`](crate::SessionMiddlewareBuilder::cookie_name) of its own; one with the same cookie refuses every request. Where both
 /// wrap a route, each state is in the session of the middleware that names it in its [`schemas`](crate::SessionMiddlewareBuilder::schemas),
 /// so that one handler can take both; a state that neither names, or both, is an error. [`Session`](crate::Session) is that of the inner
 /// one; a handle has its own: `shop.session()`.
 ///
 /// ```
-/// use actix_typed_session::{Key, Schemas, SessionMiddleware, SessionState, SignedIn, TypedSession, store::MemoryStore};
+/// use actix_typed_session::{
+///     Key, Schemas, SessionMiddleware, SessionState, SignedIn, TypedSession, store::MemoryStore,
+/// };
 /// use actix_web::{App, web};
 ///
 /// #[derive(SessionState)]
@@ -68,24 +87,9 @@ use crate::{
 ///     .cookie_name("admin")
 ///     .schemas(Schemas::builder().with::<Admin>().build()?)
 ///     .build()?;
-/// let app = App::new()
-///     .service(web::scope("/admin").wrap(administration).route("/preview", web::get().to(preview)))
-///     .wrap(site);
+/// let inside = web::scope("/admin").wrap(administration).route("/preview", web::get().to(preview));
+/// let app = App::new().service(inside).wrap(site);
 /// # let _ = app;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// Build it once, outside of the closure that makes the `App`, and clone it into each worker:
-///
-/// ```
-/// use actix_typed_session::{Key, SessionMiddleware, store::MemoryStore};
-/// use actix_web::{App, HttpServer};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = SessionMiddleware::new(MemoryStore::with_max_bytes(256 << 20), Key::generate()?);
-/// let server = HttpServer::new(move || App::new().wrap(sessions.clone()));
-/// # let _ = server;
 /// # Ok(())
 /// # }
 /// ```
@@ -192,7 +196,7 @@ where
             self.site.tell_of_workers();
         }
         if let Err(error) = self.site.check(&request) {
-            return Box::pin(ready(Err(error.into())));
+            return Box::pin(ready(Ok(refuse(request, error))));
         }
         let (visit, site) = (Visit::new(self.shared.clone()), self.site.clone());
         let attached = match Attached::attach(&request, visit.clone(), site.clone()) {
@@ -202,7 +206,7 @@ where
                 if let Some(left_out) = LINES.due() {
                     tracing::error!(%error, left_out, path = request.path(), "a request is refused");
                 }
-                return Box::pin(ready(Err(error.into())));
+                return Box::pin(ready(Ok(refuse(request, error))));
             }
         };
         if site.eager {
@@ -232,6 +236,11 @@ where
             answer
         })
     }
+}
+
+/// The answer to a request that is not let in. It is a response and not an error, so that middleware outside treats it as any other.
+fn refuse<B>(request: ServiceRequest, error: Error) -> ServiceResponse<EitherBody<B>> {
+    request.error_response(error).map_into_right_body()
 }
 
 /// A request without an answer yet. Dropping it, as actix does when the client resets the connection, abandons its session.

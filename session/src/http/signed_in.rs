@@ -38,6 +38,7 @@ use crate::handle::principal::{HasPrincipal, NotSignedIn};
 /// # let _ = order;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[doc(alias = "Identity")]
 pub struct SignedIn<T: HasPrincipal>(pub T::Principal);
 
 impl<T: HasPrincipal> SignedIn<T> {

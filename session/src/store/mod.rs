@@ -3,10 +3,10 @@
 //! | Store | Feature | URL for [`open`](open()) | Use it for | What a crash can lose |
 //! |---|---|---|---|---|
 //! | [`MemoryStore`] | | `memory:` | tests, one process whose sessions may be lost | everything |
-//! | `SqliteStore` | `sqlite` | `sqlite:PATH` | one machine with any number of processes | nothing that was acknowledged |
-//! | `PostgresStore` | `postgres` | `postgres://USER:PASSWORD@HOST/DATABASE` | a fleet that must never lose a logout | nothing, unless `synchronous_commit` is off |
-//! | `MySqlStore` | `mysql` | `mysql://..`, `mariadb://..` | the same, where MySQL or MariaDB is at hand | nothing, unless `innodb_flush_log_at_trx_commit` is not 1 |
-//! | `RedisStore` | `redis` | `redis://..`, `rediss://..`, `redis-sentinel://..`, `redis-cluster://..` | a fleet that already runs Redis | with `appendonly yes`, the last second |
+//! | [`SqliteStore`] | `sqlite` | `sqlite:PATH` | one machine with any number of processes | nothing that was acknowledged |
+//! | [`PostgresStore`] | `postgres` | `postgres://..` | a fleet that must never lose a logout | nothing, unless `synchronous_commit` is off |
+//! | [`MySqlStore`] | `mysql` | `mysql://..`, `mariadb://..` | the same, where MySQL or MariaDB is at hand | nothing, unless `innodb_flush_log_at_trx_commit` is not 1 |
+//! | [`RedisStore`] | `redis` | `redis://..`, `rediss://..`, `redis-sentinel://..`, `redis-cluster://..` | a fleet that already runs Redis | with `appendonly yes`, the last second |
 //!
 //! All keep the same promises. With `tls-rustls-ring` or `tls-rustls-aws-lc-rs`, connections to servers may be encrypted.
 //!
@@ -24,6 +24,11 @@
 //!
 //! Open an engine directly for more settings than a URL has. To write a store, implement [`SessionStore`], announce what else it can do with
 //! [`Abilities`], and run `store::conformance` (feature `testing`) in its tests.
+//!
+#![cfg_attr(not(feature = "mysql"), doc = "[`MySqlStore`]: crate#features")]
+#![cfg_attr(not(feature = "postgres"), doc = "[`PostgresStore`]: crate#features")]
+#![cfg_attr(not(feature = "redis"), doc = "[`RedisStore`]: crate#features")]
+#![cfg_attr(not(feature = "sqlite"), doc = "[`SqliteStore`]: crate#features")]
 
 // In: a selector and a change. Out: what is stored now, or why that is unknown. Never knows of cookies or HTTP, and never decides what to store.
 //
@@ -121,7 +126,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     index::{Listed, Page, PrincipalIndex},
     memory::MemoryStore,
-    open::{OpenError, open},
+    open::{OpenError, from_env, open},
     scan::{Cursor, Scan, Scanned},
     sweep::{Sweep, Sweeper},
 };

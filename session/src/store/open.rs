@@ -2,7 +2,7 @@
 //!
 //! In: a URL from the configuration. Out: the store, or an error that says what to write instead. Never shows a password in a message.
 
-use std::{error::Error, fmt};
+use std::{env, error::Error, fmt};
 
 use super::{any::AnyStore, memory::MemoryStore};
 
@@ -80,6 +80,27 @@ pub async fn open(url: &str) -> Result<AnyStore, OpenError> {
     }
 }
 
+/// Opens the store whose URL is in the environment variable `name`, as [`open`] does.
+///
+/// ```no_run
+/// use actix_typed_session::{Keys, SessionMiddleware, store};
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = store::from_env("SESSION_STORE").await?;
+/// let sessions = SessionMiddleware::new(store, Keys::from_env("SESSION_KEY")?);
+/// # let _ = sessions;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`OpenError::NotSet`] if there is no such variable; otherwise as [`open`].
+pub async fn from_env(name: &str) -> Result<AnyStore, OpenError> {
+    let url = env::var(name).map_err(|_| OpenError::NotSet(name.to_owned()))?;
+    open(&url).await
+}
+
 /// The feature that a known scheme needs.
 fn feature_of(scheme: &str) -> Option<&'static str> {
     FORMS.iter().find(|(_, schemes, _)| schemes.contains(&scheme)).and_then(|(.., feature)| *feature)
@@ -103,6 +124,9 @@ fn opened<S: super::contract::SessionStore, E: Error + Send + Sync + 'static>(
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// The environment variable of this name is not set.
+    #[error("the environment variable {0} is not set to a session store; write one of {Forms}")]
+    NotSet(String),
     /// The text does not begin with a scheme.
     #[error("the session store is not a URL; write one of {Forms}")]
     NoScheme,
@@ -150,5 +174,23 @@ impl fmt::Display for Forms {
             write!(f, "{gap}{form}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_is_named_by_a_variable() {
+        let missing = from_env("A_VARIABLE_THAT_IS_NOT_SET").await.unwrap_err().to_string();
+        assert!(
+            missing.starts_with("the environment variable A_VARIABLE_THAT_IS_NOT_SET is not set"),
+            "{missing}"
+        );
+        // A variable that cargo sets, because a test cannot set one without `unsafe`.
+        assert!(matches!(from_env("CARGO_PKG_NAME").await, Err(OpenError::NoScheme)));
     }
 }

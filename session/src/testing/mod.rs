@@ -9,7 +9,11 @@
 //! | an outage of the store | [`FaultyStore`] |
 //! | a store of your own | [`store::conformance`](crate::store::conformance) |
 //!
-//! What never goes in here: a rule of its own. Sessions are made and read as requests do it, so what holds here holds in production.
+//! Sessions are made and read as requests do it, so what holds here holds in production. [Testing an application] has an example of each.
+//!
+//! [Testing an application]: https://github.com/actix-typed-session/actix-typed-session/blob/main/docs/testing.md
+
+// Never: a rule of its own.
 
 mod detached;
 mod faulty;

@@ -3,7 +3,7 @@
 //! In: what the session holds, and responses. Out: requests that carry the session, and the state as it is stored. Never: a route of the
 //! application.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, rc::Rc};
 
 use actix_web::{
     dev::ServiceResponse,
@@ -13,8 +13,11 @@ use actix_web::{
 
 use crate::{
     error::Error,
-    handle::state::{SessionState, Tracked},
-    http::{carrier::Carrier, middleware::SessionMiddleware},
+    handle::{
+        session::Session,
+        state::{SessionState, Tracked},
+    },
+    http::{carrier::Carrier, csrf::X_CSRF_TOKEN, middleware::SessionMiddleware},
     visit::visit::Visit,
 };
 
@@ -94,6 +97,20 @@ impl<T: SessionState> TestSession<T> {
         }
     }
 
+    /// As [`sends`](Self::sends), with the token of the session's pages in the header `X-CSRF-Token`: a request that
+    /// [`CsrfForm`](crate::CsrfForm) and [`CsrfHeader`](crate::CsrfHeader) let pass.
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub async fn submits(&self, request: TestRequest) -> Result<TestRequest, Error> {
+        let token = Session::of(self.visit().await?).csrf_token().await?;
+        let request = self.sends(request);
+        Ok(match token {
+            Some(token) => request.insert_header((X_CSRF_TOKEN.clone(), token)),
+            None => request,
+        })
+    }
+
     /// The header that carries the id, such as `Cookie`, for a client that sends real requests; `None` if the visitor has no session.
     #[must_use]
     pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
@@ -132,11 +149,16 @@ impl<T: SessionState> TestSession<T> {
     /// # Errors
     /// When the store cannot be reached or the session cannot be read.
     pub async fn state(&self) -> Result<T::Handle, Error> {
+        Tracked::open(self.visit().await?).map(T::Handle::from)
+    }
+
+    /// A visit of this visitor, with what the store has now.
+    async fn visit(&self) -> Result<Rc<Visit>, Error> {
         let visit = Visit::new(self.sessions.shared());
         let headers: HeaderMap = self.id.clone().into_iter().collect();
         let (brought, mover) = self.sessions.site().brought(&headers, &visit);
         visit.load(brought, mover).await?;
-        Tracked::open(visit).map(T::Handle::from)
+        Ok(visit)
     }
 }
 

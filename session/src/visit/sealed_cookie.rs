@@ -60,6 +60,7 @@ use crate::store::{
 /// The length of the cookie tells how well its content compresses. Who can write to the session and sees the lengths of many responses could
 /// guess what else is in it. Mark a field that holds a secret of another system, such as an access token,
 /// [`secret`](macro@crate::SessionState): it is sealed by itself before the session is compressed, and then its length alone is told.
+#[doc(alias = "CookieSessionStore")]
 pub struct SealedCookie<L = Logout> {
     pub(crate) application: String,
     pub(crate) clock: Arc<dyn Clock>,

@@ -20,6 +20,13 @@ struct Visits {
     visits: u32,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    #[allow(dead_code)]
+    visits: u32,
+}
+
 /// A page with a token, after it has done what its path says.
 async fn page(mut shop: TypedSession<Shop>, what: web::Path<String>) -> Result<String, Error> {
     match what.as_str() {
@@ -64,6 +71,8 @@ async fn send(
         .wrap(SessionMiddleware::new(store.clone(), keys))
         .route("/page/{what}", web::get().to(page))
         .route("/form", web::post().to(form))
+        .route("/strict", web::post().to(|_: CsrfForm<Strict>| async { "done" }))
+        .route("/button", web::post().to(|_: CsrfForm<()>| async { "done" }))
         .route("/json", web::post().to(|_: CsrfHeader| async { "done" }))
         .route("/careless", web::post().to(careless))
         .route("/by-hand", web::post().to(by_hand))
@@ -136,6 +145,24 @@ async fn a_form_needs_the_token_of_its_session() {
         403,
         "before the form is judged"
     );
+}
+
+#[actix_web::test]
+async fn the_token_is_not_a_field_of_the_form() {
+    let mut browser = Browser::new();
+    let token = browser.page("set").await;
+    let header = ("x-csrf-token", token.as_str());
+    let first = format!("csrf_token={token}&visits=7");
+    let last = format!("visits=7&csrf_token={token}");
+    for form in [&first, &last] {
+        assert_eq!(browser.send(posted("/strict", form)).await.0, 200, "{form}");
+    }
+    assert_eq!(browser.send(posted("/strict", "visits=7").insert_header(header)).await.0, 200);
+    assert_eq!(browser.send(posted("/strict", &format!("{last}&more=1"))).await.0, 400);
+    // A button has no field of its own.
+    assert_eq!(browser.send(posted("/button", &format!("csrf_token={token}"))).await.0, 200);
+    assert_eq!(browser.send(posted("/button", "").insert_header(header)).await.0, 200);
+    assert_eq!(browser.send(posted("/button", "csrf_token=")).await.0, 403);
 }
 
 #[actix_web::test]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use actix_typed_session::{
     ConfigError, Session, SessionMiddleware, TypedSession, WhenFull,
     change::{Change, NewRecord},
-    id::Selector,
+    id::{PublicId, Selector},
     record::Principal,
     store::{
         Created, Loaded, MemoryStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Updated,
     },
+    testing::TestSession,
 };
 use actix_web::{App, test, web};
 
@@ -49,6 +50,29 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     ] {
         assert_eq!(world.request("/do/", Some(&forged)).await.body, EMPTY);
     }
+}
+
+/// The example of the README.
+#[actix_web::test]
+async fn a_form_names_the_session_to_end() {
+    #[derive(serde::Deserialize)]
+    struct End {
+        id: PublicId,
+    }
+    let end = |session: Session, form: web::Form<End>| async move {
+        session.revoke(form.id).await.map(|()| "ended")
+    };
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
+    let app = App::new().wrap(sessions.clone()).route("/end", web::post().to(end));
+    let app = test::init_service(app).await;
+    let ada = async || TestSession::<Shop>::with(&sessions, |shop| shop.set_user(4)).await.unwrap();
+    let (laptop, phone) = (ada().await, ada().await);
+    let id = phone.state().await.unwrap().session().public_id().unwrap().to_string();
+    for (id, status) in [("", 400), ("no id", 400), (id.as_str(), 200)] {
+        let form = test::TestRequest::post().uri("/end").set_form([("id", id)]);
+        assert_eq!(test::call_service(&app, laptop.sends(form).to_request()).await.status(), status, "{id}");
+    }
+    assert!(phone.state().await.unwrap().user().is_none() && laptop.state().await.unwrap().user().is_some());
 }
 
 #[actix_web::test]

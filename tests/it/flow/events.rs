@@ -16,6 +16,7 @@ use actix_web::web;
 use tracing::Level;
 
 use super::{
+    alone::alone,
     bad_input::forged,
     kit::{Browser, EMPTY, Jar, Shop, World, key},
     logged::Logged,
@@ -164,6 +165,40 @@ async fn conflicts_and_failures_of_the_store_are_told() {
         world.store.write(key, json).await;
         assert_eq!(after(&told, &browser, "").await, event);
     }
+}
+
+/// Such as `env_logger`, in a process that has no subscriber of `tracing`.
+#[actix_web::test]
+async fn a_logger_is_told_what_it_reads() {
+    struct Lines(Mutex<Vec<String>>);
+    impl log::Log for Lines {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+        }
+
+        fn flush(&self) {}
+    }
+    static LINES: Lines = Lines(Mutex::new(Vec::new()));
+    if !alone("flow::events::a_logger_is_told_what_it_reads") {
+        return;
+    }
+    log::set_logger(&LINES).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let world = World::new().await;
+    let browser = world.browser_after("in4").await;
+    world.store.write("$shop", "2").await;
+    browser.go("").await;
+    let lines = std::mem::take(&mut *LINES.0.lock().unwrap());
+    let said = |level: &str, event: &str| {
+        let event = format!("event=\"{event}\"");
+        lines.iter().any(|line| line.starts_with(level) && line.contains(&event))
+    };
+    assert!(said("INFO", "signed_in") && said("WARN", "schema_too_new"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("event=\"loaded\"")), "{lines:#?}");
 }
 
 #[actix_web::test]

@@ -1,14 +1,14 @@
 //! Requests that pages of other sites send.
 
 use actix_typed_session::{
-    ConfigError, ErrorKind, Key, SessionMiddleware, SessionMiddlewareBuilder, TypedSession,
+    ConfigError, Error, ErrorKind, Key, SessionMiddleware, SessionMiddlewareBuilder, TypedSession,
     store::MemoryStore,
 };
 use actix_web::{
     App,
-    dev::Service,
     http::Method,
-    test::{TestRequest, init_service},
+    middleware::DefaultHeaders,
+    test::{TestRequest, call_service, init_service},
     web,
 };
 
@@ -33,14 +33,11 @@ async fn status(
     for header in headers {
         request = request.insert_header(*header);
     }
-    let status = match app.call(request.to_request()).await {
-        Ok(response) => response.status().as_u16(),
-        Err(error) => {
-            let kind = error.as_error::<actix_typed_session::Error>().map(actix_typed_session::Error::kind);
-            assert_eq!(kind, Some(ErrorKind::CrossOrigin));
-            error.error_response().status().as_u16()
-        }
-    };
+    let response = call_service(&app, request.to_request()).await;
+    if let Some(error) = response.response().error() {
+        assert_eq!(error.as_error::<Error>().map(Error::kind), Some(ErrorKind::CrossOrigin));
+    }
+    let status = response.status().as_u16();
     assert_eq!(store.is_empty(), status != 200, "a request that is refused stores nothing");
     status
 }
@@ -109,6 +106,16 @@ async fn other_origins_pass_if_the_application_says_so() {
     assert_eq!(mistaken.build().unwrap_err(), ConfigError::NotAnOrigin("https://a.example/".into()));
 }
 
+#[actix_web::test]
+async fn middleware_outside_sees_a_refusal_as_a_response() {
+    let sessions = SessionMiddleware::new(MemoryStore::unbounded(), key());
+    let policy = DefaultHeaders::new().add(("referrer-policy", "no-referrer"));
+    let app = init_service(App::new().wrap(sessions).wrap(policy)).await;
+    let response = call_service(&app, TestRequest::post().insert_header(CROSS_SITE).to_request()).await;
+    assert_eq!(response.status(), 403);
+    assert_eq!(response.headers().get("referrer-policy").unwrap(), "no-referrer");
+}
+
 /// OWASP ASVS 5.0 16.3.3.
 #[actix_web::test]
 async fn a_refusal_is_told_a_few_times_with_what_to_do() {
@@ -117,7 +124,7 @@ async fn a_refusal_is_told_a_few_times_with_what_to_do() {
     let (logged, _guard) = Logged::here();
     for _ in 0..50 {
         let request = TestRequest::post().insert_header(CROSS_SITE).insert_header(SIBLING).to_request();
-        assert!(app.call(request).await.is_err());
+        assert_eq!(call_service(&app, request).await.status(), 403);
     }
     let log = logged.text();
     assert!(log.starts_with("WARN") && log.contains("trusted_origin") && log.contains(SIBLING.1), "{log}");

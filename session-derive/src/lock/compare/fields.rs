@@ -27,8 +27,9 @@ impl Found<'_> {
             let Some(new) = self.now.cells.get(at) else { continue };
             let (attribute, kept) = self.keeps(key);
             let message = format!(
-                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session({attribute})]`{kept}",
-                new.name
+                "field `{key}` disappeared and `{}` of the same type appeared: to keep its data add `#[session({attribute})]`{kept}; if it is another field, add `since = {}` to it",
+                new.name,
+                self.next()
             );
             self.at(Target::Cell(at, Part::Name), message);
             added.retain(|other| *other != at);

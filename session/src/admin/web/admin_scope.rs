@@ -140,7 +140,15 @@ impl HttpServiceFactory for AdminScope {
     }
 }
 
-/// Asks the guard, and goes on if it lets the request in.
+/// Fails for a page of another site, and for whom the guard keeps out.
+async fn admit(guard: &Guard, request: &ServiceRequest) -> Result<(), actix_web::Error> {
+    if !Origins::default().allow(request) {
+        return Err(Error::new(ErrorKind::CrossOrigin).into());
+    }
+    guard(request.request().clone()).await
+}
+
+/// Goes on if the request is let in. A refusal has the headers of the pages too.
 async fn enter(
     guard: Rc<Guard>,
     request: ServiceRequest,
@@ -148,11 +156,10 @@ async fn enter(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
-    if !Origins::default().allow(&request) {
-        return Err(Error::new(ErrorKind::CrossOrigin).into());
-    }
-    guard(request.request().clone()).await?;
-    let mut response = next.call(request).await?;
+    let mut response = match admit(&*guard, &request).await {
+        Ok(()) => next.call(request).await?,
+        Err(refusal) => request.error_response(refusal),
+    };
     let headers = response.headers_mut();
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),
