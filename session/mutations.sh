@@ -99,6 +99,9 @@ mutate commit "a closure tells what came after a renewal" commit/machine.rs \
 mutate commit "an overtaken request sees what came after" commit/build.rs \
   "if by == By::Overtaken {" \
   "if false {"
+mutate commit "an overtaken request sends its old cookie" commit/build.rs \
+  "By::Overtaken => false," \
+  "By::Overtaken => true,"
 mutate commit "any user joins a sign-in" commit/machine.rs \
   "        let is_recent = same_user && is_just_renewed(current);
         is_recent.then(|| ids.find(|id| !has_other_verifier(id, current)))?

@@ -2,6 +2,8 @@
 //!
 //! In: the arguments. Out: [`Arguments`], or a message that names the mistake. Never: opens a store.
 
+use std::path::PathBuf;
+
 use actix_typed_session::{id::PublicId, record::Principal};
 use clap::{Args, Parser, Subcommand};
 
@@ -11,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
     version,
     about,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session."
+    after_help = "Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session; 4 a release would lose something."
 )]
 pub(crate) struct Arguments {
     /// The URL of the store, as the application has it: sqlite:PATH, postgres://.., mysql://.., redis://.. One with a password belongs in the
@@ -49,6 +51,16 @@ pub(crate) enum Command {
     /// Counts sessions, users, and which versions of each schema can read what is stored.
     Census {
         /// Counts at most so many sessions, not all.
+        #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+        limit: u64,
+    },
+    /// Tells what a release would make of what is stored, before it is deployed: what it reads, converts, refuses, or does not know. It
+    /// writes nothing. Whether each value fits its type, only the application's own census can tell.
+    DryRun {
+        /// The lock files of all schemas of the release: session-schemas/*.lock.
+        #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+        lock: Vec<PathBuf>,
+        /// Looks at at most so many sessions, not all.
         #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
         limit: u64,
     },

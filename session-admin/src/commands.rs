@@ -2,6 +2,8 @@
 //!
 //! In: a store, a command. Out: lines of output, and sessions that have ended. Never: a format; that is the output's.
 
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
 use actix_typed_session::{
     admin::{Tally, Walk},
     id::PublicId,
@@ -12,6 +14,8 @@ use actix_typed_session::{
 use crate::{
     Failure,
     arguments::{Command, Revoked},
+    dry_run::DryRun,
+    lock::Lock,
     output::{Output, Progress, there_is_more},
 };
 
@@ -29,6 +33,7 @@ pub(crate) async fn run(store: &AnyStore, command: Command, output: &mut Output)
             None => Ok(()), // clap asks for one of the two
         },
         Command::Census { limit } => census(store, limit, output).await,
+        Command::DryRun { lock, limit } => dry_run(store, &lock, limit, output).await,
         Command::Sweep => sweep(store, output).await,
         Command::Health => {
             store.health().await?;
@@ -112,6 +117,53 @@ async fn census(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(),
     }
     drop(progress);
     Ok(output.census(&tally)?)
+}
+
+async fn dry_run(
+    store: &AnyStore,
+    files: &[PathBuf],
+    limit: u64,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (mut run, mut walk, mut progress) =
+        (DryRun::new(locks(files)?), Walk::of(store), Progress::new("sessions"));
+    'walk: loop {
+        let Some(page) = walk.next(at_once(limit - run.found()).max(1)).await? else {
+            run.complete = true;
+            break;
+        };
+        for session in &page {
+            if run.found() >= limit {
+                break 'walk;
+            }
+            run.add(session);
+        }
+        progress.at(run.found());
+    }
+    drop(progress);
+    output.dry_run(&run)?;
+    if run.found() == 0 {
+        return Err(Failure::NotFound("there are no sessions; is it the right store?".to_owned()));
+    }
+    match run.losses() {
+        losses if losses.is_empty() => Ok(()),
+        losses => Err(Failure::Loses(losses.join("; "))),
+    }
+}
+
+/// The lock files of the schemas of one release.
+fn locks(files: &[PathBuf]) -> Result<Vec<Lock>, Failure> {
+    let (mut locks, mut names) = (Vec::new(), BTreeSet::new());
+    for file in files {
+        let wrong = |why: String| Failure::Arguments(format!("{} {why}", file.display()));
+        let text = fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let lock = Lock::parse(&text).map_err(|broken| wrong(broken.to_string()))?;
+        if !names.insert(lock.schema.clone()) {
+            return Err(wrong(format!("is the second lock file of the schema `{}`", lock.schema)));
+        }
+        locks.push(lock);
+    }
+    Ok(locks)
 }
 
 async fn sweep(store: &AnyStore, output: &mut Output) -> Result<(), Failure> {

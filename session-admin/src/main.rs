@@ -5,11 +5,14 @@
 //! $ session-admin --store sqlite:shop.db revoke W3nJ6bQ1m0yq3v1mZ2hV9A
 //! ```
 //!
-//! Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session.
+//! Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session; 4 a release would
+//! lose something.
 
 mod arguments;
-mod commands;
+mod lock;
+mod dry_run;
 mod output;
+mod commands;
 
 use std::{io, path::Path, process::ExitCode};
 
@@ -26,8 +29,10 @@ enum Failure {
     Output(io::Error),
     /// There is no such session.
     NotFound(String),
-    /// The URL is one of a store that holds nothing yet.
-    NoStore(String),
+    /// The command line names a store that holds nothing yet, or a file that is no lock file.
+    Arguments(String),
+    /// A release would lose something that is stored.
+    Loses(String),
 }
 
 impl From<StoreError> for Failure {
@@ -62,7 +67,8 @@ fn main() -> ExitCode {
         Err(Failure::Connect(error)) => failed(&error.to_string(), 1),
         Err(Failure::Store(error)) => failed(&error.to_string(), 1),
         Err(Failure::NotFound(what)) => failed(&what, 3),
-        Err(Failure::NoStore(why)) => failed(&why, 2),
+        Err(Failure::Arguments(why)) => failed(&why, 2),
+        Err(Failure::Loses(what)) => failed(&what, 4),
     }
 }
 
@@ -75,11 +81,13 @@ fn failed(why: &str, code: u8) -> ExitCode {
 /// Refuses what opening would make anew, so that a misspelt path does not look like a store without sessions.
 fn check(url: &str) -> Result<(), Failure> {
     if url == "memory:" {
-        return Err(Failure::NoStore("a store in memory belongs to the application that made it".to_owned()));
+        return Err(Failure::Arguments(
+            "a store in memory belongs to the application that made it".to_owned(),
+        ));
     }
     match url.strip_prefix("sqlite:") {
         Some(path) if !Path::new(path).exists() => {
-            Err(Failure::NoStore(format!("there is no file {path}; is the path right?")))
+            Err(Failure::Arguments(format!("there is no file {path}; is the path right?")))
         }
         _ => Ok(()),
     }

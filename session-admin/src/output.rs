@@ -12,6 +12,8 @@ use actix_typed_session::{
 };
 use serde_json::{Value, json};
 
+use crate::dry_run::{DryRun, Sections};
+
 /// The standard output, as text or as JSON.
 pub(crate) struct Output {
     out: io::StdoutLock<'static>,
@@ -109,6 +111,55 @@ impl Output {
         self.write(|| "the store answers".to_owned(), || json!({ "healthy": true }))
     }
 
+    pub(crate) fn dry_run(&mut self, run: &DryRun) -> io::Result<()> {
+        let losses = run.losses();
+        let text = || {
+            let all = if run.complete { "all of them" } else { "not all" };
+            let mut lines = vec![format!("sessions: {}, {all}", run.sessions)];
+            for (count, what) in [
+                (run.damaged, "damaged"),
+                (run.of_later_releases, "of a later release of the library"),
+                (run.signed_out, "would be signed out, because another field says who is signed in"),
+            ] {
+                if count > 0 {
+                    lines.push(format!("{what}: {count}"));
+                }
+            }
+            lines.extend(run.schemas.iter().flat_map(sections));
+            lines.extend(
+                run.without_lock
+                    .iter()
+                    .map(|(name, count)| format!("schema `{name}`, without a lock file: {count}")),
+            );
+            if losses.is_empty() {
+                lines.push("nothing would be lost, as far as lock files tell".to_owned());
+            }
+            lines.join("\n")
+        };
+        let json = || {
+            let schemas = run.schemas.iter().map(|sections| {
+                let by_version = sections.by_version.iter().map(|(version, count)| {
+                    let counts = json!({ "readable": count.readable, "converted": count.converted, "refused": count.refused });
+                    (version.map_or("unknown".to_owned(), |version| version.to_string()), counts)
+                });
+                let needs = sections.needs.iter().map(|(since, count)| (since.to_string(), json!(count)));
+                let facts = json!({
+                    "version": sections.lock.version, "released": sections.lock.is_released,
+                    "readable_from": by_version.collect::<Value>(), "needs": needs.collect::<Value>(),
+                    "removed": sections.removed, "unknown": sections.unknown,
+                });
+                (sections.lock.schema.clone(), facts)
+            });
+            let schemas: Value = schemas.collect();
+            json!({
+                "sessions": run.sessions, "complete": run.complete, "damaged": run.damaged,
+                "of_later_releases": run.of_later_releases, "signed_out": run.signed_out, "schemas": schemas,
+                "without_lock": run.without_lock, "losses": losses,
+            })
+        };
+        self.write(text, json)
+    }
+
     pub(crate) fn census(&mut self, tally: &Tally) -> io::Result<()> {
         let text = || {
             let all = if tally.complete { "all of them" } else { "not all" };
@@ -148,6 +199,33 @@ impl Output {
         };
         self.write(text, json)
     }
+}
+
+/// What a release would make of one schema, as text.
+fn sections(Sections { lock, by_version, needs, removed, unknown, .. }: &Sections) -> Vec<String> {
+    let kind = if lock.is_released { "released" } else { "a draft" };
+    let mut lines = vec![format!("schema `{}`, version {}, {kind}", lock.schema, lock.version)];
+    lines.extend(by_version.iter().map(|(version, count)| {
+        let of = version.map_or("of no version that is told".to_owned(), |version| {
+            format!("for version {version} and later")
+        });
+        let counts =
+            [(count.readable, "read as it is"), (count.converted, "converted"), (count.refused, "refused")];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<_> = counts.map(|(count, what)| format!("{what}: {count}")).collect();
+        format!("  {of}: {}", told.join(", "))
+    }));
+    lines.extend(
+        needs.iter().map(|(since, count)| format!("  need the conversions of version {since}: {count}")),
+    );
+    for (count, what) in
+        [(removed, "values of removed fields"), (unknown, "values of no version in the lock file")]
+    {
+        if *count > 0 {
+            lines.push(format!("  {what}: {count}"));
+        }
+    }
+    lines
 }
 
 /// Tells people, and not programs, that a list was cut.

@@ -105,7 +105,7 @@ pub enum ErrorKind {
     /// The session would grow beyond `max_record_bytes`, or, with a [`SealedCookie`](crate::SealedCookie), beyond what browsers keep in a
     /// cookie. 500.
     TooLarge,
-    /// The request would begin or renew a session after the response head was sent. 500.
+    /// The request would begin or renew a session after the response head was sent, or change one whose cookie would have to change. 500.
     TooLate,
     /// The operating system could not provide random bytes for an id. 500.
     NoRandomness,
@@ -171,7 +171,7 @@ impl ErrorKind {
                 "the session is too large; store less in it, or raise `max_record_bytes`; if it lives in its cookie, keep sessions in a store"
             }
             Self::TooLate => {
-                "the response head has been sent, so the session cannot begin, be renewed or change its user; do that in the handler, and call `session.save().await` there"
+                "the response head has been sent, so the session cannot begin, be renewed or change its user, and one in a `SealedCookie` or a store of actix-session not change at all; do that in the handler, and call `session.save().await` there"
             }
             Self::NoRandomness => "the operating system could not provide random bytes for a session id",
             Self::TooManySessions => {

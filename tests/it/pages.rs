@@ -1,4 +1,5 @@
-//! `docs/security.md` names tests: each of them is in the sources, and its comment has the first id of the row that names it.
+//! `docs/security.md` names tests: each of them is in the sources, and its comment has the first id of the row that names it. So are those
+//! that `docs/from-actix-session.md` names.
 
 use std::{fs, path::Path};
 
@@ -99,6 +100,14 @@ fn each_test_that_the_page_about_security_names_exists_and_names_its_row() {
     assert!(tests_in(&page).count() > 250);
     let problems = problems(&page);
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn each_test_that_the_page_about_actix_session_names_exists() {
+    let page = read("docs/from-actix-session.md").unwrap();
+    let named: Vec<&str> = tests_in(&page).filter(|test| test.starts_with("flow::")).collect();
+    let missing: Vec<_> = named.iter().filter(|test| comment_of(test).is_none()).collect();
+    assert!(named.len() > 20 && missing.is_empty(), "{missing:?}");
 }
 
 /// OWASP ASVS 5.0 1.2.3; CVE-2000-0001.

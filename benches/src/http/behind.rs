@@ -1,7 +1,7 @@
 //! What one request costs behind the server: on the wire to the database, and in the database.
 //!
-//! In: requests through a counting proxy, one at a time; for what Redis takes, some at a time. Out: round trips and bytes; for Redis the time in the server and the bytes
-//! sent to a replica, for PostgreSQL the bytes of the write-ahead log.
+//! In: requests through a counting proxy, one at a time; for what Redis takes, some at a time without one. Out: round trips and bytes; for
+//! Redis the time in the server and the bytes sent to a replica, for PostgreSQL the bytes of the write-ahead log.
 
 use std::error::Error;
 
@@ -45,6 +45,7 @@ pub(crate) struct Behind {
 /// How many requests are under way while the time in Redis is taken: a server that waits between two commands takes longer for each.
 const AT_ONCE: u32 = 16;
 
+const KINDS: [&str; 2] = ["read", "set"];
 const REDIS: [Size; 3] = [USUAL, SIZES[3], SIZES[5]];
 const POSTGRES: [Size; 2] = [USUAL, SIZES[5]];
 
@@ -55,15 +56,22 @@ pub(crate) async fn run(
 ) -> Result<Vec<Behind>, Box<dyn Error>> {
     let mut all = Vec::new();
     if databases.redis.is_some() {
-        // Only here: a replica costs a server that is loaded something.
+        let redis_apps = [App::Ours, App::ActixSessionRedis, App::TowerRedis];
+        let each = || REDIS.into_iter().flat_map(|size| redis_apps.map(|app| (app, size)));
+        let mut times = Vec::new();
+        for (app, size) in each() {
+            times.extend(in_redis(databases, peers, app, size, requests).await?);
+        }
+        // Only from here on: a replica costs a server that is loaded something.
         let mut replica = Redis::start()?;
         if let Some(primary) = &databases.redis {
             replica.follow(primary)?;
         }
-        for size in REDIS {
-            for app in [App::Ours, App::ActixSessionRedis, App::TowerRedis] {
-                on_redis(databases, peers, app, size, requests, &mut all).await?;
-            }
+        for (app, size) in each() {
+            on_redis(databases, peers, app, size, requests, &mut all).await?;
+        }
+        for (case, busy) in all.iter_mut().zip(times) {
+            case.busy = Some(busy);
         }
         if let Some(redis) = &mut databases.redis {
             let store = RedisStore::open(&redis.url()).await?;
@@ -117,10 +125,11 @@ async fn get(client: &mut Client, path: &str, times: u32) -> Result<(), Box<dyn 
 }
 
 /// About as many requests, one of each client under way at any time; returns how many.
-async fn at_once(clients: Vec<Client>, path: &'static str, requests: u32) -> Result<u32, Box<dyn Error>> {
+async fn at_once(clients: Vec<Client>, path: String, requests: u32) -> Result<u32, Box<dyn Error>> {
     let each = requests.div_ceil(AT_ONCE);
     let ask = |mut client: Client| {
-        spawn(async move { get(&mut client, path, each).await.map_err(|error| error.to_string()) })
+        let path = path.clone();
+        spawn(async move { get(&mut client, &path, each).await.map_err(|error| error.to_string()) })
     };
     for asked in clients.into_iter().map(ask).collect::<Vec<_>>() {
         asked.await??;
@@ -160,27 +169,50 @@ async fn on_redis(
     let proxy = Proxy::to(port)?;
     let server = databases.serve(peers, app, &format!("redis://127.0.0.1:{}", proxy.port), size)?;
     let Some(redis) = &mut databases.redis else { return Ok(()) };
-    for (kind, path) in [("read", "/read"), ("set", "/set")] {
+    for kind in KINDS {
         // Twice: the warm-up of the wire would be counted in the server.
         let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
-        let mut clients = Vec::new();
-        for _ in 0..AT_ONCE {
-            clients.push(server.client().await?);
-        }
-        redis.reset()?;
+        let (path, mut client) = (format!("/{kind}"), server.client().await?);
         let before = redis.replicated()?;
-        let requests = at_once(clients, path, requests).await?;
-        let busy = if kind == "read" { redis.busy()? } else { redis.busy_writing()? };
+        get(&mut client, &path, requests).await?;
         all.push(Behind {
             round_trips,
             sent,
             received,
-            busy: Some(busy / f64::from(requests)),
             replicated: Some(per(redis.replicated()? - before, requests)),
             ..nothing(app, "Redis", size, kind)
         });
     }
     Ok(())
+}
+
+/// The microseconds that Redis takes for each kind of request, while it has its core for itself: it measures by the clock, so the time in
+/// which another process had the core would be in them.
+async fn in_redis(
+    databases: &mut Databases,
+    peers: &Peers,
+    app: App,
+    size: Size,
+    requests: u32,
+) -> Result<Vec<f64>, Box<dyn Error>> {
+    let Some(url) = databases.redis.as_ref().map(Redis::url) else { return Ok(Vec::new()) };
+    let (server, cores) = (databases.serve(peers, app, &url, size)?, databases.cores);
+    let Some(redis) = &mut databases.redis else { return Ok(Vec::new()) };
+    cores.join_server()?;
+    let mut times = Vec::new();
+    for kind in KINDS {
+        let path = format!("/{kind}");
+        let mut clients = Vec::new();
+        for _ in 0..AT_ONCE {
+            clients.push(server.client().await?);
+        }
+        redis.reset()?;
+        let requests = at_once(clients, path, requests).await?;
+        let busy = if kind == "read" { redis.busy()? } else { redis.busy_writing()? };
+        times.push(busy / f64::from(requests));
+    }
+    cores.leave_server_alone()?;
+    Ok(times)
 }
 
 async fn on_postgres(
@@ -194,10 +226,10 @@ async fn on_postgres(
     let Some(url) = databases.url("PostgreSQL").await? else { return Ok(()) };
     let Some(port) = databases.postgres.as_ref().map(Postgres::port) else { return Ok(()) };
     let proxy = Proxy::to(port)?;
-    let database = url.rsplit('/').next().unwrap_or_default();
+    let database = url.rsplit('/').next().and_then(|end| end.split('?').next()).unwrap_or_default();
     let server = databases.serve(peers, app, &Postgres::url(proxy.port, database), size)?;
     let mut outside = <PgConnection as sqlx::Connection>::connect(&url).await?;
-    for kind in ["read", "set"] {
+    for kind in KINDS {
         let (round_trips, sent, received) = on_wire(&server, &proxy, kind, requests).await?;
         let (path, mut client) = (format!("/{kind}"), server.client().await?);
         get(&mut client, &path, 1).await?;

@@ -2,15 +2,19 @@
 //!
 //! In: how many. Out: a page of Markdown. Never: a server that this program did not start.
 
-mod facts;
-mod user;
 mod watch;
+mod user;
+mod facts;
+mod asked;
 
 use std::{error::Error, fmt::Write as _, fs, path::Path, time::Instant};
 
 use actix_typed_session::store::{AnyStore, MemoryStore, SqliteStore, open, sqlite::Synchronous};
 
-use self::user::{Row, fill, measure};
+use self::{
+    asked::Asked,
+    user::{Row, fill, measure},
+};
 use crate::{
     report::{machine, table},
     servers::{cores::Cores, mariadb, mariadb::MariaDb, postgres, postgres::Postgres, redis, redis::Redis},
@@ -18,6 +22,9 @@ use crate::{
 
 /// As many as a service account may have, or a user whose client forgets its cookie.
 const MANY: u32 = 100_000;
+
+/// How many sessions of one user end in Redis, for each of the others.
+const TIMES_AS_MANY: u32 = 10;
 
 /// Measures with `sessions` sessions of one user; as many as the page is about by default, which is then written.
 pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
@@ -55,15 +62,37 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
         rows.push(measure(name, store, many).await?);
         println!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
     }
-    let _ = writeln!(text, "{}{}", user::WORDS.replace("{many}", &many.to_string()), Row::table(&rows));
-
-    let mut facts = facts::memory().await?;
+    let mut asked = Asked::of_users(&rows, many);
+    let mut facts = Vec::new();
     if let Some(redis) = &mut redis {
-        facts.push(facts::connections(redis).await?);
+        let connections = facts::connections(redis).await?;
+        asked.push(Asked::connections(connections.figure));
+        facts.extend(connections.facts);
+        if let Some((_, store)) = stores.iter().find(|(name, _)| *name == "Redis") {
+            let doomed = facts::doomed(redis, store, many * TIMES_AS_MANY).await?;
+            asked.push(Asked::doomed(doomed.figure, many * TIMES_AS_MANY));
+            facts.extend(doomed.facts);
+        }
     }
-    for (name, store) in stores.iter().filter(|(name, _)| ["PostgreSQL", "MariaDB"].contains(name)) {
-        facts.extend(facts::sign_ins(name, store).await?);
+    let mut slowest = ("", 0.0);
+    for (name, store) in &stores {
+        let sign_ins = facts::sign_ins(name, store).await?;
+        if sign_ins.figure > slowest.1 {
+            slowest = (name, sign_ins.figure);
+        }
+        facts.extend(sign_ins.facts);
     }
+    asked.push(Asked::sign_ins(slowest));
+    drop(stores);
+    let memory = facts::memory().await?;
+    asked.push(Asked::memory(memory.figure));
+    facts.extend(memory.facts);
+    let releases = facts::releases().await?;
+    asked.push(Asked::releases(releases.figure));
+    facts.extend(releases.facts);
+    let _ = writeln!(text, "{}", Asked::table(&asked));
+    let words = user::WORDS.replace("{many}", &many.to_string());
+    let _ = writeln!(text, "{words}{}", Row::table(&rows, many));
     let _ = writeln!(text, "## Other figures\n\n{}", table(&["What", "Figure"], 1, &facts));
     print!("{text}");
     if sessions.is_none() {

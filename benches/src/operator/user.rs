@@ -6,7 +6,7 @@ use actix_typed_session::{
     change::{MaxSessions, NewRecord, WhenFull},
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal},
-    store::{AnyStore, PrincipalIndex, SessionStore, StoreError},
+    store::{AnyStore, Created, PrincipalIndex, SessionStore, StoreError},
 };
 
 use super::{milliseconds, watch::Watch};
@@ -24,10 +24,14 @@ const TIMES: u32 = 10;
 pub(super) const WORDS: &str = "\
 ## One user with {many} sessions
 
-Milliseconds. Of what was called several times, the slowest call. *Others* is the longest load or write of another user's session in the meantime.
-A list of all sessions and the end of all of them take as long as there are sessions; what matters there is what others notice.
+Milliseconds. Of what was called several times, the slowest call. *Others* is the longest load, write or sign-in of another user in the meantime.
+A list of all sessions and the end of all of them take as long as there are sessions; what matters there is what others notice. A sign-in is
+refused at a maximum that has been reached, or ends the oldest session; the first one after a maximum is set ends all that are too many.
 
 ";
+
+/// A maximum of sessions as an application may have it.
+const SOME: u32 = 100;
 
 /// What one store took, in milliseconds.
 pub(super) struct Row {
@@ -35,22 +39,53 @@ pub(super) struct Row {
     count: f64,
     first_page: f64,
     any_page: f64,
-    limited_sign_in: f64,
+    refused: f64,
+    evicting: f64,
+    refused_at_all: f64,
     list: f64,
     others_at_list: f64,
+    first_limited: f64,
+    others_at_first_limited: f64,
     end: f64,
     others_at_end: f64,
 }
 
 impl Row {
-    pub(super) fn table(rows: &[Self]) -> String {
+    pub(super) const fn store(&self) -> &'static str {
+        self.store
+    }
+
+    /// The slowest page.
+    pub(super) const fn page(&self) -> f64 {
+        self.first_page.max(self.any_page)
+    }
+
+    pub(super) const fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// The slowest sign-in with a maximum of 100, once there are no more.
+    pub(super) const fn limited_sign_in(&self) -> f64 {
+        self.refused.max(self.evicting)
+    }
+
+    /// The longest that others waited for anything.
+    pub(super) const fn others(&self) -> f64 {
+        self.others_at_list.max(self.others_at_first_limited).max(self.others_at_end)
+    }
+
+    pub(super) fn table(rows: &[Self], many: u32) -> String {
         let head = [
             "Store",
             "count",
             "first page of 50",
             "slowest page",
-            "sign-in with a maximum",
+            "sign-in refused at 100",
+            "sign-in at 100 that ends one",
+            "sign-in refused at {many}",
             "list of all",
+            "others",
+            "first sign-in with a maximum of 100",
             "others",
             "end of all",
             "others",
@@ -60,16 +95,21 @@ impl Row {
                 row.count,
                 row.first_page,
                 row.any_page,
-                row.limited_sign_in,
+                row.refused,
+                row.evicting,
+                row.refused_at_all,
                 row.list,
                 row.others_at_list,
+                row.first_limited,
+                row.others_at_first_limited,
                 row.end,
                 row.others_at_end,
             ];
             let figures = figures.map(|figure| format!("{figure:.1}"));
             [row.store.to_owned()].into_iter().chain(figures).collect()
         };
-        table(&head, 1, &rows.iter().map(cells).collect::<Vec<_>>())
+        let head = head.map(|words| words.replace("{many}", &many.to_string()));
+        table(&head.each_ref().map(String::as_str), 1, &rows.iter().map(cells).collect::<Vec<_>>())
     }
 }
 
@@ -110,6 +150,24 @@ pub(super) async fn fill(store: &AnyStore, sessions: u32) -> Result<(), Box<dyn 
     Ok(())
 }
 
+/// The slowest of ten sign-ins with a maximum, with selectors from `first` on, of which all or none are made.
+async fn sign_ins(
+    store: &AnyStore,
+    first: u32,
+    most: u32,
+    when_full: WhenFull,
+) -> Result<f64, Box<dyn Error>> {
+    let max = MaxSessions::new(most.try_into()?, when_full);
+    let answer = if when_full == WhenFull::RejectNew { Created::TooMany } else { Created::Created };
+    let mut slowest = 0.0_f64;
+    for n in first..first + TIMES {
+        let begun = Instant::now();
+        assert_eq!(store.create(&selector(n), &signed_in("1", Some(max))).await?, answer);
+        slowest = slowest.max(milliseconds(begun));
+    }
+    Ok(slowest)
+}
+
 /// The store must have been filled with so many sessions.
 pub(super) async fn measure(
     name: &'static str,
@@ -117,7 +175,7 @@ pub(super) async fn measure(
     sessions: u32,
 ) -> Result<Row, Box<dyn Error>> {
     let user = principal("1");
-    let (mut count, mut first_page, mut any_page, mut limited_sign_in) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+    let (mut count, mut first_page, mut any_page) = (0.0_f64, 0.0_f64, 0.0_f64);
     for _ in 0..TIMES {
         let begun = Instant::now();
         let counted = store.count_of(&user).await?;
@@ -139,18 +197,22 @@ pub(super) async fn measure(
         }
     }
     assert_eq!(seen, sessions as usize);
-    // One that is refused, so that the sessions stay: it has to find out how many there are.
-    let max = MaxSessions::new(sessions.try_into()?, WhenFull::RejectNew);
-    for _ in 0..3 {
-        let begun = Instant::now();
-        store.create(&selector(sessions), &signed_in("1", Some(max))).await?;
-        limited_sign_in = limited_sign_in.max(milliseconds(begun));
-    }
+    let refused = sign_ins(store, sessions, SOME, WhenFull::RejectNew).await?;
+    let refused_at_all = sign_ins(store, sessions, sessions, WhenFull::RejectNew).await?;
 
     let (watch, begun) = (Watch::begin(store), Instant::now());
     let listed = store.sessions_of(&user).await?;
     let (list, others_at_list) = (milliseconds(begun), watch.end()?);
     assert_eq!(listed.len(), sessions as usize);
+    drop(listed);
+    let (watch, begun) = (Watch::begin(store), Instant::now());
+    let max = MaxSessions::new(SOME.try_into()?, WhenFull::EvictOldest);
+    store.create(&selector(sessions), &signed_in("1", Some(max))).await?;
+    let (first_limited, others_at_first_limited) = (milliseconds(begun), watch.end()?);
+    assert_eq!(store.count_of(&user).await?, u64::from(SOME));
+    let evicting = sign_ins(store, sessions + 1, SOME, WhenFull::EvictOldest).await?;
+    assert_eq!(store.delete_all(&user, None).await?, u64::from(SOME));
+    fill(store, sessions).await?;
     let (watch, begun) = (Watch::begin(store), Instant::now());
     let ended = store.delete_all(&user, None).await?;
     let (end, others_at_end) = (milliseconds(begun), watch.end()?);
@@ -160,9 +222,13 @@ pub(super) async fn measure(
         count,
         first_page,
         any_page,
-        limited_sign_in,
+        refused,
+        evicting,
+        refused_at_all,
         list,
         others_at_list,
+        first_limited,
+        others_at_first_limited,
         end,
         others_at_end,
     })

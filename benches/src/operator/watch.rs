@@ -1,6 +1,6 @@
 //! What another visitor notices while a store is busy with one user.
 //!
-//! In: a store. Out: the longest time that a load or a write of somebody else's session took. Never: more than one call at a time.
+//! In: a store. Out: the longest time that a load, a write or a sign-in of somebody else took. Never: more than one call at a time.
 
 use std::{
     error::Error,
@@ -19,7 +19,7 @@ use actix_typed_session::{
 };
 use actix_web::rt::{System, time::sleep};
 
-use super::user::signed_in;
+use super::user::{principal, signed_in};
 
 /// Short beside what is noticed, and long enough that the watch itself is no load.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -39,17 +39,20 @@ impl Watch {
                 let (somebody, mut longest) = (Selector::from_bytes([1; 16]), Duration::ZERO);
                 // It may be there already.
                 assert!(store.create(&somebody, &signed_in("somebody", None)).await.is_ok());
-                let mut touch = Change::default();
+                let (mut touch, mut sign_in) = (Change::default(), Change::default());
                 touch.touch = true;
+                (sign_in.principal, sign_in.authenticated) = (Some(Some(principal("somebody"))), true);
                 while !ends.load(Ordering::SeqCst) {
                     let begun = Instant::now();
                     let loaded = store.load(&somebody).await;
                     longest = longest.max(begun.elapsed());
                     assert!(loaded.is_ok(), "{loaded:?}");
-                    let begun = Instant::now();
-                    let updated = store.update(&somebody, &touch).await;
-                    longest = longest.max(begun.elapsed());
-                    assert!(updated.is_ok(), "{updated:?}");
+                    for change in [&touch, &sign_in] {
+                        let begun = Instant::now();
+                        let updated = store.update(&somebody, change).await;
+                        longest = longest.max(begun.elapsed());
+                        assert!(updated.is_ok(), "{updated:?}");
+                    }
                     sleep(PAUSE).await;
                 }
                 longest

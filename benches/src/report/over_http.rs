@@ -110,7 +110,7 @@ pub(crate) fn behind(all: &[Behind]) -> String {
     ];
     format!(
         "## Behind the server\n\nWhat one request costs on the wire to the database, and in it: averages over requests one after the other. \
-         Redis reports its time, with 16 requests at a time, for `set` that of the command or script that writes; a replica follows it. A `touch` is the \
+         Redis reports its time, with 16 requests at a time and a core for itself, for `set` that of the command or script that writes; bytes are those to a replica. A `touch` is the \
          store's own, without a request.\n\n{}\n",
         table(&head, 4, &rows)
     )

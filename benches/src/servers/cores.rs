@@ -36,6 +36,11 @@ impl Cores {
         Ok(sched_setaffinity(None, &others)?)
     }
 
+    /// Keeps this thread to the server's core, so that a database has the others for itself.
+    pub(crate) fn join_server(&self) -> io::Result<()> {
+        stay_on(self.first)
+    }
+
     /// Lets this process use every core again.
     pub(crate) fn use_all(&self) -> io::Result<()> {
         Ok(sched_setaffinity(None, &self.all)?)

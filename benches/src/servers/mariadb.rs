@@ -68,7 +68,7 @@ impl MariaDb {
 
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+        format!("mysql://root@127.0.0.1:{}/{database}?ssl-mode=disabled", self.port)
     }
 
     /// Creates an empty database.

@@ -44,7 +44,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Sends one command of words without spaces, and returns the text of the reply.
+    /// Sends one command, in which words with spaces are in double quotes, and returns the text of the reply.
     pub(crate) fn ask(&mut self, command: &str) -> io::Result<String> {
         self.connection.get_mut().write_all(format!("{command}\r\n").as_bytes())?;
         let mut line = String::new();
@@ -88,6 +88,22 @@ impl Redis {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// From now on, keeps how long each command takes.
+    pub(crate) fn keep_times(&mut self) -> io::Result<()> {
+        self.ask("CONFIG SET slowlog-max-len 1000000")?;
+        self.ask("CONFIG SET slowlog-log-slower-than 100")?;
+        self.ask("SLOWLOG RESET").map(drop)
+    }
+
+    /// The longest command since then, in milliseconds; nobody else was answered meanwhile.
+    pub(crate) fn longest(&mut self) -> io::Result<f64> {
+        const LONGEST: &str = "local longest = 0 for _, entry in ipairs(redis.call('SLOWLOG', 'GET', -1)) do \
+            longest = math.max(longest, entry[3]) end return tostring(longest)";
+        self.ask("CONFIG SET slowlog-log-slower-than -1")?;
+        let micros: f64 = self.ask(&format!("EVAL \"{LONGEST}\" 0"))?.parse().map_err(io::Error::other)?;
+        Ok(micros / 1e3)
     }
 
     /// Forgets the commands so far.

@@ -6,6 +6,8 @@
 #[allow(dead_code, unused_imports)] // these tests need only a part of it
 mod servers;
 
+mod dry_run;
+
 use std::process::{Command, Output};
 
 use actix_typed_session::{

@@ -90,7 +90,11 @@ impl Attempt {
         if delta.writes.is_empty() && !renews && lifetime.is_none() && !relabels && !fold.touches {
             return Ok(None);
         }
-        let sends_cookie = renews || target.by == By::Joined || rules.lives == Lives::InCookie;
+        let sends_cookie = match target.by {
+            By::Met => renews || rules.lives != Lives::InStore,
+            By::Joined => true,
+            By::Overtaken => false,
+        };
         if sends_cookie && request.head == Head::Sent {
             return Err(Error::new(ErrorKind::TooLate));
         }

@@ -24,6 +24,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lives {
     InStore,
+    /// In a store that may move a record with each change, so a change may need another cookie.
+    WhereCookieSays,
     /// The cookie has all of the record, so every change of it is another cookie.
     InCookie,
 }

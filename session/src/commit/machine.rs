@@ -242,7 +242,7 @@ impl<'a> Commit<'a> {
     /// Ends the sessions that the request met. What comes after is prepared first, so that a session which cannot be created does
     /// not leave the request half done.
     fn delete(&mut self, ids: &[SessionId]) -> Result<Next, Error> {
-        if self.is_too_late() {
+        if self.rules.lives == Lives::InCookie && self.request.head == Head::Sent {
             return Err(Error::new(ErrorKind::TooLate));
         }
         let mut next = Next::nothing();
@@ -354,7 +354,8 @@ impl<'a> Commit<'a> {
 
     fn touch(&mut self, id: SessionId, loaded: &Loaded) -> Next {
         let is_due = self.request.touches && touch_is_due(loaded.record.meta(), loaded.now);
-        if !is_due || self.is_too_late() {
+        let is_too_late = self.rules.lives != Lives::InStore && self.request.head == Head::Sent;
+        if !is_due || is_too_late {
             return Next::nothing();
         }
         self.stage = Stage::Touch;
@@ -363,17 +364,12 @@ impl<'a> Commit<'a> {
 
     fn touched(&self) -> Next {
         match &self.request.arrival {
-            Arrival::Live(id, loaded) if self.rules.lives == Lives::InCookie => {
+            Arrival::Live(id, loaded) if self.rules.lives != Lives::InStore => {
                 let cookie = cookie_for(*id, loaded.record.meta(), &Change::default());
                 Next::Finish(Finish { cookie, ..Finish::unchanged(Ok(Done::Nothing)) })
             }
             _ => Next::nothing(),
         }
-    }
-
-    /// Whether nothing can be stored any more, because the cookie that it would be stored in is sent.
-    fn is_too_late(&self) -> bool {
-        self.rules.lives == Lives::InCookie && self.request.head == Head::Sent
     }
 
     /// Sends `fold` as a change of `target`, if it changes anything there.

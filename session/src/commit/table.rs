@@ -322,6 +322,43 @@ fn a_record_that_lives_in_its_cookie() {
     }
 }
 
+/// A store of another library may move the record with each change, and another session begins in its place as in ours.
+#[test]
+fn a_record_that_lives_in_a_store_of_another_library() {
+    let case = |arrival, operations, head| {
+        let mut case = Case::new(arrival, operations);
+        (case.rules.lives, case.request.head) = (Lives::WhereCookieSays, head);
+        case
+    };
+    let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
+    let seen_late =
+        || Arrival::Live(id, Loaded::new(loaded.record.clone(), BEGUN.saturating_add(LIMITS.idle / 5)));
+    let rows: [(Arrival, Vec<Operation>, &[&str], &str); 7] = [
+        (live(None), vec![], &[], "keep"),
+        (seen_late(), vec![], &["update"], "set"),
+        (live(None), vec![set(CART, "[2]")], &["update"], "set"),
+        (live(None), vec![sign_in("1")], &["update"], "set"),
+        (live(Some("1")), vec![Operation::Purge], &["delete"], "remove"),
+        (live(Some("1")), vec![sign_in("2")], &["update"], "set"),
+        (live(Some("1")), vec![Operation::Purge, sign_in("1")], &["update"], "set"),
+    ];
+    for (arrival, operations, asked, cookie) in rows {
+        case(arrival, operations, Head::Open).ok().is(asked, cookie);
+    }
+    case(seen_late(), vec![], Head::Sent).ok().is(&[], "keep");
+    for operations in [vec![set(CART, "[2]")], vec![sign_in("2")]] {
+        let ran = case(live(Some("1")), operations, Head::Sent).run(|_, asked| Ok(done(asked)));
+        assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLate, 0));
+    }
+    // A record is deleted whether or not a cookie can be.
+    assert_eq!(case(live(Some("1")), vec![Operation::Purge], Head::Sent).ok().asked(), ["delete"]);
+    // The id of before is not sent once another request has renewed it.
+    let arrival = live(None);
+    let other = renewed(&arrival);
+    let overtaken = case(arrival, vec![set(CSRF, "\"x\"")], Head::Open).run(conflict_first(&other));
+    overtaken.is(&["update", "update"], "keep");
+}
+
 #[test]
 fn nothing_changed_but_seen_after_a_tenth_of_the_idle_time() {
     let seen_after = |idle: Duration| {

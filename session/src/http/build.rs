@@ -23,12 +23,17 @@ use crate::{
     events::Events,
     id::{
         keys::Keys,
-        seal::{CellSealer, Sealer},
+        seal::{As, CellSealer, Sealer},
         tags::{KeyRing, Succession},
     },
-    record::change::MaxSessions,
-    store::{any::AnyStore, bounded::BoundedStore, contract::SessionStore},
-    visit::{carried::InCookie, shared::Shared},
+    record::{change::MaxSessions, packed::PACKED_RECORD_MAX},
+    store::{any::AnyStore, bounded::BoundedStore, bounds::Bounds, contract::SessionStore},
+    visit::{
+        carried::InCookie,
+        pointed::InForeign,
+        shared::{Elsewhere, Shared},
+        turns::Turns,
+    },
 };
 
 /// Why a configuration is refused.
@@ -59,7 +64,7 @@ pub enum ConfigError {
     NoSessions,
     /// A maximum per user needs a store that finds sessions by their user.
     #[error(
-        "`max_sessions_per_user` needs a store that finds sessions by their user; implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or leave `max_sessions_per_user` out"
+        "`max_sessions_per_user` needs a store that finds sessions by their user, which no cookie and no store of actix-session does; take a store of this crate, implement `PrincipalIndex` and announce it in `SessionStore::abilities`, or leave `max_sessions_per_user` out"
     )]
     NoIndex,
     /// Sessions of actix-session cannot be moved as configured.
@@ -152,6 +157,11 @@ impl SessionMiddlewareBuilder {
         let lives = match self.home {
             Home::Store(_) => Lives::InStore,
             Home::Cookie(_) => Lives::InCookie,
+            Home::Foreign(_) => Lives::WhereCookieSays,
+        };
+        let max_record = match lives {
+            Lives::InStore | Lives::InCookie => self.max_record,
+            Lives::WhereCookieSays => self.max_record.min(PACKED_RECORD_MAX),
         };
         let rules = Rules {
             lives,
@@ -159,7 +169,7 @@ impl SessionMiddlewareBuilder {
             anonymous: self.anonymous.unwrap_or(self.limits),
             persistent: self.persistent,
             max_sessions,
-            max_record: self.max_record,
+            max_record,
             deadline: self.deadlines.save,
             random: self.random,
             succession: Succession::new(&self.keys),
@@ -167,11 +177,13 @@ impl SessionMiddlewareBuilder {
         let csrf = carrier.is_ambient().then(|| KeyRing::for_csrf(carrier.name(), &self.keys));
         let purpose = carrier.purpose();
         let events = Events::default();
+        let bounds = Bounds::new(self.deadlines, events.clone());
+        let sealer_of = |what, application: &str| Sealer::new(what, &purpose, application, &self.keys);
         let (store, token) = match self.home {
             Home::Store(store) => (store, Token::Id(KeyRing::new(&purpose, &self.keys))),
             Home::Cookie(sealed) => {
                 let in_cookie = InCookie {
-                    sealer: Sealer::new(&purpose, &sealed.application, &self.keys),
+                    sealer: sealer_of(As::Session, &sealed.application),
                     around: carrier.around(),
                     clock: sealed.clock,
                     revocations: sealed.revocations,
@@ -180,18 +192,33 @@ impl SessionMiddlewareBuilder {
                 };
                 (AnyStore::new(NoStore), Token::Sealed(in_cookie.into()))
             }
+            Home::Foreign(foreign) => {
+                let in_foreign = InForeign {
+                    store: foreign.store,
+                    bounds: bounds.clone(),
+                    pointers: sealer_of(As::Pointer, &foreign.application),
+                    records: sealer_of(As::Stored, &foreign.application),
+                    around: carrier.around(),
+                    clock: foreign.clock,
+                    random: self.random,
+                    writes: Turns::default(),
+                };
+                (AnyStore::new(NoStore), Token::Pointer(in_foreign.into()))
+            }
         };
         if let Some(observer) = self.observer {
             store.observed_by(observer.clone());
             events.observed_by(observer);
         }
-        let store = BoundedStore::new(store, self.deadlines, events.clone());
+        let store = BoundedStore::new(store, bounds);
         let sealer = CellSealer::new(&self.keys);
         let mut shared = Shared::new(store, rules, csrf, sealer, self.schemas, events);
         shared.sign_in_page = self.sign_in_page.map(Into::into);
-        if let Token::Sealed(in_cookie) = &token {
-            shared.in_cookie = Some(in_cookie.clone());
-        }
+        shared.elsewhere = match &token {
+            Token::Id(_) => None,
+            Token::Sealed(in_cookie) => Some(Elsewhere::InCookie(in_cookie.clone())),
+            Token::Pointer(in_foreign) => Some(Elsewhere::InForeign(in_foreign.clone())),
+        };
         #[cfg(feature = "actix-session-import")]
         let import = self.import.map(|old| Import::new(old, &purpose, &self.keys, self.deadlines).into());
         let site = Site {
@@ -218,7 +245,8 @@ fn is_path(page: &str) -> bool {
 impl SessionMiddleware {
     /// Makes the middleware with every default; see [`SessionMiddlewareBuilder`] for what they are and why.
     ///
-    /// `home` is a [`SessionStore`](crate::store::SessionStore), or a [`SealedCookie`](crate::SealedCookie). `keys` are [`Keys`], or a
+    /// `home` is a [`SessionStore`](crate::store::SessionStore), a [`SealedCookie`](crate::SealedCookie), or a store of actix-session in an
+    /// `ActixSessionStore` (feature `actix-session-store`). `keys` are [`Keys`], or a
     /// [`Key`](crate::Key) alone.
     pub fn new(home: impl SessionHome, keys: impl Into<Keys>) -> Self {
         SessionMiddlewareBuilder::of(home, keys.into()).finish_with_defaults()

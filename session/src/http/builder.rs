@@ -19,7 +19,7 @@ use crate::{
     id::{keys::Keys, random::Randomness},
     record::{change::WhenFull, time::Limits},
     schema::schemas::Schemas,
-    store::bounded::Deadlines,
+    store::bounds::Deadlines,
 };
 
 /// Half an hour: a person who has left a shared computer is signed out soon (ASVS 5.0 7.3.1; NIST SP 800-63B, AAL2).

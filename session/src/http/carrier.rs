@@ -9,7 +9,7 @@ use super::{
     cookie::{self, CookieSpec, Reading},
     token::Token,
 };
-use crate::{commit::exchange::CookieAction, visit::carried::Sealed};
+use crate::{commit::exchange::CookieAction, visit::records::Opened};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Carrier {
@@ -60,7 +60,7 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn read(&self, headers: &HeaderMap, token: &Token) -> (Reading, Vec<Sealed>) {
+    pub(crate) fn read(&self, headers: &HeaderMap, token: &Token) -> (Reading, Opened) {
         match self {
             Self::Cookie { cookie, .. } => token.read(cookie::candidates(headers, cookie.name())),
             Self::Header(name) => token.read(headers.get_all(name).map(HeaderValue::as_bytes)),

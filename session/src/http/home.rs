@@ -2,7 +2,7 @@
 //!
 //! In: a store, or a [`SealedCookie`]. Out: a [`Home`] for the builder. Never: a default.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     id::public::Selector,
@@ -12,17 +12,20 @@ use crate::{
     },
     store::{
         any::AnyStore,
+        clock::Clock,
         contract::{Created, Loaded, SessionStore, Updated},
         error::{StoreError, StoreErrorKind},
+        foreign::ForeignStore,
     },
     visit::sealed_cookie::SealedCookie,
 };
 
-/// Where the sessions of an application live: any [`SessionStore`], or a [`SealedCookie`].
+/// Where the sessions of an application live: any [`SessionStore`], a [`SealedCookie`], or any store of actix-session in an
+/// `ActixSessionStore` (feature `actix-session-store`).
 #[diagnostic::on_unimplemented(
     message = "sessions cannot live in `{Self}`",
     label = "neither a `SessionStore` nor a `SealedCookie` that says what a logout means",
-    note = "a URL is opened with `store::open(url).await?`; for a type of your own, implement `SessionStore`; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
+    note = "a URL is opened with `store::open(url).await?`; for a type of your own, implement `SessionStore` of this crate; a store of actix-session goes into an `ActixSessionStore`, with the feature `actix-session-store`; a `SealedCookie` needs `.revoked_by(..)`, or `.without_server_logout()` if a logout need only remove the cookie"
 )]
 pub trait SessionHome: sealed::IntoHome {}
 
@@ -30,6 +33,8 @@ impl<H: sealed::IntoHome> SessionHome for H {}
 
 mod sealed {
     use super::{AnyStore, Home, SealedCookie, SessionStore};
+    #[cfg(feature = "actix-session-store")]
+    use crate::store::actix_session_store::ActixSessionStore;
 
     pub trait IntoHome {
         fn into_home(self) -> Home;
@@ -46,6 +51,14 @@ mod sealed {
             Home::Cookie(self)
         }
     }
+
+    #[cfg(feature = "actix-session-store")]
+    impl IntoHome for ActixSessionStore {
+        fn into_home(self) -> Home {
+            let Self { application, clock, store } = self;
+            Home::Foreign(super::Foreign { application, clock, store })
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -53,6 +66,21 @@ mod sealed {
 pub enum Home {
     Store(AnyStore),
     Cookie(SealedCookie),
+    Foreign(Foreign),
+}
+
+/// A store of another library.
+#[allow(unnameable_types)] // only this crate makes one
+pub struct Foreign {
+    pub(super) application: String,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn ForeignStore>,
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foreign").field("application", &self.application).finish_non_exhaustive()
+    }
 }
 
 impl Home {
@@ -61,7 +89,7 @@ impl Home {
     }
 }
 
-/// What an application without a store asks: it can do nothing.
+/// What an application without a store of ours asks: it can do nothing.
 pub(super) struct NoStore;
 
 impl fmt::Debug for NoStore {

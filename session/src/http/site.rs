@@ -67,8 +67,8 @@ impl Site {
     /// What the request brings: the ids that our keys made, in the client's order, and perhaps a session of another library. What it seals
     /// goes to `visit`.
     pub(crate) fn brought(&self, headers: &HeaderMap, visit: &Visit) -> (Brought, Option<Mover>) {
-        let (reading, sealed) = self.carrier.read(headers, &self.token);
-        visit.bring(sealed);
+        let (reading, opened) = self.carrier.read(headers, &self.token);
+        visit.bring(opened);
         if reading.is_flooded
             && let Some(left_out) = self.lines.too_many.due()
         {

@@ -36,9 +36,30 @@ pub(crate) const fn sealed_chars(bytes: usize) -> usize {
     VERSION.len() + ID_CHARS + 2 + ((NONCE_BYTES + bytes + TAG_BYTES) * 4).div_ceil(3)
 }
 
-/// The keys that seal the sessions of one application in the cookie of one name.
+/// The keys that seal the sessions of one application in the cookie of one name, or what belongs to that cookie.
 #[derive(Clone)]
 pub(crate) struct Sealer(Ring<Sealing>);
+
+/// What a [`Sealer`] seals. A text that was sealed as one of them passes for no other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum As {
+    /// A session in its cookie.
+    Session,
+    /// A cookie that says where a session is stored.
+    Pointer,
+    /// The session that it points to.
+    Stored,
+}
+
+impl As {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "sealed session",
+            Self::Pointer => "pointer to a session",
+            Self::Stored => "stored session",
+        }
+    }
+}
 
 #[derive(Clone)]
 struct Sealing {
@@ -50,9 +71,10 @@ struct Sealing {
 
 impl Sealer {
     /// Seals for the cookie, or the header, called `name` of `application`.
-    pub(crate) fn new(name: &str, application: &str, keys: &Keys) -> Self {
-        let belongs = [b"sealed session", name.as_bytes(), application.as_bytes()];
-        Self(keys.ring.map(|key| Sealing::new(key, b"actix-typed-session 1 sealed session", &belongs)))
+    pub(crate) fn new(what: As, name: &str, application: &str, keys: &Keys) -> Self {
+        let belongs = [what.name().as_bytes(), name.as_bytes(), application.as_bytes()];
+        let purpose = format!("actix-typed-session 1 {}", what.name());
+        Self(keys.ring.map(|key| Sealing::new(key, purpose.as_bytes(), &belongs)))
     }
 
     pub(crate) fn seal(&self, plain: &[u8], random: Randomness) -> Result<String, NoRandomness> {
@@ -63,6 +85,11 @@ impl Sealer {
     /// the ring costs nothing.
     pub(crate) fn open(&self, text: &[u8]) -> Option<Vec<u8>> {
         open(&self.0, std::str::from_utf8(text).ok()?, &[])
+    }
+
+    /// Whether `text` names a key that is not in the ring.
+    pub(crate) fn lacks_key_of(&self, text: &str) -> bool {
+        key_of(text).is_some_and(|id| self.0.all().all(|key| key.id != id))
     }
 }
 

@@ -40,7 +40,7 @@ use crate::{
     events::event::Event,
     id::{keys::Keys, moved::MovedIds, random::NoRandomness, session_id::SessionId},
     store::{
-        bounded::Deadlines,
+        bounds::Deadlines,
         contract::Loaded,
         error::{StoreError, StoreErrorKind},
     },
@@ -190,7 +190,7 @@ impl Import {
         if let Some(store) = &self.old.store {
             let was_there = self.delete(&**store, &(self.old.key_of)(&opened.content)).await?;
             // Without a store of ours, each request that is under way has a session of its own.
-            if !was_there && visit.shared().in_cookie.is_none() {
+            if !was_there && visit.shared().elsewhere.is_none() {
                 visit.perform(Operation::Purge, Location::caller());
                 visit.commit().await?;
                 return Ok(OVER);

@@ -123,6 +123,12 @@ impl Record {
         Self::from_sorted(self.meta.clone(), cells)
     }
 
+    /// This record, whose browser was seen at `seen` too.
+    pub(crate) fn seen_at(mut self, seen: Timestamp) -> Self {
+        self.meta.touched = self.meta.touched.max(seen);
+        self
+    }
+
     /// The cell `key`, expired or not.
     #[must_use]
     pub fn cell(&self, key: &str) -> Option<&Cell> {

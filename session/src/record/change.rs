@@ -174,3 +174,11 @@ pub struct Change {
     /// The browser was seen just now.
     pub touch: bool,
 }
+
+impl Change {
+    /// Whether it changes nothing but when the browser was seen.
+    pub(crate) fn only_touches(&self) -> bool {
+        let expected_generation = self.expected_generation;
+        self.touch && *self == Self { expected_generation, touch: true, ..Self::default() }
+    }
+}

@@ -122,11 +122,16 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Since when the user is signed in: the order in which sessions are listed, and in which a maximum ends them.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.authenticated.unwrap_or(self.created)
+    }
+
     /// The end of the session. `now >= expires()` is dead.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         let idle = self.touched.saturating_add(self.limits.idle);
-        let absolute = self.authenticated.unwrap_or(self.created).saturating_add(self.limits.absolute);
+        let absolute = self.since().saturating_add(self.limits.absolute);
         idle.min(absolute)
     }
 

@@ -34,6 +34,9 @@ const LEVEL: u8 = 9;
 /// What 4096 compressed bytes can grow to at most.
 const UNPACKED_MAX: usize = 8 * 1024 * 1024;
 
+/// The largest record, in bytes of keys and values, that is certain to be unpacked again.
+pub(crate) const PACKED_RECORD_MAX: usize = UNPACKED_MAX / 2;
+
 #[derive(Serialize, Deserialize)]
 struct Packed<'a> {
     generation: u64,

@@ -27,15 +27,22 @@ impl<'a> StoredCells<'a> {
         self.cells.push((wire_key, cell));
     }
 
+    /// How many bytes all wire keys begin with in common, if they are of one schema.
+    fn schema(&self) -> usize {
+        let first = self.cells.first().map_or(&[][..], |(wire_key, _)| *wire_key);
+        let schema = first.split_inclusive(|byte| *byte == b'.').next().unwrap_or_default();
+        let is_theirs = self.cells.iter().all(|(wire_key, _)| wire_key.starts_with(schema));
+        if is_theirs { schema.len() } else { 0 }
+    }
+
     /// The record of these cells.
     pub(crate) fn into_record(mut self, meta: Meta) -> Result<Record, Unreadable> {
-        // Sorted here, where a cell is two addresses. Sorting compares all neighbours, so it finds cells of one key.
-        let mut unique = true;
-        self.cells.sort_by(|(a, _), (b, _)| {
-            let order = a.cmp(b);
-            unique &= order.is_ne();
-            order
+        // Sorted here, where a cell is two addresses, by numbers that decide nearly always.
+        let schema = self.schema();
+        self.cells.sort_by_cached_key(|(wire_key, _)| {
+            (front(wire_key.get(schema..).unwrap_or_default()), *wire_key)
         });
+        let unique = self.cells.windows(2).all(|pair| !matches!(pair, [(a, _), (b, _)] if a == b));
         let mut all = Vec::with_capacity(self.size);
         for (wire_key, cell) in &self.cells {
             all.extend_from_slice(wire_key);
@@ -52,6 +59,16 @@ impl<'a> StoredCells<'a> {
         }
         Ok(if unique { Record::from_sorted(meta, cells) } else { Record::from_parts(meta, cells) })
     }
+}
+
+/// The first bytes as a number, which compares as they do and faster.
+fn front(text: &[u8]) -> u64 {
+    let mut front = [0; 8];
+    let length = text.len().min(front.len());
+    if let (Some(front), Some(text)) = (front.get_mut(..length), text.get(..length)) {
+        front.copy_from_slice(text);
+    }
+    u64::from_be_bytes(front)
 }
 
 /// The record of these cells as one JSON object, whose values are what [`Cell::to_text`] wrote.

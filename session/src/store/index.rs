@@ -36,9 +36,7 @@ impl Listed {
     /// Sorts a list by sign-in, the oldest first: the order of [`PrincipalIndex::sessions_of`], and the order in which sessions
     /// are evicted.
     pub fn sort_oldest_first(list: &mut [Self]) {
-        list.sort_by_key(|listed| {
-            (listed.meta.authenticated.unwrap_or(listed.meta.created), listed.selector)
-        });
+        list.sort_by_key(|listed| (listed.meta.since(), listed.selector));
     }
 }
 

@@ -39,7 +39,8 @@
 // | `error`, `clock` | the errors of stores; the time, for engines without a clock |
 // | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
 // | `contract`, `any` | the store contract; a store whose type is chosen at run time |
-// | `breaker`, `bounded` | giving up early; deadlines for every call |
+// | `breaker`, `bounds`, `bounded` | giving up early; what bounds every call; a store whose calls all end in time |
+// | `foreign`, `actix_session_store` | a store of another library, which keeps sealed texts under names of its own; any store of actix-session as one |
 // | `tls`, `handshake`, `passwords`, `patience` | for the engines that connect to a server: certificates, TLS or its absence, passwords that change, waiting for one that comes up |
 // | `thread` | for these too: a thread with a runtime of its own |
 // | `names`, `shelf`, `turns`, `reach`, `home` | for databases: names of tables; idle connections; who may wait for locks; reaching a server; the thread that owns the connections |
@@ -58,7 +59,11 @@ pub(crate) mod abilities;
 pub(crate) mod contract;
 pub(crate) mod any;
 pub(crate) mod breaker;
+pub(crate) mod bounds;
 pub(crate) mod bounded;
+pub(crate) mod foreign;
+#[cfg(feature = "actix-session-store")]
+pub(crate) mod actix_session_store;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod tls;
 #[cfg(all(feature = "_tls", any(feature = "mysql", feature = "postgres", feature = "redis")))]
@@ -95,6 +100,8 @@ pub(crate) mod open;
 #[cfg(feature = "testing")]
 pub mod conformance;
 
+#[cfg(feature = "actix-session-store")]
+pub use self::actix_session_store::ActixSessionStore;
 #[cfg(feature = "testing")]
 pub use self::clock::ManualClock;
 #[cfg(feature = "mysql")]

@@ -33,7 +33,7 @@ use crate::{
 mod tests;
 
 /// Browsers need to keep no cookie that is longer, with its name and its attributes (RFC 6265 section 6.1).
-const COOKIE_MAX: usize = 4096;
+pub(super) const COOKIE_MAX: usize = 4096;
 
 /// How far the clocks of two instances may be apart. A session that was seen later than that is not believed.
 const SKEW: Duration = Duration::from_secs(5 * 60);
@@ -161,8 +161,10 @@ impl Carried {
         let now = self.now();
         let mut live = Vec::new();
         for record in self.all(selector)? {
-            let is_believed = record.meta().touched <= now.saturating_add(SKEW);
-            if !record.is_expired(now) && is_believed && !self.is_revoked(*selector, &record).await? {
+            if !record.is_expired(now)
+                && is_believed(&record, now)
+                && !self.is_revoked(*selector, &record).await?
+            {
                 live.push(record);
             }
         }
@@ -238,6 +240,11 @@ impl Carried {
     pub(crate) fn text(&self) -> String {
         self.text.borrow().clone()
     }
+}
+
+/// Whether the clock of no instance is so far ahead that `record`, which it has seen, cannot be from before `now`.
+pub(super) fn is_believed(record: &Record, now: Timestamp) -> bool {
+    record.meta().touched <= now.saturating_add(SKEW)
 }
 
 /// The records of a request at one moment.

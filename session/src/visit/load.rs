@@ -8,9 +8,8 @@ use std::{rc::Rc, time::Instant};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::{
-    carried::Sealed,
     lookup::{Brought, Loading, LookedUp, Moved, look_up},
-    records::Records,
+    records::{Opened, Records},
     run_to_end::spawn,
     shared::Shared,
     visit::Visit,
@@ -40,11 +39,10 @@ impl Visit {
         }
     }
 
-    /// Takes the sessions that the request's cookies sealed; [`load`](Self::load) then finds them by their ids.
-    pub(crate) fn bring(&self, sealed: Vec<Sealed>) {
-        let is_first = matches!(*self.loading.borrow(), Loading::NotBegun);
-        if let Some(carried) = self.records.carried().filter(|_| is_first) {
-            carried.bring(sealed);
+    /// Takes what the request's cookies sealed; [`load`](Self::load) then finds the sessions by their ids.
+    pub(crate) fn bring(&self, opened: Opened) {
+        if matches!(*self.loading.borrow(), Loading::NotBegun) {
+            self.records.bring(opened);
         }
     }
 

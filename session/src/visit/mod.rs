@@ -8,10 +8,11 @@
 //! * `ongoing`: what workers have begun and a server that stops waits for.
 //! * `sealed_cookie`: what an application without a store chooses.
 //! * `carried`: the records that a request's cookies carry.
+//! * `pointed`: the records that they point to, in a store of another library.
 //! * `known`: the schemas in use.
 //! * `secrets`: seals and opens secret fields.
 //! * `shared`: what all requests of an application share.
-//! * `records`: those of the store or of the cookies.
+//! * `records`: those of the store, or those that the cookies carry or point to.
 //! * `lookup`: what the store has for a cookie.
 //! * `run_to_end`: work that has begun goes on, whoever waits for it.
 //! * `visit`: the request's session, as its handles use it.
@@ -25,10 +26,11 @@ pub(crate) mod touches;
 mod ongoing;
 pub(crate) mod sealed_cookie;
 pub(crate) mod carried;
+pub(crate) mod pointed;
 mod known;
 mod secrets;
 pub(crate) mod shared;
-mod records;
+pub(crate) mod records;
 pub(crate) mod lookup;
 pub(crate) mod run_to_end;
 #[allow(clippy::module_inception)] // named by the type that the folder is about

@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    carried::InCookie, known::Known, ongoing::Ongoing, secrets::Secrets, touches::Touches, turns::Turns,
-    unconfirmed::Unconfirmed,
+    carried::InCookie, known::Known, ongoing::Ongoing, pointed::InForeign, secrets::Secrets,
+    touches::Touches, turns::Turns, unconfirmed::Unconfirmed,
 };
 use crate::{
     commit::exchange::Rules,
@@ -18,11 +18,18 @@ use crate::{
     store::bounded::BoundedStore,
 };
 
+/// Where sessions live if not in a store of ours.
+#[derive(Clone, Debug)]
+pub(crate) enum Elsewhere {
+    InCookie(Arc<InCookie>),
+    InForeign(Arc<InForeign>),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) store: BoundedStore,
     /// Where sessions live if not in the store.
-    pub(crate) in_cookie: Option<Arc<InCookie>>,
+    pub(crate) elsewhere: Option<Elsewhere>,
     pub(crate) rules: Rules,
     /// For the tokens of pages; `None` if no page of another site can make a client send its id.
     pub(crate) csrf: Option<KeyRing>,
@@ -51,7 +58,7 @@ impl Shared {
         let secrets = Secrets { sealer, known: known.clone(), random: rules.random };
         Self {
             store,
-            in_cookie: None,
+            elsewhere: None,
             rules,
             csrf,
             sign_in_page: None,

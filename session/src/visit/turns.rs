@@ -1,6 +1,7 @@
 //! Commits of one session take turns in a process.
 //!
-//! In: a selector. Out: a turn, or none if the wait was too long. Never: correctness, which the store's guards alone provide.
+//! In: a selector. Out: a turn, or none if the wait was too long. Never: correctness, which the store's guards alone provide, where a store
+//! has them.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn, but at most for `longest`; the commit then goes ahead without one.
+    /// Waits for a turn, but at most for `longest`. A commit whose store has guards then goes ahead without one.
     pub(crate) async fn turn(&self, selector: &Selector, longest: Duration) -> Option<MutexGuard<'_, ()>> {
         let turn = self.0.get(usize::from(selector.as_bytes()[0]))?;
         match turn.try_lock() {

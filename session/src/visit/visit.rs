@@ -15,7 +15,6 @@ use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::{
-    carried::Carried,
     lookup::Loading,
     records::Records,
     run_to_end::{Begun, WeakBegun, spawn},
@@ -364,7 +363,7 @@ impl Visit {
 
     /// The value of the cookie that carries the session, as the last commit sealed it.
     pub(crate) fn sealed(&self) -> Option<String> {
-        self.records.carried().map(Carried::text)
+        self.records.text()
     }
 }
 

@@ -5,9 +5,10 @@ use std::{
     sync::Mutex,
 };
 
+use actix_session::storage::RedisSessionStore;
 use actix_typed_session::{
-    Key, SessionMiddleware,
-    store::{AnyStore, MemoryStore, Scan, SessionStore, open},
+    Key, SessionHome, SessionMiddleware,
+    store::{ActixSessionStore, AnyStore, MemoryStore, Scan, SessionStore, open},
 };
 use actix_web::{
     App,
@@ -24,7 +25,10 @@ use tracing::{
 };
 
 use super::{alone::alone, bad_input::forged, wire::Server, words};
-use crate::http::place::Place;
+use crate::{
+    http::place::Place,
+    servers::{shared_redis, unique_name},
+};
 
 const KEY: &[u8; 32] = b"canary-key-0123456789abcdefghijk";
 
@@ -106,9 +110,13 @@ fn lines_with(all: &str, form: &str) -> String {
         .join("\n")
 }
 
-/// The parts of a cookie that are secret, as text and as bytes: all but the version, the id of the key and the selector.
+/// The parts of a cookie with an id that are secret, as text and as bytes: all but the version, the id of the key and the selector.
 fn secret_parts(cookie: &str) -> Vec<Vec<u8>> {
-    cookie.split('.').skip(3).flat_map(|part| [part.as_bytes().to_vec(), decoded(part)]).collect()
+    parts(cookie, 3)
+}
+
+fn parts(cookie: &str, skipped: usize) -> Vec<Vec<u8>> {
+    cookie.split('.').skip(skipped).flat_map(|part| [part.as_bytes().to_vec(), decoded(part)]).collect()
 }
 
 /// The bytes of a text in base64url.
@@ -136,10 +144,42 @@ async fn verifiers(store: &AnyStore) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a life with this store logs contains nothing of the values, nor of the cookies that the browser gets or makes up. A cookie is
-/// answered in `Set-Cookie` alone.
+/// A life in a store of ours.
 async fn live(store: AnyStore) {
-    let sessions = SessionMiddleware::new(store.clone(), Key::try_from(KEY.as_slice()).unwrap());
+    live_in(store.clone(), secret_parts, async || verifiers(&store).await).await;
+}
+
+/// A life in the Redis store of actix-session. Its keys and what it keeps open nothing by themselves, and are not logged either.
+async fn live_in_a_store_of_actix_session() {
+    let Some(redis) = shared_redis().await else { return };
+    let prefix = unique_name();
+    let store = RedisSessionStore::builder(redis.url()).cache_keygen({
+        let prefix = prefix.clone();
+        move |key| format!("{prefix}:{key}")
+    });
+    let home = ActixSessionStore::new("shop", store.build().await.unwrap());
+    let stored = async || {
+        let names: Vec<String> = redis.command(&["KEYS", &format!("{prefix}:*")]).await.unwrap();
+        let mut secrets = Vec::new();
+        for name in names {
+            let text: String = redis.command(&["GET", &name]).await.unwrap();
+            secrets
+                .extend(text.split('"').filter(|part| part.len() > 40).map(|part| part.as_bytes().to_vec()));
+            secrets.push(name.rsplit(':').next().unwrap().as_bytes().to_vec());
+        }
+        secrets
+    };
+    live_in(home, |cookie| parts(cookie, 2), stored).await;
+}
+
+/// What a life in `home` logs contains nothing of the values, nor of the cookies that the browser gets or makes up, nor what is `stored`. A
+/// cookie is answered in `Set-Cookie` alone.
+async fn live_in(
+    home: impl SessionHome,
+    secret_parts: fn(&str) -> Vec<Vec<u8>>,
+    stored: impl AsyncFn() -> Vec<Vec<u8>>,
+) {
+    let sessions = SessionMiddleware::new(home, Key::try_from(KEY.as_slice()).unwrap());
     let gate = web::Data::new(Notify::new());
     let app = init_service(App::new().app_data(gate).wrap(sessions).configure(words::routes)).await;
     let (mut cookie, mut secrets, mut answers) = (None::<String>, Vec::new(), Vec::new());
@@ -177,7 +217,7 @@ async fn live(store: AnyStore) {
         if let Some(set) = set_cookie {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
             secrets.extend(secret_parts(&pair));
-            secrets.extend(verifiers(&store).await);
+            secrets.extend(stored().await);
             cookie = Some(pair);
         }
     }
@@ -198,6 +238,7 @@ async fn a_life_at_trace_logs_no_id_no_key_and_no_value() {
     }
     tracing::subscriber::set_global_default(&ALL).unwrap();
     live(AnyStore::new(MemoryStore::unbounded())).await;
+    live_in_a_store_of_actix_session().await;
     let places =
         [Place::sqlite().await, Place::redis().await, Place::postgres().await, Place::mariadb().await];
     for place in places.into_iter().flatten() {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt};
 use actix_typed_session::{
     Key, Keys, SealedCookie, SessionHome, SessionMiddleware, SessionMiddlewareBuilder,
     record::Timestamp,
-    store::{ManualClock, MemoryStore},
+    store::{ActixSessionStore, ManualClock, MemoryStore},
 };
 use actix_web::{
     App,
@@ -99,6 +99,19 @@ impl World {
         Self::over(home, unused, clock, keys.into(), choose, routes).await
     }
 
+    /// An application that keeps sessions in a store of actix-session.
+    pub(super) async fn adapted(
+        home: ActixSessionStore,
+        clock: ManualClock,
+        keys: impl Into<Keys>,
+        choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
+        routes: impl FnOnce(&mut web::ServiceConfig),
+    ) -> Self {
+        let home = home.with_clock(clock.clone());
+        let unused = Script::over(MemoryStore::unbounded());
+        Self::over(home, unused, clock, keys.into(), choose, routes).await
+    }
+
     /// A world with additional routes.
     pub(super) async fn routed(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,
@@ -135,6 +148,10 @@ impl World {
             request = request.insert_header((COOKIE, cookie));
         }
         (self.call)(request)
+    }
+
+    pub(super) fn with_header(&self, path: &str, header: (&str, &str)) -> Answering {
+        (self.call)(TestRequest::get().uri(path).insert_header(header))
     }
 
     /// A browser without a cookie.

@@ -1,6 +1,7 @@
 //! The flow from cookie to store and back, in this process.
 
 mod acknowledging;
+mod actix_store;
 mod alone;
 mod bad_input;
 pub(crate) mod canaries;

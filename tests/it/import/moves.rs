@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use actix_session::storage::CookieSessionStore;
 use actix_typed_session::{
     Key, SealedCookie, SessionMiddleware, SessionMiddlewareBuilder, WhenFull,
     import::{ActixSession, ImportError},
     record::Timestamp,
-    store::{ManualClock, MemoryStore},
+    store::{ActixSessionStore, ManualClock, MemoryStore},
 };
 use actix_web::cookie::{Cookie, CookieJar};
 
@@ -139,6 +140,20 @@ async fn a_session_moves_from_one_cookie_to_another() {
     let ada = world.visitor(ADA);
     assert_eq!(ada.body("/show").await, "Some(7) [1, 2] 3 Some(\"x\")");
     assert_eq!(ada.cookies(), "__Host-sid");
+    assert_eq!(ada.body("/add/3").await, "[1, 2, 3]");
+    assert_eq!(ada.body("/show").await, "Some(7) [1, 2, 3] 3 Some(\"x\")");
+}
+
+#[actix_web::test]
+async fn a_session_moves_into_a_store_of_actix_session() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let home = ActixSessionStore::new("shop", CookieSessionStore::default()).with_clock(clock.clone());
+    let shelf = Shelf::with("k", ADA);
+    let old = by_name(&shelf);
+    let world = World::over(home, MemoryStore::unbounded(), clock, shelf, |it| it.import(old)).await;
+    let ada = world.visitor("k");
+    assert_eq!(ada.body("/show").await, "Some(7) [1, 2] 3 Some(\"x\")");
+    assert_eq!((ada.cookies().as_str(), world.shelf.has("k")), ("__Host-sid", false));
     assert_eq!(ada.body("/add/3").await, "[1, 2, 3]");
     assert_eq!(ada.body("/show").await, "Some(7) [1, 2, 3] 3 Some(\"x\")");
 }

@@ -1,12 +1,16 @@
 //! What the memory store promises beyond the contract.
 
 use std::{
-    sync::{Arc, Mutex},
+    num::NonZeroU32,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use actix_typed_session::{
-    change::{CellWrite, Change, NewRecord},
+    change::{CellWrite, Change, MaxSessions, NewRecord, WhenFull},
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal, Timestamp},
     store::{
@@ -347,4 +351,80 @@ fn delete_all_lets_others_in_between() {
         assert_eq!(all.await.unwrap(), 2000);
         assert_eq!(store.len(), 1);
     });
+}
+
+/// Counts how often it is asked: the store asks for the time whenever it looks at a record.
+#[derive(Clone, Debug, Default)]
+struct Counting(Arc<AtomicU64>);
+
+impl Clock for Counting {
+    fn now(&self) -> Timestamp {
+        let asked = self.0.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_millis(BEGIN.as_millis() + asked)
+    }
+}
+
+#[test]
+fn a_sign_in_looks_only_at_the_sessions_that_must_go() {
+    let clock = Counting::default();
+    let store = MemoryStore::unbounded().with_clock(clock.clone());
+    let most = |most, when_full| Some(MaxSessions::new(NonZeroU32::new(most).unwrap(), when_full));
+    let mut new = signed_in(7);
+    new.limits = Limits::new(Duration::from_hours(24), Duration::from_hours(24));
+    for n in 0..5_000 {
+        block_on(store.create(&selector(n), &new)).unwrap();
+    }
+    let looked = |new: &NewRecord, n, answer| {
+        let before = clock.0.load(Ordering::SeqCst);
+        assert_eq!(block_on(store.create(&selector(n), new)).unwrap(), answer);
+        clock.0.load(Ordering::SeqCst) - before
+    };
+    for (maximum, answer) in [
+        (most(5_000, WhenFull::RejectNew), Created::TooMany),
+        (most(20, WhenFull::RejectNew), Created::TooMany),
+        (most(5_000, WhenFull::EvictOldest), Created::Created),
+    ] {
+        new.max_sessions = maximum;
+        let looked = looked(&new, 5_000, answer);
+        assert!(looked < 20, "{looked} times for {maximum:?}");
+    }
+    assert!(!alive(&store, 0) && alive(&store, 1), "the oldest has ended");
+    // Who signs in again is not the oldest any more.
+    let mut again = Change::default();
+    again.authenticated = true;
+    block_on(store.update(&selector(1), &again)).unwrap();
+    new.max_sessions = most(5_000, WhenFull::EvictOldest);
+    assert!(looked(&new, 5_001, Created::Created) < 20);
+    assert!(alive(&store, 1) && !alive(&store, 2));
+}
+
+#[test]
+fn the_sessions_that_are_too_many_end_some_at_a_time() {
+    let store = MemoryStore::unbounded();
+    let mut new = signed_in(7);
+    for n in 0..2_000 {
+        block_on(store.create(&selector(n), &new)).unwrap();
+    }
+    new.max_sessions = Some(MaxSessions::new(NonZeroU32::new(3).unwrap(), WhenFull::EvictOldest));
+    block_on(async {
+        let signs_in = selector(2_000);
+        let mut signing_in = std::pin::pin!(store.create(&signs_in, &new));
+        let begun = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(signing_in.as_mut().poll(context).is_pending())
+        });
+        assert!(begun.await, "it ends some, and goes on later");
+        assert!((1_000..2_000).contains(&store.len()));
+        assert_eq!(signing_in.await.unwrap(), Created::Created);
+        assert_eq!(store.len(), 3);
+    });
+    create(&store, 3_000, MINUTE).unwrap();
+    for n in 0..2_000 {
+        block_on(store.create(&selector(n), &signed_in(7))).unwrap();
+    }
+    let mut change = Change::default();
+    (change.principal, change.authenticated) = (Some(signed_in(7).principal), true);
+    change.max_sessions = new.max_sessions;
+    assert!(matches!(block_on(store.update(&selector(3_000), &change)).unwrap(), Updated::Done { .. }));
+    assert_eq!(store.len(), 3);
+    assert!(alive(&store, 3_000));
 }

@@ -22,6 +22,7 @@ use crate::servers::{
 mod contract;
 mod faults;
 mod layout;
+mod many;
 mod restart;
 mod startup;
 mod sweep;

@@ -25,6 +25,7 @@ mod contract;
 mod faults;
 mod hosts;
 mod layout;
+mod many;
 mod pooled;
 mod restart;
 mod runtimes;

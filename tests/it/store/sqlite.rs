@@ -2,16 +2,17 @@
 
 use std::{
     future::Future,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use actix_typed_session::{
-    change::{CellWrite, Change, Guard, NewRecord},
+    change::{CellWrite, Change, Guard, MaxSessions, NewRecord, WhenFull},
     id::{Selector, VerifierHash},
-    record::{Json, Limits},
+    record::{Json, Limits, Principal},
     store::{
-        Created, ManualClock, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
+        Created, ManualClock, PrincipalIndex, SessionStore, SqliteStore, StoreError, StoreErrorKind, Updated,
         sqlite::Synchronous,
     },
 };
@@ -24,6 +25,7 @@ use crate::servers::until;
 mod contract;
 mod disk;
 mod file;
+mod many;
 mod processes;
 
 const SELECTOR: Selector = Selector::from_bytes([7; 16]);
@@ -33,6 +35,24 @@ fn new_record() -> NewRecord {
     let mut new = NewRecord::new(VerifierHash::from_bytes([1; 32]), Limits::new(DAY, DAY));
     new.cells = vec![CellWrite::new("shop.visits".into(), Json::encode(&0).unwrap())];
     new
+}
+
+fn user() -> Principal {
+    Principal::from_store("shop.user=1")
+}
+
+/// A session of the user, who may have at most so many; the oldest ends.
+fn signed_in(most: Option<u32>) -> NewRecord {
+    let mut new = new_record();
+    (new.principal, new.authenticated) = (Some(user()), true);
+    let most = most.and_then(NonZeroU32::new);
+    new.max_sessions = most.map(|most| MaxSessions::new(most, WhenFull::EvictOldest));
+    new
+}
+
+/// The user's sessions, the oldest first.
+async fn theirs(store: &SqliteStore) -> Vec<Selector> {
+    store.sessions_of(&user()).await.unwrap().into_iter().map(|listed| listed.selector).collect()
 }
 
 fn write(wire_key: &str, json: &str) -> Change {

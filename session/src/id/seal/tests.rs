@@ -14,7 +14,7 @@ fn key(first: u8) -> Key {
 }
 
 fn sealer() -> Sealer {
-    Sealer::new(NAME, "shop", &key(1).into())
+    Sealer::new(As::Session, NAME, "shop", &key(1).into())
 }
 
 fn sealed() -> String {
@@ -82,7 +82,7 @@ fn a_tag_of_zeros_is_rejected() {
 #[test]
 fn what_was_never_sealed_is_rejected() {
     for keys in [Keys::from(key(1)), Keys::new(key(1), [key(2)]), Keys::new(key(2), [key(1)])] {
-        let sealer = Sealer::new(NAME, "shop", &keys);
+        let sealer = Sealer::new(As::Session, NAME, "shop", &keys);
         for plain in [
             b"a cart and a user".to_vec(),
             [[0; NONCE_BYTES].as_slice(), b"a cart", &[0; TAG_BYTES]].concat(),
@@ -127,7 +127,7 @@ fn another_name_another_application_and_another_key_open_nothing() {
         ("__Host-sids", "hop", 1),
         (NAME, "shop", 2),
     ] {
-        let other = Sealer::new(name, application, &key(first).into());
+        let other = Sealer::new(As::Session, name, application, &key(first).into());
         assert_eq!(other.open(text.as_bytes()), None, "{name} {application} {first}");
     }
 }
@@ -136,7 +136,7 @@ fn another_name_another_application_and_another_key_open_nothing() {
 #[test]
 fn the_active_key_seals_and_every_key_opens_what_names_it() {
     let old = sealed();
-    let both = Sealer::new(NAME, "shop", &Keys::new(key(2), [key(1)]));
+    let both = Sealer::new(As::Session, NAME, "shop", &Keys::new(key(2), [key(1)]));
     assert!(both.open(old.as_bytes()).is_some());
     let new = both.seal(b"", Randomness::System).unwrap();
     assert!(new.starts_with(&format!("1.{}.", key(2).id())) && sealer().open(new.as_bytes()).is_none());
@@ -158,4 +158,28 @@ fn a_sealed_value_opens_in_its_own_cell_alone() {
     // Nor does it pass for a session, or a session for it.
     assert_eq!(sealer().open(text.as_bytes()), None);
     assert_eq!(super::CellSealer::new(&key(1).into()).open(&sealed(), &one, "shop.token"), None);
+}
+
+/// OWASP ASVS 5.0 9.2.2.
+#[test]
+fn what_is_sealed_as_one_thing_passes_for_no_other() {
+    let all = [As::Session, As::Pointer, As::Stored];
+    let of = |what| Sealer::new(what, NAME, "shop", &key(1).into());
+    for what in all {
+        let text = of(what).seal(b"a cart", Randomness::System).unwrap();
+        for other in all {
+            assert_eq!(of(other).open(text.as_bytes()).is_some(), what == other, "{what:?} as {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_text_of_a_key_that_has_left_the_ring_is_told_from_one_that_was_changed() {
+    let text = sealed();
+    let changed = text.replace('A', "B");
+    let other = Sealer::new(As::Session, NAME, "shop", &key(2).into());
+    assert!(other.lacks_key_of(&text));
+    for known in [&text, &changed, "", "1.", "2.MkHn.AAAA", "{}"] {
+        assert!(!sealer().lacks_key_of(known), "{known}");
+    }
 }

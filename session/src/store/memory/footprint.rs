@@ -5,8 +5,11 @@
 
 use crate::record::apply::Record;
 
-/// A record without texts, with its places in a shard and in the index of principals, and what an allocator adds.
+/// A record without texts, with its place in a shard, and what an allocator adds.
 const RECORD: usize = 640;
+
+/// The places of a record in the index of principals.
+const PLACES: usize = 96;
 
 /// A cell without its texts, with what an allocator adds to them.
 const CELL: usize = 112;
@@ -15,6 +18,6 @@ pub(super) fn bytes_of(record: &Record) -> usize {
     let meta = record.meta();
     let label = meta.label.as_ref().map_or(0, |label| label.len());
     // In the record, and in the index of principals.
-    let principal = meta.principal.as_ref().map_or(0, |principal| 2 * principal.as_str().len());
+    let principal = meta.principal.as_ref().map_or(0, |principal| PLACES + 2 * principal.as_str().len());
     RECORD + CELL * record.cells().len() + record.size() + label + principal
 }

@@ -123,11 +123,21 @@ impl SessionStore for MemoryStore {
     }
 
     async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        self.0.create(selector, record)
+        loop {
+            if let Some(created) = self.0.create(selector, record)? {
+                return Ok(created);
+            }
+            yield_now().await;
+        }
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        self.0.update(selector, change)
+        loop {
+            if let Some(updated) = self.0.update(selector, change)? {
+                return Ok(updated);
+            }
+            yield_now().await;
+        }
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -165,7 +175,7 @@ impl Scan for MemoryStore {
 
 impl PrincipalIndex for MemoryStore {
     async fn sessions_of(&self, principal: &Principal) -> Result<Vec<Listed>, StoreError> {
-        Ok(self.0.listed(&self.0.owners.lock(), principal, None))
+        Ok(self.0.listed(principal))
     }
 
     async fn sessions_page(
@@ -181,6 +191,8 @@ impl PrincipalIndex for MemoryStore {
     }
 
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        // Expired ones do not count.
+        self.0.sweep();
         Ok(u64::try_from(self.0.owners.lock().count(principal)).unwrap_or(u64::MAX))
     }
 
@@ -232,7 +244,7 @@ mod tests {
         for n in 0..100_000_u128 {
             let selector = Selector::from_bytes(n.to_le_bytes());
             new.principal = Some(Principal::from_store(&format!("shop.user={n}")));
-            assert!(matches!(store.0.create(&selector, &new), Ok(Created::Created)));
+            assert!(matches!(store.0.create(&selector, &new), Ok(Some(Created::Created))));
             store.0.delete(&selector, None);
         }
         let ends = store.0.shards.ends();

@@ -4,12 +4,15 @@
 //! shard; taking them in the other order could deadlock.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{id::public::Selector, record::meta::Principal};
+use crate::{
+    id::public::Selector,
+    record::{meta::Principal, time::Timestamp},
+};
 
 /// An entry may outlive its record for a moment, but no signed-in record lacks one. Holding the lock excludes other sign-ins and calls of
 /// `delete_all`, which is what keeps a maximum and makes `delete_all` final (G3).
@@ -17,7 +20,14 @@ use crate::{id::public::Selector, record::meta::Principal};
 pub(super) struct Owners(Mutex<Owned>);
 
 #[derive(Default)]
-pub(super) struct Owned(HashMap<Principal, BTreeSet<Selector>>);
+pub(super) struct Owned(HashMap<Principal, Theirs>);
+
+/// One principal's sessions, in the order of the selectors for pages, and in the order in which they must go.
+#[derive(Default)]
+struct Theirs {
+    since: BTreeMap<Selector, Timestamp>,
+    oldest: BTreeSet<(Timestamp, Selector)>,
+}
 
 impl Owners {
     pub(super) fn lock(&self) -> MutexGuard<'_, Owned> {
@@ -26,24 +36,26 @@ impl Owners {
 }
 
 impl Owned {
-    pub(super) fn add(&mut self, principal: &Principal, selector: Selector) {
-        self.0.entry(principal.clone()).or_default().insert(selector);
+    /// Adds a session that has signed in at this time, perhaps again.
+    pub(super) fn add(&mut self, principal: &Principal, selector: Selector, since: Timestamp) {
+        let theirs = self.0.entry(principal.clone()).or_default();
+        if let Some(before) = theirs.since.insert(selector, since) {
+            theirs.oldest.remove(&(before, selector));
+        }
+        theirs.oldest.insert((since, selector));
     }
 
     pub(super) fn forget(&mut self, principal: &Principal, selector: &Selector) {
-        if let Some(selectors) = self.0.get_mut(principal) {
-            selectors.remove(selector);
-            if selectors.is_empty() {
-                self.0.remove(principal);
-            }
+        let Some(theirs) = self.0.get_mut(principal) else { return };
+        if let Some(since) = theirs.since.remove(selector) {
+            theirs.oldest.remove(&(since, *selector));
+        }
+        if theirs.since.is_empty() {
+            self.0.remove(principal);
         }
     }
 
-    pub(super) fn of(&self, principal: &Principal) -> Vec<Selector> {
-        self.0.get(principal).into_iter().flatten().copied().collect()
-    }
-
-    /// Up to `limit` of them, in their order, after `after`.
+    /// Up to `limit` of them, in the order of the selectors, after `after`.
     pub(super) fn page(
         &self,
         principal: &Principal,
@@ -51,15 +63,28 @@ impl Owned {
         limit: usize,
     ) -> Vec<Selector> {
         let from = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        self.0.get(principal).into_iter().flat_map(|all| all.range(from)).take(limit).copied().collect()
+        let all = self.0.get(principal).into_iter().flat_map(|theirs| theirs.since.range(from));
+        all.take(limit).map(|(selector, _)| *selector).collect()
     }
 
     pub(super) fn count(&self, principal: &Principal) -> usize {
-        self.0.get(principal).map_or(0, BTreeSet::len)
+        self.0.get(principal).map_or(0, |theirs| theirs.since.len())
+    }
+
+    /// How many there are without `except`.
+    pub(super) fn count_but(&self, principal: &Principal, except: &Selector) -> usize {
+        let theirs = self.0.get(principal);
+        theirs.map_or(0, |theirs| theirs.since.len() - usize::from(theirs.since.contains_key(except)))
+    }
+
+    /// The `limit` oldest sign-ins without `except`.
+    pub(super) fn oldest_but(&self, principal: &Principal, except: &Selector, limit: usize) -> Vec<Selector> {
+        let all = self.0.get(principal).into_iter().flat_map(|theirs| &theirs.oldest);
+        all.map(|(_, selector)| *selector).filter(|selector| selector != except).take(limit).collect()
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.values().map(BTreeSet::len).sum()
+        self.0.values().map(|theirs| theirs.since.len() + theirs.oldest.len()).sum()
     }
 }

@@ -77,17 +77,18 @@ impl Inner {
         shard.records.get(selector).is_some_and(|record| record.meta().principal.as_ref() == Some(principal))
     }
 
-    /// The live sessions of `principal` except `except`, the oldest sign-in first.
-    pub(super) fn listed(
-        &self,
-        owned: &Owned,
-        principal: &Principal,
-        except: Option<&Selector>,
-    ) -> Vec<Listed> {
-        let others = owned.of(principal).into_iter().filter(|selector| Some(selector) != except);
-        let mut list: Vec<_> = others.filter_map(|selector| self.listed_as(principal, selector)).collect();
-        Listed::sort_oldest_first(&mut list);
-        list
+    /// The live sessions of `principal`, the oldest sign-in first.
+    pub(super) fn listed(&self, principal: &Principal) -> Vec<Listed> {
+        let (mut list, mut after) = (Vec::new(), None);
+        loop {
+            let some = self.owners.lock().page(principal, after.as_ref(), AT_ONCE);
+            list.extend(some.iter().filter_map(|selector| self.listed_as(principal, *selector)));
+            after = some.last().copied().filter(|_| some.len() == AT_ONCE);
+            if after.is_none() {
+                Listed::sort_oldest_first(&mut list);
+                return list;
+            }
+        }
     }
 
     /// The session under `selector`, if it is a live one of `principal`.
@@ -96,22 +97,24 @@ impl Inner {
         (meta.principal.as_ref() == Some(principal)).then(|| Listed::new(selector, meta))
     }
 
-    /// The sessions that must end before `principal` may have one more; `None` if one more is refused.
-    fn evicted(
-        &self,
+    /// Removes expired records if `principal` might have too many sessions with them. They do not count, and their entries do.
+    fn sweep_for(&self, principal: Option<&Principal>, max: Option<MaxSessions>) {
+        let (Some(principal), Some(max)) = (principal, max) else { return };
+        if max.evictions(self.owners.lock().count(principal)) != Some(0) {
+            self.sweep();
+        }
+    }
+
+    /// The sessions that must end before `principal` may have one more, or [`AT_ONCE`] of them; `None` if one more is refused.
+    fn surplus(
         owned: &Owned,
         principal: &Principal,
         selector: &Selector,
         max: Option<MaxSessions>,
     ) -> Option<Vec<Selector>> {
         let Some(max) = max else { return Some(Vec::new()) };
-        // All of them together, expired or not, leave room.
-        if owned.count(principal) < usize::try_from(max.per_user.get()).unwrap_or(usize::MAX) {
-            return Some(Vec::new());
-        }
-        let others = self.listed(owned, principal, Some(selector));
-        let evicted = max.evictions(others.len())?;
-        Some(others.into_iter().take(evicted).map(|listed| listed.selector).collect())
+        let surplus = max.evictions(owned.count_but(principal, selector))?;
+        Some(owned.oldest_but(principal, selector, surplus.min(AT_ONCE)))
     }
 
     /// Ends some sessions of `principal`. Returns how many were live, and the selector to go on after, if there may be more.
@@ -152,17 +155,19 @@ impl Inner {
         Some(Loaded { record: record.clone(), now })
     }
 
-    pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
+    /// `None`: some of very many sessions have ended to make room, and there may be more of them.
+    pub(super) fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Option<Created>, StoreError> {
         let now = self.clock.now();
         let bytes = bytes_of(&Record::create(new, now));
         let full = !self.shards.has_room(bytes);
         self.swept(&if full { self.shards.sweep_all(now) } else { self.shards.sweep_next(now) });
         self.swept(&self.shards.sweep_of(selector, self.clock.now()));
+        self.sweep_for(new.principal.as_ref(), new.max_sessions);
         let mut signing_in = new.principal.as_ref().map(|principal| (principal, self.owners.lock()));
-        let mut evicted = Some(Vec::new());
+        let mut surplus = Some(Vec::new());
         if let Some((principal, owned)) = &signing_in {
-            evicted = self.evicted(owned, principal, selector, new.max_sessions);
-            if evicted.is_some() && !self.shards.shard(selector).records.contains_key(selector) {
+            surplus = Self::surplus(owned, principal, selector, new.max_sessions);
+            if surplus.is_some() && !self.shards.shard(selector).records.contains_key(selector) {
                 self.shards.make_room(bytes, selector);
             }
         }
@@ -170,27 +175,32 @@ impl Inner {
         // Under the lock: a call that waited must not decide by an earlier time than the call before it.
         let now = self.clock.now();
         if shard.records.contains_key(selector) {
-            return Ok(Created::Exists);
+            return Ok(Some(Created::Exists));
         }
-        let Some(evicted) = evicted else { return Ok(Created::TooMany) };
+        let Some(surplus) = surplus else { return Ok(Some(Created::TooMany)) };
         let record = Record::create(new, now);
         if record.is_expired(now) {
-            return Ok(Created::Created);
+            return Ok(Some(Created::Created));
         }
-        if !self.shards.insert(&mut shard, *selector, record) {
+        let finished = surplus.len() < AT_ONCE;
+        if finished && !self.shards.insert(&mut shard, *selector, record) {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         drop(shard);
         if let Some((principal, owned)) = &mut signing_in {
-            owned.add(principal, *selector);
-            self.end(owned, principal, &evicted);
+            if finished {
+                owned.add(principal, *selector, now);
+            }
+            self.end(owned, principal, &surplus);
         }
-        Ok(Created::Created)
+        Ok(finished.then_some(Created::Created))
     }
 
-    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    /// `None`: as in [`create`](Self::create).
+    pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Option<Updated>, StoreError> {
         // Sweep here too. Otherwise a site where no sessions begin any more would keep expired ones for ever.
         self.swept(&self.shards.sweep_next(self.clock.now()));
+        self.sweep_for(change.principal.as_ref().and_then(Option::as_ref), change.max_sessions);
         loop {
             match self.try_update(selector, change) {
                 Ok(updated) => return Ok(updated),
@@ -200,50 +210,60 @@ impl Inner {
         }
     }
 
-    fn try_update(&self, selector: &Selector, change: &Change) -> Result<Updated, Short> {
+    fn try_update(&self, selector: &Selector, change: &Change) -> Result<Option<Updated>, Short> {
         let principal = change.principal.as_ref().and_then(Option::as_ref);
-        let mut signing_in = principal.map(|principal| (principal, self.owners.lock()));
-        let mut evicted = Some(Vec::new());
-        if let Some((principal, owned)) = &signing_in {
-            evicted = self.evicted(owned, principal, selector, change.max_sessions);
+        // Also of a user who signs in again, whose place among the oldest changes.
+        let mut owned = (principal.is_some() || change.authenticated).then(|| self.owners.lock());
+        let mut surplus = Some(Vec::new());
+        if let (Some(owned), Some(principal)) = (&owned, principal) {
+            surplus = Self::surplus(owned, principal, selector, change.max_sessions);
         }
         let mut shard = self.shards.shard(selector);
         // Under the lock, as in `create`: otherwise a session that a reader saw expired could be touched back to life (G3).
         let now = self.clock.now();
-        let Some(record) = shard.records.get_mut(selector) else { return Ok(Updated::Gone) };
+        let Some(record) = shard.records.get_mut(selector) else { return Ok(Some(Updated::Gone)) };
         match record.apply(change, now) {
             Outcome::Done(next) => {
                 let before = record.meta().principal.clone();
                 // A session that the principal has already is not one more.
                 let more = next.meta().principal != before;
-                if more && evicted.is_none() {
-                    return Ok(Updated::TooMany);
+                let ends = match surplus {
+                    Some(surplus) if more => surplus,
+                    None if more => return Ok(Some(Updated::TooMany)),
+                    _ => Vec::new(),
+                };
+                if let (Some(owned), Some(principal), AT_ONCE) = (&mut owned, principal, ends.len()) {
+                    drop(shard);
+                    self.end(owned, principal, &ends);
+                    return Ok(None);
                 }
                 let (revision, end) = (next.meta().revision, next.meta().expires());
                 let sooner = end < record.meta().expires();
-                let of_user = next.meta().principal.is_some();
-                self.shards.replace(record, next).map_err(|bytes| Short { of_user, bytes })?;
+                let after = next.meta().principal.clone().map(|principal| (principal, next.meta().since()));
+                self.shards
+                    .replace(record, next)
+                    .map_err(|bytes| Short { of_user: after.is_some(), bytes })?;
                 if sooner {
                     shard.ends.push(Reverse((end, *selector)));
                     shard.forget_old_ends();
                 }
                 drop(shard);
-                if let Some((principal, owned)) = signing_in.as_mut().filter(|_| more) {
-                    owned.add(principal, *selector);
-                    self.end(owned, principal, &evicted.unwrap_or_default());
+                if let (Some(owned), Some((principal, since))) = (&mut owned, after) {
+                    owned.add(&principal, *selector, since);
+                    self.end(owned, &principal, &ends);
                 }
-                drop(signing_in);
+                drop(owned);
                 if more {
                     self.forget(&[Ended { selector: *selector, principal: before }]);
                 }
-                Ok(Updated::Done { revision })
+                Ok(Some(Updated::Done { revision }))
             }
-            Outcome::Conflict => Ok(Updated::Conflict(Loaded { record: record.clone(), now })),
+            Outcome::Conflict => Ok(Some(Updated::Conflict(Loaded { record: record.clone(), now }))),
             Outcome::Gone => {
                 let ended = self.shards.remove(&mut shard, selector);
-                drop((shard, signing_in));
+                drop((shard, owned));
                 self.forget(ended.as_slice());
-                Ok(Updated::Gone)
+                Ok(Some(Updated::Gone))
             }
         }
     }

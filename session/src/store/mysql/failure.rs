@@ -26,6 +26,7 @@ const SYNTAX: u16 = 1064;
 pub(super) const DENIED: u16 = 1142;
 pub(super) const NO_TABLE: u16 = 1146;
 pub(super) const TABLE_EXISTS: u16 = 1050;
+pub(super) const COLUMN_EXISTS: u16 = 1060;
 /// The server, or the account, has no connections left.
 const TOO_MANY: [u16; 3] = [1040, 1203, 1226];
 const LOCK_TIMEOUT: u16 = 1205;

@@ -9,22 +9,35 @@ use super::{
     connections::{Lease, Transaction},
     failure::Failure,
     rows,
-    statements::{NOW, Statements},
+    statements::{AT_ONCE, NOW, Statements},
 };
 use crate::{
     id::public::Selector,
-    record::{apply::Record, change::MaxSessions, meta::Principal, time::Timestamp},
+    record::{
+        apply::Record,
+        change::{MaxSessions, WhenFull},
+        meta::Principal,
+        time::Timestamp,
+    },
     store::error::{StoreError, StoreErrorKind},
 };
 
 /// A sign-in with a maximum: the principal, and how many sessions it may have.
 pub(super) type SignIn = (Principal, MaxSessions);
 
-/// The row under a selector, locked; and the principal's other sessions, if this is a sign-in with a maximum.
+/// Whether one more session of a principal fits, and the statements that end others for it.
+pub(super) enum Room {
+    There(Vec<String>),
+    /// There may be more sessions to end than one transaction should. Commit, and look again.
+    NotYet(Vec<String>),
+    Refused,
+}
+
+/// The row under a selector, locked; and the sessions of the principal that must end, if this is a sign-in with a maximum.
 pub(super) struct Held {
     pub(super) transaction: Transaction,
     row: Option<MySqlRow>,
-    others: Vec<Selector>,
+    surplus: Vec<Selector>,
     /// After the lock was granted: waiting for it may have taken a while, and a session that expired in the meantime must not be touched back
     /// to life (G3).
     pub(super) now: Timestamp,
@@ -42,14 +55,13 @@ impl Held {
         // the server then rolls one of the transactions back, and it is repeated.
         let turn = sign_in.map(|(principal, _)| statements.take_turn(principal));
         let mut asked = vec![statements.hold(selector)];
-        asked.extend(sign_in.map(|(principal, _)| statements.list(principal)));
+        asked.extend(sign_in.map(|(principal, max)| statements.surplus(principal, selector, *max)));
         asked.push(format!("SELECT {NOW}"));
         let (transaction, mut answers) = lease.begin(turn, asked).await?;
         let now = rows::only(&answers.pop().unwrap_or_default()).map(Timestamp::from_millis)?;
-        let mut others = Vec::new();
+        let mut surplus = Vec::new();
         if sign_in.is_some() {
-            let listed = rows::listed(&answers.pop().unwrap_or_default());
-            others.extend(listed.into_iter().map(|one| one.selector).filter(|other| other != selector));
+            surplus = rows::selectors(&answers.pop().unwrap_or_default());
             if rows::only::<Option<i64>>(answers.first().map_or(&[], Vec::as_slice))? != Some(1) {
                 transaction.roll_back().await;
                 let why = "other sign-ins of this user take too long";
@@ -57,7 +69,7 @@ impl Held {
             }
         }
         let row = answers.pop().and_then(|mut rows| rows.pop());
-        Ok(Self { transaction, row, others, now })
+        Ok(Self { transaction, row, surplus, now })
     }
 
     /// Whether anything is stored, readable or not, expired or not.
@@ -76,10 +88,13 @@ impl Held {
         Ok(rows::is_of(row, principal)? && rows::record(row, 0).map(|_| true)?)
     }
 
-    /// The statements that end the oldest of the principal's other sessions, so that one more fits; `None` if one more is refused.
-    pub(super) fn make_room(&self, statements: &Statements, sign_in: Option<&SignIn>) -> Option<Vec<String>> {
-        let Some((principal, max)) = sign_in else { return Some(Vec::new()) };
-        let evicted = self.others.get(..max.evictions(self.others.len())?).unwrap_or(&self.others);
-        Some(evicted.iter().map(|other| statements.delete_of(principal, other)).collect())
+    /// The statements that end the oldest of the principal's other sessions, so that one more fits.
+    pub(super) fn make_room(&self, statements: &Statements, sign_in: Option<&SignIn>) -> Room {
+        let Some((principal, max)) = sign_in else { return Room::There(Vec::new()) };
+        if max.when_full == WhenFull::RejectNew && !self.surplus.is_empty() {
+            return Room::Refused;
+        }
+        let ends = self.surplus.iter().map(|other| statements.delete_of(principal, other)).collect();
+        if self.surplus.len() < AT_ONCE { Room::There(ends) } else { Room::NotYet(ends) }
     }
 }

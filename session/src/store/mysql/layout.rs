@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::{
     connections::{Connections, is_read_only},
-    failure::{DENIED, Failure, NO_TABLE, TABLE_EXISTS},
+    failure::{COLUMN_EXISTS, DENIED, Failure, NO_TABLE, TABLE_EXISTS},
     open_error::OpenError,
 };
 use crate::store::{home::Leases as _, reach::NoLease};
 
 /// The layout of the table below.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// How the comment of the table begins. It says which layout the table has, and the oldest layout whose releases can use it. Unlike a row of
 /// another table, it is written in the same atomic step as the columns: MySQL has no transaction around such statements.
@@ -27,7 +27,8 @@ const MARK: &str = "COMMENT='actix-typed-session layout ";
 ///
 /// The columns are what is looked up; the rest of a record is in its texts. `principal` is a SHA-256, because principals are of any length.
 /// Its index has the selectors too, by which a list is divided into pages.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE {table} (
         selector BINARY(16) NOT NULL PRIMARY KEY,
         expires BIGINT UNSIGNED NOT NULL,
@@ -37,7 +38,18 @@ const MIGRATIONS: [&str; 1] = ["
         KEY by_expires (expires),
         KEY by_principal (principal, selector)
     ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC COMMENT = 'actix-typed-session layout 1, readable from 1'
-"];
+",
+    // When the session signed in, in the order in which a maximum ends sessions. The column is computed, so a release that does not know it
+    // keeps it true.
+    "
+    ALTER TABLE {table}
+        ADD COLUMN since BIGINT UNSIGNED GENERATED ALWAYS AS (CASE WHEN JSON_VALID(meta) THEN CAST(COALESCE(
+            JSON_UNQUOTE(JSON_EXTRACT(meta, '$.authenticated')), JSON_UNQUOTE(JSON_EXTRACT(meta, '$.created'))
+        ) AS UNSIGNED) END) STORED,
+        ADD KEY by_sign_in (principal, since, selector, expires),
+        COMMENT = 'actix-typed-session layout 2, readable from 1'
+",
+];
 
 /// The state of the table.
 enum Found {
@@ -59,8 +71,9 @@ pub(super) async fn prepare(connections: &Arc<Connections>, name: &str) -> Resul
     let (table, user) = resolve(connections, name).await?;
     let not_allowed = || OpenError::NotAllowed {
         table: table.clone(),
-        statement: format!("GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON {table} TO {user}"),
+        statement: format!("GRANT CREATE, ALTER, SELECT, INSERT, UPDATE, DELETE ON {table} TO {user}"),
     };
+    let mut tried = None;
     loop {
         let from = match look(connections, &table).await {
             Ok(Found::Layout { layout, readable_from }) if readable_from > LAYOUT => {
@@ -77,8 +90,12 @@ pub(super) async fn prepare(connections: &Arc<Connections>, name: &str) -> Resul
         match run(connections, migration.replace("{table}", &table)).await {
             Err(failure) if failure.refusal() == Some(DENIED) => return Err(not_allowed()),
             // If another process was faster, what it has made is looked at.
-            Err(failure) if failure.refusal() != Some(TABLE_EXISTS) => return Err(engine(failure)),
-            _ => {}
+            Err(failure)
+                if tried != Some(from) && matches!(failure.refusal(), Some(TABLE_EXISTS | COLUMN_EXISTS)) =>
+            {
+                tried = Some(from);
+            }
+            done => done.map(drop).map_err(engine)?,
         }
     }
     match missing_rights(connections, &table).await? {

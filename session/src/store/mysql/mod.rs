@@ -22,8 +22,8 @@ use std::sync::Arc;
 use self::{
     connections::Lease,
     failure::{DUPLICATE, Failure},
-    held::{Held, SignIn},
-    statements::Statements,
+    held::{Held, Room, SignIn},
+    statements::{AT_ONCE, Statements},
     store::swept,
 };
 use crate::{
@@ -37,7 +37,7 @@ use crate::{
     store::{
         abilities::Abilities,
         contract::{Created, Loaded, SessionStore, Updated},
-        error::StoreError,
+        error::{StoreError, StoreErrorKind},
         index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
@@ -65,10 +65,12 @@ impl SessionStore for MySqlStore {
     async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
         let (statements, selector, new) = (Arc::clone(&self.0.statements), *selector, Arc::new(new.clone()));
         let turn = new.principal.clone().filter(|_| new.max_sessions.is_some());
-        self.run(turn.as_ref(), move |lease| {
-            create(lease, Arc::clone(&statements), selector, Arc::clone(&new))
-        })
-        .await
+        let work = move |lease: Lease| create(lease, Arc::clone(&statements), selector, Arc::clone(&new));
+        loop {
+            if let Some(created) = self.run(turn.as_ref(), work.clone()).await? {
+                return Ok(created);
+            }
+        }
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
@@ -76,10 +78,12 @@ impl SessionStore for MySqlStore {
         let change = Arc::new(change.clone());
         let principal = change.principal.clone().flatten();
         let turn = principal.filter(|_| change.max_sessions.is_some());
-        self.run(turn.as_ref(), move |lease| {
-            update(lease, Arc::clone(&statements), selector, Arc::clone(&change))
-        })
-        .await
+        let work = move |lease: Lease| update(lease, Arc::clone(&statements), selector, Arc::clone(&change));
+        loop {
+            if let Some(updated) = self.run(turn.as_ref(), work.clone()).await? {
+                return Ok(updated);
+            }
+        }
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -101,61 +105,72 @@ impl SessionStore for MySqlStore {
     }
 }
 
+/// `None`: some of very many sessions have ended to make room, and there may be more of them.
 async fn create(
     lease: Lease,
     statements: Arc<Statements>,
     selector: Selector,
     new: Arc<NewRecord>,
-) -> Result<Created, Failure> {
+) -> Result<Option<Created>, Failure> {
     let sign_in = sign_in(new.principal.as_ref(), new.max_sessions);
     let held = Held::take(lease, &statements, &selector, sign_in.as_ref()).await?;
     let record = Record::create(&new, held.now);
     let answer = match held.make_room(&statements, sign_in.as_ref()) {
         _ if held.exists() => Created::Exists,
         _ if record.is_expired(held.now) => Created::Created,
-        None => Created::TooMany,
-        Some(mut writes) => {
+        Room::Refused => Created::TooMany,
+        Room::NotYet(writes) => {
+            held.transaction.commit(writes).await?;
+            return Ok(None);
+        }
+        Room::There(mut writes) => {
             writes.push(statements.insert(&selector, &record)?);
             return match held.transaction.commit(writes).await {
                 // A row that was not there could not be locked.
-                Err(failure) if failure.refusal() == Some(DUPLICATE) => Ok(Created::Exists),
-                done => done.map(|()| Created::Created),
+                Err(failure) if failure.refusal() == Some(DUPLICATE) => Ok(Some(Created::Exists)),
+                done => done.map(|()| Some(Created::Created)),
             };
         }
     };
     held.transaction.roll_back().await;
-    Ok(answer)
+    Ok(Some(answer))
 }
 
+/// `None`: as in [`create`].
 async fn update(
     lease: Lease,
     statements: Arc<Statements>,
     selector: Selector,
     change: Arc<Change>,
-) -> Result<Updated, Failure> {
+) -> Result<Option<Updated>, Failure> {
     let sign_in = sign_in(change.principal.as_ref().and_then(Option::as_ref), change.max_sessions);
     let held = Held::take(lease, &statements, &selector, sign_in.as_ref()).await?;
     let record = match held.record() {
         Ok(Some(record)) => record,
         nothing => {
             held.transaction.roll_back().await;
-            return Ok(nothing.map(|_| Updated::Gone)?);
+            return Ok(nothing.map(|_| Some(Updated::Gone))?);
         }
     };
     let (writes, answer) = match record.apply(&change, held.now) {
         Outcome::Conflict => {
             held.transaction.roll_back().await;
-            return Ok(Updated::Conflict(Loaded::new(record, held.now)));
+            return Ok(Some(Updated::Conflict(Loaded::new(record, held.now))));
         }
-        Outcome::Gone => (vec![statements.delete(&selector)], Updated::Gone),
+        Outcome::Gone => (vec![statements.delete(&selector)], Some(Updated::Gone)),
         Outcome::Done(next) => {
             let newly = sign_in.filter(|_| next.meta().principal != record.meta().principal);
-            let Some(mut writes) = held.make_room(&statements, newly.as_ref()) else {
-                held.transaction.roll_back().await;
-                return Ok(Updated::TooMany);
-            };
-            writes.push(statements.update(&selector, &next, next.cells() != record.cells())?);
-            (writes, Updated::Done { revision: next.meta().revision })
+            match held.make_room(&statements, newly.as_ref()) {
+                Room::Refused => {
+                    held.transaction.roll_back().await;
+                    return Ok(Some(Updated::TooMany));
+                }
+                Room::NotYet(writes) => (writes, None),
+                Room::There(mut writes) => {
+                    writes.push(statements.update(&selector, &next, next.cells() != record.cells())?);
+                    (writes, Some(Updated::Done { revision: next.meta().revision }))
+                }
+            }
         }
     };
     held.transaction.commit(writes).await?;
@@ -205,27 +220,57 @@ impl PrincipalIndex for MySqlStore {
         Ok(rows::page(&self.run_one(self.0.statements.page(principal, after, limit)).await?, limit))
     }
 
-    /// Counts sessions that have expired until they are swept.
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
         let rows = self.run_one(self.0.statements.count(principal)).await?;
         Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
     }
 
+    /// Ends some at a time. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let (holds, ends) =
-            (self.0.statements.hold_all(principal, except), self.0.statements.end_all(principal, except));
-        let all = move |lease: Lease| {
-            let (holds, ends) = (holds.clone(), ends.clone());
-            async move {
-                let (transaction, mut answers) = lease.begin(None, vec![holds]).await?;
-                let live = rows::live(&answers.pop().unwrap_or_default());
-                // Repeated, it ends what the first one left, and nothing else.
-                transaction.commit(vec![ends]).await.map_err(Failure::of_repeatable)?;
-                Ok(live)
-            }
-        };
-        self.run(Some(principal), all).await
+        // It goes on although the caller gives up, as at the deadline of a request.
+        let (store, principal, except) = (self.clone(), principal.clone(), except.copied());
+        let finished = tokio::spawn(async move { store.end_all(&principal, except.as_ref()).await });
+        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
     }
+}
+
+impl MySqlStore {
+    async fn end_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let (statements, theirs, except) =
+                (Arc::clone(&self.0.statements), principal.clone(), except.copied());
+            let work = move |lease| end_some(lease, Arc::clone(&statements), theirs.clone(), after, except);
+            let (some, last) = self.run(Some(principal), work).await?;
+            ended += some;
+            if last.is_none() {
+                return Ok(ended);
+            }
+            after = last;
+        }
+    }
+}
+
+/// Ends some of a principal's sessions after `after`. Returns how many were live, and the selector to go on after, if there may be more.
+async fn end_some(
+    lease: Lease,
+    statements: Arc<Statements>,
+    principal: Principal,
+    after: Option<Selector>,
+    except: Option<Selector>,
+) -> Result<(u64, Option<Selector>), Failure> {
+    let (transaction, mut answers) =
+        lease.begin(None, vec![statements.hold_some(&principal, after.as_ref())]).await?;
+    let rows = answers.pop().unwrap_or_default();
+    let (live, last) = rows::held(&rows, except.as_ref());
+    let Some(last) = last else {
+        transaction.roll_back().await;
+        return Ok((0, None));
+    };
+    let ends = statements.end_some(&principal, after.as_ref(), &last, except.as_ref());
+    // Repeated, it ends what the first one left, and nothing else.
+    transaction.commit(vec![ends]).await.map_err(Failure::of_repeatable)?;
+    Ok((live, Some(last).filter(|_| rows.len() == AT_ONCE)))
 }
 
 impl Sweep for MySqlStore {

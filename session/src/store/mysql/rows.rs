@@ -43,10 +43,11 @@ pub(super) fn is_of(row: &MySqlRow, principal: &Principal) -> Result<bool, Store
     Ok(value::<Option<&[u8]>>(row, 2)? == Some(&digest(principal)))
 }
 
-/// The answer of `hold_all`: how many of the sessions are live.
-pub(super) fn live(rows: &[MySqlRow]) -> u64 {
-    let live = rows.iter().filter(|row| value(row, 0).unwrap_or(false)).count();
-    u64::try_from(live).unwrap_or(u64::MAX)
+/// The answer of `hold_some`: how many of the sessions but `except` are live, and the last one.
+pub(super) fn held(rows: &[MySqlRow], except: Option<&Selector>) -> (u64, Option<Selector>) {
+    let others = rows.iter().filter(|row| except.is_none() || selector(row).as_ref() != except);
+    let live = others.filter(|row| value(row, 1).unwrap_or(false)).count();
+    (u64::try_from(live).unwrap_or(u64::MAX), rows.last().and_then(selector))
 }
 
 /// The answer of `list`, without the sessions that cannot be read.
@@ -63,7 +64,7 @@ pub(super) fn page(rows: &[MySqlRow], limit: u32) -> Page {
     Page::in_order(rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions)
 }
 
-/// The answer of `scan`, and of `hold_dead`.
+/// The answer of `scan`, of `surplus` and of `hold_dead`.
 pub(super) fn selectors(rows: &[MySqlRow]) -> Vec<Selector> {
     rows.iter().filter_map(selector).collect()
 }

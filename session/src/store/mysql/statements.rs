@@ -11,7 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     id::public::Selector,
-    record::{apply::Record, meta::Principal, stored},
+    record::{
+        apply::Record,
+        change::{MaxSessions, WhenFull},
+        meta::Principal,
+        stored,
+    },
     store::error::{StoreError, StoreErrorKind},
 };
 
@@ -19,6 +24,9 @@ use crate::{
 /// row that was touched in the meantime would look expired.
 pub(super) const NOW: &str =
     "CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS UNSIGNED)";
+
+/// How many sessions of a principal one message ends: it is no larger than servers accept, and does not take long.
+pub(super) const AT_ONCE: usize = 1024;
 
 pub(super) struct Statements {
     /// The name of the table in SQL.
@@ -95,20 +103,47 @@ impl Statements {
         )
     }
 
-    /// Of the index alone, and so with sessions that have expired and not been swept: reading 100,000 rows would take a tenth of a second.
+    /// Of an index alone that knows which are live: reading 100,000 rows would take a tenth of a second.
     pub(super) fn count(&self, principal: &Principal) -> String {
-        format!("SELECT count(*) FROM {} WHERE {}", self.table, theirs(principal))
+        let (table, theirs) = (&self.table, theirs(principal));
+        format!("SELECT count(*) FROM {table} FORCE INDEX (by_sign_in) WHERE {theirs} AND expires > {NOW}")
     }
 
-    /// A principal's sessions except one: whether each is live. They are locked, so that they are those that [`end_all`](Self::end_all) ends.
-    pub(super) fn hold_all(&self, principal: &Principal, except: Option<&Selector>) -> String {
-        let (table, theirs) = (&self.table, theirs_but(principal, except));
-        format!("SELECT expires > {NOW} FROM {table} FORCE INDEX (by_principal) WHERE {theirs} FOR UPDATE")
+    /// The principal's live sessions but `selector` that have no room beside the new one: all but the latest sign-ins that may stay, the
+    /// youngest first. The index has them in this order. For a sign-in that would be refused, the first tells.
+    pub(super) fn surplus(&self, principal: &Principal, selector: &Selector, max: MaxSessions) -> String {
+        let (table, theirs) = (&self.table, theirs_but(principal, Some(selector)));
+        let stay = max.per_user.get() - 1;
+        let limit = if max.when_full == WhenFull::RejectNew { 1 } else { AT_ONCE };
+        format!(
+            "SELECT selector FROM {table} FORCE INDEX (by_sign_in) WHERE {theirs} AND expires > {NOW} \
+             ORDER BY since DESC, selector DESC LIMIT {limit} OFFSET {stay}"
+        )
     }
 
-    pub(super) fn end_all(&self, principal: &Principal, except: Option<&Selector>) -> String {
+    /// Some of a principal's sessions after `after`, and whether each is live. They are locked, so that they are those that
+    /// [`end_some`](Self::end_some) ends.
+    pub(super) fn hold_some(&self, principal: &Principal, after: Option<&Selector>) -> String {
+        let (table, theirs, after) = (&self.table, theirs(principal), bytes_after(after));
+        format!(
+            "SELECT selector, expires > {NOW} FROM {table} FORCE INDEX (by_principal) WHERE {theirs} AND selector > {after} \
+             ORDER BY selector LIMIT {AT_ONCE} FOR UPDATE"
+        )
+    }
+
+    /// Ends a principal's sessions after `after`, up to `last`, except one.
+    pub(super) fn end_some(
+        &self,
+        principal: &Principal,
+        after: Option<&Selector>,
+        last: &Selector,
+        except: Option<&Selector>,
+    ) -> String {
         let (table, theirs) = (&self.table, theirs_but(principal, except));
-        format!("DELETE t FROM {table} AS t FORCE INDEX (by_principal) WHERE {theirs}")
+        let (after, last) = (bytes_after(after), bytes(last.as_bytes()));
+        format!(
+            "DELETE t FROM {table} AS t FORCE INDEX (by_principal) WHERE {theirs} AND selector > {after} AND selector <= {last}"
+        )
     }
 
     pub(super) fn scan(&self, after: Option<&Selector>, limit: u32) -> String {

@@ -44,7 +44,7 @@ use crate::{
 /// [`sweep_every`](MySqlOptions::sweep_every).
 ///
 /// **Table.** The store uses the table `typed_session` in the database of the URL; the name can be [set](MySqlOptions::table). It creates the
-/// table, and migrates that of an earlier release, which needs `CREATE`. Afterwards, the user needs `SELECT, INSERT, UPDATE, DELETE` on
+/// table, and migrates that of an earlier release, which needs `CREATE` and `ALTER`. Afterwards, the user needs `SELECT, INSERT, UPDATE, DELETE` on
 /// it. The comment of the table says which layout it has, so it must stay.
 ///
 /// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. A statement

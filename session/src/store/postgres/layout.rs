@@ -18,7 +18,7 @@ use super::{
 use crate::store::{home::Leases as _, reach::NoLease};
 
 /// The layout of the tables below.
-const LAYOUT: i32 = 1;
+const LAYOUT: i32 = 2;
 
 /// How long one migration may take: creating an index on a large table is slow.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(10 * 60);
@@ -30,7 +30,8 @@ const LONGEST_MIGRATION: Duration = Duration::from_secs(10 * 60);
 /// A touch changes `expires`, which is indexed, so it writes to every index. Other writes change no indexed column, and the room that
 /// `fillfactor` leaves keeps them within one page. The index of principals has their hashes, which
 /// allows principals of any length, and the selectors, by which a list is divided into pages.
-const MIGRATIONS: [&str; 1] = [r#"
+const MIGRATIONS: [&str; 2] = [
+    r#"
     CREATE TABLE {table} (
         selector bytea NOT NULL PRIMARY KEY,
         format integer NOT NULL,
@@ -54,7 +55,15 @@ const MIGRATIONS: [&str; 1] = [r#"
     CREATE INDEX {principal} ON {table} (hashtextextended(principal, 0), selector) WHERE principal IS NOT NULL;
     CREATE TABLE {layout} (layout integer NOT NULL, readable_from integer NOT NULL);
     INSERT INTO {layout} VALUES (1, 1);
-"#];
+"#,
+    // In the order in which a maximum ends sessions. It may be there already: whoever has many sessions makes it with CREATE INDEX CONCURRENTLY,
+    // which lets others write meanwhile.
+    "
+    CREATE INDEX IF NOT EXISTS {sign_ins} ON {table}
+        (hashtextextended(principal, 0), coalesce(authenticated, created), selector) WHERE principal IS NOT NULL;
+    UPDATE {layout} SET layout = 2;
+",
+];
 
 /// The state of the tables.
 enum Found {
@@ -99,7 +108,8 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
             .replace("{table}", &tables.table)
             .replace("{layout}", &tables.layout)
             .replace("{expires}", &tables.expires)
-            .replace("{principal}", &tables.principal);
+            .replace("{principal}", &tables.principal)
+            .replace("{sign_ins}", &tables.sign_ins);
         if let Err(failure) = lease.run_plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_MIGRATION).await {
             return Err(match failure {
                 Failure::Refused(error) if code(&error).is_some_and(|code| code == "42501") => {

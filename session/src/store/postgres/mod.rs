@@ -56,8 +56,11 @@ impl SessionStore for PostgresStore {
     }
 
     async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
-        let alone = new.principal.as_ref().filter(|_| new.max_sessions.is_some());
-        let rows = self.write_in_turn(alone, &self.0.statements.create, rows::create(selector, new)).await?;
+        let (statements, values) = (&self.0.statements, rows::create(selector, new));
+        let rows = match new.principal.as_ref().filter(|_| new.max_sessions.is_some()) {
+            Some(principal) => self.write_in_turn(principal, &statements.create_limited, values).await?,
+            None => self.write(&statements.create, values).await?,
+        };
         match rows::only::<&str>(&rows)? {
             "created" => Ok(Created::Created),
             "too many" => Ok(Created::TooMany),
@@ -67,10 +70,12 @@ impl SessionStore for PostgresStore {
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let principal = change.principal.as_ref().and_then(Option::as_ref);
-        let alone = principal.filter(|_| change.max_sessions.is_some());
-        rows::updated(
-            &self.write_in_turn(alone, &self.0.statements.update, rows::update(selector, change)).await?,
-        )
+        let (statements, values) = (&self.0.statements, rows::update(selector, change));
+        let rows = match principal.filter(|_| change.max_sessions.is_some()) {
+            Some(principal) => self.write_in_turn(principal, &statements.update_limited, values).await?,
+            None => self.write(&statements.update, values).await?,
+        };
+        rows::updated(&rows)
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -123,13 +128,32 @@ impl PrincipalIndex for PostgresStore {
         Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
     }
 
+    /// Ends some at a time. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        let values = Values::of_principal(principal)
-            .and(self.0.turn(principal))
-            .and(except.map(|selector| selector.as_bytes().to_vec()));
-        let sql = &self.0.statements.delete_all;
-        let rows = self.run(Some(self.0.turn(principal)), sql, values).await?;
-        Ok(u64::try_from(rows::only::<i64>(&rows)?).unwrap_or_default())
+        // It goes on although the caller gives up, as at the deadline of a request.
+        let (store, principal, except) = (self.clone(), principal.clone(), except.copied());
+        let finished = tokio::spawn(async move { store.end_all(&principal, except.as_ref()).await });
+        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
+    }
+}
+
+impl PostgresStore {
+    async fn end_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        let bytes = |selector: &Selector| selector.as_bytes().to_vec();
+        let (mut ended, mut after, turn) = (0, None, self.0.turn(principal));
+        loop {
+            let values = Values::of_principal(principal)
+                .and(turn)
+                .and(after.as_ref().map(bytes).unwrap_or_default())
+                .and(except.map(bytes));
+            let rows = self.run(Some(turn), &self.0.statements.delete_some, values).await?;
+            let (some, last) = rows::ended(&rows)?;
+            ended += some;
+            if last.is_none() {
+                return Ok(ended);
+            }
+            after = last;
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Tables {
     pub(super) layout: String,
     pub(super) expires: String,
     pub(super) principal: String,
+    pub(super) sign_ins: String,
 }
 
 impl Tables {
@@ -43,6 +44,7 @@ impl Tables {
             layout: format!(r#""{schema}"."{table}_layout""#),
             expires: format!(r#""{table}_expires""#),
             principal: format!(r#""{table}_principal""#),
+            sign_ins: format!(r#""{table}_sign_ins""#),
         }
     }
 

@@ -129,6 +129,11 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Option<Loaded>, StoreError> {
     Ok((!record.is_expired(now)).then(|| Loaded::new(record, now)))
 }
 
+/// Whether the answer of a sign-in says that it goes on with another statement.
+pub(super) fn is_unfinished(rows: &[PgRow]) -> bool {
+    rows.first().is_some_and(|row| row.try_get(0).is_ok_and(|verdict: &str| verdict == "again"))
+}
+
 /// The answer of `UPDATE`.
 pub(super) fn updated(rows: &[PgRow]) -> Result<Updated, StoreError> {
     let Some(row) = rows.first() else { return Ok(Updated::Gone) };
@@ -158,6 +163,14 @@ pub(super) fn page(rows: &[PgRow], limit: u32) -> Page {
     };
     let sessions = rows.iter().filter_map(one).collect();
     Page::in_order(rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions)
+}
+
+/// The answer of `DELETE_SOME`.
+pub(super) fn ended(rows: &[PgRow]) -> Result<(u64, Option<Selector>), StoreError> {
+    let row = rows.first().ok_or(Unreadable::Garbage)?;
+    let last: Option<&[u8]> = row.try_get(1).map_err(refused)?;
+    let last = last.map(<[u8; 16]>::try_from).transpose().map_err(|_| Unreadable::Garbage)?;
+    Ok((number(row, 0)?, last.map(Selector::from_bytes)))
 }
 
 /// The answer of `SCAN`.

@@ -9,6 +9,10 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
+/// How many sessions of a principal one statement ends, which takes some tens of milliseconds: however many there are, no statement takes too
+/// long, and what is done is done.
+const AT_ONCE: u32 = 4096;
+
 /// Milliseconds since the Unix epoch, at the beginning of the transaction.
 const BEGINNING: &str = "floor(extract(epoch FROM now()) * 1000)::bigint";
 /// Milliseconds since the Unix epoch, at this moment.
@@ -37,15 +41,18 @@ const TTL: &str = "CASE WHEN w.ttl IS NOT NULL THEN least(now + w.ttl::numeric, 
 const LOAD: &str =
     "SELECT {now}, {meta}, {cells} AS cells FROM {table} WHERE selector = $selector AND expires > {now}";
 
-/// If there is a maximum, the other live sessions of the principal, ranked by sign-in, the latest first. With a maximum of n, those of rank n
-/// and above make room for the new session.
-const OTHERS: &str =
-    "SELECT selector, row_number() OVER (ORDER BY coalesce(authenticated, created) DESC, selector DESC) AS rank
-    FROM {table} WHERE $most IS NOT NULL AND {theirs} AND selector <> $selector AND expires > {moment}";
+/// The principal's other live sessions that have no room beside the new one: all but the $most - 1 that signed in last. They are read from an
+/// index in the order of sign-ins, so a sign-in reads as many as may stay and those that must go. For one that would be refused, the first
+/// tells. If there are more than one statement ends, the answer is `again`, and the sign-in is not made yet.
+const SURPLUS: &str =
+    "SELECT selector FROM {table} WHERE {theirs} AND selector <> $selector AND expires > {clock}
+    ORDER BY coalesce(authenticated, created) DESC, selector DESC
+    OFFSET $most - 1 LIMIT CASE WHEN $rejects THEN 1 ELSE {at_once} + 1 END";
+const NO_SURPLUS: &str = "SELECT NULL::bytea AS selector WHERE false";
 
 /// Inserts a record, as `Record::create`.
 ///
-/// `begun` computes the row, and `new` whether it has any time to live and whether a row exists. `admitted` is the row if it may be
+/// `begun` computes the row, and `new` whether it has any time to live and whether a row exists. `admissible` is the row if it may be
 /// inserted. Only then does `evicted` end the oldest sessions, so a sign-in that is refused ends none. `ON CONFLICT DO NOTHING` decides between
 /// two creates that race; the loser sees no inserted row and answers "exists", so nothing is ever overwritten.
 const CREATE: &str = "
@@ -58,13 +65,14 @@ const CREATE: &str = "
         FROM clock),
     new AS MATERIALIZED (
         SELECT *, {end} AS expires, EXISTS (SELECT FROM {table} WHERE selector = $selector) AS there FROM begun),
-    others AS MATERIALIZED ({others}),
-    admitted AS MATERIALIZED (
+    surplus AS MATERIALIZED ({surplus}),
+    admissible AS MATERIALIZED (
         SELECT * FROM new WHERE expires > created AND NOT there
-            AND NOT coalesce($rejects AND (SELECT count(*) FROM others) >= $most, false)),
+            AND NOT ($rejects AND EXISTS (SELECT FROM surplus))),
     evicted AS (
-        DELETE FROM {table} t USING others o, admitted
-        WHERE t.selector = o.selector AND o.rank >= $most AND t.principal = $principal),
+        DELETE FROM {table} t USING surplus s, admissible
+        WHERE t.selector = s.selector AND t.principal = $principal),
+    admitted AS MATERIALIZED (SELECT * FROM admissible WHERE (SELECT count(*) FROM surplus) <= {at_once}),
     inserted AS (
         INSERT INTO {table} (selector, format, verifier, generation, revision, created, touched, renewed, authenticated,
             signed_in, idle, absolute, persistent, principal, label, cells, expires)
@@ -76,6 +84,7 @@ const CREATE: &str = "
         WHEN there THEN 'exists'
         WHEN expires <= created THEN 'created'
         WHEN EXISTS (SELECT FROM admitted) THEN 'exists'
+        WHEN EXISTS (SELECT FROM admissible) THEN 'again'
         ELSE 'too many' END
     FROM new";
 
@@ -88,7 +97,7 @@ const CREATE: &str = "
 ///   before their guards are compared (G6), and then generation and guards hold or do not.
 /// * `changed` and `next` compute the new row from the held one. Nothing is computed for another verdict.
 ///   Cells are left alone unless some are written: large ones are stored apart from their row, and would be written again.
-/// * `others` and `admitted` count the principal's other sessions, if this is a sign-in. The caller holds the principal's lock then.
+/// * `surplus`, `admissible` and `admitted` find out whether there is room, if this is a sign-in with a maximum. The caller holds the principal's lock then.
 /// * `evicted`, `written` and `ended` are the only parts that write. All of them take effect together, or none does.
 ///
 /// A missing row has no verdict, so the answer has no row and means "gone": an update never inserts, which makes a logout final (G3).
@@ -126,13 +135,15 @@ const UPDATE: &str = "
                 FROM unnest($wire_keys::text[], $ttls::text[], $jsons::text[]) AS w (wire_key, ttl, json)) END AS cells
         FROM judged WHERE verdict = 'holds'),
     next AS MATERIALIZED (SELECT *, {end} AS expires FROM changed),
-    others AS MATERIALIZED ({others}),
-    admitted AS MATERIALIZED (
+    surplus AS MATERIALIZED ({surplus}),
+    admissible AS MATERIALIZED (
         SELECT * FROM next WHERE expires > now
-            AND NOT coalesce(other_principal AND $rejects AND (SELECT count(*) FROM others) >= $most, false)),
+            AND NOT (other_principal AND $rejects AND EXISTS (SELECT FROM surplus))),
     evicted AS (
-        DELETE FROM {table} t USING others o, admitted a
-        WHERE a.other_principal AND t.selector = o.selector AND o.rank >= $most AND t.principal = $principal),
+        DELETE FROM {table} t USING surplus s, admissible a
+        WHERE a.other_principal AND t.selector = s.selector AND t.principal = $principal),
+    admitted AS MATERIALIZED (
+        SELECT * FROM admissible WHERE NOT other_principal OR (SELECT count(*) FROM surplus) <= {at_once}),
     written AS (
         UPDATE {table} t SET revision = a.revision, generation = a.generation, verifier = a.verifier,
             created = a.created, renewed = a.renewed, principal = a.principal,
@@ -146,6 +157,7 @@ const UPDATE: &str = "
             WHEN verdict <> 'holds' THEN verdict
             WHEN EXISTS (SELECT FROM written) THEN 'done'
             WHEN (SELECT expires <= now FROM next) THEN 'gone'
+            WHEN EXISTS (SELECT FROM admissible) THEN 'again'
             ELSE 'too many' END AS verdict,
         (SELECT revision FROM written), now, {meta},
         CASE WHEN verdict IN ('conflict', 'unreadable') THEN {cells} END AS cells
@@ -160,23 +172,28 @@ const DELETE_OF: &str = "
     ended AS (DELETE FROM {table} t USING judged j WHERE t.selector = j.selector AND j.readable)
     SELECT readable FROM judged";
 
-const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE {theirs} AND expires > {now}";
+const LIST: &str = "SELECT selector, {meta} FROM {table} WHERE {theirs} AND expires > (SELECT {now})";
 
 /// The index has the sessions of a principal in this order, so a page reads no others.
 const PAGE: &str =
     "SELECT selector, expires > {now}, {meta} FROM {table} WHERE {theirs} AND selector > $after
     ORDER BY selector LIMIT $limit";
 
-const COUNT: &str = "SELECT count(*) FROM {table} WHERE {theirs} AND expires > {now}";
+const COUNT: &str = "SELECT count(*) FROM {table} WHERE {theirs} AND expires > (SELECT {now})";
 const SCAN: &str = "SELECT selector FROM {table} WHERE selector > $last ORDER BY selector LIMIT $limit";
 
+/// Ends some sessions, in the order of the index; the answer is how many were live, and the selector to go on after, if there may be more.
 /// Takes the principal's lock, as sign-ins with a maximum do, because both lock several rows and could deadlock.
-const DELETE_ALL: &str = "
+const DELETE_SOME: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($turn)),
+    part AS MATERIALIZED (
+        SELECT selector FROM {table}, turn WHERE {theirs} AND selector > $after ORDER BY selector LIMIT {at_once}),
     ended AS (
-        DELETE FROM {table} t USING turn WHERE {theirs} AND ($except IS NULL OR t.selector <> $except)
-        RETURNING t.expires > {now} AS live)
-    SELECT count(*) FILTER (WHERE live) FROM ended";
+        DELETE FROM {table} t USING part p
+        WHERE t.selector = p.selector AND t.principal = $principal AND ($except IS NULL OR t.selector <> $except)
+        RETURNING t.expires > (SELECT {now}) AS live)
+    SELECT (SELECT count(*) FILTER (WHERE live) FROM ended),
+        (SELECT selector FROM part ORDER BY selector OFFSET {at_once} - 1)";
 
 /// Waits for no lock: a row that another statement holds is left for the next sweep. PostgreSQL checks the condition again on a row that was
 /// touched in the meantime.
@@ -229,23 +246,28 @@ const UPDATE_TAKES: &[&str] = &[
 pub(super) struct Statements {
     pub(super) load: SqlStr,
     pub(super) create: SqlStr,
+    pub(super) create_limited: SqlStr,
     pub(super) update: SqlStr,
+    pub(super) update_limited: SqlStr,
     pub(super) delete: SqlStr,
     pub(super) delete_of: SqlStr,
     pub(super) list: SqlStr,
     pub(super) page: SqlStr,
     pub(super) count: SqlStr,
     pub(super) scan: SqlStr,
-    pub(super) delete_all: SqlStr,
+    pub(super) delete_some: SqlStr,
     pub(super) sweep: SqlStr,
 }
 
 impl Statements {
     /// The statements on `table`, a quoted name.
     pub(super) fn on(table: &str) -> Self {
+        let limited = |text: &str, clock: &str| {
+            text.replace("{surplus}", SURPLUS).replace("{clock}", &format!("(SELECT now FROM {clock})"))
+        };
         let sql = |text: &str, takes: &[&str]| {
             let text = text
-                .replace("{others}", OTHERS)
+                .replace("{surplus}", NO_SURPLUS)
                 .replace("{theirs}", THEIRS)
                 .replace("{ttl}", TTL)
                 .replace("{end}", END)
@@ -254,20 +276,23 @@ impl Statements {
                 .replace("{cells}", CELLS)
                 .replace("{now}", BEGINNING)
                 .replace("{moment}", MOMENT)
+                .replace("{at_once}", &AT_ONCE.to_string())
                 .replace("{table}", table);
             AssertSqlSafe(numbered(&text, takes)).into_sql_str()
         };
         Self {
             load: sql(LOAD, &["selector"]),
             create: sql(CREATE, CREATE_TAKES),
+            create_limited: sql(&limited(CREATE, "clock"), CREATE_TAKES),
             update: sql(UPDATE, UPDATE_TAKES),
+            update_limited: sql(&limited(UPDATE, "timed"), UPDATE_TAKES),
             delete: sql(DELETE, &["selector"]),
             delete_of: sql(DELETE_OF, &["selector", "principal"]),
             list: sql(LIST, &["principal"]),
             page: sql(PAGE, &["principal", "after", "limit"]),
             count: sql(COUNT, &["principal"]),
             scan: sql(SCAN, &["last", "limit"]),
-            delete_all: sql(DELETE_ALL, &["principal", "turn", "except"]),
+            delete_some: sql(DELETE_SOME, &["principal", "turn", "after", "except"]),
             sweep: sql(SWEEP, &["limit"]),
         }
     }

@@ -158,17 +158,19 @@ impl PostgresStore {
         self.0.home.run(StoreErrorKind::UnknownOutcome, lock, work).await
     }
 
-    /// Runs one statement, if `alone` is given in a transaction that is the only one of this principal.
+    /// Runs one statement of a sign-in with a maximum, in a transaction that is the only one of this principal; again and again, if it ends
+    /// very many sessions.
     pub(super) async fn write_in_turn(
         &self,
-        alone: Option<&Principal>,
+        principal: &Principal,
         sql: &SqlStr,
         values: Values,
     ) -> Result<Vec<PgRow>, StoreError> {
-        let Some(principal) = alone else { return self.write(sql, values).await };
         let call = Call { sql: sql.clone(), arguments: values.done()? };
         let turn = self.0.turn(principal);
-        let lock = format!("; SELECT pg_advisory_xact_lock({turn})");
+        // Without bitmaps, the planner has one way to the sessions that must go: the index in the order of sign-ins, up to the maximum. It
+        // cannot know how few that are, and would rather read all sessions of the user and sort them.
+        let lock = format!("; SET LOCAL enable_bitmapscan = off; SELECT pg_advisory_xact_lock({turn})");
         let work = move |mut lease: Lease| {
             let (lock, call) = (lock.clone(), call.clone());
             async move {
@@ -181,7 +183,12 @@ impl PostgresStore {
                 lease.finish(call).await
             }
         };
-        self.0.home.run(StoreErrorKind::UnknownOutcome, Some(turn), work).await
+        loop {
+            let rows = self.0.home.run(StoreErrorKind::UnknownOutcome, Some(turn), work.clone()).await?;
+            if !rows::is_unfinished(&rows) {
+                return Ok(rows);
+            }
+        }
     }
 }
 

@@ -248,7 +248,7 @@ impl RedisStore {
         limits: Option<Limits>,
     ) -> Result<(), StoreError> {
         let meta = loaded.record.meta();
-        let since = meta.authenticated.unwrap_or(meta.created).as_millis().to_string();
+        let since = meta.since().as_millis().to_string();
         let until = loaded.now.saturating_add(limits.unwrap_or(meta.limits).absolute).as_millis().to_string();
         let arguments = vec![PublicId::of(*selector).to_string().into(), since.into(), until.into()];
         self.on_index(&ENSURE, principal, arguments).await.map(|_| ())

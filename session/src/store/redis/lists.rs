@@ -1,9 +1,7 @@
 //! The sessions of a principal, listed, counted or ended, some at a time.
 //!
-//! In: a principal. Out: its sessions, or room for one more. Never reads or changes all of a large index in one call, because a server answers
+//! In: a principal. Out: its sessions, or their number. Never reads or changes all of a large index in one call, because a server answers
 //! nobody else meanwhile.
-
-use std::borrow::Cow;
 
 use super::{
     entries::{Entry, nested},
@@ -11,15 +9,12 @@ use super::{
     index::nothing_done,
     layout,
     resp::Reply,
-    script::{Call, DOOM, DOOM_THESE},
+    script::{Call, DOOM},
     store::RedisStore,
 };
 use crate::{
     id::public::{PublicId, Selector},
-    record::{
-        change::{MaxSessions, WhenFull},
-        meta::{Principal, Unreadable},
-    },
+    record::meta::{Principal, Unreadable},
     store::{
         contract::Loaded,
         error::{StoreError, StoreErrorKind},
@@ -28,14 +23,18 @@ use crate::{
 };
 
 /// How many entries one script dooms: it takes about a millisecond, in which the server answers nobody else.
-const DOOMED: usize = 128;
+pub(super) const DOOMED: usize = 128;
 
 /// How many entries one command lists: it takes about a millisecond, too.
-const LISTED: usize = 1024;
+pub(super) const LISTED: usize = 1024;
 
 impl RedisStore {
     /// The live sessions behind entries, in their order. Finishes what another call has left of them.
-    async fn listed(&self, principal: &Principal, entries: Vec<Entry>) -> Result<Vec<Listed>, StoreError> {
+    pub(super) async fn listed(
+        &self,
+        principal: &Principal,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Listed>, StoreError> {
         let (doomed, live): (Vec<_>, Vec<_>) = entries.into_iter().partition(Entry::is_doomed);
         if let Err(error) = self.finish_left(principal, doomed).await {
             tracing::debug!(%error, "could not end the sessions of doomed entries; the next call that reads the index will");
@@ -63,7 +62,7 @@ impl RedisStore {
 
 impl RedisStore {
     /// Entries in the order of their selectors, and the selector to go on after, if there may be more.
-    async fn some_entries(
+    pub(super) async fn some_entries(
         &self,
         principal: &Principal,
         after: Option<&str>,
@@ -74,51 +73,6 @@ impl RedisStore {
         let entries = self.entries(principal, range).await?;
         let last = entries.last().filter(|_| entries.len() >= limit).map(|last| last.selector().to_owned());
         Ok((entries, last))
-    }
-
-    /// Makes room for one session in an index that is too large for one script; `false` if the maximum forbids it.
-    ///
-    /// What it does in pieces is decided by the script in the end, which then finds few entries.
-    pub(super) async fn make_room(
-        &self,
-        principal: &Principal,
-        max: MaxSessions,
-    ) -> Result<bool, StoreError> {
-        let most = usize::try_from(max.per_user.get()).unwrap_or(usize::MAX);
-        // Entries of sessions that have ended first: they are no reason to end others.
-        let (mut live, mut after) = (0, None);
-        loop {
-            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
-            live += self.listed(principal, some).await?.len();
-            if max.when_full == WhenFull::RejectNew && live >= most {
-                return Ok(false);
-            }
-            after = last;
-            if after.is_none() {
-                break;
-            }
-        }
-        let (mut left, mut after) = (Vec::new(), None);
-        loop {
-            let (some, last) = self.some_entries(principal, after.as_deref(), DOOMED).await?;
-            left.extend(some.into_iter().filter(|entry| !entry.is_doomed()));
-            after = last;
-            if after.is_none() {
-                break;
-            }
-        }
-        let surplus = (left.len() + 1).saturating_sub(most);
-        if max.when_full == WhenFull::RejectNew {
-            return Ok(surplus == 0);
-        }
-        left.sort_by(|a, b| (a.since(), a.selector()).cmp(&(b.since(), b.selector())));
-        left.truncate(surplus);
-        for some in left.chunks(DOOMED) {
-            let arguments = some.iter().map(|entry| Cow::from(entry.clone().into_text())).collect();
-            let (_, parts) = self.on_index(&DOOM_THESE, principal, arguments).await?;
-            self.finish(principal, nested(&parts, 0)).await?;
-        }
-        Ok(true)
     }
 }
 

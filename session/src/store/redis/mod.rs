@@ -14,7 +14,7 @@
 // | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
 // | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
 // | `records` | one record |
-// | `entries`, `index`, `lists`, `sign_in` | a principal's index and its repair; the sessions in it; a record and its entry together |
+// | `entries`, `index`, `lists`, `room`, `sign_in` | a principal's index and its repair; the sessions in it; room for one more; a record and its entry together |
 // | `scan` | all selectors |
 // | `texts` | what actix-session has stored |
 //
@@ -62,6 +62,7 @@ mod records;
 mod entries;
 mod index;
 mod lists;
+mod room;
 mod sign_in;
 mod scan;
 #[cfg(feature = "actix-session-import")]

@@ -214,10 +214,11 @@ fn reply(bytes: &Bytes, elements: &mut impl Iterator<Item = Element>) -> Option<
 /// The kind and the text of the line at `start`; `None` if not all of it has arrived.
 fn line(bytes: &[u8], start: usize) -> Result<Option<(u8, &[u8])>, Malformed> {
     let Some((kind, rest)) = bytes.get(start..).and_then(<[u8]>::split_first) else { return Ok(None) };
-    let Some(length) = rest.iter().take(LINE).position(|byte| *byte == b'\n') else {
-        return if rest.len() < LINE { Ok(None) } else { Err(Malformed) };
+    let near = rest.get(..LINE).unwrap_or(rest);
+    let Some(length) = near.iter().position(|byte| *byte == b'\n') else {
+        return if near.len() < LINE { Ok(None) } else { Err(Malformed) };
     };
-    let text = rest.get(..length).and_then(|text| text.strip_suffix(b"\r")).ok_or(Malformed)?;
+    let text = near.get(..length).and_then(|text| text.strip_suffix(b"\r")).ok_or(Malformed)?;
     if start > LARGEST { Err(Malformed) } else { Ok(Some((*kind, text))) }
 }
 

@@ -11,29 +11,43 @@ use super::{
 };
 use crate::{
     id::public::Selector,
-    record::{change::MaxSessions, meta::Principal, time::Timestamp},
+    record::{
+        change::{MaxSessions, WhenFull},
+        meta::Principal,
+        time::Timestamp,
+    },
     store::{
         error::{StoreError, StoreErrorKind},
         index::{Listed, Page, PrincipalIndex},
     },
 };
 
-/// Ends the oldest sessions of `principal` until one more fits; `false` if one more is refused.
+/// Whether one more session of a principal fits.
+#[derive(PartialEq)]
+pub(super) enum Room {
+    There,
+    /// There may be more sessions to end than one transaction should. Commit, and look again.
+    NotYet,
+    Refused,
+}
+
+/// Ends the oldest sessions of `principal`, so that one more fits.
 pub(super) async fn make_room(
     connection: &mut SqliteConnection,
     selector: &Selector,
     principal: Option<&Principal>,
     max: Option<MaxSessions>,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let (Some(principal), Some(max)) = (principal, max) else { return Ok(true) };
-    let mut others = rows::of_principal(connection, principal, now).await?;
-    others.retain(|listed| listed.selector != *selector);
-    let Some(evicted) = max.evictions(others.len()) else { return Ok(false) };
-    for listed in others.iter().take(evicted) {
-        Rows::of(connection, &listed.selector).delete().await?;
+) -> Result<Room, StoreError> {
+    let (Some(principal), Some(max)) = (principal, max) else { return Ok(Room::There) };
+    let surplus = rows::surplus(connection, principal, selector, max, now).await?;
+    if max.when_full == WhenFull::RejectNew && !surplus.is_empty() {
+        return Ok(Room::Refused);
     }
-    Ok(true)
+    for selector in &surplus {
+        Rows::of(connection, selector).delete().await?;
+    }
+    Ok(if surplus.len() < rows::AT_ONCE { Room::There } else { Room::NotYet })
 }
 
 impl PrincipalIndex for SqliteStore {
@@ -58,10 +72,10 @@ impl PrincipalIndex for SqliteStore {
         Ok(page)
     }
 
-    /// Counts sessions that have expired until they are swept.
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
+        let now = self.0.clock.now();
         let mut lease = self.0.readers.lease().await?;
-        let count = rows::count(&mut lease, principal).await?;
+        let count = rows::count(&mut lease, principal, now).await?;
         lease.give_back();
         Ok(count)
     }

@@ -18,7 +18,10 @@
 
 use std::sync::Arc;
 
-use self::{index::make_room, rows::Rows};
+use self::{
+    index::{Room, make_room},
+    rows::Rows,
+};
 use crate::{
     events::event::Observer,
     id::public::Selector,
@@ -65,59 +68,19 @@ impl SessionStore for SqliteStore {
     }
 
     async fn create(&self, selector: &Selector, new: &NewRecord) -> Result<Created, StoreError> {
-        let mut lease = self.0.writer.begin().await?;
-        // Under the lock, as in `update`: waiting for it may have taken a while.
-        let now = self.0.clock.now();
-        let swept = rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
-        let record = Record::create(new, now);
-        let answer = if Rows::of(&mut lease, selector).any().await? {
-            Created::Exists
-        } else if record.is_expired(now) {
-            Created::Created
-        } else if make_room(&mut lease, selector, new.principal.as_ref(), new.max_sessions, now).await? {
-            Rows::of(&mut lease, selector).insert(&record).await?;
-            Created::Created
-        } else {
-            Created::TooMany
-        };
-        lease.commit().await?;
-        self.0.events.swept(swept);
-        Ok(answer)
+        loop {
+            if let Some(created) = self.try_create(selector, new).await? {
+                return Ok(created);
+            }
+        }
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        let mut lease = self.0.writer.begin().await?;
-        let now = self.0.clock.now();
-        let mut rows = Rows::of(&mut lease, selector);
-        let record = match rows.load().await {
-            Ok(Some(record)) => record,
-            nothing => {
-                lease.rollback().await;
-                return nothing.map(|_| Updated::Gone);
+        loop {
+            if let Some(updated) = self.try_update(selector, change).await? {
+                return Ok(updated);
             }
-        };
-        let answer = match record.apply(change, now) {
-            Outcome::Conflict => {
-                lease.rollback().await;
-                return Ok(Updated::Conflict(Loaded::new(record, now)));
-            }
-            Outcome::Done(next) => {
-                let principal = next.meta().principal.as_ref();
-                let more = principal.filter(|_| principal != record.meta().principal.as_ref());
-                if !make_room(&mut lease, selector, more, change.max_sessions, now).await? {
-                    lease.rollback().await;
-                    return Ok(Updated::TooMany);
-                }
-                Rows::of(&mut lease, selector).write(change, &next).await?;
-                Updated::Done { revision: next.meta().revision }
-            }
-            Outcome::Gone => {
-                rows.delete().await?;
-                Updated::Gone
-            }
-        };
-        lease.commit().await?;
-        Ok(answer)
+        }
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
@@ -144,6 +107,75 @@ impl SessionStore for SqliteStore {
 
     fn abilities(&self) -> Abilities<'_> {
         Abilities::none().with_index(self).with_scan(self).with_sweep(self)
+    }
+}
+
+impl SqliteStore {
+    /// `None`: some of very many sessions have ended to make room, and there may be more of them.
+    async fn try_create(&self, selector: &Selector, new: &NewRecord) -> Result<Option<Created>, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        // Under the lock, as in `update`: waiting for it may have taken a while.
+        let now = self.0.clock.now();
+        let swept = rows::sweep(&mut lease, now, SWEPT_WITH_CREATE).await?;
+        let record = Record::create(new, now);
+        let answer = if Rows::of(&mut lease, selector).any().await? {
+            Some(Created::Exists)
+        } else if record.is_expired(now) {
+            Some(Created::Created)
+        } else {
+            match make_room(&mut lease, selector, new.principal.as_ref(), new.max_sessions, now).await? {
+                Room::There => {
+                    Rows::of(&mut lease, selector).insert(&record).await?;
+                    Some(Created::Created)
+                }
+                Room::NotYet => None,
+                Room::Refused => Some(Created::TooMany),
+            }
+        };
+        lease.commit().await?;
+        self.0.events.swept(swept);
+        Ok(answer)
+    }
+
+    /// `None`: as in [`try_create`](Self::try_create).
+    async fn try_update(&self, selector: &Selector, change: &Change) -> Result<Option<Updated>, StoreError> {
+        let mut lease = self.0.writer.begin().await?;
+        let now = self.0.clock.now();
+        let mut rows = Rows::of(&mut lease, selector);
+        let record = match rows.load().await {
+            Ok(Some(record)) => record,
+            nothing => {
+                lease.rollback().await;
+                return nothing.map(|_| Some(Updated::Gone));
+            }
+        };
+        let answer = match record.apply(change, now) {
+            Outcome::Conflict => {
+                lease.rollback().await;
+                return Ok(Some(Updated::Conflict(Loaded::new(record, now))));
+            }
+            Outcome::Done(next) => {
+                let principal = next.meta().principal.as_ref();
+                let more = principal.filter(|_| principal != record.meta().principal.as_ref());
+                match make_room(&mut lease, selector, more, change.max_sessions, now).await? {
+                    Room::There => {
+                        Rows::of(&mut lease, selector).write(change, &next).await?;
+                        Some(Updated::Done { revision: next.meta().revision })
+                    }
+                    Room::NotYet => None,
+                    Room::Refused => {
+                        lease.rollback().await;
+                        return Ok(Some(Updated::TooMany));
+                    }
+                }
+            }
+            Outcome::Gone => {
+                rows.delete().await?;
+                Some(Updated::Gone)
+            }
+        };
+        lease.commit().await?;
+        Ok(answer)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     record::{
         apply::Record,
         cell::{Cell, WireKey},
-        change::Change,
+        change::{Change, MaxSessions},
         meta::{Meta, Principal, Unreadable},
         stored::StoredCells,
         time::Timestamp,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How many sessions of a principal one transaction ends: it takes about 10 ms, in which nobody else writes.
-const AT_ONCE: usize = 512;
+pub(super) const AT_ONCE: usize = 512;
 
 /// One statement, so that meta and cells belong to the same moment. Meta is the row without a wire key. No release writes a value larger than
 /// 16 MiB, so such a value is damaged and is not read into memory.
@@ -37,14 +37,19 @@ const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) 
 
 const OF_PRINCIPAL: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
 
+/// The sessions that have no room beside a new one: all but the `?4 - 1` that signed in last. The index has the same expression, in this order.
+const SURPLUS: &str = "SELECT selector FROM session WHERE principal = ?1 AND expires > ?2 AND selector <> ?3 ORDER BY \
+    CASE WHEN json_valid(meta) THEN CAST(coalesce(meta ->> 'authenticated', meta ->> 'created') AS INTEGER) END DESC, \
+    selector DESC LIMIT ?5 OFFSET ?4 - 1";
+
 /// The index of principals has the selectors in it, in order.
 const PAGE: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session \
     WHERE principal = ?1 AND selector > ?2 ORDER BY selector LIMIT ?3";
 
 const SELECTORS: &str = "SELECT selector FROM session WHERE selector > ?1 ORDER BY selector LIMIT ?2";
 
-/// Of the index alone, and so with sessions that have expired and not been swept: reading 100,000 rows would take half a second.
-const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1";
+/// Of the index alone: reading 100,000 rows would take half a second.
+const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1 AND expires > ?2";
 
 const SOME: &str = "SELECT selector, expires > ?3 FROM session WHERE principal = ?1 AND selector > ?2 ORDER BY selector LIMIT ?4";
 
@@ -200,6 +205,24 @@ pub(super) async fn of_principal(
     Ok(list)
 }
 
+/// The live sessions of `principal` but `selector` that must end before one more fits, the youngest first; of many, some.
+pub(super) async fn surplus(
+    connection: &mut SqliteConnection,
+    principal: &Principal,
+    selector: &Selector,
+    max: MaxSessions,
+    now: Timestamp,
+) -> Result<Vec<Selector>, StoreError> {
+    let statement = sqlx::query(SURPLUS)
+        .bind(principal.as_str().to_owned())
+        .bind(integer(now))
+        .bind(selector.as_bytes().to_vec())
+        .bind(i64::from(max.per_user.get()))
+        .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX));
+    let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
+    Ok(rows.iter().filter_map(self::selector).collect())
+}
+
 /// Up to `limit` sessions of `principal` after `after`, without those that have ended or cannot be read.
 pub(super) async fn page(
     connection: &mut SqliteConnection,
@@ -216,12 +239,13 @@ pub(super) async fn page(
     Ok(Page::in_order(&rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
 }
 
-/// How many sessions `principal` has, with those that have expired and not been swept.
+/// How many live sessions `principal` has, readable or not.
 pub(super) async fn count(
     connection: &mut SqliteConnection,
     principal: &Principal,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned());
+    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned()).bind(integer(now));
     let counted = statement.fetch_one(connection).await.map_err(before_commit)?;
     let all: i64 = counted.try_get(0).map_err(before_commit)?;
     Ok(u64::try_from(all).unwrap_or_default())
@@ -268,4 +292,45 @@ fn text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {
 /// A time as SQLite's signed integer, which is enough for a column that only finds expired records.
 fn integer(at: Timestamp) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+    use crate::store::sqlite::layout::MIGRATIONS;
+
+    /// How SQLite finds what a statement asks for. It estimates nothing from what is stored, so the plan is the same for any file.
+    async fn plan(connection: &mut SqliteConnection, sql: &str) -> Result<String, sqlx::Error> {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query(explain).fetch_all(connection).await?;
+        Ok(rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; "))
+    }
+
+    /// No statement about a user with many sessions reads more of them than it answers with, or than it ends; none sorts them.
+    #[tokio::test]
+    async fn statements_about_a_principal_use_its_indexes() -> Result<(), sqlx::Error> {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
+        for migration in MIGRATIONS {
+            sqlx::raw_sql(migration).execute(&mut connection).await?;
+        }
+        assert_eq!(
+            plan(&mut connection, SURPLUS).await?,
+            "SEARCH session USING COVERING INDEX session_by_sign_in (principal=?)"
+        );
+        assert_eq!(
+            plan(&mut connection, PAGE).await?,
+            "SEARCH session USING INDEX session_by_principal (principal=? AND selector>?)"
+        );
+        assert_eq!(
+            plan(&mut connection, COUNT).await?,
+            "SEARCH session USING COVERING INDEX session_by_sign_in (principal=?)"
+        );
+        assert_eq!(
+            plan(&mut connection, SOME).await?,
+            "SEARCH session USING INDEX session_by_principal (principal=? AND selector>?)"
+        );
+        Ok(())
+    }
 }

@@ -1,7 +1,11 @@
 //! Tests of the end of a session that cannot be read. All else is tested through the middleware.
 
 use super::*;
-use crate::{Key, id::keys::Keys, store::clock::SystemClock};
+use crate::{
+    Key,
+    id::{keys::Keys, seal::As},
+    store::clock::SystemClock,
+};
 
 /// Takes whatever it is told.
 struct Takes;
@@ -19,7 +23,7 @@ impl crate::Revocations for Takes {
 fn carried(revocations: Option<Arc<dyn DynRevocations>>) -> Carried {
     let keys = Keys::from(Key::known_to_all());
     Carried::new(Arc::new(InCookie {
-        sealer: Sealer::new("sid", "shop", &keys),
+        sealer: Sealer::new(As::Session, "sid", "shop", &keys),
         around: 0,
         clock: Arc::new(SystemClock),
         revocations,

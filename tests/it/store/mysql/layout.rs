@@ -43,7 +43,7 @@ async fn a_table_of_a_later_release_is_left_alone() {
     server.execute(&database, &mark(9)).await;
     let mut connection = server.connection(&database).await;
     let before: String = ask(&mut connection, DUMP).await;
-    assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 1 }));
+    assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 2 }));
     assert_eq!(ask::<String>(&mut connection, DUMP).await, before);
     // A later layout that this release can use, and a column that it added.
     let later = "ALTER TABLE typed_session ADD COLUMN more VARCHAR(10) NOT NULL DEFAULT 'new';
@@ -58,6 +58,28 @@ async fn a_table_of_a_later_release_is_left_alone() {
     assert_eq!(visits(&again, &SELECTOR).await, 2);
     let more = "SELECT GROUP_CONCAT(more ORDER BY selector) FROM typed_session";
     assert_eq!(ask::<String>(&mut connection, more).await, "new,new,kept");
+}
+
+#[tokio::test]
+async fn a_table_of_an_earlier_release_is_migrated_while_it_goes_on() {
+    let Some((server, database, earlier)) = fresh().await else { return };
+    let back = "ALTER TABLE typed_session DROP KEY by_sign_in, DROP COLUMN since,
+        COMMENT = 'actix-typed-session layout 1, readable from 1'";
+    server.execute(&database, back).await;
+    for n in 1..=2 {
+        earlier.create(&selector(n), &signed_in("1", None)).await.unwrap();
+    }
+    // What is damaged is carried along.
+    earlier.create(&selector(3), &new_record()).await.unwrap();
+    server.execute(&database, "UPDATE typed_session SET meta = '{' WHERE principal IS NULL").await;
+    let store = open(&server.url(&database)).await;
+    assert_eq!(kind(store.load(&selector(3)).await), StoreErrorKind::Unreadable);
+    // Both write, and the order of sign-ins is right for both.
+    assert!(matches!(earlier.update(&selector(1), &sign_in("1", None)).await.unwrap(), Updated::Done { .. }));
+    let max = Some(at_most(2, WhenFull::EvictOldest));
+    store.create(&selector(4), &signed_in("1", max)).await.unwrap();
+    let left = store.sessions_of(&principal("1")).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.selector).collect::<Vec<_>>(), [selector(1), selector(4)]);
 }
 
 #[tokio::test]

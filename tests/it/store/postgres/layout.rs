@@ -28,7 +28,7 @@ async fn processes_that_open_an_empty_database_at_once_all_succeed() {
             store.create(&SELECTOR, &new_record()).await.unwrap();
         }
         let mut connection = server.connection(&database).await;
-        assert_eq!(dump(&mut connection, "typed_session_layout").await, "(1,1)");
+        assert_eq!(dump(&mut connection, "typed_session_layout").await, "(2,1)");
     }
 }
 
@@ -44,7 +44,7 @@ async fn tables_of_a_later_release_are_left_alone() {
     server.execute(&database, "UPDATE typed_session_layout SET layout = 9, readable_from = 9").await;
     let mut connection = server.connection(&database).await;
     let before = dump(&mut connection, "typed_session").await;
-    assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 1 }));
+    assert!(matches!(fails(&url).await, OpenError::TooNew { found: 9, supported: 2 }));
     assert_eq!(dump(&mut connection, "typed_session").await, before);
     // A later layout that this release can use, and a column that it added.
     let later = "UPDATE typed_session_layout SET readable_from = 1;
@@ -61,6 +61,30 @@ async fn tables_of_a_later_release_are_left_alone() {
     let more = "SELECT string_agg(more, ',' ORDER BY selector) FROM typed_session";
     assert_eq!(ask::<String>(&mut connection, more).await, "new,new,kept");
     assert_eq!(dump(&mut connection, "typed_session_layout").await, "(9,1)");
+}
+
+#[tokio::test]
+async fn tables_of_an_earlier_release_are_migrated_while_it_goes_on() {
+    let Some((server, database, earlier)) = fresh().await else { return };
+    server
+        .execute(&database, "DROP INDEX typed_session_sign_ins; UPDATE typed_session_layout SET layout = 1")
+        .await;
+    earlier.create(&SELECTOR, &new_record()).await.unwrap();
+    let store = open(&server.url(&database)).await;
+    let mut connection = server.connection(&database).await;
+    assert_eq!(dump(&mut connection, "typed_session_layout").await, "(2,1)");
+    let indexes = "SELECT count(*) FROM pg_indexes WHERE indexname = 'typed_session_sign_ins'";
+    assert_eq!(ask::<i64>(&mut connection, indexes).await, 1);
+    count(&earlier, &SELECTOR).await.unwrap();
+    assert_eq!(visits(&store, &SELECTOR).await, 1);
+    // An index that was made beforehand, while others write, is taken as it is.
+    let made = "DROP INDEX typed_session_sign_ins; UPDATE typed_session_layout SET layout = 1;
+        CREATE INDEX typed_session_sign_ins ON typed_session (hashtextextended(principal, 0), coalesce(authenticated, created), selector)
+        WHERE principal IS NOT NULL; COMMENT ON INDEX typed_session_sign_ins IS 'made beforehand'";
+    server.execute(&database, made).await;
+    open(&server.url(&database)).await;
+    let comment = "SELECT obj_description('typed_session_sign_ins'::regclass)";
+    assert_eq!(ask::<String>(&mut connection, comment).await, "made beforehand");
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async fn every_call_is_one_round_trip() {
     }
     assert_eq!(seen, [1; 10]);
     store.create(&SELECTOR, &new_record()).await.unwrap();
-    // Only here, a lock and a transaction are added.
+    // Only here, a lock and a transaction are added. The first one prepares the statement.
+    store.update(&SELECTOR, &sign_in(most)).await.unwrap();
     assert_eq!(trips(&proxy, store.update(&SELECTOR, &sign_in(most))).await, 3);
     assert_eq!(
         proxy.connections(),

@@ -23,6 +23,7 @@ mod fleet;
 mod full;
 mod index;
 mod layout;
+mod many;
 mod repair;
 mod roles;
 mod startup;

@@ -22,14 +22,14 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
     store.create(&SELECTOR, &new_record()).await.unwrap();
     drop(store);
     let mut connection = raw(&path).await;
-    for version in [2, 2 << 16 | 2, 2 << 16 | 9] {
+    for version in [3, 3 << 16 | 3, 3 << 16 | 9] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}")))
             .execute(&mut connection)
             .await
             .unwrap();
         let error = SqliteStore::open(&path).await.unwrap_err();
         let is_named =
-            matches!(error, OpenError::TooNew { found, supported: 1 } if found == version & 0xffff);
+            matches!(error, OpenError::TooNew { found, supported: 2 } if found == version & 0xffff);
         assert!(is_named, "{error:?}");
         let left: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
         assert_eq!(left, version);
@@ -43,6 +43,38 @@ async fn a_file_of_a_later_release_is_refused_and_left_alone() {
     store.create(&Selector::from_bytes([2; 16]), &new_record()).await.unwrap();
     let left: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
     assert_eq!(left, 0x1_0009);
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_release_is_migrated_while_it_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("sessions.db");
+    let clock = ManualClock::at(BEGIN);
+    let open = || SqliteStore::options(&path).clock(clock.clone()).sweep_every(None).open();
+    let earlier = open().await.unwrap();
+    let back = "DROP INDEX session_by_sign_in; PRAGMA user_version = 1";
+    let mut connection = raw(&path).await;
+    sqlx::raw_sql(back).execute(&mut connection).await.unwrap();
+    let name = |n| Selector::from_bytes([n; 16]);
+    for n in 1..=2 {
+        earlier.create(&name(n), &signed_in(None)).await.unwrap();
+        clock.advance(Duration::from_millis(1));
+    }
+    // What is damaged is carried along.
+    earlier.create(&name(3), &new_record()).await.unwrap();
+    let damage = "UPDATE session SET meta = '{' WHERE principal IS NULL";
+    sqlx::raw_sql(damage).execute(&mut connection).await.unwrap();
+    let store = open().await.unwrap();
+    assert_eq!(kind(store.load(&name(3)).await), StoreErrorKind::Unreadable);
+    let layout: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(layout, 0x1_0002);
+    // Both write, and the order of sign-ins is right for both.
+    let mut again = Change::default();
+    (again.principal, again.authenticated) = (Some(signed_in(None).principal), true);
+    assert!(matches!(earlier.update(&name(1), &again).await.unwrap(), Updated::Done { .. }));
+    clock.advance(Duration::from_millis(1));
+    store.create(&name(4), &signed_in(Some(2))).await.unwrap();
+    assert_eq!(theirs(&store).await, [name(1), name(4)]);
 }
 
 #[tokio::test]
