@@ -24,7 +24,6 @@ use super::{
 /// fn sessions(store: impl SessionStore + Send + Sync + 'static, key: Key) -> SessionMiddleware {
 ///     SessionMiddleware::new(ActixSessionStore::new("shop", store), key)
 /// }
-/// # let _ = sessions::<actix_session::storage::CookieSessionStore>;
 /// ```
 ///
 /// A store of actix-session chooses the key of a session by itself, compares nothing before it writes, and finds no session by its user. So
