@@ -35,6 +35,7 @@
 // | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
 // | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 // | `breaker`, `bounded` | giving up early; deadlines for every call |
+// | `detached` | calls of several steps that go on when their caller gives up |
 // | `tls`, `handshake`, `passwords`, `patience` | for the engines that connect to a server: certificates, TLS or its absence, passwords that change, waiting for one that comes up |
 // | `thread` | for these too: a thread with a runtime of its own |
 // | `names`, `shelf`, `turns`, `reach`, `home` | for databases: names of tables; idle connections; who may wait for locks; reaching a server; the thread that owns the connections |
@@ -54,6 +55,8 @@ pub(crate) mod contract;
 pub(crate) mod any;
 pub(crate) mod breaker;
 pub(crate) mod bounded;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
+pub(crate) mod detached;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod tls;
 #[cfg(all(feature = "_tls", any(feature = "mysql", feature = "postgres", feature = "redis")))]
