@@ -70,7 +70,9 @@ impl Page {
 
 /// A store that finds sessions by their principal.
 ///
-/// Such a store also enforces [`MaxSessions`](crate::change::MaxSessions), which other stores ignore. It announces the ability with
+/// Such a store also enforces [`MaxSessions`](crate::change::MaxSessions), which other stores ignore: a session ends in the same step as the
+/// sign-in for which it must make room. If a user has very many more than the maximum, those that are too many may end in several
+/// steps before, and stay ended if the sign-in is given up. It announces the ability with
 /// [`Abilities::with_index`](super::Abilities::with_index). Sources: OWASP ASVS 5.0 7.1.2 (parallel sessions), 7.4.2 (disabling a
 /// user), 7.5.2 (a user's list).
 pub trait PrincipalIndex: Send + Sync {

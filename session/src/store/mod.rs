@@ -40,6 +40,7 @@
 // | `index`, `scan`, `sweep`, `abilities` | optional abilities: a principal's sessions, all selectors, removing expired records; announcing them |
 // | `contract`, `any` | the store contract; a store whose type is chosen at run time |
 // | `breaker`, `bounds`, `bounded` | giving up early; what bounds every call; a store whose calls all end in time |
+// | `detached` | calls of several steps that go on when their caller gives up |
 // | `foreign`, `actix_session_store` | a store of another library, which keeps sealed texts under names of its own; any store of actix-session as one |
 // | `tls`, `handshake`, `passwords`, `patience` | for the engines that connect to a server: certificates, TLS or its absence, passwords that change, waiting for one that comes up |
 // | `thread` | for these too: a thread with a runtime of its own |
@@ -64,6 +65,8 @@ pub(crate) mod bounded;
 pub(crate) mod foreign;
 #[cfg(feature = "actix-session-store")]
 pub(crate) mod actix_session_store;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
+pub(crate) mod detached;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 pub(crate) mod tls;
 #[cfg(all(feature = "_tls", any(feature = "mysql", feature = "postgres", feature = "redis")))]

@@ -116,6 +116,10 @@ impl MariaDb {
         self.guarded.folder().join("data")
     }
 
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.data().join("socket")
+    }
+
     /// Waits until the server answers or has ended. A foreign server on this port would answer with another folder.
     async fn is_ready(&self) -> bool {
         let data = &self.data();

@@ -153,4 +153,11 @@ is_found! {
     nothing_for_zero: NothingForZero by pages_show_every_session_once;
     cell_expiry_kept: KeepsCellExpiry by every_field_of_a_change_is_stored;
     renewed_unlisted: UnlistsTheRenewed by a_session_stays_listed_whatever_changes;
+    unlisted_before_deleted: UnlistsBeforeItDeletes by a_call_that_is_given_up_leaves_the_store_in_order;
+    unlisted_before_all_deleted: UnlistsBeforeItDeletesAll by what_is_given_up_loses_no_session_from_the_index;
+    evicted_before_stored: EvictsBeforeItStores by what_is_given_up_loses_no_session_from_the_index;
+    compared_as_first_loaded: ComparesAsFirstLoaded by delete_may_ask_for_the_principal;
+    stopped_at_short_pages: StopsAtShortPages by pages_and_counts_pass_over_the_expired;
+    expired_counted: CountsTheExpired by pages_and_counts_pass_over_the_expired;
+    evicted_for_the_dead: EvictsForTheDead by one_more_than_allowed_is_refused_or_ends_the_oldest;
 }

@@ -11,12 +11,13 @@ use std::{
 
 use super::{
     harness::Harness,
-    index::{principal, sign_in, signed_in},
+    index::{Asked, at_most, principal, sign_in, signed_in},
     kit::{Bench, failed, new_record, same, write},
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
     id::public::Selector,
+    record::change::{NewRecord, WhenFull},
     store::contract::{Loaded, SessionStore},
 };
 
@@ -93,11 +94,10 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
     for (polls, round) in POLLS.into_iter().zip(0_u8..) {
         let selector = |n: u8| b.selector(round * 16 + n);
         let (begun, signs_in, changed, ended) = (selector(1), selector(2), selector(3), selector(4));
-        let name = round.to_string();
-        for (selector, new) in
-            [(signs_in, new_record(&[])), (changed, signed_in(&name)), (ended, signed_in(&name))]
-        {
-            b.created(&selector, &new)?;
+        let (name, revoked) = (round.to_string(), selector(5));
+        b.created(&signs_in, &new_record(&[]))?;
+        for selector in [changed, ended, revoked] {
+            b.created(&selector, &signed_in(&name))?;
         }
         let new = signed_in(&name);
         give_up(b, b.store.create(&begun, &new), polls);
@@ -106,21 +106,54 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         let change = write("shop.cart", "[1]");
         give_up(b, b.store.update(&changed, &change), polls);
         give_up(b, b.store.delete(&ended, None), polls);
+        give_up(b, b.store.delete(&revoked, Some(&principal(&name))), polls);
         give_up(b, b.store.load(&changed), polls);
         let abilities = b.store.abilities();
         if abilities.has_index() {
             give_up(b, abilities.sessions_of(&principal(&name)), polls);
         }
         // Whoever comes next is served, and finds everything done or not done.
-        for selector in [begun, signs_in, changed, ended] {
+        for selector in [begun, signs_in, changed, ended, revoked] {
             drop(in_time(b, b.store.load(&selector), "load")?);
         }
         let next = write("shop.next", "1");
         drop(in_time(b, b.store.update(&changed, &next), "update")?);
         b.live(&changed, "after an `update` of it was given up")?;
-        comes_to_hold(|| is_listed_as_it_is(b, &name, &[begun, signs_in, changed, ended]))?;
+        comes_to_hold(|| is_listed_as_it_is(b, &name, &[begun, signs_in, changed, ended, revoked]))?;
         in_time(b, b.store.delete(&changed, None), "delete")?.map_err(|error| failed("delete", &error))?;
         b.dead(&changed, "after `delete`", HALF)?;
+    }
+    Ok(Held::Held)
+}
+
+/// A sign-in for which another session ends is one step, and what `delete_all` has not ended when it is given up, the next one ends.
+pub(super) fn what_is_given_up_loses_no_session_from_the_index<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    for (polls, round) in POLLS.into_iter().zip(0_u8..) {
+        let selector = |n: u8| b.selector(round * 16 + n);
+        let name = round.to_string();
+        let old = [selector(1), selector(2), selector(3)];
+        for selector in &old {
+            b.created(selector, &signed_in(&name))?;
+            b.pass(Duration::from_millis(2));
+        }
+        let new = NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in(&name) };
+        give_up(b, b.store.create(&selector(4), &new), polls);
+        let (before, after) = (old.to_vec(), vec![selector(2), selector(3), selector(4)]);
+        comes_to_hold(|| {
+            let listed: Vec<_> = index.list(&name)?.into_iter().map(|listed| listed.selector).collect();
+            if listed == before || listed == after {
+                return Ok(());
+            }
+            let expected = "the oldest session and not the new one, or the new one and not the oldest, after a sign-in \
+                with a maximum was given up";
+            Err(Broken::new(expected, format!("{} of them", listed.len()), HALF))
+        })?;
+        give_up(b, b.store.abilities().delete_all(&principal(&name), None), polls);
+        index.delete_all(&name, None)?;
+        for selector in &old {
+            b.dead(selector, "after a `delete_all` that came after one that was given up", HALF)?;
+        }
     }
     Ok(Held::Held)
 }

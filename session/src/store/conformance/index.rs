@@ -37,7 +37,7 @@ const MOST_EACH: u8 = 40;
 pub(super) const LIST: &str =
     "list the live sessions of one principal and nothing else, the oldest sign-in first";
 
-const PAGES: &str = "give each session a place that it keeps, and begin a page after the place of `after`, whether or not there is a session";
+pub(super) const PAGES: &str = "give each session a place that it keeps, and begin a page after the place of `after`, whether or not there is a session";
 
 /// More pages than the sessions of any rule.
 const MOST_PAGES: usize = 100;
@@ -54,7 +54,7 @@ pub(super) fn signed_in(name: &str) -> NewRecord {
     NewRecord { principal: Some(principal(name)), authenticated: true, ..new_record(&[("shop.user", name)]) }
 }
 
-fn at_most(when_full: WhenFull) -> Option<MaxSessions> {
+pub(super) fn at_most(when_full: WhenFull) -> Option<MaxSessions> {
     NonZeroU32::new(MOST).map(|most| MaxSessions::new(most, when_full))
 }
 
@@ -100,7 +100,12 @@ impl<'a, H: Harness> Asked<'a, H> {
     }
 
     /// All pages of `limit` sessions after `after`.
-    fn pages(&self, name: &str, mut after: Option<Selector>, limit: u32) -> Result<Vec<Listed>, Broken> {
+    pub(super) fn pages(
+        &self,
+        name: &str,
+        mut after: Option<Selector>,
+        limit: u32,
+    ) -> Result<Vec<Listed>, Broken> {
         let mut all = Vec::new();
         for _ in 0..MOST_PAGES {
             let page = self.page(name, after.as_ref(), limit)?;
@@ -117,7 +122,7 @@ impl<'a, H: Harness> Asked<'a, H> {
         Err(Broken::new("a last page, without `next`", format!("{MOST_PAGES} pages with one"), PAGES))
     }
 
-    fn page(&self, name: &str, after: Option<&Selector>, limit: u32) -> Result<Page, Broken> {
+    pub(super) fn page(&self, name: &str, after: Option<&Selector>, limit: u32) -> Result<Page, Broken> {
         self.harness
             .block_on(self.index.sessions_page(&principal(name), after, limit))
             .map_err(|error| failed("sessions_page", &error))
@@ -187,94 +192,6 @@ pub(super) fn a_session_is_listed_from_its_sign_in_to_its_end<H: Harness>(b: &Be
     Ok(Held::Held)
 }
 
-pub(super) fn pages_show_every_session_once<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    const SESSIONS: u8 = 11;
-    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
-    same("the pages of nobody's sessions", &index.pages("1", None, 3)?, &Vec::new())?;
-    same("the number of nobody's sessions", &index.count("1")?, &0)?;
-    for n in 0..SESSIONS {
-        b.created(&b.selector(n), &signed_in("1"))?;
-    }
-    b.created(&b.selector(SESSIONS), &signed_in("11"))?;
-    b.created(&b.selector(SESSIONS + 1), &new_record(&[]))?;
-    same("the number of sessions", &index.count("1")?, &u64::from(SESSIONS))?;
-    let mut order = index.pages("1", None, 100)?;
-    let sorted = |list: &[Listed]| {
-        let mut list = list.to_vec();
-        list.sort_by_key(|listed| listed.selector);
-        list
-    };
-    same("the sessions in one page", &sorted(&order), &sorted(&index.list("1")?))?;
-    for limit in 1..=u32::from(SESSIONS) + 1 {
-        same("the sessions in smaller pages, in the same order", &index.pages("1", None, limit)?, &order)?;
-    }
-    same(
-        "the number of sessions in a page of 0, which counts as 1",
-        &index.page("1", None, 0)?.sessions.len(),
-        &1,
-    )?;
-    // A page begins at the same place when the session before it has ended.
-    let mut after = order.split_off(1);
-    while let [ended, rest @ ..] = &*after {
-        b.delete(&ended.selector)?;
-        same(
-            "the sessions after one that has ended",
-            &index.pages("1", Some(ended.selector), 2)?,
-            &rest.to_vec(),
-        )?;
-        after.remove(0);
-    }
-    same("the pages of the session that is left", &index.pages("1", None, 3)?, &order)?;
-    Ok(Held::Held)
-}
-
-pub(super) fn pages_miss_no_session_while_others_come_and_go<H: Harness>(b: &Bench<'_, H>) -> Verdict {
-    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
-    // The first twelve stay. While the pages are read, the others end, as many begin, and some that stay sign in again.
-    for n in 0..18 {
-        b.created(&b.selector(n), &signed_in("1"))?;
-        b.pass(Duration::from_millis(2));
-    }
-    let (mut seen, mut after, mut pages) = (Vec::new(), None, 0_u8);
-    loop {
-        let page = index.page("1", after.as_ref(), 2)?;
-        seen.extend(page.sessions.into_iter().map(|listed| listed.selector));
-        (after, pages) = (page.next, pages + 1);
-        if after.is_none() {
-            break;
-        }
-        if pages <= 6 {
-            b.delete(&b.selector(11 + pages))?;
-            b.created(&b.selector(17 + pages), &signed_in("1"))?;
-            b.updated(&b.selector(2 * pages - 2), &sign_in("1", None), "that signs in again")?;
-            b.pass(Duration::from_millis(2));
-        }
-        if pages > 100 {
-            return Err(Broken::new("a last page, without `next`", "100 pages with one", PAGES));
-        }
-    }
-    for n in 0..12 {
-        let times = seen.iter().filter(|seen| **seen == b.selector(n)).count();
-        if times != 1 {
-            let expected = "every session that lives all the time once in the pages";
-            return Err(Broken::new(expected, format!("one of them {times} times"), PAGES));
-        }
-    }
-    let mut once = seen.clone();
-    once.sort_unstable();
-    once.dedup();
-    same("the number of sessions in the pages, each once", &once.len(), &seen.len())?;
-    let (count, live) = (index.count("1")?, index.list("1")?.len());
-    if count < u64::try_from(live).unwrap_or(u64::MAX) {
-        return Err(Broken::new(
-            format!("a count of at least {live}"),
-            count.to_string(),
-            "count every live session",
-        ));
-    }
-    Ok(Held::Held)
-}
-
 pub(super) fn delete_all_ends_the_sessions_of_one_principal<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
     for n in 1..=3 {
@@ -334,6 +251,12 @@ pub(super) fn one_more_than_allowed_is_refused_or_ends_the_oldest<H: Harness>(b:
     b.pass(Duration::from_millis(2));
     b.created(&more, &NewRecord { max_sessions: evict, ..signed_in("1") })?;
     index.expect("1", &[b.selector(2), anonymous, more], "after the oldest was ended by a `create`")?;
+    // One that has expired makes room, although it signed in last.
+    b.delete(&anonymous)?;
+    b.created(&b.selector(7), &NewRecord { limits: short, ..signed_in("1") })?;
+    b.pass(Duration::from_millis(401));
+    b.created(&b.selector(8), &NewRecord { max_sessions: evict, ..signed_in("1") })?;
+    index.expect("1", &[b.selector(2), more, b.selector(8)], "after the latest had expired")?;
     b.created(&b.selector(6), &NewRecord { max_sessions: reject, ..signed_in("2") })?;
     Ok(Held::Held)
 }

@@ -70,6 +70,7 @@ mod generated;
 mod races;
 mod faults;
 mod index;
+mod pages;
 mod similar;
 mod given_up;
 mod scan;
@@ -210,19 +211,22 @@ table! { $
     index:
         a_list_holds_the_live_sessions_of_one_principal
         a_session_is_listed_from_its_sign_in_to_its_end
-        pages_show_every_session_once
-        pages_miss_no_session_while_others_come_and_go
         delete_all_ends_the_sessions_of_one_principal
         one_more_than_allowed_is_refused_or_ends_the_oldest
         a_longer_life_does_not_make_a_session_younger
         racing_sign_ins_keep_to_the_maximum
         a_sign_in_that_is_not_made_ends_no_session
         delete_all_is_final;
+    pages:
+        pages_show_every_session_once
+        pages_miss_no_session_while_others_come_and_go
+        pages_and_counts_pass_over_the_expired;
     similar:
         sessions_of_similar_principals_do_not_meet
         a_session_stays_listed_whatever_changes;
     given_up:
-        a_call_that_is_given_up_leaves_the_store_in_order;
+        a_call_that_is_given_up_leaves_the_store_in_order
+        what_is_given_up_loses_no_session_from_the_index;
     scan:
         a_scan_finds_every_record;
 }

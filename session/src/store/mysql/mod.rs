@@ -37,7 +37,8 @@ use crate::{
     store::{
         abilities::Abilities,
         contract::{Created, Loaded, SessionStore, Updated},
-        error::{StoreError, StoreErrorKind},
+        detached::detached,
+        error::StoreError,
         index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
         sweep::Sweep,
@@ -227,10 +228,8 @@ impl PrincipalIndex for MySqlStore {
 
     /// Ends some at a time. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        // It goes on although the caller gives up, as at the deadline of a request.
         let (store, principal, except) = (self.clone(), principal.clone(), except.copied());
-        let finished = tokio::spawn(async move { store.end_all(&principal, except.as_ref()).await });
-        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
+        detached(async move { store.end_all(&principal, except.as_ref()).await }).await
     }
 }
 

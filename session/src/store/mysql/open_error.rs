@@ -7,7 +7,8 @@ use std::io;
 use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
 
 /// The parameters that a URL may have. The store itself sets what sqlx's others are about.
-pub(super) const PARAMETERS: [&str; 10] = [
+pub(super) const PARAMETERS: [&str; 12] = [
+    "max_connections",
     "socket",
     "ssl-ca",
     "ssl-cert",
@@ -18,6 +19,7 @@ pub(super) const PARAMETERS: [&str; 10] = [
     "sslkey",
     "sslmode",
     "startup_timeout",
+    "table",
 ];
 
 /// Why a MySQL store could not be opened. No message shows a password.

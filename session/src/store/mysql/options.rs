@@ -2,7 +2,7 @@
 //!
 //! In: a URL and settings. Out: [`MySqlOptions`], or what is wrong with the URL. Never: I/O.
 
-use std::{error::Error, fmt, future::Future, path::PathBuf, time::Duration};
+use std::{error::Error, fmt, future::Future, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use super::{open_error::OpenError, url::Target};
 use crate::store::{passwords::Passwords, tls::ClientFiles};
@@ -22,19 +22,19 @@ pub struct MySqlOptions {
 impl MySqlOptions {
     /// The default settings for the database at `url`.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
-        let target = Target::parse(url)?;
+        let mut target = Target::parse(url)?;
         Ok(Self {
             startup_timeout: target.startup_timeout,
-            target,
-            table: "typed_session".to_owned(),
+            table: target.table.take().unwrap_or_else(|| "typed_session".to_owned()),
             passwords: None,
-            max_connections: 10,
+            max_connections: target.max_connections.map_or(10, NonZeroU32::get),
+            target,
             connect_timeout: Duration::from_secs(1),
             sweep_every: Some(Duration::from_secs(60)),
         })
     }
 
-    /// Sets the name of the table; the default is `typed_session`.
+    /// Sets the name of the table, as `?table=` in the URL; the default is `typed_session`.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();

@@ -3,7 +3,7 @@
 //! In: text. Out: [`Target`], with the address, the credentials and the files for TLS, or [`OpenError`]. Never returns a value in an error,
 //! because it may be a password.
 
-use std::{path::PathBuf, str::FromStr as _, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, str::FromStr as _, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use sqlx::{
@@ -23,6 +23,8 @@ pub(super) struct Target {
     pub(super) server: MySqlConnectOptions,
     pub(super) tls: Tls,
     pub(super) startup_timeout: Duration,
+    pub(super) max_connections: Option<NonZeroU32>,
+    pub(super) table: Option<String>,
 }
 
 /// How connections are encrypted. Not [`MySqlConnectOptions`], which verifies nothing in some modes although a file for it is named.
@@ -43,7 +45,8 @@ impl Target {
         if address.matches('@').count() > 1 || query.contains('@') {
             return Err(OpenError::AtSign);
         }
-        let Parameters { mode, ca, certificate, key, socket, startup_timeout } = Parameters::parse(query)?;
+        let Parameters { mode, ca, certificate, key, socket, startup_timeout, max_connections, table } =
+            Parameters::parse(query)?;
         // The error of sqlx may quote the URL, so it is dropped.
         let server = MySqlConnectOptions::from_str(address).map_err(|_| OpenError::Url)?;
         if server.get_database().is_none() {
@@ -65,7 +68,8 @@ impl Target {
             (None, None) => None,
             _ => return Err(OpenError::ClientCertificate),
         };
-        Ok(Self { server, tls: Tls { mode, files: TlsFiles { ca, client } }, startup_timeout })
+        let tls = Tls { mode, files: TlsFiles { ca, client } };
+        Ok(Self { server, tls, startup_timeout, max_connections, table })
     }
 }
 
@@ -111,6 +115,8 @@ struct Parameters {
     key: Option<PathBuf>,
     socket: Option<PathBuf>,
     startup_timeout: Duration,
+    max_connections: Option<NonZeroU32>,
+    table: Option<String>,
 }
 
 impl Parameters {
@@ -135,6 +141,10 @@ impl Parameters {
                     let seconds = value.parse().map_err(|_| invalid())?;
                     parameters.startup_timeout = Duration::from_secs(seconds);
                 }
+                "max_connections" => {
+                    parameters.max_connections = Some(value.parse().map_err(|_| invalid())?);
+                }
+                "table" => parameters.table = Some(text.into_owned()),
                 _ => parameters.mode = Some(text.parse().map_err(|_| invalid())?),
             }
         }

@@ -29,6 +29,7 @@ use crate::{
     store::{
         abilities::Abilities,
         contract::{Created, Loaded, SessionStore, Updated},
+        detached::detached,
         error::{StoreError, StoreErrorKind},
         index::{Listed, Page, PrincipalIndex},
         scan::{Cursor, Scan, Scanned},
@@ -130,10 +131,8 @@ impl PrincipalIndex for PostgresStore {
 
     /// Ends some at a time. A sign-in that comes in between is later than the call.
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
-        // It goes on although the caller gives up, as at the deadline of a request.
         let (store, principal, except) = (self.clone(), principal.clone(), except.copied());
-        let finished = tokio::spawn(async move { store.end_all(&principal, except.as_ref()).await });
-        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
+        detached(async move { store.end_all(&principal, except.as_ref()).await }).await
     }
 }
 

@@ -7,14 +7,16 @@ use std::io;
 use crate::store::{error::StoreError, names::LONGEST_NAME, tls::TlsFileError};
 
 /// The parameters that a URL may have.
-pub(super) const PARAMETERS: [&str; 18] = [
+pub(super) const PARAMETERS: [&str; 21] = [
     "application_name",
     "dbname",
     "host",
     "hostaddr",
+    "max_connections",
     "options",
     "password",
     "port",
+    "schema",
     "ssl-ca",
     "ssl-cert",
     "ssl-key",
@@ -24,6 +26,7 @@ pub(super) const PARAMETERS: [&str; 18] = [
     "sslmode",
     "sslrootcert",
     "startup_timeout",
+    "table",
     "target_session_attrs",
     "user",
 ];

@@ -2,7 +2,7 @@
 //!
 //! In: a URL and settings. Out: [`PostgresOptions`], or what is wrong with the URL. Never: I/O.
 
-use std::{error::Error, fmt, future::Future, path::PathBuf, time::Duration};
+use std::{error::Error, fmt, future::Future, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use super::{names::Names, open_error::OpenError, url::Target};
 use crate::store::{passwords::Passwords, tls::ClientFiles};
@@ -22,26 +22,27 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The default settings for the database at `url`.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
-        let target = Target::parse(url)?;
+        let mut target = Target::parse(url)?;
+        let table = target.table.take().unwrap_or_else(|| "typed_session".to_owned());
         Ok(Self {
             startup_timeout: target.startup_timeout,
-            target,
-            names: Names { schema: None, table: "typed_session".to_owned() },
+            names: Names { schema: target.schema.take(), table },
             passwords: None,
-            max_connections: 10,
+            max_connections: target.max_connections.map_or(10, NonZeroU32::get),
+            target,
             connect_timeout: Duration::from_secs(1),
             sweep_every: Some(Duration::from_secs(60)),
         })
     }
 
-    /// Sets the schema of the tables, which must exist. The default is the first schema of the user's `search_path`.
+    /// Sets the schema of the tables, which must exist; as `?schema=` in the URL. The default is the first schema of the user's `search_path`.
     #[must_use]
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.names.schema = Some(name.into());
         self
     }
 
-    /// Sets the name of the table; the default is `typed_session`. A second table has the same name with `_layout` appended.
+    /// Sets the name of the table, as `?table=` in the URL; the default is `typed_session`. A second table has the same name with `_layout` appended.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.names.table = name.into();

@@ -3,7 +3,7 @@
 //! In: text, and libpq's environment variables. Out: [`Target`], with the address, the credentials and the files for TLS, or [`OpenError`].
 //! Never returns a value in an error, because it may be a password.
 
-use std::{env, path::PathBuf, str::FromStr as _, time::Duration};
+use std::{env, num::NonZeroU32, path::PathBuf, str::FromStr as _, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -21,6 +21,9 @@ pub(super) struct Target {
     pub(super) servers: Vec<PgConnectOptions>,
     pub(super) tls: Tls,
     pub(super) startup_timeout: Duration,
+    pub(super) max_connections: Option<NonZeroU32>,
+    pub(super) schema: Option<String>,
+    pub(super) table: Option<String>,
 }
 
 /// How connections are encrypted. Not [`PgConnectOptions`], which verifies nothing in some modes although a file for it is named.
@@ -53,7 +56,9 @@ impl Target {
         let servers = servers
             .map_err(|_| invalid_value(&parameters.others).map_or(OpenError::Url, OpenError::Value))?;
         parameters.complete_from_environment()?;
-        let Parameters { mode, root, certificate, key, startup_timeout, .. } = parameters;
+        let Parameters {
+            mode, root, certificate, key, startup_timeout, max_connections, schema, table, ..
+        } = parameters;
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
             (None, None) => None,
@@ -62,7 +67,8 @@ impl Target {
         // As libpq has it since version 16.
         let system = root.as_ref().is_some_and(|root| root.as_os_str() == "system");
         let files = TlsFiles { ca: root.filter(|_| !system), client };
-        Ok(Self { servers, tls: Tls { mode, files, system }, startup_timeout })
+        let tls = Tls { mode, files, system };
+        Ok(Self { servers, tls, startup_timeout, max_connections, schema, table })
     }
 }
 
@@ -115,6 +121,9 @@ struct Parameters {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     startup_timeout: Duration,
+    max_connections: Option<NonZeroU32>,
+    schema: Option<String>,
+    table: Option<String>,
     /// Those that sqlx reads, as they were written.
     others: String,
 }
@@ -141,6 +150,11 @@ impl Parameters {
                     let seconds = value.parse().map_err(|_| invalid())?;
                     parameters.startup_timeout = Duration::from_secs(seconds);
                 }
+                "max_connections" => {
+                    parameters.max_connections = Some(value.parse().map_err(|_| invalid())?);
+                }
+                "schema" => parameters.schema = Some(text()?.into_owned()),
+                "table" => parameters.table = Some(text()?.into_owned()),
                 "target_session_attrs" => match value {
                     "read-write" | "primary" => {}
                     "any" | "read-only" | "standby" | "prefer-standby" => return Err(OpenError::Standbys),

@@ -17,7 +17,8 @@ use crate::{
     record::meta::{Principal, Unreadable},
     store::{
         contract::Loaded,
-        error::{StoreError, StoreErrorKind},
+        detached::detached,
+        error::StoreError,
         index::{Listed, Page, PrincipalIndex},
     },
 };
@@ -117,9 +118,7 @@ impl PrincipalIndex for RedisStore {
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
         let spared = except.map(|selector| PublicId::of(*selector).to_string()).unwrap_or_default();
-        // It goes on although the caller gives up, as at the deadline of a request.
         let (store, principal) = (self.clone(), principal.clone());
-        let finished = tokio::spawn(async move { store.end_all(&principal, &spared).await });
-        finished.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::UnknownOutcome)))
+        detached(async move { store.end_all(&principal, &spared).await }).await
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     store::{
         abilities::Abilities,
         contract::{Created, Loaded, SessionStore, Updated},
+        detached::detached,
         error::StoreError,
         scan::{Cursor, Scan, Scanned},
     },
@@ -78,12 +79,23 @@ impl SessionStore for RedisStore {
     async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
         match &record.principal {
             None => self.create_record(selector, record).await,
+            // Ending another session and storing this one are two steps, and no caller may leave between them.
+            Some(principal) if record.max_sessions.is_some() => {
+                let (store, principal, selector) = (self.clone(), principal.clone(), *selector);
+                let record = record.clone();
+                detached(async move { store.create_signed_in(&principal, &selector, &record).await }).await
+            }
             Some(principal) => self.create_signed_in(principal, selector, record).await,
         }
     }
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         match &change.principal {
+            Some(Some(principal)) if change.max_sessions.is_some() => {
+                let (store, principal, selector) = (self.clone(), principal.clone(), *selector);
+                let change = change.clone();
+                detached(async move { store.update_signed_in(&principal, &selector, &change).await }).await
+            }
             Some(Some(principal)) => self.update_signed_in(principal, selector, change).await,
             _ => self.write_change(selector, change).await,
         }

@@ -85,10 +85,10 @@ impl RedisOptions {
         let startup_timeout = target.startup_timeout;
         let prefix = target.prefix.take().unwrap_or_else(|| PREFIX.to_owned());
         Ok(Self {
+            max_connections: target.max_connections.unwrap_or(MAX_CONNECTIONS),
             target,
             prefix,
             passwords: None,
-            max_connections: MAX_CONNECTIONS,
             connect_timeout: Duration::from_secs(1),
             startup_timeout,
             wait: None,

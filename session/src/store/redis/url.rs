@@ -3,6 +3,7 @@
 //! In: text. Out: [`Target`], with servers, credentials, prefix and files for TLS, or [`UrlError`]. Never: I/O.
 
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -37,6 +38,7 @@ pub(super) struct Target {
     pub(super) database: i64,
     pub(super) prefix: Option<String>,
     pub(super) startup_timeout: Duration,
+    pub(super) max_connections: Option<NonZeroUsize>,
 }
 
 /// Checks a prefix. Braces would choose the slots of Redis keys, and white space is easily overlooked.
@@ -109,8 +111,18 @@ impl Target {
         if kind == Kind::Cluster && database != 0 {
             return Err(UrlError::ClusterDatabase);
         }
-        let Parameters { prefix, startup_timeout, files, .. } = parameters;
-        Ok(Self { kind, servers, tls, files, credentials, database, prefix, startup_timeout })
+        let Parameters { prefix, startup_timeout, max_connections, files, .. } = parameters;
+        Ok(Self {
+            kind,
+            servers,
+            tls,
+            files,
+            credentials,
+            database,
+            prefix,
+            startup_timeout,
+            max_connections,
+        })
     }
 }
 
@@ -118,6 +130,7 @@ impl Target {
 struct Parameters {
     prefix: Option<String>,
     startup_timeout: Duration,
+    max_connections: Option<NonZeroUsize>,
     sentinel: Credentials,
     database: Option<String>,
     files: TlsFiles,
@@ -138,6 +151,9 @@ impl Parameters {
                 ("startup_timeout", _) => {
                     let seconds = value.parse().map_err(|_| UrlError::StartupTimeout)?;
                     parameters.startup_timeout = Duration::from_secs(seconds);
+                }
+                ("max_connections", _) => {
+                    parameters.max_connections = Some(value.parse().map_err(|_| UrlError::MaxConnections)?);
                 }
                 ("sentinel_username", Form::Sentinel) => parameters.sentinel.username = Some(value),
                 ("sentinel_password", Form::Sentinel) => parameters.sentinel.password = Some(value),

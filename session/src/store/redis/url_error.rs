@@ -57,13 +57,16 @@ pub enum UrlError {
     ClusterDatabase,
     /// The parameter is unknown, or not for this kind of URL.
     #[error(
-        "unknown parameter `{0}`; the parameters are `prefix` and `startup_timeout`, with TLS `cacert`, `cert` and `key`, with Sentinels `sentinel_username` \
+        "unknown parameter `{0}`; the parameters are `prefix`, `startup_timeout` and `max_connections`, with TLS `cacert`, `cert` and `key`, with Sentinels `sentinel_username` \
          and `sentinel_password`, and with a Unix socket `db`"
     )]
     Parameter(String),
     /// The time to wait for a server that comes up is not a number.
     #[error("`startup_timeout` is not a number of seconds; write for example `startup_timeout=30`")]
     StartupTimeout,
+    /// The maximum of connections is not a number, or 0.
+    #[error("`max_connections` is not a number from 1 on; write for example `max_connections=16`")]
+    MaxConnections,
     /// The URL has parameters for TLS, and its scheme asks for none.
     #[error("`{0}` is for TLS, which the URL does not ask for; write `rediss` in place of `redis`")]
     WithoutTls(&'static str),

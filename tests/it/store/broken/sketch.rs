@@ -285,6 +285,10 @@ impl Sketch {
                 return Err((*why).into());
             }
             (Some(_), None) => true,
+            (Some(Stored::Good(_)), Some(who)) if self.is(Fault::ComparesAsFirstLoaded) => {
+                let loaded = self.shared.loaded.lock().unwrap();
+                loaded.get(selector).is_none_or(|record| record.meta().principal.as_ref() == Some(who))
+            }
             (Some(Stored::Good(record)), Some(who)) => {
                 self.is(Fault::DeletesAnyone)
                     || record.meta().principal.as_ref() == Some(who)
@@ -317,6 +321,15 @@ impl SessionStore for Sketch {
             self.shared.unlisted.lock().unwrap().retain(|unlisted| unlisted != selector);
             return Ok(created);
         }
+        if let Some(principal) = record.principal.as_ref().filter(|_| self.is(Fault::EvictsBeforeItStores)) {
+            if self.shared.records.lock().unwrap().contains_key(selector) {
+                return Ok(Created::Exists);
+            }
+            if !self.admit(selector, principal, record.max_sessions) {
+                return Ok(Created::TooMany);
+            }
+            tokio::task::yield_now().await;
+        }
         self.reply(|| Ok(self.create_now(selector, record)))
     }
 
@@ -334,6 +347,13 @@ impl SessionStore for Sketch {
     }
 
     async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
+        if only_if.is_some() && self.is(Fault::UnlistsBeforeItDeletes) {
+            self.shared.unlisted.lock().unwrap().push(*selector);
+            tokio::task::yield_now().await;
+            let deleted = self.delete_now(selector, only_if);
+            self.shared.unlisted.lock().unwrap().retain(|unlisted| unlisted != selector);
+            return deleted;
+        }
         self.delete_now(selector, only_if)
     }
 

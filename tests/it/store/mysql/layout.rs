@@ -113,6 +113,17 @@ async fn the_name_is_the_users_choice() {
         assert_eq!(again.create(&SELECTOR, &new_record()).await.unwrap(), Created::Exists);
     }
     assert!(open(&url).await.load(&SELECTOR).await.unwrap().is_none());
+    // It can be in the URL, and the number of connections.
+    let more = if url.contains('?') { '&' } else { '?' };
+    let options_in_url =
+        MySqlStore::options(&format!("{url}{more}table=Sessions&max_connections=3")).unwrap();
+    assert!(format!("{options_in_url:?}").contains("max_connections: 3"), "{options_in_url:?}");
+    let store = options_in_url.sweep_every(None).open().await.unwrap();
+    assert!(store.load(&SELECTOR).await.unwrap().is_some());
+    for wrong in ["max_connections=0", "max_connections=s3cret"] {
+        let error = MySqlStore::options(&format!("{url}{more}{wrong}")).unwrap_err();
+        assert!(matches!(error, OpenError::Value(name) if name == "max_connections"));
+    }
     for name in ["", "a b", "a`b", "1a", "s;", "sch\u{e9}ma", &"a".repeat(51)] {
         let opened = options().table(name).open().await;
         assert!(matches!(opened, Err(OpenError::Name(wrong)) if wrong == name), "{name}");
@@ -169,8 +180,8 @@ fn a_url_that_cannot_be_used_says_what_to_write() {
     );
     assert_eq!(
         says("mysql://u@127.0.0.1/d?timezone=x"),
-        "unknown parameter \"timezone\" in the MySQL URL; the parameters are socket, ssl-ca, ssl-cert, ssl-key, ssl-mode, \
-         sslca, sslcert, sslkey, sslmode, startup_timeout"
+        "unknown parameter \"timezone\" in the MySQL URL; the parameters are max_connections, socket, ssl-ca, ssl-cert, \
+         ssl-key, ssl-mode, sslca, sslcert, sslkey, sslmode, startup_timeout, table"
     );
 }
 

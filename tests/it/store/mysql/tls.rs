@@ -130,3 +130,21 @@ async fn an_unusable_file_is_named() {
         assert!(said.contains(&none) && said.contains("cannot read"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_unix_socket_is_a_server_too() {
+    let Some(server) = MariaDb::start().await else { return };
+    let database = server.database().await;
+    let url =
+        |more: &str| format!("mysql://root@localhost/{database}?socket={}{more}", server.socket().display());
+    let store = open(&url("")).await;
+    store.create(&SELECTOR, &new_record()).await.unwrap();
+    store.delete(&SELECTOR, None).await.unwrap();
+    // A connection over TCP has a port.
+    let by_socket =
+        "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND host = 'localhost'";
+    let mut connection = server.connection(&database).await;
+    let connections: i64 = sqlx::query_scalar(by_socket).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(connections, 1);
+    assert!(MySqlStore::open(&url(".other")).await.is_err());
+}

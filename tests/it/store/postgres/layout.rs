@@ -128,6 +128,16 @@ async fn names_are_the_users_choice() {
         assert_eq!(visits(&pair[0], &SELECTOR).await, u64::try_from(n).unwrap());
     }
     assert!(stores[0].load(&SELECTOR).await.unwrap().is_none());
+    // They can be in the URL, and the number of connections.
+    let more = if url.contains('?') { '&' } else { '?' };
+    let options_in_url =
+        PostgresStore::options(&format!("{url}{more}schema=Shop&table=Sessions&max_connections=3")).unwrap();
+    assert!(format!("{options_in_url:?}").contains("max_connections: 3"), "{options_in_url:?}");
+    assert_eq!(visits(&options_in_url.sweep_every(None).open().await.unwrap(), &SELECTOR).await, 0);
+    for wrong in ["max_connections=0", "max_connections=s3cret"] {
+        let error = PostgresStore::options(&format!("{url}{more}{wrong}")).unwrap_err();
+        assert!(matches!(error, OpenError::Value(name) if name == "max_connections"));
+    }
 
     for name in ["", "a b", "a\"b", "1a", "s;", "sch\u{e9}ma", &"a".repeat(51)] {
         for options in [options().schema(name), options().table(name)] {

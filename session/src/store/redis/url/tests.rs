@@ -27,7 +27,10 @@ fn every_form_of_a_url_is_read() {
 
 #[test]
 fn credentials_and_prefix_are_decoded() {
-    let target = Target::parse("redis://u%3A:p%40%2F@db?prefix=shop%3Aa:&startup_timeout=30").unwrap();
+    let target =
+        Target::parse("redis://u%3A:p%40%2F@db?prefix=shop%3Aa:&startup_timeout=30&max_connections=3")
+            .unwrap();
+    assert_eq!(target.max_connections, std::num::NonZeroUsize::new(3));
     assert_eq!(target.startup_timeout, std::time::Duration::from_secs(30));
     assert_eq!(target.credentials.username.as_deref(), Some("u:"));
     assert_eq!(target.credentials.password.as_deref(), Some("p@/"));
@@ -71,6 +74,7 @@ fn every_error_says_what_to_write_and_shows_no_password() {
         ("redis-cluster://a/1", UrlError::ClusterDatabase),
         ("redis://db?timeout=3", UrlError::Parameter("timeout".into())),
         ("redis://db?startup_timeout=s3cret", UrlError::StartupTimeout),
+        ("redis://db?max_connections=0", UrlError::MaxConnections),
         ("redis://db?cacert=s3cret", UrlError::WithoutTls("cacert")),
         ("redis+unix:///r.sock?key=s3cret", UrlError::WithoutTls("key")),
         ("rediss://db?cert=s3cret", UrlError::ClientCertificate),

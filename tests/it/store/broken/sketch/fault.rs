@@ -100,4 +100,18 @@ pub(in crate::store::broken) enum Fault {
     KeepsCellExpiry,
     /// A session whose id was renewed is no longer listed.
     UnlistsTheRenewed,
+    /// A session that its user ends leaves the index a moment before its record is deleted.
+    UnlistsBeforeItDeletes,
+    /// The same when all sessions of a user end.
+    UnlistsBeforeItDeletesAll,
+    /// The oldest session ends a moment before the sign-in is stored.
+    EvictsBeforeItStores,
+    /// Whose a session is, is what the first load has seen.
+    ComparesAsFirstLoaded,
+    /// A page with sessions that have expired is taken for the last one.
+    StopsAtShortPages,
+    /// A session that has expired is counted for ever.
+    CountsTheExpired,
+    /// A session that has expired counts for the maximum, and the oldest ends for it.
+    EvictsForTheDead,
 }

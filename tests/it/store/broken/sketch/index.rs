@@ -11,6 +11,10 @@ use super::{Fault, Sketch, Stored};
 
 impl Sketch {
     fn listed(&self, principal: &Principal, except: Option<&Selector>) -> Vec<Listed> {
+        self.listed_with(principal, except, self.is(Fault::ListsTheEnded))
+    }
+
+    fn listed_with(&self, principal: &Principal, except: Option<&Selector>, with_dead: bool) -> Vec<Listed> {
         let belongs = |other: &Principal| {
             let (one, other) = (principal.as_str(), other.as_str());
             match self.fault {
@@ -27,7 +31,7 @@ impl Sketch {
             })
             .filter(|(selector, _)| Some(*selector) != except)
             .filter(|(selector, _)| !self.shared.unlisted.lock().unwrap().contains(selector))
-            .filter(|(_, record)| self.is(Fault::ListsTheEnded) || !record.is_expired(self.now()))
+            .filter(|(_, record)| with_dead || !record.is_expired(self.now()))
             .filter(|(_, record)| record.meta().principal.as_ref().is_some_and(belongs))
             .filter(|(_, record)| !self.is(Fault::UnlistsTheRenewed) || record.meta().generation == 1)
             .map(|(selector, record)| Listed::new(*selector, record.meta().clone()))
@@ -42,7 +46,9 @@ impl Sketch {
     /// Makes room for one more session of `principal`; `false` if there is none.
     pub(super) fn admit(&self, selector: &Selector, principal: &Principal, max: Option<MaxSessions>) -> bool {
         let Some(max) = max.filter(|_| !self.is(Fault::NoMaximum)) else { return true };
-        let mut others = self.listed(principal, Some(selector).filter(|_| !self.is(Fault::CountsAgain)));
+        let except = Some(selector).filter(|_| !self.is(Fault::CountsAgain));
+        let with_dead = self.is(Fault::ListsTheEnded) || self.is(Fault::EvictsForTheDead);
+        let mut others = self.listed_with(principal, except, with_dead);
         if self.is(Fault::EvictsLeastRecent) {
             others.sort_by_key(|listed| listed.meta.touched);
         }
@@ -69,7 +75,8 @@ impl PrincipalIndex for Sketch {
             return Ok(Page::new(Vec::new(), None));
         }
         let limit = limit.max(1) as usize;
-        let mut list = self.listed(principal, None);
+        let short = self.is(Fault::StopsAtShortPages);
+        let mut list = self.listed_with(principal, None, short || self.is(Fault::ListsTheEnded));
         if !self.is(Fault::PagesByAge) {
             list.sort_by_key(|listed| listed.selector);
         }
@@ -80,17 +87,27 @@ impl PrincipalIndex for Sketch {
             }
             Some(after) => list.partition_point(|listed| listed.selector <= *after),
         };
-        let page: Vec<_> = list.into_iter().skip(from).take(limit).collect();
+        let mut page: Vec<_> = list.into_iter().skip(from).take(limit).collect();
+        page.retain(|listed| !short || listed.meta.expires() > self.now());
         let next = page.last().filter(|_| page.len() == limit).map(|last| last.selector);
         Ok(Page::new(page, next))
     }
 
     async fn count_of(&self, principal: &Principal) -> Result<u64, StoreError> {
-        let count = self.listed(principal, None).len() as u64;
+        let with_dead = self.is(Fault::ListsTheEnded) || self.is(Fault::CountsTheExpired);
+        let count = self.listed_with(principal, None, with_dead).len() as u64;
         Ok(if self.is(Fault::CountsAFew) { count.min(10) } else { count })
     }
 
     async fn delete_all(&self, principal: &Principal, except: Option<&Selector>) -> Result<u64, StoreError> {
+        if self.is(Fault::UnlistsBeforeItDeletesAll) {
+            let all = self.listed(principal, except).into_iter().map(|listed| listed.selector);
+            let all: Vec<_> = all.collect();
+            self.shared.unlisted.lock().unwrap().extend(&all);
+            tokio::task::yield_now().await;
+            let mut records = self.shared.records.lock().unwrap();
+            return Ok(all.iter().filter(|selector| records.remove(*selector).is_some()).count() as u64);
+        }
         let _writer = self.exclusive();
         let mut ended = self.listed(principal, except.filter(|_| !self.is(Fault::ExceptsNobody)));
         if self.is(Fault::SparesTheYoungest) {
