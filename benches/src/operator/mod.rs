@@ -77,7 +77,8 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
     let mut slowest = ("", 0.0);
     for (name, store) in &stores {
         let sign_ins = facts::sign_ins(name, store).await?;
-        if sign_ins.figure > slowest.1 {
+        // SQLite has one writer at a time, for whom all others wait; that is no lock of one user.
+        if *name != "SQLite" && sign_ins.figure > slowest.1 {
             slowest = (name, sign_ins.figure);
         }
         facts.extend(sign_ins.facts);
