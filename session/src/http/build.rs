@@ -30,7 +30,7 @@ use crate::{
     store::{any::AnyStore, bounded::BoundedStore, bounds::Bounds, contract::SessionStore},
     visit::{
         carried::InCookie,
-        pointed::InForeign,
+        pointer::InForeign,
         shared::{Elsewhere, Shared},
         turns::Turns,
     },

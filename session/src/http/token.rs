@@ -10,7 +10,7 @@ use crate::{
     id::{session_id::SessionId, tags::KeyRing},
     visit::{
         carried::{InCookie, Sealed},
-        pointed::{InForeign, Pointer},
+        pointer::{InForeign, Pointer},
         records::Opened,
         visit::Visit,
     },

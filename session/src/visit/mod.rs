@@ -8,7 +8,7 @@
 //! * `ongoing`: what workers have begun and a server that stops waits for.
 //! * `sealed_cookie`: what an application without a store chooses.
 //! * `carried`: the records that a request's cookies carry.
-//! * `pointed`: the records that they point to, in a store of another library.
+//! * `pointer`, `pointed`: what they say where records are, in a store of another library; those records.
 //! * `known`: the schemas in use.
 //! * `secrets`: seals and opens secret fields.
 //! * `shared`: what all requests of an application share.
@@ -26,7 +26,8 @@ pub(crate) mod touches;
 mod ongoing;
 pub(crate) mod sealed_cookie;
 pub(crate) mod carried;
-pub(crate) mod pointed;
+pub(crate) mod pointer;
+mod pointed;
 mod known;
 mod secrets;
 pub(crate) mod shared;

@@ -6,127 +6,32 @@
 //! Such a store cannot compare before it writes. So a change reads the record anew and applies itself to that, and the changes of one process
 //! take turns; between processes, nothing keeps one from overwriting another in the moment between.
 
-use std::{cell::RefCell, fmt, sync::Arc, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use tokio::sync::MutexGuard;
 
 use super::{
     carried::{COOKIE_MAX, is_believed},
-    turns::Turns,
+    pointer::{InForeign, Pointer},
 };
 use crate::{
     error::{Error, ErrorKind},
     events::event::StoreCall,
     id::{
         public::{Selector, VerifierHash},
-        random::{NoRandomness, Randomness},
-        seal::{Sealer, sealed_chars},
-        session_id::{ID_BYTES, SessionId},
+        random::NoRandomness,
+        session_id::SessionId,
     },
     record::{
         apply::{Outcome, Record},
         change::{Change, NewRecord},
-        packed::{pack, unpack},
         time::Timestamp,
     },
     store::{
-        bounds::Bounds,
-        clock::Clock,
         contract::{Created, Loaded, Updated},
         error::{StoreError, StoreErrorKind},
-        foreign::ForeignStore,
     },
 };
-
-const SEEN_BYTES: usize = 8;
-
-/// What all requests of an application share that keeps sessions in a store of another library.
-pub(crate) struct InForeign {
-    pub(crate) store: Arc<dyn ForeignStore>,
-    pub(crate) bounds: Bounds,
-    /// Seals what cookies carry.
-    pub(crate) pointers: Sealer,
-    /// Seals what the store keeps.
-    pub(crate) records: Sealer,
-    /// What a `Set-Cookie` has beside the value, at most.
-    pub(crate) around: usize,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Randomness,
-    /// Between the reading and the writing of a change, no other one of this process writes.
-    pub(crate) writes: Turns,
-}
-
-impl fmt::Debug for InForeign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InForeign").finish_non_exhaustive()
-    }
-}
-
-/// What one cookie seals.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Pointer {
-    pub(crate) id: SessionId,
-    /// When the browser was last seen, as far as the cookie knows: a request that only reads leaves the record as it is.
-    seen: Timestamp,
-    /// What the store calls the record.
-    name: String,
-}
-
-impl Pointer {
-    fn to_bytes(&self) -> Vec<u8> {
-        [&self.id.to_bytes()[..], &self.seen.as_millis().to_le_bytes(), self.name.as_bytes()].concat()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (id, rest) = bytes.split_first_chunk()?;
-        let (seen, name) = rest.split_first_chunk()?;
-        let seen = Timestamp::from_millis(u64::from_le_bytes(*seen));
-        let name = std::str::from_utf8(name).ok()?.to_owned();
-        Some(Self { id: SessionId::from_bytes(id), seen, name })
-    }
-}
-
-impl InForeign {
-    /// Whether a sealed pointer may have so many octets.
-    pub(crate) const fn can_have(length: usize) -> bool {
-        sealed_chars(ID_BYTES + SEEN_BYTES) <= length && length <= COOKIE_MAX
-    }
-
-    /// What the value of a cookie seals; `None` if our keys did not seal it.
-    pub(crate) fn open(&self, value: &[u8]) -> Option<Pointer> {
-        Pointer::from_bytes(&self.pointers.open(value)?)
-    }
-
-    /// The text that the store keeps of `record`.
-    fn seal(&self, selector: &Selector, record: &Record) -> Result<String, StoreError> {
-        let verifier = record.meta().verifier;
-        let plain = [&selector.as_bytes()[..], verifier.as_bytes(), &pack(record)].concat();
-        let text = self.records.seal(&plain, self.random);
-        text.map_err(|none| StoreError::new(StoreErrorKind::Unavailable).with_source(none))
-    }
-
-    /// The record of `selector` that `text` seals. A store may give a name to another session later, whose record is none of this one; what
-    /// a key seals that has left the ring has ended, as the cookies of that key have.
-    fn unseal(&self, selector: &Selector, text: &str) -> Result<Option<Record>, StoreError> {
-        let Some(plain) = self.records.open(text.as_bytes()) else {
-            if self.records.lacks_key_of(text) {
-                return Ok(None);
-            }
-            let why = "it is not what a key of this application sealed";
-            return Err(StoreError::new(StoreErrorKind::Unreadable).with_source(why));
-        };
-        let Some((verifier, packed)) =
-            plain.strip_prefix(selector.as_bytes()).and_then(|rest| rest.split_first_chunk())
-        else {
-            return Ok(None);
-        };
-        Ok(Some(unpack(packed, VerifierHash::from_bytes(*verifier))?))
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-}
 
 /// A record that the request knows of.
 #[derive(Clone)]
@@ -189,7 +94,7 @@ impl Pointed {
         let call = || {
             Box::pin(async {
                 let Some(text) = shared.store.load(&known.name).await? else { return Ok(None) };
-                shared.unseal(&known.selector, &text)
+                shared.unpack(&known.selector, &text)
             })
         };
         let found = shared.bounds.load(begun, &known.selector, call).await?;
@@ -229,7 +134,7 @@ impl Pointed {
     ) -> Result<Created, StoreError> {
         let (shared, now) = (&*self.shared, self.shared.now());
         let record = Record::create(new, now);
-        let (text, left) = (shared.seal(selector, &record)?, record.meta().expires().since(now));
+        let (text, left) = (shared.pack(selector, &record)?, record.meta().expires().since(now));
         let call = || shared.store.save(text, left);
         let name = shared.bounds.write(begun, StoreCall::Create, selector, call).await?;
         let verifier = new.verifier;
@@ -267,7 +172,7 @@ impl Pointed {
             self.replace(selector, [Known { seen: next.meta().touched, verifier, ..known }]);
             return Ok(Updated::Done { revision: record.meta().revision });
         }
-        let text = shared.seal(selector, &next)?;
+        let text = shared.pack(selector, &next)?;
         let call = || shared.store.update(&known.name, text, left);
         let name = shared.bounds.write(begun, StoreCall::Update, selector, call).await?;
         self.named(begun, Known { name, verifier, ..known }).await?;
@@ -302,7 +207,7 @@ impl Pointed {
 
     /// The store has given a record its name. One that fits no cookie is given back.
     async fn named(&self, begun: Instant, known: Known) -> Result<(), StoreError> {
-        let size = self.shared.around + sealed_chars(ID_BYTES + SEEN_BYTES + known.name.len());
+        let size = self.shared.size_with(&known.name);
         let selector = known.selector;
         self.replace(&selector, [known]);
         if size <= COOKIE_MAX {
@@ -323,7 +228,7 @@ impl Pointed {
         if verifier != id.verifier_hash() || self.brought.borrow().contains(&pointer) {
             return Ok(true);
         }
-        let text = self.shared.pointers.seal(&pointer.to_bytes(), self.shared.random);
+        let text = self.shared.seal(&pointer);
         *self.text.borrow_mut() = text.map_err(|NoRandomness| Error::new(ErrorKind::NoRandomness))?;
         Ok(false)
     }

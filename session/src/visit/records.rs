@@ -6,7 +6,8 @@ use std::{rc::Rc, time::Instant};
 
 use super::{
     carried::{Carried, Sealed, Snapshot},
-    pointed::{Pointed, Pointer},
+    pointed::Pointed,
+    pointer::Pointer,
     shared::{Elsewhere, Shared},
 };
 use crate::{

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    carried::InCookie, known::Known, ongoing::Ongoing, pointed::InForeign, secrets::Secrets,
+    carried::InCookie, known::Known, ongoing::Ongoing, pointer::InForeign, secrets::Secrets,
     touches::Touches, turns::Turns, unconfirmed::Unconfirmed,
 };
 use crate::{

@@ -140,6 +140,13 @@ async fn requests_at_once_in_one_process_lose_nothing() {
     let state = browser.go("").await.body;
     assert!(state.starts_with("- [") && state.ends_with(r#"] 8 "" -"#), "{state}");
     assert!((1..=8).all(|line| state.contains(&line.to_string())), "{state}");
+    // Nor does a change that depends on nothing that it read.
+    let blind = join_all(["v9", "d:x", "n:hello"].map(|words| {
+        let browser = browser.clone();
+        async move { browser.go(words).await.status }
+    }));
+    assert_eq!(blind.await, [200; 3]);
+    assert!(browser.go("").await.body.ends_with(r#"] 9 "x" hello"#));
 }
 
 /// OWASP ASVS 5.0 7.4.1.
