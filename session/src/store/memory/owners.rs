@@ -16,8 +16,14 @@ use crate::{
 
 /// An entry may outlive its record for a moment, but no signed-in record lacks one. Holding the lock excludes other sign-ins and calls of
 /// `delete_all`, which is what keeps a maximum and makes `delete_all` final (G3).
+///
+/// A call that takes the lock again and again would get it nearly always, because a thread that waits has to wake up first. So whoever waits
+/// for the lock holds the next turn, and all others wait for that.
 #[derive(Default)]
-pub(super) struct Owners(Mutex<Owned>);
+pub(super) struct Owners {
+    next: Mutex<()>,
+    owned: Mutex<Owned>,
+}
 
 #[derive(Default)]
 pub(super) struct Owned(HashMap<Principal, Theirs>);
@@ -31,7 +37,8 @@ struct Theirs {
 
 impl Owners {
     pub(super) fn lock(&self) -> MutexGuard<'_, Owned> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let _next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,5 +93,32 @@ impl Owned {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.values().map(|theirs| theirs.since.len() + theirs.oldest.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_the_lock_gets_it_before_who_comes_again() {
+        let (owners, user) = (Owners::default(), Principal::from_store("shop.user=1"));
+        thread::scope(|scope| {
+            for n in 1..=100_u8 {
+                let held = owners.lock();
+                let (owners, user) = (&owners, &user);
+                let waits = scope.spawn(move || {
+                    owners.lock().add(user, Selector::from_bytes([n; 16]), Timestamp::default());
+                });
+                while owners.next.try_lock().is_ok() {
+                    assert!(!waits.is_finished(), "it did not wait");
+                    thread::yield_now();
+                }
+                drop(held);
+                assert_eq!(owners.lock().count(user), usize::from(n));
+            }
+        });
     }
 }

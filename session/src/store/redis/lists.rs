@@ -23,8 +23,8 @@ use crate::{
     },
 };
 
-/// How many entries one script dooms: it takes about a millisecond, in which the server answers nobody else.
-pub(super) const DOOMED: usize = 128;
+/// How many entries one script dooms: it takes less than a millisecond, in which the server answers nobody else.
+pub(super) const DOOMED: usize = 64;
 
 /// How many entries one command lists: it takes about a millisecond, too.
 pub(super) const LISTED: usize = 1024;
