@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Shows one session; with --values, also what it holds.
     Show {
         /// The public id, as logs and lists show it.
+        // One in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         id: PublicId,
         /// Shows the values of the fields, which may be private.
         #[arg(long)]
@@ -74,6 +76,8 @@ pub(crate) enum Command {
 #[group(required = true, multiple = false)]
 pub(crate) struct Revoked {
     /// The public id, as logs and lists show it.
+    // One in 64 begins with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) id: Option<PublicId>,
     /// Ends all sessions of this user, as in `list`.
     #[arg(long)]

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use actix_typed_session::{
-    admin::{Tally, Walk},
+    admin::{StoredSession, Tally, Walk},
     id::PublicId,
     record::Principal,
     store::{AnyStore, PrincipalIndex, SessionStore, StoreErrorKind, Sweep},
@@ -66,20 +66,36 @@ async fn list_of(store: &AnyStore, user: &Principal, limit: u64, output: &mut Ou
     }
 }
 
-async fn list(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {
+/// Goes through all sessions, a page at a time, but through `limit` at most; returns whether those were all.
+async fn walk(
+    store: &AnyStore,
+    limit: u64,
+    mut see: impl FnMut(&[StoredSession]) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
     let (mut left, mut walk) = (limit, Walk::of(store));
     while let Some(page) = walk.next(at_once(left).max(1)).await? {
+        let wanted = usize::try_from(left).ok().and_then(|left| page.get(..left)).unwrap_or(&page);
+        see(wanted)?;
+        if wanted.len() < page.len() {
+            return Ok(false);
+        }
+        left = left.saturating_sub(u64::try_from(wanted.len()).unwrap_or(u64::MAX));
+    }
+    Ok(true)
+}
+
+async fn list(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {
+    let is_all = walk(store, limit, |page| {
         for session in page {
-            if left == 0 {
-                there_is_more(limit);
-                return Ok(());
-            }
             match &session.found {
                 Ok(loaded) => output.session(session.public_id, loaded.record.meta())?,
                 Err(why) => output.unreadable(session.public_id, *why)?,
             }
-            left -= 1;
         }
+        Ok(())
+    });
+    if !is_all.await? {
+        there_is_more(limit);
     }
     Ok(())
 }
@@ -101,20 +117,15 @@ async fn revoke(store: &AnyStore, id: PublicId, output: &mut Output) -> Result<(
 }
 
 async fn census(store: &AnyStore, limit: u64, output: &mut Output) -> Result<(), Failure> {
-    let (mut tally, mut walk, mut progress) = (Tally::default(), Walk::of(store), Progress::new("sessions"));
-    'walk: loop {
-        let Some(page) = walk.next(at_once(limit - tally.found()).max(1)).await? else {
-            tally.complete = true;
-            break;
-        };
-        for session in &page {
-            if tally.found() >= limit {
-                break 'walk;
-            }
+    let (mut tally, mut progress) = (Tally::default(), Progress::new("sessions"));
+    let is_all = walk(store, limit, |page| {
+        for session in page {
             tally.add(session);
         }
         progress.at(tally.found());
-    }
+        Ok(())
+    });
+    tally.complete = is_all.await?;
     drop(progress);
     Ok(output.census(&tally)?)
 }
@@ -125,21 +136,15 @@ async fn dry_run(
     limit: u64,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let (mut run, mut walk, mut progress) =
-        (DryRun::new(locks(files)?), Walk::of(store), Progress::new("sessions"));
-    'walk: loop {
-        let Some(page) = walk.next(at_once(limit - run.found()).max(1)).await? else {
-            run.complete = true;
-            break;
-        };
-        for session in &page {
-            if run.found() >= limit {
-                break 'walk;
-            }
+    let (mut run, mut progress) = (DryRun::new(locks(files)?), Progress::new("sessions"));
+    let is_all = walk(store, limit, |page| {
+        for session in page {
             run.add(session);
         }
         progress.at(run.found());
-    }
+        Ok(())
+    });
+    run.complete = is_all.await?;
     drop(progress);
     output.dry_run(&run)?;
     if run.found() == 0 {
