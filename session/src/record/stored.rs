@@ -133,6 +133,29 @@ mod tests {
     }
 
     #[test]
+    fn cells_are_in_the_order_of_their_keys() {
+        let of_one: &[&str] = &[
+            "shop.b",
+            "shop.cart10",
+            "shop.cart2",
+            "shop.a",
+            "shop.aaaaaaaab",
+            "shop.aaaaaaaaa",
+            "shop.",
+            "shop.ab",
+        ];
+        let of_several: &[&str] = &["shop.zz", "$shop", "shop.b", "club.a", "shopper.a", "a", "", "shop.za"];
+        for keys in [of_one, of_several] {
+            let cells: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (key.as_bytes(), &b"1 1"[..])).collect();
+            let record = record(&cells).unwrap();
+            let read: Vec<_> = record.cells().iter().map(|(key, _)| key.as_str()).collect();
+            let mut sorted = keys.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(read, sorted);
+        }
+    }
+
+    #[test]
     fn the_last_of_several_cells_of_one_key_counts() {
         let record = record(&[(b"b", b"1 1"), (b"a", b"1 2"), (b"b", b"1 3"), (b"b", b"1 4")]).unwrap();
         assert_eq!(record.cells().len(), 2);

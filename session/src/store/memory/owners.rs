@@ -98,7 +98,10 @@ impl Owned {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
@@ -112,11 +115,13 @@ mod tests {
                 let waits = scope.spawn(move || {
                     owners.lock().add(user, Selector::from_bytes([n; 16]), Timestamp::default());
                 });
-                while owners.next.try_lock().is_ok() {
-                    assert!(!waits.is_finished(), "it did not wait");
+                let begun = Instant::now();
+                while owners.next.try_lock().is_ok() && begun.elapsed() < Duration::from_secs(10) {
                     thread::yield_now();
                 }
+                let is_next = owners.next.try_lock().is_err() && !waits.is_finished();
                 drop(held);
+                assert!(is_next, "who waits does not hold the next turn");
                 assert_eq!(owners.lock().count(user), usize::from(n));
             }
         });
