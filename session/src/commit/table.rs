@@ -291,14 +291,15 @@ fn nothing_changed() {
     Case::new(live(None), vec![]).ok().is(&[], "keep");
 }
 
-/// The record is in the cookie, so what changes it sends another one.
-#[test]
-fn a_record_that_lives_in_its_cookie() {
-    let case = |arrival, operations, head| {
-        let mut case = Case::new(arrival, operations);
-        (case.rules.lives, case.request.head) = (Lives::InCookie, head);
-        case
-    };
+/// A case of sessions that do not live in a store of ours.
+fn living(lives: Lives, arrival: Arrival, operations: Vec<Operation>, head: Head) -> Case {
+    let mut case = Case::new(arrival, operations);
+    (case.rules.lives, case.request.head) = (lives, head);
+    case
+}
+
+/// What changes such a session sends another cookie, whatever `in_place_of` another one asks for, and nothing does once the head is sent.
+fn each_change_sends_a_cookie(lives: Lives, in_place_of: &[&str], too_late: Vec<Vec<Operation>>) {
     let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
     let seen_late =
         || Arrival::Live(id, Loaded::new(loaded.record.clone(), BEGUN.saturating_add(LIMITS.idle / 5)));
@@ -308,54 +309,38 @@ fn a_record_that_lives_in_its_cookie() {
         (live(None), vec![set(CART, "[2]")], &["update"], "set"),
         (live(None), vec![sign_in("1")], &["update"], "set"),
         (live(Some("1")), vec![Operation::Purge], &["delete"], "remove"),
-        // Another session, so that whoever revokes the one before does not revoke this one.
-        (live(Some("1")), vec![sign_in("2")], &["delete", "create"], "set"),
-        (live(Some("1")), vec![Operation::Purge, sign_in("1")], &["delete", "create"], "set"),
+        (live(Some("1")), vec![sign_in("2")], in_place_of, "set"),
+        (live(Some("1")), vec![Operation::Purge, sign_in("1")], in_place_of, "set"),
     ];
     for (arrival, operations, asked, cookie) in rows {
-        case(arrival, operations, Head::Open).ok().is(asked, cookie);
+        living(lives, arrival, operations, Head::Open).ok().is(asked, cookie);
     }
-    case(seen_late(), vec![], Head::Sent).ok().is(&[], "keep");
-    for operations in [vec![set(CART, "[2]")], vec![Operation::Purge], vec![sign_in("2")]] {
-        let ran = case(live(Some("1")), operations, Head::Sent).run(|_, asked| Ok(done(asked)));
+    living(lives, seen_late(), vec![], Head::Sent).ok().is(&[], "keep");
+    for operations in too_late {
+        let ran = living(lives, live(Some("1")), operations, Head::Sent).run(|_, asked| Ok(done(asked)));
         assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLate, 0));
     }
+}
+
+/// Another session begins in place of one, so that whoever revokes the one before does not revoke this one.
+#[test]
+fn a_record_that_lives_in_its_cookie() {
+    let too_late = vec![vec![set(CART, "[2]")], vec![Operation::Purge], vec![sign_in("2")]];
+    each_change_sends_a_cookie(Lives::InCookie, &["delete", "create"], too_late);
 }
 
 /// A store of another library may move the record with each change, and another session begins in its place as in ours.
 #[test]
 fn a_record_that_lives_in_a_store_of_another_library() {
-    let case = |arrival, operations, head| {
-        let mut case = Case::new(arrival, operations);
-        (case.rules.lives, case.request.head) = (Lives::WhereCookieSays, head);
-        case
-    };
-    let Arrival::Live(id, loaded) = live(None) else { panic!("a live session") };
-    let seen_late =
-        || Arrival::Live(id, Loaded::new(loaded.record.clone(), BEGUN.saturating_add(LIMITS.idle / 5)));
-    let rows: [(Arrival, Vec<Operation>, &[&str], &str); 7] = [
-        (live(None), vec![], &[], "keep"),
-        (seen_late(), vec![], &["update"], "set"),
-        (live(None), vec![set(CART, "[2]")], &["update"], "set"),
-        (live(None), vec![sign_in("1")], &["update"], "set"),
-        (live(Some("1")), vec![Operation::Purge], &["delete"], "remove"),
-        (live(Some("1")), vec![sign_in("2")], &["update"], "set"),
-        (live(Some("1")), vec![Operation::Purge, sign_in("1")], &["update"], "set"),
-    ];
-    for (arrival, operations, asked, cookie) in rows {
-        case(arrival, operations, Head::Open).ok().is(asked, cookie);
-    }
-    case(seen_late(), vec![], Head::Sent).ok().is(&[], "keep");
-    for operations in [vec![set(CART, "[2]")], vec![sign_in("2")]] {
-        let ran = case(live(Some("1")), operations, Head::Sent).run(|_, asked| Ok(done(asked)));
-        assert_eq!((ran.error(), ran.asked().len()), (ErrorKind::TooLate, 0));
-    }
+    let lives = Lives::WhereCookieSays;
+    each_change_sends_a_cookie(lives, &["update"], vec![vec![set(CART, "[2]")], vec![sign_in("2")]]);
     // A record is deleted whether or not a cookie can be.
-    assert_eq!(case(live(Some("1")), vec![Operation::Purge], Head::Sent).ok().asked(), ["delete"]);
+    let purge = living(lives, live(Some("1")), vec![Operation::Purge], Head::Sent);
+    assert_eq!(purge.ok().asked(), ["delete"]);
     // The id of before is not sent once another request has renewed it.
     let arrival = live(None);
     let other = renewed(&arrival);
-    let overtaken = case(arrival, vec![set(CSRF, "\"x\"")], Head::Open).run(conflict_first(&other));
+    let overtaken = living(lives, arrival, vec![set(CSRF, "\"x\"")], Head::Open).run(conflict_first(&other));
     overtaken.is(&["update", "update"], "keep");
 }
 

@@ -112,6 +112,26 @@ impl World {
         Self::over(home, unused, clock, keys.into(), choose, routes).await
     }
 
+    /// A cookie of each is that of a stranger to the other.
+    pub(super) async fn is_strange_to(&self, others: &[Self]) {
+        let ours = self.browser_after("v1,in4").await.cookie().unwrap();
+        let value = ours.split_once('=').unwrap().1;
+        for (at, other) in others.iter().enumerate() {
+            for name in ["__Host-sid", "__Host-id"] {
+                let there = other.request("/do/", Some(&format!("{name}={value}"))).await;
+                assert_eq!(
+                    (there.status, there.set_cookie(), there.body.as_str()),
+                    (200, None, EMPTY),
+                    "{at}"
+                );
+            }
+            let theirs = other.request("/do/v1,in4", None).await;
+            let value = theirs.set_cookie().unwrap().split([';', '=']).nth(1).unwrap();
+            let here = self.request("/do/", Some(&format!("__Host-sid={value}"))).await;
+            assert_eq!((here.status, here.set_cookie(), here.body.as_str()), (200, None, EMPTY), "{at}");
+        }
+    }
+
     /// A world with additional routes.
     pub(super) async fn routed(
         choose: impl FnOnce(SessionMiddlewareBuilder) -> SessionMiddlewareBuilder,

@@ -125,18 +125,7 @@ async fn a_cookie_of_another_application_name_or_key_is_a_strangers() {
         // The same keys in an application with a store, and the other way round.
         World::new().await,
     ];
-    let ours = shop.browser_after("v1,in4").await.cookie().unwrap();
-    let value = ours.split_once('=').unwrap().1;
-    for (at, other) in others.iter().enumerate() {
-        for name in ["__Host-sid", "__Host-id"] {
-            let there = other.request("/do/", Some(&format!("{name}={value}"))).await;
-            assert_eq!((there.status, there.set_cookie(), there.body.as_str()), (200, None, EMPTY), "{at}");
-        }
-        let theirs = other.request("/do/v1,in4", None).await;
-        let value = theirs.set_cookie().unwrap().split([';', '=']).nth(1).unwrap();
-        let here = shop.request("/do/", Some(&format!("__Host-sid={value}"))).await;
-        assert_eq!((here.status, here.set_cookie(), here.body.as_str()), (200, None, EMPTY), "{at}");
-    }
+    shop.is_strange_to(&others).await;
 }
 
 /// OWASP ASVS 5.0 9.2.1; CVE-2024-31999; CVE-2018-1000814.
