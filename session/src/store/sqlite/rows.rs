@@ -15,7 +15,7 @@ use crate::{
     record::{
         apply::Record,
         cell::{Cell, WireKey},
-        change::{Change, MaxSessions},
+        change::Change,
         meta::{Meta, Principal, Unreadable},
         stored::StoredCells,
         time::Timestamp,
@@ -37,10 +37,10 @@ const LOAD: &str = "SELECT NULL, iif(octet_length(meta) > 16777216, NULL, meta) 
 
 const OF_PRINCIPAL: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session WHERE principal = ?1 AND expires > ?2";
 
-/// The sessions that have no room beside a new one: all but the `?4 - 1` that signed in last. The index has the same expression, in this order.
-const SURPLUS: &str = "SELECT selector FROM session WHERE principal = ?1 AND expires > ?2 AND selector <> ?3 ORDER BY \
-    CASE WHEN json_valid(meta) THEN CAST(coalesce(meta ->> 'authenticated', meta ->> 'created') AS INTEGER) END DESC, \
-    selector DESC LIMIT ?5 OFFSET ?4 - 1";
+/// The oldest sign-ins. The index has the same expression, in this order.
+const OLDEST: &str = "SELECT selector FROM session WHERE principal = ?1 AND expires > ?2 AND selector <> ?3 ORDER BY \
+    CASE WHEN json_valid(meta) THEN CAST(coalesce(meta ->> 'authenticated', meta ->> 'created') AS INTEGER) END, \
+    selector LIMIT ?4";
 
 /// The index of principals has the selectors in it, in order.
 const PAGE: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, meta) FROM session \
@@ -49,7 +49,7 @@ const PAGE: &str = "SELECT selector, iif(octet_length(meta) > 16777216, NULL, me
 const SELECTORS: &str = "SELECT selector FROM session WHERE selector > ?1 ORDER BY selector LIMIT ?2";
 
 /// Of the index alone: reading 100,000 rows would take half a second.
-const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1 AND expires > ?2";
+const COUNT: &str = "SELECT count(*) FROM session WHERE principal = ?1 AND expires > ?2 AND selector <> ?3";
 
 const SOME: &str = "SELECT selector, expires > ?3 FROM session WHERE principal = ?1 AND selector > ?2 ORDER BY selector LIMIT ?4";
 
@@ -205,22 +205,21 @@ pub(super) async fn of_principal(
     Ok(list)
 }
 
-/// The live sessions of `principal` but `selector` that must end before one more fits, the youngest first; of many, some.
-pub(super) async fn surplus(
+/// Up to `limit` live sessions of `principal` but `except`, the oldest sign-in first.
+pub(super) async fn oldest(
     connection: &mut SqliteConnection,
     principal: &Principal,
-    selector: &Selector,
-    max: MaxSessions,
+    except: &Selector,
+    limit: usize,
     now: Timestamp,
 ) -> Result<Vec<Selector>, StoreError> {
-    let statement = sqlx::query(SURPLUS)
+    let statement = sqlx::query(OLDEST)
         .bind(principal.as_str().to_owned())
         .bind(integer(now))
-        .bind(selector.as_bytes().to_vec())
-        .bind(i64::from(max.per_user.get()))
-        .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX));
+        .bind(except.as_bytes().to_vec())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = statement.fetch_all(connection).await.map_err(before_commit)?;
-    Ok(rows.iter().filter_map(self::selector).collect())
+    Ok(rows.iter().filter_map(selector).collect())
 }
 
 /// Up to `limit` sessions of `principal` after `after`, without those that have ended or cannot be read.
@@ -239,13 +238,15 @@ pub(super) async fn page(
     Ok(Page::in_order(&rows, usize::try_from(limit).unwrap_or(usize::MAX), selector, sessions))
 }
 
-/// How many live sessions `principal` has, readable or not.
+/// How many live sessions `principal` has but `except`, readable or not.
 pub(super) async fn count(
     connection: &mut SqliteConnection,
     principal: &Principal,
+    except: Option<&Selector>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned()).bind(integer(now));
+    let except = except.map(|selector| selector.as_bytes().to_vec()).unwrap_or_default();
+    let statement = sqlx::query(COUNT).bind(principal.as_str().to_owned()).bind(integer(now)).bind(except);
     let counted = statement.fetch_one(connection).await.map_err(before_commit)?;
     let all: i64 = counted.try_get(0).map_err(before_commit)?;
     Ok(u64::try_from(all).unwrap_or_default())
@@ -316,7 +317,7 @@ mod tests {
             sqlx::raw_sql(migration).execute(&mut connection).await?;
         }
         assert_eq!(
-            plan(&mut connection, SURPLUS).await?,
+            plan(&mut connection, OLDEST).await?,
             "SEARCH session USING COVERING INDEX session_by_sign_in (principal=?)"
         );
         assert_eq!(
