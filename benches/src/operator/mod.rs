@@ -29,8 +29,9 @@ const TIMES_AS_MANY: u32 = 10;
 /// Measures with `sessions` sessions of one user; as many as the page is about by default, which is then written.
 pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
     let many = sessions.unwrap_or(MANY);
-    let folder = tempfile::tempdir()?;
-    let mut text = format!("{HEAD}{}\n", machine::describe(&Cores::all()?));
+    let (folder, cores) = (tempfile::tempdir()?, Cores::all()?);
+    let mut text = format!("{HEAD}{}\n", machine::describe(&cores));
+    cores.leave_server_alone()?;
     let mut redis = redis::program().map(|_| Redis::start()).transpose()?;
     let postgres = postgres::program().map(|_| Postgres::start()).transpose()?;
     let mariadb = mariadb::program().map(|_| MariaDb::start()).transpose()?;
@@ -52,8 +53,12 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
         stores.push(("Redis", open(&redis.url()).await?));
     }
 
+    // A server that shares its core with who asks would be charged for the time in which it does not run.
+    let share =
+        |name: &str| if matches!(name, "memory" | "SQLite") { cores.use_all() } else { cores.join_server() };
     let mut rows = Vec::new();
     for (name, store) in &stores {
+        share(name)?;
         let begun = Instant::now();
         fill(store, many).await?;
         if let Some(postgres) = postgres.as_ref().filter(|_| *name == "PostgreSQL") {
@@ -65,6 +70,7 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
     let mut asked = Asked::of_users(&rows, many);
     let mut facts = Vec::new();
     if let Some(redis) = &mut redis {
+        share("Redis")?;
         let connections = facts::connections(redis).await?;
         asked.push(Asked::connections(connections.figure));
         facts.extend(connections.facts);
@@ -76,6 +82,7 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
     }
     let mut slowest = ("", 0.0);
     for (name, store) in &stores {
+        share(name)?;
         let sign_ins = facts::sign_ins(name, store).await?;
         // SQLite has one writer at a time, for whom all others wait; that is no lock of one user.
         if *name != "SQLite" && sign_ins.figure > slowest.1 {
@@ -85,6 +92,7 @@ pub(crate) async fn run(sessions: Option<u32>) -> Result<(), Box<dyn Error>> {
     }
     asked.push(Asked::sign_ins(slowest));
     drop(stores);
+    share("memory")?;
     let memory = facts::memory().await?;
     asked.push(Asked::memory(memory.figure));
     facts.extend(memory.facts);
@@ -113,6 +121,6 @@ const HEAD: &str = "\
 # Many sessions
 
 Written by `cargo run --release -p session-bench -- --operator`, which measures everything on this page in one run. It starts Redis,
-PostgreSQL and MariaDB; what is not installed is left out.
+PostgreSQL and MariaDB; what is not installed is left out. The first core is for this program, and the others are for the servers.
 
 ";
