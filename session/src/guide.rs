@@ -2,12 +2,12 @@
 //!
 //! | Using sessions | Running it | What to rely on |
 //! |---|---|---|
-//! | [Getting started](getting_started) | [Choosing a store](choosing_a_store) | [Guarantees](guarantees) |
-//! | [Signing in and out](signing_in) | [Production](production) | |
-//! | [Messages that are shown once](flash) | [Events](events) | |
-//! | [Several states in a session](several_states) | [Administration](administration) | |
-//! | [Streams and web sockets](streams) | [Writing a store](writing_a_store) | |
-//! | [Changing a schema](changing_a_schema) | | |
+//! | [Getting started](getting_started) | [Defaults](defaults) | [Guarantees](guarantees) |
+//! | [Signing in and out](signing_in) | [Choosing a store](choosing_a_store) | |
+//! | [Messages that are shown once](flash) | [Production](production) | |
+//! | [Several states in a session](several_states) | [Events](events) | |
+//! | [Streams and web sockets](streams) | [Administration](administration) | |
+//! | [Changing a schema](changing_a_schema) | [Writing a store](writing_a_store) | |
 
 /// A page of `docs` as a module. In Markdown the first definition of a link counts, so `links.md` leads to modules here, and the page's own
 /// definitions to files in the book.
@@ -25,6 +25,7 @@ page!(flash, "flash.md");
 page!(several_states, "several-states.md");
 page!(streams, "streams.md");
 page!(changing_a_schema, "changing-a-schema.md");
+page!(defaults, "defaults.md");
 page!(choosing_a_store, "choosing-a-store.md");
 page!(production, "production.md");
 page!(events, "events.md");

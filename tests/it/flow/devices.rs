@@ -52,7 +52,7 @@ async fn a_list_shows_the_sessions_of_one_user_and_opens_none() {
     }
 }
 
-/// The example of the README.
+/// The example of `docs/signing-in.md`.
 #[actix_web::test]
 async fn a_form_names_the_session_to_end() {
     #[derive(serde::Deserialize)]

@@ -68,7 +68,7 @@ async fn activity_of_any_kind_counts_and_none_passes_the_absolute_timeout() {
 /// OWASP ASVS 5.0 7.1.1.
 #[actix_web::test]
 async fn the_default_timeouts_are_those_that_the_documentation_names() {
-    for page in [include_str!("../../../README.md"), include_str!("../../../docs/security.md")] {
+    for page in [include_str!("../../../docs/defaults.md"), include_str!("../../../docs/security.md")] {
         assert!(page.contains("30 minutes") && page.contains("12 hours"));
     }
     let world = World::new().await;
