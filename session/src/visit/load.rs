@@ -8,6 +8,7 @@ use std::{rc::Rc, time::Instant};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::{
+    common::Common,
     lookup::{Brought, Loading, LookedUp, Moved, look_up},
     records::{Opened, Records},
     run_to_end::spawn,
@@ -47,7 +48,7 @@ impl Visit {
     }
 
     /// Loads the session that one of the ids opens, or the one that `mover` makes if the request brings no id. All callers of one request
-    /// share one load, and whoever waits for it drives it.
+    /// share one load.
     pub(crate) async fn load(&self, brought: Brought, mover: Option<Mover>) -> Result<(), Error> {
         let begun = match &*self.loading.borrow() {
             Loading::Done(loaded) => return loaded.clone(),
@@ -74,10 +75,10 @@ impl Visit {
             if let Some(done) = (&mut load).now_or_never() {
                 return self.has_loaded(done);
             }
-            let load = load.shared();
+            let load = Common::new(load);
             *self.loading.borrow_mut() = Loading::UnderWay(load.clone());
             // It may hold a connection, and whoever waits may give up, so the worker drives it on.
-            spawn(load.clone().map(drop));
+            spawn(load.keep().map(drop));
             load
         };
         let done = load.await;

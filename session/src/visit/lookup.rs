@@ -4,9 +4,7 @@
 
 use std::{rc::Rc, time::Instant};
 
-use futures_util::future::{LocalBoxFuture, Shared as Common};
-
-use super::{records::Records, shared::Shared};
+use super::{common::Common, records::Records, shared::Shared};
 use crate::{
     commit::{arrival::Arrival, exchange::CookieAction},
     error::{Error, ErrorKind},
@@ -26,7 +24,7 @@ pub(crate) struct Brought {
 pub(super) enum Loading {
     #[default]
     NotBegun,
-    UnderWay(Common<LocalBoxFuture<'static, LookedUp>>),
+    UnderWay(Common<LookedUp>),
     Done(Result<(), Error>),
 }
 

@@ -12,6 +12,7 @@
 //! * `known`: the schemas in use.
 //! * `secrets`: seals and opens secret fields.
 //! * `shared`: what all requests of an application share.
+//! * `common`: work for which several wait.
 //! * `records`: those of the store, or those that the cookies carry or point to.
 //! * `lookup`: what the store has for a cookie.
 //! * `run_to_end`: work that has begun goes on, whoever waits for it.
@@ -31,6 +32,7 @@ mod pointed;
 mod known;
 mod secrets;
 pub(crate) mod shared;
+pub(crate) mod common;
 pub(crate) mod records;
 pub(crate) mod lookup;
 pub(crate) mod run_to_end;

@@ -15,20 +15,18 @@ use std::{
 };
 
 use actix_web::rt;
-use futures_util::future::{self, FusedFuture, FutureExt, LocalBoxFuture, WeakShared, join_all};
+use futures_util::future::{FutureExt, LocalBoxFuture, join_all};
 use tokio::runtime::Builder;
 
 use super::{
+    common::{Common, Keeper},
     ongoing::{Counted, Ongoing},
     shared::Shared,
 };
 use crate::{error::Error, sparse::Sparse};
 
-/// Work that has begun. Whoever waits for it drives it, and everyone gets its outcome.
-pub(crate) type Begun<T> = future::Shared<LocalBoxFuture<'static, Result<T, Error>>>;
-
-/// Finds work that somebody else still waits for.
-pub(super) type WeakBegun<T> = WeakShared<LocalBoxFuture<'static, Result<T, Error>>>;
+/// Work that has begun.
+pub(crate) type Begun<T> = Common<Result<T, Error>>;
 
 /// A future whose work begins with the first poll, and then belongs to the worker.
 ///
@@ -58,7 +56,7 @@ impl<T: Clone + 'static> RunToEnd<T> {
 
     /// Work that waits for nothing else.
     pub(crate) fn of(shared: &Shared, work: impl Future<Output = Result<T, Error>> + 'static) -> Self {
-        Self::new(shared, || work.boxed_local().shared())
+        Self::new(shared, || Common::new(work))
     }
 }
 
@@ -75,7 +73,7 @@ impl<T: Clone + 'static> Future for RunToEnd<T> {
         if polled.is_pending() {
             if is_first && can_spawn() {
                 let is_awaited = self.is_awaited.insert(Rc::new(Cell::new(true))).clone();
-                let driven = Driven::new(work.clone(), self.deadline, self.ongoing.count());
+                let driven = Driven::new(&work, self.deadline, self.ongoing.count());
                 rt::spawn(drive(driven, is_awaited));
             }
             self.state = State::Begun(work);
@@ -95,7 +93,7 @@ impl<T: Clone + 'static> Drop for RunToEnd<T> {
 /// What a worker does with work that it has taken over.
 async fn drive<T: Clone + 'static>(mut driven: Driven<T>, is_awaited: Rc<Cell<bool>>) {
     static LINES: Sparse = Sparse::new();
-    if let Err(error) = poll_fn(|context| driven.work.poll_unpin(context)).await
+    if let Err(error) = poll_fn(|context| driven.keeper.poll_unpin(context)).await
         && !is_awaited.get()
         && let Some(left_out) = LINES.due()
     {
@@ -112,21 +110,23 @@ thread_local! {
 struct Driven<T: Clone + 'static> {
     number: u64,
     work: Begun<T>,
+    keeper: Keeper<Result<T, Error>>,
     deadline: Duration,
     _counted: Counted,
 }
 
 impl<T: Clone + 'static> Driven<T> {
-    fn new(work: Begun<T>, deadline: Duration, counted: Counted) -> Self {
+    fn new(work: &Begun<T>, deadline: Duration, counted: Counted) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let ended = work.clone().map(drop).boxed_local();
-        DRIVEN.with_borrow_mut(|driven| driven.insert(number, ended));
-        Self { number, work, deadline, _counted: counted }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.work.is_terminated() || self.work.peek().is_some()
+        let (work, keeper, ended) = (work.clone(), work.keep(), work.clone());
+        // When this is polled, no task runs any more that could keep the work.
+        let ended = async move {
+            ended.leave();
+            drop(ended.await);
+        };
+        DRIVEN.with_borrow_mut(|driven| driven.insert(number, ended.boxed_local()));
+        Self { number, work, keeper, deadline, _counted: counted }
     }
 }
 
@@ -135,14 +135,14 @@ impl<T: Clone + 'static> Drop for Driven<T> {
     /// it together, because one may wait for what another holds.
     fn drop(&mut self) {
         let known = DRIVEN.try_with(|driven| driven.borrow_mut().remove(&self.number));
-        if self.has_ended() || std::thread::panicking() {
+        if self.work.is_done() || std::thread::panicking() {
             return;
         }
         let others = DRIVEN.try_with(RefCell::take).unwrap_or_default().into_values();
         let all = known.ok().flatten().into_iter().chain(others);
         // Where a runtime cannot be begun, because another one is being driven on this thread, `block_on` panics.
         drop(catch_unwind(AssertUnwindSafe(|| finish(join_all(all), self.deadline))));
-        if !self.has_ended() {
+        if !self.work.is_done() {
             tracing::error!("a worker stopped before a session of a client that has gone could be saved");
         }
     }

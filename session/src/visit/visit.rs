@@ -11,13 +11,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::{
+    common::{Common, WeakCommon},
     lookup::Loading,
     records::Records,
-    run_to_end::{Begun, WeakBegun, spawn},
+    run_to_end::{Begun, spawn},
     shared::Shared,
 };
 #[cfg(feature = "actix-session-import")]
@@ -50,7 +50,7 @@ pub(crate) struct Visit {
     /// When the session was loaded last.
     pub(super) loaded_at: Cell<Option<Instant>>,
     /// The last commit or reload that began. They take turns: each waits for the one before it, and drives it.
-    last: RefCell<Option<WeakBegun<Done>>>,
+    last: RefCell<Option<WeakCommon<Result<Done, Error>>>>,
     /// Nobody sees the response, so flash fields are read and not cleared.
     keeps_flashes: Cell<bool>,
     /// The browser had better forget the cookie by which the session was known elsewhere.
@@ -307,15 +307,15 @@ impl Visit {
             }
             work.await
         };
-        let begun = in_turn.boxed_local().shared();
-        *self.last.borrow_mut() = begun.downgrade();
+        let begun = Common::new(in_turn);
+        *self.last.borrow_mut() = Some(begun.downgrade());
         begun
     }
 
     /// What began last, if it has not ended.
     pub(super) fn under_way(&self) -> Option<Begun<Done>> {
         let last = self.last.borrow();
-        last.as_ref().and_then(WeakBegun::upgrade).filter(|begun| begun.peek().is_none())
+        last.as_ref().and_then(WeakCommon::upgrade).filter(|begun| !begun.is_done())
     }
 
     /// The request is dropped before its answer: what it has not saved is forgotten. A closure may own the session that it is
