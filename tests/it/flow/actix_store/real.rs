@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_session::storage::{CookieSessionStore, RedisSessionStore};
 use actix_typed_session::{
+    SessionMiddlewareBuilder,
     record::Timestamp,
     store::{ActixSessionStore, ManualClock},
 };
@@ -66,6 +67,19 @@ async fn a_life_in_the_redis_store_of_actix_session() {
     assert!((1795..=1801).contains(&left), "{left}");
     assert_eq!(browser.go_at(&other, "purge").await.jar(), Jar::Removed);
     assert!(keys(redis, &prefix).await.is_empty());
+}
+
+#[actix_web::test]
+async fn redis_keeps_a_life_without_end() {
+    let Some(redis) = shared_redis().await else { return };
+    let store = RedisSessionStore::new(redis.url()).await.unwrap();
+    let home = ActixSessionStore::new("shop", store);
+    let endless = |builder: SessionMiddlewareBuilder| {
+        builder.idle_timeout(Duration::MAX).absolute_timeout(Duration::MAX)
+    };
+    let world = World::adapted(home, now(), key(), endless, |_| ()).await;
+    let answer = world.browser().go("v1").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
 }
 
 /// What Redis has lost is a session that has ended: nothing brings it back, although the store would.
