@@ -27,7 +27,7 @@ impl Output {
 
     /// One of the two, by what was asked for.
     fn write(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> io::Result<()> {
-        if self.json { writeln!(self.out, "{}", json()) } else { writeln!(self.out, "{}", text()) }
+        if self.json { writeln!(self.out, "{}", json()) } else { writeln!(self.out, "{}", visible(&text())) }
     }
 
     /// A session as a line.
@@ -226,6 +226,13 @@ fn sections(Sections { lock, by_version, needs, removed, unknown, .. }: &Section
         }
     }
     lines
+}
+
+/// The lines of `text` without what a terminal would obey: visitors choose the names of users, and what is in fields.
+fn visible(text: &str) -> String {
+    let escaped =
+        |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// Tells people, and not programs. Nothing depends on whether somebody reads it.

@@ -184,6 +184,23 @@ fn a_wrong_command_line_is_told_and_shows_no_password() {
     assert!(id.parse::<PublicId>().is_ok());
 }
 
+/// JSON escapes no C1 control characters, with one of which a terminal's commands can begin.
+#[actix_web::test]
+async fn a_terminal_obeys_no_name_of_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("shop.db").display());
+    let store = store::open(&url).await.unwrap();
+    let sessions = SessionMiddleware::new(store, Key::generate().unwrap());
+    let names = |shop: &mut TypedSession<Shop>| shop.set_user("Eve\u{9b}2J\u{1b}[2J");
+    TestSession::<Shop>::with(&sessions, names).await.unwrap();
+    let id = json(&url, &["list"])[0]["public_id"].as_str().unwrap().to_owned();
+    for arguments in [&["list"][..], &["show", &id], &["show", "--values", &id]] {
+        let shown = said(&url, arguments, 0);
+        assert!(shown.contains(r"Eve\u{9b}2J\u001b[2J"), "{shown:?}");
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
+}
+
 #[actix_web::test]
 async fn a_path_is_read_as_applications_read_it() {
     let folder = tempfile::tempdir().unwrap();
