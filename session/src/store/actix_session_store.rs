@@ -51,6 +51,8 @@ use super::{
 /// | after the response began | fields can be stored | a logout can, and nothing else ([`ErrorKind::TooLate`]) |
 /// | a user's sessions | listed, ended, limited | [`ErrorKind::NoIndex`], and `max_sessions_per_user` is refused at the start |
 ///
+/// Requests of one process take turns in one middleware, which is made before `HttpServer::new`; two middlewares are as two processes.
+///
 /// It is no [`SessionStore`](crate::store::SessionStore), so what goes through all sessions does not compile:
 ///
 /// ```compile_fail,E0277
