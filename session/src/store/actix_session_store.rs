@@ -111,6 +111,9 @@ const SECRET_CHARS: usize = 32;
 /// A century. A store adds it to the time, and Redis refuses what it cannot count in milliseconds.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
+/// What such a store says that finds the key of a session too long, as one does whose keys hold the session.
+type NoKey = <SessionKey as TryFrom<String>>::Error;
+
 struct Theirs<S>(S);
 
 impl<S: SessionStore + Send + Sync> ForeignStore for Theirs<S> {
@@ -188,9 +191,13 @@ fn seconds(left: Duration) -> time::Duration {
 
 /// The store's error with the errors under it. It may tell anything, so what may be `name` or a record is left out.
 fn failed(kind: StoreErrorKind, error: &(dyn StdError + 'static), name: &str) -> StoreError {
-    let (mut told, mut cause) = (error.to_string(), error.source());
+    let (mut told, mut kind, mut cause) = (error.to_string(), kind, error.source());
     while let Some(error) = cause {
         told = format!("{told}: {error}");
+        if error.is::<NoKey>() {
+            kind = StoreErrorKind::Full;
+            told.push_str(" Store less in the session, or take a store whose keys are short.");
+        }
         cause = error.source();
     }
     if name.len() >= NAME_CHARS {

@@ -186,6 +186,20 @@ async fn a_key_that_fits_no_cookie_is_an_error_that_says_so() {
     assert_eq!((answer.status, answer.jar(), browser.go("").await.body), (503, Jar::Kept, state));
 }
 
+/// That a visitor stores too much is no outage, in which nobody would be asked for.
+#[actix_web::test]
+async fn a_key_that_is_too_long_for_the_store_stops_nobody_else() {
+    let world = World::adapted(in_cookies(), now(), key(), |builder| builder, |_| ()).await;
+    let other = world.browser_after("v1").await;
+    let (logged, _guard) = Logged::here();
+    for _ in 0..4 {
+        assert_eq!(world.browser().go(&format!("d:{}", text(5000))).await.status, 503);
+    }
+    let told = logged.text();
+    assert!(told.contains("take a store whose keys are short"), "{told}");
+    assert_eq!(other.go("v2").await.status, 200);
+}
+
 #[test]
 fn its_debug_form_has_the_name_alone() {
     assert_eq!(format!("{:?}", in_cookies()), r#"ActixSessionStore { application: "shop", .. }"#);
