@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use actix_typed_session::{id::PublicId, record::Principal};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 
 /// Administers the sessions of actix-typed-session in a store.
 #[derive(Parser)]
@@ -63,7 +63,7 @@ pub(crate) enum Command {
         #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
         lock: Vec<PathBuf>,
         /// Looks at at most so many sessions, not all.
-        #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+        #[arg(long, default_value_t = u64::MAX, hide_default_value = true, value_parser = value_parser!(u64).range(1..))]
         limit: u64,
     },
     /// Removes expired records now. Stores do so by themselves while an application runs.

@@ -146,12 +146,13 @@ async fn dry_run(
     });
     run.complete = is_all.await?;
     drop(progress);
-    output.dry_run(&run)?;
+    let shown = output.dry_run(&run);
+    // What was found counts, also if nobody reads the output.
     if run.found() == 0 {
         return Err(Failure::NotFound("there are no sessions; is it the right store?".to_owned()));
     }
     match run.losses() {
-        losses if losses.is_empty() => Ok(()),
+        losses if losses.is_empty() => Ok(shown?),
         losses => Err(Failure::Loses(losses.join("; "))),
     }
 }

@@ -19,7 +19,10 @@ use std::{io, path::Path, process::ExitCode};
 use actix_typed_session::store::{self, OpenError, StoreError};
 use clap::Parser;
 
-use self::{arguments::Arguments, output::Output};
+use self::{
+    arguments::Arguments,
+    output::{Output, tell},
+};
 
 /// Why a command did not do what it was asked.
 enum Failure {
@@ -72,21 +75,21 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr)] // a command-line program
 fn failed(why: &str, code: u8) -> ExitCode {
-    eprintln!("session-admin: {why}");
+    tell(why);
     ExitCode::from(code)
 }
 
-/// Refuses what opening would make anew, so that a misspelt path does not look like a store without sessions.
+/// Refuses what opening would make anew, so that a misspelt path does not look like a store without sessions. It reads a URL as
+/// `store::open` does.
 fn check(url: &str) -> Result<(), Failure> {
-    if url == "memory:" {
-        return Err(Failure::Arguments(
-            "a store in memory belongs to the application that made it".to_owned(),
-        ));
-    }
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !Path::new(path).exists() => {
+    let Some((scheme, path)) = url.split_once(':') else { return Ok(()) };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    match &*scheme.to_ascii_lowercase() {
+        "memory" => {
+            Err(Failure::Arguments("a store in memory belongs to the application that made it".to_owned()))
+        }
+        "sqlite" if !Path::new(path).exists() => {
             Err(Failure::Arguments(format!("there is no file {path}; is the path right?")))
         }
         _ => Ok(()),

@@ -27,7 +27,7 @@ impl Output {
 
     /// One of the two, by what was asked for.
     fn write(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> io::Result<()> {
-        if self.json { writeln!(self.out, "{}", json()) } else { writeln!(self.out, "{}", text()) }
+        if self.json { writeln!(self.out, "{}", json()) } else { writeln!(self.out, "{}", visible(&text())) }
     }
 
     /// A session as a line.
@@ -228,10 +228,21 @@ fn sections(Sections { lock, by_version, needs, removed, unknown, .. }: &Section
     lines
 }
 
-/// Tells people, and not programs, that a list was cut.
-#[allow(clippy::print_stderr)] // a command-line program
+/// The lines of `text` without what a terminal would obey: visitors choose the names of users, and what is in fields.
+fn visible(text: &str) -> String {
+    let escaped =
+        |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+/// Tells people, and not programs. Nothing depends on whether somebody reads it.
+pub(crate) fn tell(what: &str) {
+    let _ = writeln!(io::stderr(), "session-admin: {what}");
+}
+
+/// Tells people that a list was cut.
 pub(crate) fn there_is_more(limit: u64) {
-    eprintln!("session-admin: only the first {limit}; there are more, which --limit shows");
+    tell(&format!("only the first {limit}; there are more, which --limit shows"));
 }
 
 /// What is known of a session, with times as RFC 3339.
@@ -259,20 +270,18 @@ impl Progress {
         Self { what, shows: io::stderr().is_terminal() }
     }
 
-    #[allow(clippy::print_stderr)] // a command-line program
     pub(crate) fn at(&mut self, count: u64) {
         if self.shows {
-            eprint!("\r{count} {}", self.what);
+            let _ = write!(io::stderr(), "\r{count} {}", self.what);
         }
     }
 }
 
 impl Drop for Progress {
     /// Clears its line.
-    #[allow(clippy::print_stderr)] // a command-line program
     fn drop(&mut self) {
         if self.shows {
-            eprint!("\r\x1b[K");
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 }

@@ -240,4 +240,6 @@ fn what_is_no_lock_file_is_refused_before_the_store_is_read() {
         assert!(error.contains(says), "{error}");
     }
     assert!(said(&url, &["dry-run"], 2).contains("--lock"));
+    let none = said(&url, &["dry-run", "--lock", &shop, "--limit", "0"], 2);
+    assert!(none.contains("--limit") && !none.contains("right store"), "{none}");
 }

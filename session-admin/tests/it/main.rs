@@ -176,7 +176,73 @@ fn a_wrong_command_line_is_told_and_shows_no_password() {
     assert!(error.starts_with("session-admin: ") && !error.contains("secret"), "{error}");
     assert!(said("shop.db", &["health"], 1).contains("write one of"));
     assert!(said("memory:", &["list"], 2).contains("belongs to the application"));
-    assert!(said("sqlite:no-such.db", &["list"], 2).contains("there is no file no-such.db"));
+    assert!(said("Memory:", &["list"], 2).contains("belongs to the application"));
+    for url in ["sqlite:no-such.db", "sqlite://no-such.db", "SQLite:no-such.db"] {
+        assert!(said(url, &["list"], 2).contains("there is no file no-such.db"));
+    }
     assert!(!std::path::Path::new("no-such.db").exists());
     assert!(id.parse::<PublicId>().is_ok());
+}
+
+/// JSON escapes no C1 control characters, with one of which a terminal's commands can begin.
+#[actix_web::test]
+async fn a_terminal_obeys_no_name_of_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("shop.db").display());
+    let store = store::open(&url).await.unwrap();
+    let sessions = SessionMiddleware::new(store, Key::generate().unwrap());
+    let names = |shop: &mut TypedSession<Shop>| shop.set_user("Eve\u{9b}2J\u{1b}[2J");
+    TestSession::<Shop>::with(&sessions, names).await.unwrap();
+    let id = json(&url, &["list"])[0]["public_id"].as_str().unwrap().to_owned();
+    for arguments in [&["list"][..], &["show", &id], &["show", "--values", &id]] {
+        let shown = said(&url, arguments, 0);
+        assert!(shown.contains(r"Eve\u{9b}2J\u001b[2J"), "{shown:?}");
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_path_is_read_as_applications_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store::open(&format!("sqlite:{}", folder.path().join("shop.db").display())).await.unwrap();
+    fill(&store).await;
+    for url in ["sqlite:shop.db", "sqlite://shop.db", "SQLITE:shop.db"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_session-admin"));
+        let output =
+            command.current_dir(folder.path()).env("SESSION_STORE", url).arg("list").output().unwrap();
+        assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 5, "{url}: {output:?}");
+    }
+}
+
+/// The exit code of the program, of which nobody reads what it writes.
+fn unread(store: &str, arguments: &[&str]) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_session-admin"));
+    command.env("SESSION_STORE", store).args(arguments);
+    command.stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap().code()
+}
+
+/// As in `session-admin .. 2>&1 | head -1`.
+#[actix_web::test]
+async fn an_exit_code_is_right_if_nobody_reads_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("shop.db").display());
+    fill(&store::open(&url).await.unwrap()).await;
+    let club = concat!(env!("CARGO_MANIFEST_DIR"), "/session-schemas/club.lock");
+    let id = "AAECAwQFBgcICQoLDA0ODw";
+    let cases: [(&[&str], i32); 8] = [
+        (&["list"], 0),
+        (&["list", "--limit", "1"], 0),
+        (&["dry-run", "--lock", club], 4),
+        (&["--json", "dry-run", "--lock", club], 4),
+        (&["dry-run", "--lock", "no-such.lock"], 2),
+        (&["show", id], 3),
+        (&["frobnicate"], 2),
+        (&["health"], 0),
+    ];
+    for (arguments, code) in cases {
+        assert_eq!(unread(&url, arguments), Some(code), "{arguments:?}");
+    }
+    assert_eq!(unread("redis://127.0.0.1:1", &["health"]), Some(1));
 }

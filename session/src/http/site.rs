@@ -138,7 +138,7 @@ impl Site {
     pub(crate) fn tell_of_workers(&self) {
         if self.made.is_of_one_worker() {
             tracing::warn!(
-                "a session middleware was made for each worker, so with a `MemoryStore` each worker has sessions of its own, and a visitor's comes and goes; make it before `HttpServer::new`, and `.wrap(sessions.clone())` in the closure"
+                "a session middleware was made for each worker, so with a `MemoryStore` each worker has sessions of its own, and a visitor's comes and goes, and with an `ActixSessionStore` workers overwrite what others have written; make it before `HttpServer::new`, and `.wrap(sessions.clone())` in the closure"
             );
         }
     }

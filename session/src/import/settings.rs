@@ -54,6 +54,9 @@ use crate::handle::state::SessionState;
 /// * **A forged cookie asks no store**; [`Tampered`](crate::Event::Tampered) tells of it.
 ///
 /// Old sessions that were not moved yet are not in any list of a user's sessions, and no `revoke_all` ends them.
+///
+/// A store of actix-session, as the new home, does not find what another request has just moved there: each of several requests at once moves
+/// the session, even if one of them ends it.
 #[must_use = "give it to `SessionMiddlewareBuilder::import`"]
 pub struct ActixSession {
     pub(super) cookie: OldCookie,

@@ -36,9 +36,9 @@ use super::{
 /// | Promise | With a store of this crate | With an `ActixSessionStore` |
 /// |---|---|---|
 /// | requests at once lose no write | always | among those of one process, where they take turns; of two processes that write at once, the last one overwrites the session, unless it reads after the other one has written |
-/// | a logout is final | always | in its process; another process that was just writing stores the session again, under another key that its own browser gets |
-/// | after a sign-in or `renew`, the id of before opens nothing | always | the same, with the same exception: the session of before is back then, and the user signs in again |
-/// | two clicks on "sign in" come to one session | always | the same, with the same exception |
+/// | a logout is final | always | in its process, unless the store carries out a write after it that had no answer in time; another process that was just writing stores the session again, under another key that its own browser gets |
+/// | after a sign-in or `renew`, the id of before opens nothing | always | the same, with the same exceptions: the session of before is back then, and the user signs in again |
+/// | two clicks on "sign in" come to one session | always | the same, with the same exceptions |
 /// | a logout that the store did not confirm is answered 503 and made up for | always | always |
 /// | a request that only reads overwrites nothing | always | always: it prolongs the record, and when the browser was seen is in its cookie |
 /// | a late response puts no old cookie back | always | not if it changes fields; one that prolongs the session may, if a sign-in overtakes it |
@@ -51,6 +51,8 @@ use super::{
 /// | after the response began | fields can be stored | a logout can, and nothing else ([`ErrorKind::TooLate`]) |
 /// | a user's sessions | listed, ended, limited | [`ErrorKind::NoIndex`], and `max_sessions_per_user` is refused at the start |
 ///
+/// Requests of one process take turns in one middleware, which is made before `HttpServer::new`; two middlewares are as two processes.
+///
 /// It is no [`SessionStore`](crate::store::SessionStore), so what goes through all sessions does not compile:
 ///
 /// ```compile_fail,E0277
@@ -62,10 +64,10 @@ use super::{
 ///
 /// A change reads the record once more before it writes, so it costs one call more than with a store of this crate. A store that gives a
 /// session another key with each change, as `CookieSessionStore` does, works. Then every change sets the cookie, overlapping requests of one
-/// process overwrite each other too, and an old key opens what it opened before, unless the store deletes it. A
-/// [`SealedCookie`](crate::SealedCookie) does better than that one.
+/// process overwrite each other too, a logout included, and an old key opens what it opened before, after a sign-in and a logout too, unless
+/// the store deletes it. A [`SealedCookie`](crate::SealedCookie) does better than that one.
 ///
-/// What the store's errors say is logged, without the key of the session and without any word of 40 letters or more. A session may have 4
+/// What the store's errors say is logged, without the key of the session and without any word of 32 letters or more. A session may have 4
 /// MiB at most. All workers share the store, so it must be `Send` and `Sync`; its futures need not be.
 ///
 /// [`ErrorKind::TooLate`]: crate::ErrorKind::TooLate
@@ -103,8 +105,14 @@ const ENTRY: &str = "sealed";
 /// A shorter name is no secret, and may be a part of any word.
 const NAME_CHARS: usize = 8;
 
-/// Names that are secret, and what is sealed, are longer than any word of a message.
-const LONGEST_WORD: usize = 40;
+/// Names that are secret, and what is sealed, are at least as long as the digits of 128 bits, and words of a message are shorter.
+const SECRET_CHARS: usize = 32;
+
+/// A century. A store adds it to the time, and Redis refuses what it cannot count in milliseconds.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// What such a store says that finds the key of a session too long, as one does whose keys hold the session.
+type NoKey = <SessionKey as TryFrom<String>>::Error;
 
 struct Theirs<S>(S);
 
@@ -178,21 +186,25 @@ fn state(text: String) -> HashMap<String, String> {
 
 /// Such a store counts whole seconds, and must not end a session early.
 fn seconds(left: Duration) -> time::Duration {
-    time::Duration::seconds(i64::try_from(left.as_secs().saturating_add(1)).unwrap_or(i64::MAX))
+    time::Duration::seconds(i64::try_from(left.min(LONGEST).as_secs() + 1).unwrap_or(i64::MAX))
 }
 
 /// The store's error with the errors under it. It may tell anything, so what may be `name` or a record is left out.
 fn failed(kind: StoreErrorKind, error: &(dyn StdError + 'static), name: &str) -> StoreError {
-    let (mut told, mut cause) = (error.to_string(), error.source());
+    let (mut told, mut kind, mut cause) = (error.to_string(), kind, error.source());
     while let Some(error) = cause {
         told = format!("{told}: {error}");
+        if error.is::<NoKey>() {
+            kind = StoreErrorKind::Full;
+            told.push_str(" Store less in the session, or take a store whose keys are short.");
+        }
         cause = error.source();
     }
     if name.len() >= NAME_CHARS {
         told = told.replace(name, "..");
     }
     let is_of_a_word = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    let shown = |word: &str| word.len() < LONGEST_WORD;
+    let shown = |word: &str| word.len() < SECRET_CHARS;
     let words = told.split_inclusive(|letter| !is_of_a_word(letter));
     let told: String = words.map(|word| if shown(word) { word } else { ".. " }).collect();
     StoreError::new(kind).with_source(told)

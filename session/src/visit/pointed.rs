@@ -151,7 +151,8 @@ impl Pointed {
     ) -> Result<Updated, StoreError> {
         let _turn = self.turn(begun, selector).await?;
         let Some(known) = self.all(selector).into_iter().next() else { return Ok(Updated::Gone) };
-        let Some(record) = self.read(begun, &known).await? else { return Ok(Updated::Gone) };
+        // It has the time of a load: who has waited for others must not take the store for one that does not answer.
+        let Some(record) = self.read(Instant::now(), &known).await? else { return Ok(Updated::Gone) };
         let (shared, now) = (&*self.shared, self.shared.now());
         let next = match record.apply(change, now) {
             Outcome::Done(next) => next,
@@ -195,10 +196,10 @@ impl Pointed {
         Ok(())
     }
 
-    /// Waits until no other request of this process writes to the session.
+    /// Waits until no other request of this process writes to the session, and leaves half of the time to the store.
     async fn turn(&self, begun: Instant, selector: &Selector) -> Result<MutexGuard<'_, ()>, StoreError> {
         let shared = &*self.shared;
-        let turn = shared.writes.turn(selector, shared.bounds.left_to_save(begun)).await;
+        let turn = shared.writes.turn(selector, shared.bounds.left_to_save(begun) / 2).await;
         turn.ok_or_else(|| {
             let why = "other requests were changing this session until the deadline";
             StoreError::new(StoreErrorKind::Unavailable).with_source(why)

@@ -1,6 +1,12 @@
 //! Requests at once with one old cookie, and sessions that end while they move.
 
-use super::kit::{ADA, Call, Shelf, World};
+use actix_session::storage::CookieSessionStore;
+use actix_typed_session::{
+    record::Timestamp,
+    store::{ActixSessionStore, ManualClock, MemoryStore},
+};
+
+use super::kit::{ADA, Call, Shelf, World, by_name};
 
 /// Both have read the old session before either stores anything.
 #[actix_web::test]
@@ -50,6 +56,25 @@ async fn a_sign_out_while_a_slower_request_moves_the_session_is_final() {
     assert_eq!(slow_answer.body, "None [] 0 None");
     assert_eq!(slow.cookies(), "", "neither an old cookie nor a new one");
     assert_eq!((world.store.len(), world.shelf.has("k")), (0, false));
+}
+
+/// No store of actix-session finds what another request has just moved there. So each of two requests at once moves the session.
+#[actix_web::test]
+async fn into_a_store_of_actix_session_each_of_two_requests_at_once_moves_it() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+    let home = ActixSessionStore::new("shop", CookieSessionStore::default()).with_clock(clock.clone());
+    let shelf = Shelf::with("k", ADA);
+    let old = by_name(&shelf);
+    let world = World::over(home, MemoryStore::unbounded(), clock, shelf, |it| it.import(old)).await;
+    let (slow, fast) = (world.visitor("k"), world.visitor("k"));
+    world.shelf.hold(Call::Load);
+    let (slow_answer, ()) = tokio::join!(biased; slow.get("/show"), async {
+        assert_eq!(fast.body("/out").await, "out");
+        world.shelf.let_go();
+    });
+    assert_eq!(slow_answer.body, r#"Some(7) [1, 2] 3 Some("x")"#);
+    assert_eq!((slow.cookies().as_str(), fast.cookies().as_str()), ("__Host-sid", ""));
+    assert_eq!(world.visitor("k").body("/show").await, "None [] 0 None");
 }
 
 /// An old process, which should have been stopped, signs the user out.

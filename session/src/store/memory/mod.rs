@@ -233,7 +233,71 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{id::VerifierHash, record::Limits};
+    use crate::{
+        id::VerifierHash,
+        record::{Limits, Timestamp},
+        store::ManualClock,
+    };
+
+    fn selectors(from: u128) -> impl Iterator<Item = Selector> {
+        (from..).map(|n| Selector::from_bytes(n.to_le_bytes()))
+    }
+
+    fn lives(hours: u64, principal: Option<&str>) -> NewRecord {
+        let life = Duration::from_secs(hours * 3600);
+        let mut new =
+            NewRecord::new(VerifierHash::from_bytes([0; 32]), Limits { idle: life, absolute: 2 * life });
+        new.principal = principal.map(Principal::from_store);
+        new
+    }
+
+    /// Neither visitors who have left hide those who can make room, nor users who end before them, nor those who have made room.
+    #[test]
+    fn users_sign_in_to_a_full_store_as_long_as_there_are_visitors() {
+        const EACH: usize = 64 * SHARDS;
+        let store = MemoryStore::with_max_bytes(8_000_000);
+        let begins = |new: &NewRecord, selector: &Selector| {
+            matches!(store.0.create(selector, new), Ok(Some(Created::Created)))
+        };
+        for selector in selectors(0).take(EACH) {
+            assert!(begins(&lives(1, None), &selector));
+            store.0.delete(&selector, None);
+        }
+        assert!(
+            selectors(1 << 32).take(EACH).all(|selector| begins(&lives(2, Some("shop.user=1")), &selector))
+        );
+        let visitors = selectors(1 << 64).take_while(|selector| begins(&lives(3, None), selector)).count();
+        assert!(visitors > 4 * EACH);
+        assert!(
+            selectors(1 << 96)
+                .take(3 * EACH)
+                .all(|selector| begins(&lives(4, Some("shop.user=2")), &selector))
+        );
+        assert_eq!(store.0.owners.lock().count(&Principal::from_store("shop.user=1")), EACH);
+    }
+
+    /// Who makes room is the visitor who ends first: not one who was seen again, and not one who has signed in.
+    #[test]
+    fn the_visitor_who_ends_first_makes_room() {
+        let clock = ManualClock::at(Timestamp::from_millis(0));
+        let store = MemoryStore::with_max_bytes(4 * 640 + 400).with_clock(clock.clone());
+        let in_a_shard = [1, 2, 3, 4].map(|n: u128| Selector::from_bytes((n << 64).to_le_bytes()));
+        for selector in &in_a_shard {
+            assert!(matches!(store.0.create(selector, &lives(1, None)), Ok(Some(Created::Created))));
+            clock.advance(Duration::from_secs(1));
+        }
+        let [one, two, three, four] = in_a_shard;
+        let user = Principal::from_store("shop.user=1");
+        let seen = Change { touch: true, ..Change::default() };
+        let signed_in = Change { principal: Some(Some(user)), ..Change::default() };
+        assert!(matches!(store.0.update(&one, &seen), Ok(Some(Updated::Done { .. }))));
+        assert!(matches!(store.0.update(&two, &signed_in), Ok(Some(Updated::Done { .. }))));
+        let new = Selector::from_bytes([7; 16]);
+        assert!(matches!(store.0.create(&new, &lives(1, Some("shop.user=2"))), Ok(Some(Created::Created))));
+        let lives: Vec<_> =
+            [one, two, three, four, new].iter().map(|it| store.0.load(it).is_some()).collect();
+        assert_eq!(lives, [true, true, false, true, true]);
+    }
 
     #[test]
     fn signing_in_and_out_all_day_does_not_fill_memory() {

@@ -21,9 +21,6 @@ use crate::{
 /// Enough that workers rarely wait for the same lock, and a power of two, so that the first byte of a selector picks evenly.
 pub(super) const SHARDS: usize = 32;
 
-/// How many records of a shard are looked at when one must make room.
-const LOOKED_AT: usize = 64;
-
 pub(super) struct Shards {
     parts: [Mutex<Shard>; SHARDS],
     next_swept: AtomicUsize,
@@ -35,9 +32,14 @@ pub(super) struct Shards {
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) records: HashMap<Selector, Arc<Record>>,
-    /// When to look at each record again. A record that was touched in the meantime is put back with its later end.
-    pub(super) ends: BinaryHeap<Reverse<(Timestamp, Selector)>>,
+    /// When to look again at each record in which nobody was signed in. One that was touched in the meantime is put back with its later end,
+    /// and one whose visitor has signed in goes to those of users.
+    of_visitors: Ends,
+    of_users: Ends,
 }
+
+/// The one that ends first is on top. Some are of records that have been removed.
+type Ends = BinaryHeap<Reverse<(Timestamp, Selector)>>;
 
 /// A record that was removed, and the principal that it had.
 pub(super) struct Ended {
@@ -46,16 +48,71 @@ pub(super) struct Ended {
 }
 
 impl Shard {
+    /// When to look at a record again that ends then.
+    pub(super) fn look_again(&mut self, end: Timestamp, selector: Selector, is_of_user: bool) {
+        let ends = if is_of_user { &mut self.of_users } else { &mut self.of_visitors };
+        ends.push(Reverse((end, selector)));
+    }
+
     /// Drops the ends of records that were removed, once they are the majority. Otherwise signing in and out all day would fill memory.
     pub(super) fn forget_old_ends(&mut self) {
-        if self.ends.len() > 2 * self.records.len() + 64 {
-            self.ends = self
-                .records
-                .iter()
-                .map(|(selector, record)| Reverse((record.meta().expires(), *selector)))
-                .collect();
+        if self.ends() > 2 * self.records.len() + 64 {
+            (self.of_visitors, self.of_users) = (Ends::new(), Ends::new());
+            for (selector, record) in &self.records {
+                let ends = if is_of_user(record) { &mut self.of_users } else { &mut self.of_visitors };
+                ends.push(Reverse((record.meta().expires(), *selector)));
+            }
         }
     }
+
+    fn ends(&self) -> usize {
+        self.of_visitors.len() + self.of_users.len()
+    }
+
+    /// The selector of a record that has expired.
+    fn expired(&mut self, now: Timestamp) -> Option<Selector> {
+        loop {
+            let is_due = |Reverse((at, _)): &Reverse<(Timestamp, Selector)>| *at <= now;
+            let due = pop_if(&mut self.of_visitors, is_due).or_else(|| pop_if(&mut self.of_users, is_due));
+            let Reverse((_, selector)) = due?;
+            let Some(record) = self.records.get(&selector) else { continue };
+            let (end, is_of_user) = (record.meta().expires(), is_of_user(record));
+            if end <= now {
+                return Some(selector);
+            }
+            self.look_again(end, selector, is_of_user);
+        }
+    }
+
+    /// The selector of the anonymous record that ends first, but for `except`. Its end is forgotten.
+    fn first_of_visitors(&mut self, except: &Selector) -> Option<Selector> {
+        let mut excepted = None;
+        let first = loop {
+            let Some(Reverse((at, selector))) = self.of_visitors.pop() else { break None };
+            let Some(record) = self.records.get(&selector) else { continue };
+            let (end, is_of_user) = (record.meta().expires(), is_of_user(record));
+            if is_of_user || at < end {
+                self.look_again(end, selector, is_of_user);
+            } else if selector == *except {
+                excepted = Some(end);
+            } else {
+                break Some(selector);
+            }
+        };
+        if let Some(end) = excepted {
+            self.look_again(end, *except, false);
+        }
+        first
+    }
+}
+
+fn is_of_user(record: &Record) -> bool {
+    record.meta().principal.is_some()
+}
+
+/// What is on top, if that is so of it.
+fn pop_if<T: Ord>(heap: &mut BinaryHeap<T>, is_so: impl Fn(&T) -> bool) -> Option<T> {
+    if heap.peek().is_some_and(is_so) { heap.pop() } else { None }
 }
 
 /// A poisoned lock is fine: every change of a shard is one assignment, so a panic leaves none half changed.
@@ -104,7 +161,7 @@ impl Shards {
             return false;
         }
         self.records.fetch_add(1, Ordering::SeqCst);
-        shard.ends.push(Reverse((record.meta().expires(), selector)));
+        shard.look_again(record.meta().expires(), selector, is_of_user(&record));
         shard.records.insert(selector, Arc::new(record));
         true
     }
@@ -138,27 +195,13 @@ impl Shards {
         lock(self.part_of(selector))
     }
 
-    fn swept_from(&self, shard: &mut Shard, now: Timestamp) -> Vec<Ended> {
-        let mut swept = Vec::new();
-        while let Some(Reverse((at, selector))) = shard.ends.peek().copied() {
-            if now < at {
-                break;
-            }
-            shard.ends.pop();
-            match shard.records.get(&selector).map(|record| record.meta().expires()) {
-                Some(end) if now < end => shard.ends.push(Reverse((end, selector))),
-                Some(_) => {
-                    swept.extend(shard.records.remove(&selector).map(|record| self.ended(selector, &record)));
-                }
-                None => {}
-            }
-        }
-        swept
-    }
-
     /// Removes the expired records of one shard.
     fn sweep_part(&self, shard: &Mutex<Shard>, now: Timestamp) -> Vec<Ended> {
-        self.swept_from(&mut lock(shard), now)
+        let (mut shard, mut swept) = (lock(shard), Vec::new());
+        while let Some(selector) = shard.expired(now) {
+            swept.extend(shard.records.remove(&selector).map(|record| self.ended(selector, &record)));
+        }
+        swept
     }
 
     /// Removes the expired records of the shard of `selector`.
@@ -188,22 +231,14 @@ impl Shards {
         true
     }
 
-    /// Removes an anonymous record, one of those that end first; `false` if none was found.
-    ///
-    /// It looks at the records that end first in each shard, and no further, because a full store must not search itself for every
-    /// sign-in.
+    /// Removes an anonymous record, the one that ends first in its shard; `false` if there is none.
     fn evict_anonymous(&self, except: &Selector) -> bool {
         let from = self.next_swept.fetch_add(1, Ordering::Relaxed);
         (from..from + SHARDS).any(|at| {
             #[allow(clippy::indexing_slicing)] // a remainder of the length
             let mut shard = lock(&self.parts[at % SHARDS]);
-            let may_end = |selector: &Selector| {
-                let record = shard.records.get(selector).filter(|_| selector != except);
-                record.is_some_and(|record| record.meta().principal.is_none())
-            };
-            let first = shard.ends.iter().take(LOOKED_AT).map(|Reverse((end, selector))| (*end, *selector));
-            let first = first.filter(|(_, selector)| may_end(selector)).min();
-            first.is_some_and(|(_, selector)| self.remove(&mut shard, &selector).is_some())
+            let first = shard.first_of_visitors(except);
+            first.is_some_and(|selector| self.remove(&mut shard, &selector).is_some())
         })
     }
 
@@ -233,6 +268,6 @@ impl Shards {
 
     #[cfg(test)]
     pub(super) fn ends(&self) -> usize {
-        self.parts.iter().map(|shard| lock(shard).ends.len()).sum()
+        self.parts.iter().map(|shard| lock(shard).ends()).sum()
     }
 }

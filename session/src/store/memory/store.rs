@@ -5,7 +5,7 @@
 //! A call that may give a record to a principal holds the owners' lock from before it counts the principal's sessions until the entry is
 //! written. A call that only takes a record away updates the owners afterwards.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     footprint::bytes_of,
@@ -238,13 +238,14 @@ impl Inner {
                     return Ok(None);
                 }
                 let (revision, end) = (next.meta().revision, next.meta().expires());
+                let is_of_user = next.meta().principal.is_some();
                 let sooner = end < record.meta().expires();
                 let after = next.meta().principal.clone().map(|principal| (principal, next.meta().since()));
                 self.shards
                     .replace(record, next)
                     .map_err(|bytes| Short { of_user: after.is_some(), bytes })?;
                 if sooner {
-                    shard.ends.push(Reverse((end, *selector)));
+                    shard.look_again(end, *selector, is_of_user);
                     shard.forget_old_ends();
                 }
                 drop(shard);

@@ -1,6 +1,8 @@
 //! What holds as with every store.
 
-use actix_typed_session::{Keys, SealedCookie, TypedSession};
+use std::time::Duration;
+
+use actix_typed_session::{Keys, SealedCookie, SessionMiddlewareBuilder, TypedSession};
 use actix_web::{
     HttpResponse,
     http::header::HeaderValue,
@@ -79,6 +81,17 @@ async fn the_store_learns_nothing_and_keeps_a_record_as_long_as_it_lives() {
         browser.go("").await;
     }
     assert_eq!(shop.shelf.seconds().pop(), Some(11 * 60 + 1));
+}
+
+/// Stores add it to the time, and Redis refuses what it cannot count in milliseconds.
+#[actix_web::test]
+async fn a_life_without_end_is_a_century_to_the_store() {
+    let endless = |builder: SessionMiddlewareBuilder| {
+        builder.idle_timeout(Duration::MAX).absolute_timeout(Duration::MAX)
+    };
+    let shop = Shop::with(endless, |_| ()).await;
+    assert_eq!(shop.world.browser().go("v1").await.status, 200);
+    assert_eq!(shop.shelf.seconds(), [100 * 365 * 24 * 60 * 60 + 1]);
 }
 
 /// OWASP ASVS 5.0 7.3.1, 7.3.2.

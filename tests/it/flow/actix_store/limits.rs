@@ -1,5 +1,7 @@
 //! What cannot be promised: between two processes, nothing keeps one from writing between the reading and the writing of the other.
 
+use std::time::Duration;
+
 use actix_typed_session::{ConfigError, SessionMiddleware, WhenFull, store::ActixSessionStore};
 
 use super::{
@@ -52,6 +54,21 @@ async fn another_process_that_was_just_writing_brings_a_session_back_that_was_si
     assert_eq!(copy.go("").await.body, EMPTY);
     assert_eq!(browser.go("").await.body, r#"4 [] 2 "" -"#);
     assert_eq!(shop.shelf.records().len(), 1);
+}
+
+/// A write that had no answer in time is on its way. A store that creates what it updates can carry it out after a logout.
+#[actix_web::test]
+async fn a_write_that_was_given_up_can_be_stored_after_a_logout() {
+    let shop = Shop::with(|builder| builder.save_deadline(Duration::from_millis(100)), |_| ()).await;
+    let browser = shop.browser_after("in4").await;
+    let copy = browser.clone();
+    shop.shelf.next("update", Fate::Late);
+    assert_eq!(browser.go("v2").await.status, 503);
+    assert_eq!(browser.go("purge").await.jar(), Jar::Removed);
+    assert_eq!(copy.clone().go("").await.body, EMPTY);
+    shop.shelf.let_go();
+    shop.shelf.until_held().await;
+    assert_eq!(copy.go("").await.body, r#"4 [] 2 "" -"#);
 }
 
 #[actix_web::test]

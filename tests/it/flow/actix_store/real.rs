@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_session::storage::{CookieSessionStore, RedisSessionStore};
 use actix_typed_session::{
+    SessionMiddlewareBuilder,
     record::Timestamp,
     store::{ActixSessionStore, ManualClock},
 };
@@ -66,6 +67,19 @@ async fn a_life_in_the_redis_store_of_actix_session() {
     assert!((1795..=1801).contains(&left), "{left}");
     assert_eq!(browser.go_at(&other, "purge").await.jar(), Jar::Removed);
     assert!(keys(redis, &prefix).await.is_empty());
+}
+
+#[actix_web::test]
+async fn redis_keeps_a_life_without_end() {
+    let Some(redis) = shared_redis().await else { return };
+    let store = RedisSessionStore::new(redis.url()).await.unwrap();
+    let home = ActixSessionStore::new("shop", store);
+    let endless = |builder: SessionMiddlewareBuilder| {
+        builder.idle_timeout(Duration::MAX).absolute_timeout(Duration::MAX)
+    };
+    let world = World::adapted(home, now(), key(), endless, |_| ()).await;
+    let answer = world.browser().go("v1").await;
+    assert_eq!((answer.status, answer.jar()), (200, Jar::Set));
 }
 
 /// What Redis has lost is a session that has ended: nothing brings it back, although the store would.
@@ -170,6 +184,20 @@ async fn a_key_that_fits_no_cookie_is_an_error_that_says_so() {
     let state = state(&browser).await;
     let answer = browser.go(&format!("d:{}", text(length))).await;
     assert_eq!((answer.status, answer.jar(), browser.go("").await.body), (503, Jar::Kept, state));
+}
+
+/// That a visitor stores too much is no outage, in which nobody would be asked for.
+#[actix_web::test]
+async fn a_key_that_is_too_long_for_the_store_stops_nobody_else() {
+    let world = World::adapted(in_cookies(), now(), key(), |builder| builder, |_| ()).await;
+    let other = world.browser_after("v1").await;
+    let (logged, _guard) = Logged::here();
+    for _ in 0..4 {
+        assert_eq!(world.browser().go(&format!("d:{}", text(5000))).await.status, 503);
+    }
+    let told = logged.text();
+    assert!(told.contains("take a store whose keys are short"), "{told}");
+    assert_eq!(other.go("v2").await.status, 200);
 }
 
 #[test]

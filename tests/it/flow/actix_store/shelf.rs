@@ -27,8 +27,12 @@ pub(super) enum Fate {
     Unanswered,
     /// It never ends.
     Hangs,
+    /// It takes some milliseconds.
+    Slow,
     /// It waits for [`Shelf::let_go`] before it does anything.
     Held,
+    /// The same, and it does it although nobody waits for it any more.
+    Late,
 }
 
 /// Clones share the records.
@@ -105,6 +109,10 @@ impl Shelf {
         };
         match fate {
             Some(Fate::Hangs) => std::future::pending().await,
+            Some(Fate::Slow) => {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                None
+            }
             Some(Fate::Held) => {
                 self.0.waits.notify_one();
                 self.0.goes_on.notified().await;
@@ -122,7 +130,8 @@ impl Shelf {
 
     /// A new key.
     fn key(&self) -> String {
-        format!("key-of-the-shelf-{:04}", self.0.names.fetch_add(1, Ordering::Relaxed))
+        // As long as a UUID.
+        format!("key-of-the-shelf-{:019}", self.0.names.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -158,6 +167,15 @@ impl SessionStore for Shelf {
     /// As the Redis store of actix-session does: a record that is gone is saved again, under another key.
     async fn update(&self, key: SessionKey, state: State, ttl: &Duration) -> Result<SessionKey, UpdateError> {
         let fate = self.called("update").await;
+        if fate == Some(Fate::Late) {
+            let (late, ttl) = (self.clone(), *ttl);
+            actix_web::rt::spawn(async move {
+                late.0.goes_on.notified().await;
+                late.keep(key.into(), state, &ttl);
+                late.0.waits.notify_one();
+            });
+            return std::future::pending().await;
+        }
         let is_there = self.0.records.lock().unwrap().contains_key(key.as_ref());
         let key = if is_there { String::from(key) } else { self.key() };
         match fate {
