@@ -129,7 +129,8 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
 /// A sign-in for which another session ends is one step, and what `delete_all` has not ended when it is given up, the next one ends.
 pub(super) fn what_is_given_up_loses_no_session_from_the_index<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
-    for (polls, round) in POLLS.into_iter().zip(0_u8..) {
+    let cases = [false, true].into_iter().flat_map(|updates| POLLS.map(|polls| (updates, polls)));
+    for ((updates, polls), round) in cases.zip(0_u8..) {
         let selector = |n: u8| b.selector(round * 16 + n);
         let name = round.to_string();
         let old = [selector(1), selector(2), selector(3)];
@@ -137,8 +138,14 @@ pub(super) fn what_is_given_up_loses_no_session_from_the_index<H: Harness>(b: &B
             b.created(selector, &signed_in(&name))?;
             b.pass(Duration::from_millis(2));
         }
-        let new = NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in(&name) };
-        give_up(b, b.store.create(&selector(4), &new), polls);
+        let evict = at_most(WhenFull::EvictOldest);
+        if updates {
+            b.created(&selector(4), &new_record(&[]))?;
+            give_up(b, b.store.update(&selector(4), &sign_in(&name, evict)), polls);
+        } else {
+            let new = NewRecord { max_sessions: evict, ..signed_in(&name) };
+            give_up(b, b.store.create(&selector(4), &new), polls);
+        }
         let (before, after) = (old.to_vec(), vec![selector(2), selector(3), selector(4)]);
         comes_to_hold(|| {
             let listed: Vec<_> = index.list(&name)?.into_iter().map(|listed| listed.selector).collect();
