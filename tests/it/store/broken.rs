@@ -142,6 +142,7 @@ is_found! {
     skipped_in_a_scan: SkipsInScans by a_scan_finds_every_record;
     scanned_for_ever: ScansForEver by a_scan_finds_every_record;
     wedged: WedgesWhenDropped by a_call_that_is_given_up_leaves_the_store_in_order;
+    written_in_pieces: WritesInPieces by a_call_that_is_given_up_leaves_the_store_in_order;
     listed_later: ListsLater by a_call_that_is_given_up_leaves_the_store_in_order;
     evicted_first: EvictsFirst by a_sign_in_that_is_not_made_ends_no_session;
     next_user_deleted: DeletesTheNextUser by a_conditional_delete_spares_the_next_user;

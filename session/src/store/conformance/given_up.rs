@@ -12,12 +12,15 @@ use std::{
 use super::{
     harness::Harness,
     index::{Asked, at_most, principal, sign_in, signed_in},
-    kit::{Bench, failed, new_record, same, write},
+    kit::{Bench, failed, new_record, same, same_record, set, write},
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
     id::public::Selector,
-    record::change::{NewRecord, WhenFull},
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, NewRecord, WhenFull},
+    },
     store::contract::{Loaded, SessionStore},
 };
 
@@ -103,7 +106,9 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         give_up(b, b.store.create(&begun, &new), polls);
         let change = sign_in(&name, None);
         give_up(b, b.store.update(&signs_in, &change), polls);
-        let change = write("shop.cart", "[1]");
+        let before = b.live(&changed, "before an `update` of it is given up")?.record;
+        let cells = ["a.first", "z.last"].map(|wire_key| set(wire_key, "1")).to_vec();
+        let change = Change { write: cells, label: Some(Some("both".into())), ..Change::default() };
         give_up(b, b.store.update(&changed, &change), polls);
         give_up(b, b.store.delete(&ended, None), polls);
         give_up(b, b.store.delete(&revoked, Some(&principal(&name))), polls);
@@ -116,6 +121,7 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         for selector in [begun, signs_in, changed, ended, revoked] {
             drop(in_time(b, b.store.load(&selector), "load")?);
         }
+        comes_to_hold(|| is_whole(b, &begun, &new, &changed, (&before, &change)))?;
         let next = write("shop.next", "1");
         drop(in_time(b, b.store.update(&changed, &next), "update")?);
         b.live(&changed, "after an `update` of it was given up")?;
@@ -124,6 +130,28 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         b.dead(&changed, "after `delete`", HALF)?;
     }
     Ok(Held::Held)
+}
+
+/// Checks that a record that may have been created, and one that may have been changed, are as before or as they should be.
+fn is_whole<H: Harness>(
+    b: &Bench<'_, H>,
+    begun: &Selector,
+    new: &NewRecord,
+    changed: &Selector,
+    (before, change): (&Record, &Change),
+) -> Result<(), Broken> {
+    let half = |broken: Broken| Broken { fix: HALF.to_owned(), ..broken };
+    if let Some(loaded) = b.load(begun)? {
+        let whole = Record::create(new, loaded.record.meta().created);
+        same_record("of a `create` that was given up", &loaded.record, &whole).map_err(half)?;
+    }
+    let loaded = b.live(changed, "after an `update` of it was given up")?;
+    match before.apply(change, loaded.now) {
+        Outcome::Done(whole) if *loaded.record != *before => {
+            same_record("of an `update` that was given up", &loaded.record, &whole).map_err(half)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A sign-in for which another session ends is one step, and what `delete_all` has not ended when it is given up, the next one ends.

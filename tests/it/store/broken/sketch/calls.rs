@@ -1,17 +1,47 @@
 //! The calls of the contract, and what can be wrong with their futures.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_typed_session::{
     change::{Change, NewRecord},
     id::Selector,
-    record::{Outcome, Principal},
+    record::{Outcome, Principal, Record},
     store::{Abilities, Created, Loaded, SessionStore, StoreError, StoreErrorKind, Updated},
 };
 
-use super::{Fault, Sketch};
+use super::{Fault, Sketch, Stored};
+
+/// Excludes other calls, until it is dropped.
+struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
 
 impl Sketch {
+    async fn turn(&self) -> Turn<'_> {
+        while self.shared.taken.swap(true, Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        Turn(&self.shared.taken)
+    }
+
+    async fn update_in_pieces(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+        let _turn = self.turn().await;
+        if let Some(record) = self.get(selector)?
+            && let Outcome::Done(next) = record.apply(change, self.now())
+            && let [first, _, ..] = &*change.write
+        {
+            let others = next.cells().iter().filter(|(key, _)| *key != first.key).cloned().collect();
+            self.put(selector, &Record::from_parts(next.meta().clone(), others));
+            tokio::task::yield_now().await;
+            self.shared.records.lock().unwrap().insert(*selector, Stored::Good(Box::new(record)));
+        }
+        self.reply(|| self.update_now(selector, change))
+    }
+
     /// What this handle loaded before, unless it wrote since.
     fn load_cached(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         let mut cached = self.cached.lock().unwrap();
@@ -29,6 +59,10 @@ impl SessionStore for Sketch {
     async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
         if self.is(Fault::Caches) {
             return self.load_cached(selector);
+        }
+        if self.is(Fault::WritesInPieces) {
+            let _turn = self.turn().await;
+            return self.load_now(selector);
         }
         self.load_now(&self.seen_as(selector))
     }
@@ -56,6 +90,9 @@ impl SessionStore for Sketch {
 
     async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         self.cached.lock().unwrap().remove(selector);
+        if self.is(Fault::WritesInPieces) {
+            return self.update_in_pieces(selector, change).await;
+        }
         if self.is(Fault::WedgesWhenDropped) {
             while self.shared.taken.swap(true, Ordering::SeqCst) {
                 tokio::task::yield_now().await;

@@ -68,6 +68,8 @@ pub(in crate::store::broken) enum Fault {
     ScansForEver,
     /// A call that is dropped in the middle keeps its turn.
     WedgesWhenDropped,
+    /// The cells of a change are written one after the other, and none is taken back.
+    WritesInPieces,
     /// A session enters the index a moment after its record is stored.
     ListsLater,
     /// The oldest session ends before it is known whether the sign-in is made.
