@@ -21,7 +21,7 @@
 //!
 //! impl Memory {
 //!     fn new() -> Self {
-//!         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//!         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 //!         Self { runtime, clock: ManualClock::at(Timestamp::from_millis(1_700_000_000_000)) }
 //!     }
 //! }
