@@ -232,7 +232,7 @@ impl Sketch {
         Created::Created
     }
 
-    pub(super) fn update_now(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
+    fn update_now(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
         let _writer = self.exclusive();
         let mut change = change.clone();
         if self.is(Fault::IgnoresGuards) {

@@ -94,7 +94,7 @@ impl Sketch {
         let updated = if deadlock {
             Err(StoreError::new(StoreErrorKind::Unavailable).with_source("deadlock"))
         } else {
-            self.update_now(selector, change)
+            self.reply(|| self.update_now(selector, change))
         };
         self.shared.busy.lock().unwrap().remove(selector);
         updated
