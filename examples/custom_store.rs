@@ -268,7 +268,7 @@ mod tests {
     impl Folder {
         fn new() -> Self {
             Self {
-                runtime: tokio::runtime::Builder::new_multi_thread().build().unwrap(),
+                runtime: tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap(),
                 parent: tempfile::tempdir().unwrap(),
                 clock: ManualClock::at(Timestamp::from_millis(1_700_000_000_000)),
             }

@@ -21,7 +21,8 @@ use super::error::{StoreError, StoreErrorKind};
 ///
 /// It announces the ability with [`Abilities::with_sweep`](super::Abilities::with_sweep).
 pub trait Sweep: Send + Sync + 'static {
-    /// Deletes at most `limit` expired records, and returns how many.
+    /// Deletes expired records, and returns how many: at most `limit`, unless more take hardly any time. Fewer than `limit` means that none
+    /// are left. A record that cannot be read stays.
     ///
     /// # Errors
     /// When the engine cannot be reached.

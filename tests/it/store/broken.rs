@@ -1,6 +1,10 @@
 //! The suite must fail on broken stores. Each of these has one fault, and the test names the rules that must find it.
 
-use std::{future::Future, sync::atomic::Ordering, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix_typed_session::{
     id::Selector,
@@ -29,7 +33,8 @@ impl Harness for Broken {
     }
 
     async fn store(&self) -> Sketch {
-        Sketch { fault: self.fault, clock: self.clock.clone(), shared: Shared::default() }
+        let (fault, clock) = (self.fault, self.clock.clone());
+        Sketch { fault, clock, shared: Shared::default(), cached: Arc::default() }
     }
 
     async fn pass(&self, _: &Sketch, by: Duration) {
@@ -37,7 +42,7 @@ impl Harness for Broken {
     }
 
     async fn sibling(&self, store: &Sketch) -> Option<Sketch> {
-        Some(store.clone())
+        Some(Sketch { cached: Arc::default(), ..store.clone() })
     }
 
     async fn damage(&self, store: &Sketch, selector: &Selector, damage: Damage) -> bool {
@@ -137,6 +142,7 @@ is_found! {
     skipped_in_a_scan: SkipsInScans by a_scan_finds_every_record;
     scanned_for_ever: ScansForEver by a_scan_finds_every_record;
     wedged: WedgesWhenDropped by a_call_that_is_given_up_leaves_the_store_in_order;
+    written_in_pieces: WritesInPieces by a_call_that_is_given_up_leaves_the_store_in_order;
     listed_later: ListsLater by a_call_that_is_given_up_leaves_the_store_in_order;
     evicted_first: EvictsFirst by a_sign_in_that_is_not_made_ends_no_session;
     next_user_deleted: DeletesTheNextUser by a_conditional_delete_spares_the_next_user;
@@ -160,4 +166,35 @@ is_found! {
     stopped_at_short_pages: StopsAtShortPages by pages_and_counts_pass_over_the_expired;
     expired_counted: CountsTheExpired by pages_and_counts_pass_over_the_expired;
     evicted_for_the_dead: EvictsForTheDead by one_more_than_allowed_is_refused_or_ends_the_oldest;
+    admitted_again: AdmitsAgain by a_maximum_is_looked_at_only_for_new_sign_ins;
+    evicted_one: EvictsOne by a_lowered_maximum_ends_all_that_are_too_many;
+    nobody_is_a_user: NobodyIsAUser by a_maximum_is_looked_at_only_for_new_sign_ins;
+    refused_unlisted: UnlistsTheRefused by a_refused_sign_in_leaves_a_session_to_its_user;
+    lives_few_weeks: LivesFewWeeks by generated_changes_agree_with_apply;
+    late_is_a_conflict: ConflictsWhenLate by overlapping_sets_of_other_cells_are_all_kept;
+    moved_ended: EndsTheMoved by delete_all_spares_the_next_user;
+    moved_ended_in_a_race: EndsTheMovedInARace by delete_all_spares_the_next_user;
+    deadlocks: Deadlocks by sessions_may_change_hands_at_once;
+    touched_unlisted: UnlistsTheTouched by a_session_is_listed_as_long_as_it_lives;
+    evicted_before_updated: EvictsBeforeItUpdates by what_is_given_up_loses_no_session_from_the_index;
+    thousand_ended: EndsAThousand by very_many_sessions_are_all_found;
+    thousand_listed: ListsAThousand by very_many_sessions_are_all_found;
+    created_counted: CountsTheCreated by a_session_is_listed_from_its_sign_in_to_its_end;
+    signed_limits: SignedLimits by pages_show_every_session_once;
+    selectors_folded: FoldsSelectors by records_do_not_meet;
+    paged_by_sign: PagesBySign by pages_show_every_session_once;
+    hundred_compared: ComparesAHundred by every_guard_of_many_is_compared;
+    thousand_kept: KeepsAThousand by every_guard_of_many_is_compared;
+    keys_cut: CutsKeys by cells_are_kept_byte_for_byte;
+    conflict_in_the_past: ConflictsInThePast by a_guard_compares_the_revision_of_an_expired_cell
+        generated_changes_agree_with_apply;
+    cached: Caches by what_one_handle_writes_the_other_reads;
+    ill_when_empty: IsIllWhenEmpty by create_then_load_gives_the_record;
+    scanned_by_offset: ScansByOffset by a_scan_finds_every_record;
+    stopped_at_empty_pages: StopsAtEmptyPages by a_scan_finds_every_record;
+    garbage_swept: SweepsGarbage by a_sweep_removes_the_expired_and_nothing_else;
+    first_swept: SweepsTheFirst by a_sweep_removes_the_expired_and_nothing_else;
+    touched_swept: SweepsTheTouched by a_sweep_removes_the_expired_and_nothing_else;
+    sweep_stopped: SweepStopsAtGarbage by a_sweep_removes_the_expired_and_nothing_else;
+    spared_counted: CountsTheSpared by a_sweep_removes_the_expired_and_nothing_else;
 }

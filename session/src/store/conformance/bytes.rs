@@ -52,7 +52,9 @@ fn awkward() -> Vec<(String, String)> {
         "%_*?[a]",
         "e\u{301}.x",
     ];
-    cells.extend(wire_keys.into_iter().enumerate().map(|(n, wire_key)| (wire_key.to_owned(), n.to_string())));
+    let long = ["1", "2"].map(|end| format!("long.{}{end}", "k".repeat(300)));
+    let wire_keys = wire_keys.map(str::to_owned).into_iter().chain(long);
+    cells.extend(wire_keys.enumerate().map(|(n, wire_key)| (wire_key, n.to_string())));
     cells
 }
 

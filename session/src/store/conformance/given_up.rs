@@ -12,12 +12,15 @@ use std::{
 use super::{
     harness::Harness,
     index::{Asked, at_most, principal, sign_in, signed_in},
-    kit::{Bench, failed, new_record, same, write},
+    kit::{Bench, failed, new_record, same, same_record, set, write},
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
     id::public::Selector,
-    record::change::{NewRecord, WhenFull},
+    record::{
+        apply::{Outcome, Record},
+        change::{Change, NewRecord, WhenFull},
+    },
     store::contract::{Loaded, SessionStore},
 };
 
@@ -103,7 +106,9 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         give_up(b, b.store.create(&begun, &new), polls);
         let change = sign_in(&name, None);
         give_up(b, b.store.update(&signs_in, &change), polls);
-        let change = write("shop.cart", "[1]");
+        let before = b.live(&changed, "before an `update` of it is given up")?.record;
+        let cells = ["a.first", "z.last"].map(|wire_key| set(wire_key, "1")).to_vec();
+        let change = Change { write: cells, label: Some(Some("both".into())), ..Change::default() };
         give_up(b, b.store.update(&changed, &change), polls);
         give_up(b, b.store.delete(&ended, None), polls);
         give_up(b, b.store.delete(&revoked, Some(&principal(&name))), polls);
@@ -116,6 +121,7 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
         for selector in [begun, signs_in, changed, ended, revoked] {
             drop(in_time(b, b.store.load(&selector), "load")?);
         }
+        comes_to_hold(|| is_whole(b, &begun, &new, &changed, (&before, &change)))?;
         let next = write("shop.next", "1");
         drop(in_time(b, b.store.update(&changed, &next), "update")?);
         b.live(&changed, "after an `update` of it was given up")?;
@@ -126,10 +132,33 @@ pub(super) fn a_call_that_is_given_up_leaves_the_store_in_order<H: Harness>(b: &
     Ok(Held::Held)
 }
 
+/// Checks that a record that may have been created, and one that may have been changed, are as before or as they should be.
+fn is_whole<H: Harness>(
+    b: &Bench<'_, H>,
+    begun: &Selector,
+    new: &NewRecord,
+    changed: &Selector,
+    (before, change): (&Record, &Change),
+) -> Result<(), Broken> {
+    let half = |broken: Broken| Broken { fix: HALF.to_owned(), ..broken };
+    if let Some(loaded) = b.load(begun)? {
+        let whole = Record::create(new, loaded.record.meta().created);
+        same_record("of a `create` that was given up", &loaded.record, &whole).map_err(half)?;
+    }
+    let loaded = b.live(changed, "after an `update` of it was given up")?;
+    match before.apply(change, loaded.now) {
+        Outcome::Done(whole) if *loaded.record != *before => {
+            same_record("of an `update` that was given up", &loaded.record, &whole).map_err(half)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A sign-in for which another session ends is one step, and what `delete_all` has not ended when it is given up, the next one ends.
 pub(super) fn what_is_given_up_loses_no_session_from_the_index<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
-    for (polls, round) in POLLS.into_iter().zip(0_u8..) {
+    let cases = [false, true].into_iter().flat_map(|updates| POLLS.map(|polls| (updates, polls)));
+    for ((updates, polls), round) in cases.zip(0_u8..) {
         let selector = |n: u8| b.selector(round * 16 + n);
         let name = round.to_string();
         let old = [selector(1), selector(2), selector(3)];
@@ -137,8 +166,14 @@ pub(super) fn what_is_given_up_loses_no_session_from_the_index<H: Harness>(b: &B
             b.created(selector, &signed_in(&name))?;
             b.pass(Duration::from_millis(2));
         }
-        let new = NewRecord { max_sessions: at_most(WhenFull::EvictOldest), ..signed_in(&name) };
-        give_up(b, b.store.create(&selector(4), &new), polls);
+        let evict = at_most(WhenFull::EvictOldest);
+        if updates {
+            b.created(&selector(4), &new_record(&[]))?;
+            give_up(b, b.store.update(&selector(4), &sign_in(&name, evict)), polls);
+        } else {
+            let new = NewRecord { max_sessions: evict, ..signed_in(&name) };
+            give_up(b, b.store.create(&selector(4), &new), polls);
+        }
         let (before, after) = (old.to_vec(), vec![selector(2), selector(3), selector(4)]);
         comes_to_hold(|| {
             let listed: Vec<_> = index.list(&name)?.into_iter().map(|listed| listed.selector).collect();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     id::public::Selector,
     record::{
-        apply::Outcome,
+        apply::{Outcome, Record},
         change::{CellWrite, Change, Renewal},
     },
     store::contract::Updated,
@@ -91,6 +91,30 @@ pub(super) fn a_guard_compares_the_revision_of_an_expired_cell<H: Harness>(b: &B
         true,
         "its revision still holds",
     )?;
+    Ok(Held::Held)
+}
+
+/// As many as `update(|state| ..)` may guard, and more than an engine may take at once.
+pub(super) fn every_guard_of_many_is_compared<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const MANY: usize = 1_100;
+    let selector = b.selector(1);
+    let cells: Vec<String> = (0..MANY).map(|n| format!("shop.c{n}")).collect();
+    let zeros: Vec<_> = cells.iter().map(|cell| (cell.as_str(), "0")).collect();
+    let new = new_record(&zeros);
+    let created = b.created(&selector, &new)?.record;
+    same_record("with many cells", &created, &Record::create(&new, created.meta().created))?;
+    for (off, holds) in [(0, false), (MANY / 2, false), (MANY - 1, false), (MANY, true)] {
+        let mut change = Change {
+            write: cells.iter().step_by(2).map(|cell| set(cell, "1")).collect(),
+            delete: cells.iter().skip(1).step_by(2).map(|cell| cell.as_str().into()).collect(),
+            ..Change::default()
+        };
+        for (n, cell) in cells.iter().enumerate() {
+            change = guarded(change, cell, Some(if n == off { 9 } else { 1 }));
+            change = guarded(change, &format!("{cell}.absent"), None);
+        }
+        meant(&agrees(b, &selector, &change)?, holds, "many guards, of which one may be off")?;
+    }
     Ok(Held::Held)
 }
 

@@ -19,6 +19,8 @@ pub trait Harness: Sync {
 
     /// Runs `future` to its end on this thread. The suite calls this from many threads at once, none of which is inside a runtime.
     ///
+    /// The runtime must have timers, which `SessionStore::health` uses unless a store has its own.
+    ///
     /// If the connections of the store belong to a runtime, use the same runtime for every call, such as
     /// `tokio::runtime::Runtime::block_on` of a multi-threaded runtime.
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T;

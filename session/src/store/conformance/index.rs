@@ -93,10 +93,15 @@ impl<'a, H: Harness> Asked<'a, H> {
 
     pub(super) fn expect(&self, name: &str, expected: &[Selector], when: &str) -> Result<(), Broken> {
         let seen = self.selectors(name)?;
-        if seen == expected {
+        if seen != expected {
+            return Err(Broken::new(format!("{expected:?} {when}"), format!("{seen:?}"), LIST));
+        }
+        let count = self.count(name)?;
+        if count >= u64::try_from(expected.len()).unwrap_or(u64::MAX) {
             return Ok(());
         }
-        Err(Broken::new(format!("{expected:?} {when}"), format!("{seen:?}"), LIST))
+        let expected = format!("a count of at least {} {when}", expected.len());
+        Err(Broken::new(expected, count.to_string(), "count every session that is listed"))
     }
 
     /// All pages of `limit` sessions after `after`.

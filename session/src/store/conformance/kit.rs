@@ -35,9 +35,17 @@ impl<'h, H: Harness> Bench<'h, H> {
         Self { harness, store: harness.block_on(harness.store()), rule }
     }
 
-    /// The rule's `n`-th selector. Rules have different ones, in case a harness makes stores that are not empty.
+    /// The same records by another handle, if the harness has one.
+    pub(super) fn sibling(&self) -> Option<Self> {
+        let store = self.harness.block_on(self.harness.sibling(&self.store))?;
+        Some(Self { harness: self.harness, store, rule: self.rule })
+    }
+
+    /// The rule's `n`-th selector. Rules have different ones, in case a harness makes stores that are not empty. Half of them begin with
+    /// a byte above 127, which is negative to some engines.
     pub(super) fn selector(&self, n: u8) -> Selector {
         let mut bytes = [n; 16];
+        bytes[0] = n.rotate_right(1);
         for (at, byte) in self.rule.bytes().enumerate() {
             // Any mixing will do, as long as different names give different bytes.
             if let Some(to) = bytes.get_mut(1 + at % 15) {
@@ -238,6 +246,7 @@ pub(super) fn explained(
             }
             (Outcome::Conflict, Updated::Conflict(current)) => {
                 *current.record == *before
+                    && (from..=to).contains(&current.now)
                     && after.map_or_else(|| before.is_expired(to), |after| after == before)
             }
             (Outcome::Gone, Updated::Gone) => after.is_none(),
@@ -254,6 +263,11 @@ pub(super) fn explained(
     }
     if let (Some(Outcome::Conflict), Updated::Conflict(current)) = (&first, seen) {
         same_record("that `Conflict` returns", &current.record, before)?;
+        if !(from..=to).contains(&current.now) {
+            let (expected, seen) =
+                (format!("`Conflict` at a time from {from:?} to {to:?}"), format!("{:?}", current.now));
+            return Err(Broken::new(expected, seen, "return the time by which the call was decided"));
+        }
         if let Some(after) = after {
             same_record("after a `Conflict`", after, before)?;
         }

@@ -21,7 +21,7 @@
 //!
 //! impl Memory {
 //!     fn new() -> Self {
-//!         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//!         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 //!         Self { runtime, clock: ManualClock::at(Timestamp::from_millis(1_700_000_000_000)) }
 //!     }
 //! }
@@ -70,10 +70,14 @@ mod generated;
 mod races;
 mod faults;
 mod index;
+mod maximum;
 mod pages;
 mod similar;
+mod handed_on;
+mod handles;
 mod given_up;
 mod scan;
+mod sweep;
 
 /// Runs every rule, and returns the result of each.
 pub fn report<H: Harness>(harness: &H) -> Report {
@@ -186,6 +190,7 @@ table! { $
     guards:
         guards_hold_or_nothing_is_applied
         a_guard_compares_the_revision_of_an_expired_cell
+        every_guard_of_many_is_compared
         the_expected_generation_holds_or_nothing_is_applied
         a_conflict_shows_the_current_record;
     fields:
@@ -217,16 +222,29 @@ table! { $
         racing_sign_ins_keep_to_the_maximum
         a_sign_in_that_is_not_made_ends_no_session
         delete_all_is_final;
+    maximum:
+        a_lowered_maximum_ends_all_that_are_too_many
+        a_maximum_is_looked_at_only_for_new_sign_ins
+        a_refused_sign_in_leaves_a_session_to_its_user;
     pages:
         pages_show_every_session_once
+        very_many_sessions_are_all_found
         pages_miss_no_session_while_others_come_and_go
         pages_and_counts_pass_over_the_expired;
     similar:
         sessions_of_similar_principals_do_not_meet
         a_session_stays_listed_whatever_changes;
+    handed_on:
+        delete_all_spares_the_next_user
+        sessions_may_change_hands_at_once
+        a_session_is_listed_as_long_as_it_lives;
+    handles:
+        what_one_handle_writes_the_other_reads;
     given_up:
         a_call_that_is_given_up_leaves_the_store_in_order
         what_is_given_up_loses_no_session_from_the_index;
     scan:
         a_scan_finds_every_record;
+    sweep:
+        a_sweep_removes_the_expired_and_nothing_else;
 }

@@ -8,11 +8,15 @@ use super::{
     harness::Harness,
     index::{Asked, PAGES, sign_in, signed_in},
     kit::{Bench, LONG, new_record, same},
+    races::{overlap, overloaded},
     verdict::{Broken, Held, Verdict},
 };
 use crate::{
     record::{change::NewRecord, time::Limits},
-    store::index::Listed,
+    store::{
+        contract::{Created, SessionStore},
+        index::Listed,
+    },
 };
 
 const HOLES: &str = "a page with fewer sessions than asked for is not the last one: go on after the last entry that was looked at";
@@ -43,6 +47,9 @@ pub(super) fn pages_show_every_session_once<H: Harness>(b: &Bench<'_, H>) -> Ver
         &index.page("1", None, 0)?.sessions.len(),
         &1,
     )?;
+    for limit in [u32::MAX, i32::MAX.unsigned_abs()] {
+        same("the sessions in one page of any size", &index.pages("1", None, limit)?, &order)?;
+    }
     // A page begins at the same place when the session before it has ended.
     let mut after = order.split_off(1);
     while let [ended, rest @ ..] = &*after {
@@ -55,6 +62,35 @@ pub(super) fn pages_show_every_session_once<H: Harness>(b: &Bench<'_, H>) -> Ver
         after.remove(0);
     }
     same("the pages of the session that is left", &index.pages("1", None, 3)?, &order)?;
+    Ok(Held::Held)
+}
+
+/// An engine may have a most for the answer to one request, such as 1,000 entries.
+pub(super) fn very_many_sessions_are_all_found<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    const EACH: u8 = 130;
+    const ALL: &str = "ask the engine until it has no more";
+    let Some(index) = Asked::of(b) else { return Ok(Held::Skipped) };
+    let selectors = overlap(b, |writer| {
+        let selectors: Vec<_> = (0..EACH).map(|n| writer.selector(b.selector(n))).collect();
+        for selector in &selectors {
+            let created = writer.harness.block_on(writer.store.create(selector, &signed_in("1")));
+            same("`create`", &created.map_err(|error| overloaded("create", &error))?, &Created::Created)?;
+        }
+        Ok(selectors)
+    })?;
+    let all = |broken: Broken| Broken { fix: ALL.to_owned(), ..broken };
+    let total = selectors.iter().map(Vec::len).sum::<usize>();
+    same("the number of sessions in a list", &index.list("1")?.len(), &total).map_err(all)?;
+    for limit in [u32::from(EACH), u32::MAX] {
+        let paged = index.pages("1", None, limit)?.len();
+        same("the number of sessions in pages", &paged, &total).map_err(all)?;
+    }
+    let total = u64::try_from(total).unwrap_or(u64::MAX);
+    same("the number of sessions", &index.count("1")?, &total).map_err(all)?;
+    same("the answer of `delete_all`", &index.delete_all("1", None)?, &total).map_err(all)?;
+    for selector in selectors.iter().flatten() {
+        b.dead(selector, "after `delete_all`", ALL)?;
+    }
     Ok(Held::Held)
 }
 
@@ -72,7 +108,8 @@ pub(super) fn pages_and_counts_pass_over_the_expired<H: Harness>(b: &Bench<'_, H
         let seen = index.pages("1", None, limit)?.into_iter().map(|listed| listed.selector);
         let mut seen: Vec<_> = seen.collect();
         seen.sort_unstable();
-        let live: Vec<_> = (0..15).filter(|n| lives(*n)).map(|n| b.selector(n)).collect();
+        let mut live: Vec<_> = (0..15).filter(|n| lives(*n)).map(|n| b.selector(n)).collect();
+        live.sort_unstable();
         if seen != live {
             let expected = format!("{live:?} in pages of {limit}, with expired sessions between them");
             return Err(Broken::new(expected, format!("{seen:?}"), HOLES));

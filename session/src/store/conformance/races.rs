@@ -29,9 +29,9 @@ use crate::{
     },
 };
 
-const WRITERS: u8 = 8;
+pub(super) const WRITERS: u8 = 8;
 
-const ROUNDS: u64 = 12;
+pub(super) const ROUNDS: u64 = 12;
 
 /// How long writers that are done wait for readers, by writing on.
 const OVERLAP: Duration = Duration::from_millis(200);
@@ -47,6 +47,13 @@ pub(super) struct Writer<'a, H: Harness> {
 }
 
 impl<H: Harness> Writer<'_, H> {
+    /// A selector of this writer's own.
+    pub(super) fn selector(&self, of_all: Selector) -> Selector {
+        let mut bytes = *of_all.as_bytes();
+        bytes[15] ^= self.n.wrapping_mul(31);
+        Selector::from_bytes(bytes)
+    }
+
     pub(super) fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, Broken> {
         self.harness
             .block_on(self.store.update(selector, change))
@@ -70,13 +77,13 @@ pub(super) fn overlap<H: Harness, T: Send>(
     b: &Bench<'_, H>,
     run: impl Fn(Writer<'_, H>) -> Result<T, Broken> + Sync,
 ) -> Result<Vec<T>, Broken> {
-    let sibling = b.harness.block_on(b.harness.sibling(&b.store));
+    let sibling = b.sibling();
     let start = Barrier::new(usize::from(WRITERS));
     let (harness, run, start) = (b.harness, &run, &start);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..WRITERS)
             .map(|n| {
-                let store = sibling.as_ref().filter(|_| n % 2 == 1).unwrap_or(&b.store);
+                let store = &sibling.as_ref().filter(|_| n % 2 == 1).unwrap_or(b).store;
                 scope.spawn(move || {
                     start.wait();
                     run(Writer { harness, store, n })

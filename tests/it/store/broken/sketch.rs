@@ -1,7 +1,7 @@
 //! A small store, and everything that can be wrong with it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -11,18 +11,17 @@ use std::{
 
 use actix_typed_session::{
     change::{Change, NewRecord},
-    id::{Selector, VerifierHash},
+    id::{PublicId, Selector, VerifierHash},
     record::{Cell, Json, Limits, Meta, Outcome, Principal, Record, Timestamp, Unreadable},
-    store::{
-        Abilities, Clock, Created, Cursor, Loaded, ManualClock, Scan, Scanned, SessionStore, StoreError,
-        StoreErrorKind, Updated,
-    },
+    store::{Clock, Created, Loaded, ManualClock, StoreError, StoreErrorKind, Updated},
 };
 
 pub(super) use self::fault::Fault;
 
+mod calls;
 mod fault;
 mod index;
+mod walk;
 
 #[derive(Clone)]
 pub(super) enum Stored {
@@ -37,6 +36,12 @@ pub(super) struct Shared {
     pub(super) cut: Arc<AtomicBool>,
     /// Whether a writer has the turn that a dropped call keeps.
     taken: Arc<AtomicBool>,
+    /// Every sign-in that there has been.
+    pub(super) signed_in: Arc<Mutex<HashMap<Selector, Vec<Principal>>>>,
+    /// What is being updated.
+    pub(super) busy: Arc<Mutex<HashSet<Selector>>>,
+    /// When each record ended first.
+    ends: Arc<Mutex<HashMap<Selector, Timestamp>>>,
     /// What the index does not know yet.
     pub(super) unlisted: Arc<Mutex<Vec<Selector>>>,
 }
@@ -47,6 +52,8 @@ pub(super) struct Sketch {
     pub(super) fault: Fault,
     pub(super) clock: ManualClock,
     pub(super) shared: Shared,
+    /// What this handle has loaded.
+    pub(super) cached: Arc<Mutex<HashMap<Selector, Loaded>>>,
 }
 
 impl Sketch {
@@ -68,9 +75,23 @@ impl Sketch {
         why.into()
     }
 
+    /// The selector that the engine takes this one for.
+    fn seen_as(&self, selector: &Selector) -> Selector {
+        let text = |selector: &Selector| PublicId::from(*selector).to_string();
+        let folded = |other: &&Selector| text(other).eq_ignore_ascii_case(&text(selector));
+        let records = self.shared.records.lock().unwrap();
+        records.keys().find(folded).copied().filter(|_| self.is(Fault::FoldsSelectors)).unwrap_or(*selector)
+    }
+
     fn get(&self, selector: &Selector) -> Result<Option<Record>, StoreError> {
+        let short_lived = |record: &Record| {
+            let weeks = u128::from(u32::MAX) + 1;
+            let idle = record.meta().limits.idle.as_millis() % weeks;
+            self.is(Fault::LivesFewWeeks) && self.now().since(record.meta().touched).as_millis() >= idle
+        };
         match self.shared.records.lock().unwrap().get(selector).cloned() {
             None => Ok(None),
+            Some(Stored::Good(record)) if short_lived(&record) => Ok(None),
             Some(Stored::Good(record)) => Ok(Some(*record)),
             Some(Stored::Bad(Unreadable::Newer(_))) if self.is(Fault::ReadsNewer) => {
                 let limits = Limits::new(Duration::from_secs(9), Duration::from_secs(9));
@@ -103,12 +124,24 @@ impl Sketch {
                 }
             }
         }
+        if self.is(Fault::KeepsAThousand) {
+            cells.truncate(1_000);
+        }
+        if self.is(Fault::CutsKeys) {
+            for (key, _) in &mut cells {
+                *key = key.as_str().chars().take(255).collect::<String>().into();
+            }
+        }
         if self.is(Fault::FoldsKeys) {
             for (key, _) in &mut cells {
                 *key = key.as_str().to_lowercase().into();
             }
         }
         let record = Record::from_parts(self.kept(record.meta().clone()), cells);
+        if let Some(principal) = record.meta().principal.clone() {
+            self.shared.signed_in.lock().unwrap().entry(*selector).or_default().push(principal);
+        }
+        self.shared.ends.lock().unwrap().entry(*selector).or_insert(record.meta().expires());
         self.shared.records.lock().unwrap().insert(*selector, Stored::Good(Box::new(record)));
     }
 
@@ -147,8 +180,10 @@ impl Sketch {
     /// Excludes all other writers of this store, unless a fault says otherwise.
     fn exclusive(&self) -> Option<std::sync::MutexGuard<'static, ()>> {
         static WRITER: Mutex<()> = Mutex::new(());
-        let open =
-            self.is(Fault::NotAtomic) || self.is(Fault::Resurrects) || self.is(Fault::ConflictFromBefore);
+        let open = matches!(
+            self.fault,
+            Fault::NotAtomic | Fault::Resurrects | Fault::ConflictFromBefore | Fault::ConflictsWhenLate
+        );
         (!open).then(|| WRITER.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -180,6 +215,9 @@ impl Sketch {
         if there && !self.is(Fault::Overwrites) && !(garbage && self.is(Fault::OverwritesGarbage)) {
             return Created::Exists;
         }
+        if self.is(Fault::NobodyIsAUser) && new.principal.is_none() && !self.admits_nobody(new.max_sessions) {
+            return Created::TooMany;
+        }
         if new.principal.as_ref().is_some_and(|principal| !self.admit(selector, principal, new.max_sessions))
         {
             return Created::TooMany;
@@ -200,6 +238,9 @@ impl Sketch {
         if self.is(Fault::IgnoresGuards) {
             change.guards.clear();
         }
+        if self.is(Fault::ComparesAHundred) {
+            change.guards.truncate(100);
+        }
         if self.is(Fault::IgnoresGeneration) {
             change.expected_generation = None;
         }
@@ -219,22 +260,27 @@ impl Sketch {
         if matches!(self.fault, Fault::NotAtomic | Fault::Resurrects) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let _writer = self.is(Fault::ConflictFromBefore).then(|| {
+        let slow = matches!(self.fault, Fault::ConflictFromBefore | Fault::ConflictsWhenLate);
+        let _writer = slow.then(|| {
             std::thread::sleep(Duration::from_millis(1));
             self.shared.loaded.lock().unwrap()
         });
-        let read_late = self.is(Fault::ConflictFromBefore);
         let current =
-            if read_late { self.get(selector)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
+            if slow { self.get(selector)?.unwrap_or_else(|| record.clone()) } else { record.clone() };
+        if self.is(Fault::ConflictsWhenLate) && current.meta().revision != record.meta().revision {
+            return Ok(Updated::Conflict(Loaded::new(current, self.now())));
+        }
         match current.apply(&change, self.judged_at()) {
             Outcome::Done(next) => {
                 let principal = next.meta().principal.as_ref();
-                let more = principal.filter(|_| {
-                    self.is(Fault::CountsAgain) || principal != current.meta().principal.as_ref()
-                });
+                let again = matches!(self.fault, Fault::CountsAgain | Fault::AdmitsAgain);
+                let more = principal.filter(|_| again || principal != current.meta().principal.as_ref());
                 if more.is_some_and(|principal| !self.admit(selector, principal, change.max_sessions)) {
                     if self.is(Fault::WritesThenRefuses) {
                         self.put(selector, &next);
+                    }
+                    if self.is(Fault::UnlistsTheRefused) && current.meta().principal.is_some() {
+                        self.shared.unlisted.lock().unwrap().push(*selector);
                     }
                     return Ok(Updated::TooMany);
                 }
@@ -265,7 +311,9 @@ impl Sketch {
                         self.put(selector, &next);
                     }
                 }
-                Ok(Updated::Conflict(Loaded::new(shown, self.now())))
+                let past = self.is(Fault::ConflictsInThePast);
+                let at = if past { shown.meta().touched } else { self.now() };
+                Ok(Updated::Conflict(Loaded::new(shown, at)))
             }
             Outcome::Gone if self.is(Fault::KeepsWithoutTime) && !current.is_expired(self.now()) => {
                 Ok(Updated::Done { revision: current.meta().revision + 1 })
@@ -305,74 +353,5 @@ impl Sketch {
             self.shared.loaded.lock().unwrap().remove(selector);
         }
         Ok(())
-    }
-}
-
-impl SessionStore for Sketch {
-    async fn load(&self, selector: &Selector) -> Result<Option<Loaded>, StoreError> {
-        self.load_now(selector)
-    }
-
-    async fn create(&self, selector: &Selector, record: &NewRecord) -> Result<Created, StoreError> {
-        if self.is(Fault::ListsLater) {
-            self.shared.unlisted.lock().unwrap().push(*selector);
-            let created = self.create_now(selector, record);
-            tokio::task::yield_now().await;
-            self.shared.unlisted.lock().unwrap().retain(|unlisted| unlisted != selector);
-            return Ok(created);
-        }
-        if let Some(principal) = record.principal.as_ref().filter(|_| self.is(Fault::EvictsBeforeItStores)) {
-            if self.shared.records.lock().unwrap().contains_key(selector) {
-                return Ok(Created::Exists);
-            }
-            if !self.admit(selector, principal, record.max_sessions) {
-                return Ok(Created::TooMany);
-            }
-            tokio::task::yield_now().await;
-        }
-        self.reply(|| Ok(self.create_now(selector, record)))
-    }
-
-    async fn update(&self, selector: &Selector, change: &Change) -> Result<Updated, StoreError> {
-        if self.is(Fault::WedgesWhenDropped) {
-            while self.shared.taken.swap(true, Ordering::SeqCst) {
-                tokio::task::yield_now().await;
-            }
-            tokio::task::yield_now().await;
-            let updated = self.update_now(selector, change);
-            self.shared.taken.store(false, Ordering::SeqCst);
-            return updated;
-        }
-        self.reply(|| self.update_now(selector, change))
-    }
-
-    async fn delete(&self, selector: &Selector, only_if: Option<&Principal>) -> Result<(), StoreError> {
-        if only_if.is_some() && self.is(Fault::UnlistsBeforeItDeletes) {
-            self.shared.unlisted.lock().unwrap().push(*selector);
-            tokio::task::yield_now().await;
-            let deleted = self.delete_now(selector, only_if);
-            self.shared.unlisted.lock().unwrap().retain(|unlisted| unlisted != selector);
-            return deleted;
-        }
-        self.delete_now(selector, only_if)
-    }
-
-    fn abilities(&self) -> Abilities<'_> {
-        Abilities::none().with_index(self).with_scan(self)
-    }
-}
-
-impl Scan for Sketch {
-    async fn scan(&self, from: Option<&Cursor>, limit: u32) -> Result<Scanned, StoreError> {
-        let of = |selector: &Selector| u128::from_be_bytes(*selector.as_bytes());
-        let mut selectors: Vec<Selector> = self.shared.records.lock().unwrap().keys().copied().collect();
-        selectors.sort_unstable();
-        if let Some(last) = from.map(|from| from.as_str().parse::<u128>().unwrap()) {
-            let skipped = usize::from(self.is(Fault::SkipsInScans));
-            selectors = selectors.into_iter().filter(|selector| of(selector) > last).skip(skipped).collect();
-        }
-        selectors.truncate(usize::try_from(limit).unwrap());
-        let last = selectors.last().map(|last| if self.is(Fault::ScansForEver) { 0 } else { of(last) });
-        Ok(Scanned::new(selectors, last.map(|last| Cursor::new(last.to_string()))))
     }
 }

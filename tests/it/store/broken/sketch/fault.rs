@@ -68,6 +68,8 @@ pub(in crate::store::broken) enum Fault {
     ScansForEver,
     /// A call that is dropped in the middle keeps its turn.
     WedgesWhenDropped,
+    /// The cells of a change are written one after the other, and none is taken back.
+    WritesInPieces,
     /// A session enters the index a moment after its record is stored.
     ListsLater,
     /// The oldest session ends before it is known whether the sign-in is made.
@@ -114,4 +116,64 @@ pub(in crate::store::broken) enum Fault {
     CountsTheExpired,
     /// A session that has expired counts for the maximum, and the oldest ends for it.
     EvictsForTheDead,
+    /// A user who signs in again must find room as for a new session.
+    AdmitsAgain,
+    /// A sign-in ends one session at most, however many are too many.
+    EvictsOne,
+    /// Sessions without a user count as those of one user.
+    NobodyIsAUser,
+    /// A session that is refused to another user leaves the index.
+    UnlistsTheRefused,
+    /// Idle time is counted in 32 bits, which end after 49 days.
+    LivesFewWeeks,
+    /// A change that was slower than another one is a conflict, guarded or not.
+    ConflictsWhenLate,
+    /// `delete_all` ends every session that the user ever signed in to, whosever it is now.
+    EndsTheMoved,
+    /// `delete_all` lists, and a moment later deletes what it has listed.
+    EndsTheMovedInARace,
+    /// A sign-in that ends a session which is being updated fails, as a transaction does that locks in another order.
+    Deadlocks,
+    /// A touch prolongs the record and not its entry in the index.
+    UnlistsTheTouched,
+    /// The oldest session ends a moment before the update that signs in is stored.
+    EvictsBeforeItUpdates,
+    /// `delete_all` ends as many sessions as one request to the engine can.
+    EndsAThousand,
+    /// A list ends where one answer of the engine ends.
+    ListsAThousand,
+    /// Sessions that began before their user signed in are not counted.
+    CountsTheCreated,
+    /// A page's limit is a number of 32 bits with a sign.
+    SignedLimits,
+    /// Selectors are text, and their case does not count.
+    FoldsSelectors,
+    /// A page begins after `after` as engines compare that know only numbers with a sign.
+    PagesBySign,
+    /// Of many guards, only the first ones are compared.
+    ComparesAHundred,
+    /// Of very many cells, only the first ones are kept.
+    KeepsAThousand,
+    /// A wire key is cut to fit its column.
+    CutsKeys,
+    /// `Conflict` tells the time of another call.
+    ConflictsInThePast,
+    /// A handle keeps what it has loaded until it writes by itself.
+    Caches,
+    /// A store without records says that it is not well.
+    IsIllWhenEmpty,
+    /// The cursor of a scan is how many records have been seen.
+    ScansByOffset,
+    /// A page of a scan without a live record is taken for the last one.
+    StopsAtEmptyPages,
+    /// What cannot be read is swept.
+    SweepsGarbage,
+    /// A sweep looks at no more records than it may remove.
+    SweepsTheFirst,
+    /// A sweep goes by the end that a record had when it was created.
+    SweepsTheTouched,
+    /// A sweep of everything stops at a record that cannot be read.
+    SweepStopsAtGarbage,
+    /// A sweep answers how many records it looked at.
+    CountsTheSpared,
 }
