@@ -10,7 +10,8 @@ use actix_typed_session::{
     id::{Selector, VerifierHash},
     record::{Json, Limits, Principal},
     store::{
-        Created, PostgresStore, PrincipalIndex, SessionStore, StoreError, StoreErrorKind, Sweep, Updated,
+        Created, PostgresStore, PrincipalIndex, Scan, SessionStore, StoreError, StoreErrorKind, Sweep,
+        Updated,
     },
 };
 use sqlx::{Connection as _, PgConnection};

@@ -6,7 +6,7 @@
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _, SqlStr,
+    AssertSqlSafe, Executor as _, Row as _, SqlSafeStr, SqlStr,
     postgres::{PgArguments, PgRow},
 };
 use tokio::{
@@ -23,10 +23,32 @@ use crate::store::{error::StoreError, home::Leases, reach::NoLease, shelf::Shelf
 /// How long to wait for a statement. The server gives up first, unless it is gone.
 pub(super) const STATEMENT: Duration = Duration::from_secs(4);
 
+/// For how long a server's plan of a statement is good.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Plan {
+    /// For any table and values.
+    Kept,
+    /// For the table and the values of the moment.
+    Anew,
+}
+
+#[derive(Clone)]
+pub(super) struct Statement {
+    pub(super) sql: SqlStr,
+    pub(super) plan: Plan,
+}
+
+impl Statement {
+    /// One that is executed once in a while.
+    pub(super) fn once(sql: impl SqlSafeStr) -> Self {
+        Self { sql: sql.into_sql_str(), plan: Plan::Anew }
+    }
+}
+
 /// One statement with its values.
 #[derive(Clone)]
 pub(super) struct Call {
-    pub(super) sql: SqlStr,
+    pub(super) statement: Statement,
     pub(super) arguments: PgArguments,
 }
 
@@ -165,9 +187,9 @@ impl Lease {
     /// Runs one statement, and keeps the connection. Behind a pooler there must be a transaction, or the statement may be prepared on one
     /// server's connection and run on another.
     pub(super) async fn run(&mut self, call: Call, longest: Duration) -> Result<Vec<PgRow>, Failure> {
-        let Call { sql, arguments } = call;
-        // A name that was given to a statement would be there for other clients too.
-        let is_named = self.open.reaches == Reaches::Server;
+        let Call { statement: Statement { sql, plan }, arguments } = call;
+        // A name that was given to a statement would be there for other clients too, and a server keeps the plan of a name.
+        let is_named = plan == Plan::Kept && self.open.reaches == Reaches::Server;
         self.drain(sqlx::query_with(sql, arguments).persistent(is_named), longest).await
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _, postgres::PgRow};
 
 use super::{
-    connections::{Call, Connections, Lease, STATEMENT},
+    connections::{Call, Connections, Lease, STATEMENT, Statement},
     dial::is_standby,
     failure::{Failure, code},
     names::{Names, Tables},
@@ -142,7 +142,7 @@ async fn resolve(lease: &mut Lease, names: Names) -> Result<Tables, OpenError> {
     let schema = names.schema.or_else(|| lease.schema());
     let ask = async {
         let arguments = Values::none().and(schema.clone()).done()?;
-        let rows = lease.run(Call { sql: SERVER.into_sql_str(), arguments }, STATEMENT).await?;
+        let rows = lease.run(Call { statement: Statement::once(SERVER), arguments }, STATEMENT).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(Failure::Refused)?;
         <Server as sqlx::FromRow<'_, PgRow>>::from_row(row).map_err(Failure::Refused)
     };
@@ -197,7 +197,8 @@ async fn rows(
     let engine = |failure: Failure| OpenError::Engine(failure.into());
     let names = Values::none().and(tables.table.clone()).and(tables.layout.clone());
     let arguments = names.done().map_err(OpenError::Engine)?;
-    let rows = lease.run(Call { sql: sql.into_sql_str(), arguments }, STATEMENT).await.map_err(engine)?;
+    let rows =
+        lease.run(Call { statement: Statement::once(sql), arguments }, STATEMENT).await.map_err(engine)?;
     let row = |row| sqlx::FromRow::from_row(row).map_err(|error| engine(Failure::Refused(error)));
     rows.iter().map(row).collect()
 }
@@ -206,7 +207,7 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
     const WHICH: &str = "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL, (SELECT count(*) = 2 FROM pg_attribute \
         WHERE attrelid = to_regclass($2) AND attname IN ('layout', 'readable_from') AND atttypid = 'int4'::regtype)";
     let arguments = Values::none().and(tables.table.clone()).and(tables.layout.clone()).done()?;
-    let rows = lease.run(Call { sql: WHICH.into_sql_str(), arguments }, STATEMENT).await?;
+    let rows = lease.run(Call { statement: Statement::once(WHICH), arguments }, STATEMENT).await?;
     let row = rows.first().ok_or(Failure::Refused(sqlx::Error::RowNotFound))?;
     let there: (bool, bool, bool) = sqlx::FromRow::from_row(row).map_err(Failure::Refused)?;
     match there {
@@ -216,7 +217,10 @@ async fn look(lease: &mut Lease, tables: &Tables) -> Result<Found, Failure> {
     }
     let sql = format!("SELECT layout, readable_from FROM {}", tables.layout);
     let rows = lease
-        .run(Call { sql: AssertSqlSafe(sql).into_sql_str(), arguments: Values::none().done()? }, STATEMENT)
+        .run(
+            Call { statement: Statement::once(AssertSqlSafe(sql)), arguments: Values::none().done()? },
+            STATEMENT,
+        )
         .await?;
     match &*rows {
         [row] => Ok(Found::Layout {

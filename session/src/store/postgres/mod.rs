@@ -158,9 +158,9 @@ impl PostgresStore {
 
 impl Sweep for PostgresStore {
     async fn sweep(&self, limit: u32) -> Result<u32, StoreError> {
-        let sql = self.0.statements.sweep.clone();
+        let statement = self.0.statements.sweep.clone();
         let events = self.0.events.clone();
-        let sweep = move |lease| swept(lease, sql.clone(), events.clone(), limit);
+        let sweep = move |lease| swept(lease, statement.clone(), events.clone(), limit);
         self.0.home.run(StoreErrorKind::Unavailable, None, sweep).await
     }
 }

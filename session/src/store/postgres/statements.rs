@@ -6,8 +6,14 @@
 //! There are two clocks. A statement that changes a row reads `clock_timestamp()` once it holds the row's lock: it may have waited for the
 //! lock, and a session that expired in the meantime must not be touched back to life (G3). A statement that only reads uses `now()`, which
 //! is older than the statement's snapshot: with a later time, a row that was touched in the meantime would look expired.
+//!
+//! A server that has not analyzed the table yet plans for one of a few rows, of which it would rather read all than look one up in an index
+//! for each row of a join. So a statement whose plan is kept finds rows by one selector, or where tables must not be read as a whole; the others
+//! are planned for the table as it is.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+
+use super::connections::{Plan, Statement};
 
 /// How many sessions of a principal one statement ends, which takes some tens of milliseconds: however many there are, no statement takes too
 /// long, and what is done is done.
@@ -49,6 +55,9 @@ const SURPLUS: &str =
     ORDER BY coalesce(authenticated, created) DESC, selector DESC
     OFFSET $most - 1 LIMIT CASE WHEN $rejects THEN 1 ELSE {at_once} + 1 END";
 const NO_SURPLUS: &str = "SELECT NULL::bytea AS selector WHERE false";
+const EVICTED: &str = "evicted AS (
+        DELETE FROM {table} t USING surplus s, admissible
+        WHERE {signs_in} AND t.selector = s.selector AND t.principal = $principal),";
 
 /// Inserts a record, as `Record::create`.
 ///
@@ -69,9 +78,7 @@ const CREATE: &str = "
     admissible AS MATERIALIZED (
         SELECT * FROM new WHERE expires > created AND NOT there
             AND NOT ($rejects AND EXISTS (SELECT FROM surplus))),
-    evicted AS (
-        DELETE FROM {table} t USING surplus s, admissible
-        WHERE t.selector = s.selector AND t.principal = $principal),
+    {evicted}
     admitted AS MATERIALIZED (SELECT * FROM admissible WHERE (SELECT count(*) FROM surplus) <= {at_once}),
     inserted AS (
         INSERT INTO {table} (selector, format, verifier, generation, revision, created, touched, renewed, authenticated,
@@ -139,9 +146,7 @@ const UPDATE: &str = "
     admissible AS MATERIALIZED (
         SELECT * FROM next WHERE expires > now
             AND NOT (other_principal AND $rejects AND EXISTS (SELECT FROM surplus))),
-    evicted AS (
-        DELETE FROM {table} t USING surplus s, admissible a
-        WHERE a.other_principal AND t.selector = s.selector AND t.principal = $principal),
+    {evicted}
     admitted AS MATERIALIZED (
         SELECT * FROM admissible WHERE NOT other_principal OR (SELECT count(*) FROM surplus) <= {at_once}),
     written AS (
@@ -167,8 +172,8 @@ const DELETE: &str = "DELETE FROM {table} WHERE selector = $selector";
 
 /// Deletes a row of one principal, if it can be read. The answer says whether it could; without a row in the answer, there was none.
 const DELETE_OF: &str = "
-    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector AND principal = $principal FOR UPDATE),
-    judged AS MATERIALIZED (SELECT selector, {readable} AS readable FROM held),
+    WITH held AS MATERIALIZED (SELECT * FROM {table} WHERE selector = $selector FOR UPDATE),
+    judged AS MATERIALIZED (SELECT selector, {readable} AS readable FROM held WHERE principal = $principal),
     ended AS (DELETE FROM {table} t USING judged j WHERE t.selector = j.selector AND j.readable)
     SELECT readable FROM judged";
 
@@ -244,30 +249,34 @@ const UPDATE_TAKES: &[&str] = &[
 ];
 
 pub(super) struct Statements {
-    pub(super) load: SqlStr,
-    pub(super) create: SqlStr,
-    pub(super) create_limited: SqlStr,
-    pub(super) update: SqlStr,
-    pub(super) update_limited: SqlStr,
-    pub(super) delete: SqlStr,
-    pub(super) delete_of: SqlStr,
-    pub(super) list: SqlStr,
-    pub(super) page: SqlStr,
-    pub(super) count: SqlStr,
-    pub(super) scan: SqlStr,
-    pub(super) delete_some: SqlStr,
-    pub(super) sweep: SqlStr,
+    pub(super) load: Statement,
+    pub(super) create: Statement,
+    pub(super) create_limited: Statement,
+    pub(super) update: Statement,
+    pub(super) update_limited: Statement,
+    pub(super) delete: Statement,
+    pub(super) delete_of: Statement,
+    pub(super) list: Statement,
+    pub(super) page: Statement,
+    pub(super) count: Statement,
+    pub(super) scan: Statement,
+    pub(super) delete_some: Statement,
+    pub(super) sweep: Statement,
 }
 
 impl Statements {
     /// The statements on `table`, a quoted name.
     pub(super) fn on(table: &str) -> Self {
-        let limited = |text: &str, clock: &str| {
-            text.replace("{surplus}", SURPLUS).replace("{clock}", &format!("(SELECT now FROM {clock})"))
+        let limited = |text: &str, clock: &str, signs_in: &str| {
+            text.replace("{surplus}", SURPLUS)
+                .replace("{clock}", &format!("(SELECT now FROM {clock})"))
+                .replace("{evicted}", EVICTED)
+                .replace("{signs_in}", signs_in)
         };
-        let sql = |text: &str, takes: &[&str]| {
+        let sql = |plan: Plan, text: &str, takes: &[&str]| {
             let text = text
                 .replace("{surplus}", NO_SURPLUS)
+                .replace("{evicted}", "")
                 .replace("{theirs}", THEIRS)
                 .replace("{ttl}", TTL)
                 .replace("{end}", END)
@@ -278,22 +287,24 @@ impl Statements {
                 .replace("{moment}", MOMENT)
                 .replace("{at_once}", &AT_ONCE.to_string())
                 .replace("{table}", table);
-            AssertSqlSafe(numbered(&text, takes)).into_sql_str()
+            Statement { sql: AssertSqlSafe(numbered(&text, takes)).into_sql_str(), plan }
         };
+        let kept = |text: &str, takes: &[&str]| sql(Plan::Kept, text, takes);
+        let anew = |text: &str, takes: &[&str]| sql(Plan::Anew, text, takes);
         Self {
-            load: sql(LOAD, &["selector"]),
-            create: sql(CREATE, CREATE_TAKES),
-            create_limited: sql(&limited(CREATE, "clock"), CREATE_TAKES),
-            update: sql(UPDATE, UPDATE_TAKES),
-            update_limited: sql(&limited(UPDATE, "timed"), UPDATE_TAKES),
-            delete: sql(DELETE, &["selector"]),
-            delete_of: sql(DELETE_OF, &["selector", "principal"]),
-            list: sql(LIST, &["principal"]),
-            page: sql(PAGE, &["principal", "after", "limit"]),
-            count: sql(COUNT, &["principal"]),
-            scan: sql(SCAN, &["last", "limit"]),
-            delete_some: sql(DELETE_SOME, &["principal", "turn", "after", "except"]),
-            sweep: sql(SWEEP, &["limit"]),
+            load: kept(LOAD, &["selector"]),
+            create: kept(CREATE, CREATE_TAKES),
+            create_limited: kept(&limited(CREATE, "clock", "true"), CREATE_TAKES),
+            update: kept(UPDATE, UPDATE_TAKES),
+            update_limited: kept(&limited(UPDATE, "timed", "other_principal"), UPDATE_TAKES),
+            delete: kept(DELETE, &["selector"]),
+            delete_of: kept(DELETE_OF, &["selector", "principal"]),
+            list: kept(LIST, &["principal"]),
+            page: kept(PAGE, &["principal", "after", "limit"]),
+            count: kept(COUNT, &["principal"]),
+            scan: kept(SCAN, &["last", "limit"]),
+            delete_some: anew(DELETE_SOME, &["principal", "turn", "after", "except"]),
+            sweep: anew(SWEEP, &["limit"]),
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use std::{fmt, sync::Arc};
 
-use sqlx::{SqlStr, postgres::PgRow};
+use sqlx::postgres::PgRow;
 
 use super::{
-    connections::{Call, Connections, Lease, STATEMENT},
+    connections::{Call, Connections, Lease, STATEMENT, Statement},
     dial::Dial,
     failure::Failure,
     layout,
@@ -40,8 +40,8 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Without a pooler, every call is one statement and one round trip, except a sign-in with a maximum of sessions, which takes a short transaction. No
-/// transaction is open while a handler runs. Sessions expire by the database's clock. A task of the store removes expired sessions;
+/// Without a pooler, every call is one statement and one round trip, except a sign-in with a maximum of sessions, which takes a short transaction, and
+/// ending all sessions of a user, which is planned anew for the table as it is. No transaction is open while a handler runs. Sessions expire by the database's clock. A task of the store removes expired sessions;
 /// see [`sweep_every`](PostgresOptions::sweep_every).
 ///
 /// **Tables.** The store uses `typed_session` and `typed_session_layout` in the first schema of the user's `search_path`; schema and table
@@ -98,8 +98,10 @@ impl PostgresOptions {
         let statements = Arc::new(Statements::on(&tables.table));
         let events = Events::default();
         if let Some(every) = self.sweep_every {
-            let (sql, events) = (statements.sweep.clone(), events.clone());
-            home.keep_sweeping(every, move |lease, limit| swept(lease, sql.clone(), events.clone(), limit));
+            let (statement, events) = (statements.sweep.clone(), events.clone());
+            home.keep_sweeping(every, move |lease, limit| {
+                swept(lease, statement.clone(), events.clone(), limit)
+            });
         }
         Ok(PostgresStore(Arc::new(Inner { home, tables, statements, events })))
     }
@@ -132,8 +134,8 @@ impl PostgresStore {
     }
 
     /// Runs one statement that changes nothing.
-    pub(super) async fn read(&self, sql: &SqlStr, values: Values) -> Result<Vec<PgRow>, StoreError> {
-        let call = Call { sql: sql.clone(), arguments: values.done()? };
+    pub(super) async fn read(&self, statement: &Statement, values: Values) -> Result<Vec<PgRow>, StoreError> {
+        let call = Call { statement: statement.clone(), arguments: values.done()? };
         let read = move |lease: Lease| {
             let call = call.clone();
             async { lease.run_alone(call).await.map_err(Failure::of_read) }
@@ -142,18 +144,22 @@ impl PostgresStore {
     }
 
     /// Runs one statement that is its own transaction.
-    pub(super) async fn write(&self, sql: &SqlStr, values: Values) -> Result<Vec<PgRow>, StoreError> {
-        self.run(None, sql, values).await
+    pub(super) async fn write(
+        &self,
+        statement: &Statement,
+        values: Values,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.run(None, statement, values).await
     }
 
     /// Runs one statement that is its own transaction, and that takes this lock.
     pub(super) async fn run(
         &self,
         lock: Option<i64>,
-        sql: &SqlStr,
+        statement: &Statement,
         values: Values,
     ) -> Result<Vec<PgRow>, StoreError> {
-        let call = Call { sql: sql.clone(), arguments: values.done()? };
+        let call = Call { statement: statement.clone(), arguments: values.done()? };
         let work = move |lease: Lease| lease.run_alone(call.clone());
         self.0.home.run(StoreErrorKind::UnknownOutcome, lock, work).await
     }
@@ -163,14 +169,16 @@ impl PostgresStore {
     pub(super) async fn write_in_turn(
         &self,
         principal: &Principal,
-        sql: &SqlStr,
+        statement: &Statement,
         values: Values,
     ) -> Result<Vec<PgRow>, StoreError> {
-        let call = Call { sql: sql.clone(), arguments: values.done()? };
+        let call = Call { statement: statement.clone(), arguments: values.done()? };
         let turn = self.0.turn(principal);
-        // Without bitmaps, the planner has one way to the sessions that must go: the index in the order of sign-ins, up to the maximum. It
-        // cannot know how few that are, and would rather read all sessions of the user and sort them.
-        let lock = format!("; SET LOCAL enable_bitmapscan = off; SELECT pg_advisory_xact_lock({turn})");
+        // So the planner has one way to the sessions that must go: the index in the order of sign-ins, up to the maximum, and then a row each.
+        // It cannot know how few that are, and would rather read all sessions of the user and sort them, or those of everybody.
+        let lock = format!(
+            "; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SELECT pg_advisory_xact_lock({turn})"
+        );
         let work = move |mut lease: Lease| {
             let (lock, call) = (lock.clone(), call.clone());
             async move {
@@ -200,9 +208,14 @@ impl Inner {
 }
 
 /// Deletes up to `limit` expired rows, and returns how many.
-pub(super) async fn swept(lease: Lease, sql: SqlStr, events: Events, limit: u32) -> Result<u32, Failure> {
+pub(super) async fn swept(
+    lease: Lease,
+    statement: Statement,
+    events: Events,
+    limit: u32,
+) -> Result<u32, Failure> {
     let arguments = Values::none().and(i64::from(limit)).done()?;
-    let rows = lease.run_alone(Call { sql, arguments }).await?;
+    let rows = lease.run_alone(Call { statement, arguments }).await?;
     let swept = u32::try_from(rows::only::<i64>(&rows)?).unwrap_or(u32::MAX);
     events.swept(swept.into());
     Ok(swept)

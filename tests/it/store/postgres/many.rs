@@ -16,15 +16,18 @@ fn signed_in(most: u32, when_full: WhenFull) -> NewRecord {
 }
 
 /// Copies the session that signed in last, each copy signed in a millisecond later, and all an hour before it.
-async fn fill(server: &Postgres, database: &str) {
-    let copy = format!(
+fn copies() -> String {
+    format!(
         "INSERT INTO typed_session SELECT decode(md5(random()::text), 'hex'), format, verifier, generation, revision,
             created - 3600000 + n, touched, renewed, authenticated - 3600000 + n, signed_in, idle, absolute, persistent,
             principal, label, cells, expires
         FROM (SELECT * FROM typed_session WHERE principal IS NOT NULL ORDER BY authenticated DESC LIMIT 1) AS latest,
             generate_series(1, {MANY}) AS n"
-    );
-    server.execute(database, &copy).await;
+    )
+}
+
+async fn fill(server: &Postgres, database: &str) {
+    server.execute(database, &copies()).await;
     server.execute(database, "VACUUM ANALYZE typed_session").await;
 }
 
@@ -131,4 +134,51 @@ async fn the_sessions_that_are_too_many_end_some_at_a_time() {
     fill(server, &database).await;
     assert_eq!(store.delete_all(&user(), Some(&selector(1))).await.unwrap(), MANY.unsigned_abs() + 1);
     assert_eq!(store.sessions_of(&user()).await.unwrap().len(), 1);
+}
+
+/// Each statement once, for a user with few sessions.
+async fn ask_everything(store: &PostgresStore) {
+    let other = Principal::from_store("shop.user=2");
+    let mut sign_in = Change::default();
+    (sign_in.principal, sign_in.authenticated) = (Some(Some(other.clone())), true);
+    let mut limited = sign_in.clone();
+    limited.max_sessions = signed_in(3, WhenFull::EvictOldest).max_sessions;
+    let mut signed_in = signed_in(3, WhenFull::EvictOldest);
+    signed_in.principal = Some(other.clone());
+    for n in [60_001, 60_002] {
+        assert_eq!(store.create(&selector(n), &new_record()).await.unwrap(), Created::Created);
+        assert!(store.load(&selector(n)).await.unwrap().is_some());
+        for change in [&write("shop.visits", "1"), &sign_in, &limited] {
+            assert!(matches!(store.update(&selector(n), change).await.unwrap(), Updated::Done { .. }));
+        }
+    }
+    assert_eq!(store.create(&selector(60_003), &signed_in).await.unwrap(), Created::Created);
+    assert_eq!(store.count_of(&other).await.unwrap(), 3);
+    assert_eq!(store.sessions_of(&other).await.unwrap().len(), 3);
+    assert_eq!(store.sessions_page(&other, None, 2).await.unwrap().sessions.len(), 2);
+    assert!(!store.scan(None, 2).await.unwrap().selectors.is_empty());
+    assert_eq!(store.sweep(2).await.unwrap(), 0);
+    store.delete(&selector(60_001), Some(&other)).await.unwrap();
+    store.delete(&selector(60_002), None).await.unwrap();
+    assert_eq!(store.delete_all(&other, None).await.unwrap(), 1);
+}
+
+/// A server that has not analyzed a table yet plans for one of a few rows, and may keep the plan of a statement until it does.
+#[tokio::test]
+async fn a_statement_that_was_planned_for_an_empty_table_does_not_read_all_of_a_full_one() {
+    let Some((server, database, store)) = fresh().await else { return };
+    let mut connection = server.connection(&database).await;
+    drop(store);
+    server.execute(&database, "ALTER TABLE typed_session SET (autovacuum_enabled = false)").await;
+    let store = PostgresStore::options(&server.url(&database)).unwrap().max_connections(1).sweep_every(None);
+    let store = store.open().await.unwrap();
+    for _ in 0..12 {
+        ask_everything(&store).await;
+    }
+    store.create(&selector(0), &signed_in(1, WhenFull::EvictOldest)).await.unwrap();
+    server.execute(&database, &copies()).await;
+    ask_everything(&store).await;
+    drop(store);
+    let [entries, _] = read(&mut connection).await;
+    assert!(entries < MANY / 2, "{entries} entries and rows, of {MANY}");
 }

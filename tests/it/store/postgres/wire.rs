@@ -23,7 +23,7 @@ async fn trips<T>(proxy: &Proxy, call: impl Future<Output = Result<T, StoreError
 }
 
 #[tokio::test]
-async fn every_call_is_one_round_trip() {
+async fn every_call_for_one_session_is_one_round_trip() {
     let Some(server) = shared_postgres().await else { return };
     let proxy = Proxy::postgres(server.port());
     let store = open(&proxy.url(&server.database().await)).await;
@@ -44,7 +44,8 @@ async fn every_call_is_one_round_trip() {
             trips(&proxy, store.sweep(10)).await,
         ];
     }
-    assert_eq!(seen, [1; 10]);
+    // Those that may end very many sessions are planned anew each time.
+    assert_eq!(seen, [1, 1, 1, 1, 1, 1, 2, 1, 1, 2]);
     store.create(&SELECTOR, &new_record()).await.unwrap();
     // Only here, a lock and a transaction are added. The first one prepares the statement.
     store.update(&SELECTOR, &sign_in(most)).await.unwrap();
