@@ -45,15 +45,18 @@ What stands in the way of those that are not kept:
 * A read of 20 fields in process: some 10,000 of its instructions are three SHA-256 blocks that check the cookie and find the record, which
   callgrind counts without the processor's own instructions for them (they take some 180 ns with those), and some 12,000 decode twenty
   owned strings, one allocation each. A state is a plain struct, so all of its fields are decoded, whichever is read.
-* A new session in process: the id is one call of the operating system for random bytes, where actix-session uses a generator in the
-  process.
+* A new session: the id is one call of the operating system for random bytes, where actix-session uses a generator in the process, and
+  whether the id is free and the visitor may have one more session is decided where it is written.
 * A write on Redis: a script compares what the change relies on before it writes, and that takes the server's only thread longer than a
   `SET` of the whole session. It is the reason why no addition is lost above. The changed field has 90 bytes of text, which are sent to a
   replica and logged with their key, the revision and the time.
-* A request over HTTP that changes a field waits for Redis twice, as one of actix-session does. The server's core works 40 µs for it, on
-  either side; that of Redis 20 µs, and 12 for actix-session. With 16 connections and one worker, the two cores wait for each other in
-  turn.
+* A request over HTTP: the core of the server is full on either side. callgrind counts 119,000 instructions for a read and 169,000 for a
+  changed field (actix-session: 101,000 and 161,000). Of those of a read, 15,000 are a bare request, 43,000 are the session as in process,
+  and 45,000 the exchange with Redis, half of which turn a reply of fifty texts into a record. Each waits for Redis as often as
+  actix-session does, and takes 2.7 system calls for a read where that takes 3.9; they are a third of the time.
 * PostgreSQL logs the whole row of a changed session, because its cells are one value.
+* A clean build: actix-web asks for syn 2 and serde's derive for syn 3, on either side; what is ours alone, the derive, the library and the
+  ciphers of sealed cookies, is some 7 % of the CPU time.
 ";
 
 pub(crate) fn in_process(all: &[Times]) -> Vec<Budget> {
