@@ -1,4 +1,5 @@
-//! Which cores do what: the measured server has one for itself, and everything else has the others. Where a database is measured, it is the other way round.
+//! Which cores do what: the measured server has one for itself, and everything else has the others. Where a database is
+//! measured, it is the other way round.
 
 use std::io;
 

@@ -107,11 +107,13 @@ impl<T> Common<T> {
         Keeper(self.clone())
     }
 
-    /// Nobody keeps the work any more: who waits drives it.
+    /// Nobody keeps the work any more: who waits drives it, and is woken, because the keeper may have been woken in vain.
     pub(super) fn leave(&self) {
-        let keeper = self.0.waiting.wakers().keeper.take();
-        drop(keeper);
         self.0.waiting.is_woken.store(true, Ordering::SeqCst);
+        let keeper = self.0.waiting.wakers().keeper.take();
+        if keeper.is_some() {
+            self.0.waiting.wake_all(None);
+        }
     }
 }
 

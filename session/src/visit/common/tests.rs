@@ -114,6 +114,7 @@ fn who_waits_drives_the_work_when_its_keeper_is_gone() {
     steps.wake();
     // Its task was dropped before it ran.
     drop(keeper);
+    assert_eq!(waits.woken(), 1);
     assert!(waits.poll(&mut common).is_pending());
     assert_eq!(steps.polled.get(), 2);
     steps.wake();
