@@ -27,20 +27,22 @@ pub(super) struct Load {
     over: Arc<AtomicBool>,
     /// The increments acknowledged so far, for each tab.
     progress: Vec<Arc<AtomicU64>>,
+    /// Whether there was a doubtful increment.
+    noticed: Arc<AtomicBool>,
     tabs: JoinSet<(usize, Sum)>,
 }
 
 impl Load {
     /// Starts one tab for each user at each server.
     pub(super) fn begin(nodes: &[Node], users: &[(u64, Client)]) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let mut load = Self { over, progress: Vec::new(), tabs: JoinSet::new() };
+        let (over, noticed) = Default::default();
+        let mut load = Self { over, progress: Vec::new(), noticed, tabs: JoinSet::new() };
         for node in nodes {
             for (user, (_, client)) in users.iter().enumerate() {
                 let progress = Arc::new(AtomicU64::new(0));
                 load.progress.push(progress.clone());
-                let (tab, over) = (node.client_as(client), load.over.clone());
-                load.tabs.spawn(async move { (user, increment(tab, over, progress).await) });
+                let (tab, over, noticed) = (node.client_as(client), load.over.clone(), load.noticed.clone());
+                load.tabs.spawn(async move { (user, increment(tab, over, progress, noticed).await) });
             }
         }
         load
@@ -58,6 +60,11 @@ impl Load {
         begun.elapsed()
     }
 
+    /// Waits until an increment is doubtful, which it is once its request has waited for a server that is down.
+    pub(super) async fn until_noticed(&self) {
+        until("somebody notices", async || self.noticed.load(Ordering::SeqCst)).await;
+    }
+
     /// Stops the load, and returns the sums in the order of the users.
     pub(super) async fn end(mut self, users: usize) -> Vec<Sum> {
         self.over.store(true, Ordering::SeqCst);
@@ -71,7 +78,12 @@ impl Load {
     }
 }
 
-async fn increment(mut tab: Client, over: Arc<AtomicBool>, progress: Arc<AtomicU64>) -> Sum {
+async fn increment(
+    mut tab: Client,
+    over: Arc<AtomicBool>,
+    progress: Arc<AtomicU64>,
+    noticed: Arc<AtomicBool>,
+) -> Sum {
     let mut sum = Sum::default();
     while !over.load(Ordering::SeqCst) {
         if is_done(&mut tab, "/add").await {
@@ -79,6 +91,7 @@ async fn increment(mut tab: Client, over: Arc<AtomicBool>, progress: Arc<AtomicU
             progress.fetch_add(1, Ordering::SeqCst);
         } else {
             sum.doubtful += 1;
+            noticed.store(true, Ordering::SeqCst);
             // Pause like a browser, which does not try again a thousand times a second.
             sleep(Duration::from_millis(5)).await;
         }
