@@ -300,6 +300,14 @@ mod tests {
             fs::read(store.0.path(selector)).ok()
         }
 
+        async fn add_later(&self, store: &FolderStore, selector: &Selector) -> Option<Vec<u8>> {
+            let path = store.0.path(selector);
+            let mut stored: Stored = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            stored.meta.insert_str(1, "\"later\":7,");
+            fs::write(path, serde_json::to_vec(&stored).unwrap()).unwrap();
+            Some(br#"\"later\":7"#.to_vec()) // as JSON writes it within a text
+        }
+
         async fn damage(&self, store: &FolderStore, selector: &Selector, damage: Damage) -> bool {
             let path = store.0.path(selector);
             let mut stored: Stored = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -82,8 +82,8 @@ pub enum Updated {
 /// **A future may be dropped at any moment**, as the middleware does at a deadline. The call is then done or not done, perhaps a moment
 /// later, as if its answer had been lost; never in part. What it held is free again, and the next call is served.
 ///
-/// The engine may return a record that is damaged, huge, or written by a later release. That is a [`StoreError`], never a panic and never
-/// `None`.
+/// The engine may return a record that is damaged, huge, or in the layout of a later release. That is a [`StoreError`], never a panic and
+/// never `None`. What a later release added to this layout stays in the record, unread, whatever is written to it.
 ///
 /// The conformance suite, `store::conformance` (feature `testing`), checks all of this for any store.
 pub trait SessionStore: Send + Sync + 'static {

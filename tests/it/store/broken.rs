@@ -8,7 +8,7 @@ use std::{
 
 use actix_typed_session::{
     id::Selector,
-    record::Meta,
+    record::{Meta, Record},
     store::{
         ManualClock,
         conformance::{self, Damage, Harness},
@@ -54,6 +54,22 @@ impl Harness for Broken {
         };
         store.shared.records.lock().unwrap().insert(*selector, Stored::Bad(why));
         true
+    }
+
+    async fn add_later(&self, store: &Sketch, selector: &Selector) -> Option<Vec<u8>> {
+        let mut records = store.shared.records.lock().unwrap();
+        let Some(Stored::Good(record)) = records.get_mut(selector) else { panic!("there is a record") };
+        let text = record.meta().to_text().unwrap().replacen('{', r#"{"later":"added","#, 1);
+        **record = Record::from_parts(Meta::from_text(&text).unwrap(), record.cells().to_vec());
+        Some(br#""later":"added""#.to_vec())
+    }
+
+    async fn raw(&self, store: &Sketch, selector: &Selector) -> Option<Vec<u8>> {
+        let text = match store.shared.records.lock().unwrap().get(selector)? {
+            Stored::Good(record) => format!("{} {:?}", record.meta().to_text().unwrap(), record.cells()),
+            Stored::Bad(why) => why.to_string(),
+        };
+        Some(text.into_bytes())
     }
 
     async fn cut_reply(&self, store: &Sketch) -> bool {
@@ -197,4 +213,5 @@ is_found! {
     touched_swept: SweepsTheTouched by a_sweep_removes_the_expired_and_nothing_else;
     sweep_stopped: SweepStopsAtGarbage by a_sweep_removes_the_expired_and_nothing_else;
     spared_counted: CountsTheSpared by a_sweep_removes_the_expired_and_nothing_else;
+    dropped_later: DropsWhatIsLater by what_a_later_release_added_stays;
 }

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::record::{
     apply::Outcome,
-    change::{CellWrite, Change, Renewal},
+    change::{CellWrite, Change, NewRecord, Renewal},
     json::Json,
     meta::Principal,
     time::Limits,
 };
+use crate::store::contract::Updated;
 
 pub(super) fn every_field_of_a_change_is_stored<H: Harness>(b: &Bench<'_, H>) -> Verdict {
     let selector = b.selector(1);
@@ -170,5 +171,58 @@ pub(super) fn deletes_come_before_writes<H: Harness>(b: &Bench<'_, H>) -> Verdic
         |wire_key: &str| record.cell(wire_key).map(|cell| (cell.revision, cell.json.as_str().to_owned()));
     same("a cell that one change deletes and writes", &cell("shop.cart"), &Some((2, "[3]".to_owned())))?;
     same("a cell that it only deletes", &cell("shop.wish"), &None)?;
+    Ok(Held::Held)
+}
+
+pub(super) fn what_a_later_release_added_stays<H: Harness>(b: &Bench<'_, H>) -> Verdict {
+    let selector = b.selector(1);
+    let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
+    let new = NewRecord { principal: of("7"), ..new_record(&[("shop.cart", "[]"), ("shop.wish", "[]")]) };
+    b.created(&selector, &new)?;
+    let Some(added) = b.harness.block_on(b.harness.add_later(&b.store, &selector)) else {
+        return Ok(Held::Skipped);
+    };
+    let stays = |when: &str| {
+        let raw = b.harness.block_on(b.harness.raw(&b.store, &selector)).unwrap_or_default();
+        if raw.windows(added.len().max(1)).any(|part| part == added) {
+            return Ok(());
+        }
+        Err(Broken::new(
+            format!("what `Harness::add_later` added is there {when}"),
+            "`Harness::raw` does not hold it",
+            "write the parts of a record that you know, and leave or carry along all others: `Meta::to_text` writes what \
+             `Meta::from_text` did not know",
+        ))
+    };
+    stays("when nothing was written yet")?;
+    b.live(&selector, "to which a later release added something")?;
+    let changes = [
+        ("one cell", write("shop.cart", "[1]")),
+        ("a deleted cell", Change { delete: vec!["shop.wish".into()], ..Change::default() }),
+        ("nothing but the revision", Change::default()),
+        ("touch", Change { touch: true, ..Change::default() }),
+        ("a renewal", Change { renewal: Some(Renewal::new(verifier(2))), ..Change::default() }),
+        ("another principal", Change { principal: Some(of("8")), authenticated: true, ..Change::default() }),
+        ("no principal", Change { principal: Some(None), ..Change::default() }),
+        ("limits", Change { limits: Some(LONG), ..Change::default() }),
+        ("persistent", Change { persistent: Some(true), ..Change::default() }),
+        ("a label", Change { label: Some(Some("Firefox".into())), ..Change::default() }),
+    ];
+    let sibling = b.sibling();
+    let handles = [Some(b), sibling.as_ref()];
+    for (name, change) in changes {
+        for handle in handles.into_iter().flatten() {
+            let when = format!("after an update with {name}");
+            handle.updated(&selector, &change, &when)?;
+            stays(&when)?;
+        }
+    }
+    let late = guarded(write("shop.cart", "[2]"), "shop.cart", None);
+    same(
+        "an update that comes too late",
+        &matches!(b.update(&selector, &late)?, Updated::Conflict(_)),
+        &true,
+    )?;
+    stays("after a conflict")?;
     Ok(Held::Held)
 }

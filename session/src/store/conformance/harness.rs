@@ -55,7 +55,15 @@ pub trait Harness: Sync {
         ready(false)
     }
 
-    /// Everything that the engine holds for `selector`, in any form, to check that nothing was written.
+    /// Adds to a stored record, without using the store, what a later release might add: a key of
+    /// [`Meta::to_text`](crate::record::Meta::to_text), a column of the store's own. Returns what [`raw`](Self::raw) now holds and did not
+    /// hold before, or `None` if nothing can be added.
+    fn add_later(&self, store: &Self::Store, selector: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
+        let _ = (store, selector);
+        ready(None)
+    }
+
+    /// Everything that the engine holds for `selector`, in any form, to check what was written and what was not.
     fn raw(&self, store: &Self::Store, selector: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
         let _ = (store, selector);
         ready(None)

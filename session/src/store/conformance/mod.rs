@@ -196,7 +196,8 @@ table! { $
     fields:
         every_field_of_a_change_is_stored
         a_cell_is_dead_exactly_at_its_end
-        deletes_come_before_writes;
+        deletes_come_before_writes
+        what_a_later_release_added_stays;
     bytes:
         cells_are_kept_byte_for_byte
         principal_and_label_are_kept_byte_for_byte;

@@ -150,6 +150,11 @@ impl Sketch {
         if self.is(Fault::CutsLabels) {
             meta.label = meta.label.map(|label| label.chars().take(255).collect::<String>().into());
         }
+        if self.is(Fault::DropsWhatIsLater) {
+            let mut parts: serde_json::Map<_, _> = serde_json::from_str(&meta.to_text().unwrap()).unwrap();
+            parts.remove("later");
+            meta = Meta::from_text(&serde_json::to_string(&parts).unwrap()).unwrap();
+        }
         if self.is(Fault::WholeSeconds) {
             let second = |time: Timestamp| Timestamp::from_millis(time.as_millis() / 1000 * 1000);
             (meta.created, meta.touched, meta.renewed) =

@@ -92,6 +92,13 @@ impl<S: SessionStore> Harness for Shared<S> {
         true
     }
 
+    async fn add_later(&self, _: &S, selector: &Selector) -> Option<Vec<u8>> {
+        let added = br#"{"later":"added","#;
+        let sql = "UPDATE typed_session SET meta = CONCAT(?, SUBSTR(meta, 2)) WHERE selector = ?";
+        self.harm(sql, selector, added.to_vec()).await;
+        Some(br#""later":"added""#.to_vec())
+    }
+
     async fn raw(&self, _: &S, selector: &Selector) -> Option<Vec<u8>> {
         let mut connection = self.server.connection(&self.database()).await;
         let sql = "SELECT CAST(COALESCE(GROUP_CONCAT(meta, cells, expires, COALESCE(HEX(principal), '-')), '') AS BINARY) \

@@ -105,6 +105,16 @@ impl Harness for Shared {
         true
     }
 
+    async fn add_later(&self, _: &PostgresStore, selector: &Selector) -> Option<Vec<u8>> {
+        let mut connection = self.server.connection(&self.database()).await;
+        let add = "ALTER TABLE typed_session ADD COLUMN later bytea";
+        sqlx::query(add).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        self.harm("UPDATE typed_session SET later = $2 WHERE selector = $1", selector, b"added".to_vec())
+            .await;
+        Some(br"\x6164646564".to_vec())
+    }
+
     async fn raw(&self, _: &PostgresStore, selector: &Selector) -> Option<Vec<u8>> {
         let mut connection = self.server.connection(&self.database()).await;
         let sql = "SELECT coalesce(string_agg(t::text, ';'), '') FROM typed_session t WHERE selector = $1";

@@ -95,10 +95,25 @@ impl Harness for OnRedis {
         true
     }
 
+    async fn add_later(&self, _: &AnyStore, selector: &Selector) -> Option<Vec<u8>> {
+        let key = self.record_key(selector)?;
+        let mut connection = shared_redis().await?.connection().await;
+        let known: String =
+            ::redis::cmd("HGET").arg(&key).arg("@m").query_async(&mut connection).await.unwrap();
+        let add = format!("{known} later-7");
+        ::redis::cmd("HSET").arg(&key).arg("@m").arg(add).exec_async(&mut connection).await.unwrap();
+        Some(b" later-7".to_vec())
+    }
+
     async fn raw(&self, _: &AnyStore, selector: &Selector) -> Option<Vec<u8>> {
         let key = self.record_key(selector)?;
         let mut connection = shared_redis().await?.connection().await;
-        ::redis::cmd("DUMP").arg(key).query_async(&mut connection).await.unwrap()
+        let fields = ::redis::cmd("HGETALL").arg(&key).query_async::<Vec<Vec<u8>>>(&mut connection).await;
+        match fields {
+            Ok(fields) => Some(fields.join(&0)),
+            // A key of another type.
+            Err(_) => ::redis::cmd("DUMP").arg(&key).query_async(&mut connection).await.unwrap(),
+        }
     }
 
     async fn cut_reply(&self, _: &AnyStore) -> bool {

@@ -91,6 +91,16 @@ impl Harness for Sqlite {
         true
     }
 
+    async fn add_later(&self, _: &SqliteStore, selector: &Selector) -> Option<Vec<u8>> {
+        let sql = "UPDATE session SET meta = json_insert(meta, '$.later', 'added') WHERE selector = ?1";
+        let mut connection = raw(&self.path()).await;
+        let add = sqlx::query(sql).bind(selector.as_bytes().to_vec());
+        assert_eq!(add.execute(&mut connection).await.unwrap().rows_affected(), 1);
+        connection.close().await.unwrap();
+        let hex = r#""later":"added""#.bytes().map(|byte| format!("{byte:02X}"));
+        Some(hex.collect::<String>().into_bytes())
+    }
+
     async fn raw(&self, _: &SqliteStore, selector: &Selector) -> Option<Vec<u8>> {
         let all = "SELECT CAST(group_concat(row, x'00') AS BLOB) FROM (
             SELECT hex(meta) || expires || coalesce(principal, '') AS row FROM session WHERE selector = ?1

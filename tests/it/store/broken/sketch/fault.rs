@@ -176,4 +176,6 @@ pub(in crate::store::broken) enum Fault {
     SweepStopsAtGarbage,
     /// A sweep answers how many records it looked at.
     CountsTheSpared,
+    /// What a later release added to a record is not written again.
+    DropsWhatIsLater,
 }
