@@ -161,8 +161,8 @@ mutate model "to sign out nobody ends the session" commit/fold.rs \
   "Operation::SignOut(place) if self.principal.is_none() => Operation::Set(place, Json::null())," \
   "Operation::SignOut(_) if self.principal.is_none() => Operation::Purge,"
 mutate model "what was done needs no commit" commit/ledger.rs \
-  "!self.operations.is_empty() || !self.faults.is_empty() || self.owes_something()" \
-  "!self.faults.is_empty() || self.owes_something()"
+  "!self.operations.is_empty() || self.failures.are_fatal() || self.owes_something()" \
+  "self.failures.are_fatal() || self.owes_something()"
 mutate model "no failure is final" commit/machine.rs \
   "ErrorKind::StoreUnavailable | ErrorKind::Contended | ErrorKind::Unreadable | ErrorKind::Superseded" \
   "ErrorKind::Contended"
@@ -308,7 +308,7 @@ mutate evolution "a gate that rose meanwhile is passed" commit/build.rs \
   "fold.patch.check_gates(view)?;" \
   ""
 mutate evolution "a binary that is too old touches" commit/ledger.rs \
-  "Arrival::Live(..) if self.is_locked_out => false," \
+  "Arrival::Live(..) if self.failures.is_locked_out() => false," \
   ""
 
 # Evolution, who is signed in.

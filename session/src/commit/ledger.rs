@@ -9,6 +9,7 @@ use super::{
     arrival::{Arrival, Arrived, Base, touch_is_due},
     build::authenticates,
     exchange::{After, CookieAction, Done, Finish, Head, Request, Rules, Since, Stored},
+    failures::Failures,
     fold::Fold,
     machine::is_final,
     operation::{Lifetime, Operation, Ran, Recorded, Replay},
@@ -24,9 +25,6 @@ use crate::{
     section::patch::{Place, Seen},
     store::contract::Loaded,
 };
-
-/// How many faults are kept in mind.
-const FAULTS_MAX: usize = 100;
 
 /// One request's session.
 pub(crate) struct Ledger {
@@ -51,16 +49,7 @@ pub(crate) struct Ledger {
     /// The id that a session gets which the request moves here from elsewhere.
     moves_to: Option<SessionId>,
     response: Response,
-    /// What keeps this request from being saved.
-    faults: Vec<Error>,
-    /// The last commit that was refused before anything was sent, with its operations.
-    rejected: Option<(Error, Vec<Rc<Recorded>>)>,
-    /// Extractions that failed. One that the handler did not acknowledge answers the request.
-    refused: Vec<Error>,
-    /// Whether a section that the request asked for could not be read: it then leaves no trace.
-    is_locked_out: bool,
-    /// Sections that a handle could not read again, one error for each. They answer the request too.
-    unread: Vec<(&'static Schema, Error)>,
+    failures: Failures,
 }
 
 /// What the request's operations stand on.
@@ -106,11 +95,7 @@ impl Ledger {
             touches: true,
             moves_to: None,
             response: Response::Open(CookieAction::Keep),
-            faults: Vec::new(),
-            is_locked_out: false,
-            rejected: None,
-            refused: Vec::new(),
-            unread: Vec::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -336,32 +321,22 @@ impl Ledger {
         self.moves_to = Some(id);
     }
 
-    /// Nothing of this request can be saved any more.
-    pub(crate) fn fail(&mut self, error: Error) {
-        self.faults.retain(|fault| !fault.is_acknowledged());
-        // A stream that takes no notice of them would go on for ever; nothing is saved until all are acknowledged.
-        self.faults.truncate(FAULTS_MAX - 1);
-        self.faults.push(error);
-    }
-
     /// Forgets everything that is not stored. The operations are returned, to be dropped outside of any borrow: a closure may own
     /// what calls the session when it is dropped.
     pub(crate) fn discard(&mut self) -> Vec<Rc<Recorded>> {
-        self.faults.clear();
         self.fold = Fold::on(self.base().record);
         let mut forgotten = std::mem::take(&mut self.operations);
-        forgotten.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
+        forgotten.extend(self.failures.forget_all());
         forgotten
     }
 
     /// Forgets everything that is not stored, except that the request ended its session. The operations are returned, as by
     /// [`discard`](Self::discard); those that are left must be played again.
     pub(crate) fn keep_ends(&mut self) -> Vec<Rc<Recorded>> {
-        self.faults.clear();
         let operations = std::mem::take(&mut self.operations).into_iter();
         let (ends, mut others): (_, Vec<_>) = operations.partition(|recorded| recorded.operation.ends());
         self.operations = ends;
-        others.extend(self.rejected.take().into_iter().flat_map(|(_, rejected)| rejected));
+        others.extend(self.failures.forget_all());
         others
     }
 
@@ -374,45 +349,54 @@ impl Ledger {
         takes
     }
 
+    // ── what failed ──
+
+    /// Nothing of this request can be saved any more.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failures.fail(error);
+    }
+
     /// Keeps a failure in mind, until it is acknowledged. Once the response has begun, it cannot answer the request any more.
     pub(crate) fn refuse(&mut self, error: &Error) {
-        self.is_locked_out |= locks_out(error);
-        self.refused.retain(|known| !known.is_acknowledged());
-        let is_known = self.refused.iter().any(|known| known.is_same(error));
-        if !is_known && matches!(self.response, Response::Open(_)) {
-            self.refused.push(error.clone());
+        self.failures.note_lockout(error);
+        if matches!(self.response, Response::Open(_)) {
+            self.failures.refuse(error);
         }
     }
 
     /// Keeps in mind that a handle could not read its section again.
     pub(crate) fn misread(&mut self, schema: &'static Schema, error: Error) {
-        self.is_locked_out |= locks_out(&error);
-        if !self.unread.iter().any(|(known, _)| std::ptr::eq(*known, schema)) {
-            self.unread.push((schema, error));
-        }
+        self.failures.misread(schema, error);
     }
 
-    /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since:
-    /// that may have mended it.
+    /// The failure that answers the request, unless the handler acknowledges it.
     pub(crate) fn unacknowledged(&self) -> Option<Error> {
-        let is_same = |covered: &[Rc<Recorded>]| {
-            covered.len() == self.operations.len()
-                && covered.iter().zip(&self.operations).all(|(one, other)| Rc::ptr_eq(one, other))
-        };
-        let rejected = self.rejected.iter().filter(|(_, covered)| is_same(covered));
-        let rejected = rejected.map(|(error, _)| error);
-        self.failures().chain(rejected).find(|error| !error.is_acknowledged()).cloned()
+        self.failures.unacknowledged(&self.operations)
     }
 
-    fn failures(&self) -> impl Iterator<Item = &Error> {
-        self.refused.iter().chain(self.unread.iter().map(|(_, error)| error))
+    /// Whether there are refused operations to forget.
+    pub(crate) fn has_acknowledged(&self) -> bool {
+        self.failures.has_acknowledged()
+    }
+
+    /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
+    /// [`discard`](Self::discard); the others must then be played again.
+    pub(crate) fn forget_acknowledged(&mut self) -> Vec<Rc<Recorded>> {
+        let rejected = self.failures.forget_acknowledged();
+        forget(&mut self.operations, &rejected);
+        rejected
+    }
+
+    /// Fails if nothing of this request can be saved any more.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.failures.check()
     }
 
     // ── committing ──
 
     /// Whether a commit at the end of the request would do anything.
     pub(crate) fn needs_commit(&self) -> bool {
-        !self.operations.is_empty() || !self.faults.is_empty() || self.owes_something()
+        !self.operations.is_empty() || self.failures.are_fatal() || self.owes_something()
     }
 
     /// Whether a commit has something to do even if no handler did anything: a touch, or a logout of an earlier request.
@@ -421,7 +405,7 @@ impl Ledger {
             Arrival::Unconfirmed(_) => true,
             // A visitor who is sent back to a newer binary leaves no trace of this one in the record. One whom no binary lets in is
             // not kept out for longer than the idle timeout.
-            Arrival::Live(..) if self.is_locked_out => false,
+            Arrival::Live(..) if self.failures.is_locked_out() => false,
             // Whatever an earlier commit stored was a touch as well.
             Arrival::Live(..) if self.since == Since::Save => false,
             Arrival::Live(_, loaded) => self.touches && touch_is_due(loaded.record.meta(), loaded.now),
@@ -432,26 +416,6 @@ impl Ledger {
     /// Whether an earlier request of this browser asked for the end of the session, and the store did not confirm it.
     pub(crate) fn owes_a_logout(&self) -> bool {
         matches!(self.arrival(), Arrival::Unconfirmed(_))
-    }
-
-    /// Whether there are refused operations to forget.
-    pub(crate) fn has_acknowledged(&self) -> bool {
-        self.rejected.as_ref().is_some_and(|(error, _)| error.is_acknowledged())
-    }
-
-    /// Forgets what the handler was told could not be stored, if it acknowledged that. The operations are returned, as by
-    /// [`discard`](Self::discard); the others must then be played again.
-    pub(crate) fn forget_acknowledged(&mut self) -> Vec<Rc<Recorded>> {
-        self.faults.retain(|fault| !fault.is_acknowledged());
-        let acknowledged = self.rejected.take_if(|(error, _)| error.is_acknowledged());
-        let rejected = acknowledged.map(|(_, rejected)| rejected).unwrap_or_default();
-        forget(&mut self.operations, &rejected);
-        rejected
-    }
-
-    /// Fails if nothing of this request can be saved any more.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.faults.first().cloned().map_or(Ok(()), Err)
     }
 
     /// What a commit works on.
@@ -486,19 +450,19 @@ impl Ledger {
         self.has_ended |= result.is_ok() && covered.iter().any(|recorded| recorded.operation.ends());
         match &result {
             Err(error) if !is_final(error.kind()) && matches!(after, After::Same) => {
-                self.rejected = Some((error.clone(), covered.to_vec()));
+                self.failures.reject(error.clone(), covered.to_vec());
                 return (result, Fresh::Kept);
             }
             Err(error) => {
-                self.rejected = None;
+                self.failures.forget_rejected();
                 lose(covered, error);
                 self.refuse(error);
             }
             Ok(Done::Gone) => {
-                self.rejected = None;
+                self.failures.forget_rejected();
                 lose(covered, &Error::new(ErrorKind::Gone));
             }
-            Ok(Done::Stored | Done::Nothing) => self.rejected = None,
+            Ok(Done::Stored | Done::Nothing) => self.failures.forget_rejected(),
         }
         forget(&mut self.operations, covered);
         if matches!(result, Ok(Done::Stored | Done::Gone)) {
@@ -538,8 +502,8 @@ impl Ledger {
             // They are not shown any more, nor stored: what they would come to is not known.
             Err(error) => {
                 self.fold = Fold::on(self.base().record);
-                self.rejected = Some((error.clone(), self.operations.clone()));
-                self.fail(error);
+                self.failures.reject(error.clone(), self.operations.clone());
+                self.failures.fail(error);
             }
         }
     }
@@ -582,34 +546,9 @@ fn forget(operations: &mut Vec<Rc<Recorded>>, done: &[Rc<Recorded>]) {
     drop(operations.drain(..count));
 }
 
-/// Whether this binary cannot read a section that the request asked for, because that is too new or has a field that does not fit.
-fn locks_out(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::SchemaTooNew | ErrorKind::UnreadableField)
-}
-
 /// Tells every save of these operations, also a later one, why they were not stored.
 fn lose(covered: &[Rc<Recorded>], error: &Error) {
     for recorded in covered {
         drop(recorded.lost.set(error.clone()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    static SHOP: Schema = Schema::new("shop", "$shop", 1, &[]);
-    static LOOK: Schema = Schema::new("look", "$look", 1, &[]);
-
-    /// A getter in a stream may fail once a round.
-    #[test]
-    fn sections_that_cannot_be_read_again_are_kept_once_each() {
-        let mut ledger = Ledger::new();
-        for _ in 0..1000 {
-            ledger.misread(&SHOP, Error::new(ErrorKind::SchemaTooNew));
-            ledger.misread(&LOOK, Error::new(ErrorKind::UnreadableField));
-        }
-        assert_eq!(ledger.failures().count(), 2);
-        assert_eq!(ledger.unacknowledged().map(|error| error.kind()), Some(ErrorKind::SchemaTooNew));
     }
 }

@@ -8,6 +8,7 @@
 //! * `exchange`: what a commit is given, what it asks the shell to do, how it ends.
 //! * `build`: makes the change, or the new record, for the store.
 //! * `machine`: the commit; decides, one store answer after another.
+//! * `failures`: what failed in one request, and whether its handler knows.
 //! * `ledger`: everything that one request knows and did, before, between and after its commits.
 //! * `table` and `model` test it, row by row and against a serial specification.
 //!
@@ -19,6 +20,7 @@ pub(crate) mod fold;
 pub(crate) mod exchange;
 pub(crate) mod build;
 pub(crate) mod machine;
+mod failures;
 pub(crate) mod ledger;
 #[cfg(test)]
 mod table;
