@@ -19,7 +19,8 @@ use actix_web::{
 };
 
 use super::{
-    extract::{Attached, load},
+    attached::Attached,
+    extract::load,
     site::{Said, Site},
 };
 use crate::{

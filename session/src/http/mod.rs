@@ -9,7 +9,9 @@
 //! * `origin`: refuses what pages of other sites send.
 //! * `workers`: notices a middleware that was made once for each worker.
 //! * `site`: what the edge knows of an application: its cookie and its keys.
-//! * `extract`: how handlers, guards and other middleware get the session.
+//! * `attached`: which session a request has, of those whose middlewares wrap its handler.
+//! * `extract`: how handlers get the session.
+//! * `loaded`: how guards and other middleware get a session that is loaded already.
 //! * `signed_in`: handlers and routes for users who are signed in.
 //! * `csrf`: takes the token of a session's pages back.
 //! * `respond`: errors as responses.
@@ -27,7 +29,9 @@ pub(crate) mod caching;
 pub(crate) mod origin;
 mod workers;
 pub(crate) mod site;
+pub(crate) mod attached;
 pub(crate) mod extract;
+pub(crate) mod loaded;
 pub(crate) mod signed_in;
 pub(crate) mod csrf;
 mod respond;

@@ -11,7 +11,10 @@ use actix_web::{
     http::{StatusCode, header::LOCATION},
 };
 
-use super::extract::{is_signed_in, is_signed_in_to, session_of};
+use super::{
+    extract::session_of,
+    loaded::{is_signed_in, is_signed_in_to},
+};
 use crate::handle::principal::{HasPrincipal, NotSignedIn};
 
 /// Who is signed in: the value of the principal field of `T`. A handler that takes it is not called for anybody else.

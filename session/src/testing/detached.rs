@@ -12,7 +12,7 @@ use crate::{
         session::Session,
         state::{SessionState, Tracked},
     },
-    http::{extract::Attached, middleware::SessionMiddleware},
+    http::{attached::Attached, middleware::SessionMiddleware},
     id::key::Key,
     store::memory::MemoryStore,
     visit::visit::Visit,
