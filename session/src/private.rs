@@ -7,7 +7,8 @@ pub use crate::{
     handle::{
         inside::Inside,
         into_field::{UpdatesPrincipal, copied},
-        state::{Tracked, principal_of},
+        state::Tracked,
+        values::principal_of,
     },
     http::extract::{Extract, extract},
     record::json::Json,

@@ -6,7 +6,10 @@
 //! * `devices`: all sessions of the user who is signed in.
 //! * `into_field`: the argument of a setter for an `Option`.
 //! * `states`: the states that a handle has shown, kept as long as references to them may be alive.
-//! * `state`: a user's struct as an extractor, and the tracked value behind its getters and setters.
+//! * `state`: a user's struct as a session state.
+//! * `values`: a state from its stored texts, and the text of a field.
+//! * `closure`: a closure that a handler passed, kept to run again.
+//! * `tracked`: what generated getters and setters call.
 //! * `inside`: the same value without methods, as generated handles hold it.
 //! * `principal`: who is signed in, and the error that nobody is.
 //!
@@ -17,5 +20,8 @@ pub(crate) mod devices;
 pub(crate) mod into_field;
 mod states;
 pub(crate) mod state;
+pub(crate) mod values;
+mod closure;
+mod tracked;
 pub(crate) mod inside;
 pub(crate) mod principal;
