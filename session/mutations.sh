@@ -325,7 +325,7 @@ mutate evolution "a field that expires is stored without a time" section/delta.r
 mutate evolution "a field that expires has no end" section/delta.rs \
   "delta.take(view, written, schema.ttl_of(group));" \
   "delta.take(view, written, None);"
-mutate evolution "an older form of a field outlives it" schema/group.rs \
+mutate evolution "an older form of a field has another end" schema/group.rs \
   "(cell.value, cell.written, cell.ends) = (Ok(Some(json)), true, ends);" \
   "(cell.value, cell.written) = (Ok(Some(json)), true);"
 mutate evolution "a value without a time never expires" section/view.rs \

@@ -8,7 +8,12 @@ mod servers;
 
 mod dry_run;
 
-use std::process::{Command, Output};
+use std::{
+    fs::{self, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::{Command, Output},
+};
 
 use actix_typed_session::{
     Key, SessionMiddleware, SessionState, TypedSession,
@@ -212,6 +217,48 @@ async fn a_path_is_read_as_applications_read_it() {
             command.current_dir(folder.path()).env("SESSION_STORE", url).arg("list").output().unwrap();
         assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 5, "{url}: {output:?}");
     }
+}
+
+/// A store that cannot write would say so at the first sign-in.
+#[actix_web::test]
+async fn a_file_that_may_not_be_written_is_refused_and_the_message_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    // Root may write everything, so somebody else runs a copy of the program, in a place that everybody can reach.
+    let nobody = servers::guarded::user_for("nobody");
+    let program = folder.path().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_session-admin"), &program).unwrap();
+    mode(folder.path(), 0o755);
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let file = data.join("shop.db");
+    drop(store::open(&format!("sqlite:{}", file.display())).await.unwrap());
+    let listed = |path: &Path| {
+        let mut command = Command::new(&program);
+        command.env("SESSION_STORE", format!("sqlite:{}", path.display())).arg("list");
+        if let Some(user) = nobody {
+            command.uid(user.uid).gid(user.gid);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (of_folder, of_file) in [(0o555, 0o666), (0o555, 0o444), (0o777, 0o444), (0o777, 0o000)] {
+        for beside in ["shop.db-wal", "shop.db-shm"] {
+            drop(fs::remove_file(data.join(beside)));
+        }
+        mode(&file, of_file);
+        mode(&data, of_folder);
+        let (code, message) = listed(&file);
+        assert_eq!(code, Some(1), "{of_folder:o} {of_file:o}: {message}");
+        let advice = "must be able to read and write it, and to create files in its folder";
+        assert!(message.contains(advice), "{of_folder:o} {of_file:o}: {message}");
+        assert!(message.contains(file.to_str().unwrap()), "{message}");
+    }
+    mode(&data, 0o777);
+    mode(&file, 0o666);
+    assert_eq!(listed(&file).0, Some(0));
+    let (code, message) = listed(&data);
+    assert!(code == Some(1) && message.contains("is a folder; write the path of a file in it"), "{message}");
 }
 
 /// The exit code of the program, of which nobody reads what it writes.

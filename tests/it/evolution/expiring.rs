@@ -236,6 +236,18 @@ async fn a_field_of_another_type_expires_in_all_of_its_forms() {
     assert_eq!(new().await.as_deref(), Some("9"));
 }
 
+#[actix_web::test]
+async fn a_value_that_is_set_before_its_time_is_over_begins_again_in_all_of_its_forms() {
+    let (world, clock) = world();
+    world.visit::<v1::Shop, _>(async |shop| shop.set_code(7)).await.unwrap();
+    clock.advance(4 * MINUTE);
+    world.visit::<v2::Shop, _>(async |shop| shop.set_code("8")).await.unwrap();
+    clock.advance(10 * MINUTE - Duration::from_millis(1));
+    assert_eq!(code(&world).await, Some(8));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(code(&world).await, None);
+}
+
 /// OWASP ASVS 5.0 6.5.1: an older binary took the code, and that it did so expires before the code does.
 #[actix_web::test]
 async fn a_code_that_an_older_binary_took_does_not_come_back() {

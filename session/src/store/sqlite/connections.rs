@@ -150,9 +150,13 @@ impl DerefMut for Lease<'_> {
 // SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
 const BUSY: u32 = 5;
 
+pub(super) const READ_ONLY: u32 = 8;
+
 const CORRUPT: u32 = 11;
 
 const FULL: u32 = 13;
+
+pub(super) const CANNOT_OPEN: u32 = 14;
 
 const TOO_BIG: u32 = 18;
 

@@ -18,7 +18,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    connections::{Connections, is_busy},
+    connections::{CANNOT_OPEN, Connections, READ_ONLY, is_busy, primary_code},
     options::{SqliteOptions, Synchronous},
 };
 
@@ -84,6 +84,16 @@ pub enum OpenError {
     /// The file system refused to create the file.
     #[error("the session file {path} cannot be created: {1}; check the permissions of its folder", path = .0.display())]
     Io(PathBuf, #[source] io::Error),
+    /// The path is that of a folder.
+    #[error("{} is a folder; write the path of a file in it, such as {}", .0.display(), .0.join("sessions.db").display())]
+    IsFolder(PathBuf),
+    /// The user who runs the application may not read and write the file, or may not create files beside it.
+    #[error(
+        "the session file {path} cannot be written: {1}; the user who runs the application must be able to read and write it, and to \
+         create files in its folder, where SQLite keeps two others beside it",
+        path = .0.display()
+    )]
+    NotWritable(PathBuf, #[source] Box<dyn Error + Send + Sync>),
     /// SQLite refused to open the file, or other processes held it for longer than the busy timeout.
     #[error("the session file {path} cannot be opened: {1}", path = .0.display())]
     Engine(PathBuf, #[source] Box<dyn Error + Send + Sync>),
@@ -93,7 +103,10 @@ crate::message::debug_is_the_message!(OpenError);
 
 /// The error of SQLite about the file at `path`. That it is sqlx's own type is nobody's business.
 fn engine(path: &Path) -> impl Fn(sqlx::Error) -> OpenError {
-    |error| OpenError::Engine(path.to_path_buf(), error.into())
+    |error| match primary_code(&error) {
+        Some(READ_ONLY | CANNOT_OPEN) => OpenError::NotWritable(path.to_path_buf(), error.into()),
+        _ => OpenError::Engine(path.to_path_buf(), error.into()),
+    }
 }
 
 /// Opens the file; returns the connections for writing and for reading.
@@ -134,6 +147,9 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut create, 0o600);
     let folder = path.parent().unwrap_or(path);
+    if path.is_dir() {
+        return Err(OpenError::IsFolder(path.to_path_buf()));
+    }
     match create.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -175,7 +191,12 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     // other.
     let wal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await;
     wal.map_err(engine(path))?;
-    if found >= LAYOUT { Ok(()) } else { upgrade(connection, path).await }
+    if found < LAYOUT {
+        return upgrade(connection, path).await;
+    }
+    // SQLite opens a file that it may not write, too, and would say so at the first sign-in.
+    sqlx::query("DELETE FROM session WHERE false").execute(connection).await.map_err(engine(path))?;
+    Ok(())
 }
 
 async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
