@@ -71,15 +71,6 @@ enum Attempt {
 }
 
 impl Driver {
-    /// Checks that a server answers and accepts the credentials. In a cluster, one server is enough.
-    pub(super) async fn reach(&self, prefix: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if self.topology.is_cluster() {
-            return Ok(self.topology.server_of(prefix, &self.links).await.map(|_| ())?);
-        }
-        let any = Call::command("EXISTS", prefix.to_owned(), Vec::new());
-        self.call(&any).await.map(|_| ()).map_err(Failure::into_source)
-    }
-
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let begun = Instant::now();
         let (mut redirect, mut redirections, mut reconnected) = (None, 0, false);

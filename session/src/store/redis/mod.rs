@@ -13,6 +13,7 @@
 // | `failure`, `script`, `driver` | what an error means; a call; sending it, and again only if a server refused it |
 // | `settings`, `options`, `store` | warnings about the servers; the settings; the store |
 // | `layout`, `reply`, `lua/` | a record as a hash; the scripts and their replies |
+// | `open` | whether there is a server, and whether the user may do there what the store does |
 // | `records` | one record |
 // | `entries`, `index`, `lists`, `room`, `sign_in` | a principal's index and its repair; the sessions in it; room for one more; a record and its entry together |
 // | `scan` | all selectors |
@@ -59,6 +60,7 @@ mod options;
 mod store;
 mod layout;
 mod reply;
+mod open;
 mod records;
 mod entries;
 mod index;

@@ -47,6 +47,16 @@ pub enum OpenError {
     /// No server answers, or none accepts the connection.
     #[error("no Redis server accepts a connection; check the address, the credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The user lacks rights on the records or the indexes.
+    #[error(
+        "the Redis user lacks rights on the Redis keys that begin with `{prefix}`; as an administrator, run `{statement}`"
+    )]
+    Rights {
+        /// The prefix of the store's Redis keys.
+        prefix: String,
+        /// What grants the rights that are missing.
+        statement: String,
+    },
 }
 
 crate::message::debug_is_the_message!(OpenError);
@@ -199,6 +209,11 @@ impl RedisOptions {
     pub const fn wait(mut self, replicas: u32, timeout: Duration) -> Self {
         self.wait = Some(Wait { replicas, timeout });
         self
+    }
+
+    /// The user whom the servers know this process as.
+    pub(super) fn user(&self) -> &str {
+        self.target.credentials.username.as_deref().unwrap_or("default")
     }
 
     pub(super) fn driver(&self) -> Result<Driver, OpenError> {

@@ -31,6 +31,7 @@ scripts! {
     REMOVE = "lua/begin.lua" "lua/index.lua" "lua/remove.lua";
     DOOM_THESE = "lua/begin.lua" "lua/index.lua" "lua/doom_these.lua";
     DOOM = "lua/begin.lua" "lua/index.lua" "lua/doom.lua";
+    RIGHTS = "lua/rights.lua";
     ENSURE = "lua/begin.lua" "lua/index.lua" "lua/ensure.lua";
 }
 

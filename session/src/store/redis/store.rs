@@ -1,24 +1,20 @@
 //! The store: its servers, and the names of its Redis keys.
 //!
-//! In: [`RedisOptions`]. Out: [`RedisStore`], connected to its servers. Never reads or writes a session.
+//! In: an id, or a principal. Out: the Redis key. Never reads or writes a session.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    dial::NoConnection,
     driver::Driver,
     options::{OpenError, RedisOptions},
-    resp::ServerError,
-    url::check_prefix,
     url_error::UrlError,
 };
 use crate::{
     id::public::{PublicId, Selector},
     record::meta::Principal,
-    store::patience::patiently,
 };
 
 /// Sessions in Redis 6.2 or later, or in Valkey, shared by any number of machines.
@@ -58,8 +54,9 @@ use crate::{
 /// **Census.** A [`census`](crate::census()) goes through every Redis key of the database, including those of other applications.
 ///
 /// **Permissions.** The store needs `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
-/// +hdel +zadd +zrem +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
-/// `config` cannot be allowed, `+info` lets it check the settings all the same.
+/// +hdel +zadd +zrem +zscore +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
+/// `config` cannot be allowed, `+info` lets it check the settings all the same. Rights on records and indexes that are missing are told when
+/// the store is opened, with the statement that grants them.
 ///
 /// Clones share the connections, of which there are at most [`max_connections`](RedisOptions::max_connections) to each server. Futures must run in a tokio runtime with time and I/O
 /// enabled, as actix-web's are. The server holds only hashes of verifiers, so reading it does not let anyone use a session.
@@ -98,34 +95,12 @@ impl RedisStore {
 
     /// The Redis key of a principal's index. It has the principal's hash, so that a list of Redis keys does not show who is signed in.
     pub(super) fn index_key(&self, principal: &Principal) -> String {
-        format!("{}i:{}", self.prefix, URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str())))
+        self.index_prefix() + &URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str()))
     }
-}
 
-impl RedisOptions {
-    /// Connects, and logs a warning about every server that is configured to evict sessions or to forget logouts.
-    ///
-    /// # Errors
-    /// When the prefix is not valid, the system has no certificates for TLS, no server answers, or it is a replica, too old, or one node
-    /// of a cluster whose URL says that it is the only server.
-    pub async fn open(self) -> Result<RedisStore, OpenError> {
-        check_prefix(&self.prefix)?;
-        let driver = self.driver()?;
-        let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
-        let reach = || store.driver.reach(&store.prefix);
-        let reached = patiently(self.startup_timeout, |error| is_for_the_moment(&**error), reach).await;
-        reached.map_err(OpenError::Unreachable)?;
-        store.driver.check_settings().await;
-        Ok(store)
-    }
-}
-
-/// Whether the servers may only not be there yet.
-fn is_for_the_moment(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    match (error.downcast_ref::<NoConnection>(), error.downcast_ref::<ServerError>()) {
-        (Some(none), _) => none.is_for_the_moment(),
-        (_, Some(refused)) => ["LOADING", "MASTERDOWN", "READONLY"].contains(&refused.code()),
-        _ => true,
+    /// The prefix of the Redis keys of indexes, and of no others.
+    pub(super) fn index_prefix(&self) -> String {
+        [&*self.prefix, "i:"].concat()
     }
 }
 

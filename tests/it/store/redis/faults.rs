@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use actix_typed_session::store::Scan as _;
+use actix_typed_session::store::{Scan as _, redis::OpenError};
 
 use super::*;
 use crate::servers::proxy::{Mode, Proxy};
@@ -336,6 +336,34 @@ async fn the_documented_permissions_are_enough() {
         .map(|log: Vec<::redis::Value>| log.iter().map(|entry| format!("{entry:?}")).collect())
         .unwrap();
     assert_eq!(denied, Vec::<String>::new(), "what it did in passing was allowed too");
+}
+
+/// A user who lacks one of the documented rights would be told so by the first sign-in that needs it.
+#[tokio::test]
+async fn rights_that_are_missing_are_told_when_the_store_is_opened() {
+    let Some(redis) = Redis::start().await else { return };
+    let documented = include_str!("../../../../docs/operations.md");
+    let command = &documented[documented.find("ACL SETUSER sessions on >secret").unwrap()..];
+    let words: Vec<_> = command[..command.find("```").unwrap()].split_whitespace().collect();
+    let url = redis.url().replace("redis://", "redis://sessions:secret@");
+    // Connecting needs some, and other features the others; the events and `census` tell of those.
+    let elsewhere = ["+ping", "+select", "+wait", "+asking", "+cluster|slots", "+config|get", "+scan"];
+    let needed = words.iter().skip(5).filter(|word| !elsewhere.contains(word));
+    for left_out in needed.chain([&"~session:*"]) {
+        let less: Vec<_> = words.iter().copied().filter(|word| word != left_out).collect();
+        redis.command::<()>(&["ACL", "DELUSER", "sessions"]).await.unwrap();
+        redis.command::<()>(&less).await.unwrap();
+        redis.command::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        let refused = RedisStore::open(&url).await.expect_err(left_out);
+        let OpenError::Rights { statement, .. } = &refused else { panic!("{left_out}: {refused}") };
+        assert!(statement.contains(left_out) && refused.to_string().contains(statement), "{refused}");
+        // What it says is enough.
+        let granted: Vec<_> = statement.split(' ').collect();
+        redis.command::<()>(&granted).await.unwrap();
+        RedisStore::open(&url).await.unwrap();
+    }
+    let keys: Vec<String> = redis.command(&["KEYS", "*"]).await.unwrap();
+    assert_eq!(keys, Vec::<String>::new(), "nothing was written");
 }
 
 #[tokio::test]
