@@ -16,6 +16,7 @@
 //! * `records`: those of the store, or those that the cookies carry or point to.
 //! * `lookup`: what the store has for a cookie.
 //! * `run_to_end`: work that has begun goes on, whoever waits for it.
+//! * `stamps`: when what handles see may have changed.
 //! * `visit`: the request's session, as its handles use it.
 //! * `load`, `save`: its way from the store and back.
 //!
@@ -36,6 +37,7 @@ pub(crate) mod common;
 pub(crate) mod records;
 pub(crate) mod lookup;
 pub(crate) mod run_to_end;
+mod stamps;
 #[allow(clippy::module_inception)] // named by the type that the folder is about
 pub(crate) mod visit;
 pub(crate) mod load;

@@ -19,6 +19,7 @@ use super::{
     records::Records,
     run_to_end::{Begun, spawn},
     shared::Shared,
+    stamps::Stamps,
 };
 #[cfg(feature = "actix-session-import")]
 use crate::id::session_id::SessionId;
@@ -364,40 +365,6 @@ impl Visit {
     /// The value of the cookie that carries the session, as the last commit sealed it.
     pub(crate) fn sealed(&self) -> Option<String> {
         self.records.text()
-    }
-}
-
-/// When what handles see may have changed, in a count of such changes.
-#[derive(Default)]
-struct Stamps {
-    now: Cell<u64>,
-    /// The last change of everything.
-    everything: Cell<u64>,
-    /// The last change of each section that was changed.
-    sections: RefCell<Vec<(&'static Schema, u64)>>,
-}
-
-impl Stamps {
-    fn of(&self, schema: &'static Schema) -> u64 {
-        let sections = self.sections.borrow();
-        let section = sections.iter().find(|(known, _)| std::ptr::eq(*known, schema));
-        section.map_or(0, |(_, stamp)| *stamp).max(self.everything.get())
-    }
-
-    fn change(&self, affects: Affects) {
-        let now = self.now.get() + 1;
-        self.now.set(now);
-        match affects {
-            Affects::Nothing => {}
-            Affects::Everything => self.everything.set(now),
-            Affects::Section(schema) => {
-                let mut sections = self.sections.borrow_mut();
-                match sections.iter_mut().find(|(known, _)| std::ptr::eq(*known, schema)) {
-                    Some((_, stamp)) => *stamp = now,
-                    None => sections.push((schema, now)),
-                }
-            }
-        }
     }
 }
 
