@@ -89,9 +89,9 @@ impl RedisStore {
         };
         // The last one is needed where a server does not know a script.
         let calls = [
-            (ask(record, &ON_RECORD), "EVALSHA", &ON_RECORD[..]),
+            (ask(record.clone(), &ON_RECORD), "EVALSHA", &ON_RECORD[..]),
             (ask(index, &ON_INDEX), "EVALSHA", &ON_INDEX[..]),
-            (Call::command("EVAL", "return 0".to_owned(), vec!["0".into()]), "EVAL", &[]),
+            (Call::code("return 0", record), "EVAL", &[]),
         ];
         let mut lacking = Vec::new();
         for (call, name, within) in calls {

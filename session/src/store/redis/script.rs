@@ -55,6 +55,8 @@ pub(super) enum Form {
 
 enum What {
     Script(&'static Script),
+    /// A script that no server need remember.
+    Code(&'static str),
     Command(&'static str),
 }
 
@@ -72,6 +74,11 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(super) fn script(script: &'static Script, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
         Self { what: What::Script(script), key, arguments, durable: false, timed: false }
+    }
+
+    /// A script that is sent as it is.
+    pub(super) fn code(code: &'static str, key: String) -> Self {
+        Self { what: What::Code(code), ..Self::command("EVAL", key, Vec::new()) }
     }
 
     pub(super) fn command(name: &'static str, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
@@ -93,6 +100,7 @@ impl<'a> Call<'a> {
     pub(super) fn add_to(&self, commands: &mut Commands, form: Form) {
         match (&self.what, form) {
             (What::Command(name), _) => commands.add(&[name, &self.key], &self.arguments),
+            (What::Code(code), _) => commands.add(&["EVAL", code, "1", &self.key], &self.arguments),
             (What::Script(script), Form::Short) => {
                 commands.add(&["EVALSHA", &script.sha, "1", &self.key], &self.arguments);
             }
