@@ -65,23 +65,31 @@ fn cell(write: &CellWrite) -> String {
 
 /// The arguments of the script CREATE.
 pub(super) fn create(new: &NewRecord) -> Result<Arguments<'_>, StoreError> {
-    let mut arguments = Vec::with_capacity(6 + 2 * new.cells.len());
+    let named = [("@p", new.principal.as_ref().map(Principal::as_str)), ("@l", new.label.as_deref())];
+    let named = named.into_iter().filter_map(|(field, value)| Some([field.into(), value?.into()]));
+    let mut fields: Vec<[Cow<'_, str>; 2]> = Vec::with_capacity(2 + new.cells.len());
+    fields.extend(named);
+    let mut timed = Vec::new();
+    for write in &new.cells {
+        let value = match write.ttl {
+            None => ["1 ", write.json.as_str()].concat(),
+            Some(_) => {
+                timed.push(fields.len());
+                cell(write)
+            }
+        };
+        fields.push([wire_key(&write.key)?, value.into()]);
+    }
+    let digit = |set| Cow::Borrowed(if set { "1" } else { "0" });
+    let mut arguments: Arguments<'_> = Vec::with_capacity(7 + timed.len() + 2 * fields.len());
     arguments.push(new.verifier.to_text().into());
     limits(&mut arguments, new.limits);
-    let mut flags = String::new();
-    let set = [
-        (new.authenticated, 'a'),
-        (new.persistent, 'k'),
-        (new.principal.is_some(), 'p'),
-        (new.label.is_some(), 'b'),
-    ];
-    flags.extend(set.iter().filter(|(set, _)| *set).map(|(_, flag)| flag));
-    arguments.push(flags.into());
-    arguments.extend(new.principal.as_ref().map(|principal| principal.as_str().into()));
-    arguments.extend(new.label.as_deref().map(Into::into));
-    for write in &new.cells {
-        arguments.extend([wire_key(&write.key)?, cell(write).into()]);
-    }
+    arguments.extend([new.authenticated, new.principal.is_some(), new.persistent].map(digit));
+    arguments.push(timed.len().to_string().into());
+    // Lua counts from 1, and the value comes after its field.
+    let first = 8 + timed.len();
+    arguments.extend(timed.iter().map(|at| (first + 2 * at + 1).to_string().into()));
+    arguments.extend(fields.into_iter().flatten());
     Ok(arguments)
 }
 

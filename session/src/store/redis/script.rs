@@ -23,9 +23,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CREATE = "lua/begin.lua" "lua/read.lua" "lua/create.lua";
-    UPDATE = "lua/begin.lua" "lua/usual.lua" "lua/read.lua" "lua/update.lua";
-    DELETE = "lua/begin.lua" "lua/read.lua" "lua/delete.lua";
+    CREATE = "lua/begin.lua" "lua/plus.lua" "lua/create.lua";
+    UPDATE = "lua/begin.lua" "lua/usual.lua" "lua/plus.lua" "lua/read.lua" "lua/update.lua";
+    DELETE = "lua/begin.lua" "lua/plus.lua" "lua/read.lua" "lua/delete.lua";
     RESERVE = "lua/begin.lua" "lua/index.lua" "lua/reserve.lua";
     CONFIRM = "lua/begin.lua" "lua/index.lua" "lua/confirm.lua";
     REMOVE = "lua/begin.lua" "lua/index.lua" "lua/remove.lua";
