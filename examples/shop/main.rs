@@ -30,7 +30,7 @@ use self::options::{Options, Request};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    // Sign-ins, sign-outs and what went wrong. `event` in a line is a name from docs/events.md.
+    // Sign-ins, sign-outs and what went wrong. `event` in a line is a name from docs/events.md, if there is one.
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = match options::parse(lexopt::Parser::from_env()) {
         Ok(Request::Run(options)) => options,

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
     version,
     about,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session; 4 a release would lose something."
+    after_help = "Exit codes: 0 done; 1 the store cannot be opened, failed, or is not healthy; 2 the command line is wrong; 3 there is no such session, or none at all for `dry-run`; 4 a release would lose something."
 )]
 pub(crate) struct Arguments {
     /// The URL of the store, as the application has it: sqlite:PATH, postgres://.., mysql://.., redis://.. One with a password belongs in the

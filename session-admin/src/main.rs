@@ -5,8 +5,8 @@
 //! $ session-admin --store sqlite:shop.db revoke W3nJ6bQ1m0yq3v1mZ2hV9A
 //! ```
 //!
-//! Exit codes: 0 done; 1 the store failed, or is not healthy; 2 the command line is wrong; 3 there is no such session; 4 a release would
-//! lose something.
+//! Exit codes: 0 done; 1 the store cannot be opened, failed, or is not healthy; 2 the command line is wrong; 3 there is no such session, or none at
+//! all for `dry-run`; 4 a release would lose something.
 
 mod arguments;
 mod lock;

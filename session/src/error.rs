@@ -16,8 +16,8 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 /// The reason why a request's session could not be used or saved.
 ///
-/// A handler that returns it with `?` gets an opaque response with the status that [`ErrorKind`] lists, and with `Retry-After` if trying again may
-/// help and cannot store the same write twice.
+/// A handler that returns it with `?` gets an opaque response with the status that [`ErrorKind`] lists, and with `Retry-After` if that is 503 and
+/// trying again cannot store the same write twice.
 ///
 /// A failed extraction or `save` answers the request even if the handler ignores it, as `Option<TypedSession<_>>` does, and what the
 /// request did and has not saved is then discarded. To answer otherwise, take a `Result` and call [`acknowledge`](Self::acknowledge).

@@ -105,6 +105,7 @@
 //!   neither, a store opens only if its URL says that the connection need not be encrypted. With both, `ring` is used. With the second one
 //!   alone, databases are verified against the certificates of Mozilla and those that the URL names; otherwise against those of the system.
 //! * `actix-session-import`: sessions of actix-session move here, [`import`], so that nobody is signed out.
+//! * `actix-session-store`: sessions in any store of actix-session, `store::ActixSessionStore`.
 //! * `metrics`: counters and histograms of all [events](Event), through the facade of that name.
 //! * `admin`: pages for a support team, [`admin`]`::scope`.
 //! * `bytes`, `chrono`, `rust_decimal`, `time`, `url`, `uuid`: the lock file knows how types of these crates are stored.

@@ -19,7 +19,7 @@ const FAULTS_MAX: usize = 100;
 pub(super) struct Failures {
     /// What keeps the request from being saved.
     faults: Vec<Error>,
-    /// The last commit that was refused before anything was sent, with its operations.
+    /// The last commit that was rejected before anything was sent, with its operations.
     rejected: Option<(Error, Vec<Rc<Recorded>>)>,
     /// Extractions that failed, and commits that were given up. One that the handler did not acknowledge answers the request.
     refused: Vec<Error>,
@@ -38,7 +38,7 @@ impl Failures {
         self.faults.push(error);
     }
 
-    /// A commit of `operations` was refused before anything was sent.
+    /// A commit of `operations` was rejected before anything was sent.
     pub(super) fn reject(&mut self, error: Error, operations: Vec<Rc<Recorded>>) {
         self.rejected = Some((error, operations));
     }
@@ -84,7 +84,7 @@ impl Failures {
         self.faults.first().cloned().map_or(Ok(()), Err)
     }
 
-    /// The first failure that nobody acknowledged. A commit that was refused does not count if the handler has done more since, so that
+    /// The first failure that nobody acknowledged. A commit that was rejected does not count if the handler has done more since, so that
     /// these are other `operations`: that may have mended it.
     pub(super) fn unacknowledged(&self, operations: &[Rc<Recorded>]) -> Option<Error> {
         let is_same = |covered: &[Rc<Recorded>]| {
@@ -99,20 +99,20 @@ impl Failures {
         self.refused.iter().chain(self.unread.iter().map(|(_, error)| error))
     }
 
-    /// Whether there are refused operations to forget.
+    /// Whether there are rejected operations to forget.
     pub(super) fn has_acknowledged(&self) -> bool {
         self.rejected.as_ref().is_some_and(|(error, _)| error.is_acknowledged())
     }
 
-    /// Forgets what the handler acknowledged. Returns the operations that were refused, if it acknowledged that.
+    /// Forgets what the handler acknowledged. Returns the operations of a commit that was rejected, if it acknowledged that.
     pub(super) fn forget_acknowledged(&mut self) -> Vec<Rc<Recorded>> {
         self.faults.retain(|fault| !fault.is_acknowledged());
         let acknowledged = self.rejected.take_if(|(error, _)| error.is_acknowledged());
         acknowledged.map(|(_, rejected)| rejected).unwrap_or_default()
     }
 
-    /// Forgets what kept the request from being saved. Returns the operations that were refused.
-    pub(super) fn forget_all(&mut self) -> Vec<Rc<Recorded>> {
+    /// Forgets what kept the request from being saved. Returns the operations of a commit that was rejected.
+    pub(super) fn forget_unsaved(&mut self) -> Vec<Rc<Recorded>> {
         self.faults.clear();
         self.rejected.take().map(|(_, rejected)| rejected).unwrap_or_default()
     }

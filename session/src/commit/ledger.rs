@@ -326,7 +326,7 @@ impl Ledger {
     pub(crate) fn discard(&mut self) -> Vec<Rc<Recorded>> {
         self.fold = Fold::on(self.base().record);
         let mut forgotten = std::mem::take(&mut self.operations);
-        forgotten.extend(self.failures.forget_all());
+        forgotten.extend(self.failures.forget_unsaved());
         forgotten
     }
 
@@ -336,7 +336,7 @@ impl Ledger {
         let operations = std::mem::take(&mut self.operations).into_iter();
         let (ends, mut others): (_, Vec<_>) = operations.partition(|recorded| recorded.operation.ends());
         self.operations = ends;
-        others.extend(self.failures.forget_all());
+        others.extend(self.failures.forget_unsaved());
         others
     }
 
@@ -374,7 +374,7 @@ impl Ledger {
         self.failures.unacknowledged(&self.operations)
     }
 
-    /// Whether there are refused operations to forget.
+    /// Whether there are rejected operations to forget.
     pub(crate) fn has_acknowledged(&self) -> bool {
         self.failures.has_acknowledged()
     }

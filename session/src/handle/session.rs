@@ -107,9 +107,11 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) if the session ended meanwhile,
+    /// [`Superseded`](crate::ErrorKind::Superseded) if another request changed who is signed in,
+    /// [`TooManySessions`](crate::ErrorKind::TooManySessions) or [`TooLarge`](crate::ErrorKind::TooLarge) if a limit is reached,
     /// [`Contended`](crate::ErrorKind::Contended) if other requests were faster until the deadline,
     /// [`TooLate`](crate::ErrorKind::TooLate) if it needs a cookie and the response head is sent,
-    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store is.
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store is, and what an extraction can fail with.
     pub fn save(&self) -> impl Future<Output = Result<(), Error>> + use<> {
         let saving = self.0.save();
         async move { saving.await.map(drop) }

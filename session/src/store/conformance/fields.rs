@@ -179,12 +179,14 @@ pub(super) fn what_a_later_release_added_stays<H: Harness>(b: &Bench<'_, H>) -> 
     let of = |json: &str| Some(Principal::new("shop.user", &Json::from_store(json)));
     let new = NewRecord { principal: of("7"), ..new_record(&[("shop.cart", "[]"), ("shop.wish", "[]")]) };
     b.created(&selector, &new)?;
-    let Some(added) = b.harness.block_on(b.harness.add_later(&b.store, &selector)) else {
-        return Ok(Held::Skipped);
-    };
+    let raw = || b.harness.block_on(b.harness.raw(&b.store, &selector));
+    let before = raw();
+    let added = b.harness.block_on(b.harness.add_later(&b.store, &selector));
+    let (Some(before), Some(added)) = (before, added) else { return Ok(Held::Skipped) };
+    let is_in = |raw: &[u8]| raw.windows(added.len().max(1)).any(|part| part == added);
+    same("whether `Harness::raw` held what `add_later` added before that", &is_in(&before), &false)?;
     let stays = |when: &str| {
-        let raw = b.harness.block_on(b.harness.raw(&b.store, &selector)).unwrap_or_default();
-        if raw.windows(added.len().max(1)).any(|part| part == added) {
+        if raw().is_some_and(|raw| is_in(&raw)) {
             return Ok(());
         }
         Err(Broken::new(
@@ -198,6 +200,10 @@ pub(super) fn what_a_later_release_added_stays<H: Harness>(b: &Bench<'_, H>) -> 
     b.live(&selector, "to which a later release added something")?;
     let changes = [
         ("one cell", write("shop.cart", "[1]")),
+        (
+            "a deleted cell and another one",
+            Change { delete: vec!["shop.wish".into()], ..write("shop.note", "1") },
+        ),
         ("a deleted cell", Change { delete: vec!["shop.wish".into()], ..Change::default() }),
         ("nothing but the revision", Change::default()),
         ("touch", Change { touch: true, ..Change::default() }),
@@ -207,6 +213,7 @@ pub(super) fn what_a_later_release_added_stays<H: Harness>(b: &Bench<'_, H>) -> 
         ("limits", Change { limits: Some(LONG), ..Change::default() }),
         ("persistent", Change { persistent: Some(true), ..Change::default() }),
         ("a label", Change { label: Some(Some("Firefox".into())), ..Change::default() }),
+        ("another session in the place of this one", Change { anew: true, ..write("shop.cart", "[]") }),
     ];
     let sibling = b.sibling();
     let handles = [Some(b), sibling.as_ref()];

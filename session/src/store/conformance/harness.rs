@@ -57,7 +57,7 @@ pub trait Harness: Sync {
 
     /// Adds to a stored record, without using the store, what a later release might add: a key of
     /// [`Meta::to_text`](crate::record::Meta::to_text), a column of the store's own. Returns what [`raw`](Self::raw) now holds and did not
-    /// hold before, or `None` if nothing can be added.
+    /// hold before, or `None` if nothing can be added. It is of use together with `raw` alone.
     fn add_later(&self, store: &Self::Store, selector: &Selector) -> impl Future<Output = Option<Vec<u8>>> {
         let _ = (store, selector);
         ready(None)

@@ -76,7 +76,7 @@ pub enum OpenError {
     NotSessions(String),
     /// The table is missing or has an earlier layout, and the user may not create or change it.
     #[error(
-        "the user may not create {table}; run `{statement}`, or connect once as a user who may create tables"
+        "the user may not create or change {table}; run `{statement}`, or connect once as a user who may"
     )]
     NotAllowed {
         /// The table.

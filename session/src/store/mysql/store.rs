@@ -44,11 +44,11 @@ use crate::{
 /// [`sweep_every`](MySqlOptions::sweep_every).
 ///
 /// **Table.** The store uses the table `typed_session` in the database of the URL; the name can be [set](MySqlOptions::table). It creates the
-/// table, and migrates that of an earlier release, which needs `CREATE` and `ALTER`. Afterwards, the user needs `SELECT, INSERT, UPDATE, DELETE` on
-/// it. The comment of the table says which layout it has, so it must stay.
+/// table, and migrates that of an earlier release, which needs `CREATE` and `ALTER` besides the `SELECT, INSERT, UPDATE, DELETE` that the user
+/// needs anyway. The comment of the table says which layout it has, so it must stay.
 ///
-/// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. A statement
-/// may take at most 3 s. The isolation level, the SQL mode, the character set and the time zone are set on each connection, so the server's
+/// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. The server ends a
+/// statement that reads, or waits for a lock, after 3 s, and the store waits for 4 s. The isolation level, the SQL mode, the character set and the time zone are set on each connection, so the server's
 /// defaults do not matter. When the server ends an idle connection, no request fails. When it ends while a write is being committed,
 /// the result is [`UnknownOutcome`](StoreErrorKind::UnknownOutcome). A server that is read-only is refused, because a session that was
 /// signed out on the primary may still be live on a replica.

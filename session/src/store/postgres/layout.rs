@@ -98,7 +98,13 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
         }
         Ok(Found::Layout { layout, .. }) => layout,
         Ok(Found::SomethingElse) => return Err(OpenError::NotSessions(tables.table)),
-        Err(error) => return Err(OpenError::Engine(error.into())),
+        Err(error) => {
+            // Who may not read a table is told what to grant, if that is all.
+            run(&mut lease, "ROLLBACK").await?;
+            begin(&mut lease, "").await?;
+            check(&mut lease, &tables).await?;
+            return Err(OpenError::Engine(error.into()));
+        }
     };
     if from > 0 {
         check(&mut lease, &tables).await?;
@@ -113,7 +119,11 @@ pub(super) async fn prepare(mut lease: Lease, names: Names) -> Result<Tables, Op
         if let Err(failure) = lease.run_plain(AssertSqlSafe(sql).into_sql_str(), LONGEST_MIGRATION).await {
             return Err(match failure {
                 Failure::Refused(error) if code(&error).is_some_and(|code| code == "42501") => {
-                    OpenError::NotAllowed(tables.table)
+                    if from > 0 {
+                        OpenError::NotOwner(tables.table)
+                    } else {
+                        OpenError::NotAllowed(tables.table)
+                    }
                 }
                 failure => OpenError::Engine(failure.into()),
             });

@@ -91,7 +91,12 @@ pub enum OpenError {
     /// A table of this name does not hold sessions; it was left as it is.
     #[error("the table {0} does not hold sessions; choose another table name")]
     NotSessions(String),
-    /// The tables are missing or have an earlier layout, and the user may not create or change them.
+    /// The tables have an earlier layout, and the user may not change them.
+    #[error(
+        "{0} is of an earlier release, and the user may not bring it up to date; connect once as its owner with this release"
+    )]
+    NotOwner(String),
+    /// The tables are missing, and the user may not create them.
     #[error(
         "the user may not create {0}; grant CREATE on its schema, or connect once as the owner of the schema"
     )]

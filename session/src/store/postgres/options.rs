@@ -50,6 +50,7 @@ impl PostgresOptions {
     }
 
     /// Trusts the certificates in this PEM file, in addition to those of the operating system; as `?sslrootcert=` in the URL.
+    /// With the feature `tls-rustls-aws-lc-rs` alone, Mozilla's certificates take the place of the operating system's.
     ///
     /// The file has the certificate of the authority that signed the server's certificate, or the certificate of the server itself if that is
     /// signed by nobody else; then it must not be marked as one of an authority. It is read again for each connection. Without `sslmode` in

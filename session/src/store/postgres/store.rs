@@ -47,11 +47,11 @@ use crate::{
 /// **Tables.** The store uses `typed_session` and `typed_session_layout` in the first schema of the user's `search_path`; schema and table
 /// name can be [set](PostgresOptions). It creates the tables, and migrates those of an earlier release; processes that do so at
 /// the same time take turns. This needs `CREATE` on the schema. Afterwards, the user needs `USAGE` on the schema, `SELECT` on
-/// `typed_session_layout`, and `SELECT, INSERT, UPDATE, DELETE` on `typed_session`. So the owner of the schema can connect once, and a
-/// user with fewer rights from then on.
+/// `typed_session_layout`, and `SELECT, INSERT, UPDATE, DELETE` on `typed_session`. So the owner of the schema can connect once, and again
+/// with each release that changes the tables, and a user with fewer rights from then on.
 ///
 /// **Connections.** They belong to a thread of the store, so a store can be used from any number of runtimes and outlive them. A statement
-/// may take at most 4 s. The isolation level is READ COMMITTED, whatever the default of the database is. When the server ends an idle
+/// may take at most 3 s, after which the server ends it; the store waits for 4 s. The isolation level is READ COMMITTED, whatever the default of the database is. When the server ends an idle
 /// connection, no request fails. When it ends while a write is under way, the result is
 /// [`UnknownOutcome`](StoreErrorKind::UnknownOutcome). Standbys are refused, because a session that was signed out on the primary may
 /// still be live there.

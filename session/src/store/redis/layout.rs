@@ -71,12 +71,11 @@ pub(super) fn create(new: &NewRecord) -> Result<Arguments<'_>, StoreError> {
     fields.extend(named);
     let mut timed = Vec::new();
     for write in &new.cells {
-        let value = match write.ttl {
-            None => ["1 ", write.json.as_str()].concat(),
-            Some(_) => {
-                timed.push(fields.len());
-                cell(write)
-            }
+        let value = if write.ttl.is_none() {
+            ["1 ", write.json.as_str()].concat()
+        } else {
+            timed.push(fields.len());
+            cell(write)
         };
         fields.push([wire_key(&write.key)?, value.into()]);
     }

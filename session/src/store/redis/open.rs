@@ -2,7 +2,7 @@
 //!
 //! In: [`RedisOptions`]. Out: a [`RedisStore`], or [`OpenError`], which says what to do. Never: a write.
 
-use std::{borrow::Cow, error::Error, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use super::{
     dial::NoConnection,
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::store::patience::patiently;
 
-/// What the store does to a record, and what it does to an index, each with arguments that change nothing without such a Redis key.
+/// What the store does to a Redis key with a record, and to one with an index, with arguments that change nothing if there is no such key. What it
+/// does to both is in the first list.
 const ON_RECORD: [&str; 12] = [
     "TIME",
     "EXISTS",
@@ -36,11 +37,12 @@ const ON_INDEX: [&str; 7] =
     ["ZADD XX 0 -", "ZREM -", "ZSCORE -", "ZCARD", "ZRANGE 0 0", "ZRANGEBYLEX - +", "ZRANDMEMBER 1"];
 
 impl RedisOptions {
-    /// Connects, and logs a warning about every server that is configured to evict sessions or to forget logouts.
+    /// Connects, asks whether the user may do what the store does, and logs a warning about every primary that is configured to evict sessions or
+    /// to forget logouts.
     ///
     /// # Errors
     /// When the prefix is not valid, the system has no certificates for TLS, no server answers, or it is a replica, too old, or one node
-    /// of a cluster whose URL says that it is the only server; and when the user lacks rights, with the statement that grants them.
+    /// of a cluster whose URL says that it is the only server; and when the user lacks rights, which the message names.
     pub async fn open(self) -> Result<RedisStore, OpenError> {
         check_prefix(&self.prefix)?;
         let driver = self.driver()?;
@@ -48,12 +50,10 @@ impl RedisOptions {
         let store = RedisStore { driver: Arc::new(driver), prefix: self.prefix.into() };
         let reach = || store.reach();
         let reached = patiently(self.startup_timeout, |error| is_for_the_moment(&**error), reach).await;
-        let lacking = reached.map_err(OpenError::Unreachable)?;
+        reached.map_err(OpenError::Unreachable)?;
+        let lacking = store.lacking().await?;
         if !lacking.is_empty() {
-            let prefix = store.prefix.to_string();
-            let rights: Vec<_> = lacking.iter().map(|name| "+".to_owned() + &name.to_lowercase()).collect();
-            let statement = format!("ACL SETUSER {user} ~{prefix}* {}", rights.join(" "));
-            return Err(OpenError::Rights { prefix, statement });
+            return Err(OpenError::Rights { user, rights: lacking.join(" ") });
         }
         store.driver.check_settings().await;
         Ok(store)
@@ -70,52 +70,80 @@ fn is_for_the_moment(error: &(dyn Error + Send + Sync + 'static)) -> bool {
 }
 
 impl RedisStore {
-    /// The commands that the user may not run; an error if there is no server. In a cluster, one server is enough.
-    async fn reach(&self) -> Result<Vec<Cow<'static, str>>, Box<dyn Error + Send + Sync>> {
+    /// Checks that a server answers. In a cluster, one is enough.
+    async fn reach(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
         let Self { driver, prefix } = self;
         if driver.topology.is_cluster() {
-            driver.topology.server_of(prefix, &driver.links).await?;
-            return Ok(self.lacking().await.unwrap_or_default());
+            return Ok(driver.topology.server_of(prefix, &driver.links).await.map(drop)?);
         }
-        self.lacking().await.map_err(Failure::into_source)
+        match driver.call(&Call::command("EXISTS", self.no_record(), Vec::new())).await {
+            // That is looked at next.
+            Err(Failure::NotDone(refused)) if server_error(&*refused).is_some_and(is_for_want_of_rights) => {
+                Ok(())
+            }
+            answer => answer.map(drop).map_err(Failure::into_source),
+        }
     }
 
-    async fn lacking(&self) -> Result<Vec<Cow<'static, str>>, Failure> {
-        // No id is written like this, so there is never such a Redis key.
-        let record = self.record_prefix() + "-";
-        let index = self.index_prefix() + "-";
-        let ask = |key, commands: &[&'static str]| {
-            Call::script(&RIGHTS, key, commands.iter().map(|command| (*command).into()).collect())
-        };
-        // The last one is needed where a server does not know a script.
-        let calls = [
-            (ask(record.clone(), &ON_RECORD), "EVALSHA", &ON_RECORD[..]),
-            (ask(index, &ON_INDEX), "EVALSHA", &ON_INDEX[..]),
-            (Call::code("return 0", record), "EVAL", &[]),
+    /// The rights that the user lacks, as an ACL has them. What a server does not tell at this moment is taken for granted.
+    async fn lacking(&self) -> Result<Vec<String>, OpenError> {
+        let arguments =
+            |commands: &[&'static str]| commands.iter().map(|command| (*command).into()).collect();
+        // The store sends scripts by their hash, and in full to a server that does not know them.
+        let mut calls = vec![
+            ("EVAL", Call::in_full(&RIGHTS, self.no_record(), arguments(&ON_RECORD))),
+            ("EVALSHA", Call::script(&RIGHTS, self.index_prefix() + "-", arguments(&ON_INDEX))),
         ];
+        if self.driver.wait.is_some() {
+            calls.push(("WAIT", Call::command("WAIT", "0".to_owned(), vec!["1".into()])));
+        }
+        let right_to = |command: &str| format!("+{}", command.to_lowercase());
         let mut lacking = Vec::new();
-        for (call, name, within) in calls {
+        for (name, call) in calls {
             match self.driver.call(&call).await {
                 Ok(Reply::Array(names)) => {
-                    lacking.extend(names.iter().filter_map(layout::text).map(|name| name.to_owned().into()));
+                    lacking.extend(names.iter().filter_map(layout::text).map(right_to));
                 }
-                Ok(_) => {}
-                // It says nothing about the commands in the script.
-                Err(Failure::NotDone(refused)) if is_for_want_of_rights(&*refused) => {
-                    let within = within.iter().filter_map(|command| command.split(' ').next());
-                    lacking.extend([name].into_iter().chain(within).map(Cow::Borrowed));
-                }
-                Err(failure) => return Err(failure),
+                Err(Failure::NotDone(refused)) => match server_error(&*refused) {
+                    Some(error) if is_for_want_of_rights(error) && error.text().contains("key") => {
+                        lacking.push(format!("~{}*", glob(&self.prefix)));
+                    }
+                    // Where the server did not know the hash, the script was sent in full.
+                    Some(error) if is_for_want_of_rights(error) && error.text().contains("'eval'") => {
+                        lacking.push(right_to("EVAL"));
+                    }
+                    Some(error) if is_for_want_of_rights(error) => lacking.push(right_to(name)),
+                    Some(error) if error.text().starts_with("ERR unknown command") => {
+                        return Err(OpenError::Unknown(name.to_owned()));
+                    }
+                    _ => {}
+                },
+                Ok(_) | Err(_) => {}
             }
         }
         lacking.sort_unstable();
         lacking.dedup();
         Ok(lacking)
     }
+
+    /// A Redis key like that of a record. No id is written like this, so there is none.
+    fn no_record(&self) -> String {
+        self.record_prefix() + "-"
+    }
 }
 
-fn is_for_want_of_rights(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.downcast_ref::<ServerError>().is_some_and(|error| error.code() == "NOPERM")
+fn server_error<'e>(error: &'e (dyn Error + Send + Sync + 'static)) -> Option<&'e ServerError> {
+    error.downcast_ref()
+}
+
+fn is_for_want_of_rights(error: &ServerError) -> bool {
+    error.code() == "NOPERM"
+}
+
+/// A glob pattern that matches exactly `text`.
+pub(super) fn glob(text: &str) -> String {
+    let special = |character| matches!(character, '*' | '?' | '[' | ']' | '\\');
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +153,11 @@ mod tests {
     use std::{collections::BTreeSet, fs};
 
     use super::*;
+
+    #[test]
+    fn a_prefix_is_matched_literally() {
+        assert_eq!(glob(r"a*[b]?\:s:"), r"a\*\[b\]\?\\:s:");
+    }
 
     #[test]
     fn every_command_of_a_script_is_asked_for() {

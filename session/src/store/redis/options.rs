@@ -47,16 +47,22 @@ pub enum OpenError {
     /// No server answers, or none accepts the connection.
     #[error("no Redis server accepts a connection; check the address, the credentials and TLS: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The user lacks rights on the records or the indexes.
+    /// The user lacks rights.
     #[error(
-        "the Redis user lacks rights on the Redis keys that begin with `{prefix}`; as an administrator, run `{statement}`"
+        "the Redis user {user} lacks the rights `{rights}`; grant them on every server, replicas too: run `ACL SETUSER {user} {rights}`, or use \
+         the console of a managed service"
     )]
     Rights {
-        /// The prefix of the store's Redis keys.
-        prefix: String,
-        /// What grants the rights that are missing.
-        statement: String,
+        /// The user.
+        user: String,
+        /// The rights that are missing, as an ACL has them.
+        rights: String,
     },
+    /// The server does not know the command.
+    #[error(
+        "the Redis server does not know the command {0}, which the store needs; use one on which it is not renamed or disabled"
+    )]
+    Unknown(String),
 }
 
 crate::message::debug_is_the_message!(OpenError);
@@ -211,9 +217,10 @@ impl RedisOptions {
         self
     }
 
-    /// The user whom the servers know this process as.
+    /// The user as whom the servers know this process, for messages. A certificate may name one, too.
     pub(super) fn user(&self) -> &str {
-        self.target.credentials.username.as_deref().unwrap_or("default")
+        let unnamed = if self.target.files.client.is_some() { "<user>" } else { "default" };
+        self.target.credentials.username.as_deref().unwrap_or(unnamed)
     }
 
     pub(super) fn driver(&self) -> Result<Driver, OpenError> {

@@ -3,7 +3,7 @@
 //! In: where the last page ended, as a server and that server's cursor. Out: one page of [`Scanned`]. Never sends more than one
 //! command for a page.
 
-use super::{failure::Failure, layout, reply::unexpected, resp::Reply, store::RedisStore};
+use super::{failure::Failure, layout, open::glob, reply::unexpected, resp::Reply, store::RedisStore};
 use crate::{
     id::public::PublicId,
     store::{
@@ -48,18 +48,4 @@ impl RedisStore {
 fn servers_changed() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable)
         .with_source("the Redis servers changed during the scan; begin it again")
-}
-
-/// A glob pattern that matches exactly `text`.
-fn glob(text: &str) -> String {
-    let special = |character| matches!(character, '*' | '?' | '[' | ']' | '\\');
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_prefix_is_matched_literally() {
-        assert_eq!(super::glob(r"a*[b]?\:s:"), r"a\*\[b\]\?\\:s:");
-    }
 }

@@ -55,8 +55,8 @@ pub(super) enum Form {
 
 enum What {
     Script(&'static Script),
-    /// A script that no server need remember.
-    Code(&'static str),
+    /// A script that is sent in full, whether the server knows it or not.
+    InFull(&'static Script),
     Command(&'static str),
 }
 
@@ -76,9 +76,9 @@ impl<'a> Call<'a> {
         Self { what: What::Script(script), key, arguments, durable: false, timed: false }
     }
 
-    /// A script that is sent as it is.
-    pub(super) fn code(code: &'static str, key: String) -> Self {
-        Self { what: What::Code(code), ..Self::command("EVAL", key, Vec::new()) }
+    /// The same for a script that is sent in full.
+    pub(super) fn in_full(script: &'static Script, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
+        Self { what: What::InFull(script), ..Self::script(script, key, arguments) }
     }
 
     pub(super) fn command(name: &'static str, key: String, arguments: Vec<Cow<'a, str>>) -> Self {
@@ -100,11 +100,10 @@ impl<'a> Call<'a> {
     pub(super) fn add_to(&self, commands: &mut Commands, form: Form) {
         match (&self.what, form) {
             (What::Command(name), _) => commands.add(&[name, &self.key], &self.arguments),
-            (What::Code(code), _) => commands.add(&["EVAL", code, "1", &self.key], &self.arguments),
             (What::Script(script), Form::Short) => {
                 commands.add(&["EVALSHA", &script.sha, "1", &self.key], &self.arguments);
             }
-            (What::Script(script), Form::Long) => {
+            (What::Script(script), Form::Long) | (What::InFull(script), _) => {
                 commands.add(&["EVAL", script.code, "1", &self.key], &self.arguments);
             }
         }

@@ -40,11 +40,12 @@ use crate::{
 /// root certificates, or against those in the PEM file that `?cacert=` names. `?cert=` and `&key=` name the certificate of the client. So
 /// `rediss://db.example?cacert=/etc/redis/ca.crt&cert=/etc/redis/shop.crt&key=/etc/redis/shop.key` says what
 /// `redis-cli --tls --cacert .. --cert .. --key ..` does. Nothing switches verification off. `?prefix=shop:` sets the prefix of all Redis keys; the default is
-/// `session:`. `?sentinel_password=` is the password of the Sentinels.
+/// `session:`. `?sentinel_username=` and `?sentinel_password=` are for the Sentinels. `?max_connections=` and `?startup_timeout=` set
+/// [those](RedisOptions).
 ///
 /// **Server settings.** Set `maxmemory-policy noeviction`, because any other policy logs users out when memory is full. Set
 /// `appendonly yes`, because a server that only keeps snapshots comes back from a crash without the latest sessions, and with sessions
-/// that were signed out since the last snapshot. Opening the store logs a warning about either. Run at least one replica.
+/// that were signed out since the last snapshot. Opening the store logs a warning about either, for each primary. Run at least one replica.
 ///
 /// **Failover.** Replication is asynchronous: a replica that is promoted may lack the last writes, logouts included. With
 /// [`RedisOptions::wait`], logouts and renewals succeed only once replicas have them; `min-replicas-to-write 1` and
@@ -55,8 +56,8 @@ use crate::{
 ///
 /// **Permissions.** The store needs `+evalsha +eval +time +exists +type +hget +hgetall +hmget +hset
 /// +hdel +zadd +zrem +zscore +zcard +zrange +zrangebylex +zrandmember +del +pexpire +pexpireat +pttl +ping +select +wait +asking +cluster|slots +config|get +scan` on the Redis keys with its prefix. Where
-/// `config` cannot be allowed, `+info` lets it check the settings all the same. Rights on records and indexes that are missing are told when
-/// the store is opened, with the statement that grants them.
+/// `config` cannot be allowed, `+info` lets it check the settings all the same. Rights that are missing are told when the store is opened; in a
+/// cluster, two of its servers are asked.
 ///
 /// Clones share the connections, of which there are at most [`max_connections`](RedisOptions::max_connections) to each server. Futures must run in a tokio runtime with time and I/O
 /// enabled, as actix-web's are. The server holds only hashes of verifiers, so reading it does not let anyone use a session.

@@ -87,11 +87,11 @@ pub enum OpenError {
     /// The path is that of a folder.
     #[error("{} is a folder; write the path of a file in it, such as {}", .0.display(), .0.join("sessions.db").display())]
     IsFolder(PathBuf),
-    /// The user who runs the application may not read and write the file, or may not create files beside it.
+    /// The user who runs the application may not read and write the file or those beside it, or may not create them.
     #[error(
         "the session file {path} cannot be written: {1}; the user who runs the application must be able to read and write it, and to \
-         create files in its folder, where SQLite keeps two others beside it",
-        path = .0.display()
+         create files in its folder, where SQLite keeps {name}-wal and {name}-shm; if these are there, they must be writable too",
+        path = .0.display(), name = .0.file_name().unwrap_or_default().display()
     )]
     NotWritable(PathBuf, #[source] Box<dyn Error + Send + Sync>),
     /// SQLite refused to open the file, or other processes held it for longer than the busy timeout.
@@ -194,9 +194,12 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     if found < LAYOUT {
         return upgrade(connection, path).await;
     }
-    // SQLite opens a file that it may not write, too, and would say so at the first sign-in.
-    sqlx::query("DELETE FROM session WHERE false").execute(connection).await.map_err(engine(path))?;
-    Ok(())
+    // SQLite opens a file that it may not write, too, and would say so at the first sign-in. One that another process is writing to can be
+    // written: SQLite looks at the rights first.
+    match sqlx::query("DELETE FROM session WHERE false").execute(connection).await {
+        Err(error) if !is_busy(&error) => Err(engine(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 async fn upgrade(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {

@@ -70,7 +70,8 @@ impl SqliteOptions {
     /// Opens the file, and creates or migrates it if needed.
     ///
     /// # Errors
-    /// When the folder is missing, the file holds something else, a later release wrote it, or it cannot be opened.
+    /// When the folder is missing, the file holds something else, a later release wrote it, the user may not write it or create files beside it,
+    /// or it cannot be opened. One that another process writes to for longer than the busy timeout can be opened, unless it must be migrated.
     pub async fn open(self) -> Result<SqliteStore, OpenError> {
         let (writer, readers) = open(&self).await?;
         Ok(SqliteStore(Arc::new_cyclic(|store: &Weak<Inner>| {

@@ -60,8 +60,9 @@ impl Load {
         begun.elapsed()
     }
 
-    /// Waits until an increment is doubtful, which it is once its request has waited for a server that is down.
+    /// Waits until another increment is doubtful, which it is once its request has waited for a server that is down.
     pub(super) async fn until_noticed(&self) {
+        self.noticed.store(false, Ordering::SeqCst);
         until("somebody notices", async || self.noticed.load(Ordering::SeqCst)).await;
     }
 

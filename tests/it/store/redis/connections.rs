@@ -28,7 +28,7 @@ async fn until_has(redis: &Redis, user: &str, connections: usize) {
 /// Actix workers: each is a thread with a runtime of its own.
 /// OWASP ASVS 5.0 13.1.2.
 #[test]
-fn workers_never_have_more_connections_than_the_maximum_and_survive_each_other() {
+fn workers_come_to_no_more_connections_than_the_maximum_and_survive_each_other() {
     let main = runtime();
     let Some(redis) = main.block_on(Redis::start()) else { return };
     let cases = [("few", 3, 3, false), ("late", 3, 3, true), ("one", 1, 1, false), ("many", 16, 12, false)];

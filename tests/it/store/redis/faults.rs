@@ -346,22 +346,41 @@ async fn rights_that_are_missing_are_told_when_the_store_is_opened() {
     let command = &documented[documented.find("ACL SETUSER sessions on >secret").unwrap()..];
     let words: Vec<_> = command[..command.find("```").unwrap()].split_whitespace().collect();
     let url = redis.url().replace("redis://", "redis://sessions:secret@");
-    // Connecting needs some, and other features the others; the events and `census` tell of those.
-    let elsewhere = ["+ping", "+select", "+wait", "+asking", "+cluster|slots", "+config|get", "+scan"];
-    let needed = words.iter().skip(5).filter(|word| !elsewhere.contains(word));
-    for left_out in needed.chain([&"~session:*"]) {
-        let less: Vec<_> = words.iter().copied().filter(|word| word != left_out).collect();
-        redis.command::<()>(&["ACL", "DELUSER", "sessions"]).await.unwrap();
-        redis.command::<()>(&less).await.unwrap();
-        redis.command::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
-        let refused = RedisStore::open(&url).await.expect_err(left_out);
-        let OpenError::Rights { statement, .. } = &refused else { panic!("{left_out}: {refused}") };
-        assert!(statement.contains(left_out) && refused.to_string().contains(statement), "{refused}");
-        // What it says is enough.
-        let granted: Vec<_> = statement.split(' ').collect();
-        redis.command::<()>(&granted).await.unwrap();
-        RedisStore::open(&url).await.unwrap();
+    // Connecting needs some, and what the others are for does without, or says so.
+    let elsewhere = ["+ping", "+select", "+asking", "+cluster|slots", "+config|get", "+scan"];
+    let (user, rights) = words.split_at(5);
+    let needed: Vec<_> = rights.iter().copied().filter(|word| !elsewhere.contains(word)).collect();
+    assert_eq!((needed[0], needed.len()), ("~session:*", 23));
+    // Redis refuses a pattern where there is one for all keys.
+    for all_keys in [false, true] {
+        for left_out in needed.iter().skip(usize::from(all_keys)) {
+            let pattern = if all_keys { "~*" } else { needed[0] };
+            let others = rights[1..].iter().chain([&pattern]).filter(|word| *word != left_out);
+            let less: Vec<_> = user.iter().chain(others).copied().collect();
+            redis.command::<()>(&["ACL", "DELUSER", "sessions"]).await.unwrap();
+            redis.command::<()>(&less).await.unwrap();
+            redis.command::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+            let open = || {
+                let options = RedisStore::options(&url).unwrap().wait(1, Duration::from_millis(1));
+                options.open()
+            };
+            let refused = open().await.expect_err(left_out);
+            let OpenError::Rights { user, rights } = &refused else { panic!("{left_out}: {refused}") };
+            assert_eq!((user.as_str(), rights.as_str()), ("sessions", *left_out));
+            // What it says is enough.
+            let statement = format!("ACL SETUSER sessions {rights}");
+            assert!(refused.to_string().contains(&format!("run `{statement}`")), "{refused}");
+            redis.command::<()>(&statement.split(' ').collect::<Vec<_>>()).await.unwrap();
+            open().await.unwrap();
+        }
     }
+    // A prefix is no pattern.
+    let options = RedisStore::options(&url).unwrap().prefix("shop[1]:");
+    redis.command::<()>(&["ACL", "SETUSER", "sessions", "resetkeys"]).await.unwrap();
+    let refused = options.clone().open().await.unwrap_err();
+    let OpenError::Rights { rights, .. } = &refused else { panic!("{refused}") };
+    redis.command::<()>(&["ACL", "SETUSER", "sessions", rights]).await.unwrap();
+    options.open().await.unwrap();
     let keys: Vec<String> = redis.command(&["KEYS", "*"]).await.unwrap();
     assert_eq!(keys, Vec::<String>::new(), "nothing was written");
 }
