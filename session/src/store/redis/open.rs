@@ -105,14 +105,10 @@ impl RedisStore {
                     lacking.extend(names.iter().filter_map(layout::text).map(right_to));
                 }
                 Err(Failure::NotDone(refused)) => match server_error(&*refused) {
-                    Some(error) if is_for_want_of_rights(error) && error.text().contains("key") => {
-                        lacking.push(format!("~{}*", glob(&self.prefix)));
+                    Some(error) if is_for_want_of_rights(error) => {
+                        let right = command_in(error.text()).map(right_to);
+                        lacking.push(right.unwrap_or_else(|| format!("~{}*", glob(&self.prefix))));
                     }
-                    // Where the server did not know the hash, the script was sent in full.
-                    Some(error) if is_for_want_of_rights(error) && error.text().contains("'eval'") => {
-                        lacking.push(right_to("EVAL"));
-                    }
-                    Some(error) if is_for_want_of_rights(error) => lacking.push(right_to(name)),
                     Some(error) if error.text().starts_with("ERR unknown command") => {
                         return Err(OpenError::Unknown(name.to_owned()));
                     }
@@ -140,6 +136,11 @@ fn is_for_want_of_rights(error: &ServerError) -> bool {
     error.code() == "NOPERM"
 }
 
+/// The command that a user may not run, if the error is about one and not about a Redis key.
+fn command_in(text: &str) -> Option<&str> {
+    text.split_once("to run the '")?.1.split('\'').next()
+}
+
 /// A glob pattern that matches exactly `text`.
 pub(super) fn glob(text: &str) -> String {
     let special = |character| matches!(character, '*' | '?' | '[' | ']' | '\\');
@@ -153,6 +154,25 @@ mod tests {
     use std::{collections::BTreeSet, fs};
 
     use super::*;
+
+    /// As Redis 6.2, 7.0 and 7.2 write it.
+    #[test]
+    fn an_error_names_the_command_or_is_about_a_redis_key() {
+        for text in [
+            "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+            "NOPERM this user has no permissions to run the 'evalsha' command",
+            "NOPERM User monkey has no permissions to run the 'evalsha' command",
+        ] {
+            assert_eq!(command_in(text), Some("evalsha"), "{text}");
+        }
+        for text in [
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+            "NOPERM User o'neil has no permissions to access the 'session:s:-' key",
+            "NOPERM No permissions to access a key",
+        ] {
+            assert_eq!(command_in(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_prefix_is_matched_literally() {
