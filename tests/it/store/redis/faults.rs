@@ -306,13 +306,18 @@ async fn a_wrong_password_is_an_error_without_the_password() {
     store.create(&SELECTOR, &new_record()).await.unwrap();
 }
 
-/// The permissions as `docs/operations.md` has them, with a database that is not the first.
+/// The command in `docs/operations.md` that gives a user the permissions.
+fn documented_permissions() -> Vec<&'static str> {
+    let documented = include_str!("../../../../docs/operations.md");
+    let command = &documented[documented.find("ACL SETUSER sessions on >secret").unwrap()..];
+    command[..command.find("```").unwrap()].split_whitespace().collect()
+}
+
+/// With a database that is not the first.
 #[tokio::test]
 async fn the_documented_permissions_are_enough() {
     let Some(redis) = Redis::start().await else { return };
-    let documented = include_str!("../../../../docs/operations.md");
-    let command = &documented[documented.find("ACL SETUSER sessions on >secret").unwrap()..];
-    let words: Vec<_> = command[..command.find("```").unwrap()].split_whitespace().collect();
+    let words = documented_permissions();
     redis.command::<()>(&words).await.unwrap();
     let url = redis.url().replace("redis://", "redis://sessions:secret@");
     let store = RedisStore::open(&format!("{url}/3")).await.unwrap();
@@ -342,9 +347,7 @@ async fn the_documented_permissions_are_enough() {
 #[tokio::test]
 async fn rights_that_are_missing_are_told_when_the_store_is_opened() {
     let Some(redis) = Redis::start().await else { return };
-    let documented = include_str!("../../../../docs/operations.md");
-    let command = &documented[documented.find("ACL SETUSER sessions on >secret").unwrap()..];
-    let words: Vec<_> = command[..command.find("```").unwrap()].split_whitespace().collect();
+    let words = documented_permissions();
     let url = redis.url().replace("redis://", "redis://sessions:secret@");
     // Connecting needs some, and what the others are for does without, or says so.
     let elsewhere = ["+ping", "+select", "+asking", "+cluster|slots", "+config|get", "+scan"];

@@ -17,7 +17,7 @@ for i = 8, first - 1 do
 end
 local begun = number(now)
 local proven = ARGV[4] == '1' and begun or '-'
--- `unpack` has room for a few thousand values, and a record may have more.
+-- `@h` and `@m` are as `hot` and `cold` in read.lua write them. `unpack` has room for a few thousand values, and a record may have more.
 redis.call('HSET', k, '@h', '1 1 1 ' .. begun .. ' ' .. idle .. ' ' .. plus(now, absolute),
   '@m', table.concat({begun, begun, proven, ARGV[5], absolute, ARGV[6]}, ' '),
   '@v', ARGV[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
